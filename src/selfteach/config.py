@@ -1,0 +1,306 @@
+"""Configuration: YAML and `--set a.b=c` become frozen models. Every mistake is reported at once, with the nearest right word.
+
+Each section is read by one room. A key that no code reads is a defect; tests/test_config.py looks for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from selfteach.errors import UsageError
+from selfteach.registry import did_you_mean
+
+MAX_CONFIG_BYTES = 1 << 20
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Ask(Section):
+    """How many prompts the model asks itself, in each scope."""
+
+    target: Positive = 96
+    near: Count = 48
+    general: Count = 64
+    rounds: Positive = 8
+    max_overlap: Share = 0.7
+    train_share: Share = 0.6
+    dev_share: Share = 0.15
+
+
+class Probe(Section):
+    """Draws from the base on every prompt, to see where it breaks the rule."""
+
+    draws: Positive = 2
+    max_tokens: Positive = 96
+
+
+class Judge(Section):
+    """Which judge, and how good it must be before it is trusted."""
+
+    name: str = "auto"
+    min_auroc: Share = 0.75
+    pairs: Positive = 24
+
+
+class Search(Section):
+    """The search for answers that keep the rule: draft, check, revise, within a budget of tries a prompt."""
+
+    tries: Positive = 6
+    max_tokens: Positive = 96
+    temperature: Annotated[float, Field(gt=0)] = 0.9
+
+
+class Balance(Section):
+    """Clusters of prompts, and rounds that ask for more where dev answers still break the rule."""
+
+    clusters: Positive = 6
+    rounds: Count = 1
+    prompts: Count = 24
+
+
+class Lora(Section):
+    """Low-rank adapters on all linear layers, or on attention only."""
+
+    rank: Positive = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    targets: Literal["all-linear", "attention"] = "all-linear"
+
+
+class Train(Section):
+    """The loop, its objectives for each kind of example, and the adapter that may change."""
+
+    adapter: str = "lora"
+    lora: Lora = Lora()
+    objective: str = "auto"
+    weights: dict[str, dict[str, float]] = {}
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    distill_mix: Share = 0.5
+    divergence: Literal["forward", "reverse", "jsd"] = "forward"
+    jsd_beta: Share = 0.5
+    top_k: Count = 20
+    on_policy: Share = 0.0
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    warmup: Share = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    epochs: Positive = 3
+    max_steps: Count = 0
+    batch_size: Positive = 16
+    micro_batch_tokens: Positive = 4096
+    max_tokens: Positive = 512
+    checkpoint_every: Count = 50
+
+
+class Exam(Section):
+    """What is asked on held-out prompts, and how much."""
+
+    target: Positive = 40
+    near: Count = 20
+    general: Count = 24
+    max_tokens: Positive = 96
+    draws: Positive = 1
+    bootstrap: Positive = 2000
+    system: str = "You are a careful assistant for a public library."
+
+
+class Feedback(Section):
+    """Everything that `selfteach feedback` can be told."""
+
+    model: str = "embedded"
+    teacher: str = ""
+    engine: Literal["auto", "openvino", "hf"] = "auto"
+    check: str = ""
+    seed: Count = 0
+    rehearsal: bool = False
+    curve: bool = False
+    max_failures: Share = 0.1
+    ask: Ask = Ask()
+    probe: Probe = Probe()
+    judge: Judge = Judge()
+    search: Search = Search()
+    balance: Balance = Balance()
+    train: Train = Train()
+    exam: Exam = Exam()
+
+
+METHODS: dict[str, type[Section]] = {"feedback": Feedback}
+T = TypeVar("T", bound=Section)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration, and where each of its values came from (`default`, a file's name, `--set`, or an option)."""
+
+    config: Any
+    origins: Mapping[str, str]
+
+
+def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (), options: Mapping[str, Any] | None = None) -> Resolved:
+    """Defaults, then the file, then `--set a.b=c`, then the command's own options; later ones win.
+
+    Raises:
+        UsageError: every mistake found, one a line, each with its place and the nearest right key.
+    """
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in _layers(file, sets, options or {}, faults):
+        for key, value in layer.items():
+            _put(values, key.split("."), value)
+            origins[key] = origin
+    try:
+        config = schema.model_validate(values)
+    except ValidationError as error:
+        faults += [_explain(schema, fault, origins) for fault in error.errors(include_input=False, include_url=False)]
+    if faults:
+        raise UsageError("\n  ".join(["the configuration has mistakes:", *faults]), cure="\n  `selfteach config` prints every key.")
+    return Resolved(config, {key: origins.get(key, "default") for key in flatten(config.model_dump())})
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys; an empty mapping stays a value."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def dump(resolved: Resolved) -> str:
+    """The configuration as YAML, each value's origin beside it."""
+    lines = []
+    for line, (key, origin) in zip(_flat_yaml(resolved), resolved.origins.items(), strict=True):
+        lines.append(f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line)
+        del key
+    return "\n".join(lines) + "\n"
+
+
+def _flat_yaml(resolved: Resolved) -> list[str]:
+    flat = flatten(resolved.config.model_dump())
+    return [f"{key}: {yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6).removesuffix('...' + chr(10)).strip()}"
+            for key, value in flat.items()]  # fmt: skip
+
+
+def _layers(file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[tuple[str, dict[str, Any]]]:
+    layers: list[tuple[str, dict[str, Any]]] = []
+    if file is not None:
+        layers.append((file.name, flatten(load_yaml(file))))
+    for item in sets:
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
+            continue
+        try:
+            layers.append(("--set", {key.strip(): parse_yaml(text, f"--set {key.strip()}")}))
+        except UsageError as fault:
+            faults.append(str(fault))
+    layers.append(("option", {key: value for key, value in options.items() if value is not None}))
+    return layers
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    tree[path[-1]] = value
+
+
+def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:
+    path = [str(part) for part in fault["loc"]]
+    key = ".".join(path)
+    origin = origins.get(key, "")
+    where = f"{key} ({origin})" if origin else key
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {fault['msg']}."
+    known: type[BaseModel] = schema
+    for part in path[:-1]:
+        annotation = known.model_fields[part].annotation
+        known = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Section
+    return f"{where}: there is no such key. {did_you_mean(path[-1], known.model_fields)}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses duplicate keys and aliases, reads 1e-4 as a number and leaves `no` and `on` as words."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f'the key "{key}" stands twice', key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in pairs if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")]
+    for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.I), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"), list("-+.0123456789"))
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """One YAML value from untrusted text.
+
+    Raises:
+        UsageError: not YAML, a duplicate key, an alias, or a number that is not finite.
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        mark = getattr(fault, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise UsageError(f"not valid YAML{line} ({getattr(fault, 'problem', None) or fault}).", where=where, cure="Mend it.") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError("not a finite number.", where=where)
+    return value
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """A configuration file as nested mappings.
+
+    Raises:
+        UsageError: missing, too large, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_CONFIG_BYTES + 1)
+        text = data.decode("utf-8-sig")
+    except OSError as fault:
+        raise UsageError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path given to --config.") from fault
+    except UnicodeDecodeError as fault:
+        raise UsageError("is not UTF-8.", where=str(path), cure="Save it as UTF-8.") from fault
+    if len(data) > MAX_CONFIG_BYTES:
+        raise UsageError("is larger than 1 MB.", where=str(path), cure="A configuration is a few lines.")
+    value = parse_yaml(text, str(path))
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UsageError("is not a mapping of keys to values.", where=str(path), cure="Write `key: value` lines.")
+    return value

@@ -1,0 +1,85 @@
+"""A model with a memory: what the ledger already answers is not computed again (invariant 2). This is what makes resuming safe and
+simple: the method runs from its beginning, and every finished request is a lookup."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from selfteach.models import Drawer, Scorer
+from selfteach.records import Continuations, Draw, Logp, Prompt, Request, digest, prompt_json
+from selfteach.run.ledger import Ledger
+
+COMMIT_EVERY_S = 0.5
+
+
+class Recorded:
+    """Wraps a drawer and a scorer of one model; asks them only for what the ledger does not hold."""
+
+    def __init__(self, ledger: Ledger, drawer: Drawer | None = None, scorer: Scorer | None = None) -> None:
+        self.ledger, self._drawer, self._scorer = ledger, drawer, scorer
+        self.name = (drawer or scorer).name  # type: ignore[union-attr]
+        self.fingerprint = (drawer or scorer).fingerprint  # type: ignore[union-attr]
+        self.drawn_tokens = 0
+
+    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it is given out."""
+        by_id = {request.id(self.fingerprint): request for request in requests}
+        known = self.ledger.answers(list(by_id))
+        yield from (Draw(**body) for body in known.values())
+        missing = {id: request for id, request in by_id.items() if id not in known}
+        for stage in dict.fromkeys(r.stage for r in missing.values()):
+            self.ledger.ask(stage, [(id, _request_body(r)) for id, r in missing.items() if r.stage == stage])
+        if missing:
+            assert self._drawer is not None, "this model does not draw"
+            for group in _grouped(self._drawer.draw(list(missing.values()))):
+                self.ledger.answer((draw.id, asdict(draw)) for draw in group)
+                self.drawn_tokens += sum(draw.tokens for draw in group)
+                yield from group
+
+    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+        """As `Scorer.logp`, with the same memory."""
+        by_id = {item.id(self.fingerprint): item for item in items}
+        known = self.ledger.answers(list(by_id))
+        for id, body in known.items():
+            yield id, tuple(Logp(*pair) for pair in body)
+        missing = [item for id, item in by_id.items() if id not in known]
+        if missing:
+            assert self._scorer is not None, "this model does not score"
+            for group in _grouped(self._scorer.logp(missing)):
+                self.ledger.answer((id, [[p.logp, p.tokens] for p in scores]) for id, scores in group)
+                yield from group
+
+    def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+        """As `Scorer.embed`, remembered row by row."""
+        ids = [digest(["embed", self.fingerprint, prompt_json(p)]) for p in prompts]
+        known = self.ledger.answers(ids)
+        missing = list({id: p for id, p in zip(ids, prompts, strict=True) if id not in known}.items())
+        if missing:
+            assert self._scorer is not None, "this model does not embed"
+            rows = self._scorer.embed([p for _, p in missing])
+            found = [(id, [float(x) for x in row]) for (id, _), row in zip(missing, rows, strict=True)]
+            self.ledger.answer(found)
+            known |= dict(found)
+        return np.array([known[id] for id in ids], dtype=np.float32)
+
+
+def _request_body(request: Request) -> dict[str, Any]:
+    return {"prompt": prompt_json(request.prompt), "sampling": asdict(request.sampling), "draw": request.draw, "seed": request.seed}
+
+
+def _grouped(items: Iterator[Any]) -> Iterator[list[Any]]:
+    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast, each at once when they come slowly."""
+    group: list[Any] = []
+    due = time.monotonic() + COMMIT_EVERY_S
+    for item in items:
+        group.append(item)
+        if time.monotonic() >= due:
+            yield group
+            group, due = [], time.monotonic() + COMMIT_EVERY_S
+    if group:
+        yield group

@@ -1,0 +1,46 @@
+"""A model that follows a script: for tests and documentation. No weights, no waiting, the same interface."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from selfteach.records import Continuations, Draw, Logp, Prompt, Request, question
+
+Script = Callable[[Request], str] | Mapping[str, str]
+
+
+class Scripted:
+    """Draws from a function of the request, or from a table by the last user turn; scores with a function of (prompt, text)."""
+
+    def __init__(self, script: Script, score: Callable[[Prompt, str], float] | None = None, name: str = "scripted") -> None:
+        self.name, self.fingerprint = name, f"scripted-{name}"
+        self._script, self._score = script, score or (lambda prompt, text: -float(len(text)))
+        self.asked: list[Request] = []
+
+    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        """As `Drawer.draw`; tokens are words."""
+        for request in requests:
+            self.asked.append(request)
+            text = self._script(request) if callable(self._script) else self._script[question(request.prompt)]
+            words = text.split(" ")
+            kept = " ".join(words[: request.sampling.max_tokens])
+            for stop in request.sampling.stop:
+                kept = kept.split(stop)[0]
+            finish = "stop" if len(words) <= request.sampling.max_tokens else "length"
+            yield Draw(request.id(self.fingerprint), kept, finish, len(kept.split()), len(question(request.prompt).split()))
+
+    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+        """As `Scorer.logp`."""
+        for item in items:
+            yield item.id(self.fingerprint), tuple(Logp(self._score(item.prompt, text), max(len(text.split()), 1)) for text in item.texts)
+
+    def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+        """As `Scorer.embed`: a bag of hashed words, 16 dimensions."""
+        rows = np.zeros((len(prompts), 16), dtype=np.float32)
+        for row, prompt in zip(rows, prompts, strict=True):
+            for word in question(prompt).lower().split():
+                row[hashlib.sha256(word.encode()).digest()[0] % 16] += 1
+        return rows

@@ -1,0 +1,300 @@
+"""What moves between the rooms. Plain frozen values; reading them from JSONL names file and line of every fault.
+
+A *request* asks for one answer; a *draw* is that answer. An *example* is one training record. `logp` is a summed natural-log
+probability of an answer, `token_logp` is per token, both in nats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from selfteach.errors import DataError
+
+Role = Literal["system", "user", "assistant"]
+ROLES = ("system", "user", "assistant")
+MAX_LINE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+Prompt = tuple[Message, ...] | str
+"""Messages, rendered through the model's chat template; or plain text that the model continues as it stands."""
+
+
+def user(text: str, *, system: str = "") -> tuple[Message, ...]:
+    """The commonest prompt: one user turn, after a system message if there is one."""
+    return ((Message("system", system),) if system else ()) + (Message("user", text),)
+
+
+def question(prompt: Prompt) -> str:
+    """The words of the last user turn: what a person would call "the prompt"."""
+    if isinstance(prompt, str):
+        return prompt
+    return next((m.content for m in reversed(prompt) if m.role == "user"), "")
+
+
+def to_json(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, text as it is. What ids are hashed from."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Any) -> str:
+    """The first 24 hexadecimal digits of SHA-256 over canonical JSON."""
+    return hashlib.sha256(to_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def prompt_json(prompt: Prompt) -> Any:
+    """A prompt as JSON: a string, or a list of {role, content}."""
+    return prompt if isinstance(prompt, str) else [asdict(m) for m in prompt]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an answer is drawn. Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends it before any of these texts."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 128
+    stop: tuple[str, ...] = ()
+
+
+GREEDY = Sampling(temperature=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One answer to be drawn. `draw` numbers the draws of one prompt; `seed` is the run's."""
+
+    stage: str
+    prompt: Prompt
+    sampling: Sampling = Sampling()
+    draw: int = 0
+    seed: int = 0
+
+    def id(self, fingerprint: str) -> str:
+        """The hash of what produces the answer (invariant 2)."""
+        return digest([self.stage, fingerprint, prompt_json(self.prompt), asdict(self.sampling), self.draw, self.seed])
+
+
+def seed_of(request_id: str) -> int:
+    """The random seed of a request, in [0, 2^63), derived from its id and from nothing else."""
+    return int(request_id[:16], 16) >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts the answer's tokens."""
+
+    id: str
+    text: str
+    finish: Literal["stop", "length"] = "stop"
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Continuations:
+    """Texts to be scored after one prompt. An answer in a chat is scored with the end-of-turn token (`end=True`)."""
+
+    prompt: Prompt
+    texts: tuple[str, ...]
+    end: bool = False
+
+    def id(self, fingerprint: str) -> str:
+        """The hash of what produces the score."""
+        return digest(["score", fingerprint, prompt_json(self.prompt), list(self.texts), self.end])
+
+
+@dataclass(frozen=True, slots=True)
+class Logp:
+    """log p(text | prompt) in nats, summed over `tokens` tokens."""
+
+    logp: float
+    tokens: int
+
+    @property
+    def token_logp(self) -> float:
+        """Nats per token."""
+        return self.logp / max(self.tokens, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A judge's word on one answer: `broken` is its verdict, `value` its raw score (higher = more surely broken)."""
+
+    id: str
+    judge: str
+    broken: bool
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...); `rejected` may be absent.
+
+    `prompt`, `chosen` and `rejected` are written as messages, so that `datasets` and every TRL trainer load them as they are.
+    """
+
+    id: str
+    kind: str
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """The row of examples.jsonl."""
+        turn = lambda text: [{"role": "assistant", "content": text}]  # noqa: E731
+        return {
+            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": turn(self.chosen),
+            "rejected": turn(self.rejected) if self.rejected is not None else None,
+            "scores": dict(self.scores), "source": dict(self.source),
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any], where: str = "") -> Example:
+        """The inverse of `json`.
+
+        Raises:
+            DataError: a field is missing or has another form.
+        """
+        try:
+            last = lambda turns: turns[-1]["content"] if turns else None  # noqa: E731
+            return Example(
+                id=str(row["id"]), kind=str(row["kind"]), prompt=messages(row["prompt"]), chosen=str(last(row["chosen"])),
+                rejected=last(row.get("rejected")), scores=row.get("scores") or {}, source=row.get("source") or {},
+            )  # fmt: skip
+        except (KeyError, IndexError, TypeError) as fault:
+            raise DataError(f"not an example: {fault!r} is missing or malformed.", where=where, cure="See docs/formats.md.") from fault
+
+
+def messages(value: Any, where: str = "") -> tuple[Message, ...]:
+    """Messages from JSON: a list of {role, content}, or a string that stands for one user turn.
+
+    Raises:
+        DataError: another form, an unknown role, or no turn at all.
+    """
+    if isinstance(value, str):
+        return user(clean(value))
+    if not isinstance(value, list) or not value:
+        raise DataError("a prompt must be a text or a list of messages.", where=where, cure='Write {"role": "user", "content": "..."}.')
+    turns = []
+    for turn in value:
+        if not isinstance(turn, dict) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
+            raise DataError(f"not a message: {str(turn)[:80]!r}.", where=where, cure=f"Give a role of {', '.join(ROLES)} and a content.")
+        turns.append(Message(turn["role"], clean(turn["content"])))
+    return tuple(turns)
+
+
+_UNSAFE = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """The text without what breaks tokenizers, databases and pages: lone surrogates and control characters become U+FFFD, line and
+    paragraph separators become newlines, byte-order marks and direction overrides vanish. Done once, at the reader."""
+    return _UNSAFE.sub(_mend, text)
+
+
+def _mend(match: re.Match[str]) -> str:
+    char = match.group()
+    if char in "\u2028\u2029":
+        return "\n"
+    if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
+        return ""
+    return "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that could not be read, with its place and its fault."""
+
+    where: str
+    fault: str
+
+
+def read_jsonl(path: Path, bad: list[BadLine] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (`file:line`, object) for each line. A bad line goes to `bad`, or raises where no list is given.
+
+    Raises:
+        DataError: the file is missing, is not UTF-8, or a line is bad and `bad` is None.
+    """
+    try:
+        handle = path.open("rb")
+    except OSError as fault:
+        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+    with handle:
+        number = 0
+        while line := handle.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            where = f"{path.name}:{number}"
+            fault_text = ""
+            if len(line) > MAX_LINE_BYTES:
+                fault_text = f"the line is longer than {MAX_LINE_BYTES >> 20} MB"
+                while line and not line.endswith(b"\n"):
+                    line = handle.readline(MAX_LINE_BYTES)
+            elif line.strip():
+                try:
+                    row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                    if not isinstance(row, dict):
+                        raise ValueError("not a JSON object")
+                    yield where, row
+                except UnicodeDecodeError:
+                    fault_text = "not UTF-8; convert the file, for instance with `iconv -t utf-8`"
+                except (ValueError, RecursionError) as fault:
+                    fault_text = f"not JSON ({str(fault)[:80]})"
+            if fault_text:
+                if bad is None:
+                    raise DataError(f"{fault_text}.", where=where, cure="Mend or remove the line.")
+                bad.append(BadLine(where, fault_text))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant 1)."""
+    write_bytes(path, text.encode("utf-8", "replace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`, for bytes."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes one JSON object a line, atomically."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of the exam with its 95 % interval and the count behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def sentences(text: str) -> Sequence[str]:
+    """The sentences of a text: split after . ! ? and at line breaks, the empty ones left out."""
+    return [part.strip() for part in re.split(r"(?<=[.!?。！？])[\"')\]]*\s+|\n+", text) if part.strip()]

@@ -1,0 +1,64 @@
+"""Every name that a user can type, and where it lives. Imports no room: a name is looked up only when it is used.
+
+Other packages add names through entry points of the group `selfteach.<group>`, for instance `selfteach.objectives`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from typing import Any
+
+from selfteach.errors import UsageError
+
+NAMES: dict[str, dict[str, str]] = {
+    "methods": {
+        "feedback": "selfteach.methods.feedback:teach",
+    },
+    "judges": {
+        "check": "selfteach.judge.check:CheckJudge",
+        "yes_no": "selfteach.judge.yes_no:YesNo",
+        "inverse": "selfteach.judge.inverse:Inverse",
+    },
+    "objectives": {
+        "sft": "selfteach.train.objectives.sft:Sft",
+        "dpo": "selfteach.train.objectives.dpo:Dpo",
+        "distill": "selfteach.train.objectives.distill:Distill",
+        "anchor": "selfteach.train.objectives.anchor:Anchor",
+    },
+    "adapters": {
+        "lora": "selfteach.train.adapters.lora:Lora",
+    },
+    "engines": {
+        "openvino": "selfteach.models.openvino:OpenVino",
+        "hf": "selfteach.models.hf:Hf",
+    },
+}
+
+
+def names(group: str) -> dict[str, str]:
+    """All names of a group, ours and those of installed plug-ins."""
+    found = {point.name: point.value for point in entry_points(group=f"selfteach.{group}")}
+    return {**found, **NAMES[group]}
+
+
+def lookup(group: str, name: str) -> Any:
+    """The object behind a name.
+
+    Raises:
+        UsageError: no such name; the message offers the nearest ones.
+    """
+    known = names(group)
+    if name not in known:
+        raise UsageError(f'there is no {group.rstrip("s")} "{name}".', cure=did_you_mean(name, known))
+    module, attribute = known[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint for a mistyped name: the nearest one, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."

@@ -1,0 +1,1 @@
+"""The run folder: ledger, manifest, lock, stages, resume. Imports no room."""

@@ -1,0 +1,190 @@
+"""The ledger is the record (invariant 1): every request before it is sent, every answer when it arrives, every candidate with its fate.
+
+One SQLite file in WAL mode with synchronous=FULL: what `commit` returned from survives kill -9 and power loss. Everything else in a
+run folder is an export and can be written again from here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from selfteach.errors import IntegrityError, ResourceError
+from selfteach.records import to_json
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER, stage TEXT NOT NULL, body TEXT NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, state TEXT NOT NULL, reason TEXT NOT NULL,
+                                       body TEXT NOT NULL, PRIMARY KEY (stage, id));
+CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
+"""
+State = Literal["accepted", "dropped", "failed", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one candidate of a stage. A drop or a failure has a reason."""
+
+    id: str
+    state: State
+    reason: str = ""
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The counts of one stage; requested = accepted + dropped + failed + pending (invariant 4)."""
+
+    stage: str
+    requested: int
+    accepted: int
+    dropped: int
+    failed: int
+    pending: int
+    reasons: Mapping[str, int]
+
+
+class Ledger:
+    """The open database of one run. Used by one process and one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._faults():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            self._db.executescript(SCHEMA)
+            self._seq = max(self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in ("requests", "answers", "candidates"))
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the file and closes it."""
+        with self._faults():
+            self._db.close()
+
+    def ask(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Records requests (id, body) before they are sent. Asking again counts: it shows possible double bills."""
+        with self._group() as db:
+            db.executemany(
+                "INSERT INTO requests (id, seq, stage, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1",
+                [(id, self._next(), stage, to_json(body)) for id, body in rows],
+            )
+
+    def answer(self, rows: Iterable[tuple[str, Any]]) -> None:
+        """Records answers (id, body) as they arrive; the first answer to an id stays."""
+        with self._group() as db:
+            db.executemany("INSERT OR IGNORE INTO answers (id, seq, body) VALUES (?, ?, ?)", [(id, self._next(), to_json(body)) for id, body in rows])
+
+    def answers(self, ids: Sequence[str]) -> dict[str, Any]:
+        """The recorded answers among these ids."""
+        found: dict[str, Any] = {}
+        with self._faults():
+            for start in range(0, len(ids), 500):
+                part = ids[start : start + 500]
+                query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"  # noqa: S608  only question marks
+                found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
+        return found
+
+    def place(self, stage: str, fates: Iterable[Fate]) -> None:
+        """Records what became of candidates. Placing one again replaces its fate.
+
+        Raises:
+            ValueError: a drop or a failure without a reason.
+        """
+        rows = []
+        for fate in fates:
+            if fate.state in ("dropped", "failed") and not fate.reason:
+                raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
+            rows.append((stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})))
+        with self._group() as db:
+            db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
+        """Yields (stage, fate) of the placed candidates, in stable order."""
+        with self._faults():
+            rows = self._db.execute(
+                "SELECT stage, id, state, reason, body FROM candidates WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id",
+                (stage, state),
+            ).fetchall()
+        for found, id, fate, reason, body in rows:
+            yield found, Fate(id, fate, reason, json.loads(body))
+
+    def funnel(self) -> list[Funnel]:
+        """The counts of each stage, in the order in which the stages began."""
+        with self._faults():
+            rows = self._db.execute("SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP BY stage, state, reason ORDER BY MIN(seq)").fetchall()
+        stages: dict[str, dict[str, int]] = {}
+        reasons: dict[str, dict[str, int]] = {}
+        for stage, state, reason, count, _ in rows:
+            counts = stages.setdefault(stage, {"accepted": 0, "dropped": 0, "failed": 0, "pending": 0})
+            counts[state] += count
+            if reason:
+                reasons.setdefault(stage, {})[reason] = reasons.get(stage, {}).get(reason, 0) + count
+        return [Funnel(stage, sum(c.values()), reasons=reasons.get(stage, {}), **c) for stage, c in stages.items()]
+
+    def note(self, key: str, body: Any) -> None:
+        """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
+        with self._group() as db:
+            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, to_json(body)))
+
+    def noted(self, key: str) -> Any:
+        """The value kept under a name, or None."""
+        with self._faults():
+            row = self._db.execute("SELECT body FROM notes WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Appends to the run's diary: a resume, a halved batch, a paused endpoint."""
+        with self._group() as db:
+            db.execute("INSERT INTO events (kind, body) VALUES (?, ?)", (kind, to_json(body)))
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """The diary, in order of sequence (not of the clock)."""
+        with self._faults():
+            return [(kind, json.loads(body)) for kind, body in self._db.execute("SELECT kind, body FROM events ORDER BY seq")]
+
+    def counts(self) -> dict[str, tuple[int, int, int]]:
+        """For each stage: requests, answers, and requests that were asked more than once."""
+        query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
+                   GROUP BY stage ORDER BY MIN(requests.seq)"""
+        with self._faults():
+            return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq
+
+    @contextmanager
+    def _group(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: on disk as a whole, or not at all."""
+        with self._faults():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as fault:
+            if "full" in str(fault) or "disk I/O" in str(fault):
+                raise ResourceError(f"the ledger cannot be written ({fault}).", where=str(self.path), cure="Free disk space, then run the same command again.") from fault
+            raise IntegrityError(f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder's permissions.") from fault
+        except sqlite3.DatabaseError as fault:
+            raise IntegrityError(
+                f"the ledger is damaged ({fault}).", where=str(self.path), cure="`selfteach status --recover DIR` saves what can be read into a new file."
+            ) from fault
