@@ -6,6 +6,7 @@ run folder is an export and can be written again from here.
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
-from selfteach.errors import IntegrityError, ResourceError
+from selfteach.errors import IntegrityError
 from selfteach.records import to_json
+from selfteach.run.disk import explain
+from selfteach.run.signals import held
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER, stage TEXT NOT NULL, body TEXT NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER, stage TEXT NOT NULL, body TEXT NOT NULL,
+                                     asked INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, state TEXT NOT NULL, reason TEXT NOT NULL,
                                        body TEXT NOT NULL, PRIMARY KEY (stage, id));
@@ -54,17 +59,21 @@ class Funnel:
 class Ledger:
     """The open database of one run. Used by one process and one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
         with self._faults():
-            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}", uri=True, isolation_level=None)
+            if readonly:
+                return
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
             self._db.executescript(SCHEMA)
-            self._seq = max(self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in ("requests", "answers", "candidates"))
+            self._seq = max(
+                self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in ("requests", "answers", "candidates")
+            )
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
@@ -82,7 +91,9 @@ class Ledger:
     def answer(self, rows: Iterable[tuple[str, Any]]) -> None:
         """Records answers (id, body) as they arrive; the first answer to an id stays."""
         with self._group() as db:
-            db.executemany("INSERT OR IGNORE INTO answers (id, seq, body) VALUES (?, ?, ?)", [(id, self._next(), to_json(body)) for id, body in rows])
+            db.executemany(
+                "INSERT OR IGNORE INTO answers (id, seq, body) VALUES (?, ?, ?)", [(id, self._next(), to_json(body)) for id, body in rows]
+            )
 
     def answers(self, ids: Sequence[str]) -> dict[str, Any]:
         """The recorded answers among these ids."""
@@ -90,7 +101,7 @@ class Ledger:
         with self._faults():
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
-                query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"  # noqa: S608  only question marks
+                query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
 
@@ -112,7 +123,8 @@ class Ledger:
         """Yields (stage, fate) of the placed candidates, in stable order."""
         with self._faults():
             rows = self._db.execute(
-                "SELECT stage, id, state, reason, body FROM candidates WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id",
+                """SELECT stage, id, state, reason, body FROM candidates
+                   WHERE (?1 = '' OR stage = ?1) AND (?2 = '' OR state = ?2) ORDER BY stage, id""",
                 (stage, state),
             ).fetchall()
         for found, id, fate, reason, body in rows:
@@ -121,7 +133,9 @@ class Ledger:
     def funnel(self) -> list[Funnel]:
         """The counts of each stage, in the order in which the stages began."""
         with self._faults():
-            rows = self._db.execute("SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP BY stage, state, reason ORDER BY MIN(seq)").fetchall()
+            rows = self._db.execute(
+                "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP BY stage, state, reason ORDER BY MIN(seq)"
+            ).fetchall()
         stages: dict[str, dict[str, int]] = {}
         reasons: dict[str, dict[str, int]] = {}
         for stage, state, reason, count, _ in rows:
@@ -159,6 +173,11 @@ class Ledger:
         with self._faults():
             return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
 
+    def _room(self) -> int:
+        """Bytes that a commit and the folding of the write-ahead log may need."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return int(log.stat().st_size if log.exists() else 0) + (1 << 20)
+
     def _next(self) -> int:
         self._seq += 1
         return self._seq
@@ -166,7 +185,7 @@ class Ledger:
     @contextmanager
     def _group(self) -> Iterator[sqlite3.Connection]:
         """One transaction: on disk as a whole, or not at all."""
-        with self._faults():
+        with self._faults(), held():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -181,10 +200,17 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as fault:
-            if "full" in str(fault) or "disk I/O" in str(fault):
-                raise ResourceError(f"the ledger cannot be written ({fault}).", where=str(self.path), cure="Free disk space, then run the same command again.") from fault
-            raise IntegrityError(f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder's permissions.") from fault
+            name = fault.sqlite_errorname
+            if name == "SQLITE_FULL":
+                raise explain(OSError(errno.ENOSPC, str(fault)), self.path, self._room()) from fault
+            if name.startswith("SQLITE_IOERR"):  # also a file-size limit of the system; nothing of this group is committed
+                raise explain(OSError(errno.EIO, str(fault)), self.path, self._room()) from fault
+            raise IntegrityError(
+                f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder's permissions."
+            ) from fault
         except sqlite3.DatabaseError as fault:
             raise IntegrityError(
-                f"the ledger is damaged ({fault}).", where=str(self.path), cure="`selfteach status --recover DIR` saves what can be read into a new file."
+                f"the ledger is damaged ({fault}).",
+                where=str(self.path),
+                cure="`selfteach status --recover DIR` saves what can be read into a new file.",
             ) from fault

@@ -1,0 +1,5 @@
+"""`python -m selfteach`."""
+
+from selfteach.cli import main
+
+main()

@@ -1,0 +1,58 @@
+"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and the bytes there are."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selfteach.errors import ResourceError, SelfteachError, UsageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+AGAIN = "then run the same command again; nothing that was recorded is lost."
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes of the file system that holds `path`, which need not exist yet."""
+    there = path.absolute()
+    while not there.exists():
+        there = there.parent
+    return shutil.disk_usage(there).free
+
+
+def require_free(path: Path, needed: int) -> None:
+    """Checks before the work that it can be written.
+
+    Raises:
+        ResourceError: fewer than `needed` bytes are free.
+    """
+    if (free := free_bytes(path)) < needed:
+        raise ResourceError(
+            f"{needed:,} bytes are needed and {free:,} are free.", where=str(path), cure="Free disk space or give another --out."
+        )
+
+
+def explain(fault: OSError, path: Path, needed: int = 0) -> SelfteachError:
+    """The error of the tree for an error of the operating system."""
+    if fault.errno in FULL:
+        wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
+        limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
+        return ResourceError(
+            f"the disk is full{limit}: {wanted}, {free_bytes(path):,} are free.", where=str(path), cure=f"Free disk space, {AGAIN}"
+        )
+    if fault.errno == errno.EIO:
+        return ResourceError(
+            "the disk failed to read or write (input/output error).", where=str(path), cure=f"Check the disk or its mount, {AGAIN}"
+        )
+    return UsageError(f"cannot be used ({fault.strerror or fault}).", where=str(path), cure="Check the path and its permissions.")
+
+
+@contextmanager
+def disk_faults(path: Path, needed: int = 0) -> Iterator[None]:
+    """Turns the operating system's errors inside the block into errors of the tree."""
+    try:
+        yield
+    except OSError as fault:
+        raise explain(fault, path, needed) from fault

@@ -1,0 +1,128 @@
+"""Progress on stderr: a bar in a terminal, plain lines elsewhere. Text that a model wrote is shown as text, never as markup."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+PLAIN_EVERY_S = 5.0
+
+
+class Display:
+    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `Bars` and of `Silent`."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream or sys.stderr, clock
+        self._name, self._unit, self._total, self._done = "", "", 0, 0
+        self._start = self._shown = clock()
+
+    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+        """Begins a stage of `total` things (0: not known) and ends the one before."""
+        self.finish()
+        self._name, self._unit, self._total, self._done = name, unit, total, 0
+        self._start = self._shown = self._clock()
+        self._line(f"[{name}]" + (f" 0/{total} {unit}" if total else ""))
+
+    def advance(self, n: int = 1) -> None:
+        """Counts `n` more things of the stage as done."""
+        self._done += n
+        if self._clock() - self._shown >= PLAIN_EVERY_S:
+            self._shown = self._clock()
+            self._line(self._progress())
+
+    def say(self, text: str) -> None:
+        """Shows one line."""
+        self._line(f"[{self._name}] {text}" if self._name else text)
+
+    def finish(self) -> None:
+        """Ends the stage."""
+        if self._name:
+            self._line(
+                f"[{self._name}] {self._done} {self._unit}, {self._elapsed():.0f} s"
+                if self._done
+                else f"[{self._name}] {self._elapsed():.0f} s"
+            )
+        self._name = ""
+
+    def _elapsed(self) -> float:
+        return self._clock() - self._start
+
+    def _progress(self) -> str:
+        count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
+        line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
+        if self._done and self._total > self._done:
+            line += f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
+        return line
+
+    def _line(self, text: str) -> None:
+        print(printable(text), file=self._stream, flush=True)
+
+
+class Silent(Display):
+    """Shows nothing: for tests and for calls from Python."""
+
+    def _line(self, text: str) -> None:
+        return
+
+
+class Bars(Display):
+    """A live bar of rich, with the finished stages left above it."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        super().__init__(stream)
+        self._console = Console(file=self._stream, highlight=False)
+        columns = (
+            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn(),
+        )  # fmt: skip
+        self._columns, self._new = columns, Progress
+        self._bar: Any = None
+        self._task: Any = None
+
+    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+        """As `Display.stage`."""
+        self.finish()
+        self._name, self._unit, self._total, self._done = name, unit, total, 0
+        self._start = self._clock()
+        self._bar = self._new(*self._columns, console=self._console, transient=True)
+        self._task = self._bar.add_task(printable(name), total=total or None, unit=unit)
+        self._bar.start()
+
+    def advance(self, n: int = 1) -> None:
+        """As `Display.advance`."""
+        self._done += n
+        if self._bar is not None:
+            self._bar.advance(self._task, n)
+
+    def finish(self) -> None:
+        """As `Display.finish`."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        super().finish()
+
+    def _line(self, text: str) -> None:
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text without terminal control sequences: every control character but newline and tab becomes a visible mark."""
+    return "".join(
+        c if c in "\n\t" or (c.isprintable() and not "\u202a" <= c <= "\u202e") or c.isspace() else "\ufffd" for c in text.replace("\r", "")
+    )
+
+
+def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
+    """The display that fits the stream: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+    stream = stream or sys.stderr
+    if quiet:
+        return Silent(stream)
+    if stream.isatty() and os.environ.get("TERM") != "dumb":
+        return Bars(stream)
+    return Display(stream)

@@ -1,0 +1,304 @@
+"""An open run folder: the ledger, the manifest, the lock, the resolved configuration, the exports.
+
+Resume is running the same command again (invariant 3): the same configuration and material go on where they stood; a changed one is
+refused with the differences, or gets a folder of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from selfteach.config import Resolved, dump, flatten
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.records import to_json, write_bytes
+from selfteach.run import manifest
+from selfteach.run.disk import disk_faults, explain
+from selfteach.run.ledger import Ledger
+from selfteach.run.lock import LOCK, Lock
+from selfteach.run.signals import held
+
+RUNS = Path("runs")
+LEDGER = "run.db"
+IDENTITY = "identity"
+SLUG_LENGTH = 48
+
+
+def slug(text: str) -> str:
+    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a path."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].rstrip("-")
+    return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+@dataclass
+class Run:
+    """One open run. `material` is what the person brought; `command` is what resumes it."""
+
+    path: Path
+    kind: str
+    ledger: Ledger
+    resolved: Resolved
+    material: Mapping[str, Any]
+    command: str
+    resumed: bool
+    _lock: Lock
+    _stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """The path of a file of this run; a name that leads outside is refused (row 28 of the reliability table)."""
+        path = self.path / name
+        if not name or "\0" in name or not path.resolve().is_relative_to(self.path.resolve()) or path.resolve() == self.path.resolve():
+            raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))
+        return path
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all attempts (monotonic clock)."""
+        before = self._stages.get(name, {})
+        attempts, spent, start = before.get("attempts", 0) + 1, before.get("seconds", 0.0), time.monotonic()
+        self._mark(name, "running", spent, attempts)
+        state = "failed"
+        try:
+            yield
+            state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            self._mark(name, state, spent + time.monotonic() - start, attempts)
+
+    def seconds(self) -> float:
+        """Seconds of all stages, over all attempts."""
+        return float(sum(stage["seconds"] for stage in self._stages.values()))
+
+    def bind(self, role: str, fingerprint: str) -> None:
+        """Ties the run to a model. `role` is student, teacher, judge, ...
+
+        Raises:
+            IntegrityError: this run began with another model in that role.
+        """
+        models = self.ledger.noted("models") or {}
+        if models.setdefault(role, fingerprint) != fingerprint:
+            raise IntegrityError(
+                f"this run began with another {role} ({models[role]}, now {fingerprint}).",
+                where=str(self.path),
+                cure="Bring that model back, or start afresh with --new.",
+            )
+        self.ledger.note("models", models)
+        self._write_manifest()
+
+    def export(self, name: str, content: str | bytes) -> Path:
+        """Writes one file whole or not at all and enters it in the manifest.
+
+        Raises:
+            ResourceError: the disk is full or failing; the old file stays.
+        """
+        data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        path = self.file(name)
+        with disk_faults(path, len(data)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with held():
+                write_bytes(path, data)
+        self._enter(name, {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()})
+        return path
+
+    def export_json(self, name: str, value: Any) -> Path:
+        """As `export`, for one JSON value, indented for people."""
+        return self.export(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+        """As `export`, for one JSON object a line."""
+        return self.export(name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    @contextmanager
+    def export_folder(self, name: str) -> Iterator[Path]:
+        """Gives an empty folder to be filled; at the end of the block it takes the place of `name` as a whole."""
+        path = self.file(name)
+        fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+        with disk_faults(path):
+            for leftover in (fresh, old):
+                shutil.rmtree(leftover, ignore_errors=True)
+            fresh.mkdir(parents=True)
+            yield fresh
+            sums = {str(file.relative_to(fresh)): _sync(file) for file in sorted(fresh.rglob("*")) if file.is_file()}
+            with held():
+                if path.exists():
+                    path.rename(old)
+                fresh.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        for inner, entry in sums.items():
+            self._exports[f"{name}/{inner}"] = entry
+        self._enter(f"{name}/", {"files": len(sums), "sha256": hashlib.sha256(to_json(sums).encode()).hexdigest()})
+
+    def close(self) -> None:
+        """Writes the manifest, closes the ledger, gives the lock back."""
+        self._write_manifest()
+        self.ledger.close()
+        self._lock.release()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any) -> None:
+        if kind is None:
+            self.close()
+            return
+        try:
+            self.ledger.event("stopped", {"by": kind.__name__, "why": str(fault)[:500]})
+            self.close()
+        except Exception as second:  # the first fault is the one to show
+            fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
+
+    def _mark(self, name: str, state: str, seconds: float, attempts: int) -> None:
+        self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
+        self.ledger.note("stages", self._stages)
+        self.ledger.event("stage", {"name": name, **self._stages[name]})
+        self._write_manifest()
+
+    def _enter(self, name: str, entry: dict[str, Any]) -> None:
+        self._exports[name] = entry
+        self.ledger.note("exports", self._exports)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        facts = {
+            "kind": self.kind, "command": self.command, "seed": getattr(self.resolved.config, "seed", None),
+            "models": self.ledger.noted("models") or {}, "stages": self._stages, "exports": self._exports,
+        }  # fmt: skip
+        path = self.path / manifest.MANIFEST
+        with disk_faults(path):
+            manifest.write(path, facts)
+
+
+def open_run(out: Path | None, slug_source: str, kind: str, resolved: Resolved, material: Mapping[str, Any], *, new: bool = False) -> Run:
+    """Opens the run of this command: the one that began with the same configuration and material, or a new one.
+
+    Args:
+        out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
+        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free number.
+
+    Raises:
+        UsageError: the folder cannot be written, is in use, holds another run (the message lists the differences) or is not a run.
+        IntegrityError: its ledger is damaged.
+        ResourceError: the disk is full.
+    """
+    identity = {"kind": kind, "config": flatten(resolved.config.model_dump()), "material": dict(material)}
+    identity = json.loads(to_json(identity))
+    folder = _named_folder(out, identity, new) if out else _default_folder(slug(slug_source), identity, new)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(folder)
+    except OSError as fault:
+        raise explain(fault, folder) from fault
+    return _open(folder, lock, kind, resolved, material, identity)
+
+
+def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Mapping[str, Any], identity: dict[str, Any]) -> Run:
+    try:
+        ledger = Ledger(folder / LEDGER)
+        before = ledger.noted(IDENTITY)
+        if before is not None and before != identity:
+            raise _changed(folder, before, identity)
+        run = Run(
+            folder, kind, ledger, resolved, material, _command(), before is not None, lock,
+            ledger.noted("stages") or {}, ledger.noted("exports") or {},
+        )  # fmt: skip
+        ledger.note(IDENTITY, identity)
+        ledger.event("resumed" if run.resumed else "began", {"pid": os.getpid(), "command": run.command, **manifest.versions()})
+        run.export("config.yaml", dump(resolved))
+    except BaseException:
+        lock.release()
+        raise
+    return run
+
+
+def _command() -> str:
+    return shlex.join(["selfteach", *(word for word in sys.argv[1:] if word != "--new")])
+
+
+def _named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
+    if out.exists() and not out.is_dir():
+        raise UsageError("is a file, not a folder.", where=str(out), cure="Give another --out.")
+    if not out.exists() or not any(out.iterdir()):
+        return out
+    if not (out / LEDGER).exists() and not (out / LOCK).exists():
+        raise UsageError("holds other files and no run.", where=str(out), cure="Give an empty or a new folder to --out.")
+    if new:
+        _set_aside(out)
+    elif (before := identity_of(out)) is not None and before != identity:
+        raise _changed(out, before, identity)
+    return out
+
+
+def _set_aside(out: Path) -> None:
+    """Renames a finished or stopped run; nothing is deleted."""
+    lock = Lock(out)
+    number = 1
+    while (aside := out.with_name(f"{out.name}.before-{number}")).exists():
+        number += 1
+    with disk_faults(out):
+        out.rename(aside)
+    lock.release()
+
+
+def _default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
+    """The newest run of the same command, whatever its date, or the first free name of today."""
+    if not new and RUNS.is_dir():
+        pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
+        for folder in sorted((f for f in RUNS.iterdir() if pattern.fullmatch(f.name)), key=lambda f: f.stat().st_mtime_ns, reverse=True):
+            if identity_of(folder) == identity:
+                return folder
+    base = RUNS / f"{date.today().isoformat()}-{name}"
+    number, folder = 1, base
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+def identity_of(folder: Path) -> dict[str, Any] | None:
+    """The configuration and material that a run began with, read without touching it; None where there is no run yet."""
+    if not (folder / LEDGER).exists():
+        return None
+    ledger = Ledger(folder / LEDGER, readonly=True)
+    try:
+        found: dict[str, Any] | None = ledger.noted(IDENTITY)
+    finally:
+        ledger.close()
+    return found
+
+
+def _changed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> UsageError:
+    old, new = (flatten({"command": s["kind"], **s["config"], "material": s["material"]}) for s in (before, now))
+    lines = [f"{key}: {_show(old, key)} -> {_show(new, key)}" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    return UsageError(
+        "\n  ".join(["this run began with another configuration:", *lines]), where=str(folder),
+        cure="\nGive the old values to go on with it, another --out, or --new to begin afresh (the old run is kept beside it).",
+    )  # fmt: skip
+
+
+def _show(flat: Mapping[str, Any], key: str) -> str:
+    text = json.dumps(flat[key], ensure_ascii=False) if key in flat else "(absent)"
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _sync(file: Path) -> dict[str, Any]:
+    with file.open("rb") as handle:
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+        os.fsync(handle.fileno())
+    return {"bytes": file.stat().st_size, "sha256": found}

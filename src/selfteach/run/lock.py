@@ -1,0 +1,63 @@
+"""One process a run. The lock is the system's (flock), so it dies with its process; the file holds the pid for people to read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from selfteach.errors import UsageError
+
+LOCK = "run.lock"
+
+
+class Lock:
+    """The held lock of a run folder, until `release` or the end of the process.
+
+    Raises:
+        UsageError: another process holds it; the message names its pid.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        if not _taken(self._handle):
+            pid = os.pread(self._handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._handle)
+            raise UsageError(
+                f"the run is in use by process {pid}.",
+                where=str(folder),
+                cure="Wait for it, or stop it; `selfteach status` shows where it stands.",
+            )
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Gives the lock back. The file stays: removing it would let two processes hold two locks."""
+        os.close(self._handle)
+
+
+def _taken(handle: int) -> bool:
+    """Tries for a quarter of a second: `holder` may be looking just now."""
+    for _ in range(5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.05)
+    return False
+
+
+def holder(folder: Path) -> int | None:
+    """The pid of the process that works in this folder now, or None."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(handle, 32, 0).strip() or b"0")
+    finally:
+        os.close(handle)
+    return None

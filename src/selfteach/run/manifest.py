@@ -1,0 +1,44 @@
+"""manifest.json: what produced this run, and the checksum of everything that it wrote. An export of the ledger, for people and tools."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from selfteach import __version__
+from selfteach.records import write_text
+
+MANIFEST = "manifest.json"
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "gguf", "openvino-genai", "numpy", "scikit-learn", "rapidfuzz")
+
+
+@cache
+def versions() -> dict[str, Any]:
+    """The program, the interpreter, the kind of platform and the packages that numbers may depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return {
+        "selfteach": __version__, "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}", "packages": found,
+    }  # fmt: skip
+
+
+def write(path: Path, facts: Mapping[str, Any]) -> None:
+    """Writes the manifest, atomically."""
+    write_text(path, json.dumps({**versions(), **facts}, ensure_ascii=False, indent=2) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder, or nothing where none was written yet."""
+    path = folder / MANIFEST
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
