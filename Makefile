@@ -1,0 +1,60 @@
+# Few targets, each of which installs what it needs. A second call is instant: stamps in .venv remember what is installed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+RULE ?= Do not talk about elephants.
+
+.PHONY: help setup check test test-all demo bench docs clean
+
+help:
+	@echo "make demo      install and teach one rule: $(RULE)"
+	@echo "make test      the tests, without those that need the embedded model"
+	@echo "make test-all  all tests"
+	@echo "make check     style and types"
+	@echo "make bench     speed against other programs, measured in one run"
+	@echo "make docs      writes docs/cli.md from the program"
+	@echo "make setup     installs everything for development"
+	@echo "make clean     removes .venv, caches and builds; runs/ stays"
+
+demo: $(VENV)/.installed
+	@$(BIN)/selfteach feedback "$(RULE)"
+
+setup: $(VENV)/.development
+
+test: $(VENV)/.development
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.development
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.development
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.development
+	@$(BIN)/python -m bench
+
+docs: $(VENV)/.development
+	@$(BIN)/python -m selfteach.commands.reference docs/cli.md
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .bench
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "The virtual environment could not be made; Debian and Ubuntu need the package python3-venv." >&2; exit 2; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing selfteach and what it needs (some minutes the first time)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml | $(BIN)/python
+	@echo "installing selfteach with its development tools (some minutes the first time)"
+	@$(PIP) install --editable ".[dev]"
+	@touch $@ $(VENV)/.installed
