@@ -7,7 +7,9 @@ and kept in the cache. After that no network is needed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -138,7 +140,7 @@ def _unpack(gguf: Path, folder: Path) -> Path:
 
     from selfteach.models.quiet import quiet
 
-    with quiet():
+    with quiet(), contextlib.redirect_stderr(io.StringIO()):  # the unpacker has a progress bar of its own
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         module = AutoModelForCausalLM.from_pretrained(
             gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16

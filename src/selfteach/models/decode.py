@@ -1,0 +1,156 @@
+"""Drawing with transformers: batches sorted by length, one prefill a prompt, finished rows leave the batch.
+
+Each row's randomness comes from its request's id alone, one uniform number a token, so that a draw does not depend on what is drawn with
+it. (In float32 that holds to rounding. In bfloat16 a product's rounding depends on the batch's shape: a near tie may fall the other way.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from selfteach.errors import DataError
+from selfteach.records import Draw, Request, Sampling, question, seed_of
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import Hf
+
+MAX_ROWS = {"cpu": 64, "cuda": 256}
+TAIL_TOKENS = 16
+
+
+@dataclass(slots=True)
+class Row:
+    """One answer under way."""
+
+    id: str
+    sampling: Sampling
+    prompt_ids: list[int]
+    limit_tokens: int
+    uniforms: np.ndarray
+    ids: list[int] = field(default_factory=list)
+
+
+def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
+    """One draw for each request, the longest prompts first, each as it is finished.
+
+    Raises:
+        DataError: a prompt fills the model's context; raised before anything is drawn.
+    """
+    rows = [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()]
+    rows.sort(key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
+    step = MAX_ROWS.get(hf.device.type, 64)
+    for start in range(0, len(rows), step):
+        yield from _draw_batch(hf, rows[start : start + step])
+
+
+def row_of(hf: Hf, request: Request) -> Row:
+    """A request made ready: its tokens, its limit within the context, its random numbers."""
+    ids = hf.encode(request.prompt)
+    room = hf.context_tokens - len(ids)
+    if room < 1:
+        raise DataError(
+            f"the prompt has {len(ids)} tokens and the model's context {hf.context_tokens}: no room for an answer.",
+            where=repr(question(request.prompt)[:60]), cure="Shorten it; prompts are never cut in silence.",
+        )  # fmt: skip
+    id = request.id(hf.fingerprint)
+    limit = min(request.sampling.max_tokens, room)
+    return Row(id, request.sampling, ids, limit, np.random.Generator(np.random.Philox(seed_of(id))).random(limit))
+
+
+@torch.inference_mode()
+def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
+    logits, cache, lengths = _prefill(hf, rows)
+    mask = torch.arange(int(lengths.max()), device=hf.device)[None] >= (lengths.max() - lengths)[:, None]  # padding is on the left
+    while True:
+        for row, token in zip(rows, choose(logits, rows), strict=True):
+            row.ids.append(token)
+        draws = [finished(hf, row) for row in rows]
+        yield from (draw for draw in draws if draw)
+        keep = [i for i, draw in enumerate(draws) if draw is None]
+        if not keep:
+            return
+        if len(keep) < len(rows):
+            rows, index = [rows[i] for i in keep], torch.tensor(keep, device=hf.device)
+            cache.batch_select_indices(index)
+            mask, lengths = mask[index], lengths[index]
+        mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
+        out = hf.module(
+            input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
+            attention_mask=mask, position_ids=lengths[:, None], past_key_values=cache, use_cache=True,
+        )  # fmt: skip
+        logits, lengths = out.logits[:, -1], lengths + 1
+
+
+def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, object, torch.Tensor]:
+    """One forward over the distinct prompts; its last logits and its cache are then repeated for each row."""
+    from transformers import DynamicCache
+
+    distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
+    width = max(map(len, distinct))
+    ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=hf.device)
+    lengths = torch.tensor([len(p) for p in distinct], device=hf.device)
+    mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
+    positions = (torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]).clamp(min=0)
+    cache = DynamicCache()
+    out = hf.module(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    place = {prompt: i for i, prompt in enumerate(distinct)}
+    index = torch.tensor([place[tuple(row.prompt_ids)] for row in rows], device=hf.device)
+    cache.batch_select_indices(index)
+    return out.logits[:, -1][index], cache, lengths[index]
+
+
+def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of each row: the likeliest at temperature 0, else the one where the row's uniform number falls.
+
+    Shapes: logits (B, V).
+    """
+    chosen = logits.argmax(-1)
+    warm = [i for i, row in enumerate(rows) if row.sampling.temperature > 0]
+    if warm:
+        index = torch.tensor(warm, device=logits.device)
+        heat = torch.tensor([rows[i].sampling.temperature for i in warm], device=logits.device)[:, None]
+        share = torch.softmax(logits[index].float() / heat, dim=-1)
+        top_p = torch.tensor([rows[i].sampling.top_p for i in warm], device=logits.device)
+        if bool((top_p < 1).any()):
+            share = nucleus(share, top_p)
+        ladder = share.double().cumsum(-1)
+        draw = torch.tensor([float(rows[i].uniforms[len(rows[i].ids)]) for i in warm], dtype=torch.float64, device=logits.device)
+        picked = torch.searchsorted(ladder, (draw * ladder[:, -1])[:, None], right=True).squeeze(1)
+        chosen[index] = picked.clamp(max=logits.shape[-1] - 1)
+    found: list[int] = chosen.tolist()
+    return found
+
+
+def nucleus(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
+    """Keeps the likeliest tokens whose shares first reach top_p, and no others.
+
+    Shapes: share (B, V), top_p (B,).
+    """
+    ranked, order = share.sort(dim=-1, descending=True, stable=True)
+    before = ranked.cumsum(-1) - ranked
+    return torch.zeros_like(share).scatter(-1, order, ranked * (before < top_p[:, None]))
+
+
+def finished(hf: Hf, row: Row) -> Draw | None:
+    """The draw, if its last token or its text ended it."""
+    ended = row.ids[-1] in hf.end_ids
+    full = len(row.ids) >= row.limit_tokens
+    stopped = not ended and bool(row.sampling.stop) and any(stop in hf.decode(row.ids[-TAIL_TOKENS:]) for stop in row.sampling.stop)
+    if not (ended or full or stopped):
+        return None
+    return as_draw(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+
+
+def as_draw(hf: Hf, id: str, ids: Sequence[int], sampling: Sampling, prompt_tokens: int) -> Draw:
+    """Tokens to a draw: without the token that ended it, cut before the first stop text."""
+    ended = bool(ids) and ids[-1] in hf.end_ids
+    text = hf.decode(ids[:-1] if ended else ids)
+    cut = min((at for stop in sampling.stop if (at := text.find(stop)) >= 0), default=-1)
+    if cut >= 0:
+        text = text[:cut]
+    return Draw(id, text, "stop" if ended or cut >= 0 else "length", len(ids), prompt_tokens)

@@ -1,0 +1,336 @@
+"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp, Ollama, OpenAI and their kin.
+
+Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what a bad server, network or account can do
+is met in `endpoint_guard` (when to send again, when to stop) and `endpoint_wire` (what counts as an answer).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from selfteach.errors import EndpointError, TooManyFailures, UsageError
+from selfteach.models.background import stream
+from selfteach.models.endpoint_guard import ATTEMPTS, WAIT_INITIAL_S, WAIT_JITTER_S, WAIT_MAX_S, Guard, Refused, Transient
+from selfteach.models.endpoint_wire import Path, Reply, Wire
+from selfteach.records import Draw, Prompt, Request, Sampling, digest, prompt_json, seed_of
+from selfteach.registry import did_you_mean
+
+if TYPE_CHECKING:
+    import openai
+
+T = TypeVar("T")
+STOPS = 4  # what the protocol allows in one request
+LOGPROBS = 20  # the most that the protocol allows for one token
+KEY = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
+
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # its retries are told through `on_event`, not on stderr
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    """One exchange: what to send, and what to make of the reply. `words` is the least number of tokens that the prompt can have."""
+
+    id: str
+    path: Path
+    body: Mapping[str, Any]
+    words: int
+    result: Callable[[Reply], T]
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    kind: str
+    body: Mapping[str, Any]
+
+
+class Endpoint:
+    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also say yes or no.
+
+    Args:
+        address: URL of the API, `#`, and the model's name there. Keys have no place in it.
+        key_env: name of the environment variable that holds the key; "" sends none.
+        concurrency: requests in flight at most.
+        timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
+        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and can be resumed.
+        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven unless the share is 0.
+        max_bytes: the largest body that is read.
+        served: the model that the server must report (as in `served` of an earlier run); "" takes the first report as the measure.
+        on_change: "stop" when the server reports another model than before, or "note" it through `on_event` and go on.
+        on_event: told of each attempt that failed and of each change of model, in the thread that reads the draws.
+
+    Attributes:
+        failures: (request id, reason) of each request that got no answer, in order.
+        served: model name and system fingerprint as the server reports them.
+        asked: attempts sent, each of which the server may bill.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key_env: str = "OPENAI_API_KEY",
+        concurrency: int = 8,
+        timeout_s: float = 120.0,
+        max_wait_s: float = 60.0,
+        max_failures: float = 0.1,
+        max_bytes: int = 4 << 20,
+        served: str = "",
+        on_change: Literal["stop", "note"] = "stop",
+        on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, body: None,
+    ) -> None:
+        self.url, self.name = parse(address)
+        self.served, self.asked = served, 0
+        self.failures: list[tuple[str, str]] = []
+        self._concurrency, self._max_wait_s, self._max_failures = max(1, concurrency), max_wait_s, max_failures
+        self._on_change, self._on_event = on_change, on_event
+        self._requested = self._answered = self._failed = 0
+        self._wire = Wire(self.url, key_env, timeout_s, max_bytes)
+        self._wire.check_key()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.url}#{self.name})"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the URL, the model's name, and what the server lists about it. Asks the server once; it bills nothing for that.
+
+        Raises:
+            EndpointError: it cannot be reached, or refuses the key.
+        """
+        return digest(["endpoint", self.url, self.name, _identity(self._models, self.name)])
+
+    @cached_property
+    def _models(self) -> list[dict[str, Any]]:
+        """What `GET models` lists; nothing where the server does not offer it."""
+        return next(iter(stream(self._list)), [])
+
+    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with its reason.
+
+        Raises:
+            EndpointError: the server cannot be used (unreachable, key, quota, another model, ...); a later run goes on from here.
+            TooManyFailures: more than `max_failures` of all requests failed.
+        """
+        by_id = {request.id(self.fingerprint): request for request in requests}
+        return self._run([self._draw_job(id, request) for id, request in by_id.items()])
+
+    def yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
+        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive, over the spellings of the first answered token.
+
+        Where only one word is among the server's most probable tokens, the other counts as its least probable one listed: the
+        logit is then a bound, on the careful side.
+
+        Raises:
+            EndpointError, TooManyFailures: as `draw`; also where the server gives no `top_logprobs`.
+        """
+        return self._run([self._yes_no_job(index, prompt) for index, prompt in enumerate(prompts)])
+
+    def _draw_job(self, id: str, request: Request) -> _Job[Draw]:
+        path, body = self._body(request.prompt, request.sampling)
+        body["seed"] = seed_of(id) >> 32  # 31 bits: what every server's integer holds
+
+        def result(reply: Reply) -> Draw:
+            text = _cut(reply.text, request.sampling.stop)
+            finish = reply.finish if text == reply.text else "stop"
+            return Draw(id, text, finish, reply.tokens, reply.prompt_tokens)
+
+        return _Job(id, path, body, _words(request.prompt), result)
+
+    def _yes_no_job(self, index: int, prompt: Prompt) -> _Job[tuple[int, float]]:
+        path, body = self._body(prompt, Sampling(temperature=0.0, max_tokens=1))
+        body |= {"logprobs": LOGPROBS} if path == "completions" else {"logprobs": True, "top_logprobs": LOGPROBS}
+        id = digest(["yes_no", self.url, self.name, prompt_json(prompt)])
+        return _Job(id, path, body, _words(prompt), lambda reply: (index, self._logit(reply)), empty=True)
+
+    def _logit(self, reply: Reply) -> float:
+        if reply.top is None:
+            raise EndpointError(
+                "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.", where=self.url,
+                cure="Choose a server or model that gives them, or give a --check.",
+            )  # fmt: skip
+        return yes_no_logit(reply.top)
+
+    def _body(self, prompt: Prompt, sampling: Sampling) -> tuple[Path, dict[str, Any]]:
+        body: dict[str, Any] = {"model": self.name, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.stop:
+            body["stop"] = list(sampling.stop[:STOPS])
+        if isinstance(prompt, str):
+            return "completions", body | {"prompt": prompt, "max_tokens": sampling.max_tokens}
+        limit = "max_completion_tokens" if urlsplit(self.url).hostname == "api.openai.com" else "max_tokens"  # deprecated there
+        return "chat/completions", body | {"messages": prompt_json(prompt), limit: sampling.max_tokens}
+
+    def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
+        """Yields the results; keeps the failures; passes the events on."""
+        self._requested += len(jobs)
+        if not jobs:
+            return
+        for item in stream(lambda put: self._send_all(jobs, put)):
+            if isinstance(item, _Failed):
+                self.failures.append((item.id, item.reason))
+            elif isinstance(item, _Event):
+                self._on_event(item.kind, item.body)
+            else:
+                yield item
+
+    async def _list(self, put: Callable[[Any], None]) -> None:
+        guard = Guard(self.url, 1, self._max_wait_s)
+        async with self._wire.client() as client:
+            try:
+                value = await self._persist(guard, lambda: self._wire.exchange(client, "models", {}))
+            except Refused:
+                return
+            except Transient as fault:
+                raise EndpointError(
+                    f"cannot be used: {fault}.", where=self.url, cure="See that the server runs and that the URL is right."
+                ) from None
+        listed = value.get("data")
+        put([entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else [])
+
+    async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
+        import asyncio
+
+        guard = Guard(self.url, self._concurrency, self._max_wait_s)
+        waiting = iter(jobs)
+        async with self._wire.client() as client, asyncio.TaskGroup() as workers:
+            for _ in range(min(self._concurrency, len(jobs))):
+                workers.create_task(self._work(client, guard, waiting, put))
+
+    async def _work(self, client: openai.AsyncOpenAI, guard: Guard, jobs: Iterator[_Job[T]], put: Callable[[Any], None]) -> None:
+        for job in jobs:
+            try:
+                put(await self._persist(guard, lambda job=job: self._answer(client, job, put)))  # type: ignore[misc]
+                self._answered += 1
+            except (Refused, Transient) as fault:
+                put(_Failed(job.id, str(fault)))
+                self._fail(str(fault))
+
+    async def _persist(self, guard: Guard, attempt: Callable[[], Any]) -> Any:
+        """Tries, and tries again after growing, jittered waits, while a fault may pass and the guard allows it."""
+        import stamina
+
+        waits = {"wait_initial": WAIT_INITIAL_S, "wait_max": WAIT_MAX_S, "wait_jitter": WAIT_JITTER_S}
+        async for retry in stamina.retry_context(on=Transient, attempts=ATTEMPTS, timeout=None, **waits):
+            with retry:
+                async with guard.slot():
+                    try:
+                        result = await attempt()
+                    except Transient as fault:
+                        guard.failed(fault)
+                        raise
+                guard.answered()
+        return result
+
+    async def _answer(self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]) -> T:
+        self.asked += 1
+        try:
+            reply = self._wire.reply(await self._wire.exchange(client, job.path, job.body), empty=job.empty)
+        except Transient as fault:
+            put(_Event("endpoint attempt failed", {"id": job.id, "reason": str(fault)}))
+            raise
+        self._recognise(reply, job.id, put)
+        if 0 < reply.prompt_tokens < job.words:
+            raise Refused(
+                f"the server read {reply.prompt_tokens} tokens of a prompt of at least {job.words}: its context is too short"
+                " (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: --ctx-size; vLLM: --max-model-len)"
+            )
+        return job.result(reply)
+
+    def _recognise(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
+        """Notices that another model answers than before."""
+        if self.served and reply.served != self.served:
+            if self._on_change == "stop":
+                raise EndpointError(
+                    f'another model answers: "{reply.served}" instead of "{self.served}".', where=self.url,
+                    cure="Pin the model's exact version in the name after #, or start a new run.",
+                )  # fmt: skip
+            put(_Event("endpoint model changed", {"id": id, "before": self.served, "now": reply.served}))
+        self.served = reply.served
+
+    def _fail(self, reason: str) -> None:
+        """Counts a failure against the share that is allowed."""
+        self._failed += 1
+        allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
+        if self._failed <= allowed and self._failed < self._requested:
+            return
+        told = f"{self._failed} of {self._requested} requests failed; the last: {reason}."
+        if not self._answered:
+            raise EndpointError(f"has answered nothing: {told}", where=self.url, cure=_known(self._models_seen(), self.name))
+        raise TooManyFailures(told, where=self.url, cure="See what the server refuses, or allow more with --set max_failures.")
+
+    def _models_seen(self) -> list[dict[str, Any]]:
+        return self.__dict__.get("_models", [])
+
+
+def parse(address: str) -> tuple[str, str]:
+    """URL and model name of `http://host:port/v1#name`.
+
+    Raises:
+        UsageError: another form, or a key in it. The message never repeats what may be a secret.
+    """
+    example = "Write it as http://localhost:8000/v1#name."
+    try:
+        parts = urlsplit(address)
+        place = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:
+        raise UsageError("the endpoint's address is not a URL.", cure=example) from None
+    if parts.username is not None or parts.password is not None or parts.query or KEY.search(parts.path) or KEY.search(parts.fragment):
+        raise UsageError(
+            "the endpoint's address holds a key or parameters, which would be stored.", where=place,
+            cure="Change the key if it was shown anywhere, put it in the environment variable OPENAI_API_KEY and leave only URL and name.",
+        )  # fmt: skip
+    if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable() or " " in address:
+        raise UsageError("the endpoint's address is not an http(s) URL.", cure=example)
+    if not parts.fragment:
+        raise UsageError(
+            "the endpoint's address names no model.", where=place + parts.path, cure=f"Add # and the name: {place}{parts.path}#name."
+        )
+    return place + parts.path.rstrip("/"), parts.fragment
+
+
+def yes_no_logit(top: Mapping[str, float]) -> float:
+    """log P(Yes) - log P(No) from the log-probabilities of the most probable first tokens, each word over all its spellings.
+
+    Raises:
+        Refused: neither word is among them.
+    """
+    words = {word: [p for token, p in top.items() if token.strip(" \n\t\"'*.,:▁Ġ").casefold() == word] for word in ("yes", "no")}
+    if not words["yes"] and not words["no"]:
+        raise Refused("neither Yes nor No among the most probable tokens")
+    least = min(top.values())
+    yes, no = (math.log(sum(map(math.exp, found))) if found else least for found in words.values())
+    return yes - no
+
+
+def _cut(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop: servers take only some stops, and some return the stop itself."""
+    return text[: min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))]
+
+
+def _words(prompt: Prompt) -> int:
+    """The least number of tokens of a prompt: no common tokenizer joins words across white space."""
+    return len((prompt if isinstance(prompt, str) else " ".join(m.content for m in prompt)).split())
+
+
+def _identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """What the server lists about the model itself: not its time stamps, which some servers renew at every question."""
+    entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
+    return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}
+
+
+def _known(models: Sequence[Mapping[str, Any]], name: str) -> str:
+    names = [str(m["id"]) for m in models if m.get("id")]
+    return did_you_mean(name, names) if names and name not in names else "See that the server is well and takes these requests."

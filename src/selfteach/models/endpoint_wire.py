@@ -1,0 +1,252 @@
+"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own validator.
+
+The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it would follow redirects, retry a spent
+quota, read a body without end, return a `str` for an HTML page and accept `choices: null`. So its retries are off, every body is read by us
+under a byte cap and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from selfteach.errors import EndpointError, UsageError
+from selfteach.models.endpoint_guard import Refused, Transient, classify, retry_after_s
+from selfteach.records import clean
+
+if TYPE_CHECKING:
+    import openai
+
+CONNECT_S = 10.0
+WORDS = 160
+Path = Literal["chat/completions", "completions", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer. `served` is the model that the server says it used; `top` maps first tokens to log-probabilities, or is None."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int
+    prompt_tokens: int
+    served: str
+    top: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How to reach one endpoint. Holds the name of the key's environment variable, never the key."""
+
+    url: str
+    key_env: str
+    timeout_s: float
+    max_bytes: int
+
+    def check_key(self) -> None:
+        """Refuses a key that could not be sent, or that would travel in the clear.
+
+        Raises:
+            UsageError: the variable holds something that is no key, or the server is remote and without TLS.
+        """
+        if not (key := self._key()):
+            return
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise UsageError(
+                "does not hold a key (spaces, line breaks or unusual letters).", where=self.key_env, cure="Set it to the key alone."
+            )
+        if self.url.startswith("http://") and not _is_local(self.url):
+            raise UsageError(
+                f"the key in {self.key_env} would travel unencrypted.", where=self.url,
+                cure=f"Use https, or unset {self.key_env} where the server wants no key.",
+            )  # fmt: skip
+
+    def client(self) -> openai.AsyncOpenAI:
+        """A client for one event loop, to be closed by `async with`."""
+        import openai
+
+        http = openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,
+            event_hooks={"response": [self._inspect]},
+            timeout=openai.Timeout(self.timeout_s, connect=min(CONNECT_S, self.timeout_s)),
+        )
+        headers = {"Accept-Encoding": "identity"}
+        return openai.AsyncOpenAI(
+            base_url=self.url, api_key=self._key() or "none", max_retries=0, http_client=http, default_headers=headers
+        )
+
+    async def exchange(self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Sends one request and returns the JSON object of a 2xx answer.
+
+        Raises:
+            Transient, Refused, EndpointError: see `endpoint_guard`.
+        """
+        fault: Exception
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return self._object(await self._body(client, path, body))
+        except TimeoutError:
+            fault = Transient(f"no whole answer within {self.timeout_s:g} s")
+        except (Transient, Refused, EndpointError) as own:
+            fault = own
+        except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
+            fault = _own(other) or Transient(f"the connection failed ({self._scrub(_root(other))})")
+        fault.__context__ = fault.__cause__ = None  # the SDK's own exceptions carry the request, and with it the key
+        raise fault.with_traceback(None)
+
+    async def _body(self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]) -> bytes:
+        create: Any
+        if path == "models":
+            create = client.with_streaming_response.models.list
+        else:
+            create = (client.chat.completions if path == "chat/completions" else client.completions).with_streaming_response.create
+        async with create(**body) as response:
+            return await self._read(response.headers, response.iter_bytes())
+
+    async def _inspect(self, response: Any) -> None:
+        """Sees each response before its body is read: reads and classifies refusals here, because the SDK would read them without end."""
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            raise Transient("a compressed answer, which was not asked for")
+        if 200 <= response.status_code < 300:
+            return
+        error = _error(await self._read(response.headers, response.aiter_bytes()))
+        raise self._fault(response.status_code, error, retry_after_s(response.headers))
+
+    async def _read(self, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> bytes:
+        data = bytearray()
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > self.max_bytes:
+                raise Transient(f"an answer of more than {self.max_bytes} bytes")
+        promised = headers.get("content-length", "")
+        if promised.isdecimal() and int(promised[:18]) != len(data):
+            raise Transient(f"{len(data)} bytes of {promised[:18]} promised")
+        return bytes(data)
+
+    def _object(self, data: bytes) -> dict[str, Any]:
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            kind = "an empty body" if not data.strip() else "an HTML page" if data.lstrip()[:1] == b"<" else "a body that is not JSON"
+            raise Transient(f"{kind} instead of an answer") from None
+        if not isinstance(value, dict):
+            raise Transient("JSON that is not an object instead of an answer")
+        if value.get("error"):
+            raise self._fault(_status(value["error"]), value["error"], 0.0)
+        return value
+
+    def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
+        error = error if isinstance(error, dict) else {"message": error}
+        codes = [str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)]
+        code = next((c for c in codes if c.endswith("quota") or c.startswith("billing")), codes[0] if codes else "")
+        return classify(status, code, self._scrub(str(error.get("message") or "")), wait_s, url=self.url, key_env=self.key_env)
+
+    def _scrub(self, words: str) -> str:
+        """Words of the server or of a library, short and without the key."""
+        key = self._key()
+        words = " ".join(clean(words).split())
+        return (words.replace(key, "[key]") if key else words)[:WORDS]
+
+    def _key(self) -> str:
+        return os.environ.get(self.key_env, "").strip() if self.key_env else ""
+
+    def reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
+        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless `empty` allows it.
+
+        Raises:
+            Transient: a field is missing or of another kind.
+            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or one that repeats the key.
+        """
+        choice = _at(value.get("choices"), 0, dict, "choices")
+        message = choice.get("message")
+        text = message.get("content") if isinstance(message, dict) else choice.get("text")
+        finish = choice.get("finish_reason")
+        if finish == "content_filter" or (isinstance(message, dict) and message.get("refusal")):
+            raise Refused("filtered by the server")
+        if finish in ("tool_calls", "function_call"):
+            raise Refused("a tool call instead of an answer")
+        if not isinstance(text, str):
+            raise Transient("an answer without text")
+        if finish not in ("stop", "length"):
+            raise Transient(f"an answer that is not finished (finish_reason {str(finish)[:20]!r})")
+        if not empty and not text.strip():
+            raise Refused("an empty answer")
+        if (key := self._key()) and key in text:
+            raise Refused("an answer that repeats the key")
+        usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
+        return Reply(
+            clean(text), finish, _count(usage, "completion_tokens"), _count(usage, "prompt_tokens"), self._served(value), _top(choice)
+        )
+
+    def _served(self, value: Mapping[str, Any]) -> str:
+        parts = [value.get("model"), value.get("system_fingerprint")]
+        return self._scrub(" ".join(part for part in parts if isinstance(part, str) and part))
+
+
+def _is_local(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.") or host.endswith(".localhost")
+
+
+def _error(data: bytes) -> Any:
+    """The error inside the body of a refusal, in whatever form it is written."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return "" if data.lstrip()[:1] == b"<" else data[:WORDS].decode("utf-8", "replace")
+    return value.get("error", value) if isinstance(value, dict) else ""
+
+
+def _status(error: Any) -> int:
+    """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
+    code = error.get("code") if isinstance(error, dict) else None
+    status = error.get("status", code) if isinstance(error, dict) else None
+    return status if isinstance(status, int) and 400 <= status < 600 else 429 if code == "rate_limit_exceeded" else 500
+
+
+def _own(fault: BaseException | None) -> Exception | None:
+    """Our own fault inside the SDK's: some of its versions wrap what a hook raises."""
+    while fault is not None and not isinstance(fault, Transient | Refused | EndpointError):
+        fault = fault.__cause__
+    return fault
+
+
+def _root(fault: BaseException) -> str:
+    while fault.__cause__ is not None:
+        fault = fault.__cause__
+    return f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+
+
+def _at(value: Any, index: int, kind: type, name: str) -> Any:
+    if not isinstance(value, list) or len(value) <= index or not isinstance(value[index], kind):
+        raise Transient(f"an answer without {name}")
+    return value[index]
+
+
+def _count(usage: Any, name: str) -> int:
+    count = usage.get(name)
+    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9 else 0
+
+
+def _top(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
+    """Log-probabilities of the first token: chat's list of objects, or the older completions' mapping. None where the server gives none."""
+    logprobs = choice.get("logprobs")
+    if not isinstance(logprobs, dict):
+        return None
+    first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(first, dict) and isinstance(first.get("top_logprobs"), list):
+        pairs = [(entry.get("token"), entry.get("logprob")) for entry in first["top_logprobs"] if isinstance(entry, dict)]
+    elif isinstance(first, dict):
+        pairs = list(first.items())
+    top = {
+        t: float(p) for t, p in pairs if isinstance(t, str) and isinstance(p, int | float) and not isinstance(p, bool) and math.isfinite(p)
+    }
+    return top or None

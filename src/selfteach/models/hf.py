@@ -1,0 +1,204 @@
+"""Any causal model through transformers, on CPU and CUDA: it draws, scores, and holds the module that is trained.
+
+The module's own forward is used only for drawing. Scoring runs the decoder without the head and sends only the needed positions through
+the head, which for a small model is a large share of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from selfteach.errors import ResourceError, UsageError
+from selfteach.models import safety
+from selfteach.models.decode import draw_all
+from selfteach.models.embedded import NAME as EMBEDDED
+from selfteach.models.embedded import embedded_folder
+from selfteach.models.quiet import quiet
+from selfteach.models.score import Head, answer_logits, embed_all, logp_all
+from selfteach.models.tokens import Tokens
+from selfteach.records import Continuations, Draw, Logp, Prompt, Request
+from selfteach.registry import did_you_mean
+
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
+WANTED_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+
+
+class Hf:
+    """A causal language model with its tokenizer: a `Drawer` and a `Scorer`.
+
+    `module` may be exchanged for a training one by `wearing`; everything here reads its device and dtype from it.
+    """
+
+    def __init__(self, module: nn.Module, tokens: Tokens, name: str, fingerprint: str, notes: Sequence[str] = ()) -> None:
+        self.module, self.tokens, self.name, self.fingerprint = module, tokens, name, fingerprint
+        self.notes = [*notes, *tokens.notes]
+        self.tokenizer = tokens.tokenizer
+        self.end_ids = tokens.end_ids
+        self.encode, self.encode_answer, self.decode = tokens.encode, tokens.encode_answer, tokens.decode
+
+    @staticmethod
+    def load(
+        name_or_folder: str | Path,
+        *,
+        adapter: Path | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        progress: Callable[[str], None] | None = None,
+    ) -> Hf:
+        """Loads "embedded", a folder, or a hub name; with `adapter`, a PEFT folder merged into it.
+
+        Raises:
+            UsageError: no such model, or one that must not be opened (remote code, pickles).
+            IntegrityError: the adapter was trained on another base.
+        """
+        folder = model_folder(str(name_or_folder), progress)
+        safety.inspect(folder)
+        target = _device(device)
+        fingerprint = safety.fingerprint(folder)
+        notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
+        module = _load_module(folder, _dtype(dtype, target))
+        if adapter:
+            module, fingerprint = _merge(module, adapter), safety.adapter_fingerprint(fingerprint, adapter)
+        tokens = Tokens(_load_tokenizer(folder), _generation_ends(module))
+        return Hf(module.to(target).eval(), tokens, str(name_or_folder), fingerprint, [note for note in notes if note])
+
+    def wearing(self, module: nn.Module, fingerprint: str) -> Hf:
+        """The same tokenizer and name around another module: the student between two training steps."""
+        return Hf(module, self.tokens, self.name, fingerprint)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.module.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the products are computed in."""
+        found: torch.dtype = self.module.get_input_embeddings().weight.dtype  # type: ignore[operator,union-attr]
+        return found
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        return int(getattr(self.module.config, "max_position_embeddings", None) or 1 << 20)  # type: ignore[union-attr]
+
+    @property
+    def head(self) -> Head:
+        """The language-model head alone."""
+        return Head(self.module)
+
+    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`), never cut in silence."""
+        return draw_all(self, requests)
+
+    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+        """As `Scorer.logp`; what all items begin with is computed once."""
+        return logp_all(self, items)
+
+    def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+        """As `Scorer.embed`."""
+        return embed_all(self, prompts)
+
+    def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yields (index, float32 logits (T_answer, V)) for each pair of prompt and answer; row t predicts answer token t, EOS included."""
+        return answer_logits(self, pairs)
+
+
+def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
+    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors, tokenizer and configuration are fetched).
+
+    Raises:
+        UsageError: none of these.
+    """
+    if name == EMBEDDED:
+        return embedded_folder(progress)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UsageError(f'there is no model "{name}".', cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        with quiet():
+            return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
+        first = str(fault).strip().splitlines()[0][:200]
+        raise UsageError(
+            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
+            cure="Check the name and the network, or give a folder; `selfteach models` lists what is at hand.",
+        ) from fault
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as fault:
+        raise UsageError(f'there is no device "{name}".', cure='Known: "auto", "cpu", "cuda", "cuda:0", ...') from fault
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        fast = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.bfloat16 if fast else torch.float32
+    if name not in DTYPES:
+        raise UsageError(f'there is no dtype "{name}".', cure=did_you_mean(name, ["auto", *DTYPES]))
+    return DTYPES[name]
+
+
+def _load_module(folder: Path, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
+    try:
+        with quiet():
+            try:
+                return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa", **options)
+            except ValueError as fault:
+                if "scaled_dot_product_attention" not in str(fault):
+                    raise
+                return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **options)
+    except (torch.OutOfMemoryError, MemoryError) as fault:
+        raise ResourceError("not enough memory for the model.", where=str(folder), cure="Use a smaller model.") from fault
+    except (ValueError, OSError, RuntimeError, KeyError, ImportError) as fault:
+        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+        raise UsageError(f"cannot be loaded ({first}).", where=str(folder), cure="Give a causal language model that transformers knows.") from fault
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (ValueError, OSError, KeyError, ImportError) as fault:
+        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+        raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
+
+
+def _generation_ends(module: Any) -> Iterable[int]:
+    ends = getattr(module.generation_config, "eos_token_id", None)
+    return [] if ends is None else [ends] if isinstance(ends, int) else ends
+
+
+def _merge(module: Any, adapter: Path) -> Any:
+    """Adds the adapter to the weights in float32, then goes back to the module's dtype: an attached adapter costs half the speed."""
+    from peft import PeftModel
+
+    dtype = module.dtype
+    try:
+        with quiet():
+            merged = PeftModel.from_pretrained(module.float(), adapter, is_trainable=False).merge_and_unload(safe_merge=True)
+    except (ValueError, RuntimeError, KeyError) as fault:
+        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+        raise UsageError(f"the adapter does not fit the model ({first}).", where=str(adapter)) from fault
+    return merged.to(dtype)

@@ -1,0 +1,128 @@
+"""What is looked at before a model folder is opened: nothing in it may run code (invariant 9). And what the folder is: its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.models.embedded import cache_folder
+from selfteach.records import digest, write_text
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
+IDENTITY = ("config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt")
+MAX_JSON_BYTES = 64 << 20
+
+
+def inspect(folder: Path) -> dict[str, Any]:
+    """Reads a model folder's configuration, and refuses what could run code.
+
+    Raises:
+        UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an attention kernel from elsewhere.
+    """
+    config = read_json(folder / "config.json")
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
+        what = f"has its weights as a pickle ({pickled[0]}), which can run code when it is read." if pickled else "has no safetensors weights."
+        raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
+    for name in ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json"):
+        if (folder / name).is_file():
+            _refuse_code(read_json(folder / name), f"{folder}/{name}")
+    return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a model folder.
+
+    Raises:
+        UsageError: missing, too large, or not a JSON object.
+    """
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise UsageError("is too large for a configuration.", where=str(path))
+        value = json.loads(path.read_bytes())
+    except OSError as fault:
+        raise UsageError(f"cannot be read ({fault.strerror}).", where=str(path), cure="A model folder holds config.json, tokenizer and safetensors.") from fault
+    except (ValueError, RecursionError) as fault:
+        raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=str(path)) from fault
+    if not isinstance(value, dict):
+        raise UsageError("is not a JSON object.", where=str(path))
+    return value
+
+
+def _refuse_code(value: dict[str, Any], where: str) -> None:
+    for key, found in _walk(value):
+        if key in ("auto_map", "custom_pipelines") and found:
+            raise UsageError(
+                f'asks to run code that comes with the model ("{key}").', where=where,
+                cure="Selfteach runs no such code. Where transformers knows the model family itself, remove this key from a local copy.",
+            )  # fmt: skip
+        if key.lstrip("_").startswith("attn_implementation") or key == "experts_implementation":
+            for name in found.values() if isinstance(found, dict) else [found]:
+                if name is not None and name not in ATTENTION:
+                    raise UsageError(f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).", where=where, cure=f'Remove "{key}" from a local copy.')
+
+
+def _walk(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key of nested mappings and lists, with its value."""
+    stack = [value]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, dict):
+            yield from top.items()
+            stack += top.values()
+        elif isinstance(top, list):
+            stack += top
+
+
+def fingerprint(folder: Path) -> str:
+    """The hash of what a model folder holds: configuration, tokenizer, template and every byte of the weights."""
+    parts = [[name, _sha256(folder / name)] for name in IDENTITY if (folder / name).is_file()]
+    parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
+    return digest(["model", parts])
+
+
+def adapter_fingerprint(base: str, folder: Path) -> str:
+    """The hash of a base with a PEFT adapter on it."""
+    return digest(["adapter", base, [_sha256(folder / name) for name in ("adapter_config.json", "adapter_model.safetensors")]])
+
+
+def check_adapter(folder: Path, base: str) -> str:
+    """Refuses an adapter that was trained on another base. Returns a note where the folder does not say on which.
+
+    Raises:
+        UsageError: not a PEFT folder with safetensors.
+        IntegrityError: trained on another base.
+    """
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / name).is_file():
+            raise UsageError(f"is not a PEFT adapter in safetensors: {name} is missing.", where=str(folder), cure="Give the folder that training wrote.")
+    _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
+    if not (folder / "selfteach.json").is_file():
+        return f"the adapter {folder.name} does not say on which base it was trained: only its shapes are checked"
+    recorded = read_json(folder / "selfteach.json").get("base_fingerprint")
+    if recorded != base:
+        raise IntegrityError(
+            f"was trained on another base (fingerprint {str(recorded)[:12]}, this one is {base[:12]}).",
+            where=str(folder), cure="Give the model that it was trained on with --model.",
+        )  # fmt: skip
+    return ""
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 of a file; for large ones remembered in the cache by path, size and time of change."""
+    stat = path.stat()
+    large = stat.st_size > 1 << 30
+    memory = cache_folder() / "sha256" / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
+    if large and memory.is_file() and len(known := memory.read_text()) == 64:
+        return known
+    with path.open("rb") as handle:
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    if large:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_text(memory, found)
+    return found

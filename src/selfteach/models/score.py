@@ -1,0 +1,214 @@
+"""Scoring with a causal model: log-probabilities of given texts, logits at answer positions, embeddings of prompts.
+
+Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from selfteach.errors import DataError, UsageError
+from selfteach.models.tokens import common_prefix
+from selfteach.records import Continuations, Logp, Prompt
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import Hf
+
+BATCH_TOKENS = 2048
+HEAD_ROWS = 512
+
+
+class Head:
+    """The language-model head as a function of hidden states, with the scalings that some families put after it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        config: Any = module.config
+        self._linear = module.get_output_embeddings()  # type: ignore[operator]
+        if self._linear is None:
+            raise UsageError(f"the family {config.model_type} has no language-model head.", cure="Give a causal language model.")
+        self._scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+        self._cap = getattr(config, "final_logit_softcapping", None)
+
+    def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits in the weights' dtype: hidden (..., D) -> (..., V)."""
+        logits: torch.Tensor = self._linear(hidden)
+        logits = logits * self._scale if self._scale != 1.0 else logits
+        return self._cap * torch.tanh(logits / self._cap) if self._cap else logits
+
+    def token_logps(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """log p of each target in nats, float32, a few hundred rows at a time: hidden (N, D), targets (N,) -> (N,)."""
+        parts = []
+        for start in range(0, len(targets), HEAD_ROWS):
+            logits = self(hidden[start : start + HEAD_ROWS]).float()
+            parts.append(-nn.functional.cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="none"))
+        return torch.cat(parts)
+
+
+@dataclass
+class _Row:
+    """One item: the tokens after the shared prefix, and those of each continuation."""
+
+    id: str
+    rest: list[int]
+    texts: list[list[int]]
+
+    @property
+    def length(self) -> int:
+        return len(self.rest) + sum(len(t) for t in self.texts)
+
+
+@torch.inference_mode()
+def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    """The log-probability of every text after its prompt.
+
+    What all prompts begin with runs once and its keys and values are reused; each row then holds the rest of one prompt and all of its
+    texts, where a text sees the prompt and itself but no other text (a tree mask). Only the positions that predict a text's tokens go
+    through the head.
+    """
+    items = list({item.id(hf.fingerprint): item for item in items}.values())
+    if not items:
+        return
+    prompts = [hf.encode(item.prompt) for item in items]
+    shared = _shared_prefix(prompts)
+    rows = []
+    for item, ids in zip(items, prompts, strict=True):
+        texts = [hf.encode_answer(text, item.end) for text in item.texts]
+        _fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
+        rows.append(_Row(item.id(hf.fingerprint), ids[shared:], texts))
+    prefix = _prefix_cache(hf, prompts[0][:shared])
+    rows.sort(key=lambda row: row.length)
+    for batch in _batches(rows, shared):
+        yield from _score_rows(hf, batch, prefix, shared)
+
+
+def _shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a position that predicts its text."""
+    low, high = min(prompts), max(prompts)
+    return max(0, min(common_prefix(low, high), min(map(len, prompts)) - 1))
+
+
+def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
+    start = 0
+    while start < len(rows):
+        stop = start + 1
+        while stop < len(rows) and (stop + 1 - start) * (rows[stop].length + shared // 8) <= BATCH_TOKENS:
+            stop += 1
+        yield rows[start:stop]
+        start = stop
+
+
+def _prefix_cache(hf: Hf, ids: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]] | None:
+    """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
+    if not ids:
+        return None
+    out = _decoder(hf)(input_ids=torch.tensor([ids], device=hf.device), use_cache=True)
+    return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
+
+
+def _decoder(hf: Hf) -> Any:
+    return hf.module.base_model  # type: ignore[return-value]
+
+
+def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    from transformers import DynamicCache
+
+    width = max(row.length for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    positions = torch.zeros(len(rows), width, dtype=torch.long)
+    seen = torch.zeros(len(rows), 1, width, shared + width, dtype=torch.bool)
+    seen[..., :shared] = True
+    seen[:, 0, torch.arange(width), shared + torch.arange(width)] = True  # padding sees itself, so that no softmax is empty
+    reads: list[int] = []  # flat positions whose hidden state predicts the next token of a text
+    targets: list[int] = []
+    for r, row in enumerate(rows):
+        n = len(row.rest)
+        ids[r, : row.length] = torch.tensor(row.rest + [t for text in row.texts for t in text])
+        positions[r, :n] = torch.arange(shared, shared + n)
+        seen[r, 0, :n, shared : shared + n] = torch.ones(n, n, dtype=torch.bool).tril()
+        start = n
+        for text in row.texts:
+            stop = start + len(text)
+            positions[r, start:stop] = torch.arange(shared + n, shared + n + len(text))
+            seen[r, 0, start:stop, shared : shared + n] = True
+            seen[r, 0, start:stop, shared + start : shared + stop] = torch.ones(len(text), len(text), dtype=torch.bool).tril()
+            reads += [r * width + p for p in [n - 1, *range(start, stop - 1)]] if text else []
+            targets += text
+            start = stop
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(prefix or []):
+        cache.update(keys.expand(len(rows), -1, -1, -1), values.expand(len(rows), -1, -1, -1), layer)
+    out = _decoder(hf)(
+        input_ids=ids.to(hf.device), position_ids=positions.to(hf.device), attention_mask=seen.to(hf.device), past_key_values=cache, use_cache=True
+    )
+    hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
+    logps = hf.head.token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
+    taken = 0
+    for row in rows:
+        scores = []
+        for text in row.texts:
+            scores.append(Logp(float(logps[taken : taken + len(text)].sum()), len(text)))
+            taken += len(text)
+        yield row.id, tuple(scores)
+
+
+def _fits(hf: Hf, length_tokens: int, prompt: Prompt) -> None:
+    if length_tokens > hf.context_tokens:
+        shown = prompt if isinstance(prompt, str) else prompt[-1].content
+        raise DataError(
+            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.", where=repr(shown[:60]), cure="Shorten the text."
+        )
+
+
+@torch.inference_mode()
+def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, torch.Tensor]]:
+    """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no mask is needed."""
+    encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
+    for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
+        _fits(hf, len(ids) + len(answer), prompt)
+    order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
+    for group in _by_tokens(order, [len(p) + len(a) for p, a in encoded]):
+        hidden = _hidden(hf, [encoded[i][0] + encoded[i][1] for i in group])
+        for row, i in enumerate(group):
+            prompt_ids, answer = encoded[i]
+            states = hidden[row, len(prompt_ids) - 1 : len(prompt_ids) + len(answer) - 1]
+            yield i, hf.head(states).float()
+
+
+@torch.inference_mode()
+def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
+    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every prompt tells none apart."""
+    spans = [hf.tokens.own_span(prompt) for prompt in prompts]
+    width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
+    rows = np.zeros((len(prompts), width), dtype=np.float32)
+    order = sorted(range(len(prompts)), key=lambda i: spans[i][2])
+    for group in _by_tokens(order, [span[2] for span in spans]):
+        hidden = _hidden(hf, [spans[i][0][: spans[i][2]] for i in group])
+        for row, i in enumerate(group):
+            rows[i] = hidden[row, spans[i][1] : spans[i][2]].float().mean(0).cpu().numpy()
+    return rows
+
+
+def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Groups of indices, ordered by length, of at most BATCH_TOKENS padded tokens."""
+    group: list[int] = []
+    for i in order:
+        if group and (len(group) + 1) * lengths[i] > BATCH_TOKENS:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
+
+
+def _hidden(hf: Hf, rows: Sequence[list[int]]) -> torch.Tensor:
+    """Last hidden states (B, T, D) of right-padded rows."""
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
+    found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
+    return found

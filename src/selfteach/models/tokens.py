@@ -1,0 +1,165 @@
+"""Text to token ids and back, in one place for every engine: chat template, control tokens, end of turn, padding.
+
+Untrusted text never becomes a control token (invariant 8): where a turn contains the spelling of one, that spelling is tokenized in two
+pieces, so that the model reads the characters and no turn begins or ends there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from selfteach.errors import UsageError
+from selfteach.records import Message, Prompt, clean
+
+PLAIN_NAME = "selfteach-plain"
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}### {{ message['role'] | capitalize }}\n{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
+    "{% if add_generation_prompt %}### Assistant\n{% endif %}"
+)
+"""For a model without a chat template. Saved with the adapter's tokenizer, so that others render the same."""
+
+
+class Tokens:
+    """One tokenizer with its template. `notes` says what had to be supplied."""
+
+    def __init__(self, tokenizer: Any, generation_ends: Sequence[int] = ()) -> None:
+        self.tokenizer = tokenizer
+        self.notes: list[str] = []
+        if tokenizer.eos_token_id is None:
+            raise UsageError("the tokenizer has no end-of-sequence token.", cure="Set eos_token in its tokenizer_config.json.")
+        self.template = "model's own"
+        if not tokenizer.chat_template:
+            tokenizer.chat_template, self.template = PLAIN_TEMPLATE, PLAIN_NAME
+            self.notes.append(f'the model has no chat template: "{PLAIN_NAME}" is used, and saved with the adapter')
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+            self.notes.append("the tokenizer has no pad token: the end-of-sequence token pads; losses go by position, so it still counts where it ends an answer")
+        self._control = _control_pattern(tokenizer)
+        self.end_of_turn = self._find_end_of_turn()
+        self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """Token ids of a prompt: messages with the header of the answer to come, or plain text as it stands."""
+        if isinstance(prompt, str):
+            return self._start + self._split_encode(prompt)
+        return self._render(prompt, answer_follows=True)
+
+    def encode_answer(self, text: str, end: bool) -> list[int]:
+        """Token ids of an answer, with the token that ends a turn if `end`."""
+        return self._split_encode(text) + ([self.end_of_turn] if end else [])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer without control tokens, cleaned as every reader cleans."""
+        return clean(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def own_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
+        """A prompt's token ids, and where in them the words of its last user turn begin and end (not the template's)."""
+        ids = self.encode(prompt)
+        if isinstance(prompt, str):
+            return ids, len(self._start), len(ids)
+        last = max((i for i, m in enumerate(prompt) if m.role == "user"), default=len(prompt) - 1)
+        empty = self.encode((*prompt[:last], replace(prompt[last], content=""), *prompt[last + 1 :]))
+        start = common_prefix(ids, empty)
+        tail = min(common_prefix(ids[::-1], empty[::-1]), len(ids) - start, len(empty) - start)
+        return (ids, start, len(ids) - tail) if len(ids) - tail > start else (ids, 0, len(ids))
+
+    @property
+    def _start(self) -> list[int]:
+        """What the tokenizer itself puts before plain text (a beginning-of-sequence token, or nothing)."""
+        ids = self._raw("a", special=True)
+        return ids[: ids.index(self._raw("a")[0])]
+
+    def _raw(self, text: str, special: bool = False) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+
+    def _split_encode(self, text: str) -> list[int]:
+        """Tokenizes text so that no control token comes out of it."""
+        ids: list[int] = []
+        for piece in self._harmless(text):
+            ids += self._raw(piece)
+        return ids
+
+    def _harmless(self, text: str) -> list[str]:
+        cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)] if self._control else [0, len(text)]
+        return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+
+    def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
+        if self._control is None or not any(self._control.search(m.content) for m in turns):
+            return self._raw(self._template(turns, answer_follows))
+        # The spellings in user text are swapped for marks during templating, and come back in two pieces afterwards.
+        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in m.content for m in turns))
+        found: list[str] = []
+
+        def swap(match: re.Match[str]) -> str:
+            found.append(match.group())
+            return f"{mark}{len(found) - 1}{mark}"
+
+        safe = [replace(m, content=self._control.sub(swap, m.content)) for m in turns]
+        ids: list[int] = []
+        carried = ""
+        for position, part in enumerate(self._template(safe, answer_follows).split(mark)):
+            if position % 2:
+                spelling = found[int(part)]
+                ids += self._raw(carried + spelling[:1])
+                carried = spelling[1:]
+            else:
+                carried += part
+        return ids + self._raw(carried)
+
+    def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
+        try:
+            return self._apply(turns, answer_follows)
+        except TemplateError as fault:
+            folded = _fold_system(turns)
+            if len(folded) == len(turns):
+                raise UsageError(f"the model's chat template refuses this conversation ({fault}).", cure="Use a model whose template takes it.") from fault
+            note = "the model's chat template takes no system message: it is put before the first user turn"
+            self.notes += [note] if note not in self.notes else []
+            return self._apply(folded, answer_follows)
+
+    def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
+        # enable_thinking is read by templates of models that think aloud and ignored by the rest: answers are short here.
+        rendered: str = self.tokenizer.apply_chat_template(
+            [asdict(m) for m in turns], tokenize=False, add_generation_prompt=answer_follows, enable_thinking=False
+        )
+        return rendered
+
+    def _find_end_of_turn(self) -> int:
+        """The control token that the template puts after an answer, else the end of sequence."""
+        turns = (Message("user", "a"), Message("assistant", "xyzzy"))
+        try:
+            tail = self._template(turns, answer_follows=False).rpartition("xyzzy")[2]
+        except UsageError:
+            tail = ""
+        special = set(self.tokenizer.all_special_ids)
+        return next((id for id in self._raw(tail) if id in special), int(self.tokenizer.eos_token_id))
+
+
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences begin with in common."""
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
+    if len(turns) < 2 or turns[0].role != "system":
+        return tuple(turns)
+    return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
+
+
+def _control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
+    """The spellings that must never come out of user text: special tokens, and added ones that look like markup."""
+    added = tokenizer.added_tokens_decoder.values()
+    spellings = {str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))} | set(tokenizer.all_special_tokens)
+    long = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, long))) if long else None
