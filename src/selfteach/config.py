@@ -92,9 +92,13 @@ class Train(Section):
     distill_mix: Share = 0.5
     divergence: Literal["forward", "reverse", "jsd"] = "forward"
     jsd_beta: Share = 0.5
+    temperature: Annotated[float, Field(gt=0)] = 1.0
     top_k: Count = 20
+    skip_tokens: Count = 0
+    anchor: Literal["nll", "kl"] = "kl"
     on_policy: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    schedule: Literal["linear", "cosine"] = "linear"
     warmup: Share = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
@@ -103,6 +107,7 @@ class Train(Section):
     batch_size: Positive = 16
     micro_batch_tokens: Positive = 4096
     max_tokens: Positive = 512
+    overlong: Literal["drop", "cut"] = "drop"
     checkpoint_every: Count = 50
 
 

@@ -1,1 +1,72 @@
+"""Objectives: pure functions of log-probabilities, and for each a small class that says what it needs.
 
+The loop computes what the objectives of a batch need and adds up what they return; it knows no objective by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from selfteach import config
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Next-token distributions at N answer positions, as their K likeliest tokens and one bucket for the rest.
+
+    Shapes: ids (N, K), logp (N, K) nats; `full` holds every token in order and has no bucket (then `ids` is empty and K = V).
+    """
+
+    ids: Tensor
+    logp: Tensor
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an objective sees of a batch: its own rows, numbered 0..R-1.
+
+    Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the rejected ones, in nats per token;
+    row (N,), rejected_row (M,). `logits()` gives (N, V) at the chosen positions. Fields that no objective asked for are None.
+    """
+
+    rows: int
+    logp: Tensor
+    row: Tensor
+    rejected: Tensor | None = None
+    rejected_row: Tensor | None = None
+    reference: Tensor | None = None
+    rejected_reference: Tensor | None = None
+    teacher: Distribution | None = None
+    logits: Callable[[], Tensor] | None = None
+
+
+def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
+    """Sums token values (N,) by row into (R,)."""
+    return torch.zeros(rows, dtype=values.dtype, device=values.device).index_add(0, row, values)
+
+
+class Objective(Protocol):
+    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole step, and adds weights."""
+
+    unit: Literal["token", "pair"]
+    pairs: bool
+    """Needs the rejected answer."""
+    reference: bool
+    """Needs the base's log-probabilities of the answers."""
+    teacher: Literal["", "base", "prompted"]
+    """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`."""
+
+    skip: int
+    """How many of the first tokens of an answer it leaves out."""
+
+    def __init__(self, settings: config.Train) -> None: ...
+
+    def terms(self, view: View) -> Tensor:
+        """(R,) float32: the loss of each row, summed over its units."""
+        ...

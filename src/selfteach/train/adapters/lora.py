@@ -1,0 +1,139 @@
+"""Low-rank adapters (LoRA), saved in PEFT's format.
+
+Source: Hu et al. 2021 (arXiv 2106.09685); initial values, names and files as the `peft` package has them.
+Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a test holds its loss and gradients equal to PEFT's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from selfteach import config
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.records import write_bytes, write_text
+from selfteach.train.adapters.linear import LoraLinear
+
+PREFIX = "base_model.model."
+
+
+class Lora:
+    """LoRA on the linear layers of a module."""
+
+    def __init__(self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora) -> None:
+        self._module, self._places, self._settings = module, places, settings
+
+    @classmethod
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int) -> Lora:
+        """Replaces each target layer by one with an update that starts at zero.
+
+        Raises:
+            UsageError: the module has no such layer.
+        """
+        settings = config.lora
+        found = _targets(module, settings.targets)
+        if not found:
+            raise UsageError(
+                f"no linear layer to adapt for lora.targets={settings.targets}.", where=type(module).__name__, cure="Use all-linear."
+            )
+        module.requires_grad_(False)
+        generator = torch.Generator().manual_seed(seed)
+        places = {name: LoraLinear(linear, settings.rank, settings.alpha, generator) for name, linear in found.items()}
+        for name, layer in places.items():
+            _replace(module, name, layer)
+        return cls(module, places, settings)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """A and B of each layer, in the module's order."""
+        return [p for layer in self._places.values() for p in (layer.a, layer.b)]
+
+    def begin_step(self) -> None:
+        """Merges the present update into the weights used by the forward pass."""
+        for layer in self._places.values():
+            layer.merge()
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Inside, every layer is the base's own."""
+        for layer in self._places.values():
+            layer.active = False
+        try:
+            yield
+        finally:
+            for layer in self._places.values():
+                layer.active = True
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The tensors of adapter_model.safetensors."""
+        tensors = {}
+        for name, layer in self._places.items():
+            tensors[f"{PREFIX}{name}.lora_A.weight"] = layer.a.detach().cpu().clone()
+            tensors[f"{PREFIX}{name}.lora_B.weight"] = layer.b.detach().cpu().clone()
+        return tensors
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Takes over saved tensors.
+
+        Raises:
+            IntegrityError: they belong to other layers or another rank.
+        """
+        mine = self.state()
+        if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in state.items()}:
+            raise IntegrityError(
+                "the saved adapter has other layers or another rank.", cure="Use the configuration that it was trained with."
+            )
+        for name, layer in self._places.items():
+            layer.a.copy_(state[f"{PREFIX}{name}.lora_A.weight"])
+            layer.b.copy_(state[f"{PREFIX}{name}.lora_B.weight"])
+        self.begin_step()
+
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or not at all."""
+        from peft import LoraConfig
+
+        folder.mkdir(parents=True, exist_ok=True)
+        peft = LoraConfig(
+            r=self._settings.rank, lora_alpha=self._settings.alpha, lora_dropout=0.0, target_modules=self._names(),
+            task_type="CAUSAL_LM", base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
+        )  # fmt: skip
+        row = {k: sorted(v) if isinstance(v, set) else v for k, v in peft.to_dict().items()}
+        write_bytes(folder / "adapter_model.safetensors", save(self.state(), metadata={"format": "pt"}))
+        write_text(folder / "adapter_config.json", json.dumps(row, indent=2, sort_keys=True, default=str) + "\n")
+        write_text(folder / "selfteach.json", json.dumps(dict(about), indent=2, sort_keys=True) + "\n")
+
+    def detach(self) -> None:
+        """Puts the base's own layers back."""
+        for name, layer in self._places.items():
+            _replace(self._module, name, layer.base)
+
+    def layers(self) -> Iterator[str]:
+        """The adapted layers' names."""
+        yield from self._places
+
+    def _names(self) -> list[str]:
+        """Last names where they select exactly our layers, else full names."""
+        last = {name.rsplit(".", 1)[-1] for name in self._places}
+        others = [name for name, _ in self._module.named_modules() if name not in self._places and name.rsplit(".", 1)[-1] in last]
+        return sorted(self._places) if others else sorted(last)
+
+
+def _targets(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
+    """The linear layers to adapt; never the head (as PEFT's `all-linear`)."""
+    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
+    if targets == "attention":
+        return {n: m for n, m in found.items() if any("attn" in part or "attention" in part for part in n.split(".")[:-1])}
+    return found
+
+
+def _replace(module: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(module.get_submodule(parent), last, layer)

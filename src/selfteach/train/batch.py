@@ -1,0 +1,203 @@
+"""From examples to tensors: rows of tokens, micro-batches of about equal length, and the packed form that the model sees.
+
+A packed batch is one long sequence without padding. Each row is a small tree: its prompt once, then its answers, each of which sees
+the prompt and itself. So the layers compute no padding, and a pair's prompt is computed once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfteach.errors import DataError
+from selfteach.records import Example, Prompt
+
+Weights = Mapping[str, Mapping[str, float]]
+"""For each kind of example, the objectives that apply to it and their weights."""
+CHOSEN, REJECTED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS."""
+
+    number: int
+    id: str
+    kind: str
+    prompt: tuple[int, ...]
+    answers: tuple[tuple[int, ...], ...]
+    weights: Mapping[str, float]
+
+    @property
+    def length(self) -> int:
+        """Tokens that the model computes for this row."""
+        return len(self.prompt) + sum(map(len, self.answers))
+
+    @property
+    def tokens(self) -> int:
+        """Answer tokens that are trained."""
+        return sum(map(len, self.answers))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows, and the counts of those that were too long (named by what was done with them)."""
+
+    rows: list[Row]
+    overlong: dict[str, int] = field(default_factory=dict)
+
+
+def encode(model: Any, examples: Sequence[Example], weights: Weights, pairs: frozenset[str], max_tokens: int, overlong: str) -> Encoded:
+    """Tokens of each example that has an objective.
+
+    Args:
+        pairs: the objectives that need the rejected answer.
+        overlong: what happens to a row whose prompt and longest answer exceed `max_tokens`: `drop` leaves it out, `cut` shortens its
+            answers (which then have no EOS). A prompt that leaves no room is always dropped.
+
+    Raises:
+        DataError: nothing is left, a row trains no token, or a pair lacks its rejected answer.
+    """
+    rows: list[Row] = []
+    counts: dict[str, int] = {}
+    for example in examples:
+        wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
+        if not wanted:
+            continue
+        row = encode_row(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
+        if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
+            rows.append(row)
+        elif overlong == "cut" and (room := max_tokens - len(row.prompt)) > 0:
+            counts["cut"] = counts.get("cut", 0) + 1
+            rows.append(Row(row.number, row.id, row.kind, row.prompt, tuple(a[:room] for a in row.answers), wanted))
+        else:
+            counts["drop"] = counts.get("drop", 0) + 1
+    if not rows:
+        kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
+        raise DataError(
+            f"nothing to train on: {len(examples)} examples (kinds: {kinds}), {counts.get('drop', 0)} longer than {max_tokens} tokens.",
+            cure="Give train.weights for these kinds, or raise train.max_tokens.",
+        )
+    return Encoded(rows, counts)
+
+
+def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool) -> Row:
+    """The tokens of one example.
+
+    Raises:
+        DataError: naming the row.
+    """
+    where = f"example {example.id}"
+    if pair and example.rejected is None:
+        raise DataError(
+            "has no rejected answer, which an objective of its kind needs.", where=where, cure="Give one, or change train.weights."
+        )
+    texts = (example.chosen, example.rejected) if pair and example.rejected is not None else (example.chosen,)
+    prompt = tuple(model.encode(example.prompt))
+    answers = tuple(tuple(model.encode_answer(text, end=True)) for text in texts)
+    if not prompt or not all(text.strip() for text in texts) or not all(answers):
+        raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
+    return Row(number, example.id, example.kind, prompt, answers, weights)
+
+
+def context_tokens(model: Any, prompt: Prompt) -> tuple[int, ...]:
+    """The tokens of another prompt for the same answer: what a teacher sees."""
+    return tuple(model.encode(prompt))
+
+
+def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:
+    """The batches of one epoch: shuffled from the seed, the kinds dealt evenly, so that every step sees nearly the same mixture.
+
+    The batches differ by one row at most: a small last batch would move the weights as far as a full one on less evidence.
+    """
+    dice = random.Random(f"{seed}/{epoch}")
+    places: list[tuple[float, Row]] = []
+    for kind in sorted({row.kind for row in rows}):
+        group = [row for row in rows if row.kind == kind]
+        dice.shuffle(group)
+        start = dice.random()
+        places += [((i + start) / len(group), row) for i, row in enumerate(group)]
+    dealt = [row for _, row in sorted(places, key=lambda place: (place[0], place[1].number))]
+    steps = -(-len(dealt) // batch_size)
+    edges = [len(dealt) * i // steps for i in range(steps + 1)]
+    return [dealt[i:j] for i, j in itertools.pairwise(edges)]
+
+
+def micro_batches(rows: Sequence[Row], token_budget: int) -> list[list[Row]]:
+    """Rows of like length together, each group within the budget of computed tokens (a longer row stands alone)."""
+    groups: list[list[Row]] = []
+    total = 0
+    for row in sorted(rows, key=lambda row: (row.length, row.number)):
+        if not groups or total + row.length > token_budget:
+            groups.append([])
+            total = 0
+        groups[-1].append(row)
+        total += row.length
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Rows as the model sees them.
+
+    Shapes: ids, positions (1, T); gather (R, L) places of each row's tokens in the sequence, padded with 0; scatter (T,) the inverse;
+    bias (R, 1, L, L) 0 where a token may look and -inf elsewhere; states, targets, row, side, place (N,): for each answer token where
+    the state is that predicts it (shifted by one), the token, its row in this batch, whether it is of the chosen (0) or the rejected
+    (1) answer, and its place in that answer.
+    """
+
+    rows: tuple[Row, ...]
+    ids: Tensor
+    positions: Tensor
+    gather: Tensor
+    scatter: Tensor
+    bias: Tensor
+    states: Tensor
+    targets: Tensor
+    row: Tensor
+    side: Tensor
+    place: Tensor
+
+
+def pack(rows: Sequence[Row], device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Packed:
+    """Packs rows."""
+    longest = max(row.length for row in rows)
+    ids: list[int] = []
+    positions: list[int] = []
+    scatter: list[int] = []
+    states: list[int] = []
+    targets: list[int] = []
+    owner: list[int] = []
+    side: list[int] = []
+    place: list[int] = []
+    gather = torch.zeros(len(rows), longest, dtype=torch.long)
+    allowed = torch.ones(longest, longest, dtype=torch.bool).tril().repeat(len(rows), 1, 1)
+    for r, row in enumerate(rows):
+        start, end = len(ids), len(row.prompt)
+        gather[r, : row.length] = torch.arange(start, start + row.length)
+        scatter += range(r * longest, r * longest + row.length)
+        ids += row.prompt
+        positions += range(end)
+        for s, answer in enumerate(row.answers):
+            first = len(ids)
+            states += [start + len(row.prompt) - 1, *range(first, first + len(answer) - 1)]
+            targets += answer
+            owner += [r] * len(answer)
+            side += [s] * len(answer)
+            place += range(len(answer))
+            ids += answer
+            positions += range(len(row.prompt), len(row.prompt) + len(answer))
+            allowed[r, end : end + len(answer), len(row.prompt) : end] = False
+            end += len(answer)
+    bias = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, float("-inf"))
+    to = lambda values: torch.tensor(values, dtype=torch.long, device=device)
+    return Packed(
+        tuple(rows), to(ids)[None], to(positions)[None], gather.to(device), to(scatter), bias[:, None].to(device),
+        to(states), to(targets), to(owner), to(side), to(place),
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Checkpoints that are whole or do not count: each file with its SHA-256 in a manifest that is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+
+from selfteach.errors import IntegrityError
+from selfteach.records import to_json, write_bytes, write_text
+
+KEEP = 2
+Event = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that a resumed training needs to end with the weights of an uninterrupted one."""
+
+    step: int
+    adapter: Mapping[str, torch.Tensor]
+    optimizer: Mapping[str, torch.Tensor]
+    rng: torch.Tensor
+    facts: Mapping[str, Any]
+
+
+def write(folder: Path, identity: str, point: Checkpoint) -> None:
+    """Writes `folder/step-NNNNNN`, manifest last, and removes all but the newest checkpoints."""
+    place = folder / f"step-{point.step:06d}"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "manifest.json").unlink(missing_ok=True)
+    files = {
+        "adapter.safetensors": save(dict(point.adapter)),
+        "optimizer.safetensors": save(dict(point.optimizer)),
+        "rng.safetensors": save({"torch": point.rng}),
+        "state.json": to_json({"step": point.step, **point.facts}).encode(),
+    }
+    for name, data in files.items():
+        write_bytes(place / name, data)
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    write_text(place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n")
+    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+        (old / "manifest.json").unlink(missing_ok=True)
+        shutil.rmtree(old)
+
+
+def newest(folder: Path, identity: str, event: Event) -> Checkpoint | None:
+    """The newest whole checkpoint, or None. Each damaged one that is passed over becomes an event.
+
+    Raises:
+        IntegrityError: the newest whole checkpoint belongs to other examples, another configuration or another base.
+    """
+    for place in sorted(folder.glob("step-*"), reverse=True):
+        try:
+            found, point = read(place)
+        except (OSError, ValueError, KeyError) as fault:
+            event("checkpoint_passed_over", {"checkpoint": place.name, "fault": str(fault)})
+            continue
+        if found != identity:
+            raise IntegrityError(
+                "this checkpoint is of other examples, another configuration or another base.",
+                where=str(place),
+                cure="Train into a new folder.",
+            )
+        return point
+    return None
+
+
+def read(place: Path) -> tuple[str, Checkpoint]:
+    """One checkpoint and the identity it was written under.
+
+    Raises:
+        OSError, ValueError, KeyError: a file is missing, damaged or unlisted.
+    """
+    manifest = json.loads((place / "manifest.json").read_text("utf-8"))
+    data = {}
+    for name, expected in manifest["sha256"].items():
+        data[name] = (place / name).read_bytes()
+        if hashlib.sha256(data[name]).hexdigest() != expected:
+            raise ValueError(f"{name} is not what was written")
+    facts = json.loads(data["state.json"])
+    step = facts.pop("step")
+    adapter, optimizer = load(data["adapter.safetensors"]), load(data["optimizer.safetensors"])
+    return manifest["identity"], Checkpoint(step, adapter, optimizer, load(data["rng.safetensors"])["torch"], facts)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimizer's state as named tensors: `<parameter number>.<name>`."""
+    return {
+        f"{number}.{name}": value.detach().cpu().clone()
+        for number, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """The inverse of `optimizer_tensors`."""
+    row = optimizer.state_dict()
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        number, _, key = name.partition(".")
+        state.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": row["param_groups"]})

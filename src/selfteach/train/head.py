@@ -1,0 +1,44 @@
+"""From hidden states to log-probabilities, for answer positions only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CHUNK = 256
+
+
+class TokenLogp(torch.autograd.Function):
+    """log softmax(h W^T)[target] for each state, with the gradient found in the same pass.
+
+    d logp / d h = W[target] - softmax(h W^T) W does not depend on what is done with logp later, so it is computed while a chunk's
+    logits are at hand, and neither logits nor probabilities are kept.
+    Shapes: hidden (N, D), weight (V, D) frozen, targets (N,); returns (N,) float32, nats.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        logp = torch.empty(hidden.shape[0], dtype=torch.float32, device=hidden.device)
+        slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for start in range(0, hidden.shape[0], CHUNK):
+            part = slice(start, start + CHUNK)
+            logits = hidden[part] @ weight.t()  # (n, V)
+            log_probs = torch.log_softmax(logits, -1, dtype=torch.float32)
+            logp[part] = log_probs.gather(1, targets[part, None])[:, 0]
+            if slope is not None:
+                slope[part] = weight[targets[part]] - log_probs.exp_().to(weight.dtype) @ weight
+        if slope is not None:
+            ctx.save_for_backward(slope)
+        return logp
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (slope,) = ctx.saved_tensors
+        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+
+
+def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32, nats."""
+    return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return]

@@ -1,0 +1,312 @@
+"""The training loop: blind to methods and objectives. It orders, packs, adds up losses, steps, records and resumes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from selfteach import config as settings
+from selfteach import registry
+from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
+from selfteach.records import Example, Prompt, digest, messages
+from selfteach.train import checkpoint
+from selfteach.train.adapters import Adapter
+from selfteach.train.attention import packed
+from selfteach.train.batch import Row, Weights, context_tokens, encode, micro_batches, order
+from selfteach.train.objectives import Objective
+from selfteach.train.student import Known, Student
+
+Progress = Callable[[int, int, Mapping[str, Any]], None]
+DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
+OnEpoch = Callable[[int], bool]
+
+
+class Diverged(IntegrityError):
+    """The loss or its gradient is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of a training. `curve` has one entry a step, as metrics.jsonl; `stopped` says why it ended."""
+
+    adapter: Path
+    steps: int
+    tokens: int
+    seconds: float
+    curve: list[dict[str, Any]]
+    halvings: int
+    stopped: str
+    overlong: Mapping[str, int]
+    captured: float | None = None
+    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+
+def train(
+    hf: Any,
+    examples: Sequence[Example],
+    config: settings.Train,
+    folder: Path,
+    *,
+    seed: int,
+    defaults: Weights | None = None,
+    progress: Progress | None = None,
+    draw_student: DrawStudent | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Teaches an adapter and saves it as `folder/adapter`; the module is the untouched base again afterwards.
+
+    The same call on the same folder goes on from the newest whole checkpoint and ends with the same weights.
+
+    Args:
+        hf: the model: module, tokenizer, encode, encode_answer, fingerprint.
+        defaults: objectives and weights for the kinds that `config.weights` does not name.
+        draw_student: answers prompts with the student as it is now; needed where `config.on_policy` > 0.
+        on_epoch: called with the step after each epoch; True ends the training.
+
+    Raises:
+        DataError: a row that trains nothing, or nothing to train on.
+        Diverged: a loss or gradient that is not finite; the last finite checkpoint is kept and nothing is exported.
+        ResourceError: one row alone does not fit into memory.
+    """
+    weights = {**(defaults or {}), **config.weights}
+    names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
+    objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
+    encoded = encode(hf, examples, weights, frozenset(n for n, o in objectives.items() if o.pairs), config.max_tokens, config.overlong)
+    adapter: Adapter = registry.lookup("adapters", config.adapter).attach(hf.module, config, seed=seed)
+    try:
+        training = Training(hf, encoded.rows, {e.id: e for e in examples}, objectives, adapter, config, folder, seed, draw_student)
+        stopped = training.run(progress, on_epoch)
+        about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
+                 "adapter": config.adapter}  # fmt: skip
+        if training.accelerator.is_main_process:
+            adapter.save(folder / "adapter", about)
+    finally:
+        adapter.detach()
+    curve = training.curve()
+    return Trained(
+        folder / "adapter", training.step, sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve), curve,
+        training.halvings, stopped, encoded.overlong, training.captured, training.events,
+    )  # fmt: skip
+
+
+class Training:
+    """One training while it runs."""
+
+    def __init__(
+        self, hf: Any, rows: list[Row], examples: Mapping[str, Example], objectives: dict[str, Objective], adapter: Adapter,
+        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None,
+    ) -> None:  # fmt: skip
+        if config.on_policy and draw_student is None:
+            raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
+        self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
+        self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
+        self.accelerator = Accelerator(cpu=next(hf.module.parameters()).device.type == "cpu")
+        self.student = Student(hf.module, adapter)
+        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.per_epoch = math.ceil(len(rows) / config.batch_size)
+        self.total = config.max_steps or config.epochs * self.per_epoch
+        self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
+        self.captured: float | None = None
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.known: dict[int, Known] = {}
+        self.metrics = folder / "metrics.jsonl"
+        self.identity = digest([config.model_dump(exclude={"checkpoint_every", "micro_batch_tokens"}), seed, hf.fingerprint,
+                                [[r.prompt, r.answers, dict(r.weights)] for r in rows]])  # fmt: skip
+
+    def run(self, progress: Progress | None, on_epoch: OnEpoch | None) -> str:
+        """Trains to the end; returns why it ended."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        if self.step < self.total:
+            self._learn_base()
+        stopped = "steps"
+        while self.step < self.total:
+            epoch, place = divmod(self.step, self.per_epoch)
+            batch = order(self.rows, self.config.batch_size, self.seed, epoch)[place]
+            row = self._step(batch)
+            self._record(row)
+            if progress:
+                progress(self.step, self.total, row)
+            ends = self.step % self.per_epoch == 0
+            if ends and on_epoch and on_epoch(self.step):
+                stopped = "on_epoch"
+            every = self.config.checkpoint_every
+            if every and (self.step % every == 0 or self.step == self.total or stopped != "steps"):
+                self._checkpoint()
+            if stopped != "steps":
+                break
+        return stopped
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Notes what happened besides learning."""
+        self.events.append((kind, body))
+
+    def curve(self) -> list[dict[str, Any]]:
+        """The steps so far."""
+        return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()] if self.metrics.exists() else []
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warm-up, then linear or cosine decay to zero."""
+        warm = round(self.config.warmup * self.total)
+        if step < warm:
+            return self.config.learning_rate * (step + 1) / warm
+        left = (self.total - step) / max(self.total - warm, 1)
+        return self.config.learning_rate * (left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left)))
+
+    def _step(self, batch: list[Row]) -> dict[str, Any]:
+        """One update from one batch; on lack of memory the same batch again in smaller parts."""
+        started = time.monotonic()
+        self.adapter.begin_step()
+        units = {n: sum(_units(o, row) for row in batch if n in row.weights) for n, o in self.objectives.items()}
+        while True:
+            self.optimizer.zero_grad(set_to_none=True)
+            try:
+                with packed(self.hf.module):
+                    loss, parts = self._backward(batch, units)
+                break
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as fault:
+                if not out_of_memory(fault):
+                    raise
+                self._halve(batch)
+        rate = self.rate(self.step)
+        norm = self._clip()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._diverged(loss, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        return {"step": self.step, "loss": loss, **parts, "lr": rate, "grad_norm": norm, "tokens": sum(row.tokens for row in batch),
+                "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
+
+    def _backward(self, batch: list[Row], units: Mapping[str, int]) -> tuple[float, dict[str, float]]:
+        """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        loss, parts = 0.0, dict.fromkeys((n for n, count in units.items() if count), 0.0)
+        for group in micro_batches(sorted(batch, key=lambda r: (r.length, r.number))[rank::world], self.budget):
+            share, found = self.student.loss(group, self.objectives, units, self.known)
+            self.accelerator.backward(share)
+            loss += float(share.detach())
+            for name, value in found.items():
+                parts[name] += value
+        if world > 1:
+            loss, parts = self._reduce(loss, parts)
+        return loss, parts
+
+    def _reduce(self, loss: float, parts: dict[str, float]) -> tuple[float, dict[str, float]]:
+        """Sums gradients and numbers over processes."""
+        for parameter in self.adapter.parameters():
+            grad = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+            parameter.grad = self.accelerator.reduce(grad, "sum")
+        numbers = self.accelerator.reduce(torch.tensor([loss, *parts.values()], dtype=torch.float64, device=self.student.device), "sum")
+        return float(numbers[0]), dict(zip(parts, map(float, numbers[1:]), strict=True))
+
+    def _clip(self) -> float:
+        return float(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip))
+
+    def _halve(self, batch: list[Row]) -> None:
+        longest = max(row.length for row in batch)
+        if self.budget < longest:
+            raise ResourceError(
+                f"one row of {longest} tokens does not fit into memory.", cure="Lower train.max_tokens, or use a smaller model or rank."
+            )
+        self.budget, self.halvings = min(self.budget, sum(row.length for row in batch)) // 2, self.halvings + 1
+        self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": self.budget})
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _diverged(self, loss: float, norm: float) -> None:
+        self._checkpoint()
+        raise Diverged(
+            f"the loss ({loss}) or its gradient's norm ({norm}) is not finite at step {self.step + 1}.", where=str(self.folder),
+            cure=f"The weights after step {self.step} are in checkpoints/. Lower train.learning_rate, or look at this step's rows.",
+        )  # fmt: skip
+
+    def _learn_base(self) -> None:
+        """Precomputes, with the adapter off, what the objectives need to know of the base."""
+        self.known = {row.number: Known() for row in self.rows}
+        needing = lambda test: [r for r in self.rows if any(test(self.objectives[n]) for n in r.weights)]
+        for number, logp in self.student.reference(needing(lambda o: o.reference), self.budget).items():
+            self.known[number].reference = logp
+        self._learn_teachers(self.rows)
+
+    def _learn_teachers(self, rows: Sequence[Row]) -> None:
+        masses = []
+        for name, objective in self.objectives.items():
+            seen = [self._seen_by_teacher(r, objective.teacher) for r in rows if objective.teacher and name in r.weights]
+            found = self.student.teach(seen, self.budget, self.config.top_k, self.config.temperature)
+            for number, teacher in found.items():
+                self.known[number].teacher = {**(self.known[number].teacher or {}), name: teacher}
+                masses.append(teacher.logp.exp().sum(-1))
+        if masses:
+            self.captured = float(torch.cat(masses).mean())
+
+    def _seen_by_teacher(self, row: Row, teacher: str) -> Row:
+        """The row with the prompt that the teacher sees, and the chosen answer alone."""
+        prompt = row.prompt
+        if teacher == "prompted":
+            example = self.examples[row.id]
+            given = example.source.get("teacher_prompt")
+            if not given:
+                raise DataError(
+                    'has no source["teacher_prompt"], which distill needs.', where=f"example {row.id}", cure="Give it as messages."
+                )
+            turns = messages(given, f"example {row.id}")
+            if not example.source.get("teacher_sees_answer") and any(example.chosen.strip() in turn.content for turn in turns):
+                raise DataError(
+                    "the teacher's prompt contains the answer it is to teach.", where=f"example {row.id}",
+                    cure='Take it out, or say so with source["teacher_sees_answer"].',
+                )  # fmt: skip
+            prompt = context_tokens(self.hf, turns)
+        return Row(row.number, row.id, row.kind, prompt, row.answers[:1], row.weights)
+
+    def _record(self, row: Mapping[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            with self.metrics.open("a", encoding="utf-8") as handle:
+                handle.write(json.dumps(row) + "\n")
+
+    def _checkpoint(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        facts = {
+            "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
+            "halvings": self.halvings,
+            "budget": self.budget,
+        }
+        point = checkpoint.Checkpoint(
+            self.step, self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer), torch.get_rng_state(), facts
+        )
+        checkpoint.write(self.folder / "checkpoints", self.identity, point)
+
+    def _resume(self) -> None:
+        point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
+        keep = point.facts["metrics_bytes"] if point else 0
+        if self.metrics.exists() and self.accelerator.is_main_process:
+            os.truncate(self.metrics, keep)
+        if point is None:
+            return
+        self.adapter.load(point.adapter)
+        checkpoint.restore_optimizer(self.optimizer, point.optimizer)
+        torch.set_rng_state(point.rng)
+        self.step, self.halvings, self.budget = point.step, point.facts["halvings"], point.facts["budget"]
+        self.event("resumed", {"step": self.step})
+
+
+def _units(objective: Objective, row: Row) -> int:
+    """What a row adds to an objective's count: 1 pair, or its trained tokens."""
+    return 1 if objective.unit == "pair" else max(len(row.answers[0]) - objective.skip, 0)
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether a fault says that memory ran out, on either device."""
+    text = str(fault).lower()
+    return isinstance(fault, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text or "not enough memory" in text

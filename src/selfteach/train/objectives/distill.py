@@ -1,0 +1,87 @@
+"""Self-distillation: the student learns the answers' distributions from the base that has more in its prompt.
+
+Source: ELVF (IV); the teacher is the base with the adapter off, frozen, with the rule in its prompt and never the answer.
+Departs: ELVF's code had no shift, let gradients flow through the teacher, misaligned its batches and put the gold answer into the
+teacher's prompt; a test pins each.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from selfteach import config
+from selfteach.train.objectives import Distribution, View, row_sums
+
+Form = Literal["forward", "reverse", "jsd"]
+
+
+def kl(p: Tensor, q: Tensor) -> Tensor:
+    """KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V), (N, V) -> (N,)."""
+    return torch.where(p.isneginf(), 0.0, p.exp() * (p - q)).sum(-1)
+
+
+def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
+    """JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q; p the teacher, q the student.
+
+    Source: Agarwal et al. 2023, GKD (arXiv 2306.13649), equation 1.
+    Shapes: log-probabilities (N, V), (N, V) -> (N,).
+    """
+    if beta in (0.0, 1.0):  # the limits of JSD/(beta (1-beta)), as GKD takes them
+        return kl(p, q) if beta == 0.0 else kl(q, p)
+    m = torch.logaddexp(p + torch.tensor(beta).log(), q + torch.tensor(1 - beta).log())
+    return beta * kl(p, m) + (1 - beta) * kl(q, m)
+
+
+def coarse(logp: Tensor, ids: Tensor) -> Tensor:
+    """The probabilities of the given tokens, and of all others together: (N, V), (N, K) -> (N, K+1), nats.
+
+    The tail bucket makes the divergence of the two coarse distributions a lower bound of the full one (data processing inequality);
+    renormalising the K tokens alone would be biased.
+    """
+    top = logp.gather(1, ids)
+    return torch.cat([top, tail(top)], -1)
+
+
+def tail(top: Tensor) -> Tensor:
+    """log(1 - sum exp(top)): (N, K) -> (N, 1), with a floor where rounding leaves nothing."""
+    rest = -torch.expm1(torch.logsumexp(top, -1, keepdim=True).clamp(max=-1e-7))
+    return rest.log()
+
+
+def divergence(teacher: Distribution, logits: Tensor, form: Form, beta: float = 0.5, temperature: float = 1.0) -> Tensor:
+    """D(teacher || student) at each position, nats; no gradient reaches the teacher.
+
+    Shapes: teacher (N, K), logits (N, V) -> (N,).
+    """
+    student = torch.log_softmax(logits.float() / temperature, -1)
+    p = teacher.logp.detach()
+    if not teacher.full:
+        p = torch.cat([p, tail(p)], -1)
+        student = coarse(student, teacher.ids)
+    if form == "forward":
+        return kl(p, student)
+    return kl(student, p) if form == "reverse" else jsd(p, student, beta)
+
+
+class Distill:
+    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`."""
+
+    unit: Literal["token", "pair"] = "token"
+    pairs = False
+    reference = False
+    teacher: Literal["", "base", "prompted"] = "prompted"
+
+    def __init__(self, settings: config.Train) -> None:
+        self.settings = settings
+        self.skip = settings.skip_tokens
+
+    def terms(self, view: View) -> Tensor:
+        """(R,) sums over tokens, nats."""
+        assert view.teacher is not None
+        assert view.logits is not None
+        s = self.settings
+        d = divergence(view.teacher, view.logits(), s.divergence, s.jsd_beta, s.temperature)
+        return row_sums(s.distill_mix * d - (1 - s.distill_mix) * view.logp, view.row, view.rows)

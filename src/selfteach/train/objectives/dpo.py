@@ -1,0 +1,44 @@
+"""Direct preference optimisation: the chosen answer rises against the rejected one, relative to the base."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from selfteach import config
+from selfteach.train.objectives import View, row_sums
+
+
+def dpo(chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float) -> Tensor:
+    """L = - log sigmoid(beta [log pi/pi0 (y_w) - log pi/pi0 (y_l)]).
+
+    Source: Rafailov et al. 2023 (arXiv 2305.18290), equation 7; equals TRL's `sigmoid` loss.
+    Shapes: each (B,), summed log-probabilities in nats -> (B,).
+    """
+    return -logsigmoid(beta * ((chosen - base_chosen) - (rejected - base_rejected)))
+
+
+class Dpo:
+    """`dpo`: the mean over pairs, with `train.beta`."""
+
+    unit: Literal["token", "pair"] = "pair"
+    pairs = True
+    reference = True
+    teacher: Literal["", "base", "prompted"] = ""
+    skip = 0
+
+    def __init__(self, settings: config.Train) -> None:
+        self.beta = settings.beta
+
+    def terms(self, view: View) -> Tensor:
+        """(R,) losses of pairs."""
+        assert view.rejected is not None
+        assert view.rejected_row is not None
+        assert view.reference is not None
+        assert view.rejected_reference is not None
+        chosen, base_chosen = row_sums(view.logp, view.row, view.rows), row_sums(view.reference, view.row, view.rows)
+        rejected = row_sums(view.rejected, view.rejected_row, view.rows)
+        base_rejected = row_sums(view.rejected_reference, view.rejected_row, view.rows)
+        return dpo(chosen, rejected, base_chosen, base_rejected, self.beta)

@@ -1,0 +1,35 @@
+"""Supervised fine-tuning: the negative log-likelihood of the chosen answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from selfteach import config
+from selfteach.train.objectives import View, row_sums
+
+
+def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
+    """L = - sum_t log pi(y_t | x, y_<t), for each row; the loop divides by all answer tokens of the step.
+
+    Shapes: token_logp (N,), row (N,) -> (R,).
+    """
+    return row_sums(-token_logp, row, rows)
+
+
+class Sft:
+    """`sft`: mean negative log-likelihood a token."""
+
+    unit: Literal["token", "pair"] = "token"
+    pairs = False
+    reference = False
+    teacher: Literal["", "base", "prompted"] = ""
+    skip = 0
+
+    def __init__(self, settings: config.Train) -> None:
+        del settings
+
+    def terms(self, view: View) -> Tensor:
+        """(R,) summed negative log-likelihoods."""
+        return sft(view.logp, view.row, view.rows)

@@ -1,0 +1,60 @@
+"""A tiny random model with the attributes that training needs, without files: a stand-in for models/hf.py's `Hf`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from selfteach.records import Example, Message, Prompt, user
+
+EOS, VOCABULARY = 2, 96
+
+
+class Tiny:
+    """Characters are tokens; a turn is its role's mark and its text."""
+
+    name = "tiny"
+
+    def __init__(self, seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> None:
+        torch.manual_seed(seed)
+        settings = {
+            "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": True, "initializer_range": 0.1,
+        }  # fmt: skip
+        self.module: Any = LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).to(dtype).eval()
+        self.fingerprint = f"tiny-{seed}"
+        self.tokenizer = None
+        self.device, self.dtype = torch.device("cpu"), dtype
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        turns: Sequence[Message] = user(prompt) if isinstance(prompt, str) else prompt
+        return [t for turn in turns for t in (1, *letters(turn.content), EOS)] + [1]
+
+    def encode_answer(self, text: str, end: bool = True) -> list[int]:
+        return letters(text) + ([EOS] if end else [])
+
+
+def letters(text: str) -> list[int]:
+    return [3 + ord(c) % (VOCABULARY - 3) for c in text]
+
+
+def examples(count: int = 12, kind: str = "in_scope") -> list[Example]:
+    """Examples of different lengths, each with a rejected answer and a prompt for the teacher."""
+    found = []
+    for i in range(count):
+        prompt = f"tell me {'more ' * (i % 4)}of number {i}"
+        teacher = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": prompt}]
+        found.append(
+            Example(
+                f"e{i}",
+                kind,
+                user(prompt),
+                f"it is {'very ' * (i % 3)}{i}",
+                f"no {'never ' * (i % 5)}{i}",
+                source={"teacher_prompt": teacher},
+            )
+        )
+    return found
