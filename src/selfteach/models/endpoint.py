@@ -17,10 +17,19 @@ from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.background import stream
-from selfteach.models.endpoint_guard import ATTEMPTS, WAIT_INITIAL_S, WAIT_JITTER_S, WAIT_MAX_S, Guard, Refused, Transient
+from selfteach.models.endpoint_guard import (
+    ATTEMPTS,
+    FIRST_ATTEMPTS,
+    WAIT_INITIAL_S,
+    WAIT_JITTER_S,
+    WAIT_MAX_S,
+    Guard,
+    NotOffered,
+    Refused,
+    Transient,
+)
 from selfteach.models.endpoint_wire import Path, Reply, Wire
 from selfteach.records import Draw, Prompt, Request, Sampling, digest, prompt_json, seed_of
-from selfteach.registry import did_you_mean
 
 if TYPE_CHECKING:
     import openai
@@ -116,7 +125,7 @@ class Endpoint:
     @cached_property
     def _models(self) -> list[dict[str, Any]]:
         """What `GET models` lists; nothing where the server does not offer it."""
-        return next(iter(stream(self._list)), [])
+        return [entry for listed in stream(self._list) for entry in listed]
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with its reason.
@@ -178,7 +187,8 @@ class Endpoint:
         self._requested += len(jobs)
         if not jobs:
             return
-        for item in stream(lambda put: self._send_all(jobs, put)):
+        items: Iterator[Any] = stream(lambda put: self._send_all(jobs, put))
+        for item in items:
             if isinstance(item, _Failed):
                 self.failures.append((item.id, item.reason))
             elif isinstance(item, _Event):
@@ -186,12 +196,12 @@ class Endpoint:
             else:
                 yield item
 
-    async def _list(self, put: Callable[[Any], None]) -> None:
+    async def _list(self, put: Callable[[list[dict[str, Any]]], None]) -> None:
         guard = Guard(self.url, 1, self._max_wait_s)
         async with self._wire.client() as client:
             try:
-                value = await self._persist(guard, lambda: self._wire.exchange(client, "models", {}))
-            except Refused:
+                value = await self._persist(guard, lambda: self._wire.exchange(client, "models", {}), FIRST_ATTEMPTS)
+            except (NotOffered, Refused):
                 return
             except Transient as fault:
                 raise EndpointError(
@@ -216,14 +226,14 @@ class Endpoint:
                 self._answered += 1
             except (Refused, Transient) as fault:
                 put(_Failed(job.id, str(fault)))
-                self._fail(str(fault))
+                self._fail(fault)
 
-    async def _persist(self, guard: Guard, attempt: Callable[[], Any]) -> Any:
+    async def _persist(self, guard: Guard, attempt: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
         """Tries, and tries again after growing, jittered waits, while a fault may pass and the guard allows it."""
         import stamina
 
         waits = {"wait_initial": WAIT_INITIAL_S, "wait_max": WAIT_MAX_S, "wait_jitter": WAIT_JITTER_S}
-        async for retry in stamina.retry_context(on=Transient, attempts=ATTEMPTS, timeout=None, **waits):
+        async for retry in stamina.retry_context(on=Transient, attempts=attempts, timeout=None, **waits):
             with retry:
                 async with guard.slot():
                     try:
@@ -260,19 +270,18 @@ class Endpoint:
             put(_Event("endpoint model changed", {"id": id, "before": self.served, "now": reply.served}))
         self.served = reply.served
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, fault: Refused | Transient) -> None:
         """Counts a failure against the share that is allowed."""
         self._failed += 1
         allowed = max(1.0, self._max_failures * self._requested) if self._max_failures else 0.0
         if self._failed <= allowed and self._failed < self._requested:
             return
-        told = f"{self._failed} of {self._requested} requests failed; the last: {reason}."
-        if not self._answered:
-            raise EndpointError(f"has answered nothing: {told}", where=self.url, cure=_known(self._models_seen(), self.name))
+        told = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
+        if isinstance(fault, Transient) and not self._answered:
+            raise EndpointError(
+                f"has answered nothing: {told}", where=self.url, cure="See that the server is well and that the URL is right."
+            )
         raise TooManyFailures(told, where=self.url, cure="See what the server refuses, or allow more with --set max_failures.")
-
-    def _models_seen(self) -> list[dict[str, Any]]:
-        return self.__dict__.get("_models", [])
 
 
 def parse(address: str) -> tuple[str, str]:
@@ -329,8 +338,3 @@ def _identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     """What the server lists about the model itself: not its time stamps, which some servers renew at every question."""
     entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
     return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}
-
-
-def _known(models: Sequence[Mapping[str, Any]], name: str) -> str:
-    names = [str(m["id"]) for m in models if m.get("id")]
-    return did_you_mean(name, names) if names and name not in names else "See that the server is well and takes these requests."

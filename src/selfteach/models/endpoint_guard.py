@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 
 from selfteach.errors import EndpointError
 
-ATTEMPTS = 5
+ATTEMPTS, FIRST_ATTEMPTS = 7, 3
 WAIT_INITIAL_S, WAIT_MAX_S, WAIT_JITTER_S = 0.5, 20.0, 1.0
 QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
 
@@ -33,11 +33,15 @@ class Refused(Exception):
     """The endpoint cannot answer this one request."""
 
 
+class NotOffered(EndpointError):
+    """The endpoint knows no such path or model."""
+
+
 class Guard:
     """Admission for all workers of one endpoint: a common pause, a width that gives way, and a budget of faults.
 
-    The width halves at a fault and grows by one a round of answers. Each fault takes one from the budget, each answer gives half of
-    one back: an endpoint that fails more than every third time, or stops answering, opens the circuit. Being told to slow down costs no budget.
+    The width halves at a fault and grows by one a round of answers. Each fault takes one from the budget, each answer gives half of one
+    back: an endpoint that fails more than every third time, or stops answering, opens the circuit. Being told to slow down costs nothing.
     """
 
     def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
@@ -53,7 +57,7 @@ class Guard:
         while self._busy >= int(self._width) or time.monotonic() < self._clear_at:
             pause_s = self._clear_at - time.monotonic()
             if pause_s > 0:
-                await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))  # noqa: S311  spreads the crowd, hides nothing
+                await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))  # spreads the crowd
             else:
                 self._freed.clear()
                 await self._freed.wait()
@@ -115,7 +119,7 @@ def retry_after_s(headers: Mapping[str, str], now: float | None = None) -> float
         return 0.0
 
 
-def classify(status: int, code: str, words: str, wait_s: float, *, url: str, key_env: str, hint: str = "") -> Exception:
+def classify(status: int, code: str, words: str, wait_s: float, *, url: str, key_env: str) -> Exception:
     """What a refusal means: the fault to raise for an HTTP status, the error's own code and its words (already freed of secrets)."""
     said = f"HTTP {status}{f' ({words})' if words else ''}"
     if status == 402 or code in QUOTA:

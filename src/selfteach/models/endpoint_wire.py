@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach.errors import EndpointError, UsageError
-from selfteach.models.endpoint_guard import Refused, Transient, classify, retry_after_s
+from selfteach.models.endpoint_guard import QUOTA, Refused, Transient, classify, retry_after_s
 from selfteach.records import clean
 
 if TYPE_CHECKING:
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 WORDS = 160
+STATUSES = {
+    "rate_limit_exceeded": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "invalid_request_error": 400,
+}
 Path = Literal["chat/completions", "completions", "models"]
 
 
@@ -143,7 +150,7 @@ class Wire:
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
         codes = [str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)]
-        code = next((c for c in codes if c.endswith("quota") or c.startswith("billing")), codes[0] if codes else "")
+        code = next((c for c in codes if c in QUOTA), codes[0] if codes else "")
         return classify(status, code, self._scrub(str(error.get("message") or "")), wait_s, url=self.url, key_env=self.key_env)
 
     def _scrub(self, words: str) -> str:
@@ -206,9 +213,12 @@ def _error(data: bytes) -> Any:
 
 def _status(error: Any) -> int:
     """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
-    code = error.get("code") if isinstance(error, dict) else None
-    status = error.get("status", code) if isinstance(error, dict) else None
-    return status if isinstance(status, int) and 400 <= status < 600 else 429 if code == "rate_limit_exceeded" else 500
+    if not isinstance(error, dict):
+        return 500
+    for named in (error.get("status"), error.get("code"), STATUSES.get(str(error.get("code"))), STATUSES.get(str(error.get("type")))):
+        if isinstance(named, int) and 400 <= named < 600:
+            return named
+    return 500
 
 
 def _own(fault: BaseException | None) -> Exception | None:

@@ -122,7 +122,10 @@ def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Pa
     if path.is_dir():
         return path
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UsageError(f'there is no model "{name}".', cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.")
+        raise UsageError(
+            f'there is no model "{name}".',
+            cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.",
+        )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -171,7 +174,9 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
         raise ResourceError("not enough memory for the model.", where=str(folder), cure="Use a smaller model.") from fault
     except (ValueError, OSError, RuntimeError, KeyError, ImportError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
-        raise UsageError(f"cannot be loaded ({first}).", where=str(folder), cure="Give a causal language model that transformers knows.") from fault
+        raise UsageError(
+            f"cannot be loaded ({first}).", where=str(folder), cure="Give a causal language model that transformers knows."
+        ) from fault
 
 
 def _load_tokenizer(folder: Path) -> Any:

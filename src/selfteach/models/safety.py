@@ -27,7 +27,9 @@ def inspect(folder: Path) -> dict[str, Any]:
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
-        what = f"has its weights as a pickle ({pickled[0]}), which can run code when it is read." if pickled else "has no safetensors weights."
+        what = (
+            f"has its weights as a pickle ({pickled[0]}), which can run code when it is read." if pickled else "has no safetensors weights."
+        )
         raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
     for name in ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json"):
         if (folder / name).is_file():
@@ -46,7 +48,9 @@ def read_json(path: Path) -> dict[str, Any]:
             raise UsageError("is too large for a configuration.", where=str(path))
         value = json.loads(path.read_bytes())
     except OSError as fault:
-        raise UsageError(f"cannot be read ({fault.strerror}).", where=str(path), cure="A model folder holds config.json, tokenizer and safetensors.") from fault
+        raise UsageError(
+            f"cannot be read ({fault.strerror}).", where=str(path), cure="A model folder holds config.json, tokenizer and safetensors."
+        ) from fault
     except (ValueError, RecursionError) as fault:
         raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=str(path)) from fault
     if not isinstance(value, dict):
@@ -64,7 +68,11 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
         if key.lstrip("_").startswith("attn_implementation") or key == "experts_implementation":
             for name in found.values() if isinstance(found, dict) else [found]:
                 if name is not None and name not in ATTENTION:
-                    raise UsageError(f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).", where=where, cure=f'Remove "{key}" from a local copy.')
+                    raise UsageError(
+                        f"asks for an attention kernel from elsewhere ({str(name)[:60]!r}).",
+                        where=where,
+                        cure=f'Remove "{key}" from a local copy.',
+                    )
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Any]]:
@@ -100,7 +108,9 @@ def check_adapter(folder: Path, base: str) -> str:
     """
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / name).is_file():
-            raise UsageError(f"is not a PEFT adapter in safetensors: {name} is missing.", where=str(folder), cure="Give the folder that training wrote.")
+            raise UsageError(
+                f"is not a PEFT adapter in safetensors: {name} is missing.", where=str(folder), cure="Give the folder that training wrote."
+            )
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
         return f"the adapter {folder.name} does not say on which base it was trained: only its shapes are checked"

@@ -144,7 +144,11 @@ def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Itera
     for layer, (keys, values) in enumerate(prefix or []):
         cache.update(keys.expand(len(rows), -1, -1, -1), values.expand(len(rows), -1, -1, -1), layer)
     out = _decoder(hf)(
-        input_ids=ids.to(hf.device), position_ids=positions.to(hf.device), attention_mask=seen.to(hf.device), past_key_values=cache, use_cache=True
+        input_ids=ids.to(hf.device),
+        position_ids=positions.to(hf.device),
+        attention_mask=seen.to(hf.device),
+        past_key_values=cache,
+        use_cache=True,
     )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = hf.head.token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
@@ -161,7 +165,9 @@ def _fits(hf: Hf, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
         shown = prompt if isinstance(prompt, str) else prompt[-1].content
         raise DataError(
-            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.", where=repr(shown[:60]), cure="Shorten the text."
+            f"{length_tokens} tokens do not fit into the model's context of {hf.context_tokens}.",
+            where=repr(shown[:60]),
+            cure="Shorten the text.",
         )
 
 

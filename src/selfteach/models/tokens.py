@@ -39,7 +39,9 @@ class Tokens:
             self.notes.append(f'the model has no chat template: "{PLAIN_NAME}" is used, and saved with the adapter')
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
-            self.notes.append("the tokenizer has no pad token: the end-of-sequence token pads; losses go by position, so it still counts where it ends an answer")
+            self.notes.append(
+                "the tokenizer has no pad token: the end-of-sequence token pads; losses go by position, so it still counts where it ends an answer"
+            )
         self._control = _control_pattern(tokenizer)
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
@@ -118,7 +120,9 @@ class Tokens:
         except TemplateError as fault:
             folded = _fold_system(turns)
             if len(folded) == len(turns):
-                raise UsageError(f"the model's chat template refuses this conversation ({fault}).", cure="Use a model whose template takes it.") from fault
+                raise UsageError(
+                    f"the model's chat template refuses this conversation ({fault}).", cure="Use a model whose template takes it."
+                ) from fault
             note = "the model's chat template takes no system message: it is put before the first user turn"
             self.notes += [note] if note not in self.notes else []
             return self._apply(folded, answer_follows)

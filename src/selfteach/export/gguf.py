@@ -1,0 +1,199 @@
+"""Weights as an F16 GGUF file: what openvino-genai draws from on a CPU, and what llama.cpp and Ollama read.
+
+Families: llama, qwen2, qwen3. In llama the rows of the q and k projections are reordered, because the format's rotary embedding pairs
+neighbouring numbers where transformers pairs the two halves of a head.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfteach.errors import UsageError
+
+FAMILIES = ("llama", "qwen2", "qwen3")
+F16_MAX = 65504.0
+LAYER_NAMES = {
+    "input_layernorm.weight": "attn_norm.weight",
+    "post_attention_layernorm.weight": "ffn_norm.weight",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm.weight": "attn_q_norm.weight",
+    "self_attn.k_norm.weight": "attn_k_norm.weight",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+OUTER_NAMES = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+
+
+def why_not_gguf(module: Any, tokenizer: Any) -> str:
+    """Why this model cannot be written, or an empty text."""
+    config = module.config
+    if config.model_type not in FAMILIES:
+        return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
+    if rope_of(config).get("rope_type", "default") != "default":
+        return f'its rotary embedding is scaled ("{rope_of(config)["rope_type"]}")'
+    if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
+        return "its attention has biases, which this family does not have in the format"
+    if getattr(config, "use_sliding_window", False):
+        return "it uses a sliding window"
+    if _bpe(tokenizer) is None:
+        return "its tokenizer is not a byte-level BPE"
+    return ""
+
+
+def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
+    """Writes a model with its tokenizer as one F16 GGUF file, whole or not at all. Adapters must be merged before.
+
+    Raises:
+        UsageError: a family, a tokenizer or a weight that the format cannot hold.
+    """
+    if reason := why_not_gguf(module, tokenizer):
+        raise UsageError(f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`.")
+    import gguf
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        writer = gguf.GGUFWriter(temporary, module.config.model_type)
+        _put_shape(writer, module.config)
+        _put_tokenizer(writer, tokenizer, module.config.vocab_size)
+        for name, array in _tensors(module):
+            writer.add_tensor(name, array)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _put_shape(writer: Any, config: Any) -> None:
+    import gguf
+
+    heads = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    writer.add_name(str(getattr(config, "_name_or_path", "") or "selfteach model"))
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_key_length(head_size)
+    writer.add_value_length(head_size)
+    writer.add_rope_dimension_count(head_size)
+    writer.add_rope_freq_base(float(rope_of(config)["rope_theta"]))
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
+
+
+def rope_of(config: Any) -> dict[str, Any]:
+    """The rotary embedding's settings, wherever this version of transformers keeps them."""
+    found: dict[str, Any] | None = getattr(config, "rope_parameters", None)
+    return found or {
+        "rope_theta": config.rope_theta,
+        "rope_type": (getattr(config, "rope_scaling", None) or {}).get("rope_type", "default"),
+    }
+
+
+def _bpe(tokenizer: Any) -> dict[str, Any] | None:
+    """The fast tokenizer's own description, if it is a byte-level BPE."""
+    if not getattr(tokenizer, "is_fast", False):
+        return None
+    described: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    byte_level = '"ByteLevel"' in json.dumps(described.get("pre_tokenizer"))
+    return described if described["model"].get("type") == "BPE" and byte_level else None
+
+
+def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
+    import gguf
+
+    described = _bpe(tokenizer)
+    assert described is not None
+    added = {int(t["id"]): t for t in described["added_tokens"]}
+    by_id = {id: token for token, id in described["model"]["vocab"].items()} | {id: t["content"] for id, t in added.items()}
+    tokens, types = [], []
+    for id in range(vocab_size):
+        kind = gguf.TokenType.UNUSED if id not in by_id else gguf.TokenType.NORMAL
+        if id in added:
+            kind = gguf.TokenType.CONTROL if added[id]["special"] else gguf.TokenType.USER_DEFINED
+        tokens.append(by_id.get(id, f"[PAD{id}]"))
+        types.append(kind)
+    merges = [m if isinstance(m, str) else " ".join(m) for m in described["model"]["merges"]]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(_pre_name(json.dumps(described["pre_tokenizer"])))
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges(merges)
+    for put, id in (
+        (writer.add_bos_token_id, tokenizer.bos_token_id),
+        (writer.add_eos_token_id, tokenizer.eos_token_id),
+        (writer.add_unk_token_id, tokenizer.unk_token_id),
+        (writer.add_pad_token_id, tokenizer.pad_token_id),
+    ):
+        if id is not None:
+            put(int(id))
+    writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
+    writer.add_add_space_prefix(False)
+    writer.add_chat_template(tokenizer.chat_template)
+
+
+def _pre_name(pre_tokenizer: str) -> str:
+    """The format's name for a way of splitting text into words."""
+    if '"Digits"' in pre_tokenizer:
+        return "smollm"
+    if "\\\\p{N}{1,3}" in pre_tokenizer:
+        return "llama-bpe"
+    return "qwen2" if "\\\\p{N}" in pre_tokenizer else "gpt-2"
+
+
+def _tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Each weight under the format's name: vectors in float32, matrices in float16."""
+    tied = bool(module.config.tie_word_embeddings)
+    for name, weight in module.state_dict().items():
+        if tied and name == "lm_head.weight":
+            continue
+        values = weight.detach().to("cpu", torch.float32)
+        if module.config.model_type == "llama" and (".q_proj." in name or ".k_proj." in name):
+            heads = module.config.num_attention_heads if ".q_proj." in name else module.config.num_key_value_heads
+            values = permute(values, heads)
+        peak = float(values.abs().max())
+        if not peak <= F16_MAX:
+            raise UsageError(f"the weight {name} reaches {peak:g}, which float16 cannot hold.", cure="Draw with `--engine hf`.")
+        yield gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
+
+
+def permute(weight: torch.Tensor, heads: int) -> torch.Tensor:
+    """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) -> the same shape."""
+    return weight.view(heads, 2, weight.shape[0] // heads // 2, -1).transpose(1, 2).reshape(weight.shape)
+
+
+def gguf_name(name: str) -> str:
+    """model.layers.3.mlp.up_proj.weight -> blk.3.ffn_up.weight.
+
+    Raises:
+        UsageError: a weight that these families do not have.
+    """
+    if name in OUTER_NAMES:
+        return OUTER_NAMES[name]
+    head, _, rest = name.removeprefix("model.layers.").partition(".")
+    stem = next((k for k in LAYER_NAMES if rest == k or rest in (f"{k}.weight", f"{k}.bias")), None)
+    if not name.startswith("model.layers.") or stem is None:
+        raise UsageError(f"the weight {name} has no place in the GGUF format.", cure="Merge the adapter first, or draw with `--engine hf`.")
+    return f"blk.{head}.{LAYER_NAMES[stem]}{rest.removeprefix(stem)}"

@@ -1,0 +1,126 @@
+"""Drawing on a CPU through openvino-genai's continuous batching, from an F16 GGUF file of the (merged) weights.
+
+Token ids go in and come out, so that templates, control tokens and texts have one source: `Tokens`. Stop texts are looked for here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from selfteach.errors import ResourceError, UsageError
+from selfteach.export.gguf import why_not_gguf, write_gguf
+from selfteach.models.decode import TAIL_TOKENS, Row, as_draw, row_of
+from selfteach.models.embedded import cache_folder
+from selfteach.records import Draw, Request, seed_of
+
+if TYPE_CHECKING:
+    from selfteach.models.hf import Hf
+
+MAX_ROWS = 256
+CACHE_GB = 1
+
+
+class OpenVino:
+    """Draws with the weights of an `Hf`, whose tokenizer, name and fingerprint it shares."""
+
+    def __init__(self, hf: Hf, folder: Path | None = None, *, precision: str = "") -> None:
+        """Writes the GGUF file into `folder` (else into the cache) unless it is there, and loads it. `precision` is f32 or bf16.
+
+        Raises:
+            UsageError: openvino-genai is not installed, or the model's family is unknown to it.
+        """
+        if reason := why_not_openvino(hf):
+            raise UsageError(f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`.")
+        self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
+        home = folder or cache_folder() / "gguf"
+        home.mkdir(parents=True, exist_ok=True)
+        self.path = home / f"{hf.fingerprint}.gguf"
+        if not self.path.is_file():
+            write_gguf(hf.module, hf.tokenizer, self.path)
+        self._pipe = _pipeline(self.path, precision or _fastest_precision())
+
+    def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache."""
+        rows = [(request.draw, row_of(self._hf, request)) for request in {r.id(self.fingerprint): r for r in requests}.values()]
+        rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
+        waiting = deque(row for _, row in rows)
+        open_: dict[int, tuple[Row, Any]] = {}
+        number = 0
+        try:
+            while waiting or open_:
+                while waiting and len(open_) < MAX_ROWS:
+                    row = waiting.popleft()
+                    open_[number] = (row, self._add(number, row))
+                    number += 1
+                self._pipe.step()
+                for key in [key for key, (row, handle) in open_.items() if self._over(row, handle)]:
+                    row, _ = open_.pop(key)
+                    yield as_draw(self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+        finally:  # the caller may leave early
+            for _, handle in open_.values():
+                handle.cancel()
+            while self._pipe.has_non_finished_requests():
+                self._pipe.step()
+
+    def _add(self, number: int, row: Row) -> Any:
+        import openvino
+        import openvino_genai
+
+        config = openvino_genai.GenerationConfig()
+        config.max_new_tokens = row.limit_tokens
+        config.stop_token_ids = self._hf.end_ids
+        config.apply_chat_template = False
+        if row.sampling.temperature > 0:
+            config.do_sample = True
+            config.temperature, config.top_p, config.top_k = row.sampling.temperature, row.sampling.top_p, 0
+            config.rng_seed = seed_of(row.id)
+        return self._pipe.add_request(number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config)
+
+    def _over(self, row: Row, handle: Any) -> bool:
+        """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop text."""
+        from openvino_genai import GenerationStatus
+
+        while handle.can_read():
+            for output in handle.read().values():
+                row.ids += output.generated_ids
+        status = handle.get_status()
+        if status == GenerationStatus.IGNORED:
+            raise ResourceError(f"openvino's cache of {CACHE_GB} GB is too small for this prompt.", cure="Use `--engine hf`.")
+        if status == GenerationStatus.RUNNING and row.sampling.stop:
+            tail = self._hf.decode(row.ids[-TAIL_TOKENS:])
+            if any(stop in tail for stop in row.sampling.stop):
+                handle.stop()
+                return True
+        return bool(status != GenerationStatus.RUNNING)
+
+
+def why_not_openvino(hf: Hf) -> str:
+    """Why openvino cannot draw with this model here, or an empty text."""
+    try:
+        import openvino_genai  # noqa: F401
+    except (ImportError, OSError) as fault:
+        return f"openvino-genai is not installed ({fault})"
+    return why_not_gguf(hf.module, hf.tokenizer)
+
+
+def _pipeline(path: Path, precision: str) -> Any:
+    import openvino_genai
+
+    scheduler = openvino_genai.SchedulerConfig()
+    scheduler.cache_size = CACHE_GB
+    scheduler.max_num_seqs = MAX_ROWS
+    scheduler.max_num_batched_tokens = 2048
+    scheduler.enable_prefix_caching = True
+    return openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+
+
+def _fastest_precision() -> str:
+    """bf16 where the processor has it, else f32."""
+    import openvino
+
+    return "bf16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"

@@ -1,0 +1,90 @@
+"""What all tests share: a tiny random model that needs no network, and the embedded one for the slow tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+WORDS = """The elephant is a big animal with a long trunk. Tell me about music, cars and the weather in Paris. What do you like to eat? I like
+bread and apples. Yes. No. Do not talk about elephants! A rule is a rule; keep it. Question: Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"""
+
+
+def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
+    """A byte-level BPE of about 400 tokens, trained on a few lines, with ChatML control tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    core.train_from_iterator([WORDS] * 3, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        bos_token="<|im_start|>",
+        eos_token="<|im_end|>",
+        unk_token="<|endoftext|>",
+        pad_token="<|endoftext|>" if pad else None,
+    )
+    tokenizer.chat_template = chat_template
+    return tokenizer
+
+
+def write_tiny(
+    folder: Path, *, seed: int = 0, family: str = "llama", chat_template: str | None = CHATML, pad: bool = True, **config: object
+) -> Path:
+    """Writes a model folder with random weights: 2 layers, hidden size 64, 4 heads with 2 for keys and values, context 512."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokenizer = tiny_tokenizer(chat_template, pad)
+    shape: dict[str, object] = {
+        "vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 512, "tie_word_embeddings": True,
+        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+    }  # fmt: skip
+    torch.manual_seed(seed)
+    module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config}))
+    module.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests write no user's cache; the slow ones may be given the embedded model through SELFTEACH_TEST_CACHE."""
+    os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random Llama with a chat-template tokenizer."""
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny_hf(tiny: Path):
+    """The tiny model, loaded in float32."""
+    from selfteach.models.hf import Hf
+
+    return Hf.load(tiny, dtype="float32", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Path:
+    """The folder of the embedded model, for slow tests: SELFTEACH_TEST_CACHE, SELFTEACH_EMBEDDED_WHEEL or the package index."""
+    from selfteach.models.embedded import embedded_folder
+
+    return embedded_folder()
