@@ -1,0 +1,103 @@
+"""The model card: README.md of a run folder, with the front matter that model hubs read.
+
+Text that people or models wrote stands in fenced blocks that it cannot close; nothing of it is Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from selfteach.report import view
+from selfteach.report.read import Run, at, items, measure, read
+from selfteach.report.words import NONE, count, decimal, duration, interval, megabytes, percent, short
+
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+SHOWN = 3
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/])")
+
+
+def card(folder: Path) -> str:
+    """The card as Markdown: base, data, exam, how to use it, and what it is not."""
+    run = read(folder)
+    parts = [_front_matter(run), "# A rule, taught", _rule(run), _verdict(run), _use(run), _exam(run), _data(run), _answers(run), _limits(run)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plain(text: Any, length: int = 300) -> str:
+    """A text as one line of Markdown that means nothing but itself."""
+    line = " ".join(short(text, length).split())
+    return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+def fenced(text: Any, length: int = 2000) -> str:
+    """A text in a fenced block, with a fence longer than any that it holds."""
+    body = short(text, length).replace("\r", "\n")
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", body)), default=0))
+    return f"{fence}text\n{body}\n{fence}"
+
+
+def _front_matter(run: Run) -> str:
+    base = run.manifest.get("base_model")
+    fields: dict[str, Any] = {"library_name": "peft", "pipeline_tag": "text-generation", "tags": ["selfteach", "lora", "verbal-feedback"]}
+    if isinstance(base, str) and HUB_NAME.fullmatch(base):
+        fields["base_model"] = base
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
+
+
+def _rule(run: Run) -> str:
+    return f"This adapter teaches its base model one rule:\n\n{fenced(run.exam.get('rule') or run.name)}"
+
+
+def _verdict(run: Run) -> str:
+    if not run.exam:
+        return "The run has not reached its exam: there is no result yet."
+    rehearsal = "\n\n**A rehearsal**: small budgets, wide intervals. Do not quote these numbers." if run.exam.get("rehearsal") is True else ""
+    return f"**Verdict:** {plain(at(run.exam, 'verdict', 'sentence') or at(run.exam, 'verdict', 'word'), 600)}{rehearsal}"
+
+
+def _use(run: Run) -> str:
+    base = run.manifest.get("base_model")
+    name = base if isinstance(base, str) and HUB_NAME.fullmatch(base) else "BASE"
+    return ("## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
+            f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{name}"), "adapter")\n```')  # fmt: skip
+
+
+def _exam(run: Run) -> str:
+    rows = view.result(run.exam) + view.elsewhere(run.exam)
+    if not rows:
+        return ""
+    lines = [f"| held-out prompts, 95 % intervals | {' | '.join(view.ARMS.values())} | n |", "|---" * (len(view.ARMS) + 2) + "|"]
+    for row in rows:
+        known = [found for found in row["measures"].values() if found]
+        cells = [f"{percent(found.value)} ({interval(found)})" if (found := row["measures"][arm]) else NONE for arm in view.ARMS]
+        lines.append(f"| {row['label']} | {' | '.join(cells)} | {known[0].n if known else NONE} |")
+    drift = measure(at(run.exam, "drift", "kl_nats"))
+    after = f"\n\nDrift on general answers: KL(base, taught) {decimal(drift.value)} nats a token ({interval(drift, 3)})." if drift else ""
+    return "## Exam\n\n" + "\n".join(lines) + f"\n\nJudged by {plain(at(run.exam, 'judge', 'name') or 'nobody', 80)}.{after}"
+
+
+def _data(run: Run) -> str:
+    if not run.kinds:
+        return ""
+    kinds = ", ".join(f"{plain(kind, 40)} {count(number)}" for kind, number in run.kinds.items())
+    cost = run.exam.get("cost")
+    spent = (f" It took {duration(cost.get('seconds'))}, {count(cost.get('drawn_tokens'))} drawn and {count(cost.get('trained_tokens'))} trained tokens;"
+             f" the adapter has {megabytes(cost.get('adapter_mb'))}.") if isinstance(cost, Mapping) else ""  # fmt: skip
+    return f"## Data\n\nThe model wrote its own examples from the rule: {kinds}. Each is in `examples.jsonl`, every rejected one with its reason in `dropped.jsonl`.{spent}"
+
+
+def _answers(run: Run) -> str:
+    rows = [row for row in items(run.exam.get("answers")) if row.get("scope") == "target"][:SHOWN]
+    shown = [f"Prompt:\n\n{fenced(row.get('prompt'), 600)}\n\nBase:\n\n{fenced(at(row, 'arms', 'base', 'greedy'), 600)}\n\nTaught:\n\n"
+             f"{fenced(at(row, 'arms', 'taught', 'greedy'), 600)}" for row in rows]  # fmt: skip
+    return "## Before and after\n\n" + "\n\n".join(shown) if shown else ""
+
+
+def _limits(run: Run) -> str:
+    return ("## Limits\n\nThe exam's prompts were written by the model itself and judged as named above; `report.html` shows all of it. The adapter belongs to its base"
+            " model alone and is under no other licence than that model's.")  # fmt: skip

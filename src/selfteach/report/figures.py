@@ -1,0 +1,187 @@
+"""The geometry of the page's plots. Values become positions in percent, so that a plot fits every width without scaling its text;
+templates/figures.j2 draws them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfteach.records import Measure
+from selfteach.report.read import at, items, measure, number
+
+MAX_POINTS = 1500
+SCOPES = ("target", "near", "general")
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark of an axis: its place in percent, and its words."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A marked point: place in percent, the interval's ends if it has one, and the words shown on hover."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points; `look` is one of the style sheet's classes, `path` an SVG path in a box of 100 by 100."""
+
+    name: str
+    look: str
+    dots: Sequence[Dot]
+    path: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over two axes. `words` says in text what the picture shows."""
+
+    title: str
+    lines: Sequence[Line]
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    words: str = ""
+
+
+def place(value: float, low: float, high: float) -> float:
+    """Where a value lies between two ends, in percent, never outside."""
+    if high <= low:
+        return 50.0
+    return round(min(1.0, max(0.0, (value - low) / (high - low))) * 100, 2)
+
+
+def ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Round numbers from below `low` to above `high`, some `most` steps of 1, 2 or 5 times a power of ten."""
+    span = high - low or abs(high) or 1.0
+    rough = span / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * k, 12) for k in range(first, max(last, first + 1) + 1)]
+
+
+def _line(name: str, look: str, dots: Sequence[Dot]) -> Line:
+    return Line(name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else "")
+
+
+def losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """One plot per objective, the sum first. A step that was done twice (after a resume) counts by its last row."""
+    steps = {int(step): row for row in rows if (step := number(row.get("step"))) is not None}
+    if not steps:
+        return []
+    names = sorted({name for row in steps.values() if isinstance(row.get("losses"), Mapping) for name in row["losses"]})
+    curves = [("all objectives, weighted", {step: number(row.get("loss")) for step, row in steps.items()})]
+    curves += [(name, {step: number(at(row, "losses", name)) for step, row in steps.items()}) for name in names]
+    return [plot for name, values in curves if (plot := _loss_plot(name, values))]
+
+
+def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
+    known = sorted((step, value) for step, value in values.items() if value is not None)
+    if not known:
+        return None
+    first, last = known[0][0], known[-1][0]
+    y = ticks(min(v for _, v in known), max(v for _, v in known), 3)
+    dots = [Dot(place(s, first, last), 100 - place(v, y[0], y[-1])) for s, v in known]
+    smooth = _smoothed([v for _, v in known])
+    trend = [Dot(dot.x, 100 - place(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)]
+    words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
+    return Plot(name, [_line("each step", "faint", dots), _line("trend", "taught", trend)], [Tick(0, str(first)), Tick(100, str(last))],
+                [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y], words)  # fmt: skip
+
+
+def _smoothed(values: Sequence[float]) -> list[float]:
+    """Centred means over about a tenth of the steps."""
+    reach = max(1, len(values) // 20)
+    windows = (values[max(0, k - reach) : k + reach + 1] for k in range(len(values)))
+    return [sum(window) / len(window) for window in windows]
+
+
+def need(rows: Any) -> Plot | None:
+    """Rule kept (per order) and general answers against the number of examples, on a logarithmic axis."""
+    known = sorted((row for row in items(rows) if (number(row.get("examples")) or 0) > 0), key=lambda row: row["examples"])
+    if not known:
+        return None
+    counts = sorted({int(row["examples"]) for row in known})
+    low, high = math.log(counts[0]), math.log(counts[-1])
+    lines = []
+    for name, key, order, look in (("rule kept, balanced order", "kept", "balanced", "taught"), ("rule kept, random order", "kept", "random", "prompted"),
+                                   ("general answers, balanced order", "general", "balanced", "base")):  # fmt: skip
+        dots = [_share_dot(place(math.log(row["examples"]), low, high), found, f"{int(row['examples'])} examples, {name}")
+                for row in known if row.get("order") == order and (found := measure(row.get(key)))]  # fmt: skip
+        lines.append(_line(name, look, dots))
+    return Plot("rule kept", [line for line in lines if line.dots], [Tick(place(math.log(n), low, high), str(n)) for n in counts],
+                [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)])  # fmt: skip
+
+
+def _share_dot(x: float, found: Measure, name: str) -> Dot:
+    y = lambda share: 100 - place(share, 0, 1)
+    return Dot(x, y(found.value), y(found.low), y(found.high), f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}")
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One prompt on the map."""
+
+    x: float
+    y: float
+    scope: str
+    failed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Map:
+    """Prompts in the plane, each cluster's number at its middle, and a row per cluster."""
+
+    spots: Sequence[Spot]
+    labels: Sequence[Dot]
+    clusters: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    left_out: int = 0
+
+
+def scatter(note: Any) -> Map | None:
+    """The map of the prompts from the note "clusters"."""
+    points = [p for p in items(at(note, "points")) if number(p.get("x")) is not None and number(p.get("y")) is not None]
+    if not points:
+        return None
+    xs, ys = [p["x"] for p in points], [p["y"] for p in points]
+    x = lambda value: 3 + 0.94 * place(value, min(xs), max(xs))
+    y = lambda value: 97 - 0.94 * place(value, min(ys), max(ys))
+    spots = [Spot(round(x(p["x"]), 2), round(y(p["y"]), 2), _scope(p), p.get("failed") is True, f"cluster {p.get('cluster')}: {p.get('prompt', '')}")
+             for p in points[:MAX_POINTS]]  # fmt: skip
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for p in points:
+        groups.setdefault(str(p.get("cluster", "")), []).append(p)
+    labels = [Dot(round(x(_mean(p["x"] for p in group)), 2), round(y(_mean(p["y"] for p in group)), 2), text=name[:4]) for name, group in groups.items()]
+    rows = [{"name": name, "size": len(group), "failed": sum(p.get("failed") is True for p in group), "rate": number(at(note, "failure_rate", name)),
+             "prompts": [str(p.get("prompt", "")) for p in group[:3]]} for name, group in sorted(groups.items())]  # fmt: skip
+    return Map(sorted(spots, key=lambda spot: spot.failed), labels, rows, max(0, len(points) - MAX_POINTS))
+
+
+def _scope(point: Mapping[str, Any]) -> str:
+    return point["scope"] if point.get("scope") in SCOPES else "general"
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+
+def bars(counts: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """(name, value, width in percent of the largest) for each count, in the given order."""
+    known = [(str(name), found) for name, value in counts.items() if (found := number(value)) is not None]
+    most = max((value for _, value in known), default=0.0)
+    return [(name, value, place(value, 0, most) if most > 0 else 0.0) for name, value in known]

@@ -1,0 +1,64 @@
+"""The report: one HTML page that opens offline and explains a run.
+
+Everything is inside the file: style sheet, plots (SVG), text. There is no script, and a content security policy forbids all but the
+page's own style, so that nothing that a model wrote can become active or reach out. Every value goes through autoescaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from selfteach.records import write_text
+from selfteach.report import figures, view, words
+from selfteach.report.read import at, items, number, read
+
+HERE = Path(__file__).parent / "templates"
+
+
+def render(folder: Path) -> Path:
+    """Writes report.html into a run folder from what the folder holds; missing parts are named as missing.
+
+    Returns:
+        the path of the page.
+    """
+    page = folder / "report.html"
+    write_text(page, html(folder))
+    return page
+
+
+def html(folder: Path) -> str:
+    """The page as text."""
+    run = read(folder)
+    style = (HERE / "style.css").read_text("utf-8")
+    exam, notes = run.exam, run.notes
+    return _templates().get_template("page.j2").render(
+        run=run, exam=exam, style=Markup(style), policy=_policy(style), arms=view.ARMS, verdicts=view.VERDICTS, scopes=figures.SCOPES,
+        result=view.result(exam), headline=view.headline(exam), elsewhere=view.elsewhere(exam), sanity=view.sanity(exam), noise=view.noise(exam),
+        answers=view.answers(exam), examples=[view.example(row) for row in run.examples], dropped=view.dropped(run), map=figures.scatter(notes.get("clusters")),
+        tries=figures.bars(at(notes.get("search"), "tries") or {}), traces=items(at(notes.get("search"), "traces"))[:20],
+        judge=view.judge(notes.get("calibration"), exam), losses=figures.losses(run.metrics), need=figures.need(notes.get("curve")),
+        stages=view.stages(run), settings=view.settings(run.config), reproduce=view.texts(exam.get("reproduce")),
+    )  # fmt: skip
+
+
+def _policy(style: str) -> str:
+    """A policy that allows this style sheet, by its hash, and nothing else."""
+    seen = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{seen}'; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _templates() -> Environment:
+    found = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found.filters |= {
+        "percent": words.percent, "interval": words.interval, "decimal": words.decimal, "count": words.count, "duration": words.duration,
+        "megabytes": words.megabytes, "short": words.short, "at": at, "number": number, "measure": view.measure, "items": items, "label": view.label,
+        "place": figures.place, "bars": figures.bars,
+    }  # fmt: skip
+    return found

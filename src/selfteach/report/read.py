@@ -1,0 +1,162 @@
+"""Reads a run folder for its report. Whatever is missing stays empty; whatever is damaged is named, and the rest is shown.
+
+All text passes `records.clean` here, once: what reaches the page, the card and the terminal has no control characters in it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import SelfteachError
+from selfteach.records import BadLine, Measure, clean, read_jsonl
+from selfteach.run.ledger import Funnel, Ledger
+
+NOTES = ("calibration", "clusters", "search", "curve")
+DROPPED_SHOWN = 6
+EXAMPLES_SHOWN = 12
+
+
+@dataclass
+class Run:
+    """What a run folder holds. `faults` says which of its files could not be read, and why."""
+
+    name: str
+    exam: dict[str, Any] = field(default_factory=dict)
+    manifest: dict[str, Any] = field(default_factory=dict)
+    config: str = ""
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=dict)
+    dropped: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    funnel: list[Funnel] = field(default_factory=list)
+    asked_again: int = 0
+    events: list[tuple[str, Any]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def read(folder: Path) -> Run:
+    """Everything in the folder that a report can show."""
+    run = Run(name=clean(folder.resolve().name))
+    run.exam = _object(folder / "exam.json", run.faults)
+    run.manifest = _object(folder / "manifest.json", run.faults)
+    run.config = _text(folder / "config.yaml", run.faults)
+    run.metrics = list(_rows(folder / "metrics.jsonl", run.faults))
+    _read_examples(folder / "examples.jsonl", run)
+    _read_dropped(folder / "dropped.jsonl", run)
+    _read_ledger(folder / "run.db", run)
+    return run
+
+
+def at(tree: Any, *keys: str) -> Any:
+    """The value under a path of keys, or None where the path ends early."""
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def measure(value: Any) -> Measure | None:
+    """A Measure from its JSON, or None where there is none, or one that is not a number."""
+    parts = [number(at(value, key)) for key in ("value", "low", "high")]
+    count = number(at(value, "n"))
+    if any(part is None for part in parts) or count is None:
+        return None
+    return Measure(*(part for part in parts if part is not None), n=int(count))
+
+
+def number(value: Any) -> float | None:
+    """A finite number, or None. True is not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < 1e300 and math.isfinite(value) else None
+
+
+def items(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; nothing where there is no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value with every text in it cleaned, keys too."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): cleaned(part) for key, part in value.items()}
+    if isinstance(value, Sequence):
+        return [cleaned(part) for part in value]
+    return value
+
+
+def _text(path: Path, faults: list[str]) -> str:
+    try:
+        return clean(path.read_text("utf-8", errors="replace"))
+    except FileNotFoundError:
+        return ""
+    except OSError as fault:
+        faults.append(f"{path.name} cannot be read ({fault.strerror}).")
+        return ""
+
+
+def _object(path: Path, faults: list[str]) -> dict[str, Any]:
+    text = _text(path, faults)
+    if not text:
+        return {}
+    try:
+        value = cleaned(json.loads(text))
+    except (ValueError, RecursionError) as fault:
+        faults.append(f"{path.name} is not JSON ({clean(str(fault))[:80]}).")
+        return {}
+    if not isinstance(value, dict):
+        faults.append(f"{path.name} is not a JSON object.")
+        return {}
+    return value
+
+
+def _rows(path: Path, faults: list[str]) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    bad: list[BadLine] = []
+    try:
+        rows = [cleaned(row) for _, row in read_jsonl(path, bad)]
+    except SelfteachError as fault:
+        faults.append(f"{path.name} {fault.what}")
+        return []
+    if bad:
+        faults.append(f"{clean(bad[0].where)}: {clean(bad[0].fault)}; {len(bad)} such line(s) are left out.")
+    return rows
+
+
+def _read_examples(path: Path, run: Run) -> None:
+    for row in _rows(path, run.faults):
+        kind = str(row.get("kind", ""))
+        run.kinds[kind] = run.kinds.get(kind, 0) + 1
+        if run.kinds[kind] <= EXAMPLES_SHOWN:
+            run.examples.append(row)
+
+
+def _read_dropped(path: Path, run: Run) -> None:
+    for row in _rows(path, run.faults):
+        shown = run.dropped.setdefault((str(row.get("stage", "")), str(row.get("reason", ""))), [])
+        if len(shown) < DROPPED_SHOWN:
+            shown.append(row)
+
+
+def _read_ledger(path: Path, run: Run) -> None:
+    if not path.exists():
+        return
+    try:
+        ledger = Ledger(path)
+        try:
+            run.notes = {key: cleaned(ledger.noted(key)) for key in NOTES}
+            run.funnel = ledger.funnel()
+            run.asked_again = sum(again for _, _, again in ledger.counts().values())
+            run.events = [(clean(kind), cleaned(body)) for kind, body in ledger.events()]
+        finally:
+            ledger.close()
+    except SelfteachError as fault:
+        run.faults.append(f"{path.name}: {fault.what}")

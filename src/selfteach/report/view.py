@@ -1,0 +1,178 @@
+"""What the page shows, section by section: each function takes the run and returns plain values for a template, or None where the run
+recorded nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfteach.records import Measure, messages, question
+from selfteach.errors import DataError
+from selfteach.report.figures import SCOPES
+from selfteach.report.read import Run, at, items, measure
+from selfteach.report.words import differences, short
+
+ARMS = {"base": "base", "prompted": "rule in the prompt", "taught": "taught"}
+VERDICTS = {"taught": "good", "nothing to learn": "calm", "just prompt it": "warn", "not learned": "bad"}
+ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
+OPEN_ANSWERS = {"target": 4, "near": 1, "general": 1}
+
+Row = Mapping[str, Any]
+
+
+def _row(label: str, meaning: str, measures: Mapping[str, Any]) -> Row:
+    return {"label": label, "meaning": meaning, "measures": {arm: measure(measures.get(arm)) for arm in ARMS}}
+
+
+def _arms(tree: Any, *path: str) -> dict[str, Any]:
+    """{arm: value} from {arm: {...path: value}}."""
+    return {arm: at(tree, arm, *path) for arm in ARMS}
+
+
+def result(exam: Row) -> list[Row]:
+    """The rows of the result table: rule kept (greedy, drawn), near and general answers unharmed."""
+    if not exam:
+        return []
+    return [
+        _row("Rule kept, greedy", "held-out prompts on which the rule may be broken; the single most likely answer", _arms(exam.get("kept"), "greedy")),
+        _row("Rule kept, T = 1", "the same prompts; one answer drawn at temperature 1", _arms(exam.get("kept"), "drawn")),
+        _row("Near prompts unharmed", "prompts that look alike but leave the rule alone: still answered as the base would", _arms(exam.get("near"))),
+        _row("General answers unharmed", "prompts about anything else: still answered as the base would", _arms(exam.get("general"))),
+    ]
+
+
+def elsewhere(exam: Row) -> list[Row]:
+    """The rule outside the form in which it was taught; only the rows that were measured."""
+    rows = [
+        _row("Under another system prompt", "rule kept when the conversation opens with a system prompt that training never saw", _arms(exam.get("other_system"))),
+        _row("In the second turn", "rule kept when an unrelated turn comes before the question", _arms(exam.get("second_turn"))),
+    ]
+    return [row for row in rows if any(row["measures"].values())]
+
+
+def headline(exam: Row) -> Row:
+    """The few numbers that stand beside the verdict."""
+    return {
+        "before": measure(at(exam, "kept", "base", "greedy")), "after": measure(at(exam, "kept", "taught", "greedy")),
+        "near": measure(at(exam, "near", "taught")), "general": measure(at(exam, "general", "taught")), "seconds": at(exam, "cost", "seconds"),
+    }  # fmt: skip
+
+
+def sanity(exam: Row) -> list[Row]:
+    """Looping and empty answers as shares of each arm, and the mean length."""
+    if not isinstance(exam.get("sanity"), Mapping):
+        return []
+    return [
+        {**_row("Looping answers", "the same words over and over", _arms(exam["sanity"], "looping"))},
+        {**_row("Empty answers", "no word at all", _arms(exam["sanity"], "empty"))},
+    ]
+
+
+def answers(exam: Row) -> Row | None:
+    """Before and after, each answer with its word-level differences, and the counts for the filters."""
+    rows = [_answer(row) for row in items(exam.get("answers"))]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (SCOPES.index(row["scope"]), -row["mended"], -row["broken"]))
+    opened = dict(OPEN_ANSWERS)
+    for row in rows:
+        row["open"] = opened[row["scope"]] > 0
+        opened[row["scope"]] -= 1
+    states = {"mended": "broken before, kept now", "kept": "kept now", "broken": "broken now"}
+    return {
+        "rows": rows, "states": states,
+        "scopes": {scope: sum(row["scope"] == scope for row in rows) for scope in SCOPES},
+        "counts": {state: sum(row[state] for row in rows) for state in states},
+        "empty": [(scope, state) for scope in ("all", *SCOPES) for state in ("all", *states)
+                  if not any((scope in ("all", row["scope"])) and (state == "all" or row[state]) for row in rows)],
+    }  # fmt: skip
+
+
+def _answer(row: Row) -> dict[str, Any]:
+    broken = {arm: (at(row, "arms", arm, "broken") is True, at(row, "arms", arm, "drawn_broken") is True) for arm in ARMS}
+    before, after = (short(at(row, "arms", arm, "greedy")) for arm in ("base", "taught"))
+    left, right = differences(before, after)
+    return {
+        "scope": row["scope"] if row.get("scope") in SCOPES else "general", "prompt": short(row.get("prompt"), 2000), "same": before == after,
+        "greedy": {"base": left, "taught": right, "prompted": [(False, short(at(row, "arms", "prompted", "greedy")))]},
+        "drawn": {arm: short(at(row, "arms", arm, "drawn")) for arm in ARMS},
+        "marks": broken, "has": {arm: at(row, "arms", arm) is not None for arm in ARMS},
+        "broken": any(broken["taught"]), "kept": not any(broken["taught"]), "mended": any(broken["base"]) and not any(broken["taught"]),
+    }  # fmt: skip
+
+
+def example(row: Row) -> Row:
+    """One training record to read: prompt, chosen, rejected."""
+    last = lambda turns: short(turns[-1].get("content")) if items(turns) else ""
+    try:
+        asked = question(messages(row.get("prompt")))
+    except DataError:
+        asked = ""
+    return {"kind": str(row.get("kind", "")), "prompt": short(asked, 1000), "chosen": last(row.get("chosen")), "rejected": last(row.get("rejected"))}
+
+
+def dropped(run: Run) -> dict[str, list[Row]]:
+    """Per stage, each reason with its rejected candidates to read."""
+    stages: dict[str, list[Row]] = {}
+    totals = {(part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()}
+    for (stage, reason), rows in run.dropped.items():
+        shown = [[(key, short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 800)) for key, value in _body(row)] for row in rows]
+        stages.setdefault(stage, []).append({"reason": reason, "count": totals.get((stage, reason)), "rows": shown})
+    return stages
+
+
+def _body(row: Row) -> list[tuple[str, Any]]:
+    body = row.get("body")
+    return list(body.items())[:8] if isinstance(body, Mapping) else [("body", body)]
+
+
+def judge(note: Any, exam: Row) -> Row | None:
+    """The candidates with their AUROC, the choice and its reason, labelled answers to read."""
+    candidates = [{**row, "auroc": measure(row.get("auroc"))} for row in items(at(note, "candidates"))]
+    named = exam.get("judge") if isinstance(exam.get("judge"), Mapping) else None
+    if not candidates and not named:
+        return None
+    names = [str(row.get("name", "")) for row in candidates]
+    examples = [{"text": short(row.get("text"), 600), "label": label(row.get("label")), "values": [at(row, "values", name) for name in names]}
+                for row in items(at(note, "examples"))[:10]]  # fmt: skip
+    return {"named": named, "auroc": measure(at(named, "auroc")), "chosen": str(at(note, "chosen") or at(named, "name") or ""), "reason": at(note, "reason"),
+            "candidates": candidates, "names": names, "examples": examples}  # fmt: skip
+
+
+def label(value: Any) -> str:
+    """The word for a label by construction: true means that the answer breaks the rule."""
+    return "broken" if value is True else "kept" if value is False else str(value)
+
+
+def settings(text: str) -> list[Row]:
+    """The lines of config.yaml as key, value and origin."""
+    rows = []
+    for line in text.splitlines():
+        found = ORIGIN.match(line)
+        key, colon, value = (found["line"] if found else line).partition(":")
+        if colon and not line.startswith("#"):
+            rows.append({"key": key.strip(), "value": value.strip(), "origin": found["origin"] if found else "default"})
+    return rows
+
+
+def stages(run: Run) -> list[Row]:
+    """Each stage with its state and its seconds, from the manifest; from the exam's cost where the manifest has none."""
+    listed = run.manifest.get("stages")
+    if isinstance(listed, Mapping) and listed:
+        return [{"name": name, "state": str(at(stage, "state") or ""), "seconds": at(stage, "seconds")} for name, stage in listed.items()]
+    costs = at(run.exam, "cost", "stages")
+    return [{"name": name, "state": "", "seconds": value} for name, value in costs.items()] if isinstance(costs, Mapping) else []
+
+
+def texts(value: Any) -> Sequence[str]:
+    """The texts of a list."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def noise(exam: Row) -> list[tuple[str, Measure]]:
+    """The base against itself: what differs by chance alone."""
+    names = {"kept": "rule kept", "identical": "identical answers"}
+    floor = exam.get("noise_floor")
+    return [(names.get(key, key), found) for key, value in floor.items() if (found := measure(value))] if isinstance(floor, Mapping) else []

@@ -1,0 +1,118 @@
+"""Numbers and answers as words: percentages, intervals, durations, and the word-level differences of two answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+from selfteach.records import Measure
+from selfteach.report.read import number
+
+NONE = "–"
+SPACE = "\u202f"
+MINUS = "\u2212"
+MAX_WORDS = 800
+MAX_TEXT = 4000
+_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+def percent(share: Any) -> str:
+    """0.953 -> "95 %"; one decimal where a whole number would round something away to 0 or 100."""
+    value = number(share)
+    if value is None:
+        return NONE
+    near_edge = 0 < abs(value) < 0.005 or 0.995 < value < 1
+    return f"{value * 100:.{1 if near_edge else 0}f}{SPACE}%"
+
+
+def interval(measure: Measure | None, decimals: int | None = None) -> str:
+    """The 95 % interval alone: "81–98" in percent, or plain numbers where `decimals` is given."""
+    if measure is None:
+        return NONE
+    if decimals is None:
+        return f"{measure.low * 100:.0f}–{measure.high * 100:.0f}"
+    return f"{decimal(measure.low, decimals)}–{decimal(measure.high, decimals)}"
+
+
+def decimal(value: Any, decimals: int = 3) -> str:
+    """A number with a fixed count of decimals; very small ones in scientific form."""
+    found = number(value)
+    if found is None:
+        return NONE
+    if found and abs(found) < 10**-decimals:
+        return f"{found:.1e}".replace("-", MINUS)
+    return f"{found:.{decimals}f}".replace("-", MINUS)
+
+
+def count(value: Any) -> str:
+    """12345 -> "12 345"."""
+    found = number(value)
+    return NONE if found is None else f"{found:,.0f}".replace(",", SPACE)
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as people say them: "0.4 s", "48 s", "3 min 12 s", "2 h 5 min"."""
+    value = number(seconds)
+    if value is None:
+        return NONE
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def megabytes(value: Any) -> str:
+    """Megabytes, or gigabytes from a thousand on."""
+    found = number(value)
+    if found is None:
+        return NONE
+    return f"{found / 1000:.1f} GB" if found >= 1000 else f"{found:.1f} MB" if found < 100 else f"{found:.0f} MB"
+
+
+def short(text: Any, length: int = MAX_TEXT) -> str:
+    """The text, cut after `length` characters with a word on how much is left out."""
+    whole = text if isinstance(text, str) else NONE if text is None else str(text)
+    return whole if len(whole) <= length else f"{whole[:length]} … ({len(whole) - length} more characters)"
+
+
+Pieces = list[tuple[bool, str]]
+"""A text in pieces; True marks a piece that the other text does not have."""
+
+
+def differences(before: str, after: str) -> tuple[Pieces, Pieces]:
+    """Both texts cut into pieces, those marked that only one of them has. One shared word between two changes counts as changed:
+    islands of "the" make a comparison unreadable.
+
+    Returns:
+        pieces of `before`, pieces of `after`; each joins to its text again.
+    """
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    if len(old) > MAX_WORDS or len(new) > MAX_WORDS:
+        return [(False, before)], [(False, after)]
+    left: Pieces = []
+    right: Pieces = []
+    for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        island = tag == "equal" and _words(old[i:i_end]) < 2 and 0 < i and i_end < len(old)
+        changed = tag != "equal" or island
+        _append(left, changed, "".join(old[i:i_end]))
+        _append(right, changed, "".join(new[j:j_end]))
+    return left, right
+
+
+def _words(tokens: Sequence[str]) -> int:
+    return sum(token[0].isalnum() for token in tokens)
+
+
+def _append(pieces: Pieces, changed: bool, text: str) -> None:
+    if not text:
+        return
+    if pieces and pieces[-1][0] == changed:
+        pieces[-1] = (changed, pieces[-1][1] + text)
+    else:
+        pieces.append((changed, text))
