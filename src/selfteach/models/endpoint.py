@@ -30,6 +30,7 @@ from selfteach.models.endpoint_guard import (
 )
 from selfteach.models.endpoint_wire import Path, Reply, Wire
 from selfteach.records import Draw, Prompt, Request, Sampling, digest, prompt_json, seed_of
+from selfteach.registry import did_you_mean
 
 if TYPE_CHECKING:
     import openai
@@ -162,7 +163,7 @@ class Endpoint:
     def _yes_no_job(self, index: int, prompt: Prompt) -> _Job[tuple[int, float]]:
         path, body = self._body(prompt, Sampling(temperature=0.0, max_tokens=1))
         body |= {"logprobs": LOGPROBS} if path == "completions" else {"logprobs": True, "top_logprobs": LOGPROBS}
-        id = digest(["yes_no", self.url, self.name, prompt_json(prompt)])
+        id = digest(["yes_no", self.fingerprint, prompt_json(prompt)])
         return _Job(id, path, body, _words(prompt), lambda reply: (index, self._logit(reply)), empty=True)
 
     def _logit(self, reply: Reply) -> float:
@@ -251,6 +252,11 @@ class Endpoint:
         except Transient as fault:
             put(_Event("endpoint attempt failed", {"id": job.id, "reason": str(fault)}))
             raise
+        except NotOffered as fault:
+            names = [str(entry.get("id")) for entry in self._models]
+            if self.name in names or not names:
+                raise
+            raise EndpointError(f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)) from fault
         self._recognise(reply, job.id, put)
         if 0 < reply.prompt_tokens < job.words:
             raise Refused(

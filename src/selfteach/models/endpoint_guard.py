@@ -131,10 +131,10 @@ def classify(status: int, code: str, words: str, wait_s: float, *, url: str, key
             f"refuses the key: {said}.", where=url, cure=f"Put the right key in the environment variable {key_env or 'of key_env'}."
         )
     if status in (404, 405, 501):
-        return EndpointError(
+        return NotOffered(
             f"does not know the model or the path: {said}.",
             where=url,
-            cure=hint or "Check the URL (it usually ends in /v1) and the name after #.",
+            cure="Check the URL (it usually ends in /v1) and the name after #.",
         )
     if 300 <= status < 400:
         return EndpointError(f"points to another place: {said}.", where=url, cure="Give the final URL; a key is not carried elsewhere.")
