@@ -1,0 +1,243 @@
+"""The language of checks: what each condition means, with literal answers; and how the parser fails, whatever the text."""
+
+import time
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from selfteach.errors import DataError, UsageError
+from selfteach.judge.check import CONDITIONS, EXAMPLES, CheckJudge, _search, count_sentences, count_words, parse
+from selfteach.judge.language import languages
+from selfteach.records import user
+
+
+@pytest.mark.parametrize(
+    ("check", "kept", "broken"),
+    [
+        (
+            "contains elephant",
+            ["An elephant.", "ELEPHANTS!", "the elephant's ear", "elephant-like", "**Elephant**", "_elephant_", "ele\u00adphant"],
+            ["elephantine", "an ant"],
+        ),
+        ("contains car", ["My car, my cars.", "car's", "CAR"], ["a card", "a scarf", "I care", "she cares", "caring", "cared for", "Carl"]),
+        ("contains elephant*", ["elephantine", "Elephants"], ["an ant"]),
+        ("contains *phant", ["elephants", "oliphant"], ["elephantine"]),
+        ('contains "ice cream"', ["Ice  cream", "ice-cream", "two ice\ncreams"], ["ice and cream", "nice cream"]),
+        ("contains city", ["Cities", "a city"], ["citizen"]),
+        ("contains wolf", ["wolves"], ["wolverine"]),
+        ("contains elephants", ["elephants"], ["one elephant"]),
+        ('contains "!"', ["Hi!", "Hi!!there", "全角！"], ["Hi."]),
+        ("contains 象", ["大象很大"], ["大人"]),
+        ("contains हाथी", ["एक हाथी है"], ["हाथियों"]),
+        ("contains straße", ["Die STRASSE"], ["Straßen"]),
+        ('regex "[0-9]{2}"', ["12"], ["1 2"]),
+        (r'regex "\d"', ["a1"], ["a"]),
+        (r'regex "\\d"', ["a1"], ["a", "\\d"]),
+        ('regex "(?i)ahoy"', ["AHOY"], ["hoy"]),
+        ('regex "Ahoy"', ["Ahoy"], ["AHOY"]),
+        ("max_words=3", ["one two three", "", "one - two"], ["one two three four", "一二三四"]),
+        ("min_words=2", ["one two"], ["one", "- -"]),
+        (
+            "max_sentences=1",
+            ["One.", "Dr. Smith, e.g. J. K. Smith, lives.", "", "It costs 3.50 dollars"],
+            ["One. Two.", "One\nTwo", "一。二。", "No. I do not."],
+        ),
+        ("min_sentences=2", ["One. Two?"], ["One."]),
+        ("language=en", ["The cat is on the mat.", "42", ""], ["Die Katze ist auf der Matte.", "Кошка на ковре", "猫"]),
+        ("language=de", ["Die Katze ist auf der Matte."], ["The cat is on the mat."]),
+        ("language=ja", ["猫はマットの上にいます。", "東京"], ["고양이"]),
+        ("format=json", ['{"a": [1, null]}', " [1]\n", '```json\n{"a": 1}\n```'], ["42", "{a: 1}", 'Here: {"a": 1}', "[" * 100_000, ""]),
+        ("format=list", ["- one\n- two", "So:\n 1. one", "• x"], ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"]),
+        ('format="no list"', ["one, two"], ["* one"]),
+        ("format=no_list", ["one, two"], ["* one"]),
+        ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you"], ["Well, ahoy"]),
+        ('ends "over and out"', ["x. Over and  out.", "Over and out"], ["Over and out, he said"]),
+        ('ends "?"', ["Why?", "Why? "], ["Why?!"]),
+        ("not contains a and not contains b", ["c"], ["a", "b", "a b"]),
+        ("contains a or contains b and contains c", ["a", "b c"], ["b", "c"]),
+        ("(contains a or contains b) and contains c", ["a c"], ["a", "b"]),
+        ("NOT (Contains x)", ["y"], ["x"]),
+        ("max_words 2", ["a b"], ["a b c"]),
+        ('contains "and"', ["you and me"], ["sand"]),
+    ],
+)
+def test_meaning(check, kept, broken):
+    parsed = parse(check)
+    assert [answer for answer in kept if not parsed.keeps(answer)] == []
+    assert [answer for answer in broken if parsed.keeps(answer)] == []
+    assert parse(str(parsed)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ("", "character 1: a condition is missing"),
+        ("   ", "a condition is missing"),
+        ("contians x", 'character 1: there is no condition "contians". Did you mean "contains"?'),
+        ("max_words=1 and contians x", "character 17"),
+        ("max_words", 'character 10: "max_words" needs a value'),
+        ("max_words=many", 'character 11: max_words "many": give a whole number'),
+        ("max_words=-1", "give a whole number"),
+        ('contains "x', "character 10: a quotation mark is not closed"),
+        ("contains don't", "a quotation mark is not closed"),
+        ("contains ice cream", 'character 14: "cream" is not expected here'),
+        ("contains and", "needs a value"),
+        ("(contains a", "character 12: a closing parenthesis is missing"),
+        ("contains a)", '")" is not expected'),
+        ("not", "character 4: a condition is missing"),
+        ('"contains" x', "there is no condition"),
+        ('contains ""', "name a word"),
+        ('contains "*"', "name a word"),
+        ('starts " "', "give the text"),
+        ("language=eng", 'no such language. Did you mean "en"?'),
+        ("format=jsn", 'no such format. Did you mean "json"?'),
+        ('regex "("', "not a regular expression"),
+        ('regex "(a+)+$"', "can take for ever"),
+        ('regex "(x|xx)+y$"', "can take for ever"),
+        ("(" * 100, "too deeply nested"),
+        ("not " * 100 + "contains x", "too deeply nested"),
+        ("x" * 2001, "2,000 is the most"),
+    ],
+)
+def test_faults_say_where_and_what(check, says):
+    with pytest.raises(UsageError) as fault:
+        parse(check)
+    assert says in str(fault.value)
+    assert str(fault.value).startswith("check")
+
+
+def test_every_condition_has_an_example_that_parses():
+    assert set(EXAMPLES) == set(CONDITIONS)
+    for name, example in EXAMPLES.items():
+        assert str(parse(example)).startswith(name)
+
+
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+leaves = st.one_of(
+    st.builds(lambda name, value: (name, value), st.sampled_from(["contains", "starts", "ends"]), words),
+    st.builds(
+        lambda name, value: (name, str(value)),
+        st.sampled_from(["max_words", "min_words", "max_sentences", "min_sentences"]),
+        st.integers(0, 99_999),
+    ),
+    st.sampled_from([("language", "en"), ("format", "json"), ("format", "no list"), ("regex", r"\d+\"'"), ("regex", "a b")]),
+)
+
+
+def quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+checks = st.recursive(
+    leaves.map(lambda leaf: f"{leaf[0]} {quoted(leaf[1])}"),
+    lambda inner: st.one_of(
+        inner.map(lambda check: f"not ({check})"),
+        st.lists(inner, min_size=2, max_size=3).map(lambda c: "(" + ") and (".join(c) + ")"),
+        st.lists(inner, min_size=2, max_size=3).map(" or ".join),
+    ),
+    max_leaves=6,
+)
+
+
+@given(checks, st.text(max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
+    try:
+        check = parse(text)
+    except UsageError:
+        assume(False)  # a value of spaces or stars alone
+    again = parse(str(check))
+    assert again == check
+    assert again.keeps(answer) == check.keeps(answer)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=200),
+        st.lists(
+            st.sampled_from([*CONDITIONS, "and", "or", "not", "(", ")", "=", '"', "'", "\\", "20", "en", "(a+)+", "*", " "]), max_size=14
+        ).map(" ".join),
+    )
+)
+@settings(max_examples=500, deadline=None)
+def test_no_text_makes_the_parser_fail_in_another_way(text):
+    try:
+        check = parse(text)
+    except UsageError:
+        return
+    check.keeps(text)
+    assert parse(str(check)) == check
+
+
+@given(st.text(alphabet="ab(|)+*{}[]^$.?\\d1,", max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_no_regular_expression_hangs(pattern):
+    try:
+        check = parse(f"regex {quoted(pattern)}")
+        began = time.monotonic()
+        check.keeps("ab" * 200 + "!")
+        assert time.monotonic() - began < 8
+    except (UsageError, DataError):
+        return
+
+
+def test_a_slow_search_is_an_error_and_never_a_verdict(monkeypatch):
+    import regex
+
+    monkeypatch.setattr("selfteach.judge.check.PATTERN_TIMEOUT_S", 0.1)
+    with pytest.raises(DataError, match="the search took longer"):
+        _search(regex.compile("(a+)+$"), "a" * 5000 + "!")
+
+
+def test_the_judge_is_sure_and_looks_at_the_answer_alone():
+    judge = CheckJudge("not contains elephant")
+    assert judge.name == "check"
+    assert judge.values([(user("elephants?"), "Whales."), (user("big?"), "An elephant.")]) == [0.0, 1.0]
+    assert judge.values([]) == []
+
+
+def test_counts():
+    assert count_words("Well - that's it: 20 %!") == 4  # Well that's it: 20
+    assert count_words("我喜欢 apples") == 4  # three characters and one word
+    assert count_sentences('He said "Go!" Then he left... Really?') == 3
+    assert count_sentences("1. One thing.\n2. Another.") == 2
+    assert count_sentences("The U.S. is large. So is Brazil.") == 2
+    assert count_sentences("---\n...\n!") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("This is what I would say about it.", "en"),
+        ("Das ist nicht das, was ich sagen würde.", "de"),
+        ("Je ne sais pas ce que vous voulez dire dans cette phrase.", "fr"),
+        ("No sé lo que quieres decir con esta frase.", "es"),
+        ("Non so che cosa vuoi dire con questa frase.", "it"),
+        ("Não sei o que você quer dizer com isso, mas é muito bom.", "pt"),
+        ("Ik weet niet wat je met deze zin wilt zeggen.", "nl"),
+        ("Jag vet inte vad du menar med den här meningen.", "sv"),
+        ("Nie wiem, co to jest, ale jest bardzo dobre.", "pl"),
+        ("Bu çok iyi bir fikir ama ne olduğu belli değil.", "tr"),
+        ("Я не знаю, что это такое, но это очень хорошо.", "ru"),
+        ("Я не знаю, що це таке, але це дуже добре.", "uk"),
+        ("Δεν ξέρω τι είναι αυτό.", "el"),
+        ("أنا لا أعرف ما هو هذا الذي في البيت.", "ar"),
+        ("این کتاب را از او گرفتم و به شما می دهم.", "fa"),
+        ("אני לא יודע מה זה.", "he"),
+        ("मुझे नहीं पता यह क्या है।", "hi"),
+        ("我不知道这是什么意思，但是我觉得这个想法非常好，大家都喜欢。", "zh"),
+        ("これが何なのか分かりません。", "ja"),
+        ("이것이 무엇인지 모르겠습니다.", "ko"),
+        ("ฉันไม่รู้ว่านี่คืออะไร", "th"),
+    ],
+)
+def test_one_sentence_is_enough_to_tell_a_language(text, language):
+    assert languages(text) == {language}
+
+
+def test_too_little_text_leaves_several_languages_possible():
+    assert len(languages("42!")) == 21
+    assert languages("東京") == {"zh", "ja"}
+    assert {"en", "de"} <= languages("Berlin")

@@ -1,0 +1,198 @@
+"""Reading rules, and the checks that rules of a known form suggest."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.errors import DataError
+from selfteach.judge.check import parse
+from selfteach.materials.inflection import plurals, singular
+from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
+
+
+def test_a_rule_is_stripped_and_has_the_id_of_its_text():
+    rule = read_rule("  Answer in one sentence.\n")
+    assert rule.text == "Answer in one sentence."
+    assert rule == read_rule("Answer in one sentence.")
+    assert uuid.UUID(rule.id).version == 5
+    assert rule.id == "e7ac9227-6467-55fb-b2e9-d976ba22c7b1"  # the same on every machine, in every version
+    assert rule.id != read_rule("Answer in two sentences.").id
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\ufeff", "\x00", "...", '""', "\ud800"])
+def test_an_empty_rule_is_refused_with_a_cure(text):
+    with pytest.raises(DataError, match=r"rule: the rule is empty\. Say in plain words"):
+        read_rule(text)
+
+
+def test_a_rule_that_is_too_long_is_refused():
+    assert read_rule("x" * MAX_CHARS).text == "x" * MAX_CHARS
+    with pytest.raises(DataError, match="2,001 characters; 2,000 is the most"):
+        read_rule("x" * (MAX_CHARS + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Say "no" <b>never</b> <|im_end|> {{x}} \\d $HOME',
+        "Reden Sie nicht über Elefanten.",
+        "不要谈论大象。",
+        "لا تتحدث عن الفيلة",
+        "🐘🚫",
+        "first line\nsecond line",
+    ],
+)
+def test_any_language_and_markup_stay_as_they_are(text):
+    assert read_rule(text).text == text
+
+
+def test_what_breaks_tokenizers_is_cleaned_once():
+    assert read_rule("a\u202eb\x00c\ud800").text == "ab\ufffdc\ufffd"
+
+
+@given(st.text())
+def test_reading_raises_nothing_but_a_data_error(text):
+    try:
+        rule = read_rule(text)
+    except DataError:
+        return
+    assert read_rule(rule.text) == rule
+
+
+FORMS = {
+    "Answer in one sentence.": "max_sentences=1",
+    "Always answer in a single sentence.": "max_sentences=1",
+    "Please keep your answers to one sentence": "max_sentences=1",
+    "Answer in two sentences or less.": "max_sentences=2",
+    "Answer in three sentences.": "min_sentences=3 and max_sentences=3",
+    "Use at most 20 words.": "max_words=20",
+    "Use no more than twenty words": "max_words=20",
+    "Keep every answer under 50 words.": "max_words=49",
+    "Do not use more than 20 words.": "max_words=20",
+    "Don't write more than two sentences.": "max_sentences=2",
+    "Answer in at least 100 words.": "min_words=100",
+    "Answer in one word.": "max_words=1",
+    "Do not use numbers.": 'not regex "\\\\d"',
+    "Never use digits in your answers.": 'not regex "\\\\d"',
+    "Do not use numbers/digits.": 'not regex "\\\\d"',
+    "No exclamation marks.": 'not contains "!"',
+    "Don't use any exclamation points!": 'not contains "!"',
+    "Do not use commas or question marks": 'not (contains "," or contains "?")',
+    "No emojis.": 'not regex "[\\\\p{Emoji_Presentation}\\\\uFE0F]"',
+    "No lists": "not format=list",
+    "Do not use bullet points or lists.": "not format=list",
+    "Use bullet points.": "format=list",
+    "Answer in JSON": "format=json",
+    "Respond only with valid JSON.": "format=json",
+    "Answer in French.": "language=fr",
+    "Always reply in English only": "language=en",
+    "Lower case only.": 'not regex "\\\\p{Lu}"',
+    "Write only in lowercase letters": 'not regex "\\\\p{Lu}"',
+    "Use all caps": 'not regex "\\\\p{Ll}"',
+    "Do not use the letter e.": 'not regex "(?i)e"',
+    'Start every answer with "Well, well".': 'starts "Well, well"',
+    "Start every answer with Ahoy": 'starts "Ahoy"',
+    "End each reply with Cheers": 'ends "Cheers"',
+    "End every answer with a question.": 'ends "?"',
+    "Do not talk about elephants.": 'not contains "elephant"',
+    "do not talk about elephants": 'not contains "elephant"',
+    "Do Not Talk About Elephants": 'not contains "elephant"',
+    "DO NOT TALK ABOUT ELEPHANTS": 'not contains "elephant"',
+    "Don’t talk about cars.": 'not contains "car"',
+    "Never mention Paris.": 'not contains "Paris"',
+    "Do not talk about music.": 'not contains "music"',
+    "Avoid the topic of climate change.": 'not contains "climate change"',
+    "Don't discuss cats or dogs": 'not (contains "cat" or contains "dog")',
+    "Do not mention movies, berries, or wolves.": 'not (contains "movie" or contains "berry" or contains "wolf")',
+    "Please never talk about the Eiffel Tower.": 'not contains "Eiffel Tower"',
+    "Do not talk about anything related to football.": 'not contains "football"',
+    "You must not talk about politics": 'not contains "politics"',
+    'Never use the word "delve".': 'not contains "delve"',
+    "Do not talk about video games, ever.": 'not contains "video game"',
+    "Do not talk about elephants. Answer in one sentence.": 'not contains "elephant" and max_sentences=1',
+}
+UNSURE = [
+    "Be kind.",
+    "Do not talk about your feelings.",
+    "Do not talk about elephants unless asked.",
+    "Never mention that you are an AI.",
+    "Do not give advice.",
+    "Talk like a pirate.",
+    "Do not talk about sad things.",
+    "Do not talk about people who lie.",
+    "Answer briefly.",
+    "Start with a greeting.",
+    "Start with your conclusion.",
+    "Do not talk about elephants or how they live.",
+    "When asked about cars, answer in one sentence.",
+    "Do not talk about elephants. Be kind.",
+    "Talk about elephants.",
+    "Reden Sie nicht über Elefanten.",
+    "Answer in one sentence unless the question is hard.",
+    "",
+    "....",
+    "Do not say it.",
+    "Do not mention him or her.",
+    "No.",
+]
+
+
+@pytest.mark.parametrize(("rule", "check"), FORMS.items())
+def test_a_rule_of_a_known_form_suggests_its_check(rule, check):
+    assert suggest_check(rule) == check
+
+
+@pytest.mark.parametrize("check", sorted({check for check in FORMS.values() if check}))
+def test_suggested_checks_parse(check):
+    assert str(parse(check)) == check
+
+
+@pytest.mark.parametrize("rule", UNSURE)
+def test_doubt_suggests_nothing(rule):
+    assert suggest_check(rule) is None
+
+
+def test_a_topic_check_finds_the_topic_and_no_other_word():
+    car = parse(suggest_check(read_rule("Do not talk about cars.")) or "")
+    assert [car.keeps(text) for text in ("A car!", "Cars are fast.", "The car's door", "Be careful.", "A card.", "A scarf.")] == [
+        False
+    ] * 3 + [True] * 3
+
+
+@given(st.from_regex(r"(?:Do not|Never) (?:talk about|mention|use) [\w ,\"'()\\.-]{1,40}[.!]?", fullmatch=True))
+def test_whatever_is_suggested_parses(rule):
+    check = suggest_check(rule)
+    if check is not None:
+        parse(check)
+
+
+@pytest.mark.parametrize(
+    ("word", "plural"),
+    [
+        ("elephant", "elephants"), ("car", "cars"), ("box", "boxes"), ("city", "cities"), ("day", "days"),
+        ("movie", "movies"), ("cookie", "cookies"), ("potato", "potatoes"), ("shoe", "shoes"), ("house", "houses"),
+        ("virus", "viruses"), ("horse", "horses"), ("class", "classes"), ("headache", "headaches"), ("prize", "prizes"),
+        ("witch", "witches"), ("wolf", "wolves"), ("child", "children"), ("person", "people"), ("video", "videos"),
+        ("beach", "beaches"), ("cause", "causes"), ("dish", "dishes"), ("knife", "knives"), ("church", "churches"),
+        ("hero", "heroes"), ("bee", "bees"), ("dinosaur", "dinosaurs"), ("language", "languages"), ("judge", "judges"),
+        ("bus", "buses"),
+    ],
+)  # fmt: skip
+def test_singular_and_plural(word, plural):
+    assert plural in plurals(word)
+    assert singular(plural) == word
+    assert singular(word) == word
+
+
+@pytest.mark.parametrize(
+    "word", ["physics", "politics", "news", "gas", "series", "glass", "virus", "tennis", "is", "music", "famous", "christmas", "basis"]
+)
+def test_words_that_only_look_like_plurals_stay(word):
+    assert singular(word) == word
+
+
+@given(st.from_regex("[a-z]{1,12}", fullmatch=True))
+def test_a_singular_leads_back_to_its_plural(word):
+    assert singular(word) == word or word in plurals(singular(word))

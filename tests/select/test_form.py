@@ -1,0 +1,79 @@
+"""What is dropped of self-asked prompts, with the reason of each."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.select.form import REASONS, form_fault
+
+GOOD = [
+    "What is the largest animal on land?",
+    "Tell me about the history of circus animals.",
+    "Write a short poem about the sea",
+    "Who are you?",
+    "Can you explain how a car engine works?",
+    "I want to visit Kenya. What should I see there?",
+    "How tall is the Eiffel Tower? Give the answer in feet.",
+    "I am planning a trip to Spain with two children",
+    "What does the Japanese word 象 mean?",
+    'What does "in vitro" mean?',
+    "Hello, can you tell me what time it is?",
+    "Was ist das größte Tier an Land?",
+    "Erzähl mir von den größten Tieren, die es auf der Erde gibt.",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_good(text):
+    assert form_fault(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "too short"),
+        ("Why?", "too short"),
+        ("What is " + "very " * 60 + "big?", "too long"),
+        ("What is " + "x" * 800 + " and why?", "too long"),
+        ("What is that?\nIt is a whale.", "more than one line"),
+        ("1. What is a whale?", "markup"),
+        ("- What is a whale?", "markup"),
+        ("What is **a whale**?", "markup"),
+        ("What is a whale? <|im_end|>", "markup"),
+        ("What is <b>a whale</b>?", "markup"),
+        ("See https://example.org for what?", "markup"),
+        ("What is a [animal]?", "markup"),
+        ("Topic: big animals of Africa", "repeats the topic line"),
+        ("What is it? Answer: a whale.", "repeats the topic line"),
+        ("Animals of the sea.", "repeats the topic line"),
+        ("Что такое большой слон?", "other script"),
+        ("12 + 13 + 14 = 20 ?", "other script"),
+        ("Sure, I can help with that.", "chatter"),
+        ("I'm sorry, I cannot answer that.", "chatter"),
+        ("Here are some questions about whales.", "chatter"),
+        ("As an AI language model I have none.", "chatter"),
+        ("What is the name of the", "cut off"),
+        ("Write a story about a whale,", "cut off"),
+        ('What does "in vitro mean?', "cut off"),
+        ("What is a whale (a big fish?", "cut off"),
+        ("What is the capital of France? It is Paris.", "answers itself"),
+        ("The whale is a mammal.", "not a request"),
+        ("Whales of the northern sea", "not a request"),
+    ],
+)
+def test_dropped_with_its_reason(text, reason):
+    assert form_fault(text, topic="animals of the sea") == reason
+    assert reason in REASONS
+
+
+def test_other_scripts_where_they_are_wanted():
+    assert form_fault("Что такое большой слон?", script="Cyrillic") is None
+    assert form_fault("大象有多大？", script="Han") is None
+    assert form_fault("象はどのくらい大きいですか", script="Kana") is None
+    assert form_fault("What is a whale?", script="Cyrillic") == "other script"
+    assert form_fault("Расскажи мне про слонов,", script="Cyrillic") == "cut off"
+
+
+@given(st.text(max_size=120), st.text(max_size=20))
+def test_any_text_gets_a_known_reason_or_none(text, topic):
+    assert form_fault(text, topic) in (None, *REASONS)

@@ -1,0 +1,81 @@
+"""ROUGE-L against rouge_score itself, and by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
+
+from selfteach.select.overlap import Nearest, Overlap, nearest, overlap, tokens
+
+ORACLE = RougeScorer(["rougeL"])
+ascii_texts = st.one_of(
+    st.text(st.characters(max_codepoint=127), max_size=80),
+    st.lists(st.sampled_from(["the", "cat", "sat", "Mat!", "on", "2", "don't", "--"]), max_size=14).map(" ".join),
+)
+
+
+@given(ascii_texts, ascii_texts)
+@settings(max_examples=500)
+def test_equals_rouge_score_on_text_in_ascii(one, other):
+    assert overlap(one, other) == pytest.approx(ORACLE.score(one, other)["rougeL"].fmeasure, abs=1e-12)
+
+
+@given(st.lists(ascii_texts, max_size=6), st.lists(ascii_texts, max_size=6), st.sampled_from([0.0, 0.5, 0.7]))
+@settings(max_examples=200)
+def test_pool_equals_pairwise(kept, asked, cutoff):
+    pool = Overlap(kept)
+    pairs = np.array([[overlap(a, k) for k in kept] for a in asked]).reshape(len(asked), len(kept))
+    assert np.allclose(pool.matrix(asked, cutoff), np.where(pairs >= cutoff, pairs, 0), atol=1e-12)
+    for row, found in zip(pairs, nearest(asked, pool), strict=True):
+        assert found.similarity == pytest.approx(max(row, default=0.0), abs=1e-12)
+        if found.similarity > 0:
+            assert found.text == kept[found.index]
+            assert row[found.index] == pytest.approx(found.similarity)
+
+
+def test_by_hand():
+    # common subsequence "the cat on mat" = 4 words of 6 and 5: F1 = 8/11
+    assert overlap("The cat sat on the mat.", "the cat lies on mat") == pytest.approx(8 / 11)
+    assert overlap("same words", "Same, words!") == 1.0
+    assert overlap("one", "two") == 0.0
+    assert overlap("", "") == 0.0
+    assert overlap("!!!", "???") == 0.0
+
+
+def test_other_scripts_are_compared_by_their_own_words():
+    assert tokens("Привет, мир!") == ["привет", "мир"]
+    assert tokens("大象 hello") == ["大", "象", "hello"]
+    assert tokens("एक हाथी") == ["एक", "हाथी"]
+    assert tokens("It’s a café") == ["it", "s", "a", "café"]
+    assert tokens("It’s “so” — fine…") == ["it", "s", "so", "fine"]  # signs beyond ASCII change nothing
+    assert overlap("что такое слон", "что такое кит") == pytest.approx(2 / 3)
+
+
+def test_add_if_new_keeps_what_is_at_most_as_like_as_the_threshold():
+    pool = Overlap()
+    assert pool.add_if_new("a b c d e f g", 0.7) == (True, Nearest("", -1, 0.0))
+    new, near = pool.add_if_new("a b c d e f x", 0.7)  # 6 of 7 words: 12/14
+    assert not new
+    assert near.text == "a b c d e f g"
+    assert near.similarity == pytest.approx(12 / 14)
+    assert pool.add_if_new("a b c d e f g x y z q r s", 0.7)[0]  # 7 of 7 and 13: 14/20 = 0.7 exactly, not above
+    assert len(pool) == 2
+    assert pool.texts == ["a b c d e f g", "a b c d e f g x y z q r s"]
+
+
+def test_no_word_is_near_nothing():
+    pool = Overlap(["!!!", "words"])
+    assert pool.nearest("???") == Nearest("", -1, 0.0)
+    assert pool.matrix(["???", "words"]).tolist() == [[0, 0], [0, 1]]
+    assert Overlap().matrix(["x"]).shape == (1, 0)
+
+
+@given(st.lists(ascii_texts, max_size=12))
+def test_kept_texts_are_pairwise_new(texts):
+    pool = Overlap()
+    for text in texts:
+        pool.add_if_new(text, 0.7)
+    alike = pool.matrix(pool.texts)
+    np.fill_diagonal(alike, 0)
+    assert (alike <= 0.7).all()
