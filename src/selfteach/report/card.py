@@ -20,11 +20,17 @@ HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/])")
 
+REHEARSAL = "**A rehearsal**: small budgets, wide intervals. Do not quote these numbers."
+LIMITS = """## Limits
+
+The exam's prompts were written by the model itself and judged as named above; `report.html` shows all of it.
+The adapter belongs to its base model alone and is under no other licence than that model's."""
+
 
 def card(folder: Path) -> str:
     """The card as Markdown: base, data, exam, how to use it, and what it is not."""
     run = read(folder)
-    parts = [_front_matter(run), "# A rule, taught", _rule(run), _verdict(run), _use(run), _exam(run), _data(run), _answers(run), _limits(run)]
+    parts = [_front_matter(run), "# A rule, taught", _rule(run), _verdict(run), _use(run), _exam(run), _data(run), _answers(run), LIMITS]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -42,11 +48,16 @@ def fenced(text: Any, length: int = 2000) -> str:
 
 
 def _front_matter(run: Run) -> str:
-    base = run.manifest.get("base_model")
     fields: dict[str, Any] = {"library_name": "peft", "pipeline_tag": "text-generation", "tags": ["selfteach", "lora", "verbal-feedback"]}
-    if isinstance(base, str) and HUB_NAME.fullmatch(base):
+    if base := _base(run):
         fields["base_model"] = base
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
+
+
+def _base(run: Run) -> str:
+    """The base's name on a hub; a folder's path is nobody else's business."""
+    base = run.manifest.get("base_model")
+    return base if isinstance(base, str) and HUB_NAME.fullmatch(base) else ""
 
 
 def _rule(run: Run) -> str:
@@ -56,15 +67,15 @@ def _rule(run: Run) -> str:
 def _verdict(run: Run) -> str:
     if not run.exam:
         return "The run has not reached its exam: there is no result yet."
-    rehearsal = "\n\n**A rehearsal**: small budgets, wide intervals. Do not quote these numbers." if run.exam.get("rehearsal") is True else ""
-    return f"**Verdict:** {plain(at(run.exam, 'verdict', 'sentence') or at(run.exam, 'verdict', 'word'), 600)}{rehearsal}"
+    verdict = f"**Verdict:** {plain(at(run.exam, 'verdict', 'sentence') or at(run.exam, 'verdict', 'word'), 600)}"
+    return f"{verdict}\n\n{REHEARSAL}" if run.exam.get("rehearsal") is True else verdict
 
 
 def _use(run: Run) -> str:
-    base = run.manifest.get("base_model")
-    name = base if isinstance(base, str) and HUB_NAME.fullmatch(base) else "BASE"
-    return ("## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
-            f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{name}"), "adapter")\n```')  # fmt: skip
+    return (
+        "## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
+        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{_base(run) or "BASE"}"), "adapter")\n```'
+    )
 
 
 def _exam(run: Run) -> str:
@@ -85,19 +96,22 @@ def _data(run: Run) -> str:
     if not run.kinds:
         return ""
     kinds = ", ".join(f"{plain(kind, 40)} {count(number)}" for kind, number in run.kinds.items())
+    lines = [
+        f"The model wrote its own examples from the rule: {kinds}.",
+        "Each is in `examples.jsonl`, every rejected one with its reason in `dropped.jsonl`.",
+    ]
     cost = run.exam.get("cost")
-    spent = (f" It took {duration(cost.get('seconds'))}, {count(cost.get('drawn_tokens'))} drawn and {count(cost.get('trained_tokens'))} trained tokens;"
-             f" the adapter has {megabytes(cost.get('adapter_mb'))}.") if isinstance(cost, Mapping) else ""  # fmt: skip
-    return f"## Data\n\nThe model wrote its own examples from the rule: {kinds}. Each is in `examples.jsonl`, every rejected one with its reason in `dropped.jsonl`.{spent}"
+    if isinstance(cost, Mapping):
+        tokens = f"{count(cost.get('drawn_tokens'))} drawn and {count(cost.get('trained_tokens'))} trained tokens"
+        lines.append(f"It took {duration(cost.get('seconds'))}, {tokens}; the adapter has {megabytes(cost.get('adapter_mb'))}.")
+    return "## Data\n\n" + "\n".join(lines)
 
 
 def _answers(run: Run) -> str:
     rows = [row for row in items(run.exam.get("answers")) if row.get("scope") == "target"][:SHOWN]
-    shown = [f"Prompt:\n\n{fenced(row.get('prompt'), 600)}\n\nBase:\n\n{fenced(at(row, 'arms', 'base', 'greedy'), 600)}\n\nTaught:\n\n"
-             f"{fenced(at(row, 'arms', 'taught', 'greedy'), 600)}" for row in rows]  # fmt: skip
+    shown = [
+        f"Prompt:\n\n{fenced(row.get('prompt'), 600)}\n\nBase:\n\n{fenced(at(row, 'arms', 'base', 'greedy'), 600)}\n\nTaught:\n\n"
+        f"{fenced(at(row, 'arms', 'taught', 'greedy'), 600)}"
+        for row in rows
+    ]
     return "## Before and after\n\n" + "\n\n".join(shown) if shown else ""
-
-
-def _limits(run: Run) -> str:
-    return ("## Limits\n\nThe exam's prompts were written by the model itself and judged as named above; `report.html` shows all of it. The adapter belongs to its base"
-            " model alone and is under no other licence than that model's.")  # fmt: skip

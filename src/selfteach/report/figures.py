@@ -98,8 +98,13 @@ def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
     smooth = _smoothed([v for _, v in known])
     trend = [Dot(dot.x, 100 - place(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)]
     words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
-    return Plot(name, [_line("each step", "faint", dots), _line("trend", "taught", trend)], [Tick(0, str(first)), Tick(100, str(last))],
-                [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y], words)  # fmt: skip
+    return Plot(
+        name,
+        [_line("each step", "faint", dots), _line("trend", "taught", trend)],
+        [Tick(0, str(first)), Tick(100, str(last))],
+        [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y],
+        words,
+    )
 
 
 def _smoothed(values: Sequence[float]) -> list[float]:
@@ -117,18 +122,28 @@ def need(rows: Any) -> Plot | None:
     counts = sorted({int(row["examples"]) for row in known})
     low, high = math.log(counts[0]), math.log(counts[-1])
     lines = []
-    for name, key, order, look in (("rule kept, balanced order", "kept", "balanced", "taught"), ("rule kept, random order", "kept", "random", "prompted"),
-                                   ("general answers, balanced order", "general", "balanced", "base")):  # fmt: skip
-        dots = [_share_dot(place(math.log(row["examples"]), low, high), found, f"{int(row['examples'])} examples, {name}")
-                for row in known if row.get("order") == order and (found := measure(row.get(key)))]  # fmt: skip
+    for name, key, order, look in (
+        ("rule kept, balanced order", "kept", "balanced", "taught"),
+        ("rule kept, random order", "kept", "random", "prompted"),
+        ("general answers, balanced order", "general", "balanced", "base"),
+    ):
+        dots = [
+            _share_dot(place(math.log(row["examples"]), low, high), found, f"{int(row['examples'])} examples, {name}")
+            for row in known
+            if row.get("order") == order and (found := measure(row.get(key)))
+        ]
         lines.append(_line(name, look, dots))
-    return Plot("rule kept", [line for line in lines if line.dots], [Tick(place(math.log(n), low, high), str(n)) for n in counts],
-                [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)])  # fmt: skip
+    return Plot(
+        "rule kept",
+        [line for line in lines if line.dots],
+        [Tick(place(math.log(n), low, high), str(n)) for n in counts],
+        [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)],
+    )
 
 
 def _share_dot(x: float, found: Measure, name: str) -> Dot:
-    y = lambda share: 100 - place(share, 0, 1)
-    return Dot(x, y(found.value), y(found.low), y(found.high), f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}")
+    mean, low, high = (100 - place(share, 0, 1) for share in (found.value, found.low, found.high))
+    return Dot(x, mean, low, high, f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}")
 
 
 @dataclass(frozen=True)
@@ -157,31 +172,51 @@ def scatter(note: Any) -> Map | None:
     points = [p for p in items(at(note, "points")) if number(p.get("x")) is not None and number(p.get("y")) is not None]
     if not points:
         return None
-    xs, ys = [p["x"] for p in points], [p["y"] for p in points]
-    x = lambda value: 3 + 0.94 * place(value, min(xs), max(xs))
-    y = lambda value: 97 - 0.94 * place(value, min(ys), max(ys))
-    spots = [Spot(round(x(p["x"]), 2), round(y(p["y"]), 2), _scope(p), p.get("failed") is True, f"cluster {p.get('cluster')}: {p.get('prompt', '')}")
-             for p in points[:MAX_POINTS]]  # fmt: skip
+    spots: list[Spot] = []
     groups: dict[str, list[dict[str, Any]]] = {}
-    for p in points:
-        groups.setdefault(str(p.get("cluster", "")), []).append(p)
-    labels = [Dot(round(x(_mean(p["x"] for p in group)), 2), round(y(_mean(p["y"] for p in group)), 2), text=name[:4]) for name, group in groups.items()]
-    rows = [{"name": name, "size": len(group), "failed": sum(p.get("failed") is True for p in group), "rate": number(at(note, "failure_rate", name)),
-             "prompts": [str(p.get("prompt", "")) for p in group[:3]]} for name, group in sorted(groups.items())]  # fmt: skip
-    return Map(sorted(spots, key=lambda spot: spot.failed), labels, rows, max(0, len(points) - MAX_POINTS))
+    places: dict[str, list[tuple[float, float]]] = {}
+    for p, (x, y) in zip(points, _places(points), strict=True):
+        name = str(p.get("cluster", ""))
+        groups.setdefault(name, []).append(p)
+        places.setdefault(name, []).append((x, y))
+        spots.append(Spot(x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}"))
+    labels = [Dot(_mean(x for x, _ in spread), _mean(y for _, y in spread), text=name[:4]) for name, spread in places.items()]
+    rows = [
+        {
+            "name": name,
+            "size": len(group),
+            "failed": sum(p.get("failed") is True for p in group),
+            "rate": number(at(note, "failure_rate", name)),
+            "prompts": [str(p.get("prompt", "")) for p in group[:3]],
+        }
+        for name, group in sorted(groups.items())
+    ]
+    shown = sorted(spots[:MAX_POINTS], key=lambda spot: spot.failed)
+    return Map(shown, labels, rows, len(spots) - len(shown))
+
+
+def _places(points: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    """The points in percent of a frame, with a margin; up is smaller."""
+    xs, ys = [p["x"] for p in points], [p["y"] for p in points]
+    left, right, low, high = min(xs), max(xs), min(ys), max(ys)
+    return [(round(3 + 0.94 * place(x, left, right), 2), round(97 - 0.94 * place(y, low, high), 2)) for x, y in zip(xs, ys, strict=True)]
 
 
 def _scope(point: Mapping[str, Any]) -> str:
-    return point["scope"] if point.get("scope") in SCOPES else "general"
+    return next((scope for scope in SCOPES if scope == point.get("scope")), "general")
 
 
 def _mean(values: Iterable[float]) -> float:
     known = list(values)
-    return sum(known) / len(known)
+    return round(sum(known) / len(known), 2)
 
 
-def bars(counts: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def bars(counts: Any) -> list[tuple[str, float, float]]:
     """(name, value, width in percent of the largest) for each count, in the given order."""
-    known = [(str(name), found) for name, value in counts.items() if (found := number(value)) is not None]
+    known = [
+        (str(name), found)
+        for name, value in (counts.items() if isinstance(counts, Mapping) else ())
+        if (found := number(value)) is not None
+    ]
     most = max((value for _, value in known), default=0.0)
     return [(name, value, place(value, 0, most) if most > 0 else 0.0) for name, value in known]

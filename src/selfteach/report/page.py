@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from selfteach.records import write_text
 from selfteach.report import figures, view, words
-from selfteach.report.read import at, items, number, read
+from selfteach.report.read import at, items, measure, number, read
 
 HERE = Path(__file__).parent / "templates"
 
@@ -37,14 +37,33 @@ def html(folder: Path) -> str:
     run = read(folder)
     style = (HERE / "style.css").read_text("utf-8")
     exam, notes = run.exam, run.notes
-    return _templates().get_template("page.j2").render(
-        run=run, exam=exam, style=Markup(style), policy=_policy(style), arms=view.ARMS, verdicts=view.VERDICTS, scopes=figures.SCOPES,
-        result=view.result(exam), headline=view.headline(exam), elsewhere=view.elsewhere(exam), sanity=view.sanity(exam), noise=view.noise(exam),
-        answers=view.answers(exam), examples=[view.example(row) for row in run.examples], dropped=view.dropped(run), map=figures.scatter(notes.get("clusters")),
-        tries=figures.bars(at(notes.get("search"), "tries") or {}), traces=items(at(notes.get("search"), "traces"))[:20],
-        judge=view.judge(notes.get("calibration"), exam), losses=figures.losses(run.metrics), need=figures.need(notes.get("curve")),
-        stages=view.stages(run), settings=view.settings(run.config), reproduce=view.texts(exam.get("reproduce")),
-    )  # fmt: skip
+    template = _templates().get_template("page.j2")
+    return template.render(
+        run=run,
+        exam=exam,
+        style=Markup(style),
+        policy=_policy(style),
+        arms=view.ARMS,
+        verdicts=view.VERDICTS,
+        scopes=figures.SCOPES,
+        result=view.result(exam),
+        headline=view.headline(exam),
+        elsewhere=view.elsewhere(exam),
+        sanity=view.sanity(exam),
+        noise=view.noise(exam),
+        answers=view.answers(exam),
+        examples=[view.example(row) for row in run.examples],
+        dropped=view.dropped(run),
+        map=figures.scatter(notes.get("clusters")),
+        tries=figures.bars(at(notes.get("search"), "tries")),
+        traces=items(at(notes.get("search"), "traces"))[:20],
+        judge=view.judge(notes.get("calibration"), exam),
+        losses=figures.losses(run.metrics),
+        need=figures.need(notes.get("curve")),
+        stages=view.stages(run),
+        settings=view.settings(run.config),
+        reproduce=view.texts(exam.get("reproduce")),
+    )
 
 
 def _policy(style: str) -> str:
@@ -57,8 +76,18 @@ def _policy(style: str) -> str:
 def _templates() -> Environment:
     found = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     found.filters |= {
-        "percent": words.percent, "interval": words.interval, "decimal": words.decimal, "count": words.count, "duration": words.duration,
-        "megabytes": words.megabytes, "short": words.short, "at": at, "number": number, "measure": view.measure, "items": items, "label": view.label,
-        "place": figures.place, "bars": figures.bars,
-    }  # fmt: skip
+        "percent": words.percent,
+        "interval": words.interval,
+        "decimal": words.decimal,
+        "count": words.count,
+        "duration": words.duration,
+        "megabytes": words.megabytes,
+        "short": words.short,
+        "at": at,
+        "number": number,
+        "measure": measure,
+        "items": items,
+        "prose": words.prose,
+        "place": figures.place,
+    }
     return found

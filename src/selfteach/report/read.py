@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Run:
     examples: list[dict[str, Any]] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
     dropped: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    dropped_counts: dict[tuple[str, str], int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     funnel: list[Funnel] = field(default_factory=list)
     asked_again: int = 0
@@ -62,11 +63,10 @@ def at(tree: Any, *keys: str) -> Any:
 
 def measure(value: Any) -> Measure | None:
     """A Measure from its JSON, or None where there is none, or one that is not a number."""
-    parts = [number(at(value, key)) for key in ("value", "low", "high")]
-    count = number(at(value, "n"))
-    if any(part is None for part in parts) or count is None:
+    mean, low, high, count = (number(at(value, key)) for key in ("value", "low", "high", "n"))
+    if mean is None or low is None or high is None or count is None:
         return None
-    return Measure(*(part for part in parts if part is not None), n=int(count))
+    return Measure(mean, low, high, int(count))
 
 
 def number(value: Any) -> float | None:
@@ -141,7 +141,9 @@ def _read_examples(path: Path, run: Run) -> None:
 
 def _read_dropped(path: Path, run: Run) -> None:
     for row in _rows(path, run.faults):
-        shown = run.dropped.setdefault((str(row.get("stage", "")), str(row.get("reason", ""))), [])
+        key = str(row.get("stage", "")), str(row.get("reason", ""))
+        run.dropped_counts[key] = run.dropped_counts.get(key, 0) + 1
+        shown = run.dropped.setdefault(key, [])
         if len(shown) < DROPPED_SHOWN:
             shown.append(row)
 
@@ -153,10 +155,14 @@ def _read_ledger(path: Path, run: Run) -> None:
         ledger = Ledger(path)
         try:
             run.notes = {key: cleaned(ledger.noted(key)) for key in NOTES}
-            run.funnel = ledger.funnel()
+            run.funnel = [_cleaned(part) for part in ledger.funnel()]
             run.asked_again = sum(again for _, _, again in ledger.counts().values())
             run.events = [(clean(kind), cleaned(body)) for kind, body in ledger.events()]
         finally:
             ledger.close()
     except SelfteachError as fault:
         run.faults.append(f"{path.name}: {fault.what}")
+
+
+def _cleaned(part: Funnel) -> Funnel:
+    return replace(part, stage=clean(part.stage), reasons={clean(reason): count for reason, count in part.reasons.items()})

@@ -7,19 +7,19 @@ terminal nor move its cursor.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from selfteach.records import Measure, clean
 from selfteach.report import view
 from selfteach.report.read import at, measure
-from selfteach.report.words import count, decimal, duration, interval, megabytes, percent, short
+from selfteach.report.words import NONE, SPACE, count, decimal, duration, interval, megabytes, percent, short
 
 LOOKS = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u061c]+")
@@ -37,26 +37,29 @@ def result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
         exam: the content of exam.json.
         report: the page's path, shown last.
     """
+    parts: list[RenderableType] = [Text(inert(at(exam, "rule") or "(no rule)"), "bold")]
+    if at(exam, "rehearsal") is True:
+        parts.append(Text("A rehearsal: small budgets, wide intervals. Do not quote these numbers.", "yellow"))
+    parts += [_verdict(exam), _arms(exam), *(Text(line, "dim") for line in _notes(exam))]
+    if report is not None:
+        parts.append(Text(f"Report   {inert(report)}", overflow="fold"))
+    return Group(*parts)
+
+
+def _arms(exam: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("share of held-out prompts")
     for name in view.ARMS.values():
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in view.result(exam):
-        cells = [_cell(row["measures"][arm], strong=arm == "taught") for arm in view.ARMS]
-        table.add_row(Text(row["label"]), *cells)
-    parts = [Text(inert(at(exam, "rule") or "(no rule)"), "bold"), _verdict(exam), table]
-    if at(exam, "rehearsal") is True:
-        parts.insert(1, Text("A rehearsal: small budgets, wide intervals. Do not quote these numbers.", "yellow"))
-    parts += [Text(line, "dim") for line in _lines(exam)]
-    if report is not None:
-        parts.append(Text(f"Report   {inert(report)}"))
-    return Group(*parts)
+        table.add_row(Text(row["label"]), *(_cell(row["measures"][arm], strong=arm == "taught") for arm in view.ARMS))
+    return table
 
 
 def _cell(found: Measure | None, *, strong: bool) -> Text:
     if found is None:
-        return Text("–")
-    return Text.assemble((percent(found.value), "bold" if strong else ""), (f"  {interval(found)}".ljust(9), "dim"))
+        return Text(NONE)
+    return Text.assemble((_spaced(percent(found.value)), "bold" if strong else ""), (f"  {interval(found):<7}", "dim"))
 
 
 def _verdict(exam: Mapping[str, Any]) -> Text:
@@ -64,12 +67,19 @@ def _verdict(exam: Mapping[str, Any]) -> Text:
     return Text(inert(at(exam, "verdict", "sentence") or "No verdict yet.", 600), look)
 
 
-def _lines(exam: Mapping[str, Any]) -> list[str]:
-    cost, drift = exam.get("cost"), measure(at(exam, "drift", "kl_nats"))
-    lines = ["95 % intervals from a paired bootstrap" + (f"; {found.n} target prompts" if (found := measure(at(exam, "kept", "taught", "greedy"))) else "")]
+def _notes(exam: Mapping[str, Any]) -> Iterator[str]:
+    asked, drift, cost = measure(at(exam, "kept", "taught", "greedy")), measure(at(exam, "drift", "kl_nats")), at(exam, "cost")
+    yield "95 % intervals from a paired bootstrap" + (f"; n {asked.n} target prompts" if asked else "")
     if drift:
-        lines.append(f"Drift    KL {decimal(drift.value)} nats a token on general answers, same first choice {percent(at(exam, 'drift', 'top1_agreement', 'value'))}")
+        same = percent(at(exam, "drift", "top1_agreement", "value"))
+        yield _spaced(f"Drift    KL {decimal(drift.value)} nats a token on general answers, same first choice {same}")
     if isinstance(cost, Mapping):
-        lines.append(f"Cost     {duration(cost.get('seconds'))} · {count(cost.get('drawn_tokens'))} tokens drawn · {count(cost.get('trained_tokens'))} trained"
-                     f" · adapter {megabytes(cost.get('adapter_mb'))} · peak memory {megabytes(cost.get('peak_memory_mb'))}")  # fmt: skip
-    return lines
+        yield _spaced(
+            f"Cost     {duration(cost.get('seconds'))}, {count(cost.get('drawn_tokens'))} tokens drawn, {count(cost.get('trained_tokens'))} trained"
+        )
+        yield f"Size     adapter {megabytes(cost.get('adapter_mb'))}, peak memory {megabytes(cost.get('peak_memory_mb'))}"
+
+
+def _spaced(text: str) -> str:
+    """Ordinary spaces for the narrow ones of the page: a terminal's output is searched and piped."""
+    return text.replace(SPACE, " ")

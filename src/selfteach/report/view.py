@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from selfteach.records import Measure, messages, question
 from selfteach.errors import DataError
+from selfteach.records import Measure, messages, question
 from selfteach.report.figures import SCOPES
 from selfteach.report.read import Run, at, items, measure
 from selfteach.report.words import differences, short
@@ -17,7 +18,8 @@ from selfteach.report.words import differences, short
 ARMS = {"base": "base", "prompted": "rule in the prompt", "taught": "taught"}
 VERDICTS = {"taught": "good", "nothing to learn": "calm", "just prompt it": "warn", "not learned": "bad"}
 ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
-OPEN_ANSWERS = {"target": 4, "near": 1, "general": 1}
+OPEN = {"target": 3, "near": 1, "general": 1}
+SHOWN = {"target": 10, "near": 4, "general": 4}
 
 Row = Mapping[str, Any]
 
@@ -36,9 +38,17 @@ def result(exam: Row) -> list[Row]:
     if not exam:
         return []
     return [
-        _row("Rule kept, greedy", "held-out prompts on which the rule may be broken; the single most likely answer", _arms(exam.get("kept"), "greedy")),
+        _row(
+            "Rule kept, greedy",
+            "held-out prompts on which the rule may be broken; the single most likely answer",
+            _arms(exam.get("kept"), "greedy"),
+        ),
         _row("Rule kept, T = 1", "the same prompts; one answer drawn at temperature 1", _arms(exam.get("kept"), "drawn")),
-        _row("Near prompts unharmed", "prompts that look alike but leave the rule alone: still answered as the base would", _arms(exam.get("near"))),
+        _row(
+            "Near prompts unharmed",
+            "prompts that look alike but leave the rule alone: still answered as the base would",
+            _arms(exam.get("near")),
+        ),
         _row("General answers unharmed", "prompts about anything else: still answered as the base would", _arms(exam.get("general"))),
     ]
 
@@ -46,7 +56,11 @@ def result(exam: Row) -> list[Row]:
 def elsewhere(exam: Row) -> list[Row]:
     """The rule outside the form in which it was taught; only the rows that were measured."""
     rows = [
-        _row("Under another system prompt", "rule kept when the conversation opens with a system prompt that training never saw", _arms(exam.get("other_system"))),
+        _row(
+            "Under another system prompt",
+            "rule kept when the conversation opens with a system prompt that training never saw",
+            _arms(exam.get("other_system")),
+        ),
         _row("In the second turn", "rule kept when an unrelated turn comes before the question", _arms(exam.get("second_turn"))),
     ]
     return [row for row in rows if any(row["measures"].values())]
@@ -55,19 +69,21 @@ def elsewhere(exam: Row) -> list[Row]:
 def headline(exam: Row) -> Row:
     """The few numbers that stand beside the verdict."""
     return {
-        "before": measure(at(exam, "kept", "base", "greedy")), "after": measure(at(exam, "kept", "taught", "greedy")),
-        "near": measure(at(exam, "near", "taught")), "general": measure(at(exam, "general", "taught")), "seconds": at(exam, "cost", "seconds"),
-    }  # fmt: skip
+        "before": measure(at(exam, "kept", "base", "greedy")),
+        "after": measure(at(exam, "kept", "taught", "greedy")),
+        "near": measure(at(exam, "near", "taught")),
+        "general": measure(at(exam, "general", "taught")),
+        "seconds": at(exam, "cost", "seconds"),
+    }
 
 
 def sanity(exam: Row) -> list[Row]:
-    """Looping and empty answers as shares of each arm, and the mean length."""
-    if not isinstance(exam.get("sanity"), Mapping):
-        return []
-    return [
-        {**_row("Looping answers", "the same words over and over", _arms(exam["sanity"], "looping"))},
-        {**_row("Empty answers", "no word at all", _arms(exam["sanity"], "empty"))},
+    """Looping and empty answers as shares of each arm."""
+    rows = [
+        _row("Looping answers", "the same words over and over", _arms(exam.get("sanity"), "looping")),
+        _row("Empty answers", "no word at all", _arms(exam.get("sanity"), "empty")),
     ]
+    return [row for row in rows if any(row["measures"].values())]
 
 
 def answers(exam: Row) -> Row | None:
@@ -75,19 +91,32 @@ def answers(exam: Row) -> Row | None:
     rows = [_answer(row) for row in items(exam.get("answers"))]
     if not rows:
         return None
-    rows.sort(key=lambda row: (SCOPES.index(row["scope"]), -row["mended"], -row["broken"]))
-    opened = dict(OPEN_ANSWERS)
-    for row in rows:
-        row["open"] = opened[row["scope"]] > 0
-        opened[row["scope"]] -= 1
+    rows = [row for scope in SCOPES for row in _mixed([row for row in rows if row["scope"] == scope], scope)]
     states = {"mended": "broken before, kept now", "kept": "kept now", "broken": "broken now"}
     return {
-        "rows": rows, "states": states,
+        "rows": rows,
+        "states": states,
+        "left": sum(row["rest"] for row in rows),
         "scopes": {scope: sum(row["scope"] == scope for row in rows) for scope in SCOPES},
         "counts": {state: sum(row[state] for row in rows) for state in states},
-        "empty": [(scope, state) for scope in ("all", *SCOPES) for state in ("all", *states)
-                  if not any((scope in ("all", row["scope"])) and (state == "all" or row[state]) for row in rows)],
-    }  # fmt: skip
+        "empty": [
+            (scope, state)
+            for scope in ("all", *SCOPES)
+            for state in ("all", *states)
+            if not any((scope in ("all", row["scope"])) and (state == "all" or row[state]) for row in rows)
+        ],
+    }
+
+
+def _mixed(rows: list[dict[str, Any]], scope: str) -> list[dict[str, Any]]:
+    """One of each sort in turn (mended, broken, changed, same), so that the first few show every sort; these are open or shown at once."""
+    sorts: dict[str, list[dict[str, Any]]] = {"mended": [], "broken": [], "changed": [], "same": []}
+    for row in rows:
+        sorts["mended" if row["mended"] else "broken" if row["broken"] else "same" if row["same"] else "changed"].append(row)
+    mixed = [row for turn in zip_longest(*sorts.values()) for row in turn if row]
+    for place, row in enumerate(mixed):
+        row["open"], row["rest"] = place < OPEN[scope], place >= SHOWN[scope]
+    return mixed
 
 
 def _answer(row: Row) -> dict[str, Any]:
@@ -95,37 +124,56 @@ def _answer(row: Row) -> dict[str, Any]:
     before, after = (short(at(row, "arms", arm, "greedy")) for arm in ("base", "taught"))
     left, right = differences(before, after)
     return {
-        "scope": row["scope"] if row.get("scope") in SCOPES else "general", "prompt": short(row.get("prompt"), 2000), "same": before == after,
+        "scope": row["scope"] if row.get("scope") in SCOPES else "general",
+        "prompt": short(row.get("prompt"), 2000),
+        "same": before == after,
         "greedy": {"base": left, "taught": right, "prompted": [(False, short(at(row, "arms", "prompted", "greedy")))]},
         "drawn": {arm: short(at(row, "arms", arm, "drawn")) for arm in ARMS},
-        "marks": broken, "has": {arm: at(row, "arms", arm) is not None for arm in ARMS},
-        "broken": any(broken["taught"]), "kept": not any(broken["taught"]), "mended": any(broken["base"]) and not any(broken["taught"]),
-    }  # fmt: skip
+        "marks": broken,
+        "has": {arm: at(row, "arms", arm) is not None for arm in ARMS},
+        "broken": any(broken["taught"]),
+        "kept": not any(broken["taught"]),
+        "mended": any(broken["base"]) and not any(broken["taught"]),
+    }
 
 
 def example(row: Row) -> Row:
     """One training record to read: prompt, chosen, rejected."""
-    last = lambda turns: short(turns[-1].get("content")) if items(turns) else ""
     try:
         asked = question(messages(row.get("prompt")))
     except DataError:
         asked = ""
-    return {"kind": str(row.get("kind", "")), "prompt": short(asked, 1000), "chosen": last(row.get("chosen")), "rejected": last(row.get("rejected"))}
+    return {
+        "kind": str(row.get("kind", "")),
+        "prompt": short(asked, 1000),
+        "chosen": _last(row.get("chosen")),
+        "rejected": _last(row.get("rejected")),
+    }
 
 
-def dropped(run: Run) -> dict[str, list[Row]]:
-    """Per stage, each reason with its rejected candidates to read."""
-    stages: dict[str, list[Row]] = {}
-    totals = {(part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()}
-    for (stage, reason), rows in run.dropped.items():
-        shown = [[(key, short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 800)) for key, value in _body(row)] for row in rows]
-        stages.setdefault(stage, []).append({"reason": reason, "count": totals.get((stage, reason)), "rows": shown})
-    return stages
+def _last(turns: Any) -> str:
+    return short(items(turns)[-1].get("content")) if items(turns) else ""
 
 
-def _body(row: Row) -> list[tuple[str, Any]]:
+def dropped(run: Run) -> list[Row]:
+    """Each stage's reasons with their counts, and some of the candidates to read."""
+    counts = {(part.stage, reason): count for part in run.funnel for reason, count in part.reasons.items()}
+    keys = [*counts, *(key for key in run.dropped if key not in counts)]
+    return [
+        {
+            "stage": stage,
+            "reason": reason,
+            "count": counts.get((stage, reason), run.dropped_counts.get((stage, reason), 0)),
+            "rows": [_body(row) for row in run.dropped.get((stage, reason), [])],
+        }
+        for stage, reason in keys
+    ]
+
+
+def _body(row: Row) -> list[tuple[str, str]]:
     body = row.get("body")
-    return list(body.items())[:8] if isinstance(body, Mapping) else [("body", body)]
+    pairs = list(body.items())[:8] if isinstance(body, Mapping) else [("body", body)]
+    return [(key, short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 800)) for key, value in pairs]
 
 
 def judge(note: Any, exam: Row) -> Row | None:
@@ -135,10 +183,19 @@ def judge(note: Any, exam: Row) -> Row | None:
     if not candidates and not named:
         return None
     names = [str(row.get("name", "")) for row in candidates]
-    examples = [{"text": short(row.get("text"), 600), "label": label(row.get("label")), "values": [at(row, "values", name) for name in names]}
-                for row in items(at(note, "examples"))[:10]]  # fmt: skip
-    return {"named": named, "auroc": measure(at(named, "auroc")), "chosen": str(at(note, "chosen") or at(named, "name") or ""), "reason": at(note, "reason"),
-            "candidates": candidates, "names": names, "examples": examples}  # fmt: skip
+    examples = [
+        {"text": short(row.get("text"), 600), "label": label(row.get("label")), "values": [at(row, "values", name) for name in names]}
+        for row in items(at(note, "examples"))[:10]
+    ]
+    return {
+        "named": named,
+        "auroc": measure(at(named, "auroc")),
+        "chosen": str(at(note, "chosen") or at(named, "name") or ""),
+        "reason": at(note, "reason"),
+        "candidates": candidates,
+        "names": names,
+        "examples": examples,
+    }
 
 
 def label(value: Any) -> str:
@@ -148,7 +205,7 @@ def label(value: Any) -> str:
 
 def settings(text: str) -> list[Row]:
     """The lines of config.yaml as key, value and origin."""
-    rows = []
+    rows: list[Row] = []
     for line in text.splitlines():
         found = ORIGIN.match(line)
         key, colon, value = (found["line"] if found else line).partition(":")
@@ -174,5 +231,6 @@ def texts(value: Any) -> Sequence[str]:
 def noise(exam: Row) -> list[tuple[str, Measure]]:
     """The base against itself: what differs by chance alone."""
     names = {"kept": "rule kept", "identical": "identical answers"}
-    floor = exam.get("noise_floor")
-    return [(names.get(key, key), found) for key, value in floor.items() if (found := measure(value))] if isinstance(floor, Mapping) else []
+    floor: Any = exam.get("noise_floor")
+    known = floor.items() if isinstance(floor, Mapping) else ()
+    return [(names.get(key, key), found) for key, value in known if (found := measure(value))]

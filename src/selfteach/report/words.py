@@ -81,6 +81,13 @@ def short(text: Any, length: int = MAX_TEXT) -> str:
     return whole if len(whole) <= length else f"{whole[:length]} … ({len(whole) - length} more characters)"
 
 
+def prose(sentence: Any, word: Any = "") -> str:
+    """A verdict's sentence without the verdict's word before it, a number and its percent sign on one line."""
+    text = re.sub(r"(?<=\d) %", f"{SPACE}%", short(sentence, 1000))
+    head, colon, rest = text.partition(": ")
+    return rest[:1].upper() + rest[1:] if colon and head.lower() == str(word).lower() else text
+
+
 Pieces = list[tuple[bool, str]]
 """A text in pieces; True marks a piece that the other text does not have."""
 
@@ -98,11 +105,11 @@ def differences(before: str, after: str) -> tuple[Pieces, Pieces]:
     left: Pieces = []
     right: Pieces = []
     for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        island = tag == "equal" and _words(old[i:i_end]) < 2 and 0 < i and i_end < len(old)
+        island = tag == "equal" and _words(old[i:i_end]) < 2 and i > 0 and i_end < len(old)
         changed = tag != "equal" or island
         _append(left, changed, "".join(old[i:i_end]))
         _append(right, changed, "".join(new[j:j_end]))
-    return left, right
+    return _trimmed(left), _trimmed(right)
 
 
 def _words(tokens: Sequence[str]) -> int:
@@ -116,3 +123,15 @@ def _append(pieces: Pieces, changed: bool, text: str) -> None:
         pieces[-1] = (changed, pieces[-1][1] + text)
     else:
         pieces.append((changed, text))
+
+
+def _trimmed(pieces: Pieces) -> Pieces:
+    """The same pieces, the spaces at the edges of a change no longer marked."""
+    trimmed: Pieces = []
+    for changed, text in pieces:
+        core = text.strip() if changed else ""
+        before = text.index(core) if core else len(text)
+        _append(trimmed, False, text[:before])
+        _append(trimmed, True, core)
+        _append(trimmed, False, text[before + len(core) :])
+    return trimmed
