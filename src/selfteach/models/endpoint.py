@@ -222,12 +222,15 @@ class Endpoint:
 
     async def _work(self, client: openai.AsyncOpenAI, guard: Guard, jobs: Iterator[_Job[T]], put: Callable[[Any], None]) -> None:
         for job in jobs:
+            failed: Refused | Transient | None = None
             try:
                 put(await self._persist(guard, lambda job=job: self._answer(client, job, put)))  # type: ignore[misc]
                 self._answered += 1
             except (Refused, Transient) as fault:
-                put(_Failed(job.id, str(fault)))
-                self._fail(fault)
+                failed = fault
+            if failed is not None:  # outside of `except`: what is raised from here must not drag the exchange's frames along
+                put(_Failed(job.id, str(failed)))
+                self._fail(failed)
 
     async def _persist(self, guard: Guard, attempt: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
         """Tries, and tries again after growing, jittered waits, while a fault may pass and the guard allows it."""
@@ -299,7 +302,8 @@ def parse(address: str) -> tuple[str, str]:
     example = "Write it as http://localhost:8000/v1#name."
     try:
         parts = urlsplit(address)
-        place = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        place = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
         raise UsageError("the endpoint's address is not a URL.", cure=example) from None
     if parts.username is not None or parts.password is not None or parts.query or KEY.search(parts.path) or KEY.search(parts.fragment):

@@ -159,6 +159,9 @@ class Wire:
         words = " ".join(clean(words).split())
         return (words.replace(key, "[key]") if key else words)[:WORDS]
 
+    def _holds_key(self, text: str) -> bool:
+        return bool(key := self._key()) and key in text
+
     def _key(self) -> str:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
@@ -183,7 +186,7 @@ class Wire:
             raise Transient(f"an answer that is not finished (finish_reason {str(finish)[:20]!r})")
         if not empty and not text.strip():
             raise Refused("an empty answer")
-        if (key := self._key()) and key in text:
+        if self._holds_key(text):
             raise Refused("an answer that repeats the key")
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(

@@ -1,0 +1,120 @@
+"""Row 8: 429 with any Retry-After is waited for up to a cap; a longer wait pauses the run; a spent quota is fatal at once."""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+import time
+
+import pytest
+from hostile import Behave, Call, answer, hostile, refuse, then
+
+from selfteach.errors import EndpointError
+from selfteach.models.endpoint import Endpoint
+from selfteach.models.endpoint_guard import retry_after_s
+from selfteach.records import Request, user
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+def requests(n: int) -> list[Request]:
+    return [Request("ask", user(f"say {i}")) for i in range(n)]
+
+
+def date(time_s: float) -> str:
+    return email.utils.formatdate(time_s, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7), ({"retry-after": " 0.25 "}, 0.25), ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": date(1_000_030)}, 30), ({"retry-after": date(999_000)}, 0), ({}, 0), ({"retry-after": ""}, 0),
+        ({"retry-after": "-5"}, 0), ({"retry-after": "soon"}, 0), ({"retry-after": "nan"}, 0), ({"retry-after": "1e999"}, 0),
+        ({"retry-after": "9" * 5000}, float("9" * 64)), ({"retry-after": "Fri, 99 Foo 99999 99:99:99 GMT"}, 0),
+    ],
+)  # fmt: skip
+def test_any_retry_after_is_a_finite_number_of_seconds(headers: dict[str, str], seconds: float) -> None:
+    assert retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
+
+
+def test_the_wait_is_honoured_by_all_workers() -> None:
+    arrivals: list[float] = []
+    lock = threading.Lock()
+
+    def behave(call: Call) -> None:
+        with lock:
+            arrivals.append(time.monotonic())
+        (refuse(429, Retry_After="0.8") if call.number == 1 else answer())(call)
+
+    with hostile(behave) as server:
+        draws = Endpoint(server.address, concurrency=1).draw(requests(3))
+        assert len(list(draws)) == 3
+    assert arrivals[1] - arrivals[0] >= 0.8
+
+
+@pytest.mark.parametrize("header", ["-1", "soon", "nan", "", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
+    with hostile(then(refuse(429, Retry_After=header), answer())) as server:
+        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
+
+
+@pytest.mark.parametrize("header", ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)])
+def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
+    with hostile(refuse(429, "slow down", Retry_After=header)) as server:
+        began = time.monotonic()
+        with pytest.raises(EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept") as caught:
+            list(Endpoint(server.address, concurrency=1).draw(requests(5)))
+        assert time.monotonic() - began < 3
+        assert len(server.draws) == 1
+    assert caught.value.exit_code == 4
+
+
+def test_what_was_answered_before_the_pause_is_given_out() -> None:
+    with hostile(then(answer(), answer(), refuse(429, Retry_After="3600"))) as server:
+        draws = Endpoint(server.address, concurrency=1).draw(requests(5))
+        assert [next(draws).text, next(draws).text] == ["SAY 0", "SAY 1"]
+        with pytest.raises(EndpointError):
+            next(draws)
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        refuse(429, "You exceeded your current quota", "insufficient_quota"),
+        refuse(429, "over", "insufficient_quota", Retry_After="1"),
+        refuse(402, "pay"),
+        lambda call: call.json({"error": {"message": "over", "type": "insufficient_quota", "code": None}}),
+        lambda call: call.json({"error": {"message": "over", "type": "requests", "code": "billing_hard_limit_reached"}}, status=429),
+    ],
+)
+def test_a_spent_quota_is_fatal_at_once(behave: Behave) -> None:
+    with hostile(behave) as server:
+        with pytest.raises(EndpointError, match="quota is used up"):
+            list(Endpoint(server.address, concurrency=1).draw(requests(5)))
+        assert len(server.draws) == 1
+
+
+def test_a_server_that_always_says_429_is_given_up() -> None:
+    with hostile(refuse(429, "slow down")) as server:
+        with pytest.raises(EndpointError, match=r"has answered nothing.*429"):
+            list(Endpoint(server.address, concurrency=2).draw(requests(2)))
+        assert len(server.draws) <= 14
+
+
+def test_the_width_gives_way_to_a_limit() -> None:
+    """A server that serves one at a time and refuses the rest: every request is answered in the end."""
+    busy = threading.Lock()
+
+    def behave(call: Call) -> None:
+        if not busy.acquire(blocking=False):
+            return refuse(429, "one at a time", Retry_After="0.05")(call)
+        try:
+            time.sleep(0.01)
+            answer()(call)
+        finally:
+            busy.release()
+        return None
+
+    with hostile(behave) as server:
+        assert len(list(Endpoint(server.address, concurrency=8).draw(requests(30)))) == 30

@@ -1,0 +1,123 @@
+"""Row 9: 5xx, refused and reset connections, failed name look-ups: classified, tried again with jitter, within a budget."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+import pytest
+import stamina
+from hostile import NAME, Behave, Call, answer, hostile, refuse, reset, then
+
+from selfteach.errors import EndpointError
+from selfteach.models.endpoint import Endpoint
+from selfteach.models.endpoint_guard import ATTEMPTS, Refused, Transient, classify
+from selfteach.records import Request, user
+
+
+def requests(n: int) -> list[Request]:
+    return [Request("ask", user(f"say {i}")) for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Refused), (401, EndpointError), (402, EndpointError), (403, EndpointError), (404, EndpointError), (405, EndpointError),
+        (408, Transient), (409, Transient), (413, Refused), (418, Refused), (422, Refused), (425, Transient), (302, EndpointError),
+        (429, Transient), (500, Transient), (501, EndpointError), (502, Transient), (503, Transient), (504, Transient), (529, Transient),
+    ],
+)  # fmt: skip
+def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
+    assert type(classify(status, "", "words", 0.0, url="u", key_env="K")).__mro__[0:2].count(kind) == 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fault", [refuse(500), refuse(502), refuse(503, Retry_After="0"), reset])
+def test_a_passing_fault_is_tried_again(fault: Behave) -> None:
+    with hostile(then(fault, fault, answer())) as server:
+        endpoint = Endpoint(server.address)
+        assert [draw.text for draw in endpoint.draw(requests(1))] == ["SAY 0"]
+        assert len(server.draws) == endpoint.asked == 3
+    assert endpoint.failures == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_refusal_is_not_tried_again() -> None:
+    with hostile(refuse(400, "too long")) as server:
+        endpoint = Endpoint(server.address, max_failures=1)
+        with pytest.raises(Exception, match="too long"):
+            list(endpoint.draw(requests(1)))
+        assert len(server.draws) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_circuit_opens_when_nothing_comes_back() -> None:
+    """8 workers on 1000 requests: the budget is 40 faults, not 7000."""
+    with hostile(refuse(503, "overloaded")) as server:
+        with pytest.raises(EndpointError, match="keeps failing; the last fault: HTTP 503") as caught:
+            list(Endpoint(server.address).draw(requests(1000)))
+        assert len(server.draws) <= 48
+    assert "same command again" in caught.value.cure
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_fails_now_and_then_does_not_open_it() -> None:
+    def behave(call: Call) -> None:
+        (refuse(500) if call.number % 5 == 0 else answer())(call)
+
+    with hostile(behave) as server:
+        assert len(list(Endpoint(server.address).draw(requests(80)))) == 80
+
+
+@pytest.mark.usefixtures("quick")
+def test_refused_connections_are_told_with_a_cure() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1#{NAME}"
+        with pytest.raises(EndpointError, match=r"connection failed.*server runs") as caught:
+            list(Endpoint(address).draw(requests(1)))
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_name_that_cannot_be_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with pytest.raises(EndpointError, match="Name or service not known"):
+        list(Endpoint(f"https://nowhere.invalid/v1#{NAME}").draw(requests(1)))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_dies_in_the_middle() -> None:
+    with hostile(lambda call: (answer() if call.number <= 3 else reset)(call)) as server:
+        got: list[str] = []
+        draws = Endpoint(server.address, concurrency=1).draw(requests(50))
+        with pytest.raises(EndpointError, match="connection failed"):
+            got.extend(draw.text for draw in draws)
+    assert got == ["SAY 0", "SAY 1", "SAY 2"]
+
+
+def test_waits_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seven attempts of one request, by the waits that were asked for: each lower bound doubles, and none is exact."""
+    waits: list[float] = []
+
+    async def note(delay: float) -> None:
+        waits.append(delay)
+
+    monkeypatch.setattr(stamina._core, "_smart_sleep", note)
+    random.seed(0)
+    with hostile(then(*[refuse(500)] * (ATTEMPTS - 1), answer())) as server:
+        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
+    assert len(waits) == ATTEMPTS - 1
+    assert all(0.5 * 2**n <= wait <= 0.5 * 2**n + 1.0 for n, wait in enumerate(waits))
+    assert any(wait not in (0.5 * 2**n for n in range(ATTEMPTS)) for wait in waits)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_redirect_is_not_followed() -> None:
+    with hostile(answer()) as other, hostile(lambda call: call.send(b"", status=307, Location=f"{other.url}/chat/completions")) as server:
+        with pytest.raises(EndpointError, match="points to another place"):
+            list(Endpoint(server.address).draw(requests(1)))
+        assert other.calls == []

@@ -1,0 +1,61 @@
+"""Row 10: a trickle, half a body and an endless one meet a total deadline and a cap on bytes."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+from hostile import Behave, answer, endless, half, hostile, raw, then, trickle
+
+from selfteach.errors import EndpointError
+from selfteach.models.endpoint import Endpoint
+from selfteach.records import Request, user
+
+pytestmark = pytest.mark.usefixtures("quick")
+ONE = [Request("ask", user("hello"))]
+
+
+def test_a_trickle_meets_the_total_deadline() -> None:
+    """Each byte comes in time; the answer does not."""
+    with hostile(then(trickle, answer())) as server:
+        began = time.monotonic()
+        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).draw(ONE)] == ["HELLO"]
+        assert 0.5 <= time.monotonic() - began < 3
+
+
+def test_silence_meets_it_too() -> None:
+    with hostile(then(lambda call: time.sleep(2), answer())) as server:
+        assert len(list(Endpoint(server.address, timeout_s=0.4).draw(ONE))) == 1
+
+
+@pytest.mark.parametrize("fault", [half, raw(b'{"choices": [', length=3), raw(b"", length=10**6)])
+def test_half_a_body_is_no_answer(fault: Behave) -> None:
+    with hostile(then(fault, answer())) as server:
+        assert [draw.text for draw in Endpoint(server.address, timeout_s=2).draw(ONE)] == ["HELLO"]
+        assert len(server.draws) >= 2
+
+
+@pytest.mark.parametrize("status", [200, 500, 400])
+def test_an_endless_body_is_cut_at_the_cap(status: int) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with hostile(then(endless(status), answer())) as server:
+        began = time.monotonic()
+        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).draw(ONE)] == ["HELLO"]
+        assert time.monotonic() - began < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, "more than 64 MB for a cap of 1 MB"
+
+
+def test_a_compressed_bomb_is_not_unpacked() -> None:
+    import gzip
+
+    bomb = raw(gzip.compress(b"0" * (64 << 20)), Content_Encoding="gzip")
+    with hostile(then(bomb, answer())) as server:
+        endpoint = Endpoint(server.address)
+        assert [draw.text for draw in endpoint.draw(ONE)] == ["HELLO"]
+        assert {name.lower(): value for name, value in server.draws[0].headers.items()}["accept-encoding"] == "identity"
+
+
+def test_a_server_that_only_trickles_is_given_up_with_the_reason() -> None:
+    with hostile(trickle) as server, pytest.raises(EndpointError, match=r"no whole answer within 0.1 s"):
+        list(Endpoint(server.address, timeout_s=0.1).draw(ONE))

@@ -1,0 +1,63 @@
+"""Row 12: an endpoint that changes its model stops the run, unless it may be noted."""
+
+from __future__ import annotations
+
+import pytest
+from hostile import Behave, Call, answer, hostile
+
+from selfteach.errors import EndpointError
+from selfteach.models.endpoint import Endpoint
+from selfteach.records import Request, user
+
+
+def requests(n: int) -> list[Request]:
+    return [Request("ask", user(f"say {i}")) for i in range(n)]
+
+
+def from_third(second: Behave) -> Behave:
+    return lambda call: (answer() if call.number < 3 else second)(call)
+
+
+def other_build(call: Call) -> None:
+    call.json(
+        {
+            "model": "model-1",
+            "system_fingerprint": "fp_2",
+            "choices": [{"finish_reason": "stop", "message": {"content": "from another build"}}],
+        }
+    )
+
+
+@pytest.mark.parametrize("change", [answer(model="model-2"), other_build, answer(model="")])
+def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
+    with hostile(from_third(change)) as server:
+        got: list[str] = []
+        draws = Endpoint(server.address, concurrency=1).draw(requests(6))
+        with pytest.raises(EndpointError, match=r'another model answers: ".*" instead of "model-1"'):
+            got.extend(draw.text for draw in draws)
+    assert got == ["SAY 0", "SAY 1"]
+
+
+def test_a_change_may_be_noted_with_the_request() -> None:
+    noted: list[tuple[str, object]] = []
+    with hostile(from_third(answer(model="model-2"))) as server:
+        endpoint = Endpoint(server.address, concurrency=1, on_change="note", on_event=lambda kind, body: noted.append((kind, body["id"])))
+        asked = requests(6)
+        assert len(list(endpoint.draw(asked))) == 6
+    assert noted == [("endpoint model changed", asked[2].id(endpoint.fingerprint))]
+    assert endpoint.served == "model-2"
+
+
+def test_a_later_run_can_insist_on_the_same_model() -> None:
+    with hostile(answer(model="model-1-2026")) as server:
+        endpoint = Endpoint(server.address)
+        list(endpoint.draw(requests(1)))
+        assert endpoint.served == "model-1-2026"
+        assert len(list(Endpoint(server.address, served=endpoint.served).draw(requests(1)))) == 1
+        with pytest.raises(EndpointError, match='instead of "model-1-2025"'):
+            list(Endpoint(server.address, served="model-1-2025").draw(requests(1)))
+
+
+def test_an_alias_that_the_server_resolves_is_no_change() -> None:
+    with hostile(answer(model="model-1-2026-11-20")) as server:
+        assert len(list(Endpoint(server.address).draw(requests(5)))) == 5

@@ -1,0 +1,40 @@
+"""Row 13: a server that reads only a part of the prompt is noticed by what it counts."""
+
+from __future__ import annotations
+
+import pytest
+from hostile import Call, answer, hostile
+
+from selfteach.models.endpoint import Endpoint
+from selfteach.records import Request, user
+
+CONTEXT = 64
+
+
+def forgetful(call: Call) -> None:
+    """Reads at most 64 tokens (here: 1.3 a word), and says nothing of it."""
+    answer("fine", usage=(min(CONTEXT, int(len(call.last.split()) * 1.3) + 8), 3))(call)
+
+
+def test_a_cut_prompt_fails_with_a_hint_and_whole_ones_pass() -> None:
+    asked = [Request("ask", user("word " * n)) for n in (1, 10, 30, 40, 100)]
+    with hostile(forgetful) as server:
+        endpoint = Endpoint(server.address)
+        got = {draw.id for draw in endpoint.draw(asked)}
+        assert len(server.draws) == 5, "a cut prompt is not sent again"
+    assert got == {r.id(endpoint.fingerprint) for r in asked[:4]}
+    ((lost, reason),) = endpoint.failures
+    assert lost == asked[4].id(endpoint.fingerprint)
+    assert "read 64 tokens of a prompt of at least 100" in reason
+    assert "OLLAMA_CONTEXT_LENGTH" in reason
+
+
+@pytest.mark.parametrize("usage", [None, (0, 3)])
+def test_a_server_that_does_not_count_is_believed(usage: tuple[int, int] | None) -> None:
+    with hostile(answer("fine", usage=usage)) as server:
+        assert len(list(Endpoint(server.address).draw([Request("ask", user("word " * 100))]))) == 1
+
+
+def test_text_without_spaces_raises_no_false_alarm() -> None:
+    with hostile(answer("好", usage=(40, 1))) as server:
+        assert len(list(Endpoint(server.address).draw([Request("ask", user("不要谈论大象。" * 20))]))) == 1

@@ -1,0 +1,308 @@
+"""An endpoint that behaves: what is sent, what comes back, and that it keeps the promises of a drawer."""
+
+from __future__ import annotations
+
+import math
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from hostile import NAME, Call, answer, hostile, raw, refuse
+
+from selfteach.errors import EndpointError, TooManyFailures, UsageError
+from selfteach.models.endpoint import Endpoint, parse, yes_no_logit
+from selfteach.models.endpoint_guard import Refused
+from selfteach.records import Request, Sampling, seed_of, user
+
+
+def requests(n: int, **sampling: object) -> list[Request]:
+    return [Request("ask", user(f"say {i}"), Sampling(**sampling)) for i in range(n)]
+
+
+def test_every_request_gets_its_own_answer_with_its_id() -> None:
+    with hostile(answer()) as server:
+        endpoint = Endpoint(server.address)
+        asked = requests(20)
+        found = {draw.id: draw for draw in endpoint.draw(asked)}
+    assert {id: draw.text for id, draw in found.items()} == {r.id(endpoint.fingerprint): f"SAY {i}" for i, r in enumerate(asked)}
+    assert {(d.finish, d.tokens, d.prompt_tokens) for d in found.values()} == {("stop", 5, 50)}
+    assert endpoint.failures == []
+    assert endpoint.asked == 20
+
+
+def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
+    request = Request("ask", user("hi", system="be kind"), Sampling(0.7, 0.9, 33, ("\n\n", "END")))
+    with hostile(answer()) as server:
+        endpoint = Endpoint(server.address)
+        list(endpoint.draw([request]))
+        body = server.draws[0].body
+    assert body == {
+        "model": NAME, "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}], "temperature": 0.7,
+        "top_p": 0.9, "max_tokens": 33, "stop": ["\n\n", "END"], "seed": seed_of(request.id(endpoint.fingerprint)) >> 32,
+    }  # fmt: skip
+    assert 0 <= body["seed"] < 2**31
+
+
+def test_plain_text_goes_to_completions() -> None:
+    with hostile(answer()) as server:
+        (draw,) = Endpoint(server.address).draw([Request("ask", "once upon")])
+        (call,) = server.draws
+    assert call.path == "/v1/completions"
+    assert call.body["prompt"] == "once upon"
+    assert draw.text == "ONCE UPON"
+
+
+def test_more_stops_than_the_protocol_allows_still_cut_the_answer() -> None:
+    with hostile(answer("one two five six", finish="length")) as server:
+        (draw,) = Endpoint(server.address).draw(requests(1, stop=("a", "b", "c", "d", " five")))
+        assert server.draws[0].body["stop"] == ["a", "b", "c", "d"]
+    assert (draw.text, draw.finish) == ("one two", "stop")
+
+
+def test_an_answer_cut_by_length_is_marked() -> None:
+    with hostile(answer("and then", finish="length")) as server:
+        (draw,) = Endpoint(server.address).draw(requests(1))
+    assert draw.finish == "length"
+
+
+def test_requests_overlap_up_to_the_concurrency() -> None:
+    out, most, lock = 0, 0, threading.Lock()
+
+    def slow(call: Call) -> None:
+        nonlocal out, most
+        with lock:
+            out += 1
+            most = max(most, out)
+        time.sleep(0.05)
+        with lock:
+            out -= 1
+        answer()(call)
+
+    with hostile(slow) as server:
+        assert len(list(Endpoint(server.address, concurrency=4).draw(requests(16)))) == 16
+    assert most == 4
+
+
+def test_draws_come_while_others_are_still_out() -> None:
+    release = threading.Event()
+
+    def behave(call: Call) -> None:
+        if call.last == "say 0":
+            release.wait(5)
+        answer()(call)
+
+    with hostile(behave) as server:
+        draws = Endpoint(server.address, concurrency=2).draw(requests(3))
+        first, second = next(draws).text, next(draws).text
+        release.set()
+        assert {first, second} == {"SAY 1", "SAY 2"}
+        assert next(draws).text == "SAY 0"
+
+
+def test_the_same_request_twice_is_sent_once() -> None:
+    with hostile(answer()) as server:
+        assert len(list(Endpoint(server.address).draw(requests(1) * 3))) == 1
+        assert len(server.draws) == 1
+
+
+def test_no_requests_no_exchange() -> None:
+    with hostile(answer()) as server:
+        assert list(Endpoint(server.address).draw([])) == []
+        assert server.draws == []
+
+
+def test_leaving_early_leaves_no_thread() -> None:
+    def slow(call: Call) -> None:
+        time.sleep(0 if call.last == "say 0" else 3)
+        answer()(call)
+
+    with hostile(slow) as server:
+        draws = Endpoint(server.address).draw(requests(5))
+        next(draws)
+        began = time.monotonic()
+        draws.close()
+        assert time.monotonic() - began < 1
+        assert not [t for t in threading.enumerate() if t.name == "selfteach-endpoint"]
+
+
+def test_fingerprint_is_of_url_name_and_what_the_server_lists() -> None:
+    with hostile(answer()) as server:
+        first = Endpoint(server.address).fingerprint
+        assert Endpoint(server.address).fingerprint == first, "the list's time stamps must not count"
+        assert Endpoint(f"{server.url}/#{NAME}").fingerprint == first, "a slash at the end is the same URL"
+        assert Endpoint(f"{server.url}#other").fingerprint != first
+    listing = lambda call: call.json({"data": [{"id": NAME, "root": "/weights/b"}]})
+    with hostile(answer(), listing) as server:
+        with_root = Endpoint(server.address).fingerprint
+        assert with_root != first
+
+
+@pytest.mark.parametrize("listing", [refuse(404), refuse(405), refuse(400), lambda call: call.json({"data": None})])
+def test_a_server_without_a_list_of_models_is_fine(listing: object) -> None:
+    with hostile(answer(), listing) as server:
+        assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
+
+
+def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
+    with hostile(refuse(404, "no such model")) as server, pytest.raises(EndpointError, match='Did you mean "model-1"') as caught:
+        list(Endpoint(f"{server.url}#model-7").draw(requests(1)))
+    assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "name"),
+    [
+        ("http://localhost:8000/v1#name", "http://localhost:8000/v1", "name"),
+        ("https://h.example/v1/#org/name:7b", "https://h.example/v1", "org/name:7b"),
+        ("http://[::1]:80/v1#n", "http://[::1]:80/v1", "n"),
+        ("HTTP://LocalHost/v1#N", "http://localhost/v1", "N"),
+    ],
+)
+def test_addresses(address: str, url: str, name: str) -> None:
+    assert parse(address) == (url, name)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost:8000", "http://h/v1", "http://h/v1#", "ftp://h#n", "http://#n", "http://h:x/#n", "http://h/ v#n", "http://h/v\n#n"],
+)
+def test_other_addresses_are_refused_with_the_right_form(address: str) -> None:
+    with pytest.raises(UsageError, match="#name"):
+        parse(address)
+
+
+def top(**logps: float) -> dict[str, object]:
+    return {"logprobs": {"content": [{"token": "x", "top_logprobs": [{"token": t, "logprob": p} for t, p in logps.items()]}]}}
+
+
+def test_yes_no_is_the_difference_of_both_words_over_their_spellings() -> None:
+    """P(yes) = .3 + .2, P(no) = .25: logit = ln 2."""
+    logps = {"Yes": math.log(0.3), " yes": math.log(0.2), "NO": math.log(0.25), "maybe": math.log(0.2)}
+    with hostile(answer("Yes", finish="length", **top(**logps))) as server:
+        ((index, logit),) = Endpoint(server.address).yes_no([user("Is it so?")])
+        body = server.draws[0].body
+    assert index == 0
+    assert logit == pytest.approx(math.log(2))
+    assert (body["max_tokens"], body["temperature"], body["logprobs"], body["top_logprobs"]) == (1, 0, True, 20)
+
+
+def test_yes_no_numbers_its_prompts() -> None:
+    def behave(call: Call) -> None:
+        answer(finish="length", **top(Yes=-0.1 * int(call.last), No=-1.0))(call)
+
+    with hostile(behave) as server:
+        found = dict(Endpoint(server.address).yes_no([user(str(i)) for i in range(12)]))
+    assert found == {i: pytest.approx(1 - 0.1 * i) for i in range(12)}
+
+
+def test_yes_no_of_plain_text_reads_the_older_form() -> None:
+    with hostile(answer(" ", finish="length", logprobs={"top_logprobs": [{" Yes": -0.5, " No": -1.5}]})) as server:
+        ((_, logit),) = Endpoint(server.address).yes_no(["Is it so? Answer:"])
+        assert server.draws[0].body["logprobs"] == 20
+    assert logit == pytest.approx(1.0)
+
+
+def test_a_missing_word_counts_as_the_least_probable_token_listed() -> None:
+    assert yes_no_logit({"Yes": -0.1, "I": -3.0, "The": -5.0}) == pytest.approx(4.9)
+    assert yes_no_logit({"no.": -0.1, "I": -3.0}) == pytest.approx(-2.9)
+    with pytest.raises(Refused):
+        yes_no_logit({"I": -0.1})
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        None,
+        {},
+        {"content": []},
+        {"content": None},
+        {"content": [{"token": "Yes"}]},
+        {"content": [{"top_logprobs": [{"token": 1, "logprob": "x"}]}]},
+    ],
+)
+def test_yes_no_says_so_when_the_server_gives_no_logprobs(logprobs: object) -> None:
+    with hostile(answer("Yes", logprobs=logprobs)) as server, pytest.raises(EndpointError, match=r"no log-probabilities.*--check"):
+        list(Endpoint(server.address).yes_no([user("Is it so?")]))
+
+
+def fails(*bad: int):
+    """Refuses the requests with these numbers, answers the others."""
+
+    def behave(call: Call) -> None:
+        (refuse(400, "bad request") if int(call.last.split()[1]) in bad else answer())(call)
+
+    return behave
+
+
+def test_a_failed_request_is_reported_with_its_reason_and_the_others_go_on() -> None:
+    with hostile(fails(3)) as server:
+        endpoint = Endpoint(server.address)
+        asked = requests(20)
+        got = {draw.id for draw in endpoint.draw(asked)}
+    lost = asked[3].id(endpoint.fingerprint)
+    assert endpoint.failures == [(lost, "HTTP 400 (bad request)")]
+    assert got == {r.id(endpoint.fingerprint) for r in asked} - {lost}
+
+
+def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> None:
+    with hostile(fails(5, 6, 7)) as server:
+        endpoint, got = Endpoint(server.address, concurrency=1), []
+        draws = endpoint.draw(requests(20))
+        with pytest.raises(TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400") as caught:
+            got.extend(draw.text for draw in draws)
+    assert caught.value.exit_code == 7
+    assert got == [f"SAY {i}" for i in range(5)]
+    assert len(endpoint.failures) == 3
+
+
+def test_the_allowed_share_is_of_all_requests_so_far() -> None:
+    with hostile(fails(0, 1)) as server:
+        endpoint = Endpoint(server.address, max_failures=0.1)
+        list(endpoint.draw(requests(30)[2:]))
+        assert len(list(endpoint.draw([*requests(2), Request("again", user("say 9"))]))) == 1
+    assert len(endpoint.failures) == 2
+
+
+def test_none_may_fail_where_the_share_is_0() -> None:
+    with hostile(fails(3)) as server, pytest.raises(TooManyFailures):
+        list(Endpoint(server.address, max_failures=0).draw(requests(20)))
+
+
+def test_events_are_told_in_the_readers_thread() -> None:
+    heard: list[tuple[str, str, int]] = []
+    with hostile(lambda call: (raw(b"<html>") if call.number == 1 else answer())(call)) as server:
+        endpoint = Endpoint(server.address, on_event=lambda kind, body: heard.append((kind, body["reason"], threading.get_ident())))
+        list(endpoint.draw(requests(1)))
+    assert heard == [("endpoint attempt failed", "an HTML page instead of an answer", threading.get_ident())]
+
+
+READER = """
+import sys
+from selfteach.models.endpoint import Endpoint
+from selfteach.records import Request, user
+try:
+    for draw in Endpoint(sys.argv[1]).draw([Request("ask", user("hi"))]):
+        pass
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_the_process_at_once() -> None:
+    out = threading.Event()
+
+    def hang(call: Call) -> None:
+        out.set()
+        time.sleep(20)
+
+    with hostile(hang) as server:
+        with subprocess.Popen([sys.executable, "-c", READER, server.address], stdout=subprocess.PIPE, text=True) as process:
+            assert out.wait(20)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=10)
+        assert (said, process.returncode) == ("interrupted\n", 0)
+        assert time.monotonic() - began < 3
