@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,20 +17,23 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from selfteach.errors import IntegrityError
+from selfteach.errors import IntegrityError, SelfteachError, UsageError
 from selfteach.records import to_json
 from selfteach.run.disk import explain
 from selfteach.run.signals import held
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER, stage TEXT NOT NULL, body TEXT NOT NULL,
-                                     asked INTEGER NOT NULL DEFAULT 1);
-CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER, state TEXT NOT NULL, reason TEXT NOT NULL,
-                                       body TEXT NOT NULL, PRIMARY KEY (stage, id));
-CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
+                                     crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+                                       body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
+CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+SEQUENCED = ("requests", "answers", "candidates")
+CHECKED = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
+"""Tables with a checksum in each row, and its column: it covers the columns before it. SQLite notices broken pages, but not a changed letter."""
 State = Literal["accepted", "dropped", "failed", "pending"]
 
 
@@ -63,17 +67,17 @@ class Ledger:
         self.path = path
         with self._faults():
             self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}", uri=True, isolation_level=None)
-            if readonly:
-                return
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if not readonly:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+            verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            self._db.executescript(SCHEMA)
-            self._seq = max(
-                self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in ("requests", "answers", "candidates")
-            )
+            if not readonly:
+                self._db.executescript(SCHEMA)
+            for table in CHECKED:
+                self._verify(table)
+            self._seq: int = max(self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in SEQUENCED)
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
@@ -84,15 +88,15 @@ class Ledger:
         """Records requests (id, body) before they are sent. Asking again counts: it shows possible double bills."""
         with self._group() as db:
             db.executemany(
-                "INSERT INTO requests (id, seq, stage, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1",
-                [(id, self._next(), stage, to_json(body)) for id, body in rows],
+                "INSERT INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1",
+                [sealed(id, self._next(), stage, to_json(body)) for id, body in rows],
             )
 
     def answer(self, rows: Iterable[tuple[str, Any]]) -> None:
         """Records answers (id, body) as they arrive; the first answer to an id stays."""
         with self._group() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO answers (id, seq, body) VALUES (?, ?, ?)", [(id, self._next(), to_json(body)) for id, body in rows]
+                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", [sealed(id, self._next(), to_json(body)) for id, body in rows]
             )
 
     def answers(self, ids: Sequence[str]) -> dict[str, Any]:
@@ -115,9 +119,9 @@ class Ledger:
         for fate in fates:
             if fate.state in ("dropped", "failed") and not fate.reason:
                 raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
-            rows.append((stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})))
+            rows.append(sealed(stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})))
         with self._group() as db:
-            db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
         """Yields (stage, fate) of the placed candidates, in stable order."""
@@ -148,7 +152,7 @@ class Ledger:
     def note(self, key: str, body: Any) -> None:
         """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
         with self._group() as db:
-            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, to_json(body)))
+            db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", sealed(key, to_json(body)))
 
     def noted(self, key: str) -> Any:
         """The value kept under a name, or None."""
@@ -172,6 +176,11 @@ class Ledger:
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
         with self._faults():
             return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
+
+    def _verify(self, table: str) -> None:
+        for row in self._db.execute(f"SELECT * FROM {table}"):
+            if not is_whole(table, row):
+                raise sqlite3.DatabaseError(f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}")
 
     def _room(self) -> int:
         """Bytes that a commit and the folding of the write-ahead log may need."""
@@ -199,18 +208,26 @@ class Ledger:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as fault:
-            name = fault.sqlite_errorname
-            if name == "SQLITE_FULL":
-                raise explain(OSError(errno.ENOSPC, str(fault)), self.path, self._room()) from fault
-            if name.startswith("SQLITE_IOERR"):  # also a file-size limit of the system; nothing of this group is committed
-                raise explain(OSError(errno.EIO, str(fault)), self.path, self._room()) from fault
-            raise IntegrityError(
-                f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder's permissions."
-            ) from fault
-        except sqlite3.DatabaseError as fault:
-            raise IntegrityError(
-                f"the ledger is damaged ({fault}).",
-                where=str(self.path),
-                cure="`selfteach status --recover DIR` saves what can be read into a new file.",
-            ) from fault
+        except sqlite3.Error as fault:
+            raise self._explain(fault) from fault
+
+    def _explain(self, fault: sqlite3.Error) -> SelfteachError:
+        name = getattr(fault, "sqlite_errorname", "")
+        if name == "SQLITE_FULL":
+            return explain(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
+        if name.startswith("SQLITE_IOERR"):  # also what a file-size limit of the system looks like; nothing of this group is committed
+            return explain(OSError(errno.EIO, str(fault)), self.path, self._room())
+        if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
+            return UsageError(f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder and its permissions.")
+        cure = f"`selfteach status --recover {self.path.parent}` saves what can be read into a new file."
+        return IntegrityError(f"the ledger is damaged ({fault}).", where=str(self.path), cure=cure)
+
+
+def sealed(*values: Any) -> tuple[Any, ...]:
+    """A row with its checksum at the end."""
+    return (*values, zlib.crc32(to_json(values).encode("utf-8", "surrogatepass")))
+
+
+def is_whole(table: str, row: tuple[Any, ...]) -> bool:
+    """Whether a row is what was written, as far as its table has checksums."""
+    return table not in CHECKED or row[: CHECKED[table] + 1] == sealed(*row[: CHECKED[table]])

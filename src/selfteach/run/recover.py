@@ -1,0 +1,105 @@
+"""Saves what can be read of a damaged ledger into a new one. The damaged file is kept."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import IntegrityError
+from selfteach.run.disk import disk_faults
+from selfteach.run.folder import LEDGER
+from selfteach.run.ledger import Ledger, is_whole
+from selfteach.run.lock import Lock
+
+TABLES = ("notes", "requests", "answers", "candidates", "events")
+PAGE = 4096
+SIZE_OFFSET = 28
+ROWID_LIMIT = 1 << 40
+MAX_FAILURES = 20_000
+
+
+def recover(folder: Path) -> dict[str, int]:
+    """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by table.
+
+    What was lost is asked again when the run goes on. The damaged file stays beside the new one as `run.db.damaged`.
+
+    Raises:
+        IntegrityError: nothing could be read.
+        UsageError: a process works in this folder.
+    """
+    path, damaged = folder / LEDGER, folder / f"{LEDGER}.damaged"
+    lock = Lock(folder)
+    try:
+        with disk_faults(path), tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch:
+            fresh = Path(scratch) / LEDGER
+            saved = _save(path, fresh, Path(scratch))
+            if not any(saved.values()):
+                raise IntegrityError("nothing of the ledger could be read.", where=str(path), cure="Begin afresh with --new.")
+            path.replace(damaged)
+            for tail in ("-wal", "-shm"):
+                path.with_name(LEDGER + tail).unlink(missing_ok=True)
+            fresh.replace(path)
+    finally:
+        lock.release()
+    return saved
+
+
+def _save(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
+    Ledger(fresh).close()
+    saved = dict.fromkeys(TABLES, 0)
+    for copy in _copies(path, fresh, scratch):
+        with closing(sqlite3.connect(copy)) as old, closing(sqlite3.connect(fresh)) as new:
+            old.text_factory = bytes
+            for table in TABLES:
+                width = len(new.execute(f"PRAGMA table_info({table})").fetchall())
+                for row in _rows(old, table):
+                    if (whole := _whole(table, row, width)) is not None:
+                        saved[table] += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * width)})", whole).rowcount
+            new.commit()
+    return saved
+
+
+def _copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
+    """The damaged file as it is, then with the first page of a new ledger: the tables of every ledger begin on the same pages, so
+    this reads a file whose header or schema is gone."""
+    as_is, patched = scratch / "as-is.db", scratch / "patched.db"
+    for copy in (as_is, patched):
+        shutil.copyfile(path, copy)
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists():
+            shutil.copyfile(log, copy.with_name(f"{copy.name}-wal"))
+    yield as_is
+    first = bytearray(fresh.read_bytes()[:PAGE])
+    first[SIZE_OFFSET : SIZE_OFFSET + 4] = (path.stat().st_size // PAGE).to_bytes(4, "big")
+    with patched.open("r+b") as handle:
+        handle.write(first)
+    yield patched
+
+
+def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    """The readable rows: a range of rowids that cannot be read is halved until only the broken rows are left out. Where the root of
+    the table is broken every range fails, so the tries are bounded."""
+    ranges, failures = [(1, ROWID_LIMIT)], 0
+    while ranges and failures < MAX_FAILURES:
+        low, high = ranges.pop()
+        try:
+            yield from db.execute(f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()
+        except sqlite3.Error:
+            failures += 1
+            if low < high:
+                middle = (low + high) // 2
+                ranges += [(middle + 1, high), (low, middle)]
+
+
+def _whole(table: str, row: tuple[Any, ...], width: int) -> tuple[Any, ...] | None:
+    """The row as text and numbers, or None where it is not what was written."""
+    try:
+        values = tuple(value.decode() if isinstance(value, bytes) else value for value in row)
+    except UnicodeDecodeError:
+        return None
+    return values if len(values) == width and is_whole(table, values) else None
