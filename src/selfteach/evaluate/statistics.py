@@ -1,0 +1,205 @@
+"""Numbers with their 95 % intervals. Everything is seeded and vectorised; every degenerate case is defined.
+
+Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else, over whole units (prompts, answers), because
+several draws or tokens of one unit are not independent. Departs: a bootstrap of values that are all the same has no width, which claims
+certainty from, say, 12 prompts. Where the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from selfteach.records import Measure
+
+Z = 1.959964  # the normal deviate of 95 %, two-sided
+RESAMPLES = 4000
+LEAST_DENOMINATOR = 0.1
+_CHUNK = 1 << 21  # numbers held at once
+Vector = NDArray[np.float64]
+Rows = NDArray[np.int32]
+
+
+def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
+    """The share of true flags in [0, 1], with Wilson's interval. Of no flags: 0 within [0, 1], n = 0.
+
+    With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0 of n it is [0, z^2/(n + z^2)].
+    """
+    found = np.asarray(flags, dtype=np.float64)
+    n = found.size
+    if n == 0:
+        return Measure(0.0, 0.0, 1.0, 0)
+    p = float(found.mean())
+    middle, half = p + Z**2 / (2 * n), Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    scale = 1 + Z**2 / n
+    return Measure(p, max(0.0, float((middle - half) / scale)) if p else 0.0, min(1.0, float((middle + half) / scale)) if p < 1 else 1.0, n)
+
+
+def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
+    """The mean of one value a unit, with its bootstrap interval.
+
+    Args:
+        values: (n,) one number a unit, for instance the share of a prompt's draws that keep the rule.
+        limits: the least and greatest value that a unit can have, where they are known.
+    """
+    found = _vector(values)
+    if found.size == 0:
+        return Measure(0.0, *(limits or (0.0, 0.0)), 0)
+    value = float(found.mean())
+    low, high = _interval(_resample(lambda drawn: found[drawn].mean(1), found.size, seed))
+    return Measure(value, *_widened(value, low, high, found.size, limits), found.size)
+
+
+def ratio(numerators: ArrayLike, denominators: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
+    """Sum over sum, units resampled as a whole: nats over tokens, by answer. n counts units.
+
+    Args:
+        numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being 0 gives 0, n = 0.
+    """
+    over, under = _vector(numerators), _vector(denominators)
+    if under.size == 0 or under.sum() == 0:
+        return Measure(0.0, *(limits or (0.0, 0.0)), 0)
+    value = float(over.sum() / under.sum())
+
+    def of(drawn: Rows) -> Vector:
+        below = under[drawn].sum(1)
+        return np.where(below > 0, over[drawn].sum(1) / np.where(below > 0, below, 1.0), value)
+
+    low, high = _interval(_resample(of, under.size, seed))
+    return Measure(value, *_widened(value, low, high, under.size, limits), under.size)
+
+
+def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = (-1.0, 1.0)) -> Measure:
+    """mean(a) - mean(b) over the same units, the pairs resampled together.
+
+    Args:
+        a, b: (n,) values of the same unit in the same place: flags, shares, scores.
+        limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None where there is none.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    left, right = _vector(a), _vector(b)
+    if left.size != right.size:
+        raise ValueError(f"paired values of {left.size} and {right.size} units")
+    return mean(left - right, seed=seed, limits=limits)
+
+
+def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0) -> Measure | None:
+    """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1 is all of it.
+
+    None where |prompted - base| < 0.1: the prompted teacher does not follow, and the quotient says nothing. In resamples the denominator keeps
+    its sign and is at least 0.01 in size, so that every bound is finite.
+
+    Args:
+        taught, prompted, base: (n,) values of the same units.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    t, p, b = _vector(taught), _vector(prompted), _vector(base)
+    if not t.size == p.size == b.size:
+        raise ValueError(f"paired values of {t.size}, {p.size} and {b.size} units")
+    under = float((p - b).mean()) if t.size else 0.0
+    if abs(under) < LEAST_DENOMINATOR - 1e-12:
+        return None
+    sign = np.sign(under)
+    gain, room = (t - b) * sign, (p - b) * sign
+    quotients = _resample(lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed)
+    return Measure(float((t - b).mean() / under), *_interval(quotients), t.size)
+
+
+def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:
+    """The probability that a true item has a higher value than a false one, ties counting one half.
+
+    The bootstrap resamples within each label. Where one label is missing nothing can be said: 0.5 within [0, 1]. Where no resample differs
+    (complete separation), the interval is Wilson's for a share of the rarer label's count.
+
+    Args:
+        labels: (n,) whether each item is what the value should rank high.
+        values: (n,) finite numbers.
+
+    Raises:
+        ValueError: the lengths differ, or a value is not a number.
+    """
+    truth, scores = _labelled(labels, values)
+    high, low = scores[truth], scores[~truth]
+    if not high.size or not low.size:
+        return Measure(0.5, 0.0, 1.0, scores.size)
+    order = np.sort(low)
+    wins = (np.searchsorted(order, high, "left") + np.searchsorted(order, high, "right")) / 2
+    value = float(wins.sum() / (high.size * low.size))
+    beats = (high[:, None] > low[None, :]) + 0.5 * (high[:, None] == low[None, :])  # (positives, negatives)
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for count in _chunks(high.size + low.size):
+        rows, columns = (rng.multinomial(k, np.full(k, 1 / k), size=count).astype(np.float64) for k in (high.size, low.size))
+        drawn.append(((rows @ beats) * columns).sum(1) / (high.size * low.size))
+    least, most = _interval(np.concatenate(drawn))
+    return Measure(value, *_widened(value, least, most, min(high.size, low.size), (0.0, 1.0)), scores.size)
+
+
+def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
+    """The threshold t for "true where value > t" with the highest balanced accuracy: the middle of the widest gap that has it.
+
+    Where no gap is better than saying "false" to everything, the greatest value, which says that.
+
+    Raises:
+        ValueError: the lengths differ, a value is not a number, or there is none.
+    """
+    truth, scores = _labelled(labels, values)
+    if not scores.size:
+        raise ValueError("no values to choose a threshold from")
+    cuts = np.unique(scores)
+    if cuts.size == 1 or truth.all() or not truth.any():
+        return float(cuts[-1])
+    above = np.array([truth[scores > cut].sum() / truth.sum() for cut in cuts[:-1]])
+    below = np.array([(~truth)[scores <= cut].sum() / (~truth).sum() for cut in cuts[:-1]])
+    balanced, gaps = np.round((above + below) / 2, 12), np.diff(cuts)
+    if balanced.max() <= 0.5:
+        return float(cuts[-1])
+    best = max(range(gaps.size), key=lambda i: (balanced[i], gaps[i]))
+    return float(cuts[best] + gaps[best] / 2)
+
+
+def _labelled(labels: Sequence[bool], values: ArrayLike) -> tuple[NDArray[np.bool_], Vector]:
+    truth, scores = np.asarray(labels, dtype=bool).ravel(), _vector(values)
+    if truth.size != scores.size:
+        raise ValueError(f"{truth.size} labels for {scores.size} values")
+    return truth, scores
+
+
+def _vector(values: ArrayLike) -> Vector:
+    found = np.asarray(values, dtype=np.float64).ravel()
+    if not np.isfinite(found).all():
+        raise ValueError("a value is not a finite number")
+    return found
+
+
+def _chunks(width: int) -> Iterator[int]:
+    """RESAMPLES in parts, so that a part times `width` stays within memory."""
+    left = RESAMPLES
+    while left > 0:
+        yield min(left, max(1, _CHUNK // width))
+        left -= max(1, _CHUNK // width)
+
+
+def _resample(statistic: Callable[[Rows], Vector], n: int, seed: int) -> Vector:
+    """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) -> (rows,)."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _chunks(n)])
+
+
+def _interval(drawn: Vector) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _widened(value: float, low: float, high: float, n: int, limits: tuple[float, float] | None) -> tuple[float, float]:
+    """The interval; where it has no width and the range of a unit is known, what an unseen share of z^2/(n + z^2) units could change."""
+    if limits is None or high - low > 1e-12:
+        return low, high
+    unseen = Z**2 / (n + Z**2)
+    return value - unseen * (value - limits[0]), value + unseen * (limits[1] - value)

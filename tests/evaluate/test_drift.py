@@ -1,0 +1,116 @@
+"""Drift and the proof of the base, with logits worked out by hand and with a real (tiny) model."""
+
+import math
+
+import pytest
+import torch
+
+from selfteach.errors import IntegrityError
+from selfteach.evaluate.drift import base_proof, drift, probe_logits
+from selfteach.records import user
+
+
+class Table:
+    """Logits by answer: words "0", "1", ... are the tokens; the end of turn is token 0."""
+
+    def __init__(self, rows, order=None):
+        self.rows, self.order = rows, order
+
+    def answer_logits(self, pairs):
+        for i in self.order or range(len(pairs)):
+            yield i, torch.tensor(self.rows[i], dtype=torch.float32)
+
+    def encode_answer(self, text, end=True):
+        return [int(word) for word in text.split()] + [0] * end
+
+
+def log(*probabilities):
+    return [math.log(p) for p in probabilities]
+
+
+def test_by_hand():
+    # token 1 then the end: base (.25 .75), (.5 .5); taught (.5 .5), (.5 .5)
+    # KL of the first = .25 ln .5 + .75 ln 1.5 = .13081, of the second 0
+    base, taught = Table([[log(0.25, 0.75), log(0.5, 0.5)]]), Table([[log(0.5, 0.5), log(0.5, 0.5)]])
+    found = drift(base, taught, [(user("?"), "1")])
+    assert found.tokens == 2
+    assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
+    assert found.kl_p95_nats == pytest.approx(0.95 * 0.13081, abs=1e-5)
+    assert found.same_top.value == 0.5  # (.5 .5) has its top at 0, the first base row at 1
+    assert found.base_token_logp.value == pytest.approx((math.log(0.75) + math.log(0.5)) / 2)
+    assert found.taught_token_logp.value == pytest.approx(math.log(0.5))
+
+
+def test_direction_is_from_the_base():
+    one, other = Table([[log(0.9, 0.1)]]), Table([[log(0.5, 0.5)]])
+    assert drift(one, other, [(user("?"), "")]).kl_nats.value == pytest.approx(0.9 * math.log(1.8) + 0.1 * math.log(0.2))
+    assert drift(other, one, [(user("?"), "")]).kl_nats.value == pytest.approx(0.5 * math.log(5 / 9) + 0.5 * math.log(5))
+
+
+def test_a_cut_answer_has_no_end_of_turn():
+    base, taught = Table([[log(0.25, 0.75), log(0.5, 0.5)]]), Table([[log(0.5, 0.5), log(0.9, 0.1)]])
+    found = drift(base, taught, [(user("?"), "1")], cut=[True])
+    assert found.tokens == 1
+    assert found.kl_nats.value == pytest.approx(0.13081, abs=1e-5)
+
+
+def test_tokens_weigh_alike_and_rows_join_by_index():
+    rows = [[log(0.25, 0.75)] * 3, [log(0.5, 0.5)]]
+    flat = [[log(0.5, 0.5)] * 3, [log(0.5, 0.5)]]
+    pairs = [(user("a"), "1 1"), (user("b"), "")]
+    found = drift(Table(rows, order=[1, 0]), Table(flat, order=[1, 0]), pairs)
+    assert found.kl_nats.value == pytest.approx(0.13081 * 3 / 4, abs=1e-5)
+    assert found.kl_nats.n == 2
+    with pytest.raises(ValueError, match="answer 1"):
+        drift(Table(rows, order=[1, 0]), Table(flat), pairs)
+
+
+def test_nothing():
+    assert drift(Table([]), Table([]), []).tokens == 0
+
+
+def test_the_proof_of_the_base():
+    pairs = [(user("?"), "1")]
+    base = Table([[[1.0, 2.0], [3.0, 4.0]]])
+    kept = probe_logits(base, pairs)
+    proof = base_proof(base, pairs, kept)
+    assert (proof.greatest_difference, proof.tokens) == (0.0, 2)
+    assert base_proof(Table([[[1.0, 2.0], [3.0, 4.0005]]]), pairs, kept).greatest_difference == pytest.approx(5e-4, abs=1e-5)
+    for other in ([[1.0, 2.0], [3.0, 4.1]], [[1.0, 2.0]], [[1.0, 2.0], [3.0, float("nan")]]):
+        with pytest.raises(IntegrityError, match="the exam's base is not the base"):
+            base_proof(Table([other]), pairs, kept)
+    with pytest.raises(IntegrityError):
+        base_proof(Table([]), [], [])
+
+
+def test_with_a_model(tiny_hf):
+    pairs = [(user("Tell me about cars."), "I like cars."), (user("What?"), "No."), (user("Say a rule."), "A rule is a rule; keep it.")]
+    same = drift(tiny_hf, tiny_hf, pairs)
+    assert same.kl_nats.value == 0
+    assert same.same_top.value == 1
+    assert same.tokens == sum(len(tiny_hf.encode_answer(answer, end=True)) for _, answer in pairs)
+    assert same.base_token_logp == same.taught_token_logp
+    logps = [p.logp for _, (p,) in sorted(tiny_hf.logp(continuations(pairs)))]
+    assert same.base_token_logp.value * same.tokens == pytest.approx(sum(logps), rel=1e-4)
+    other = drift(tiny_hf, Shifted(tiny_hf), pairs)
+    assert other.kl_nats.value > 0.001
+    assert base_proof(tiny_hf, pairs, probe_logits(tiny_hf, pairs)).greatest_difference == 0
+
+
+def continuations(pairs):
+    from selfteach.records import Continuations
+
+    return [Continuations(prompt, (answer,), end=True) for prompt, answer in pairs]
+
+
+class Shifted:
+    """The same model with one logit raised."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def answer_logits(self, pairs):
+        for i, logits in self.model.answer_logits(pairs):
+            logits = logits.clone()
+            logits[:, 5] += 3
+            yield i, logits

@@ -1,0 +1,68 @@
+"""Looping and empty answers, by example."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.evaluate.sanity import empty, loops, sanity
+from selfteach.records import Measure
+
+PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known for its
+museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many of them come
+back. The city is also the seat of the government of France."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I like bread. " * 3,
+        "Well, let me think. I am sorry, I am sorry, I am sorry, I am sorry, I am",
+        PROSE + " It is a big city." * 3,
+        "no " * 9,
+        "1. The city is big.\n2. The city is big.\n3. The city is big.\n4. The city is big.",
+        "ha" * 40,
+        "Great! " + "😀" * 20,
+        "大象很大。" * 5,
+        "The cat sat. The dog ran. " * 4,
+    ],
+)
+def test_these_loop(answer):
+    assert loops(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "", "...", PROSE, "No, no, no.", "It is very, very, very big.", "Row, row, row your boat, gently down the stream.", "1000000000000000000",
+        "| a | b |\n|-----------------------|----|\n| 1 | 2 |", "=" * 40, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14",
+        "- Apples: red\n- Pears: green\n- Plums: blue\n- Grapes: green", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+    ],
+)  # fmt: skip
+def test_these_do_not(answer):
+    assert not loops(answer)
+
+
+def test_empty():
+    assert [empty(text) for text in ("", "  \n", "...", "\ufffd", "?!", "42", "ja", "🐘", "象")] == [True] * 5 + [False] * 4
+
+
+def test_all_together():
+    found = sanity(["Yes.", "", "no " * 20, "It is big."], [2, 1, 21, 4])
+    assert (found.looping.value, found.looping.n) == (0.25, 4)
+    assert found.empty.value == 0.25
+    assert found.length_tokens.value == 7
+    assert sanity([], []).looping == Measure(0, 0, 1, 0)
+    with pytest.raises(ValueError, match="1 lengths for 2 answers"):
+        sanity(["a", "b"], [1])
+
+
+@given(st.text())
+def test_any_text(text):
+    assert loops(text) in (True, False)
+    assert not (empty(text) and any(char.isalpha() for char in text))
+
+
+@given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=8), st.integers(3, 6))
+def test_a_repeated_block_loops(block, times):
+    if len(block) * times >= 9:
+        assert loops("so then " + " ".join(block * times))

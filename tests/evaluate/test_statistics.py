@@ -1,0 +1,179 @@
+"""Intervals and curves against numbers worked out by hand, scikit-learn, and what they promise: coverage."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from selfteach.evaluate.statistics import auroc, best_threshold, mean, paired_bootstrap, ratio, recovery, share
+from selfteach.records import Measure
+
+finite = st.floats(-1e6, 1e6)
+
+
+def test_wilson_by_hand():
+    # 5 of 20: p = .25, z^2 = 3.8415; (.25 + .09604 +- 1.96 sqrt(.009375 + .0024009)) / 1.19207 = (.34604 +- .21269) / 1.19207
+    measure = share([True] * 5 + [False] * 15)
+    assert (measure.value, measure.n) == (0.25, 20)
+    assert measure.low == pytest.approx(0.11186, abs=1e-4)
+    assert measure.high == pytest.approx(0.46870, abs=1e-4)
+
+
+def test_none_of_n_leaves_room_for_what_was_not_seen():
+    assert share([False] * 40) == Measure(0.0, 0.0, pytest.approx(3.8415 / 43.8415, abs=1e-4), 40)
+    assert share([True] * 40) == Measure(1.0, pytest.approx(40 / 43.8415, abs=1e-4), 1.0, 40)
+    assert share([]) == Measure(0.0, 0.0, 1.0, 0)
+
+
+def test_wilson_covers():
+    rng = np.random.default_rng(0)
+    for p, n in [(0.05, 40), (0.5, 20), (0.9, 60)]:
+        found = [share(rng.random(n) < p) for _ in range(2000)]
+        assert np.mean([m.low <= p <= m.high for m in found]) > 0.92
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=80))
+def test_a_share_lies_in_its_interval(flags):
+    measure = share(flags)
+    assert 0 <= measure.low <= measure.value <= measure.high <= 1
+    assert measure.high - measure.low > 0
+
+
+def test_mean_by_hand_and_against_the_normal_interval():
+    values = np.random.default_rng(1).normal(3, 2, 400)
+    measure = mean(values)
+    half = 1.96 * values.std() / 20
+    assert measure.value == pytest.approx(values.mean())
+    assert measure.low == pytest.approx(values.mean() - half, abs=0.03)
+    assert measure.high == pytest.approx(values.mean() + half, abs=0.03)
+
+
+def test_same_values_have_no_width_unless_their_range_is_known():
+    assert mean([2.0] * 10) == Measure(2.0, 2.0, 2.0, 10)
+    unseen = 3.841459 / 13.841459
+    assert mean([0.0] * 10, limits=(0, 1)) == Measure(0.0, 0.0, pytest.approx(unseen, abs=1e-6), 10)
+    assert mean([], limits=(0, 1)) == Measure(0.0, 0, 1, 0)
+    assert mean([]).n == 0
+
+
+def test_paired_difference():
+    a, b = [1, 1, 1, 0], [0, 0, 1, 0]  # differences 1 1 0 0
+    measure = paired_bootstrap(a, b)
+    assert measure.value == 0.5
+    assert (measure.low, measure.high, measure.n) == (0.0, 1.0, 4)
+    same = paired_bootstrap([1, 0, 1], [1, 0, 1])
+    assert same.value == 0
+    assert -1 < same.low < 0 < same.high < 1
+    with pytest.raises(ValueError, match="4 and 3 units"):
+        paired_bootstrap(a, [1, 2, 3])
+
+
+def test_pairing_narrows_the_interval():
+    rng = np.random.default_rng(0)
+    ease = rng.random(200)
+    a, b = ease + 0.1 + rng.normal(0, 0.02, 200), ease
+    assert paired_bootstrap(a, b).low > 0.09
+    assert paired_bootstrap(a, rng.permutation(b)).low < 0.09
+
+
+def test_bootstrap_covers():
+    rng = np.random.default_rng(2)
+    found = [paired_bootstrap(rng.random(60) < 0.4, rng.random(60) < 0.3, seed=i) for i in range(150)]
+    assert np.mean([m.low <= 0.1 <= m.high for m in found]) > 0.88
+
+
+def test_seeded():
+    values = np.random.default_rng(0).random(30)
+    assert mean(values, seed=3) == mean(values, seed=3)
+    assert mean(values, seed=3) != mean(values, seed=4)
+
+
+def test_ratio_weights_units_by_their_size():
+    # 2 nats over 10 tokens and 1 nat over 1 token: 3/11, not (.2 + 1) / 2
+    assert ratio([2, 1], [10, 1]).value == pytest.approx(3 / 11)
+    measure = ratio([2, 1], [10, 1])
+    assert (measure.low, measure.high) == (pytest.approx(0.2), pytest.approx(1.0))
+    assert ratio([], []) == Measure(0, 0, 0, 0)
+    assert ratio([0.0], [0.0]).n == 0
+
+
+def test_recovery_by_hand():
+    base, prompted, taught = [0, 0, 0, 0, 1], [1, 1, 1, 1, 1], [1, 1, 1, 0, 1]
+    assert recovery(taught, prompted, base).value == pytest.approx(0.6 / 0.8)
+    assert recovery(prompted, prompted, base).value == 1
+    assert recovery(base, prompted, base).value == 0
+    assert recovery(prompted, base, base) is None  # the prompt changes nothing
+    assert recovery([1] * 100, [1] * 9 + [0] * 91, [0] * 100) is None  # .09
+    assert recovery([1] * 10, [1] + [0] * 9, [0] * 10).value == pytest.approx(10)  # .1 is enough
+    assert recovery([0.0, 0], [0, 0], [1, 1]).value == 1  # a prompt that lowers
+    assert recovery([], [], []) is None
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_recovery_has_finite_bounds(units):
+    taught, prompted, base = zip(*units, strict=True)
+    measure = recovery(taught, prompted, base)
+    assert measure is None or np.isfinite([measure.value, measure.low, measure.high]).all()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.one_of(finite, st.integers(0, 3))), min_size=2, max_size=40))
+@settings(max_examples=100, deadline=None)
+def test_auroc_equals_scikit_learn(items):
+    labels, values = zip(*items, strict=True)
+    measure = auroc(labels, values)
+    if len(set(labels)) == 1:
+        assert measure == Measure(0.5, 0, 1, len(items))
+    else:
+        assert measure.value == pytest.approx(roc_auc_score(labels, values))
+        assert 0 <= measure.low <= measure.high <= 1
+
+
+def test_auroc_by_hand():
+    # pairs (2,1) (2,2) (4,1) (4,2): 1 + .5 + 1 + 1 of 4
+    assert auroc([True, True, False, False], [2, 4, 1, 2]).value == 0.875
+    perfect = auroc([True] * 12 + [False] * 30, range(42, 0, -1))
+    assert (perfect.value, perfect.high) == (1, 1)
+    assert perfect.low == pytest.approx(12 / 15.8415, abs=1e-4)
+    with pytest.raises(ValueError, match="not a finite number"):
+        auroc([True, False], [float("nan"), 1])
+    with pytest.raises(ValueError, match="1 labels for 2 values"):
+        auroc([True], [1, 2])
+
+
+def test_auroc_interval_is_near_delong():
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) < 80
+    values = rng.normal(labels * 1.0, 1)
+    measure = auroc(labels, values)
+    high, low = values[labels], values[~labels]
+    wins = (high[:, None] > low[None, :]).astype(float)
+    deviation = np.sqrt(wins.mean(1).var(ddof=1) / 80 + wins.mean(0).var(ddof=1) / 120)
+    assert measure.low == pytest.approx(measure.value - 1.96 * deviation, abs=0.012)
+    assert measure.high == pytest.approx(measure.value + 1.96 * deviation, abs=0.012)
+
+
+def test_best_threshold_by_hand():
+    assert best_threshold([False, False, True, True], [1, 2, 6, 7]) == 4
+    assert best_threshold([False, True, False, True], [1, 2, 3, 9]) == 6  # .75 at 1.5 and at 6: the wider gap
+    assert best_threshold([True, False], [1, 2]) == 2  # turned round: nothing is called true
+    assert best_threshold([True, False], [3, 3]) == 3
+    assert best_threshold([True, True], [1, 2]) == 2
+    with pytest.raises(ValueError, match="no values"):
+        best_threshold([], [])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-5, 5)), min_size=2, max_size=30))
+@settings(deadline=None)
+def test_no_threshold_is_better(items):
+    labels, values = map(np.array, zip(*items, strict=True))
+    if len(set(labels.tolist())) == 2:
+        best = balanced_accuracy_score(labels, values > best_threshold(labels, values))
+        others = [balanced_accuracy_score(labels, values > t) for t in np.arange(-6.5, 6)]
+        assert best == pytest.approx(max(others))
+
+
+def test_large_inputs_stay_fast():
+    flags = np.random.default_rng(0).random(20_000)
+    assert mean(flags).high - mean(flags).low < 0.01
