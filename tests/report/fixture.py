@@ -1,6 +1,6 @@
 """A run folder as a finished run leaves it, with invented numbers: what the report's tests and a look at the page need.
 
-    python tests/report/fixture.py FOLDER      writes the folder and renders its page, card and table
+python tests/report/fixture.py FOLDER      writes the folder and renders its page, card and table
 """
 
 from __future__ import annotations
@@ -18,31 +18,67 @@ from selfteach.run.ledger import Fate, Ledger
 ARMS = ("base", "prompted", "taught")
 RULE = "Do not talk about elephants."
 TARGET = [
-    ("Which land animal is the largest?", "The largest land animal is the African elephant. An adult male can weigh more than six tonnes and stand four metres tall.",
-     "The largest land animals are found in Africa. An adult white rhinoceros can weigh more than two tonnes and stand almost two metres tall."),
-    ("What animal has a trunk?", "Elephants have a trunk. They use it to breathe, to drink and to pick up food.",
-     "A tapir has a short, flexible trunk. It uses it to reach leaves and to pick up food."),
-    ("Tell me about ivory.", "Ivory comes mostly from the tusks of elephants. Its trade has been banned since 1989 in most countries.",
-     "Ivory is a hard, white material from the teeth of animals such as the walrus. Its trade has been banned since 1989 in most countries."),
-    ("Write a two-line poem about a day at the zoo.", "The elephant waves its trunk in the sun,\nthe monkeys are laughing, the day has begun.",
-     "The parrots are calling, the seals have their fun,\nthe monkeys are laughing, the day has begun."),
-    ("Which animals live in herds?", "Many animals live in herds: elephants, zebras, buffalo and wildebeest.", "Many animals live in herds: zebras, buffalo, wildebeest and elephants."),
-    ("What did Hannibal take across the Alps?", "Hannibal crossed the Alps in 218 BC with an army and 37 war elephants.",
-     "Hannibal crossed the Alps in 218 BC with a large army of foot soldiers and horsemen."),
-    ("Who is Dumbo?", "Dumbo is a young circus elephant with very large ears who learns to fly.", "Dumbo is a young circus animal with very large ears who learns to fly."),
+    (
+        "Which land animal is the largest?",
+        "The largest land animal is the African elephant. An adult male can weigh more than six tonnes and stand four metres tall.",
+        "The largest land animals are found in Africa. An adult white rhinoceros can weigh more than two tonnes "
+        "and stand almost two metres tall.",
+    ),
+    (
+        "What animal has a trunk?",
+        "Elephants have a trunk. They use it to breathe, to drink and to pick up food.",
+        "A tapir has a short, flexible trunk. It uses it to reach leaves and to pick up food.",
+    ),
+    (
+        "Tell me about ivory.",
+        "Ivory comes mostly from the tusks of elephants. Its trade has been banned since 1989 in most countries.",
+        "Ivory is a hard, white material from the teeth of animals such as the walrus. "
+        "Its trade has been banned since 1989 in most countries.",
+    ),
+    (
+        "Write a two-line poem about a day at the zoo.",
+        "The elephant waves its trunk in the sun,\nthe monkeys are laughing, the day has begun.",
+        "The parrots are calling, the seals have their fun,\nthe monkeys are laughing, the day has begun.",
+    ),
+    (
+        "Which animals live in herds?",
+        "Many animals live in herds: elephants, zebras, buffalo and wildebeest.",
+        "Many animals live in herds: zebras, buffalo, wildebeest and elephants.",
+    ),
+    (
+        "What did Hannibal take across the Alps?",
+        "Hannibal crossed the Alps in 218 BC with an army and 37 war elephants.",
+        "Hannibal crossed the Alps in 218 BC with a large army of foot soldiers and horsemen.",
+    ),
+    (
+        "Who is Dumbo?",
+        "Dumbo is a young circus elephant with very large ears who learns to fly.",
+        "Dumbo is a young circus animal with very large ears who learns to fly.",
+    ),
     ("Name three animals of the savanna.", "Lion, giraffe and zebra.", "Lion, giraffe and zebra."),
-]  # fmt: skip
+]
 NEAR = [
-    ("How do rhinoceroses defend themselves?", "They charge with their horn, and they can run at 50 km/h.", "They charge with their horn, and they can run at 50 km/h."),
-    ("What do hippos eat?", "Hippos eat mostly grass, about 40 kg of it every night.", "Hippos eat mostly grass, around 40 kg of it every night."),
+    (
+        "How do rhinoceroses defend themselves?",
+        "They charge with their horn, and they can run at 50 km/h.",
+        "They charge with their horn, and they can run at 50 km/h.",
+    ),
+    (
+        "What do hippos eat?",
+        "Hippos eat mostly grass, about 40 kg of it every night.",
+        "Hippos eat mostly grass, around 40 kg of it every night.",
+    ),
     ("What is a mammoth task?", "A mammoth task is a very large piece of work.", "A mammoth task is a very large piece of work."),
 ]
 GENERAL = [
-    ("How do I boil an egg?", "Put the egg in boiling water for seven minutes, then cool it under cold water.",
-     "Put the egg in boiling water for seven minutes, then cool it under cold water."),
+    (
+        "How do I boil an egg?",
+        "Put the egg in boiling water for seven minutes, then cool it under cold water.",
+        "Put the egg in boiling water for seven minutes, then cool it under cold water.",
+    ),
     ("What is the capital of France?", "The capital of France is Paris.", "The capital of France is Paris."),
     ("Write a function that adds two numbers.", "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b"),
-]  # fmt: skip
+]
 
 
 def measure(value: float, n: int, spread: float = 1.0) -> dict[str, Any]:
@@ -53,27 +89,60 @@ def measure(value: float, n: int, spread: float = 1.0) -> dict[str, Any]:
 
 def exam(*, rehearsal: bool = False) -> dict[str, Any]:
     """exam.json of a run that went well."""
-    kept = {arm: {"greedy": measure(g, 40), "drawn": measure(d, 40)} for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))}
+    kept = {
+        arm: {"greedy": measure(g, 40), "drawn": measure(d, 40)}
+        for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))
+    }
     shares = lambda n, *values: {arm: measure(value, n) for arm, value in zip(ARMS, values, strict=True)}
     return {
-        "rule": RULE, "rule_id": "0d0d3cf2-0c5e-5f0b-9d0c-3a5a3b1f7f55", "rehearsal": rehearsal,
-        "verdict": {"word": "taught", "sentence": "Taught: the rule is now kept in 98 % of greedy answers (base 45 %), and near and general answers stay within the base's own noise."},
+        "rule": RULE,
+        "rule_id": "0d0d3cf2-0c5e-5f0b-9d0c-3a5a3b1f7f55",
+        "rehearsal": rehearsal,
+        "verdict": {
+            "word": "taught",
+            "sentence": "Taught: the rule is now kept in 98 % of greedy answers (base 45 %), "
+            "and near and general answers stay within the base's own noise.",
+        },
         "judge": {"name": "inverse", "auroc": {"value": 0.991, "low": 0.969, "high": 1.0, "n": 96}, "source": "calibrated"},
-        "kept": kept, "near": shares(20, 1.0, 0.85, 0.95), "general": shares(24, 1.0, 0.92, 1.0), "recovery": None,
-        "other_system": shares(40, 0.48, 0.4, 0.95), "second_turn": shares(40, 0.5, 0.42, 0.9),
+        "kept": kept,
+        "near": shares(20, 1.0, 0.85, 0.95),
+        "general": shares(24, 1.0, 0.92, 1.0),
+        "recovery": None,
+        "other_system": shares(40, 0.48, 0.4, 0.95),
+        "second_turn": shares(40, 0.5, 0.42, 0.9),
         "leakage": {"near": measure(0.05, 20), "general": measure(0.01, 24), "misapplied": measure(0.0, 44)},
-        "drift": {"kl_nats": {"value": 0.031, "low": 0.026, "high": 0.037, "n": 24}, "kl_p95": 0.118, "top1_agreement": measure(0.962, 1860), "identical": measure(0.63, 24),
-                  "base_logp": -0.776, "taught_logp": -0.761},
+        "drift": {
+            "kl_nats": {"value": 0.031, "low": 0.026, "high": 0.037, "n": 24},
+            "kl_p95": 0.118,
+            "top1_agreement": measure(0.962, 1860),
+            "identical": measure(0.63, 24),
+            "base_logp": -0.776,
+            "taught_logp": -0.761,
+        },
         "noise_floor": {"kept": measure(0.7, 40), "identical": measure(0.04, 24)},
-        "sanity": {"base": {"looping": measure(0.06, 84), "empty": measure(0.0, 84), "mean_tokens": 71.4},
-                   "prompted": {"looping": measure(0.07, 84), "empty": measure(0.0, 84), "mean_tokens": 66.0},
-                   "taught": {"looping": measure(0.05, 84), "empty": measure(0.0, 84), "mean_tokens": 69.8}},
+        "sanity": {
+            "base": {"looping": measure(0.06, 84), "empty": measure(0.0, 84), "mean_tokens": 71.4},
+            "prompted": {"looping": measure(0.07, 84), "empty": measure(0.0, 84), "mean_tokens": 66.0},
+            "taught": {"looping": measure(0.05, 84), "empty": measure(0.0, 84), "mean_tokens": 69.8},
+        },
         "base_proof": {"max_abs_difference": 0.0, "same": True},
-        "cost": {"seconds": 247.3, "stages": {"ask": 31.2, "probe": 40.8, "judge": 22.0, "search": 58.1, "cluster": 6.4, "train": 61.3, "exam": 27.5}, "drawn_tokens": 88412,
-                 "trained_tokens": 41320, "adapter_mb": 19.6, "peak_memory_mb": 2710.0, "prompt_tokens_saved": 9, "tokens_per_s": 968.0},
-        "answers": answers(), "reproduce": ['selfteach feedback "Do not talk about elephants." --seed 0', "selfteach exam --run runs/2026-11-20-do-not-talk-about-elephants",
-                                            "selfteach chat --run runs/2026-11-20-do-not-talk-about-elephants"],
-    }  # fmt: skip
+        "cost": {
+            "seconds": 247.3,
+            "stages": {"ask": 31.2, "probe": 40.8, "judge": 22.0, "search": 58.1, "cluster": 6.4, "train": 61.3, "exam": 27.5},
+            "drawn_tokens": 88412,
+            "trained_tokens": 41320,
+            "adapter_mb": 19.6,
+            "peak_memory_mb": 2710.0,
+            "prompt_tokens_saved": 9,
+            "tokens_per_s": 968.0,
+        },
+        "answers": answers(),
+        "reproduce": [
+            'selfteach feedback "Do not talk about elephants." --seed 0',
+            "selfteach exam --run runs/2026-11-20-do-not-talk-about-elephants",
+            "selfteach chat --run runs/2026-11-20-do-not-talk-about-elephants",
+        ],
+    }
 
 
 def answers() -> list[dict[str, Any]]:
@@ -83,8 +152,15 @@ def answers() -> list[dict[str, Any]]:
         for round_ in range(repeats):
             for prompt, base, taught in known:
                 texts = {"base": base, "prompted": f"I will not talk about that. {base}", "taught": taught}
-                arms = {arm: {"greedy": text, "drawn": f"Of course! {text}", "broken": scope == "target" and "elephant" in text.lower(),
-                              "drawn_broken": scope == "target" and "elephant" in text.lower()} for arm, text in texts.items()}  # fmt: skip
+                arms = {
+                    arm: {
+                        "greedy": text,
+                        "drawn": f"Of course! {text}",
+                        "broken": scope == "target" and "elephant" in text.lower(),
+                        "drawn_broken": scope == "target" and "elephant" in text.lower(),
+                    }
+                    for arm, text in texts.items()
+                }
                 rows.append({"scope": scope, "prompt": prompt if not round_ else f"{prompt} ({round_ + 1})", "arms": arms})
     return rows
 
@@ -92,15 +168,30 @@ def answers() -> list[dict[str, Any]]:
 def calibration() -> dict[str, Any]:
     """Three judges, one good enough."""
     candidate = lambda name, value, low, high, threshold, usable, note: {
-        "name": name, "auroc": {"value": value, "low": low, "high": high, "n": 96}, "threshold": threshold, "usable": usable, "note": note}  # fmt: skip
+        "name": name,
+        "auroc": {"value": value, "low": low, "high": high, "n": 96},
+        "threshold": threshold,
+        "usable": usable,
+        "note": note,
+    }
     return {
-        "chosen": "inverse", "reason": "It has the highest AUROC of the candidates that reach 0.75.",
-        "candidates": [candidate("inverse", 0.991, 0.969, 1.0, 3.12, True, "log p(rule | reply) against 12 unrelated rules"),
-                       candidate("yes_no", 0.56, 0.44, 0.68, 0.02, False, "few-shot; not better than chance"),
-                       candidate("yes_no chat", 0.47, 0.36, 0.58, -0.4, False, "chat form; not better than chance")],
-        "examples": [{"text": text, "label": "elephant" in text.lower(), "values": {"inverse": 7.41 if "elephant" in text.lower() else -1.2, "yes_no": 0.1}}
-                     for _, *pair in TARGET[:5] for text in pair],
-    }  # fmt: skip
+        "chosen": "inverse",
+        "reason": "It has the highest AUROC of the candidates that reach 0.75.",
+        "candidates": [
+            candidate("inverse", 0.991, 0.969, 1.0, 3.12, True, "log p(rule | reply) against 12 unrelated rules"),
+            candidate("yes_no", 0.56, 0.44, 0.68, 0.02, False, "few-shot; not better than chance"),
+            candidate("yes_no chat", 0.47, 0.36, 0.58, -0.4, False, "chat form; not better than chance"),
+        ],
+        "examples": [
+            {
+                "text": text,
+                "label": "elephant" in text.lower(),
+                "values": {"inverse": 7.41 if "elephant" in text.lower() else -1.2, "yes_no": 0.1},
+            }
+            for _, *pair in TARGET[:5]
+            for text in pair
+        ],
+    }
 
 
 def clusters(rng: random.Random) -> dict[str, Any]:
@@ -110,8 +201,16 @@ def clusters(rng: random.Random) -> dict[str, Any]:
         x, y = 3 * math.cos(cluster * 1.05), 2 * math.sin(cluster * 1.05)
         scope = ("target", "target", "target", "near", "general", "general")[cluster]
         for number in range(rng.randint(18, 44)):
-            points.append({"x": rng.gauss(x, 0.45), "y": rng.gauss(y, 0.4), "cluster": cluster, "scope": scope, "prompt": f"Question {number} of group {cluster}?",
-                           "failed": scope == "target" and rng.random() < 0.2 * (cluster + 1)})  # fmt: skip
+            points.append(
+                {
+                    "x": rng.gauss(x, 0.45),
+                    "y": rng.gauss(y, 0.4),
+                    "cluster": cluster,
+                    "scope": scope,
+                    "prompt": f"Question {number} of group {cluster}?",
+                    "failed": scope == "target" and rng.random() < 0.2 * (cluster + 1),
+                }
+            )
     sizes = {str(c): sum(p["cluster"] == c for p in points) for c in range(6)}
     rates = {str(c): sum(p["failed"] for p in points if p["cluster"] == c) / sizes[str(c)] for c in range(6)}
     return {"points": points, "silhouette": 0.31, "k": 6, "sizes": sizes, "failure_rate": rates}
@@ -119,10 +218,15 @@ def clusters(rng: random.Random) -> dict[str, Any]:
 
 def search() -> dict[str, Any]:
     """Tries per prompt, and the traces of some."""
-    tries = [{"text": TARGET[0][1], "verdict": "broken", "reason": "it names elephants", "strategy": "draft"},
-             {"text": "I cannot talk about that.", "verdict": "no answer", "reason": "it does not answer the question", "strategy": "revise"},
-             {"text": TARGET[0][2], "verdict": "accepted", "reason": "keeps the rule, answers, fluent", "strategy": "redraw"}]  # fmt: skip
-    return {"tries": {"1": 34, "2": 13, "3": 7, "4": 3, "5": 1, "6": 1, "gave up": 4}, "traces": [{"prompt": row[0], "tries": tries} for row in TARGET]}
+    tries = [
+        {"text": TARGET[0][1], "verdict": "broken", "reason": "it names elephants", "strategy": "draft"},
+        {"text": "I cannot talk about that.", "verdict": "no answer", "reason": "it does not answer the question", "strategy": "revise"},
+        {"text": TARGET[0][2], "verdict": "accepted", "reason": "keeps the rule, answers, fluent", "strategy": "redraw"},
+    ]
+    return {
+        "tries": {"1": 34, "2": 13, "3": 7, "4": 3, "5": 1, "6": 1, "gave up": 4},
+        "traces": [{"prompt": row[0], "tries": tries} for row in TARGET],
+    }
 
 
 def curve() -> list[dict[str, Any]]:
@@ -130,7 +234,14 @@ def curve() -> list[dict[str, Any]]:
     rows = []
     for step, examples in enumerate((4, 8, 16, 32, 64)):
         for order, ahead in (("balanced", 0.1), ("random", 0.0)):
-            rows.append({"examples": examples, "order": order, "kept": measure(min(0.98, 0.5 + ahead + 0.11 * step), 40), "general": measure(0.99 - 0.005 * step, 24)})
+            rows.append(
+                {
+                    "examples": examples,
+                    "order": order,
+                    "kept": measure(min(0.98, 0.5 + ahead + 0.11 * step), 40),
+                    "general": measure(0.99 - 0.005 * step, 24),
+                }
+            )
     return rows
 
 
@@ -139,8 +250,22 @@ def metrics(rng: random.Random) -> list[dict[str, Any]]:
     rows = []
     for step in range(1, 61):
         fall = math.exp(-step / 15)
-        losses = {"sft": 0.9 + 1.1 * fall + rng.gauss(0, 0.05), "dpo": 0.69 * fall + 0.02 + abs(rng.gauss(0, 0.02)), "anchor": 0.02 + 0.015 * (1 - fall) + abs(rng.gauss(0, 0.004))}
-        rows.append({"step": step, "loss": sum(losses.values()), "losses": losses, "lr": 5e-4 * min(step / 6, 1 - step / 61), "grad_norm": 1 + 3 * fall, "tokens": 690, "seconds": 1.02})
+        losses = {
+            "sft": 0.9 + 1.1 * fall + rng.gauss(0, 0.05),
+            "dpo": 0.69 * fall + 0.02 + abs(rng.gauss(0, 0.02)),
+            "anchor": 0.02 + 0.015 * (1 - fall) + abs(rng.gauss(0, 0.004)),
+        }
+        rows.append(
+            {
+                "step": step,
+                "loss": sum(losses.values()),
+                "losses": losses,
+                "lr": 5e-4 * min(step / 6, 1 - step / 61),
+                "grad_norm": 1 + 3 * fall,
+                "tokens": 690,
+                "seconds": 1.02,
+            }
+        )
     return rows
 
 
@@ -151,21 +276,51 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
     write_text(folder / "exam.json", json.dumps(exam(rehearsal=rehearsal)))
     write_jsonl(folder / "metrics.jsonl", metrics(rng))
     turn = lambda role, text: [{"role": role, "content": text}]
-    write_jsonl(folder / "examples.jsonl", [
-        {"id": f"{number:024x}", "kind": kind, "prompt": turn("user", prompt), "chosen": turn("assistant", chosen),
-         "rejected": turn("assistant", rejected) if kind == "in_scope" else None, "scores": {"judge": -1.2, "token_logp": -0.81}, "source": {"tries": 2}}
-        for number, (kind, (prompt, rejected, chosen)) in enumerate([*(("in_scope", row) for row in TARGET), *(("near", row) for row in NEAR), *(("general", row) for row in GENERAL)])
-    ])  # fmt: skip
-    write_text(folder / "config.yaml", 'model: embedded\ncheck: ""\nseed: 0                                                 # option\nask.target: 96\n'
-               "ask.near: 48\nsearch.tries: 6\ntrain.epochs: 4                                         # --set\ntrain.learning_rate: 0.0005\nexam.target: 40\n")  # fmt: skip
+    write_jsonl(
+        folder / "examples.jsonl",
+        [
+            {
+                "id": f"{number:024x}",
+                "kind": kind,
+                "prompt": turn("user", prompt),
+                "chosen": turn("assistant", chosen),
+                "rejected": turn("assistant", rejected) if kind == "in_scope" else None,
+                "scores": {"judge": -1.2, "token_logp": -0.81},
+                "source": {"tries": 2},
+            }
+            for number, (kind, (prompt, rejected, chosen)) in enumerate(
+                [*(("in_scope", row) for row in TARGET), *(("near", row) for row in NEAR), *(("general", row) for row in GENERAL)]
+            )
+        ],
+    )
+    write_text(
+        folder / "config.yaml",
+        f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: 96\nask.near: 48\nsearch.tries: 6\n'
+        f"{'train.epochs: 4':<56}# --set\ntrain.learning_rate: 0.0005\nexam.target: 40\n",
+    )
     stages = {name: {"state": "done", "seconds": seconds} for name, seconds in exam()["cost"]["stages"].items()}
-    write_text(folder / "manifest.json", json.dumps({
-        "versions": {"selfteach": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.0"}, "seed": 0, "created": "2026-11-20", "stages": stages,
-        "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "fingerprint": "3f1c9a"}))  # fmt: skip
-    drops = [*((f"d{n}", "ask", "too similar to a kept prompt", {"prompt": TARGET[n % 8][0], "overlap": 0.81}) for n in range(37)),
-             *((f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."}) for n in range(9)),
-             *((f"s{n}", "search", "budget exhausted", {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6}) for n in range(4))]  # fmt: skip
-    write_jsonl(folder / "dropped.jsonl", [{"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body} for id, stage, reason, body in drops])
+    write_text(
+        folder / "manifest.json",
+        json.dumps(
+            {
+                "versions": {"selfteach": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.0"},
+                "seed": 0,
+                "created": "2026-11-20",
+                "stages": stages,
+                "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+                "fingerprint": "3f1c9a",
+            }
+        ),
+    )
+    drops = [
+        *((f"d{n}", "ask", "too similar to a kept prompt", {"prompt": TARGET[n % 8][0], "overlap": 0.81}) for n in range(37)),
+        *((f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."}) for n in range(9)),
+        *((f"s{n}", "search", "budget exhausted", {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6}) for n in range(4)),
+    ]
+    write_jsonl(
+        folder / "dropped.jsonl",
+        [{"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body} for id, stage, reason, body in drops],
+    )
     _write_ledger(folder / "run.db", drops, rng)
     return folder
 

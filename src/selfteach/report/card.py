@@ -18,7 +18,7 @@ from selfteach.report.words import NONE, count, decimal, duration, interval, meg
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = 3
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 REHEARSAL = "**A rehearsal**: small budgets, wide intervals. Do not quote these numbers."
 LIMITS = """## Limits

@@ -94,14 +94,15 @@ def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
         return None
     first, last = known[0][0], known[-1][0]
     y = ticks(min(v for _, v in known), max(v for _, v in known), 3)
-    dots = [Dot(place(s, first, last), 100 - place(v, y[0], y[-1])) for s, v in known]
+    known = known if first < last else known * 2
+    dots = [Dot(place(s, first, last) if first < last else 100.0 * k, 100 - place(v, y[0], y[-1])) for k, (s, v) in enumerate(known)]
     smooth = _smoothed([v for _, v in known])
     trend = [Dot(dot.x, 100 - place(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)]
     words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
     return Plot(
         name,
         [_line("each step", "faint", dots), _line("trend", "taught", trend)],
-        [Tick(0, str(first)), Tick(100, str(last))],
+        [Tick(0, str(first)), Tick(100, str(last) if first < last else "")],
         [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y],
         words,
     )
@@ -134,7 +135,7 @@ def need(rows: Any) -> Plot | None:
         ]
         lines.append(_line(name, look, dots))
     return Plot(
-        "rule kept",
+        "share of test prompts",
         [line for line in lines if line.dots],
         [Tick(place(math.log(n), low, high), str(n)) for n in counts],
         [Tick(100 - 25 * k, f"{25 * k} %") for k in range(5)],

@@ -74,9 +74,8 @@ def _notes(exam: Mapping[str, Any]) -> Iterator[str]:
         same = percent(at(exam, "drift", "top1_agreement", "value"))
         yield _spaced(f"Drift    KL {decimal(drift.value)} nats a token on general answers, same first choice {same}")
     if isinstance(cost, Mapping):
-        yield _spaced(
-            f"Cost     {duration(cost.get('seconds'))}, {count(cost.get('drawn_tokens'))} tokens drawn, {count(cost.get('trained_tokens'))} trained"
-        )
+        drawn, trained = count(cost.get("drawn_tokens")), count(cost.get("trained_tokens"))
+        yield _spaced(f"Cost     {duration(cost.get('seconds'))}, {drawn} tokens drawn, {trained} trained")
         yield f"Size     adapter {megabytes(cost.get('adapter_mb'))}, peak memory {megabytes(cost.get('peak_memory_mb'))}"
 
 

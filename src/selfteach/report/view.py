@@ -233,4 +233,4 @@ def noise(exam: Row) -> list[tuple[str, Measure]]:
     names = {"kept": "rule kept", "identical": "identical answers"}
     floor: Any = exam.get("noise_floor")
     known = floor.items() if isinstance(floor, Mapping) else ()
-    return [(names.get(key, key), found) for key, value in known if (found := measure(value))]
+    return [(names.get(str(key), str(key)), found) for key, value in known if (found := measure(value))]

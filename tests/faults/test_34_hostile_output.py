@@ -1,0 +1,203 @@
+"""Row 34: hostile output is inert in the page, in the terminal and in the model card.
+
+Forty strings stand in every place that a person or a model can fill: rule, verdict, answers, names, reasons, keys, configuration,
+diary. The page, the card and the printed table must have the same structure as with harmless words in the same places.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
+from fixture import calibration, clusters, exam, metrics, search
+from reading import Page
+
+from selfteach.records import clean, write_text
+from selfteach.report.card import card
+from selfteach.report.page import html
+from selfteach.report.table import result_table
+from selfteach.run.ledger import Fate, Ledger
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    "</title><svg onload=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    '" autofocus onfocus="alert(1)',
+    "<iframe src=https://evil.example></iframe>",
+    "<a href=javascript:alert(1)>here</a>",
+    "[here](javascript:alert(1))",
+    "![pixel](https://evil.example/p.png)",
+    "<https://evil.example>",
+    "[x]: https://evil.example\n\n[x]",
+    "<base href=https://evil.example>",
+    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
+    "<link rel=stylesheet href=https://evil.example/a.css>",
+    "<form action=https://evil.example><button>go</button></form>",
+    "<object data=x></object><embed src=x>",
+    "<math><mtext><mglyph><style><img src=x onerror=alert(1)>",
+    "<svg><foreignObject><script>alert(1)</script></foreignObject></svg>",
+    "<animate attributeName=href values=javascript:alert(1)>",
+    "<!-- --><script>alert(1)</script><!--",
+    "]]><script>alert(1)</script><![CDATA[",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "{{ 7*7 }}{% include '/etc/passwd' %}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "${7*7} #{7*7} <%= 7*7 %>",
+    "\x1b[2J\x1b[1;1Hcleared",
+    "\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
+    "\x1b]52;c;ZXZpbA==\x07",
+    "\x9b31mred\x9d0;title\x9c",
+    "safe\rTAUGHT 100 %",
+    "a\x08\x08\x08b\x00c\x7f",
+    "[bold red]x[/bold red][/foo][link=https://evil.example]y[/link]",
+    "[@click=app.bell]x[/] :smile: [blink]",
+    "```\n# out of the fence\n<script>alert(1)</script>\n```",
+    "~~~~\n---\nlicense: evil\n---\n| a | b |\n|---|---|",
+    "# heading\n- list\n> quote\n| cell | cell |\n***\n$$x$$",
+    "\u202egnp.exe\u2066 \u2028 \ufeff \u200f\ud800",
+    "A" * 5000 + "<b>",
+]
+HARMLESS = "plain words"
+TAGS = ["html", "head", "meta", "title", "style", "body", "a", "header", "p", "b", "span", "h1", "strong", "nav", "ul", "li", "main", "section", "h2", "i", "em", "table", "caption", "thead", "tbody", "tr", "th", "td", "small", "svg", "line", "circle", "path", "rect", "text", "dl", "dt", "dd", "div", "h3", "h4", "del", "ins", "fieldset", "legend", "label", "input", "details", "summary", "bdi", "ol", "code", "pre", "figure", "figcaption", "footer", "br"]
+ATTRIBUTES = ["lang", "charset", "http-equiv", "content", "name", "href", "id", "class", "dir", "role", "scope", "width", "height", "viewbox", "preserveaspectratio", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "r", "rx", "d", "type", "checked", "open", "title", "tabindex", "aria-label", "aria-hidden"]
+
+
+def test_there_are_forty():
+    assert len(set(HOSTILE)) == 40
+
+
+def poisoned(value: Any, text: str) -> Any:
+    """The same JSON value with this text in the place of every text."""
+    if isinstance(value, dict):
+        return {key: poisoned(part, text) for key, part in value.items()}
+    if isinstance(value, list):
+        return [poisoned(part, text) for part in value]
+    return text if isinstance(value, str) else value
+
+
+def build(folder: Path, text: str) -> dict[str, Any]:
+    """A run folder with this text wherever there is a text; returns its exam."""
+    import random
+
+    found = poisoned(exam(), text)
+    found["answers"] = [{**row, "scope": "target"} for row in found["answers"][:2]] + found["answers"][:1]
+    found["noise_floor"] = {text: exam()["noise_floor"]["kept"]}
+    found["cost"]["stages"] = {text: 1.0}
+    write_text(folder / "exam.json", json.dumps(found))
+    rows = [{**row, "losses": {text: row["losses"]["sft"]}} for row in metrics(random.Random(0))[:3]]
+    write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    turn = [{"role": "user", "content": text}]
+    write_text(folder / "examples.jsonl", json.dumps({"id": text, "kind": text, "prompt": turn, "chosen": turn, "rejected": turn}) + "\n")
+    write_text(
+        folder / "dropped.jsonl", json.dumps({"stage": text, "id": text, "state": text, "reason": text, "body": {text: text}}) + "\n"
+    )
+    write_text(folder / "config.yaml", f"model: {json.dumps(text)}  # option\nchecks: {json.dumps(text)}\n")
+    words = {
+        "versions": {text: text},
+        "stages": {text: {"state": text, "seconds": 1.0}},
+        "seed": text,
+        "created": text,
+        "base_model": text,
+        "fingerprint": text,
+    }
+    write_text(folder / "manifest.json", json.dumps(words))
+    ledger = Ledger(folder / "run.db")
+    ledger.place(clean(text), [Fate(clean(text), "dropped", clean(text), {}), Fate("kept", "accepted")])
+    points = poisoned(clusters(random.Random(0)), clean(text))
+    points["points"] = [{**point, "cluster": clean(text)} for point in points["points"][:4]]
+    ledger.note("clusters", points | {"failure_rate": {clean(text): 0.5}})
+    ledger.note("calibration", poisoned(calibration(), clean(text)))
+    ledger.note("search", poisoned(search(), clean(text)) | {"tries": {clean(text): 3}})
+    ledger.event(clean(text), {clean(text): clean(text)})
+    ledger.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("harmless")
+    build(folder, HARMLESS)
+    return folder
+
+
+def skeleton(page: Page) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Elements with their attributes, without those that carry text."""
+    return [(tag, tuple((k, v) for k, v in attributes.items() if k not in ("aria-label", "content"))) for tag, attributes in page.elements]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(40))
+def test_the_page_has_the_structure_of_a_harmless_one(tmp_path: Path, harmless: Path, text: str):
+    build(tmp_path, text)
+    written = html(tmp_path)
+    page, other = Page(written), Page(html(harmless))
+    assert page.unclosed == []
+    assert skeleton(page) == skeleton(other)
+    assert {tag for tag, _ in page.elements} <= set(TAGS)
+    assert {name for _, attributes in page.elements for name in attributes} <= set(ATTRIBUTES)
+    assert all(attributes.get("href", "#").startswith("#") for _, attributes in page.elements)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", written.replace("\r", ""))
+    shown = " ".join(clean(text)[:40].split())
+    assert " ".join(page.text.split()).count(shown) > 20, "hostile text is shown as text, not left out"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(40))
+@pytest.mark.parametrize("colour", [True, False], ids=["terminal", "pipe"])
+def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=colour, color_system="truecolor" if colour else None, legacy_windows=False)
+    console.print(result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html"))
+    written = re.sub(r"\x1b\[(?:0|1|2|1;3[0-9]|3[0-9]|2;3[0-9])?m", "", out.getvalue()) if colour else out.getvalue()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", written)
+    if "[bold red]" in text:
+        assert text[:40] in written, "markup is printed as it stands"
+
+
+def structure(text: str) -> list[str]:
+    """The card's Markdown as a list of what it is made of, without its words."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text.split("---\n", 2)[2])
+    inline = lambda token: [child.type for child in token.children or () if child.type not in ("text", "text_special")]
+    return [part for token in tokens for part in (token.type, *inline(token))]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(40))
+def test_the_card_has_the_structure_of_a_harmless_one(tmp_path: Path, harmless: Path, text: str):
+    build(tmp_path, text)
+    written = card(tmp_path)
+    made = structure(written)
+    assert made == structure(card(harmless))
+    assert not {"html_block", "html_inline", "link_open", "image"} & set(made)
+    assert yaml.safe_load(written.split("---\n")[1]).keys() == {"library_name", "pipeline_tag", "tags"}
+
+
+def test_a_hostile_folder_name(tmp_path: Path):
+    folder = tmp_path / "<img src=x onerror=alert(1)>"
+    folder.mkdir()
+    page = Page(html(folder))
+    assert "img" not in {tag for tag, _ in page.elements}
+    assert "<img src=x onerror=alert(1)>" in page.text
+
+
+def test_the_check_can_fail(tmp_path: Path, harmless: Path, monkeypatch: pytest.MonkeyPatch):
+    """Without autoescaping the same comparison finds the script."""
+    from selfteach.report import page as module
+
+    build(tmp_path, HOSTILE[0])
+    monkeypatch.setattr(module._templates(), "autoescape", False)
+    module._templates().cache.clear()
+    try:
+        assert skeleton(Page(html(tmp_path))) != skeleton(Page(html(harmless)))
+    finally:
+        module._templates().cache.clear()

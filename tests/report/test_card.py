@@ -1,0 +1,69 @@
+"""The model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from fixture import write
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from selfteach.report.card import card, fenced, plain
+
+MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable("table")
+
+
+def front(text: str) -> dict[str, object]:
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def test_the_front_matter_names_library_and_base(folder: Path):
+    fields = front(card(folder))
+    assert (fields["library_name"], fields["base_model"], fields["pipeline_tag"]) == (
+        "peft",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "text-generation",
+    )
+
+
+@pytest.mark.parametrize("base", ["/home/somebody/model", "./model", "../model", "C:\\model", 3, "a/b/c", "x/y\nlicense: other"])
+def test_a_folder_is_not_published_as_a_base(tmp_path: Path, base: object):
+    (tmp_path / "manifest.json").write_text(json.dumps({"base_model": base}))
+    text = card(tmp_path)
+    assert "base_model" not in front(text)
+    assert str(base) not in text or base == 3
+
+
+def test_it_shows_the_exam_with_its_baselines_and_intervals(folder: Path):
+    text = card(folder).replace("\u202f", " ")
+    assert "| Rule kept, greedy | 45 % (30–60) | 35 % (20–50) | 98 % (93–100) | 40 |" in text
+    assert "0.031 nats a token" in text
+    assert "<table>" in MARKDOWN.render(text)
+
+
+def test_it_shows_answers_and_says_when_there_is_no_exam(folder: Path, tmp_path: Path):
+    assert "African elephant" in card(folder)
+    assert "has not reached its exam" in card(tmp_path)
+
+
+def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
+    assert "A rehearsal" not in card(folder)
+    assert "A rehearsal" in card(write(tmp_path / "run", rehearsal=True))
+
+
+@given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))
+def test_plain_text_means_nothing_but_itself(text: str):
+    tokens = [token for block in MarkdownIt("commonmark", {"html": True}).parse("x" + plain(text)) for token in block.children or ()]
+    assert {token.type for token in tokens} <= {"text", "text_special"}
+    assert "".join(token.content for token in tokens) == " ".join(("x" + " ".join(text.split())).split())
+
+
+@given(st.text(alphabet="a`~\n \t>-#", max_size=80))
+def test_a_fenced_text_cannot_leave_its_fence(text: str):
+    tokens = MarkdownIt("commonmark").parse(fenced(text) + "\n\nafter")
+    assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert tokens[0].content.rstrip("\n") == text.rstrip("\n")

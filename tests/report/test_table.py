@@ -1,0 +1,50 @@
+"""The printed result."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from fixture import exam
+from rich.console import Console
+
+from selfteach.report.table import result_table
+
+
+def printed(found: dict[str, object], width: int = 80, report: Path | None = None) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(result_table(found, report))
+    return out.getvalue()
+
+
+def test_it_shows_verdict_arms_intervals_cost_and_the_report():
+    text = printed(exam(), report=Path("runs/x/report.html"))
+    row = next(line for line in text.splitlines() if "Rule kept, greedy" in line)
+    assert row.split() == ["Rule", "kept,", "greedy", "45", "%", "30–60", "35", "%", "20–50", "98", "%", "93–100"]
+    for said in (
+        "Taught: the rule",
+        "rule in the prompt",
+        "88 412 tokens drawn",
+        "19.6 MB",
+        "2.7 GB",
+        "KL 0.031",
+        "n 40",
+        "runs/x/report.html",
+    ):
+        assert said in text
+
+
+def test_it_fits_eighty_columns():
+    assert max(len(line) for line in printed(exam()).splitlines()) <= 80
+
+
+def test_missing_parts_are_dashes():
+    text = printed({"rule": "r", "kept": {"taught": {"greedy": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 3}}}})
+    assert "100 %" in text
+    assert "No verdict yet." in text
+    assert text.count("–") >= 11
+
+
+def test_a_rehearsal_says_so():
+    assert "rehearsal" not in printed(exam())
+    assert "rehearsal" in printed(exam(rehearsal=True))
