@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from selfteach.errors import DataError
 
 Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
 MAX_LINE_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 64
+WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")  # how a UTF-16 file begins, with its mark or without
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ class Request:
 
     def id(self, fingerprint: str) -> str:
         """The hash of what produces the answer (invariant 2)."""
-        return digest([self.stage, fingerprint, prompt_json(self.prompt), asdict(self.sampling), self.draw, self.seed])
+        drawn = {**asdict(self.sampling), "temperature": float(self.sampling.temperature), "top_p": float(self.sampling.top_p)}
+        return digest([self.stage, fingerprint, prompt_json(self.prompt), drawn, self.draw, self.seed])
 
 
 def seed_of(request_id: str) -> int:
@@ -158,10 +162,9 @@ class Example:
 
     def json(self) -> dict[str, Any]:
         """The row of examples.jsonl."""
-        turn = lambda text: [{"role": "assistant", "content": text}]  # noqa: E731
         return {
-            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": turn(self.chosen),
-            "rejected": turn(self.rejected) if self.rejected is not None else None,
+            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": _turn(self.chosen),
+            "rejected": _turn(self.rejected) if self.rejected is not None else None,
             "scores": dict(self.scores), "source": dict(self.source),
         }  # fmt: skip
 
@@ -173,13 +176,25 @@ class Example:
             DataError: a field is missing or has another form.
         """
         try:
-            last = lambda turns: turns[-1]["content"] if turns else None  # noqa: E731
             return Example(
-                id=str(row["id"]), kind=str(row["kind"]), prompt=messages(row["prompt"]), chosen=str(last(row["chosen"])),
-                rejected=last(row.get("rejected")), scores=row.get("scores") or {}, source=row.get("source") or {},
+                id=str(row["id"]), kind=str(row["kind"]), prompt=messages(row["prompt"], where), chosen=_answer(row["chosen"]),
+                rejected=_answer(row["rejected"]) if row.get("rejected") is not None else None,
+                scores=dict(row.get("scores") or {}), source=dict(row.get("source") or {}),
             )  # fmt: skip
-        except (KeyError, IndexError, TypeError) as fault:
-            raise DataError(f"not an example: {fault!r} is missing or malformed.", where=where, cure="See docs/formats.md.") from fault
+        except (KeyError, ValueError, TypeError) as fault:
+            raise DataError(f"not an example: {fault} is missing or malformed.", where=where, cure="See docs/formats.md.") from fault
+
+
+def _turn(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def _answer(turns: Any) -> str:
+    """The words of an answer: a list that ends in the assistant's turn, or the words themselves."""
+    last = turns[-1] if isinstance(turns, list) and turns else {"content": turns}
+    if not isinstance(last, dict) or not isinstance(last.get("content"), str):
+        raise ValueError("an answer")
+    return clean(last["content"])
 
 
 def messages(value: Any, where: str = "") -> tuple[Message, ...]:
@@ -200,18 +215,18 @@ def messages(value: Any, where: str = "") -> tuple[Message, ...]:
     return tuple(turns)
 
 
-_UNSAFE = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def clean(text: str) -> str:
-    """The text without what breaks tokenizers, databases and pages: lone surrogates and control characters become U+FFFD, line and
-    paragraph separators become newlines, byte-order marks and direction overrides vanish. Done once, at the reader."""
+    """The text without what breaks tokenizers, databases, terminals and pages: lone surrogates and control characters become U+FFFD,
+    line and paragraph separators become newlines, byte-order marks and direction overrides vanish. Done once, at the reader."""
     return _UNSAFE.sub(_mend, text)
 
 
 def _mend(match: re.Match[str]) -> str:
     char = match.group()
-    if char in "\u2028\u2029":
+    if char in "\x85\u2028\u2029":
         return "\n"
     if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
         return ""
@@ -226,40 +241,101 @@ class BadLine:
     fault: str
 
 
-def read_jsonl(path: Path, bad: list[BadLine] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (`file:line`, object) for each line. A bad line goes to `bad`, or raises where no list is given.
+def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (`file:line`, object) for each line, its texts made safe by `clean`; `mended` records the lines where that changed something.
+
+    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it (so no NaN, and no key twice), not an
+    object, not UTF-8, longer than MAX_LINE_BYTES, nested deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
 
     Raises:
-        DataError: the file is missing, is not UTF-8, or a line is bad and `bad` is None.
+        DataError: the file is missing, is UTF-16, or a line is bad and `bad` is None.
     """
     try:
         handle = path.open("rb")
     except OSError as fault:
         raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
     with handle:
+        if handle.peek(2)[:2] in WIDE:
+            raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
         number = 0
         while line := handle.readline(MAX_LINE_BYTES + 1):
             number += 1
             where = f"{path.name}:{number}"
-            fault_text = ""
-            if len(line) > MAX_LINE_BYTES:
-                fault_text = f"the line is longer than {MAX_LINE_BYTES >> 20} MB"
-                while line and not line.endswith(b"\n"):
-                    line = handle.readline(MAX_LINE_BYTES)
-            elif line.strip():
-                try:
-                    row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-                    if not isinstance(row, dict):
-                        raise ValueError("not a JSON object")
-                    yield where, row
-                except UnicodeDecodeError:
-                    fault_text = "not UTF-8; convert the file, for instance with `iconv -t utf-8`"
-                except (ValueError, RecursionError) as fault:
-                    fault_text = f"not JSON ({str(fault)[:80]})"
-            if fault_text:
+            try:
+                row = _row(line, handle)
+                safe = _safe(row)
+            except ValueError as fault:
                 if bad is None:
-                    raise DataError(f"{fault_text}.", where=where, cure="Mend or remove the line.")
-                bad.append(BadLine(where, fault_text))
+                    raise DataError(f"{fault}.", where=where, cure="Mend or remove the line.") from None
+                bad.append(BadLine(where, str(fault)))
+                continue
+            if row is None:
+                continue
+            if mended is not None and safe != row:
+                mended.append(BadLine(where, "unsafe characters replaced"))
+            yield where, safe
+
+
+def _row(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
+    """The object of a line, or None where the line is blank; reads past the rest of a line that is too long."""
+    if len(line) > MAX_LINE_BYTES:
+        while line and not line.endswith(b"\n"):
+            line = handle.readline(MAX_LINE_BYTES)
+        raise ValueError(f"the line is longer than {MAX_LINE_BYTES >> 20} MB")
+    line = line.removeprefix(b"\xef\xbb\xbf").strip()
+    if not line:
+        return None
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`") from None
+    try:
+        row = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("not JSON that can be used (nested too deep)") from None
+    except ValueError as fault:
+        raise ValueError(f"not JSON ({str(fault)[:80]})") from None
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    if _deeper(row, MAX_DEPTH):
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    return row
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _float(digits: str) -> float:
+    if not math.isfinite(value := float(digits)):
+        raise ValueError("a number out of range")
+    return value
+
+
+def _int(digits: str) -> int:
+    if len(digits) > 20 or not -(1 << 63) <= (value := int(digits)) < 1 << 64:
+        raise ValueError("an integer of more than 64 bits")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(row := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return row
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth == 0 or any(_deeper(part, depth - 1) for part in parts if isinstance(part, dict | list))
+
+
+def _safe(value: Any) -> Any:
+    """A JSON value with every text in it made safe by `clean`."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return _object([(clean(key), _safe(part)) for key, part in value.items()])
+    return [_safe(part) for part in value] if isinstance(value, list) else value
 
 
 def write_text(path: Path, text: str) -> None:
@@ -282,7 +358,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes one JSON object a line, atomically."""
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +371,9 @@ class Measure:
     n: int
 
 
+_SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’）]*)")
+
+
 def sentences(text: str) -> Sequence[str]:
-    """The sentences of a text: split after . ! ? and at line breaks, the empty ones left out."""
-    return [part.strip() for part in re.split(r"(?<=[.!?。！？])[\"')\]]*\s+|\n+", text) if part.strip()]
+    """The sentences of a text: ended by . ! ? before white space, by their Chinese and Japanese forms, or by a line break."""
+    return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]

@@ -1,0 +1,194 @@
+"""What moves between the rooms: ids, examples and back, reading and writing JSONL."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.errors import DataError
+from selfteach.records import (
+    BadLine,
+    Continuations,
+    Example,
+    Logp,
+    Message,
+    Request,
+    Sampling,
+    clean,
+    digest,
+    messages,
+    prompt_json,
+    question,
+    read_jsonl,
+    seed_of,
+    sentences,
+    to_json,
+    user,
+    write_bytes,
+    write_jsonl,
+)
+
+ONE = Request("ask", user("hi"), Sampling(0.7, 0.9, 64, ("\n",)), 2, 3)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean)
+turns = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), words), min_size=1, max_size=4).map(tuple)
+examples = st.builds(
+    Example, words, words, turns, words, st.none() | words,
+    st.dictionaries(words, st.floats(allow_nan=False, allow_infinity=False), max_size=3), st.dictionaries(words, words, max_size=3),
+)  # fmt: skip
+
+
+def test_the_id_is_pinned() -> None:
+    """Ids are what resuming lives on: a change here makes every old run's answers unknown, and must be meant."""
+    assert ONE.id("model") == "e387f469753474604942b889"
+    assert Continuations(user("hi"), ("a", "b")).id("model") == "2ccc0aaa81217e32cc9b2cf8"
+
+
+CHANGES = ({"temperature": 0.0}, {"top_p": 1.0}, {"max_tokens": 65}, {"stop": ()}, {"stop": ("\n", "x")})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ONE, stage="probe"), replace(ONE, prompt=user("ho")), replace(ONE, prompt="hi"), replace(ONE, draw=0), replace(ONE, seed=0),
+        replace(ONE, prompt=user("hi", system="s")), *(replace(ONE, sampling=replace(ONE.sampling, **change)) for change in CHANGES),
+    ],
+)  # fmt: skip
+def test_everything_that_produces_an_answer_is_in_its_id(other: Request) -> None:
+    assert other.id("model") != ONE.id("model")
+
+
+def test_the_model_is_in_the_id_too() -> None:
+    assert ONE.id("model") != ONE.id("another")
+
+
+@given(st.integers(0, 3), st.integers(0, 1))
+def test_equal_requests_have_equal_ids(temperature: int, top_p: int) -> None:
+    """1 and 1.0 are the same temperature, whoever wrote it."""
+    whole, real = Sampling(temperature, top_p), Sampling(float(temperature), float(top_p))
+    assert Request("ask", "x", whole).id("m") == Request("ask", "x", real).id("m")
+
+
+@given(st.text(st.sampled_from("0123456789abcdef"), min_size=24, max_size=24))
+def test_a_seed_fits_63_bits(id: str) -> None:
+    assert 0 <= seed_of(id) < 1 << 63
+    assert seed_of(id) == seed_of(id[:16] + "0" * 8)
+
+
+def test_canonical_json_sorts_and_does_not_escape() -> None:
+    assert to_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert len(digest("\ud800")) == 24
+
+
+def test_question_is_the_last_user_turn() -> None:
+    assert question((Message("user", "a"), Message("assistant", "b"), Message("user", "c"), Message("assistant", "d"))) == "c"
+    assert question((Message("system", "s"),)) == ""
+    assert question("plain") == "plain"
+
+
+def test_token_logp_of_no_tokens_is_no_division() -> None:
+    assert Logp(-6.0, 3).token_logp == -2.0
+    assert Logp(0.0, 0).token_logp == 0.0
+
+
+@given(examples)
+def test_an_example_comes_back_as_it_was(example: Example) -> None:
+    assert Example.from_json(json.loads(json.dumps(example.json()))) == example
+
+
+GOOD = {"id": "1", "kind": "near", "prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}]}
+
+
+@pytest.mark.parametrize("name", ["id", "kind", "prompt", "chosen"])
+def test_a_missing_field_is_named_with_its_place(name: str) -> None:
+    with pytest.raises(DataError, match=f"f:3: .*{name}"):
+        Example.from_json({key: value for key, value in GOOD.items() if key != name}, "f:3")
+
+
+@pytest.mark.parametrize("chosen", [None, [], [None], {}, 1, [{}], [{"content": None}], [{"content": 1}], [["a"]]])
+def test_an_answer_without_words_is_refused_not_read_as_none(chosen: object) -> None:
+    with pytest.raises(DataError, match=r"f:3: .*answer"):
+        Example.from_json({**GOOD, "chosen": chosen}, "f:3")
+
+
+@pytest.mark.parametrize("change", [{"prompt": []}, {"prompt": 1}, {"scores": "abc"}, {"source": [1]}, {"rejected": []}])
+def test_other_malformed_fields_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="f:3"):
+        Example.from_json({**GOOD, **change}, "f:3")
+
+
+def test_messages_from_what_people_write() -> None:
+    assert messages("hi\u2028there") == user("hi\nthere")
+    assert messages([{"role": "user", "content": "a", "extra": 1}]) == user("a")
+    for bad in (None, [], {}, 1, [1], [{}], [{"role": "tool", "content": "x"}], [{"role": "user"}], [{"role": "user", "content": ["x"]}]):
+        with pytest.raises(DataError, match="f:1"):
+            messages(bad, "f:1")
+
+
+@given(turns)
+def test_messages_come_back_from_their_json(prompt: tuple[Message, ...]) -> None:
+    assert messages(prompt_json(prompt)) == prompt
+
+
+@given(st.lists(st.dictionaries(words, words | st.integers(-(1 << 63), (1 << 64) - 1) | st.none() | st.booleans(), max_size=3), max_size=5))
+def test_what_is_written_is_read(rows: list[dict[str, object]]) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.jsonl"
+        write_jsonl(path, rows)
+        assert [(where, row) for where, row in read_jsonl(path)] == [(f"rows.jsonl:{n}", row) for n, row in enumerate(rows, 1)]
+
+
+def test_blank_lines_count_but_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\n{"a": 1}\r\n  \n{"a": 2}')
+    assert list(read_jsonl(path)) == [("a.jsonl:2", {"a": 1}), ("a.jsonl:4", {"a": 2})]
+
+
+def test_a_missing_file_and_a_folder_are_data_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.jsonl", tmp_path):
+        with pytest.raises(DataError, match="cannot be read") as caught:
+            list(read_jsonl(path))
+        assert caught.value.exit_code == 3
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    write_bytes(path, b"old")
+
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_file_holds_a_number_that_json_does_not_know(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_jsonl(tmp_path / "a.jsonl", [{"loss": float("nan")}])
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_lines_are_values() -> None:
+    assert BadLine("a:1", "x") == BadLine("a:1", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]), ("No end", ["No end"]), ("", []), ("好。真的！", ["好。", "真的！"]),
+        ("A list:\n- a\n- b", ["A list:", "- a", "- b"]),
+        ('He said "no." Then left.', ['He said "no."', "Then left."]), ("It costs 3.50 today.", ["It costs 3.50 today."]),
+    ],
+)  # fmt: skip
+def test_sentences(text: str, parts: list[str]) -> None:
+    assert list(sentences(text)) == parts
