@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,14 +19,23 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
 
-Model = Annotated[str | None, typer.Option("--model", metavar="M", help="embedded (the default), a hub name, or a folder.")]
-RunFolder = Annotated[Path | None, typer.Option("--run", metavar="DIR", help="The folder of a run.")]
-Seed = Annotated[int | None, typer.Option("--seed", metavar="N", min=0, help="Seed of everything drawn.")]
+
+def _option(flag: str, metavar: str, help: str, **more: Any) -> Any:
+    return typer.Option(flag, metavar=metavar, help=help, **more)
+
+
+Model = Annotated[str | None, _option("--model", "M", "embedded, a hub name, or a folder.")]
+RunFolder = Annotated[Path, _option("--run", "DIR", "The folder of a run.")]
+MaybeRun = Annotated[Path | None, _option("--run", "DIR", "The folder of a run: its taught model.")]
+Seed = Annotated[int | None, _option("--seed", "N", "Seed of everything drawn.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, openvino or hf: what draws the answers.")]
-System = Annotated[str, typer.Option("--system", metavar="TEXT", help="A system message before every prompt.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A YAML file of settings.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting; may be repeated.")]
+Engine = Annotated[str, _option("--engine", "NAME", "auto, openvino or hf: what draws the answers.")]
+System = Annotated[str, _option("--system", "TEXT", "A system message before every prompt.")]
+Temperature = Annotated[float, _option("--temperature", "T", "0 is greedy.", min=0)]
+MaxTokens = Annotated[int, _option("--max-tokens", "N", "An answer's greatest length.", min=1)]
+Settings = Annotated[Path | None, _option("--config", "FILE", "A YAML file of settings.")]
+Sets = Annotated[list[str] | None, _option("--set", "A.B=C", "One setting; may be repeated.")]
+Require = Annotated[str, _option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')]
 
 
 def _version(wanted: bool) -> None:
@@ -50,39 +59,131 @@ def options(
 @app.command()
 def feedback(
     context: typer.Context,
-    rule: Annotated[str, typer.Argument(metavar="RULE", help='The rule in plain words, for instance "Do not talk about elephants."')],
-    check: Annotated[str | None, typer.Option(metavar="TEXT", help='A programmatic check, for instance "not contains elephant".')] = None,
+    rule: Annotated[str, typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."')],
+    check: Annotated[str | None, _option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".')] = None,
     model: Model = None,
-    teacher: Annotated[str | None, typer.Option(metavar="URL#NAME", help="Another model that writes the better answers.")] = None,
-    from_run: Annotated[Path | None, typer.Option("--from", metavar="RUN", help="Go on from the adapter of this run.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder; by default runs/<date>-<rule>.")] = None,
-    config: Config = None,
-    set_: Sets = None,
+    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that writes the better answers.")] = None,
+    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
+    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<rule>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
     seed: Seed = None,
     json: Json = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure this machine, state the cost, show three prompts; teach nothing.")
     ] = False,
-    require: Annotated[str, typer.Option(metavar="EXPR", help='Exit with 1 unless met, for instance "kept>=.95,near<=.03".')] = "",
-    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where the same run stands already.")] = False,
+    require: Require = "",
+    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
 ) -> None:
-    """Teach a rule: find where the model breaks it, search for answers that keep it, train, and examine."""
+    """Teach a rule: find where the model breaks it, search for answers that keep it, train, and examine.
+
+    The same command again goes on where it stopped.
+    """
     from selfteach.commands import feedback as body
 
     settings = {"check": check, "model": model, "teacher": teacher, "seed": seed}
-    body.feedback(
-        rule,
-        settings,
-        from_run=from_run,
-        out=out,
-        file=config,
-        sets=set_ or [],
-        as_json=json,
-        dry_run=dry_run,
-        require_=require,
-        new=new,
-        debug=context.obj,
-    )
+    options = body.Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    body.feedback(rule, settings, options)
+
+
+@app.command()
+def answer(
+    context: typer.Context,
+    prompts: Annotated[Path, _option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],
+    out: Annotated[Path | None, _option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here.")] = None,
+    run: MaybeRun = None,
+    model: Model = None,
+    draws: Annotated[int, _option("--draws", "K", "Answers to each prompt.", min=1)] = 1,
+    temperature: Temperature = 0.0,
+    max_tokens: MaxTokens = 128,
+    system: System = "",
+    seed: Seed = None,
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """Answer a file of prompts with the taught model of a run (--run), or with a model as it is (--model)."""
+    from selfteach.commands import answer as body
+
+    options = body.Options(run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj)
+    body.answer(prompts, out, options, as_json=json)
+
+
+@app.command()
+def chat(
+    context: typer.Context,
+    run: MaybeRun = None,
+    model: Model = None,
+    temperature: Temperature = 0.0,
+    max_tokens: MaxTokens = 256,
+    system: System = "",
+    seed: Seed = None,
+    engine: Engine = "auto",
+) -> None:
+    """Talk with the taught model of a run (--run), or with a model as it is (--model)."""
+    from selfteach.commands import answer
+    from selfteach.commands import chat as body
+
+    body.chat(answer.Options(run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj))
+
+
+@app.command()
+def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
+    """Show the exam of a run: base, rule in the prompt, taught."""
+    from selfteach.commands import exam as body
+
+    body.exam(run, as_json=json, required=require)
+
+
+@app.command()
+def report(run: RunFolder, json: Json = False) -> None:
+    """Write the report of a run anew, and print where it is."""
+    from selfteach.commands import exam as body
+
+    body.report(run, as_json=json)
+
+
+@app.command()
+def status(
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A run, or a folder of runs; by default runs/.")] = None,
+    json: Json = False,
+    recover: Annotated[bool, typer.Option("--recover", help="Save what can be read of a damaged ledger into a new one.")] = False,
+) -> None:
+    """Show how far runs are, where candidates went, and how to go on."""
+    from selfteach.commands import status as body
+
+    body.status(folder, as_json=json, mend=recover)
+
+
+@app.command()
+def doctor(
+    json: Json = False,
+    network: Annotated[bool, typer.Option("--network", help="Also ask whether the package index can be reached.")] = False,
+) -> None:
+    """Show what this machine has and what it lacks."""
+    from selfteach.commands import doctor as body
+
+    raise typer.Exit(body.doctor(as_json=json, network=network))
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the models that can be named."""
+    from selfteach.commands import doctor as body
+
+    body.models(as_json=json)
+
+
+@app.command()
+def config(
+    method: Annotated[str, typer.Argument(help="Whose settings.")] = "feedback",
+    file: Settings = None,
+    sets: Sets = None,
+    json: Json = False,
+) -> None:
+    """Print every setting with its value, its origin and its default."""
+    from selfteach.commands import settings as body
+
+    body.config(method, file, sets or [], as_json=json)
 
 
 def main() -> None:

@@ -1,20 +1,20 @@
-"""`selfteach feedback`."""
+"""`selfteach feedback`: the options become a configuration, a run is opened, the method teaches, the result is shown."""
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import require
-from selfteach.commands.result import lines
-from selfteach.commands.screen import screen
+from selfteach.commands import past, require
+from selfteach.commands.exam import show
+from selfteach.commands.screen import print_json, screen
 from selfteach.config import Feedback, resolve
-from selfteach.errors import DataError, Interrupted, UsageError
+from selfteach.errors import DataError, Interrupted
 from selfteach.records import clean
 from selfteach.run.folder import Run, open_run
 from selfteach.run.signals import interruptible
@@ -22,22 +22,38 @@ from selfteach.run.signals import interruptible
 MAX_RULE = 2000
 
 
-def feedback(
-    rule: str, settings: Mapping[str, Any], *, from_run: Path | None, out: Path | None, file: Path | None, sets: Sequence[str],
-    as_json: bool, dry_run: bool, require_: str, new: bool, debug: bool,
-) -> None:  # fmt: skip
-    """Resolves the configuration, opens the run, teaches, prints the result, and checks what was required."""
-    wanted = require.parse(require_)
-    resolved = resolve(Feedback, file, sets, settings)
+@dataclass(frozen=True)
+class Options:
+    """How the command runs, apart from what is configured."""
+
+    from_run: Path | None = None
+    out: Path | None = None
+    file: Path | None = None
+    sets: Sequence[str] = ()
+    as_json: bool = False
+    dry_run: bool = False
+    require: str = ""
+    new: bool = False
+    debug: bool = False
+
+
+def feedback(rule: str, settings: Mapping[str, Any], options: Options) -> None:
+    """Teaches a rule, or with `dry_run` says what that would cost."""
+    wanted = require.parse(options.require)
+    resolved = resolve(Feedback, options.file, options.sets, settings)
     rule = rule_text(rule)
-    if dry_run:
-        _plan(rule, resolved.config, as_json, debug)
+    if options.dry_run:
+        _plan(rule, resolved.config, options)
         return
-    material = {"rule": rule} | ({"from": _adapter(from_run)} if from_run else {})
-    with open_run(out, rule, "feedback", resolved, material, new=new) as run:
-        result = _teach(run, rule, debug)
-    print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines(result)))
-    require.check(wanted, result.get("numbers", {}))
+    material = {"rule": rule} | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
+    with open_run(options.out, rule, "feedback", resolved, material, new=options.new) as run:
+        result = _teach(run, rule, options.debug)
+    exam = past.exam(run.path)
+    if options.as_json:
+        print_json(result)
+    else:
+        show(exam, Path(result["report"]))
+    require.check(wanted, exam)
 
 
 def rule_text(rule: str) -> str:
@@ -74,27 +90,16 @@ def _teach(run: Run, rule: str, debug: bool) -> dict[str, Any]:
     return result
 
 
-def _plan(rule: str, config: Feedback, as_json: bool, debug: bool) -> None:
-    with screen(None, debug=debug) as shown, interruptible(shown.say):
+def _plan(rule: str, config: Feedback, options: Options) -> None:
+    with screen(None, debug=options.debug) as shown, interruptible(shown.say):
         from selfteach.methods.feedback import plan
 
         stated = plan(rule, config, shown.display)
-    if as_json:
-        print(json.dumps(stated, ensure_ascii=False))
+    if options.as_json:
+        print_json(stated)
         return
     for key, value in stated.items():
-        print(f"{key}: {value}" if not isinstance(value, list) else f"{key}:")
-        for text in value if isinstance(value, list) else ():
-            print("\n" + "\n".join("  | " + line for line in str(text).splitlines()))
-
-
-def _adapter(folder: Path) -> str:
-    """The adapter of a finished run.
-
-    Raises:
-        UsageError: there is none.
-    """
-    adapter = folder / "adapter"
-    if not (adapter / "adapter_config.json").exists():
-        raise UsageError("has no finished adapter.", where=str(folder), cure="`selfteach status` shows how far it is.")
-    return str(adapter.resolve())
+        texts = value if isinstance(value, list) else []
+        print(f"{key.replace('_', ' ')}:" if texts else f"{key.replace('_', ' ')}: {value}")
+        for text in texts:
+            print("\n".join("  | " + line for line in clean(str(text)).splitlines()) + "\n")

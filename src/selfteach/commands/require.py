@@ -12,15 +12,18 @@ from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.registry import did_you_mean
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-NAMES = {
-    "kept": "share of in-scope test answers of the taught model that keep the rule",
-    "near": "share of near prompts whose answers the rule changed although it should not",
-    "general": "the same on general prompts",
-    "drift": "KL(base || taught) in nats a token on the base's own general answers",
-    "agreement": "share of tokens on which base and taught agree about the most probable next one",
-    "looping": "share of looping answers of the taught model",
-    "empty": "share of empty answers of the taught model",
+NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "kept": (("kept", "taught", "greedy", "value"), "share of held-out target prompts whose greedy answer keeps the rule"),
+    "drawn": (("kept", "taught", "drawn", "value"), "the same for answers drawn at temperature 1"),
+    "near": (("leakage", "near", "value"), "change of behaviour on near prompts, where the rule must not fire"),
+    "general": (("leakage", "general", "value"), "the same on general prompts"),
+    "misapplied": (("leakage", "misapplied", "value"), "share of near and general prompts that got the rule's answer"),
+    "drift": (("drift", "kl_nats", "value"), "KL(base || taught) in nats a token on the base's own general answers"),
+    "agreement": (("drift", "top1_agreement", "value"), "share of tokens on which base and taught agree about the likeliest next one"),
+    "looping": (("sanity", "taught", "looping", "value"), "share of looping answers"),
+    "empty": (("sanity", "taught", "empty", "value"), "share of empty answers"),
 }
+"""What can be required: where it stands in exam.json, and what it is."""
 _ITEM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
@@ -32,9 +35,16 @@ class Requirement:
     operator: str
     bound: float
 
-    def met(self, value: float) -> bool:
-        """Whether the value satisfies the comparison; a value that is not a number never does."""
-        return bool(OPERATORS[self.operator](value, self.bound))
+    def fault(self, exam: Mapping[str, Any]) -> str:
+        """Why the exam does not meet it, or an empty text. A number that was not measured does not meet it, nor does NaN."""
+        value: Any = exam
+        for key in NUMBERS[self.name][0]:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is None:
+            return f"{self.name} was not measured"
+        if not OPERATORS[self.operator](float(value), self.bound):
+            return f"{self.name} is {float(value):.4g}, required is {self.operator} {self.bound:g}"
+        return ""
 
 
 def parse(text: str) -> list[Requirement]:
@@ -49,24 +59,17 @@ def parse(text: str) -> list[Requirement]:
         if not match:
             raise UsageError(f"{item.strip()!r} is not a requirement.", where="--require", cure='Write it like "kept>=.95,near<=.03".')
         name, sign, bound = match.groups()
-        if name not in NAMES:
-            raise UsageError(f'the exam has no number "{name}".', where="--require", cure=did_you_mean(name, NAMES))
+        if name not in NUMBERS:
+            raise UsageError(f'the exam has no number "{name}".', where="--require", cure=did_you_mean(name, NUMBERS))
         found.append(Requirement(name, sign, float(bound)))
     return found
 
 
-def check(requirements: Sequence[Requirement], numbers: Mapping[str, Any]) -> None:
-    """Compares the exam's numbers, by the names of NAMES, with what was asked.
+def check(requirements: Sequence[Requirement], exam: Mapping[str, Any]) -> None:
+    """Compares the exam with what was required.
 
     Raises:
-        RequirementNotMet: naming each comparison that fails, with the number found; a number that was not measured fails.
+        RequirementNotMet: naming each comparison that fails, with the number found.
     """
-    missed = []
-    for wanted in requirements:
-        value = numbers.get(wanted.name)
-        if value is None:
-            missed.append(f"{wanted.name} was not measured")
-        elif not wanted.met(float(value)):
-            missed.append(f"{wanted.name} is {float(value):.4g}, asked for {wanted.operator} {wanted.bound:g}")
-    if missed:
+    if missed := [fault for requirement in requirements if (fault := requirement.fault(exam))]:
         raise RequirementNotMet("; ".join(missed) + ".", where="--require")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import json
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from selfteach.run.display import Display, open_display, printable
 
@@ -62,3 +64,16 @@ def _flush() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout, on one line; what is not a number of JSON becomes null rather than a word that no reader knows."""
+    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -33,7 +33,7 @@ from selfteach.run.signals import held
 
 RUNS = Path("runs")
 LEDGER = "run.db"
-IDENTITY = "identity"
+IDENTITY, FINISHED = "identity", "finished"
 SLUG_LENGTH = 48
 
 
@@ -156,6 +156,7 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any) -> None:
         if kind is None:
+            self.ledger.note(FINISHED, True)
             self.close()
             return
         try:

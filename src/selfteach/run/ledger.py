@@ -26,14 +26,16 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, stage TEXT NOT NULL, body TEXT NOT NULL,
                                      crc INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE IF NOT EXISTS answers (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
-                                       body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
+CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
+                                       reason TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (stage, id));
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
 SEQUENCED = ("requests", "answers", "candidates")
 CHECKED = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
-"""Tables with a checksum in each row, and its column: it covers the columns before it. SQLite notices broken pages, but not a changed letter."""
+"""Tables with a checksum in each row, and its column; it covers the columns before it.
+
+SQLite notices broken pages, but not a changed letter."""
 State = Literal["accepted", "dropped", "failed", "pending"]
 
 

@@ -1,0 +1,166 @@
+"""`selfteach answer`: prompts from a file, answers into a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past
+from selfteach.commands.screen import Screen, print_json, screen
+from selfteach.errors import DataError, UsageError
+from selfteach.models import Drawer
+from selfteach.records import Message, Prompt, Request, Sampling, clean, messages, prompt_json, read_jsonl
+from selfteach.run.disk import disk_faults
+from selfteach.run.signals import interruptible
+
+MAX_TEXT_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which model answers, and how."""
+
+    run: Path | None = None
+    model: str | None = None
+    engine: str = "auto"
+    system: str = ""
+    draws: int = 1
+    temperature: float = 0.0
+    max_tokens: int = 128
+    seed: int = 0
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prompt of the file. `shown` is the prompt as the file had it."""
+
+    id: str
+    prompt: Prompt
+    shown: Any
+
+
+def answer(prompts: Path, out: Path | None, options: Options, *, as_json: bool) -> None:
+    """Answers every prompt of a file; the file of answers appears whole or not at all."""
+    if options.draws > 1 and options.temperature == 0:
+        raise UsageError(
+            "greedy draws are all the same.", where=f"--draws {options.draws}", cure="Give a --temperature above 0, or one draw."
+        )
+    rows = read(prompts, options.system)
+    out = out or Path(f"{prompts.stem}.answers.jsonl")
+    with screen(None, debug=options.debug) as shown, interruptible(shown.say), disk_faults(out):
+        temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("w", encoding="utf-8", errors="replace") as handle:
+                drawer = open_model(options, shown)
+                shown.display.stage("answer", len(rows) * options.draws)
+                for row, texts in answers(drawer, rows, options, shown):
+                    handle.write(json.dumps({"id": row.id, "prompt": row.shown, "answers": texts}, ensure_ascii=False) + "\n")
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(temporary, out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    if as_json:
+        print_json({"out": str(out), "prompts": len(rows), "draws": options.draws, "model": drawer.name})
+    else:
+        print(out)
+
+
+def answers(drawer: Drawer, rows: list[Row], options: Options, shown: Screen) -> Iterator[tuple[Row, list[str]]]:
+    """Yields the rows in the order of the file, each as soon as it and all before it are answered."""
+    sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+    wanted = [
+        [Request("answer", row.prompt, sampling, draw, options.seed).id(drawer.fingerprint) for draw in range(options.draws)]
+        for row in rows
+    ]
+    requests = [Request("answer", row.prompt, sampling, draw, options.seed) for row in rows for draw in range(options.draws)]
+    unique = dict(zip((id for ids in wanted for id in ids), requests, strict=True))
+    shown.display.advance(len(requests) - len(unique))
+    found: dict[str, str] = {}
+    place = 0
+    for draw in drawer.draw(list(unique.values())):
+        found[draw.id] = draw.text
+        shown.display.advance()
+        while place < len(rows) and all(id in found for id in wanted[place]):
+            yield rows[place], [found[id] for id in wanted[place]]
+            place += 1
+
+
+def open_model(options: Options, shown: Screen) -> Drawer:
+    """The drawer of a run's taught model, or of a model alone."""
+    if (options.run is None) == (options.model is None):
+        raise UsageError("give either --run DIR or --model M.", cure="--run answers with the taught model, --model with a model as it is.")
+    adapter = past.adapter(options.run) if options.run else None
+    name = past.base(options.run) if options.run else options.model
+    from selfteach.models.hf import Hf
+    from selfteach.models.opening import choose_drawer
+
+    shown.display.stage("load")
+    hf = Hf.load(name or "", adapter=adapter, progress=shown.display.say)
+    opened = choose_drawer(hf, options.engine, options.run / "gguf" if options.run else None)  # type: ignore[arg-type]
+    for note in (*hf.notes, f"engine {opened.engine}: {opened.reason}"):
+        shown.display.say(note)
+    return opened.drawer
+
+
+def read(path: Path, system: str = "") -> list[Row]:
+    """The prompts of a file: .txt one a line, .jsonl rows with {"id", "prompt"} or {"id", "messages"}.
+
+    Raises:
+        DataError: no prompt in it, a line that is none, or two with one id; with file and line.
+        UsageError: another kind of file.
+    """
+    kinds = {".txt": _text_rows, ".jsonl": _json_rows}
+    if path.suffix not in kinds:
+        raise UsageError("prompts come as .txt (one a line) or .jsonl.", where=str(path), cure="Rename or convert the file.")
+    rows, seen = [], set()
+    for where, row in kinds[path.suffix](path):
+        if row.id in seen:
+            raise DataError(f'the id "{row.id}" stands twice.', where=where, cure="Give each prompt its own id.")
+        seen.add(row.id)
+        rows.append(Row(row.id, _with_system(row.prompt, system, where), row.shown))
+    if not rows:
+        raise DataError("holds no prompt.", where=str(path), cure="Write one prompt a line.")
+    return rows
+
+
+def _text_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_TEXT_BYTES + 1)
+    except OSError as fault:
+        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+    if len(data) > MAX_TEXT_BYTES:
+        raise DataError(f"is larger than {MAX_TEXT_BYTES >> 20} MB.", where=str(path), cure="Split the file.")
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        where = f"{path.name}:{number}"
+        try:
+            text = clean(line.decode("utf-8")).strip()
+        except UnicodeDecodeError as fault:
+            raise DataError("is not UTF-8.", where=where, cure="Convert the file, for instance with `iconv -t utf-8`.") from fault
+        if text:
+            yield where, Row(str(number), messages(text), text)
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    for number, (where, row) in enumerate(read_jsonl(path), start=1):
+        if ("prompt" in row) == ("messages" in row):
+            raise DataError('needs either "prompt" or "messages".', where=where, cure='Write {"id": "1", "prompt": "..."}.')
+        prompt = messages(row["prompt"] if "prompt" in row else row["messages"], where)
+        if not prompt[-1].content.strip() or prompt[-1].role != "user":
+            raise DataError("the last turn must be the user's and not be empty.", where=where, cure="Mend or remove the line.")
+        shown = prompt[-1].content if isinstance(row.get("prompt"), str) else prompt_json(prompt)
+        yield where, Row(str(row.get("id", number)), prompt, shown)
+
+
+def _with_system(prompt: Prompt, system: str, where: str) -> Prompt:
+    if not system or isinstance(prompt, str):
+        return prompt
+    if prompt[0].role == "system":
+        raise DataError("has a system message of its own.", where=where, cure="Leave --system out, or remove that message.")
+    return (Message("system", clean(system)), *prompt)

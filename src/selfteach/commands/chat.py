@@ -1,0 +1,51 @@
+"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /quit ends it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+from selfteach.commands.answer import Options, open_model
+from selfteach.commands.screen import Screen, screen
+from selfteach.errors import DataError
+from selfteach.models import Drawer
+from selfteach.records import Message, Request, Sampling, clean
+from selfteach.run.display import printable
+
+
+def chat(options: Options) -> None:
+    """Reads turns from stdin until it ends or /quit is typed."""
+    with screen(None, debug=options.debug) as shown:
+        drawer = open_model(options, shown)
+        shown.display.finish()
+        shown.display.say("/reset forgets the conversation, /quit ends it")
+        _talk(drawer, options, shown)
+
+
+def _talk(drawer: Drawer, options: Options, shown: Screen) -> None:
+    opening = (Message("system", clean(options.system)),) if options.system else ()
+    turns: tuple[Message, ...] = opening
+    seed = options.seed
+    while True:
+        print("> ", end="", file=shown.out, flush=True)
+        line = sys.stdin.readline()
+        text = clean(line).strip()
+        if not line or text == "/quit":
+            break
+        if text == "/reset":
+            turns, seed = opening, seed + 1
+        elif text:
+            turns = (*turns, Message("user", text))
+            reply = _reply(drawer, turns, replace(options, seed=seed), shown)
+            turns = (*turns, Message("assistant", reply)) if reply is not None else turns[:-1]
+
+
+def _reply(drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: Screen) -> str | None:
+    sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+    try:
+        draw = next(iter(drawer.draw([Request("chat", turns, sampling, 0, options.seed)])))
+    except DataError as fault:  # the conversation no longer fits
+        shown.say(f"{fault} /reset begins a new one.")
+        return None
+    print(printable(draw.text) + ("..." if draw.finish == "length" else "") + "\n", file=shown.out, flush=True)
+    return draw.text

