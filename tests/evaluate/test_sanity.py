@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from selfteach.evaluate.sanity import empty, loops, sanity
 from selfteach.records import Measure
 
-PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known for its
-museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many of them come
-back. The city is also the seat of the government of France."""
+PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known
+for its museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many
+of them come back. The city is also the seat of the government of France."""
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,8 @@ def test_these_loop(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        "", "...", PROSE, "No, no, no.", "It is very, very, very big.", "Row, row, row your boat, gently down the stream.", "1000000000000000000",
+        "", "...", PROSE, "No, no, no.", "It is very, very, very big.", "Row, row, row your boat, gently down the stream.",
+        "1000000000000000000",
         "| a | b |\n|-----------------------|----|\n| 1 | 2 |", "=" * 40, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14",
         "- Apples: red\n- Pears: green\n- Plums: blue\n- Grapes: green", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
     ],

@@ -90,8 +90,8 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple
 def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0) -> Measure | None:
     """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1 is all of it.
 
-    None where |prompted - base| < 0.1: the prompted teacher does not follow, and the quotient says nothing. In resamples the denominator keeps
-    its sign and is at least 0.01 in size, so that every bound is finite.
+    None where |prompted - base| < 0.1: the prompted teacher does not follow, and the quotient says nothing. In resamples the denominator
+    keeps its sign and is at least 0.01 in size, so that every bound is finite.
 
     Args:
         taught, prompted, base: (n,) values of the same units.
