@@ -47,7 +47,9 @@ def loops(answer: str) -> bool:
 
     a block of at most 24 words comes at least 3 times in a row and takes at least 9 words; of at least 16 words, half of all runs of
     4 words are repeats of an earlier one (seq-rep-4, Welleck et al., arXiv 1908.04319, equation 6); or one sign or syllable comes 16
-    times in a row. Numbers count as one and the same word, so that a numbered list of one item is a loop. Lines of signs that draw tables are none.
+    times in a row.
+
+    Numbers count as one and the same word, so that a numbered list of one item is a loop. Lines of signs that draw tables are none.
     """
     words = ["0" if word.isdigit() else word for word in tokens(answer)]
     return _SIGNS.search(answer) is not None or _repeated_share(words) >= MOST_REPEATED or _has_block(words)

@@ -1,1 +1,39 @@
+"""Judges say how surely an answer breaks a rule. They are calibrated before they are used, and refused where they are no better than chance."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfteach.records import Prompt
+
+Answered = tuple[Prompt, str]
+"""A prompt and an answer to it."""
+
+
+class Judge(Protocol):
+    """Anything that values answers."""
+
+    name: str
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        """One number for each answer; higher = more surely broken. Its zero and its unit are the judge's own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A judge with the threshold above which it says "broken"."""
+
+    judge: Judge
+    threshold: float
+
+    @property
+    def name(self) -> str:
+        """The judge's name."""
+        return self.judge.name
+
+    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+        """Whether each answer breaks the rule."""
+        return [value > self.threshold for value in self.judge.values(pairs)]

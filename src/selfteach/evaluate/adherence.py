@@ -1,0 +1,43 @@
+"""What the arms of the exam answer, and whether their answers keep the rule where it holds and stay unharmed where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach.models import Drawer
+from selfteach.records import Draw, Prompt, Request, Sampling
+
+Ask = Callable[[str], Prompt]
+"""From the words of a question to the prompt that an arm sees."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of answering: a model, and how it is asked."""
+
+    name: str
+    drawer: Drawer
+    ask: Ask
+
+
+def answers(
+    arm: Arm, stage: str, questions: Sequence[str], sampling: Sampling, draws: int, seed: int, tick: Callable[[int], None]
+) -> list[list[Draw]]:
+    """`draws` answers to each question, in the order of the questions."""
+    requests = [[Request(stage, arm.ask(q), sampling, k, seed) for k in range(draws)] for q in questions]
+    found: dict[str, Draw] = {}
+    for draw in arm.drawer.draw([r for row in requests for r in row]):
+        found[draw.id] = draw
+        tick(1)
+    return [[found[r.id(arm.drawer.fingerprint)] for r in row] for row in requests]
+
+
+def misapplied(answers_: Sequence[str], taught: Sequence[str], overlap: Callable[[str, str], float], least: float = 0.6) -> list[bool]:
+    """Whether an answer to a question outside the rule's scope is one of the answers taught inside it (ROUGE-L >= `least`)."""
+    return [any(overlap(answer, lesson) >= least for lesson in taught) for answer in answers_]
+
+
+def by_arm(arms: Mapping[str, Arm], give: Callable[[Arm], list[list[Draw]]]) -> dict[str, list[list[Draw]]]:
+    """The answers of each arm."""
+    return {name: give(arm) for name, arm in arms.items()}

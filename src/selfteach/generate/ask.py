@@ -1,0 +1,131 @@
+"""The model asks itself: requests in three scopes, written by continuing a list of worked ones.
+
+*target*: the rule may fire. *near*: it looks similar, but the rule must not fire. *general*: anything else.
+Source: the three scopes of C3PO (arXiv 2402.10893); ELVF (I) for asking oneself.
+Departs: few-shot continuation in place of an instruction, because small models follow the first and not the second; seven forms of
+request in turn and several subjects in turn, because draws from one prompt repeat themselves.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfteach.generate import shots
+from selfteach.models import Drawer
+from selfteach.records import Request, Sampling, clean, digest
+
+Scope = Literal["target", "near", "general"]
+LINE = Sampling(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
+BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
+SURPLUS = 1.5
+ORDERS = 3
+"""Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule is about. `topic` is empty for a rule of form; then every request is a target."""
+
+    topic: str
+    words: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that the model wrote: its scope, the form and the subject that it was asked for with."""
+
+    text: str
+    scope: Scope
+    form: str
+    subject: str
+
+    @property
+    def id(self) -> str:
+        """The hash of the text."""
+        return digest(["prompt", self.text])
+
+
+def read_subject(student: Drawer, rule: str, seed: int) -> Subject:
+    """The subject of a rule, words that belong to it, and siblings of it, as the student names them.
+
+    A topic that is not in the rule's own words is not believed.
+    """
+    listing = "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in shots.TOPICS) + f"Rule: {rule}\nTopic:"
+    topic = _lines(student, "subject", [listing], Sampling(0.0, max_tokens=16, stop=("\n",)), seed)[0].strip(" .\"'")
+    if topic.lower() == "none" or not topic or topic.lower() not in rule.lower():
+        return Subject("")
+    words = _named(student, topic, "Words", shots.WORDS, seed)
+    siblings = [name for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed) if name not in words]
+    return Subject(topic, tuple(words[:6]), tuple(siblings[:6]))
+
+
+def ask(
+    student: Drawer, subject: Subject, scope: Scope, count: int, fault_of: Callable[[str], str], rounds: int, seed: int
+) -> Iterator[tuple[Asked, str]]:
+    """Yields (request, fault) until there are `count` requests without fault, or `rounds` rounds are over.
+
+    `fault_of` is the selection: "" for a request that is well formed and new, else the reason to drop it.
+    """
+    kept = 0
+    for turn in range(rounds):
+        first, number = turn * 10_000, max(int((count - kept) * SURPLUS), 8)
+        for asked in _drawn(student, subject, scope, range(first, first + number), seed):
+            if kept >= count:
+                return
+            fault = fault_of(asked.text)
+            kept += not fault
+            yield asked, fault
+
+
+def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int) -> Iterator[Asked]:
+    plans = [_plan(subject, scope, draw, seed) for draw in draws]
+    requests = [
+        Request(f"ask {scope}", _listing(plan, draw), LINE if plan[1] else BLOCK, draw, seed)
+        for plan, draw in zip(plans, draws, strict=True)
+    ]
+    answers = {draw.id: draw.text for draw in student.draw(requests)}
+    for (form, about), request in zip(plans, requests, strict=True):
+        text = clean(answers[request.id(student.fingerprint)]).strip()
+        if not about:
+            about, _, text = (part.strip() for part in text.partition("\nRequest:"))
+        yield Asked(" ".join(text.split()), scope, form, about)
+
+
+def _plan(subject: Subject, scope: Scope, draw: int, seed: int) -> tuple[str, str]:
+    """(form, subject) of a draw: forms in turn; of target requests two in three name the topic, the others one of its words."""
+    forms = list(shots.REQUESTS)
+    chance = random.Random(f"{seed} {scope} {draw}")
+    form = forms[draw % len(forms)]
+    if scope == "near" and subject.siblings:
+        return form, chance.choice(subject.siblings)
+    if scope == "target" and subject.topic:
+        return form, chance.choice(subject.words) if subject.words and draw % 3 == 2 else subject.topic
+    return form, ""
+
+
+def _listing(plan: tuple[str, str], draw: int) -> str:
+    form, about = plan
+    worked = list(shots.REQUESTS[form])
+    random.Random(f"{form} {draw // len(shots.REQUESTS) % ORDERS}").shuffle(worked)
+    return "".join(f"Topic: {a}\nRequest: {b}\n\n" for a, b in worked) + ("Topic:" if not about else f"Topic: {about}\nRequest:")
+
+
+def _named(student: Drawer, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int) -> list[str]:
+    """Short names that the student lists after `label`, the most frequent first."""
+    listing = "".join(f"Topic: {a}\n{label}: {b}\n\n" for a, b in worked) + f"Topic: {topic}\n{label}:"
+    counts: dict[str, int] = {}
+    for line in _lines(student, "subject", [listing] * 8, Sampling(0.7, 0.95, 32, ("\n",)), seed):
+        for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
+            if name and len(name.split()) <= 3 and name.lower() != topic.lower():
+                counts[name] = counts.get(name, 0) + 1
+    return sorted(counts, key=lambda name: -counts[name])
+
+
+def _lines(student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampling, seed: int) -> list[str]:
+    requests = [Request(stage, prompt, sampling, draw, seed) for draw, prompt in enumerate(prompts)]
+    answers = {draw.id: draw.text for draw in student.draw(requests)}
+    return [clean(answers[request.id(student.fingerprint)]).strip() for request in requests]

@@ -1,0 +1,148 @@
+"""The search for an answer that keeps the rule: draft, check, revise, within a budget (ELVF's self-consistency search).
+
+A try comes from one of these strategies, in turn:
+  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves
+  own      a draw of the student without the rule: the least change of behaviour where it keeps the rule by itself
+  revise   the last try without the sentences that the judge objects to: the critic's advice, followed to the letter
+  ruled    a few-shot reply with the rule in the prompt
+Each try is judged; the first that keeps the rule, answers and makes sense is accepted. A prompt whose budget is spent is dropped.
+
+Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other (there it was accepted as it came);
+2. the critic's advice is carried out (there it was ignored); 3. an exhausted prompt is dropped (there 6 of 206 trained answers broke the
+rule); 4. "makes sense" is a bound on the nats per token under the base.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from selfteach.config import Search
+from selfteach.generate import shots
+from selfteach.judge import Verdicts
+from selfteach.models import Drawer
+from selfteach.records import Draw, Prompt, Request, Sampling, clean, sentences, user
+
+ORDERS = 3
+RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try: its text, where it came from, and why it was refused ("" = accepted)."""
+
+    text: str
+    strategy: str
+    fault: str = ""
+    broken: bool = False
+    cut: bool = False
+
+
+@dataclass
+class Trace:
+    """Every try for one prompt. `accepted` is the first without fault, or None where the budget was spent."""
+
+    prompt: str
+    names_subject: bool
+    tries: list[Try] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> Try | None:
+        """The try that may be trained on."""
+        return next((t for t in self.tries if not t.fault), None)
+
+
+def search(
+    student: Drawer, prompts: Sequence[str], rule: str, topic: str, verdicts: Verdicts, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]],
+    own: Mapping[str, Sequence[Draw]], config: Search, seed: int, progress: Callable[[int], None] = lambda n: None,
+) -> list[Trace]:  # fmt: skip
+    """One trace for each prompt.
+
+    Args:
+        topic: what is to be avoided, or "" for a rule of form.
+        fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
+        own: the student's draws without the rule, from the probe: the first tries, which cost nothing.
+    """
+    named = verdicts.broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
+    traces = [Trace(prompt, about) for prompt, about in zip(prompts, named, strict=True)]
+    for number in range(config.tries):
+        open_ = [trace for trace in traces if trace.accepted is None]
+        if not open_:
+            break
+        tries = _draft(student, open_, rule, topic, own, number, config, seed, verdicts)
+        for trace, found in zip(open_, _judged(open_, tries, verdicts, fault_of), strict=True):
+            trace.tries.append(found)
+            progress(trace.accepted is not None)
+    return traces
+
+
+def _draft(
+    student: Drawer, traces: Sequence[Trace], rule: str, topic: str, own: Mapping[str, Sequence[Draw]], number: int, config: Search, seed: int, verdicts: Verdicts
+) -> list[Try]:  # fmt: skip
+    """One try for each trace: those that need a draw are drawn together."""
+    strategies = [_strategy(trace, topic, number) for trace in traces]
+    revising = [trace for trace, strategy in zip(traces, strategies, strict=True) if strategy == "revise"]
+    advised = dict(zip(map(id, revising), revisions([trace.tries[-1].text for trace in revising], verdicts), strict=True))
+    found: list[Try | Request] = []
+    for trace, strategy in zip(traces, strategies, strict=True):
+        if advised.get(id(trace)):
+            found.append(Try(advised[id(trace)], "revise"))
+        elif strategy == "own" and number < len(own.get(trace.prompt, ())):
+            draw = own[trace.prompt][number]
+            found.append(Try(draw.text, "own", cut=draw.finish == "length"))
+        else:
+            found.append(_request(strategy if strategy in ("decline", "own") else "ruled", trace.prompt, rule, topic, number, config, seed))
+    requests = [f for f in found if isinstance(f, Request)]
+    answers = {draw.id: draw for draw in student.draw(requests)}
+    return [f if isinstance(f, Try) else _tried(f, answers[f.id(student.fingerprint)]) for f in found]
+
+
+def _strategy(trace: Trace, topic: str, number: int) -> str:
+    if topic and trace.names_subject:
+        return "decline"
+    ladder = ("own", "revise", "own", "revise", "decline", "decline") if topic else ("ruled", "revise", "own", "revise", "ruled", "revise")
+    return ladder[number % len(ladder)]
+
+
+def _request(strategy: str, prompt: str, rule: str, topic: str, number: int, config: Search, seed: int) -> Request:
+    sampling = Sampling(config.temperature, 0.95, config.max_tokens, RAW_STOP)
+    if strategy == "own":
+        return Request("search own", user(prompt), replace(sampling, stop=()), number, seed)
+    worked = list(shots.DECLINES if strategy == "decline" else shots.RULED)
+    random.Random(f"{strategy} {number} {len(prompt) % ORDERS}").shuffle(worked)
+    label, subject = ("Avoid", topic) if strategy == "decline" else ("Rule", rule)
+    text = (
+        "".join(f"{label}: {a}\nRequest: {b}\nReply: {c}\n\n" for a, b, c in worked)
+        + f"{label}: {subject}\nRequest: {' '.join(prompt.split())}\nReply:"
+    )
+    return Request(f"search {strategy}", text, sampling, number, seed)
+
+
+def _tried(request: Request, draw: Draw) -> Try:
+    return Try(clean(draw.text).strip(), request.stage.removeprefix("search "), cut=draw.finish == "length")
+
+
+def _judged(
+    traces: Sequence[Trace], tries: Sequence[Try], verdicts: Verdicts, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]]
+) -> Iterable[Try]:
+    pairs: list[tuple[Prompt, str]] = [(user(trace.prompt), t.text) for trace, t in zip(traces, tries, strict=True)]
+    broken = verdicts.broken(pairs)
+    kept = [i for i, b in enumerate(broken) if not b]
+    faults = dict(zip(kept, fault_of([pairs[i] for i in kept]), strict=True))
+    for i, t in enumerate(tries):
+        yield replace(t, broken=broken[i], fault="breaks the rule" if broken[i] else faults[i] or ("cut off" if t.cut else ""))
+
+
+def revisions(texts: Sequence[str], verdicts: Verdicts) -> list[str]:
+    """Each text without what the judge objects to: the longest beginning that keeps the rule, else the sentences that keep it alone."""
+    parts = [list(sentences(text)) for text in texts]
+    starts = [[" ".join(own[:n]) for n in range(len(own), 0, -1)] for own in parts]
+    flat: list[tuple[Prompt, str]] = [("", piece) for one, other in zip(starts, parts, strict=True) for piece in (*one, *other)]
+    kept = iter([not broken for broken in verdicts.broken(flat)])
+    found = []
+    for own_starts, own in zip(starts, parts, strict=True):
+        good = [start for start in own_starts if next(kept)]
+        alone = [part for part in own if next(kept)]
+        found.append(good[0] if good else " ".join(alone))
+    return found

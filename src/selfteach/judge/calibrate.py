@@ -1,0 +1,91 @@
+"""Calibration: how well does each judge tell answers that break the rule from answers that keep it?
+
+The labels come by construction: answers drawn with the opposite of the rule in the prompt, and answers to requests of other subjects drawn
+with the rule in the prompt. The best candidate is taken; where none reaches the least AUROC, the run stops and asks for `--check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfteach.errors import DataError
+from selfteach.evaluate.statistics import auroc, best_threshold
+from selfteach.judge import Answered, Judge, Verdicts
+from selfteach.records import Measure
+
+SURE = 100.0
+
+
+class Either:
+    """A programmatic check, and a judge for what the check lets pass: value = SURE where the check fires, else the judge's value."""
+
+    def __init__(self, check: Judge, judge: Judge) -> None:
+        self.name, self._check, self._judge = f"{check.name} or {judge.name}", check, judge
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        """Any answer that the check fires on ranks above all others; the judge is not asked about it."""
+        fired = self._check.values(pairs)
+        rest = iter(self._judge.values([pair for pair, f in zip(pairs, fired, strict=True) if not f]))
+        return [SURE if f else next(rest) for f in fired]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One judge's calibration."""
+
+    judge: Judge
+    auroc: Measure
+    threshold: float
+    values: tuple[float, ...]
+
+
+def calibrate(
+    candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float
+) -> tuple[Verdicts | None, dict[str, Any]]:
+    """The best judge with its threshold, or None; and the report of all of them.
+
+    Candidates come in order of preference: a later one is taken only when its AUROC is higher.
+    """
+    pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
+    if len(set(labels)) < 2:
+        raise DataError(
+            "the judges cannot be calibrated: all answers carry one label.", cure='Give a check, for instance --check "not contains word".'
+        )
+    found = []
+    for judge in candidates:
+        values = judge.values(pairs)
+        found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
+    best = max(found, key=lambda c: c.auroc.value)
+    usable = best.auroc.value >= least
+    reason = (
+        f"highest AUROC ({best.auroc.value:.2f}) of {len(found)} candidates"
+        if usable
+        else f"no candidate reaches an AUROC of {least:.2f}; the best, {best.judge.name}, has {best.auroc.value:.2f}"
+    )
+    report = {
+        "chosen": best.judge.name if usable else "",
+        "reason": reason,
+        "candidates": [_row(c, least) for c in found],
+        "examples": [
+            {"text": pairs[i][1], "label": labels[i], "values": {c.judge.name: round(c.values[i], 3) for c in found}}
+            for i in _spread(len(pairs), 10)
+        ],
+    }
+    return (Verdicts(best.judge, best.threshold) if usable else None), report
+
+
+def _row(candidate: Candidate, least: float) -> dict[str, Any]:
+    measure = candidate.auroc
+    return {
+        "name": candidate.judge.name,
+        "auroc": {"value": measure.value, "low": measure.low, "high": measure.high, "n": measure.n},
+        "threshold": candidate.threshold,
+        "usable": measure.value >= least,
+        "note": "at chance" if measure.low <= 0.5 <= measure.high else "",
+    }
+
+
+def _spread(length: int, count: int) -> list[int]:
+    return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(min(count, length))})

@@ -1,0 +1,59 @@
+"""The `inverse` judge: which rule does this reply break? A noisy channel read backwards.
+
+value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in nats, with the few-shot form `Reply: ... / Broken rule: ...`.
+A small model that cannot say whether a reply breaks a rule can still say which rule it would be. The other rules are the same sentence
+with the topic exchanged, so that wording cancels; a rule without a topic is compared with unrelated ones.
+
+Source: METHODS.md of this project, section 1; the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04106).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from selfteach.generate import shots
+from selfteach.generate.ask import Subject
+from selfteach.judge import Answered
+from selfteach.models import Scorer
+from selfteach.records import Continuations
+
+MAX_WORDS = 80
+
+
+class Inverse:
+    """Values answers by how well they predict the rule."""
+
+    name = "inverse"
+
+    def __init__(self, scorer: Scorer, rule: str, subject: Subject) -> None:
+        self._scorer = scorer
+        rules = tuple(f" {r}" for r in (rule, *others(rule, subject)))
+        self._start = common_words(rules)
+        self._ends = tuple(rule.removeprefix(self._start) for rule in rules)
+        self._worked = "".join(f"Reply: {reply}\nBroken rule: {broken}\n\n" for reply, broken in shots.BROKEN)
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        """Nats by which the reply predicts the rule better than it predicts the other rules. Reads the first MAX_WORDS words."""
+        items = [
+            Continuations(f"{self._worked}Reply: {' '.join(answer.split()[:MAX_WORDS])}\nBroken rule:{self._start}", self._ends)
+            for _, answer in pairs
+        ]
+        found = dict(self._scorer.logp(items))
+        scores = [[p.logp for p in found[item.id(self._scorer.fingerprint)]] for item in items]
+        return [own - sum(rest) / len(rest) for own, *rest in scores]
+
+
+def others(rule: str, subject: Subject) -> tuple[str, ...]:
+    """The rules that a rule is compared with."""
+    if not subject.topic:
+        return shots.UNRELATED
+    start = rule.lower().index(subject.topic.lower())
+    swap = lambda topic: rule[:start] + topic + rule[start + len(subject.topic) :]
+    everyday = [topic for topic, _ in shots.SIBLINGS]
+    return tuple(swap(topic) for topic in [*subject.siblings[:3], *everyday[:4]])
+
+
+def common_words(texts: Sequence[str]) -> str:
+    """The whole words that all texts begin with. Their probability is the same for all, so they need to be computed only once."""
+    return os.path.commonprefix(list(texts)).rpartition(" ")[0]
