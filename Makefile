@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  all tests"
 	@echo "make check     style and types"
 	@echo "make bench     speed against other programs, measured in one run"
-	@echo "make docs      writes docs/cli.md from the program"
+	@echo "make docs      writes docs/cli.md and configs/feedback.yaml from the program"
 	@echo "make setup     installs everything for development"
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 
@@ -37,7 +37,7 @@ bench: $(VENV)/.development
 	@$(BIN)/python -m bench
 
 docs: $(VENV)/.development
-	@$(BIN)/python -m selfteach.commands.reference docs/cli.md
+	@$(BIN)/python -m selfteach.commands.reference .
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .bench
