@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +74,17 @@ HOSTILE = [
     "A" * 5000 + "<b>",
 ]
 HARMLESS = "plain words"
-TAGS = ["html", "head", "meta", "title", "style", "body", "a", "header", "p", "b", "span", "h1", "strong", "nav", "ul", "li", "main", "section", "h2", "i", "em", "table", "caption", "thead", "tbody", "tr", "th", "td", "small", "svg", "line", "circle", "path", "rect", "text", "dl", "dt", "dd", "div", "h3", "h4", "del", "ins", "fieldset", "legend", "label", "input", "details", "summary", "bdi", "ol", "code", "pre", "figure", "figcaption", "footer", "br"]
-ATTRIBUTES = ["lang", "charset", "http-equiv", "content", "name", "href", "id", "class", "dir", "role", "scope", "width", "height", "viewbox", "preserveaspectratio", "x", "y", "x1", "x2", "y1", "y2", "dx", "dy", "r", "rx", "d", "type", "checked", "open", "title", "tabindex", "aria-label", "aria-hidden"]
+TAGS = re.findall(
+    r"\w+",
+    """html head meta title style body a header p b span h1 strong nav ul li main section h2 i em table caption thead tbody tr th td small
+    svg line circle path rect text dl dt dd div h3 h4 del ins fieldset legend label input details summary bdi ol code pre figure figcaption
+    footer br""",
+)
+ATTRIBUTES = re.findall(
+    r"[\w-]+",
+    """lang charset http-equiv content name href id class dir role scope width height viewbox preserveaspectratio x y x1 x2 y1 y2 dx dy r rx
+    d type checked open title tabindex aria-label aria-hidden""",
+)
 
 
 def test_there_are_forty():
@@ -90,8 +102,6 @@ def poisoned(value: Any, text: str) -> Any:
 
 def build(folder: Path, text: str) -> dict[str, Any]:
     """A run folder with this text wherever there is a text; returns its exam."""
-    import random
-
     found = poisoned(exam(), text)
     found["answers"] = [{**row, "scope": "target"} for row in found["answers"][:2]] + found["answers"][:1]
     found["noise_floor"] = {text: exam()["noise_floor"]["kept"]}
@@ -127,6 +137,19 @@ def build(folder: Path, text: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a text, built once for all tests."""
+
+    @cache
+    def folder(text: str) -> Path:
+        path = tmp_path_factory.mktemp("hostile")
+        build(path, text)
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="module")
 def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("harmless")
     build(folder, HARMLESS)
@@ -139,9 +162,8 @@ def skeleton(page: Page) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
-def test_the_page_has_the_structure_of_a_harmless_one(tmp_path: Path, harmless: Path, text: str):
-    build(tmp_path, text)
-    written = html(tmp_path)
+def test_the_page_has_the_structure_of_a_harmless_one(made: Callable[[str], Path], harmless: Path, text: str):
+    written = html(made(text))
     page, other = Page(written), Page(html(harmless))
     assert page.unclosed == []
     assert skeleton(page) == skeleton(other)
@@ -173,12 +195,11 @@ def structure(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
-def test_the_card_has_the_structure_of_a_harmless_one(tmp_path: Path, harmless: Path, text: str):
-    build(tmp_path, text)
-    written = card(tmp_path)
-    made = structure(written)
-    assert made == structure(card(harmless))
-    assert not {"html_block", "html_inline", "link_open", "image"} & set(made)
+def test_the_card_has_the_structure_of_a_harmless_one(made: Callable[[str], Path], harmless: Path, text: str):
+    written = card(made(text))
+    parts = structure(written)
+    assert parts == structure(card(harmless))
+    assert not {"html_block", "html_inline", "link_open", "image"} & set(parts)
     assert yaml.safe_load(written.split("---\n")[1]).keys() == {"library_name", "pipeline_tag", "tags"}
 
 
@@ -190,14 +211,13 @@ def test_a_hostile_folder_name(tmp_path: Path):
     assert "<img src=x onerror=alert(1)>" in page.text
 
 
-def test_the_check_can_fail(tmp_path: Path, harmless: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_check_can_fail(made: Callable[[str], Path], harmless: Path, monkeypatch: pytest.MonkeyPatch):
     """Without autoescaping the same comparison finds the script."""
     from selfteach.report import page as module
 
-    build(tmp_path, HOSTILE[0])
     monkeypatch.setattr(module._templates(), "autoescape", False)
     module._templates().cache.clear()
     try:
-        assert skeleton(Page(html(tmp_path))) != skeleton(Page(html(harmless)))
+        assert skeleton(Page(html(made(HOSTILE[0])))) != skeleton(Page(html(harmless)))
     finally:
         module._templates().cache.clear()
