@@ -47,8 +47,8 @@ def result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
 
 
 def _arms(exam: Mapping[str, Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("share of held-out prompts")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("held-out prompts")
     for name in view.ARMS.values():
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in view.result(exam):
