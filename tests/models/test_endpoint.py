@@ -13,9 +13,9 @@ import pytest
 from hostile import NAME, Call, answer, hostile, raw, refuse
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
-from selfteach.models.endpoint import Endpoint, parse, yes_no_logit
+from selfteach.models.endpoint import Endpoint, parse, word_logps
 from selfteach.models.endpoint_guard import Refused
-from selfteach.records import Request, Sampling, seed_of, user
+from selfteach.records import Continuations, Logp, Request, Sampling, seed_of, user
 
 
 def requests(n: int, **sampling: object) -> list[Request]:
@@ -205,11 +205,25 @@ def test_yes_no_of_plain_text_reads_the_older_form() -> None:
     assert logit == pytest.approx(1.0)
 
 
+def test_the_same_prompt_twice_is_asked_once_and_told_twice() -> None:
+    with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
+        assert dict(Endpoint(server.address).yes_no([user("q")] * 3)) == {i: pytest.approx(0.5) for i in range(3)}
+        assert len(server.draws) == 1
+
+
+def test_as_a_scorer_it_serves_the_yes_no_judge() -> None:
+    item = Continuations(user("Is it so?"), (" Yes", " No"))
+    with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
+        endpoint = Endpoint(server.address)
+        assert list(endpoint.logp([item])) == [(item.id(endpoint.fingerprint), (Logp(-0.5, 1), Logp(-1.0, 1)))]
+
+
 def test_a_missing_word_counts_as_the_least_probable_token_listed() -> None:
-    assert yes_no_logit({"Yes": -0.1, "I": -3.0, "The": -5.0}) == pytest.approx(4.9)
-    assert yes_no_logit({"no.": -0.1, "I": -3.0}) == pytest.approx(-2.9)
+    """exp(-1.2) + exp(-1.2) = 2 exp(-1.2): both spellings of yes together."""
+    assert word_logps({"Yes": -0.1, "I": -3.0, "The": -5.0}, ("yes", "no")) == [pytest.approx(-0.1), -5.0]
+    assert word_logps({"no.": -1.2, "▁No": -1.2, "I": -3.0}, ("Yes", "No")) == [-3.0, pytest.approx(math.log(2) - 1.2)]
     with pytest.raises(Refused):
-        yes_no_logit({"I": -0.1})
+        word_logps({"I": -0.1}, ("Yes", "No"))
 
 
 @pytest.mark.parametrize(

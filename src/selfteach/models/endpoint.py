@@ -29,7 +29,7 @@ from selfteach.models.endpoint_guard import (
     Transient,
 )
 from selfteach.models.endpoint_wire import Path, Reply, Wire
-from selfteach.records import Draw, Prompt, Request, Sampling, digest, prompt_json, seed_of
+from selfteach.records import Continuations, Draw, Logp, Prompt, Request, Sampling, digest, prompt_json, seed_of
 from selfteach.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -138,16 +138,26 @@ class Endpoint:
         by_id = {request.id(self.fingerprint): request for request in requests}
         return self._run([self._draw_job(id, request) for id, request in by_id.items()])
 
-    def yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
-        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive, over the spellings of the first answered token.
+    def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered token, over all its spellings.
 
-        Where only one word is among the server's most probable tokens, the other counts as its least probable one listed: the
-        logit is then a bound, on the careful side.
+        Departs: a word that is not among the server's most probable tokens counts as the least probable one listed. This is an upper
+        bound, and the difference to a listed word a careful one.
 
         Raises:
             EndpointError, TooManyFailures: as `draw`; also where the server gives no `top_logprobs`.
         """
-        return self._run([self._yes_no_job(index, prompt) for index, prompt in enumerate(prompts)])
+        by_id = {item.id(self.fingerprint): item for item in items}
+        return self._run([self._word_job(id, item) for id, item in by_id.items()])
+
+    def yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
+        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises as `logp`."""
+        items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(items):
+            places.setdefault(item.id(self.fingerprint), []).append(place)
+        for id, (yes, no) in self.logp(items):
+            yield from ((place, yes.logp - no.logp) for place in places[id])
 
     def _draw_job(self, id: str, request: Request) -> _Job[Draw]:
         path, body = self._body(request.prompt, request.sampling)
@@ -160,19 +170,19 @@ class Endpoint:
 
         return _Job(id, path, body, _words(request.prompt), result)
 
-    def _yes_no_job(self, index: int, prompt: Prompt) -> _Job[tuple[int, float]]:
-        path, body = self._body(prompt, Sampling(temperature=0.0, max_tokens=1))
+    def _word_job(self, id: str, item: Continuations) -> _Job[tuple[str, tuple[Logp, ...]]]:
+        path, body = self._body(item.prompt, Sampling(temperature=0.0, max_tokens=1))
         body |= {"logprobs": LOGPROBS} if path == "completions" else {"logprobs": True, "top_logprobs": LOGPROBS}
-        id = digest(["yes_no", self.fingerprint, prompt_json(prompt)])
-        return _Job(id, path, body, _words(prompt), lambda reply: (index, self._logit(reply)), empty=True)
 
-    def _logit(self, reply: Reply) -> float:
-        if reply.top is None:
-            raise EndpointError(
-                "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.", where=self.url,
-                cure="Choose a server or model that gives them, or give a --check.",
-            )  # fmt: skip
-        return yes_no_logit(reply.top)
+        def result(reply: Reply) -> tuple[str, tuple[Logp, ...]]:
+            if reply.top is None:
+                raise EndpointError(
+                    "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.", where=self.url,
+                    cure="Choose a server or model that gives them, or give a --check.",
+                )  # fmt: skip
+            return id, tuple(Logp(logp, 1) for logp in word_logps(reply.top, item.texts))
+
+        return _Job(id, path, body, _words(item.prompt), result, empty=True)
 
     def _body(self, prompt: Prompt, sampling: Sampling) -> tuple[Path, dict[str, Any]]:
         body: dict[str, Any] = {"model": self.name, "temperature": sampling.temperature, "top_p": sampling.top_p}
@@ -320,18 +330,21 @@ def parse(address: str) -> tuple[str, str]:
     return place + parts.path.rstrip("/"), parts.fragment
 
 
-def yes_no_logit(top: Mapping[str, float]) -> float:
-    """log P(Yes) - log P(No) from the log-probabilities of the most probable first tokens, each word over all its spellings.
+def word_logps(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
+    """log P of each word from the log-probabilities of the most probable tokens, summed over the word's spellings.
 
     Raises:
-        Refused: neither word is among them.
+        Refused: none of the words is among them.
     """
-    words = {word: [p for token, p in top.items() if token.strip(" \n\t\"'*.,:▁Ġ").casefold() == word] for word in ("yes", "no")}
-    if not words["yes"] and not words["no"]:
-        raise Refused("neither Yes nor No among the most probable tokens")
-    least = min(top.values())
-    yes, no = (math.log(sum(map(math.exp, found))) if found else least for found in words.values())
-    return yes - no
+    found = [[p for token, p in top.items() if _spelled(token) == _spelled(word)] for word in words]
+    if not any(found):
+        raise Refused(f"none of {', '.join(map(_spelled, words))} among the most probable tokens")
+    return [math.log(sum(map(math.exp, logps))) if logps else min(top.values()) for logps in found]
+
+
+def _spelled(token: str) -> str:
+    """A word without what a tokenizer or a style puts around it: " Yes", "yes." and "▁YES" are one."""
+    return token.strip(" \n\t\"'*.,:▁Ġ").casefold()
 
 
 def _cut(text: str, stops: Sequence[str]) -> str:

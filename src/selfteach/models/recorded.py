@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from selfteach.records import Continuations, Draw, Logp, Prompt, Request, digest
 from selfteach.run.ledger import Ledger
 
 COMMIT_EVERY_S = 0.5
+T = TypeVar("T")
 
 
 class Recorded:
@@ -25,6 +26,11 @@ class Recorded:
         self.name = (drawer or scorer).name  # type: ignore[union-attr]
         self.fingerprint = (drawer or scorer).fingerprint  # type: ignore[union-attr]
         self.drawn_tokens = 0
+
+    @property
+    def failures(self) -> Sequence[tuple[str, str]]:
+        """(request id, reason) of each request that got no draw. Only an endpoint loses single requests."""
+        return getattr(self._drawer, "failures", ())
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it is given out."""
@@ -72,14 +78,27 @@ def _request_body(request: Request) -> dict[str, Any]:
     return {"prompt": prompt_json(request.prompt), "sampling": asdict(request.sampling), "draw": request.draw, "seed": request.seed}
 
 
-def _grouped(items: Iterator[Any]) -> Iterator[list[Any]]:
-    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast, each at once when they come slowly."""
-    group: list[Any] = []
-    due = time.monotonic() + COMMIT_EVERY_S
-    for item in items:
-        group.append(item)
-        if time.monotonic() >= due:
+def _grouped(items: Iterator[T]) -> Iterator[list[T]]:
+    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast, each at once when they come slowly.
+
+    What came before a fault (also before Ctrl-C) is given out before the fault is raised: it is paid for.
+    """
+    while True:
+        group: list[T] = []
+        fault: BaseException | None = None
+        due = time.monotonic() + COMMIT_EVERY_S
+        try:
+            for item in items:
+                group.append(item)
+                if time.monotonic() >= due:
+                    break
+            else:
+                due = 0.0
+        except BaseException as stopped:
+            fault = stopped
+        if group:
             yield group
-            group, due = [], time.monotonic() + COMMIT_EVERY_S
-    if group:
-        yield group
+        if fault is not None:
+            raise fault
+        if not due:
+            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -26,10 +27,9 @@ class Scripted:
             self.asked.append(request)
             text = self._script(request) if callable(self._script) else self._script[question(request.prompt)]
             words = text.split(" ")
-            kept = " ".join(words[: request.sampling.max_tokens])
-            for stop in request.sampling.stop:
-                kept = kept.split(stop)[0]
-            finish = "stop" if len(words) <= request.sampling.max_tokens else "length"
+            cut = " ".join(words[: request.sampling.max_tokens])
+            kept = min((cut.split(stop)[0] for stop in request.sampling.stop), key=len, default=cut)
+            finish: Literal["stop", "length"] = "stop" if kept != cut or len(words) <= request.sampling.max_tokens else "length"
             yield Draw(request.id(self.fingerprint), kept, finish, len(kept.split()), len(question(request.prompt).split()))
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:

@@ -1,0 +1,166 @@
+"""A model with a memory: what is answered is not asked again, and what is paid for is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from selfteach.errors import EndpointError
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Continuations, Draw, Request, user
+from selfteach.run.ledger import Ledger
+
+REQUESTS = [Request("ask", user(f"say {i}")) for i in range(6)]
+ITEMS = [Continuations(user(f"say {i}"), ("Yes", "No")) for i in range(4)]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = Ledger(tmp_path / "run.db")
+    yield ledger
+    ledger.close()
+
+
+def model() -> Scripted:
+    return Scripted(lambda request: f"answer to {request.prompt}", name="m")
+
+
+def test_nothing_is_asked_twice(ledger: Ledger) -> None:
+    inner = model()
+    first = {draw.id: draw for draw in Recorded(ledger, inner).draw(REQUESTS)}
+    again = {draw.id: draw for draw in Recorded(ledger, inner).draw(REQUESTS)}
+    assert first == again
+    assert len(inner.asked) == 6
+
+
+def test_only_what_is_missing_is_asked(ledger: Ledger) -> None:
+    list(Recorded(ledger, model()).draw(REQUESTS[:4]))
+    inner = model()
+    assert len(list(Recorded(ledger, inner).draw(REQUESTS))) == 6
+    assert inner.asked == REQUESTS[4:]
+
+
+def test_a_request_given_twice_is_asked_and_given_out_once(ledger: Ledger) -> None:
+    inner = model()
+    assert len(list(Recorded(ledger, inner).draw(REQUESTS[:2] * 3))) == 2
+    assert len(inner.asked) == 2
+
+
+def test_another_model_has_another_memory(ledger: Ledger) -> None:
+    list(Recorded(ledger, model()).draw(REQUESTS))
+    other = Scripted(lambda request: "other", name="other")
+    assert {draw.text for draw in Recorded(ledger, other).draw(REQUESTS)} == {"other"}
+    assert len(other.asked) == 6
+
+
+def test_requests_are_on_record_before_they_are_sent(ledger: Ledger) -> None:
+    class Looks(Scripted):
+        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+            seen.append(ledger.counts())
+            yield from super().draw(requests)
+
+    seen: list[dict[str, tuple[int, int, int]]] = []
+    list(Recorded(ledger, Looks(lambda request: "x")).draw(REQUESTS))
+    assert seen == [{"ask": (6, 0, 0)}]
+    assert ledger.counts() == {"ask": (6, 6, 0)}
+
+
+def test_each_answer_is_on_record_before_it_is_given_out(ledger: Ledger) -> None:
+    recorded = Recorded(ledger, model())
+    for draw in recorded.draw(REQUESTS):
+        assert draw.id in ledger.answers([draw.id])
+
+
+@pytest.mark.parametrize("fault", [EndpointError("gone."), KeyboardInterrupt(), ValueError("a defect")])
+def test_what_came_before_a_fault_is_kept_and_given_out(ledger: Ledger, fault: BaseException) -> None:
+    class Breaks(Scripted):
+        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+            yield from super().draw(requests[:3])
+            raise fault
+
+    got = []
+    draws = Recorded(ledger, Breaks(lambda request: "x", name="m")).draw(REQUESTS)
+    with pytest.raises(type(fault)):
+        got.extend(draw.id for draw in draws)
+    assert len(ledger.answers([request.id("scripted-m") for request in REQUESTS])) == 3
+    inner = model()
+    assert len(list(Recorded(ledger, inner).draw(REQUESTS))) == 6
+    assert inner.asked == REQUESTS[3:], "after a fault, only the rest is asked"
+
+
+def test_the_possible_double_bill_is_counted(ledger: Ledger) -> None:
+    class Dies(Scripted):
+        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+            raise EndpointError("gone.")
+            yield
+
+    with pytest.raises(EndpointError):
+        list(Recorded(ledger, Dies(lambda request: "x", name="m")).draw(REQUESTS))
+    list(Recorded(ledger, model()).draw(REQUESTS))
+    assert ledger.counts() == {"ask": (6, 6, 6)}
+
+
+def test_leaving_early_keeps_what_was_given_out(ledger: Ledger) -> None:
+    draws = Recorded(ledger, model()).draw(REQUESTS)
+    first = next(draws)
+    draws.close()
+    assert first.id in ledger.answers([first.id])
+
+
+def test_slow_answers_are_recorded_one_by_one(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfteach.models.recorded.COMMIT_EVERY_S", 0.0)
+    commits: list[int] = []
+    answer = ledger.answer
+    monkeypatch.setattr(ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows)))
+    list(Recorded(ledger, model()).draw(REQUESTS))
+    assert commits == [1] * 6
+
+
+def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    answer = ledger.answer
+    monkeypatch.setattr(ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows)))
+    list(Recorded(ledger, model()).draw(REQUESTS))
+    assert commits == [6]
+
+
+def test_drawn_tokens_count_only_what_was_drawn_now(ledger: Ledger) -> None:
+    recorded = Recorded(ledger, model())
+    tokens = sum(draw.tokens for draw in recorded.draw(REQUESTS))
+    list(recorded.draw(REQUESTS))
+    assert recorded.drawn_tokens == tokens > 0
+
+
+def test_scores_and_embeddings_are_remembered_exactly(ledger: Ledger) -> None:
+    asked: list[str] = []
+
+    def score(prompt: object, text: str) -> float:
+        asked.append(text)
+        return -1 / 3
+
+    first = Recorded(ledger, scorer=Scripted({}, score, "m"))
+    scores, rows = dict(first.logp(ITEMS)), first.embed([item.prompt for item in ITEMS])
+    again = Recorded(ledger, scorer=Scripted({}, score, "m"))
+    assert dict(again.logp(ITEMS[::-1])) == scores
+    assert np.array_equal(again.embed([item.prompt for item in ITEMS]), rows)
+    assert len(asked) == 8
+
+
+def test_embeddings_join_by_prompt_not_by_position(ledger: Ledger) -> None:
+    recorded = Recorded(ledger, scorer=Scripted({}, name="m"))
+    prompts = [user("a b"), user("c"), user("a b"), user("d e f")]
+    alone = np.stack([Scripted({}).embed([prompt])[0] for prompt in prompts])
+    recorded.embed(prompts[1:2])
+    assert np.array_equal(recorded.embed(prompts), alone)
+
+
+def test_failures_of_an_endpoint_are_passed_on(ledger: Ledger) -> None:
+    class Loses(Scripted):
+        failures = (("id", "why"),)
+
+    assert Recorded(ledger, Loses({})).failures == (("id", "why"),)
+    assert Recorded(ledger, Scripted({})).failures == ()
