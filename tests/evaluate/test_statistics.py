@@ -133,6 +133,9 @@ def test_auroc_equals_scikit_learn(items):
 def test_auroc_by_hand():
     # pairs (2,1) (2,2) (4,1) (4,2): 1 + .5 + 1 + 1 of 4
     assert auroc([True, True, False, False], [2, 4, 1, 2]).value == 0.875
+    tied = auroc([True] * 30 + [False] * 30, [1] * 20 + [0] * 10 + [1] * 10 + [0] * 20)  # 4/9 won, 4/9 tied
+    assert tied.value == pytest.approx(2 / 3)
+    assert tied.low < 2 / 3 < tied.high
     perfect = auroc([True] * 12 + [False] * 30, range(42, 0, -1))
     assert (perfect.value, perfect.high) == (1, 1)
     assert perfect.low == pytest.approx(12 / 15.8415, abs=1e-4)

@@ -59,6 +59,7 @@ def test_quotas_by_hand():
     assert quotas([16, 16, 9], [0.5, 0.25, 0.0], 12) == [8, 4, 0]
     assert quotas([16, 4], [0.5, 0.5], 9) == [6, 3]  # by the root of the size
     assert quotas([9, 9, 9], [1, 1, 1], 4) == [2, 1, 1]
+    assert quotas([1, 1], [0.28, 0.72], 5) == [1, 4]  # 1.4 and 3.6: the larger remainder gets the fifth
     assert quotas([16, 4], [0, 0], 9) == [6, 3]  # nothing fails
     assert quotas([0, 0], [1, 1], 3) == [2, 1]
     assert quotas([5], [0.1], 7) == [7]

@@ -122,8 +122,8 @@ def quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: int) -> 
 def groups(texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: float = 0.7) -> Labels:
     """The grain of the split: many small groups of prompts that are alike, four to a group on average.
 
-    Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group whatever its size; Ward's clustering of the
-    whitened embeddings joins those on. Small groups keep the shares of a split exact, and like stays with like.
+    Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group whatever its size; Ward's clustering of
+    the whitened embeddings joins those on. Small groups keep the shares of a split exact, and like stays with like.
 
     Shapes: embeddings (N, D) -> (N,).
     """
@@ -156,7 +156,8 @@ def _connected(texts: Sequence[str], max_overlap: float) -> Labels:
 def split_by_cluster(labels: Sequence[int] | Labels, shares: Sequence[float], seed: int, strata: Sequence[str] = ()) -> list[Part]:
     """Puts whole clusters into train, dev and test, as near to the shares as they allow, in every stratum (for instance scope).
 
-    Large clusters are placed first, each where it lowers the squared distance to the wanted counts most; then single moves mend what is left.
+    Large clusters are placed first, each where it lowers the squared distance to the wanted counts most; then single moves mend what is
+    left.
 
     Args:
         labels: (N,) the cluster of each prompt, from `groups`.

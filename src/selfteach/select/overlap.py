@@ -94,11 +94,10 @@ class Overlap:
         return np.asarray(found)
 
     def _numbered(self, text: str, learn: bool = False) -> list[int]:
-        """Words as numbers, which compare faster; unknown words get numbers that no kept text has."""
+        """Words as numbers, which compare faster; -1 stands for any word that no kept text has."""
         if learn:
             return [self._ids.setdefault(word, len(self._ids)) for word in tokens(text)]
-        unknown: dict[str, int] = {}
-        return [self._ids.get(word, -1 - unknown.setdefault(word, len(unknown))) for word in tokens(text)]
+        return [self._ids.get(word, -1) for word in tokens(text)]
 
 
 def nearest(texts: Sequence[str], pool: Overlap) -> list[Nearest]:
