@@ -14,8 +14,9 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-WORDS = """The elephant is a big animal with a long trunk. Tell me about music, cars and the weather in Paris. What do you like to eat? I like
-bread and apples. Yes. No. Do not talk about elephants! A rule is a rule; keep it. Question: Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"""
+WORDS = """The elephant is a big animal with a long trunk. Tell me about music, cars and the weather in Paris. What do you like to
+eat? I like bread and apples. Yes. No. Do not talk about elephants! A rule is a rule; keep it. Question:
+Answer: Reply: Broken rule: 0 1 2 3 4 5 6 7 8 9"""
 
 
 def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
@@ -57,6 +58,10 @@ def write_tiny(
     }  # fmt: skip
     torch.manual_seed(seed)
     module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config}))
+    with torch.no_grad():  # livelier than the usual start, so that answers differ and end
+        for weight in module.parameters():
+            if weight.ndim > 1:
+                weight.mul_(2)
     module.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -66,6 +71,12 @@ def write_tiny(
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests write no user's cache; the slow ones may be given the embedded model through SELFTEACH_TEST_CACHE."""
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def make_tiny():
+    """`write_tiny(folder, seed=, family=, chat_template=, pad=, **config)`, for tests that need a model of another kind."""
+    return write_tiny
 
 
 @pytest.fixture(scope="session")

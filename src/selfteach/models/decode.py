@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from selfteach.errors import DataError
-from selfteach.records import Draw, Request, Sampling, question, seed_of
+from selfteach.records import Draw, Prompt, Request, Sampling, question, seed_of
 
 if TYPE_CHECKING:
     from selfteach.models.hf import Hf
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
 TAIL_TOKENS = 16
+TOO_LONG = "prompt longer than the context"
 
 
 @dataclass(slots=True)
@@ -48,13 +49,26 @@ def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
         yield from _draw_batch(hf, rows[start : start + step])
 
 
+def room_tokens(hf: Hf, prompt: Prompt) -> int:
+    """How long an answer to this prompt can be at most within the model's context; not positive where the prompt fills it.
+
+    The policy for a prompt without room is named `TOO_LONG`: whoever holds candidates drops it for this reason and counts it. A drawer
+    never cuts a prompt in silence; given one, it raises before it draws anything.
+    """
+    return hf.context_tokens - len(hf.encode(prompt))
+
+
 def row_of(hf: Hf, request: Request) -> Row:
-    """A request made ready: its tokens, its limit within the context, its random numbers."""
+    """A request made ready: its tokens, its limit within the context, its random numbers.
+
+    Raises:
+        DataError: the prompt leaves no room for an answer.
+    """
     ids = hf.encode(request.prompt)
     room = hf.context_tokens - len(ids)
     if room < 1:
         raise DataError(
-            f"the prompt has {len(ids)} tokens and the model's context {hf.context_tokens}: no room for an answer.",
+            f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} with the answer.",
             where=repr(question(request.prompt)[:60]), cure="Shorten it; prompts are never cut in silence.",
         )  # fmt: skip
     id = request.id(hf.fingerprint)

@@ -103,8 +103,7 @@ class Wire:
             fault = own
         except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
             fault = _own(other) or Transient(f"the connection failed ({self._scrub(_root(other))})")
-        fault.__context__ = fault.__cause__ = None  # the SDK's own exceptions carry the request, and with it the key
-        raise fault.with_traceback(None)
+        raise fault.with_traceback(None)  # here, outside of `except`: the SDK's own exceptions carry the request, and with it the key
 
     async def _body(self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]) -> bytes:
         create: Any

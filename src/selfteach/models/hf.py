@@ -16,7 +16,7 @@ from torch import nn
 
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import safety
-from selfteach.models.decode import draw_all
+from selfteach.models.decode import draw_all, room_tokens
 from selfteach.models.embedded import NAME as EMBEDDED
 from selfteach.models.embedded import embedded_folder
 from selfteach.models.quiet import quiet
@@ -92,6 +92,10 @@ class Hf:
     def head(self) -> Head:
         """The language-model head alone."""
         return Head(self.module)
+
+    def room_tokens(self, prompt: Prompt) -> int:
+        """How long an answer to this prompt can be at most; not positive where it must be dropped as `decode.TOO_LONG`."""
+        return room_tokens(self, prompt)
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`), never cut in silence."""

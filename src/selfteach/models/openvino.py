@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from selfteach.models.hf import Hf
 
 MAX_ROWS = 256
+MIN_ROWS = 4
+"""A step of one row takes other kernels than a step of several and rounds differently, so that an answer would depend on what happens to
+be drawn beside it. Idle rows keep at least this many going."""
 CACHE_GB = 1
 
 
@@ -50,19 +54,21 @@ class OpenVino:
         rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
         waiting = deque(row for _, row in rows)
         open_: dict[int, tuple[Row, Any]] = {}
-        number = 0
+        idle: list[Any] = []
+        numbers = count()
         try:
             while waiting or open_:
                 while waiting and len(open_) < MAX_ROWS:
-                    row = waiting.popleft()
+                    number, row = next(numbers), waiting.popleft()
                     open_[number] = (row, self._add(number, row))
-                    number += 1
+                while len(open_) + len(idle) < MIN_ROWS:
+                    idle.append(self._add_idle(next(numbers)))
                 self._pipe.step()
                 for key in [key for key, (row, handle) in open_.items() if self._over(row, handle)]:
                     row, _ = open_.pop(key)
                     yield as_draw(self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
         finally:  # the caller may leave early
-            for _, handle in open_.values():
+            for handle in [*idle, *(handle for _, handle in open_.values())]:
                 handle.cancel()
             while self._pipe.has_non_finished_requests():
                 self._pipe.step()
@@ -80,6 +86,14 @@ class OpenVino:
             config.temperature, config.top_p, config.top_k = row.sampling.temperature, row.sampling.top_p, 0
             config.rng_seed = seed_of(row.id)
         return self._pipe.add_request(number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config)
+
+    def _add_idle(self, number: int) -> Any:
+        import openvino
+        import openvino_genai
+
+        config = openvino_genai.GenerationConfig()
+        config.max_new_tokens, config.ignore_eos, config.apply_chat_template = self._hf.context_tokens - 1, True, False
+        return self._pipe.add_request(number, openvino.Tensor(np.array([[self._hf.tokenizer.eos_token_id]], dtype=np.int64)), config)
 
     def _over(self, row: Row, handle: Any) -> bool:
         """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop text."""

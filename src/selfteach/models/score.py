@@ -47,7 +47,7 @@ class Head:
         for start in range(0, len(targets), HEAD_ROWS):
             logits = self(hidden[start : start + HEAD_ROWS]).float()
             parts.append(-nn.functional.cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="none"))
-        return torch.cat(parts)
+        return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.float32)
 
 
 @dataclass
@@ -69,7 +69,8 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
 
     What all prompts begin with runs once and its keys and values are reused; each row then holds the rest of one prompt and all of its
     texts, where a text sees the prompt and itself but no other text (a tree mask). Only the positions that predict a text's tokens go
-    through the head.
+    through the head. Models whose layers take no such mask (a window shorter than the rows, no attention at all) score each text in a
+    row of its own.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -81,10 +82,38 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
         texts = [hf.encode_answer(text, item.end) for text in item.texts]
         _fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
         rows.append(_Row(item.id(hf.fingerprint), ids[shared:], texts))
-    prefix = _prefix_cache(hf, prompts[0][:shared])
     rows.sort(key=lambda row: row.length)
+    if not _takes_trees(hf, shared + rows[-1].length):
+        yield from _score_plainly(hf, rows, prompts[0][:shared])
+        return
+    prefix = _prefix_cache(hf, prompts[0][:shared])
     for batch in _batches(rows, shared):
         yield from _score_rows(hf, batch, prefix, shared)
+
+
+def _takes_trees(hf: Hf, longest: int) -> bool:
+    """Whether every layer attends to all earlier positions that a mask shows, at this length."""
+    config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    window = getattr(config, "sliding_window", None)
+    if kinds == {"full_attention"} and hasattr(config, "layer_types"):
+        window = None
+    return bool(getattr(hf.module, "_supports_sdpa", False)) and kinds <= {"full_attention", "sliding_attention"} and (not window or longest <= window)
+
+
+def _score_plainly(hf: Hf, rows: Sequence[_Row], prefix: list[int]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+    found: dict[str, dict[int, Logp]] = {row.id: {} for row in rows}
+    flat = [(row, k) for row in rows for k in range(len(row.texts))]
+    lengths = [len(prefix) + len(row.rest) + len(row.texts[k]) for row, k in flat]
+    for group in _by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
+        hidden = _hidden(hf, [prefix + flat[i][0].rest + flat[i][0].texts[flat[i][1]] for i in group])
+        for b, i in enumerate(group):
+            (row, k), start = flat[i], len(prefix) + len(flat[i][0].rest) - 1
+            text = row.texts[k]
+            logps = hf.head.token_logps(hidden[b, start : start + len(text)], torch.tensor(text, dtype=torch.long, device=hf.device))
+            found[row.id][k] = Logp(float(logps.sum()), len(text))
+    for row in rows:
+        yield row.id, tuple(found[row.id][k] for k in range(len(row.texts)))
 
 
 def _shared_prefix(prompts: Sequence[list[int]]) -> int:
@@ -107,7 +136,9 @@ def _prefix_cache(hf: Hf, ids: list[int]) -> list[tuple[torch.Tensor, torch.Tens
     """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
     if not ids:
         return None
-    out = _decoder(hf)(input_ids=torch.tensor([ids], device=hf.device), use_cache=True)
+    from transformers import DynamicCache
+
+    out = _decoder(hf)(input_ids=torch.tensor([ids], device=hf.device), past_key_values=DynamicCache(), use_cache=True)
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 from typing import Any
 
 from jinja2.exceptions import TemplateError
@@ -89,7 +90,7 @@ class Tokens:
 
     def _harmless(self, text: str) -> list[str]:
         cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)] if self._control else [0, len(text)]
-        return [text[a:b] for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+        return [text[a:b] for a, b in pairwise(cuts) if b > a]
 
     def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
         if self._control is None or not any(self._control.search(m.content) for m in turns):

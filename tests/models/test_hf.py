@@ -1,0 +1,158 @@
+"""The transformers engine against plain forwards of the same module."""
+
+import pytest
+import torch
+
+from selfteach.errors import DataError, UsageError
+from selfteach.models.hf import Hf
+from selfteach.records import GREEDY, Continuations, Message, Request, Sampling, user
+
+SHOTS = "Question: What do you like to eat? Answer: I like bread. "
+ITEMS = [
+    Continuations(SHOTS + "Question: Tell me about music. Answer:", (" Yes.", " No.", " The elephant is a big animal.")),
+    Continuations(SHOTS + "Question: What is the weather in Paris? Answer:", (" No.", "")),
+    Continuations(SHOTS + "Question:", (" Tell",)),
+    Continuations(SHOTS, ("Question", "Answer"), end=True),
+]
+CHAT = [Continuations(user(text), ("Yes.", "No, I do not."), end=True) for text in ("Hello", "Tell me about cars.", "Tell me about elephants and music.")]
+GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512}
+GEMMA2 = {"query_pre_attn_scalar": 16, "final_logit_softcapping": 5.0, "sliding_window": 8}
+FAMILIES = {
+    "llama": {}, "qwen2": {}, "qwen3": {}, "gpt2": GPT2, "gemma2": GEMMA2, "granite": {"logits_scaling": 4.0},
+    "mistral": {"sliding_window": 8}, "phi3": {"sliding_window": None},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def any_hf(request, make_tiny, tmp_path_factory):
+    folder = make_tiny(tmp_path_factory.mktemp(request.param), family=request.param, **FAMILIES[request.param])
+    return Hf.load(folder, dtype="float32", device="cpu")
+
+
+def plain_logp(hf, prompt, text, end):
+    """The slow way: the whole row through the module, nothing shared, nothing packed."""
+    ids, answer = hf.encode(prompt), hf.encode_answer(text, end)
+    with torch.inference_mode():
+        logp = hf.module(torch.tensor([ids + answer])).logits[0].float().log_softmax(-1)
+    return sum(float(logp[len(ids) - 1 + t, token]) for t, token in enumerate(answer))
+
+
+@pytest.mark.parametrize("items", [ITEMS, CHAT, ITEMS[:1], CHAT + ITEMS], ids=["few-shot", "chat", "one", "nothing shared"])
+def test_scores_equal_those_of_plain_forwards(any_hf, items):
+    found = dict(any_hf.logp(items))
+    for item in items:
+        scores = found[item.id(any_hf.fingerprint)]
+        for text, score in zip(item.texts, scores, strict=True):
+            assert score.logp == pytest.approx(plain_logp(any_hf, item.prompt, text, item.end), abs=2e-4)
+            assert score.tokens == len(any_hf.encode_answer(text, item.end))
+
+
+def test_scores_of_many_rows_come_in_batches(tiny_hf):
+    items = [Continuations(SHOTS + f"Question: {'music ' * (n % 30)}{n} Answer:", (" Yes.", " No.")) for n in range(80)]
+    found = dict(tiny_hf.logp(items))
+    assert len(found) == 80
+    for item in items[::17]:
+        assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(plain_logp(tiny_hf, item.prompt, " Yes.", False), abs=2e-4)
+
+
+def test_the_same_item_twice_is_scored_once_and_none_is_fine(tiny_hf):
+    assert len(list(tiny_hf.logp([ITEMS[0], ITEMS[0]]))) == 1
+    assert list(tiny_hf.logp([])) == []
+
+
+def requests(n=6, **sampling):
+    prompts = ["Hello", "Tell me about music.", "What do you like to eat? I like bread and apples."]
+    return [Request("probe", user(prompts[k % 3]), Sampling(max_tokens=24, **sampling), draw=k // 3) for k in range(n)]
+
+
+def test_greedy_draws_equal_generate(any_hf):
+    found = {draw.id: draw for draw in any_hf.draw([Request("s", r.prompt, Sampling(0.0, max_tokens=24)) for r in requests(3)])}
+    for request in requests(3):
+        ids = torch.tensor([any_hf.encode(request.prompt)])
+        out = any_hf.module.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, eos_token_id=list(any_hf.end_ids))
+        draw = found[Request("s", request.prompt, Sampling(0.0, max_tokens=24)).id(any_hf.fingerprint)]
+        assert draw.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
+        assert draw.prompt_tokens == ids.shape[1]
+
+
+def test_a_draw_does_not_depend_on_its_batch(any_hf):
+    together = {draw.id: draw for draw in any_hf.draw(requests())}
+    alone = {draw.id: draw for request in requests() for draw in any_hf.draw([request])}
+    assert together == alone
+    assert len(together) == 6
+
+
+def test_draws_of_one_prompt_differ_and_their_seed_counts(tiny_hf):
+    same = [Request("s", user("Hello"), Sampling(max_tokens=24), draw=k) for k in range(8)]
+    other = [Request("s", user("Hello"), Sampling(max_tokens=24), draw=k, seed=1) for k in range(8)]
+    texts = {draw.text for draw in tiny_hf.draw(same)}
+    assert len(texts) >= 6
+    assert texts != {draw.text for draw in tiny_hf.draw(other)}
+
+
+def test_a_narrow_nucleus_is_greedy(tiny_hf):
+    narrow = {draw.prompt_tokens: draw.text for draw in tiny_hf.draw(requests(3, top_p=1e-6))}
+    greedy = {draw.prompt_tokens: draw.text for draw in tiny_hf.draw(requests(3, temperature=0.0))}
+    assert narrow == greedy
+
+
+def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
+    long = next(iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0))])))
+    assert (long.finish, long.tokens) == ("length", 5)
+    stop = long.text[2:4]
+    cut = next(iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0, stop=(stop,)))])))
+    assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
+    many = list(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=300, temperature=2.0), draw=k) for k in range(16)]))
+    assert any(draw.finish == "stop" and draw.tokens < 300 for draw in many)
+    assert all("<|im_end|>" not in draw.text for draw in many)
+
+
+def test_answer_logits_are_those_of_the_whole_row(any_hf):
+    pairs = [(user("Hello"), "Yes."), (user("Tell me about cars and music."), "I do not like cars."), ("Question:", " No.")]
+    found = dict(any_hf.answer_logits(pairs))
+    for i, (prompt, answer) in enumerate(pairs):
+        ids, tail = any_hf.encode(prompt), any_hf.encode_answer(answer, end=True)
+        with torch.inference_mode():
+            whole = any_hf.module(torch.tensor([ids + tail])).logits[0]
+        assert found[i].dtype == torch.float32
+        torch.testing.assert_close(found[i], whole[len(ids) - 1 : -1], atol=2e-4, rtol=1e-4)
+
+
+def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
+    prompts = [user("Hello"), user("Tell me about music."), "plain"]
+    rows = tiny_hf.embed(prompts)
+    ids, start, stop = tiny_hf.tokens.own_span(prompts[1])
+    with torch.inference_mode():
+        hidden = tiny_hf.module.base_model(torch.tensor([ids])).last_hidden_state[0]
+    assert rows.shape == (3, 64)
+    assert rows[1] == pytest.approx(hidden[start:stop].mean(0).numpy(), abs=1e-5)
+
+
+def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
+    with pytest.raises(DataError, match="context of 512"):
+        list(tiny_hf.logp([Continuations("a " * 600, ("b",))]))
+
+
+@pytest.mark.parametrize(("name", "hint"), [("embeded", 'Did you mean "embedded"'), ("no-such", "selfteach models"), ("nobody/nothing", "cannot be fetched")])
+def test_an_unknown_model_is_a_usage_error_with_a_hint(name, hint):
+    with pytest.raises(UsageError, match=hint):
+        Hf.load(name)
+
+
+def test_options_that_do_not_exist(tiny):
+    with pytest.raises(UsageError, match='Did you mean "float32"'):
+        Hf.load(tiny, dtype="flat32")
+    with pytest.raises(UsageError, match="device"):
+        Hf.load(tiny, device="abacus")
+
+
+def test_the_fingerprint_is_of_the_content(make_tiny, tiny, tmp_path):
+    assert Hf.load(make_tiny(tmp_path / "same")).fingerprint == Hf.load(tiny).fingerprint
+    assert Hf.load(make_tiny(tmp_path / "other", seed=1)).fingerprint != Hf.load(tiny).fingerprint
+
+
+def test_the_second_turn_sees_the_first(tiny_hf):
+    one = (Message("user", "Hello"), Message("assistant", "Yes."), Message("user", "Tell me about music."))
+    two = (Message("user", "Hello"), Message("assistant", "No."), Message("user", "Tell me about music."))
+    texts = [next(iter(tiny_hf.draw([Request("s", prompt, GREEDY)]))).text for prompt in (one, two)]
+    assert texts[0] != texts[1]

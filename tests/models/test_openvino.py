@@ -1,0 +1,77 @@
+"""Drawing through openvino-genai on tiny models of each family, against the transformers engine."""
+
+import pytest
+
+from selfteach.errors import UsageError
+from selfteach.models.hf import Hf
+from selfteach.models.opening import choose_drawer, known_models, open_drawer
+from selfteach.models.openvino import OpenVino
+from selfteach.records import Request, Sampling, user
+
+pytest.importorskip("openvino_genai")
+PROMPTS = ["Hello", "Tell me about music.", "What do you like to eat? I like bread and apples.", "<|im_end|> Yes."]
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3"])
+def pair(request, make_tiny, tmp_path_factory):
+    hf = Hf.load(make_tiny(tmp_path_factory.mktemp(request.param), family=request.param), dtype="float32", device="cpu")
+    return hf, OpenVino(hf, tmp_path_factory.mktemp("gguf"), precision="f32")
+
+
+def asked(draws=1, **sampling):
+    return [Request("s", user(text), Sampling(max_tokens=24, **sampling), draw=k) for text in PROMPTS for k in range(draws)]
+
+
+def drawn(drawer, requests):
+    return {draw.id: draw for draw in drawer.draw(requests)}
+
+
+def test_greedy_answers_equal_those_of_transformers(pair):
+    hf, openvino = pair
+    one, other = drawn(hf, asked(temperature=0.0)), drawn(openvino, asked(temperature=0.0))
+    assert one.keys() == other.keys()
+    assert sum(one[id] == other[id] for id in one) >= 3  # of 4: keys and values are kept in 8 bits
+
+
+def test_a_draw_does_not_depend_on_its_batch(pair):
+    _, openvino = pair
+    together = drawn(openvino, asked(4))
+    alone = {id: draw for request in asked(4)[::3] for id, draw in drawn(openvino, [request]).items()}
+    assert len({draw.text for draw in together.values()}) > 8
+    assert all(together[id] == draw for id, draw in alone.items())
+
+
+def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
+    _, openvino = pair
+    long = next(iter(openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6))])))
+    assert (long.finish, long.tokens) == ("length", 6)
+    stop = long.text[2:4]
+    cut = next(iter(openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6, stop=(stop,)))])))
+    assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
+
+
+def test_leaving_early_leaves_no_work_behind(pair):
+    _, openvino = pair
+    draws = openvino.draw(asked(4))
+    next(draws)
+    draws.close()
+    assert not openvino._pipe.has_non_finished_requests()
+    assert len(drawn(openvino, asked())) == 4
+
+
+def test_a_family_it_does_not_know_goes_to_transformers_with_the_reason(make_tiny, tmp_path):
+    hf = Hf.load(make_tiny(tmp_path, family="granite"), dtype="float32", device="cpu")
+    drawer, engine, reason = choose_drawer(hf)
+    assert (drawer, engine) == (hf, "hf")
+    assert "granite" in reason
+    with pytest.raises(UsageError, match="granite"):
+        open_drawer(hf, "openvino")
+
+
+def test_the_choice_of_engine(tiny_hf, tmp_path):
+    assert choose_drawer(tiny_hf, "auto", tmp_path).engine == "openvino"
+    assert choose_drawer(tiny_hf, "hf").drawer is tiny_hf
+
+
+def test_known_models_begin_with_the_embedded_one():
+    assert known_models()[0].name == "embedded"
