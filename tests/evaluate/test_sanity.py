@@ -1,7 +1,7 @@
 """Looping and empty answers, by example."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.evaluate.sanity import empty, loops, sanity
@@ -58,12 +58,14 @@ def test_all_together():
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_any_text(text):
     assert loops(text) in (True, False)
     assert not (empty(text) and any(char.isalpha() for char in text))
 
 
 @given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=8), st.integers(3, 6))
+@settings(deadline=None)
 def test_a_repeated_block_loops(block, times):
     if len(block) * times >= 9:
         assert loops("so then " + " ".join(block * times))

@@ -34,6 +34,7 @@ def test_wilson_covers():
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
+@settings(deadline=None)
 def test_a_share_lies_in_its_interval(flags):
     measure = share(flags)
     assert 0 <= measure.low <= measure.value <= measure.high <= 1

@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
@@ -53,6 +53,7 @@ def test_what_breaks_tokenizers_is_cleaned_once():
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_reading_raises_nothing_but_a_data_error(text):
     try:
         rule = read_rule(text)
@@ -162,6 +163,7 @@ def test_a_topic_check_finds_the_topic_and_no_other_word():
 
 
 @given(st.from_regex(r"(?:Do not|Never) (?:talk about|mention|use) [\w ,\"'()\\.-]{1,40}[.!]?", fullmatch=True))
+@settings(deadline=None)
 def test_whatever_is_suggested_parses(rule):
     check = suggest_check(rule)
     if check is not None:
@@ -194,5 +196,6 @@ def test_words_that_only_look_like_plurals_stay(word):
 
 
 @given(st.from_regex("[a-z]{1,12}", fullmatch=True))
+@settings(deadline=None)
 def test_a_singular_leads_back_to_its_plural(word):
     assert singular(word) == word or word in plurals(singular(word))

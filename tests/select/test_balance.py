@@ -69,6 +69,7 @@ def test_quotas_by_hand():
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1)), min_size=1, max_size=12), st.integers(0, 300))
+@settings(deadline=None)
 def test_quotas_add_up_and_follow_need(clusters, total):
     sizes, rates = zip(*clusters, strict=True)
     found = quotas(sizes, rates, total)

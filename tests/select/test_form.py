@@ -1,7 +1,7 @@
 """What is dropped of self-asked prompts, with the reason of each."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.select.form import REASONS, form_fault
@@ -11,6 +11,8 @@ GOOD = [
     "Tell me about the history of circus animals.",
     "Write a short poem about the sea",
     "Who are you?",
+    "There is a nest of bees in my roof. Help!",
+    "My loaf is always too hard. Give me some tips.",
     "Can you explain how a car engine works?",
     "I want to visit Kenya. What should I see there?",
     "How tall is the Eiffel Tower? Give the answer in feet.",
@@ -75,5 +77,6 @@ def test_other_scripts_where_they_are_wanted():
 
 
 @given(st.text(max_size=120), st.text(max_size=20))
+@settings(deadline=None)
 def test_any_text_gets_a_known_reason_or_none(text, topic):
     assert form_fault(text, topic) in (None, *REASONS)

@@ -90,7 +90,6 @@ class CheckJudge:
     """A judge that is a check. Its values are certain: 1 broken, 0 kept."""
 
     name = "check"
-    threshold = 0.5
 
     def __init__(self, check: Check | str) -> None:
         self.check = parse(check) if isinstance(check, str) else check

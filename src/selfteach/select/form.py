@@ -10,6 +10,7 @@ import re
 
 from selfteach.judge.check import count_words
 from selfteach.judge.language import languages, scripts
+from selfteach.records import sentences
 from selfteach.select.overlap import tokens
 
 MIN_WORDS, MAX_WORDS = 3, 60
@@ -36,7 +37,7 @@ _OPENING = re.compile(
     r"from what|with what|by what|"
     r"tell|describe|explain|write|list|give|name|compare|contrast|summari[sz]e|discuss|define|suggest|recommend|show|help|create|"
     r"make|imagine|invent|compose|draft|design|identify|outline|"
-    r"provide|translate|rewrite|generate|find|plan|teach|recount|share|talk|say|choose|pick|think|describe|classify|calculate|"
+    r"provide|translate|rewrite|generate|find|plan|teach|recount|share|talk|say|choose|pick|think|classify|calculate|"
     r"convert|convince|develop|discover|analy[sz]e|argue|advise|"
     r"prepare|propose|mention|illustrate|evaluate|estimate|answer|complete|continue|consider|correct|edit|fix|solve|state|offer|"
     r"let's|let us|picture|pretend|act|play|sing|spell|count|"
@@ -87,7 +88,7 @@ def _english_fault(text: str) -> str | None:
     last = re.split(r"\?[\"')”’]*\s+", text)
     if len(last) > 1 and not _OPENING.match(last[-1]):
         return "answers itself"
-    return None if _OPENING.match(text) or _OPENING.match(last[-1]) else "not a request"
+    return None if any(_OPENING.match(part) for part in sentences(text)) else "not a request"
 
 
 def _mostly(text: str, script: str) -> bool:
