@@ -131,8 +131,7 @@ class Run:
         path = self.file(name)
         fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
         with disk_faults(path):
-            for leftover in (fresh, old):
-                shutil.rmtree(leftover, ignore_errors=True)
+            shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             yield fresh
             sums = {str(file.relative_to(fresh)): _sync(file) for file in sorted(fresh.rglob("*")) if file.is_file()}
@@ -211,6 +210,7 @@ def open_run(out: Path | None, slug_source: str, kind: str, resolved: Resolved, 
 
 def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Mapping[str, Any], identity: dict[str, Any]) -> Run:
     try:
+        _tidy(folder)
         ledger = Ledger(folder / LEDGER)
         before = ledger.noted(IDENTITY)
         if before is not None and before != identity:
@@ -226,6 +226,19 @@ def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Map
         lock.release()
         raise
     return run
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what a killed process left half-written; an export that was moved aside for its successor comes back."""
+    with disk_faults(folder):
+        for path in folder.glob(".*.tmp"):
+            path.unlink()
+        for path in folder.glob(".*.old"):
+            if not (whole := folder / path.name[1:].removesuffix(".old")).exists():
+                path.rename(whole)
+        for pattern in (".*.old", ".*.new", ".recover-*"):
+            for path in folder.glob(pattern):
+                shutil.rmtree(path)
 
 
 def _command() -> str:

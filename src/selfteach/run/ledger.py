@@ -75,8 +75,9 @@ class Ledger:
             verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            if not readonly:
-                self._db.executescript(SCHEMA)
+            if readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():  # its process died before the first commit
+                self._db = sqlite3.connect(":memory:", isolation_level=None)
+            self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             for table in CHECKED:
                 self._verify(table)
             self._seq: int = max(self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in SEQUENCED)

@@ -1,0 +1,148 @@
+"""A small road over the real floor, for the fault tests: run folder, ledger, recorded model, exports; only the model is scripted.
+
+    python road.py ARGS...              the command line `selfteach ARGS...`
+    python road.py sweep DIR STRIDE     one straight run, then one run for every STRIDE-th point, killed there and started again
+
+Environment: ROAD_WAIT_S waits in every draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+import types
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selfteach import cli
+from selfteach.models import recorded
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Request, user
+from selfteach.run.ledger import Fate, Ledger
+
+PROMPTS = 6
+POINTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
+NOT_COMPARED = {"run.db", "run.db-wal", "run.db-shm", "run.lock", "log.txt", "manifest.json"}
+recorded.COMMIT_EVERY_S = 0.0  # a commit for every draw: as many points to die at as there can be
+
+
+def script(request: Request) -> str:
+    """An answer that depends on the request alone."""
+    time.sleep(float(os.environ.get("ROAD_WAIT_S", "0")))
+    return "answer " + hashlib.sha256(repr(request).encode()).hexdigest()[:12]
+
+
+def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
+    """Two stages, a drop with a reason, every kind of export."""
+    model = Recorded(run.ledger, Scripted(script))
+    run.bind("student", model.fingerprint)
+    with run.stage("probe"):
+        display.stage("probe", PROMPTS)
+        requests = [Request("probe", user(f"{rule} {number}"), seed=config.seed) for number in range(PROMPTS)]
+        draws = {}
+        for draw in model.draw(requests):
+            draws[draw.id] = draw
+            display.advance()
+        rows = [{"id": id, "text": draws[id].text} for id in sorted(draws)]
+        fates = [Fate(row["id"], "accepted") if place % 2 else Fate(row["id"], "dropped", "even") for place, row in enumerate(rows)]
+        run.ledger.place("probe", fates)
+    with run.stage("write"):
+        run.export_jsonl("examples.jsonl", rows[1::2])
+        with run.export_folder("adapter") as folder:
+            (folder / "adapter_config.json").write_text("{}")
+            (folder / "adapter_model.safetensors").write_bytes(bytes(2000))
+        run.export_json("exam.json", {"kept": {"taught": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
+                                      "verdict": {"word": "taught", "sentence": "Taught."}})  # fmt: skip
+        run.export("report.html", "<!doctype html>")
+    return {"run": str(run.path), "adapter": str(run.path / "adapter"), "report": str(run.path / "report.html"),
+            "seconds": run.seconds(), "exam": {}, "verdict": "Taught."}  # fmt: skip
+
+
+def install() -> None:
+    """Puts this road in the place of the method."""
+    module = types.ModuleType("selfteach.methods.feedback")
+    module.teach = teach  # type: ignore[attr-defined]
+    module.plan = lambda rule, config, display: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
+    sys.modules["selfteach.methods.feedback"] = module
+
+
+def die_at(point: int, folder: Path) -> list[int]:
+    """Counts the points in the returned cell: system calls on files of the run, and both sides of every commit. At `point` the process
+    dies."""
+    passed = [0]
+    inside = str(folder)
+
+    def pass_one() -> None:
+        passed[0] += 1
+        if passed[0] == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(lambda event, args: pass_one() if event in POINTS and inside in str(args[0]) else None)
+    group = Ledger._group
+
+    @contextmanager
+    def counted(self: Ledger) -> Any:
+        with group(self) as db:
+            yield db
+            pass_one()
+        pass_one()
+
+    Ledger._group = counted  # type: ignore[method-assign]
+    return passed
+
+
+def exports(folder: Path) -> dict[str, str]:
+    """The checksum of everything that must be the same after any crash."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in NOT_COMPARED)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def child(folder: Path, point: int) -> tuple[int, int]:
+    """Runs the command in a forked process that dies at `point` (0: never); returns its wait status and the points passed."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        passed = die_at(point, folder)
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        code = cli.run(["feedback", "Do not hum.", "--out", str(folder), "--json"])
+        os.write(write, str(passed[0]).encode())
+        os._exit(code)
+    os.close(write)
+    status = os.waitpid(pid, 0)[1]
+    with os.fdopen(read) as handle:
+        return status, int(handle.read() or 0)
+
+
+def sweep(root: Path, stride: int) -> dict[str, Any]:
+    """Kills at every stride-th point; returns what differed from the straight run."""
+    status, points = child(root / "straight", 0)
+    assert status == 0
+    expected = exports(root / "straight")
+    wrong, killed = [], 0
+    for point in range(1, points + 1, stride):
+        folder = root / f"at-{point}"
+        killed += os.WIFSIGNALED(child(folder, point)[0])
+        again, _ = child(folder, 0)
+        ledger = Ledger(folder / "run.db")
+        asked, answered, _ = ledger.counts()["probe"]
+        ledger.close()
+        if again or exports(folder) != expected or (asked, answered) != (PROMPTS, PROMPTS):
+            wrong.append({"point": point, "status": again, "found": exports(folder), "asked": asked, "answered": answered})
+    return {"points": points, "killed": killed, "expected": expected, "wrong": wrong}
+
+
+if __name__ == "__main__":
+    install()
+    if sys.argv[1] == "sweep":
+        print(json.dumps(sweep(Path(sys.argv[2]), int(sys.argv[3]))))
+    else:
+        sys.argv[0] = "selfteach"
+        cli.main()

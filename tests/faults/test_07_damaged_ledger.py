@@ -1,0 +1,112 @@
+"""Row 7: a damaged run.db ends with exit 6; `status --recover` saves every whole row into a new file, and the run goes on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.lock import Lock
+from selfteach.run.recover import recover
+
+ANSWERS = 200
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A ledger with a few hundred rows, as bytes."""
+    path = tmp_path_factory.mktemp("whole") / "run.db"
+    ledger = Ledger(path)
+    for number in range(ANSWERS):
+        ledger.ask("probe", [(f"id-{number}", {"prompt": f"prompt {number}"})])
+    for start in range(0, ANSWERS, 20):
+        ledger.answer([(f"id-{number}", {"text": f"answer {number} " + "word " * 30}) for number in range(start, start + 20)])
+        ledger.place("probe", [Fate(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)])
+    ledger.note("identity", {"kind": "feedback"})
+    ledger.close()
+    return path.read_bytes()
+
+
+def content(path: Path) -> Any:
+    ledger = Ledger(path)
+    try:
+        return (
+            ledger.counts(), ledger.answers([f"id-{n}" for n in range(ANSWERS)]), list(ledger.candidates()), ledger.funnel(),
+            ledger.noted("identity"),
+        )  # fmt: skip
+    finally:
+        ledger.close()
+
+
+def written(folder: Path, data: bytes) -> Path:
+    folder.mkdir()
+    (folder / "run.db").write_bytes(data)
+    return folder / "run.db"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_flipped_bytes_are_noticed_or_change_nothing(tmp_path: Path, whole: bytes, seed: int) -> None:
+    expected = content(written(tmp_path / "whole", whole))
+    rng = random.Random(seed)
+    data = bytearray(whole)
+    at = rng.randrange(len(data))
+    for place in range(at, min(at + rng.choice([1, 1, 8]), len(data))):
+        data[place] ^= rng.randrange(1, 256)
+    path = written(tmp_path / "run", bytes(data))
+    try:
+        assert content(path) == expected
+    except IntegrityError as fault:
+        assert fault.exit_code == 6
+        assert "--recover" in str(fault)
+
+
+def zeroed_page(data: bytearray) -> None:
+    data[8 * 4096 : 9 * 4096] = bytes(4096)
+
+
+def no_header(data: bytearray) -> None:
+    data[:100] = b"?" * 100
+
+
+def changed_letter(data: bytearray) -> None:
+    at = bytes(data).index(b"answer 17 word")
+    data[at] ^= 1
+
+
+def cut_short(data: bytearray) -> None:
+    del data[-4096 * 2 :]
+
+
+@pytest.mark.parametrize(("damage", "least"), [(zeroed_page, 150), (no_header, ANSWERS), (changed_letter, ANSWERS - 1), (cut_short, 150)])
+def test_recovery_saves_what_is_whole(tmp_path: Path, whole: bytes, damage: Callable[[bytearray], None], least: int) -> None:
+    data = bytearray(whole)
+    damage(data)
+    path = written(tmp_path / "run", bytes(data))
+    with pytest.raises(IntegrityError):
+        content(path)
+    saved = recover(path.parent)
+    assert saved["answers"] >= least
+    _, answers, *_ = content(path)
+    assert len(answers) == saved["answers"]
+    assert all(body["text"].startswith(f"answer {id.removeprefix('id-')} ") for id, body in answers.items())
+    assert path.with_name("run.db.damaged").read_bytes() == bytes(data)
+
+
+def test_nothing_is_replaced_where_nothing_can_be_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "run", b"not a database" * 1000)
+    with pytest.raises(IntegrityError, match="nothing of the ledger could be read"):
+        recover(path.parent)
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_run_in_use_is_not_recovered(tmp_path: Path, whole: bytes) -> None:
+    path = written(tmp_path / "run", whole)
+    lock = Lock(path.parent)
+    with pytest.raises(UsageError, match="in use"):
+        recover(path.parent)
+    lock.release()

@@ -1,0 +1,58 @@
+"""Row 15: of two processes on one run the second exits with 2 and the first one's pid; a lock dies with its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from selfteach.run.lock import holder
+
+ROAD = Path(__file__).with_name("road.py")
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is at work in the run folder."""
+    environment = {**os.environ, "ROAD_WAIT_S": "20"}
+    process = subprocess.Popen(command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr
+    while b"0/6 drawn" not in process.stderr.readline():
+        assert process.poll() is None
+    yield process
+    process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", str(folder / "run"), "--json"]
+
+
+def test_the_second_process_exits_with_2_and_names_the_first(tmp_path: Path, first: subprocess.Popen[bytes]) -> None:
+    second = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    assert second.returncode == 2
+    assert f"in use by process {first.pid}" in second.stderr
+    assert holder(tmp_path / "run") == first.pid
+    assert first.poll() is None
+
+
+def test_a_lock_dies_with_its_process(tmp_path: Path, first: subprocess.Popen[bytes]) -> None:
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert holder(tmp_path / "run") is None
+    again = subprocess.run(command(tmp_path), capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+
+
+def test_looking_at_a_run_does_not_stop_it_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    start = time.monotonic()
+    assert holder(tmp_path / "run") is None
+    assert time.monotonic() - start < 1

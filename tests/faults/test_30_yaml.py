@@ -1,0 +1,101 @@
+"""Row 30: malicious and mistyped YAML: limits, duplicate keys, did-you-mean; nothing is built, everything is named."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from selfteach.config import Feedback, load_yaml, parse_yaml, resolve
+from selfteach.errors import UsageError
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{b}: &{b} [{','.join(f'*{a}' for _ in range(9))}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("!!python/object/apply:os.system ['touch canary']", "could not determine a constructor"),
+        ("x: !!python/name:os.system", "could not determine a constructor"),
+        (BOMB, "aliases are not allowed"),
+        ("seed: 1\nseed: 2", 'the key "seed" stands twice'),
+        ("ask: {target: 1, target: 2}", 'the key "target" stands twice'),
+        ("1: x", "is not a word"),
+        ("? [a]\n: b", "is not a word"),
+        ("a: [", "not valid YAML in line"),
+        ("a: b: c", "not valid YAML in line 1"),
+        ("- 1\n- 2", "not a mapping"),
+        ("[" * 5000, "not valid YAML"),
+        ("a: 1\n--- \nb: 2", "not valid YAML"),
+        ("x: !!binary aGk=", "could not determine|mapping|key|constructor"),
+    ],
+)
+def test_hostile_yaml_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    start = time.monotonic()
+    with pytest.raises(UsageError, match=words):
+        resolve(Feedback, file)
+    assert time.monotonic() - start < 5
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe\x00", "not UTF-8"), (b"#" * (2 << 20), "larger than 1 MB")])
+def test_files_that_are_no_configuration(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "c.yaml").write_bytes(data)
+    with pytest.raises(UsageError, match=words):
+        load_yaml(tmp_path / "c.yaml")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_yaml(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("5E3", 5000.0),
+        (".5", 0.5),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("2026-11-20", "2026-11-20"),
+        ("7", 7),
+        ("-7", -7),
+        ("017", "017"),
+        ("0x10", "0x10"),
+        ("1:30", "1:30"),
+        ("", None),
+    ],
+)
+def test_values_are_what_a_person_means(text: str, value: object) -> None:
+    found = parse_yaml(text, "--set x")
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("text", [".inf", ".nan", "1e999", "-1e999"])
+def test_a_number_that_is_not_finite_is_refused_or_a_word(text: str) -> None:
+    with pytest.raises(UsageError):
+        resolve(Feedback, sets=[f"train.learning_rate={text}"])
+
+
+def test_every_mistake_is_told_at_once_with_the_nearest_word(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("sead: 1\ntrain: {epoch: 3, learning_rate: fast}\nask: {target: -1}\n")
+    with pytest.raises(UsageError) as caught:
+        resolve(Feedback, file, sets=["probe.drows=2", "nonsense"])
+    text = str(caught.value)
+    for words in (
+        'sead (mine.yaml): there is no such key. Did you mean "seed"?',
+        'train.epoch (mine.yaml): there is no such key. Did you mean "epochs"?',
+        'probe.drows (--set): there is no such key. Did you mean "draws"?',
+        "train.learning_rate (mine.yaml):",
+        "ask.target (mine.yaml):",
+        "--set nonsense: write it as key=value",
+    ):
+        assert words in text
+    assert "fast" not in text
