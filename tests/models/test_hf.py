@@ -14,7 +14,10 @@ ITEMS = [
     Continuations(SHOTS + "Question:", (" Tell",)),
     Continuations(SHOTS, ("Question", "Answer"), end=True),
 ]
-CHAT = [Continuations(user(text), ("Yes.", "No, I do not."), end=True) for text in ("Hello", "Tell me about cars.", "Tell me about elephants and music.")]
+CHAT = [
+    Continuations(user(text), ("Yes.", "No, I do not."), end=True)
+    for text in ("Hello", "Tell me about cars.", "Tell me about elephants and music.")
+]
 GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512}
 GEMMA2 = {"query_pre_attn_scalar": 16, "final_logit_softcapping": 5.0, "sliding_window": 8}
 FAMILIES = {
@@ -69,7 +72,9 @@ def test_greedy_draws_equal_generate(any_hf):
     found = {draw.id: draw for draw in any_hf.draw([Request("s", r.prompt, Sampling(0.0, max_tokens=24)) for r in requests(3)])}
     for request in requests(3):
         ids = torch.tensor([any_hf.encode(request.prompt)])
-        out = any_hf.module.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, eos_token_id=list(any_hf.end_ids))
+        out = any_hf.module.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, eos_token_id=list(any_hf.end_ids)
+        )
         draw = found[Request("s", request.prompt, Sampling(0.0, max_tokens=24)).id(any_hf.fingerprint)]
         assert draw.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
         assert draw.prompt_tokens == ids.shape[1]
@@ -133,7 +138,9 @@ def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
         list(tiny_hf.logp([Continuations("a " * 600, ("b",))]))
 
 
-@pytest.mark.parametrize(("name", "hint"), [("embeded", 'Did you mean "embedded"'), ("no-such", "selfteach models"), ("nobody/nothing", "cannot be fetched")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("embeded", 'Did you mean "embedded"'), ("no-such", "selfteach models"), ("nobody/nothing", "cannot be fetched")]
+)
 def test_an_unknown_model_is_a_usage_error_with_a_hint(name, hint):
     with pytest.raises(UsageError, match=hint):
         Hf.load(name)

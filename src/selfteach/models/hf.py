@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from selfteach.errors import ResourceError, UsageError
@@ -176,7 +177,7 @@ def _load_module(folder: Path, dtype: torch.dtype) -> Any:
                 return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **options)
     except (torch.OutOfMemoryError, MemoryError) as fault:
         raise ResourceError("not enough memory for the model.", where=str(folder), cure="Use a smaller model.") from fault
-    except (ValueError, OSError, RuntimeError, KeyError, ImportError) as fault:
+    except (ValueError, OSError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
             f"cannot be loaded ({first}).", where=str(folder), cure="Give a causal language model that transformers knows."
@@ -189,7 +190,7 @@ def _load_tokenizer(folder: Path) -> Any:
     try:
         with quiet():
             return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    except (ValueError, OSError, KeyError, ImportError) as fault:
+    except Exception as fault:  # the tokenizers library raises nothing more precise
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
 
@@ -207,7 +208,7 @@ def _merge(module: Any, adapter: Path) -> Any:
     try:
         with quiet():
             merged = PeftModel.from_pretrained(module.float(), adapter, is_trainable=False).merge_and_unload(safe_merge=True)
-    except (ValueError, RuntimeError, KeyError) as fault:
+    except (ValueError, RuntimeError, KeyError, SafetensorError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(f"the adapter does not fit the model ({first}).", where=str(adapter)) from fault
     return merged.to(dtype)

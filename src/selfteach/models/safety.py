@@ -31,6 +31,13 @@ def inspect(folder: Path) -> dict[str, Any]:
             f"has its weights as a pickle ({pickled[0]}), which can run code when it is read." if pickled else "has no safetensors weights."
         )
         raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
+    for index in folder.glob("*.index.json"):
+        files = read_json(index).get("weight_map")
+        odd = [f for f in files.values() if not _is_plain_safetensors(f)] if isinstance(files, dict) else [files]
+        if odd:
+            raise UsageError(
+                f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.", where=str(index), cure="Use a whole copy."
+            )
     for name in ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json"):
         if (folder / name).is_file():
             _refuse_code(read_json(folder / name), f"{folder}/{name}")
@@ -56,6 +63,10 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError("is not a JSON object.", where=str(path))
     return value
+
+
+def _is_plain_safetensors(name: Any) -> bool:
+    return isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name
 
 
 def _refuse_code(value: dict[str, Any], where: str) -> None:

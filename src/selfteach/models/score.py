@@ -98,7 +98,11 @@ def _takes_trees(hf: Hf, longest: int) -> bool:
     window = getattr(config, "sliding_window", None)
     if kinds == {"full_attention"} and hasattr(config, "layer_types"):
         window = None
-    return bool(getattr(hf.module, "_supports_sdpa", False)) and kinds <= {"full_attention", "sliding_attention"} and (not window or longest <= window)
+    return (
+        bool(getattr(hf.module, "_supports_sdpa", False))
+        and kinds <= {"full_attention", "sliding_attention"}
+        and (not window or longest <= window)
+    )
 
 
 def _score_plainly(hf: Hf, rows: Sequence[_Row], prefix: list[int]) -> Iterator[tuple[str, tuple[Logp, ...]]]:

@@ -20,7 +20,7 @@ from selfteach.records import Message, Prompt, clean
 PLAIN_NAME = "selfteach-plain"
 PLAIN_TEMPLATE = (
     "{% for message in messages %}### {{ message['role'] | capitalize }}\n{{ message['content'] }}"
-    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
 """For a model without a chat template. Saved with the adapter's tokenizer, so that others render the same."""
