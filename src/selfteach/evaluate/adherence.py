@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from selfteach.models import Drawer
@@ -31,13 +31,3 @@ def answers(
         found[draw.id] = draw
         tick(1)
     return [[found[r.id(arm.drawer.fingerprint)] for r in row] for row in requests]
-
-
-def misapplied(answers_: Sequence[str], taught: Sequence[str], overlap: Callable[[str, str], float], least: float = 0.6) -> list[bool]:
-    """Whether an answer to a question outside the rule's scope is one of the answers taught inside it (ROUGE-L >= `least`)."""
-    return [any(overlap(answer, lesson) >= least for lesson in taught) for answer in answers_]
-
-
-def by_arm(arms: Mapping[str, Arm], give: Callable[[Arm], list[list[Draw]]]) -> dict[str, list[list[Draw]]]:
-    """The answers of each arm."""
-    return {name: give(arm) for name, arm in arms.items()}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.evaluate.statistics import ratio
+from selfteach.statistics import ratio
 from selfteach.records import Measure, Prompt
 
 PROOF_TOLERANCE = 1e-3

@@ -6,16 +6,16 @@ prompt, and the base against itself (the noise floor: what two draws of one mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from selfteach.config import Exam
-from selfteach.evaluate import statistics
+from selfteach import statistics
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import empty, loops, sanity
 from selfteach.judge import Verdicts
-from selfteach.records import GREEDY, Draw, Measure, Message, Sampling, user
+from selfteach.records import GREEDY, Draw, Measure, Message, Prompt, Sampling, user
 from selfteach.run.display import Display
 from selfteach.select.overlap import Overlap
 
@@ -70,37 +70,109 @@ def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap) -> tuple[list[bool], l
 
 def second_turn(text: str) -> tuple[Message, ...]:
     """The question as the second one of a conversation that began with something else."""
-    return (
-        Message("user", "Hello, can you help me?"),
-        Message("assistant", "Of course. What would you like to know?"),
-        Message("user", text),
-    )
+    return (Message("user", "Hello, can you help me?"), Message("assistant", "Of course. What would you like to know?"), Message("user", text))
 
 
-def measure(value: Measure | None) -> dict[str, Any] | None:
-    """A measure as JSON."""
-    return asdict(value) if value else None
+def as_json(value: Any) -> Any:
+    """Measures, and mappings of them, as JSON."""
+    if isinstance(value, Measure):
+        return asdict(value)
+    return {key: as_json(v) for key, v in value.items()} if isinstance(value, Mapping) else value
 
 
-def adherence(sheets: Mapping[str, Sheet], verdicts: Verdicts, seed: int) -> dict[str, Any]:
-    """Kept shares by arm, and the recovery AR = (taught - base) / (prompted - base)."""
-    flags = {arm: kept(sheet, verdicts) for arm, sheet in sheets.items()}
+@dataclass
+class Marks:
+    """What the sheets of the three scopes come to. Flags are by arm, in the order of the questions."""
+
+    greedy: dict[str, list[bool]]
+    drawn: dict[str, list[bool]]
+    unharmed: dict[str, dict[str, list[bool]]]
+    misapplied: dict[str, list[bool]]
+
+
+def mark(sheets: Mapping[str, Mapping[str, Sheet]], verdicts: Verdicts, lessons: Overlap) -> Marks:
+    """Marks all sheets; `lessons` are the answers taught inside the scope."""
+    target = {arm: kept(sheet, verdicts) for arm, sheet in sheets["target"].items()}
+    outside = {s: {arm: unharmed(sheet, arms["base"], lessons) for arm, sheet in arms.items()} for s, arms in sheets.items() if s != "target" and arms["base"].questions}
+    misapplied: dict[str, list[bool]] = {}
+    for arms in outside.values():
+        for arm, (_, wrong) in arms.items():
+            misapplied.setdefault(arm, []).extend(wrong)
+    return Marks(
+        {arm: g for arm, (g, _) in target.items()}, {arm: d for arm, (_, d) in target.items()},
+        {s: {arm: good for arm, (good, _) in arms.items()} for s, arms in outside.items()}, misapplied,
+    )  # fmt: skip
+
+
+def adherence(marks: Marks, seed: int) -> dict[str, Any]:
+    """The shares of the result table; the recovery AR = (taught - base) / (prompted - base); leakage out of the scope."""
+    share = statistics.share
     found: dict[str, Any] = {
-        "kept": {arm: {"greedy": measure(statistics.share(g)), "drawn": measure(statistics.share(d))} for arm, (g, d) in flags.items()},
-        "flags": flags,
+        "kept": {arm: {"greedy": share(marks.greedy[arm]), "drawn": share(marks.drawn[arm])} for arm in marks.greedy},
+        **{scope: {arm: share(flags) for arm, flags in arms.items()} for scope, arms in marks.unharmed.items()},
     }
-    if set(ARMS) <= flags.keys():
-        ar = statistics.recovery(flags["taught"][0], flags["prompted"][0], flags["base"][0], seed=seed)
-        found["recovery"] = measure(ar)
+    if "taught" in marks.greedy:
+        arms = [marks.greedy[arm] + marks.drawn[arm] for arm in ("taught", "prompted", "base")]
+        found["recovery"] = statistics.recovery(*arms, seed=seed)
+        leaks = {s: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed) for s, arms in marks.unharmed.items()}
+        found["leakage"] = {**leaks, "misapplied": share(marks.misapplied.get("taught", []))}
     return found
 
 
 def sanities(sheets: Mapping[str, Mapping[str, Sheet]], seed: int) -> dict[str, Any]:
     """Looping, empty answers and mean length of each arm, over near and general questions (over all, for a rule that holds everywhere)."""
-    scopes = [s for s in ("near", "general") if sheets.get(s)] or list(sheets)
+    scopes = [s for s in ("near", "general") if sheets.get(s) and sheets[s]["base"].questions] or ["target"]
     found = {}
     for arm in sheets[scopes[0]]:
         draws = [d for scope in scopes for d in sheets[scope][arm].greedy]
         s = sanity([d.text for d in draws], [d.tokens for d in draws], seed=seed)
-        found[arm] = {"looping": measure(s.looping), "empty": measure(s.empty), "mean_tokens": s.length_tokens.value}
+        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
     return found
+
+
+def elsewhere(arms: Mapping[str, Arm], asked: Sequence[str], verdicts: Verdicts, config: Exam, seed: int, display: Display) -> dict[str, Any]:
+    """Rule kept under a system prompt that training never saw, and in the second turn of a conversation (greedy)."""
+    greedy = replace(GREEDY, max_tokens=config.max_tokens)
+    ways: dict[str, Callable[[str], Prompt]] = {"other_system": lambda q: user(q, system=config.system), "second_turn": second_turn}
+    display.stage("exam elsewhere", len(asked) * len(ways) * len(arms))
+    found: dict[str, Any] = {}
+    for way, ask in ways.items():
+        for name, arm in arms.items():
+            draws = [row[0] for row in answers(replace(arm, ask=ask), f"exam {way}", asked, greedy, 1, seed, display.advance)]
+            flags = verdicts.broken([(user(q), d.text) for q, d in zip(asked, draws, strict=True)])
+            found.setdefault(way, {})[name] = statistics.share([not b for b in flags])
+    return found
+
+
+def side_by_side(sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks) -> list[dict[str, Any]]:
+    """Each question with every arm's answers, for the report."""
+    rows = []
+    for scope, arms in sheets.items():
+        for i, question in enumerate(arms["base"].questions):
+            row: dict[str, Any] = {"scope": scope, "prompt": question, "arms": {}}
+            for arm, sheet in arms.items():
+                good = marks.greedy[arm][i] if scope == "target" else marks.unharmed[scope][arm][i]
+                cell = {"greedy": sheet.greedy[i].text, "broken": not good}
+                if sheet.drawn:
+                    cell |= {"drawn": sheet.drawn[i].text, "drawn_broken": not marks.drawn[arm][i]}
+                row["arms"][arm] = cell
+            rows.append(row)
+    return rows
+
+
+def verdict(marks: Marks, taught_anything: bool, seed: int) -> dict[str, str]:
+    """One word and one plain sentence: taught, nothing to learn, just prompt it, not learned; and why."""
+    pct = lambda flags: f"{100 * sum(flags) / max(len(flags), 1):.0f} %"
+    both = {arm: marks.greedy[arm] + marks.drawn[arm] for arm in marks.greedy}
+    if not taught_anything:
+        return {"word": "nothing to learn", "sentence": f"Nothing to learn: the base keeps the rule in {pct(both['base'])} of its answers, and no prompt was found on which to teach it."}
+    gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
+    change = f"kept in {pct(both['base'])} of the answers before and {pct(both['taught'])} after"
+    if gain.low <= 0:
+        return {"word": "not learned", "sentence": f"Not learned: the rule is {change}, which is no more than chance explains."}
+    harm = [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms["taught"]) > 0.1 * len(arms["base"])]
+    if harm:
+        return {"word": "not learned", "sentence": f"Not learned cleanly: the rule is {change}, but more than one in ten {' and '.join(harm)} answers is harmed."}
+    if sum(both["prompted"]) >= sum(both["taught"]):
+        return {"word": "just prompt it", "sentence": f"Just prompt it: the rule in the prompt is kept in {pct(both['prompted'])} of the answers, the taught one in {pct(both['taught'])}."}
+    return {"word": "taught", "sentence": f"Taught: the rule is {change} (in the prompt: {pct(both['prompted'])}); answers outside it are unharmed."}

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfteach.evaluate.statistics import mean, share
+from selfteach.statistics import mean, share
 from selfteach.records import Measure
 from selfteach.select.overlap import tokens
 

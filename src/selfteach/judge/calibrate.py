@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.evaluate.statistics import auroc, best_threshold
+from selfteach.statistics import auroc, best_threshold
 from selfteach.judge import Answered, Judge, Verdicts
 from selfteach.records import Measure
 
@@ -44,9 +44,10 @@ class Candidate:
 def calibrate(
     candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float
 ) -> tuple[Verdicts | None, dict[str, Any]]:
-    """The best judge with its threshold, or None; and the report of all of them.
+    """The judge to be used with its threshold, or None; and the report of all of them.
 
-    Candidates come in order of preference: a later one is taken only when its AUROC is higher.
+    Candidates come in order of simplicity: taken is the first whose interval reaches the best AUROC, so that a check that people can read
+    gives way only to a judge that is better beyond the noise.
     """
     pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
     if len(set(labels)) < 2:
@@ -57,10 +58,11 @@ def calibrate(
     for judge in candidates:
         values = judge.values(pairs)
         found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
-    best = max(found, key=lambda c: c.auroc.value)
+    top = max(found, key=lambda c: c.auroc.value)
+    best = next((c for c in found if c.auroc.high >= top.auroc.value and c.auroc.value >= least), top)
     usable = best.auroc.value >= least
     reason = (
-        f"highest AUROC ({best.auroc.value:.2f}) of {len(found)} candidates"
+        f"the simplest of {len(found)} candidates that is as good as the best: AUROC {best.auroc.value:.2f}, best {top.auroc.value:.2f}"
         if usable
         else f"no candidate reaches an AUROC of {least:.2f}; the best, {best.judge.name}, has {best.auroc.value:.2f}"
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from selfteach.config import Feedback
@@ -102,21 +103,20 @@ def prompts(road: Road) -> dict[Scope, list[Asked]]:
 
 
 def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Prompt, str], bool]]:
-    """Step 4: answers whose labels hold by construction: drawn against the rule, and drawn about other subjects with the rule."""
+    """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn against the rule; and to requests of
+    other subjects. A rule of form has no subject: there the same requests are answered against the rule and with it."""
     n, topic = road.config.judge.pairs, road.subject.topic
-    against = f"Talk about {topic} in every answer." if topic else f"Do the opposite of this rule: {road.rule.text}"
-    sides = [
-        (True, against, found["target"][:n]),
-        (False, road.rule.text if not topic else "", (found["near"] + found["general"] if topic else found["target"])[:n]),
-    ]
+    if topic:
+        naming = [a for a in found["target"] if topic.lower().rstrip("s") in a.text.lower()]
+        others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
+        sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
+    else:
+        sides = [(True, f"Do the opposite of this: {road.rule.text}", found["target"]), (False, road.rule.text, found["target"])]
     rows = []
     for broken, system, asked in sides:
-        requests = {
-            user(a.text, system=system): Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed)
-            for a in asked
-        }
-        answers = {draw.id: draw.text for draw in road.student.draw(list(requests.values()))}
-        rows += [((prompt, answers[r.id(road.student.fingerprint)]), broken) for prompt, r in requests.items()]
+        requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in asked[:n]]
+        answers = {draw.id: draw.text for draw in road.student.draw(requests)}
+        rows += [((r.prompt, answers[r.id(road.student.fingerprint)]), broken) for r in requests]
     return rows
 
 
