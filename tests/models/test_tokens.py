@@ -71,8 +71,8 @@ def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_pa
 
 def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tiny, tmp_path):
     template = (
-        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ m.role }}: {{ m.content }}<|im_end|>"
-        "{% endfor %}"
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
     )
     tokens = load_tokens(make_tiny(tmp_path, chat_template=template))
     assert tokens.encode(user("Hello", system="Be brief.")) == tokens.encode(user("Be brief.\n\nHello"))

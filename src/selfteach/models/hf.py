@@ -6,7 +6,7 @@ the head, which for a small model is a large share of the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def _load_tokenizer(folder: Path) -> Any:
         raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault
 
 
-def _generation_ends(module: Any) -> Iterable[int]:
+def _generation_ends(module: Any) -> Sequence[int]:
     ends = getattr(module.generation_config, "eos_token_id", None)
     return [] if ends is None else [ends] if isinstance(ends, int) else ends
 

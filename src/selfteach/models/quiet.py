@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def quiet() -> Iterator[None]:
     """Inside, transformers and huggingface_hub show no progress bars and no warnings; errors still raise."""
     import transformers
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
     logging = transformers.utils.logging
     level = logging.get_verbosity()

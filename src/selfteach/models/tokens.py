@@ -41,7 +41,7 @@ class Tokens:
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
             self.notes.append(
-                "the tokenizer has no pad token: the end-of-sequence token pads; losses go by position, so it still counts where it ends an answer"
+                "the tokenizer has no pad token: the end of sequence pads, and still counts in the loss where it ends an answer"
             )
         self._control = _control_pattern(tokenizer)
         self.end_of_turn = self._find_end_of_turn()
