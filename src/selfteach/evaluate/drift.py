@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.statistics import ratio
 from selfteach.records import Measure, Prompt
+from selfteach.statistics import ratio
 
 PROOF_TOLERANCE = 1e-3
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from selfteach.config import Exam
 from selfteach import statistics
+from selfteach.config import Exam
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import empty, loops, sanity
 from selfteach.judge import Verdicts
@@ -70,7 +70,11 @@ def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap) -> tuple[list[bool], l
 
 def second_turn(text: str) -> tuple[Message, ...]:
     """The question as the second one of a conversation that began with something else."""
-    return (Message("user", "Hello, can you help me?"), Message("assistant", "Of course. What would you like to know?"), Message("user", text))
+    return (
+        Message("user", "Hello, can you help me?"),
+        Message("assistant", "Of course. What would you like to know?"),
+        Message("user", text),
+    )
 
 
 def as_json(value: Any) -> Any:
@@ -93,7 +97,11 @@ class Marks:
 def mark(sheets: Mapping[str, Mapping[str, Sheet]], verdicts: Verdicts, lessons: Overlap) -> Marks:
     """Marks all sheets; `lessons` are the answers taught inside the scope."""
     target = {arm: kept(sheet, verdicts) for arm, sheet in sheets["target"].items()}
-    outside = {s: {arm: unharmed(sheet, arms["base"], lessons) for arm, sheet in arms.items()} for s, arms in sheets.items() if s != "target" and arms["base"].questions}
+    outside = {
+        s: {arm: unharmed(sheet, arms["base"], lessons) for arm, sheet in arms.items()}
+        for s, arms in sheets.items()
+        if s != "target" and arms["base"].questions
+    }
     misapplied: dict[str, list[bool]] = {}
     for arms in outside.values():
         for arm, (_, wrong) in arms.items():
@@ -130,7 +138,9 @@ def sanities(sheets: Mapping[str, Mapping[str, Sheet]], seed: int) -> dict[str, 
     return found
 
 
-def elsewhere(arms: Mapping[str, Arm], asked: Sequence[str], verdicts: Verdicts, config: Exam, seed: int, display: Display) -> dict[str, Any]:
+def elsewhere(
+    arms: Mapping[str, Arm], asked: Sequence[str], verdicts: Verdicts, config: Exam, seed: int, display: Display
+) -> dict[str, Any]:
     """Rule kept under a system prompt that training never saw, and in the second turn of a conversation (greedy)."""
     greedy = replace(GREEDY, max_tokens=config.max_tokens)
     ways: dict[str, Callable[[str], Prompt]] = {"other_system": lambda q: user(q, system=config.system), "second_turn": second_turn}
@@ -165,14 +175,26 @@ def verdict(marks: Marks, taught_anything: bool, seed: int) -> dict[str, str]:
     pct = lambda flags: f"{100 * sum(flags) / max(len(flags), 1):.0f} %"
     both = {arm: marks.greedy[arm] + marks.drawn[arm] for arm in marks.greedy}
     if not taught_anything:
-        return {"word": "nothing to learn", "sentence": f"Nothing to learn: the base keeps the rule in {pct(both['base'])} of its answers, and no prompt was found on which to teach it."}
+        return {
+            "word": "nothing to learn",
+            "sentence": f"Nothing to learn: the base keeps the rule in {pct(both['base'])} of its answers, and no prompt was found on which to teach it.",
+        }
     gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
     change = f"kept in {pct(both['base'])} of the answers before and {pct(both['taught'])} after"
     if gain.low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: the rule is {change}, which is no more than chance explains."}
     harm = [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms["taught"]) > 0.1 * len(arms["base"])]
     if harm:
-        return {"word": "not learned", "sentence": f"Not learned cleanly: the rule is {change}, but more than one in ten {' and '.join(harm)} answers is harmed."}
+        return {
+            "word": "not learned",
+            "sentence": f"Not learned cleanly: the rule is {change}, but more than one in ten {' and '.join(harm)} answers is harmed.",
+        }
     if sum(both["prompted"]) >= sum(both["taught"]):
-        return {"word": "just prompt it", "sentence": f"Just prompt it: the rule in the prompt is kept in {pct(both['prompted'])} of the answers, the taught one in {pct(both['taught'])}."}
-    return {"word": "taught", "sentence": f"Taught: the rule is {change} (in the prompt: {pct(both['prompted'])}); answers outside it are unharmed."}
+        return {
+            "word": "just prompt it",
+            "sentence": f"Just prompt it: the rule in the prompt is kept in {pct(both['prompted'])} of the answers, the taught one in {pct(both['taught'])}.",
+        }
+    return {
+        "word": "taught",
+        "sentence": f"Taught: the rule is {change} (in the prompt: {pct(both['prompted'])}); answers outside it are unharmed.",
+    }

@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfteach.statistics import mean, share
 from selfteach.records import Measure
 from selfteach.select.overlap import tokens
+from selfteach.statistics import mean, share
 
 MAX_BLOCK_WORDS, LEAST_REPEATS, LEAST_SPAN_WORDS = 24, 3, 9
 LEAST_WORDS, MOST_REPEATED = 16, 0.5

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.statistics import auroc, best_threshold
 from selfteach.judge import Answered, Judge, Verdicts
 from selfteach.records import Measure
+from selfteach.statistics import auroc, best_threshold
 
 SURE = 100.0
 

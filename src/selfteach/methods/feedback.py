@@ -14,14 +14,14 @@ Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 from selfteach.config import Feedback
 from selfteach.errors import DataError
-from selfteach.generate.ask import Asked, Scope, Subject, ask, read_subject
+from selfteach.generate.ask import Asked, Scope, ask, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Judge, Verdicts
 from selfteach.judge.calibrate import Either, calibrate
@@ -29,15 +29,15 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
-from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
-from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Prompt, Request, Sampling, digest, user
+from selfteach.methods.road import Road, open_road
+from selfteach.methods.teaching import examine, finish, teach_adapter
+from selfteach.records import GREEDY, Draw, Example, Prompt, Request, Sampling, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
+from selfteach.select.balance import split
 from selfteach.select.form import form_fault
-from selfteach.select.overlap import Overlap, overlap
+from selfteach.select.overlap import Overlap
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 KINDS = {"in_scope": {"sft": 1.0, "dpo": 1.0}, "near": {"anchor": 1.0}, "general": {"anchor": 1.0}}
@@ -58,17 +58,30 @@ class Probed:
         return any(self.broken)
 
 
-@dataclass
-class Road:
-    """What the steps share."""
+def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, Any]:
+    """Teaches one rule in a run folder; returns what `selfteach feedback --json` prints.
 
-    run: Run
-    config: Feedback
-    display: Display
-    rule: Rule
-    base: Hf
-    student: Recorded
-    subject: Subject
+    Raises:
+        DataError: an empty rule, or one that no judge can decide.
+    """
+    rule = read_rule(text)  # 1
+    road = open_road(run, config, display, rule.text)
+    with run.stage("ask"):
+        road.subject = read_subject(road.student, rule.text, config.seed)
+        found = prompts(road)  # 2
+        parts = parted(road, found)
+    with run.stage("judge"):
+        verdicts = judge(road, rule, found)  # 4
+    with run.stage("probe"):
+        probed = probe(road, parts["train"], verdicts)  # 3
+    with run.stage("search"):
+        examples, traces = lessons(road, probed, verdicts)  # 5
+    examples += anchors(probed)
+    with run.stage("train"):
+        adapter = teach_adapter(road, examples, KINDS) if any(e.kind == "in_scope" for e in examples) else None  # 7
+    with run.stage("exam"):
+        exam = examine(road, adapter, by_scope(parts["test"]), verdicts, examples)  # 8
+    return finish(road, rule, exam, examples, traces, adapter)
 
 
 def prompts(road: Road) -> dict[Scope, list[Asked]]:
@@ -102,6 +115,27 @@ def prompts(road: Road) -> dict[Scope, list[Asked]]:
     return found
 
 
+def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
+    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5)."""
+    asked = [a for scope in SCOPES for a in found[scope]]
+    config = road.config.ask
+    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
+    sides = split(
+        [a.text for a in asked],
+        road.student.embed([user(a.text) for a in asked]),
+        shares,
+        road.config.seed,
+        strata=[a.scope for a in asked],
+        max_overlap=config.max_overlap,
+    )
+    return {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
+
+
+def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
+    """The words of the prompts of each scope."""
+    return {scope: [a.text for a in asked if a.scope == scope] for scope in SCOPES}
+
+
 def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Prompt, str], bool]]:
     """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn against the rule; and to requests of
     other subjects. A rule of form has no subject: there the same requests are answered against the rule and with it."""
@@ -111,7 +145,7 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
         others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
         sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
     else:
-        sides = [(True, f"Do the opposite of this: {road.rule.text}", found["target"]), (False, road.rule.text, found["target"])]
+        sides = [(True, f"Do the opposite of this: {road.rule}", found["target"]), (False, road.rule, found["target"])]
     rows = []
     for broken, system, asked in sides:
         requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in asked[:n]]
@@ -120,16 +154,16 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
     return rows
 
 
-def judge(road: Road, found: dict[Scope, list[Asked]]) -> Verdicts:
+def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
     """Step 4."""
     if road.config.check:
         return Verdicts(CheckJudge(road.config.check), 0.5)
-    suggested = suggest_check(road.rule)
+    suggested = suggest_check(rule)
     if suggested and not road.subject.topic:
         road.display.say(f'recognised: the check is "{suggested}"')
         return Verdicts(CheckJudge(suggested), 0.5)
-    inverse = Inverse(road.student, road.rule.text, road.subject)
-    candidates: list[Judge] = [inverse, YesNo(road.student, road.rule.text), YesNo(road.student, road.rule.text, chat=True)]
+    inverse = Inverse(road.student, road.rule, road.subject)
+    candidates: list[Judge] = [inverse, YesNo(road.student, road.rule), YesNo(road.student, road.rule, chat=True)]
     if suggested:
         check = CheckJudge(suggested)
         candidates = [check, Either(check, inverse), *candidates]
@@ -176,7 +210,7 @@ def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[l
     mine = {p.asked.text: p for p in probed if p.in_scope}
     road.display.stage("search", len(mine), "found")
     traces = search(
-        road.student, list(mine), road.rule.text, road.subject.topic, verdicts, fault_of, {t: p.draws for t, p in mine.items()},
+        road.student, list(mine), road.rule, road.subject.topic, verdicts, fault_of, {t: p.draws for t, p in mine.items()},
         road.config.search, road.config.seed, road.display.advance,
     )  # fmt: skip
     examples, fates = [], []
@@ -186,34 +220,20 @@ def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[l
             fates.append(Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": trace.tries[-1].text}))
             continue
         fates.append(Fate(p.asked.id, "accepted"))
-        rejected = next(d.text for d, b in zip(p.draws, p.broken, strict=True) if b)
-        examples.append(
-            Example(
-                p.asked.id,
-                "in_scope",
-                user(trace.prompt),
-                best.text,
-                rejected,
-                {"tries": len(trace.tries)},
-                {"strategy": best.strategy, "scope": p.asked.scope},
-            )
-        )
+        worst = next(d for d, broken in zip(p.draws, p.broken, strict=True) if broken)
+        source = {"strategy": best.strategy, "scope": p.asked.scope, "cut": ["rejected"] if worst.finish == "length" else []}
+        examples.append(Example(p.asked.id, "in_scope", user(trace.prompt), best.text, worst.text, {"tries": len(trace.tries)}, source))
     road.run.ledger.place("search", fates)
     return examples, traces
 
 
 def anchors(probed: Sequence[Probed]) -> list[Example]:
-    """Step 3: where the base keeps the rule, its own answers are the lesson."""
-    return [
-        Example(
-            p.asked.id,
-            "near" if p.asked.scope == "near" else "general",
-            user(p.asked.text),
-            p.draws[0].text,
-            None,
-            {},
-            {"scope": p.asked.scope, "cut": p.draws[0].finish == "length"},
-        )
-        for p in probed
-        if not p.in_scope and p.draws[0].text.strip()
-    ]
+    """Step 3: where the base keeps the rule, its own greedy answers are the lesson."""
+    found = []
+    for p in probed:
+        if not p.in_scope and p.draws[0].text.strip():
+            source = {"scope": p.asked.scope, "cut": ["chosen"] if p.draws[0].finish == "length" else []}
+            found.append(
+                Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), p.draws[0].text, None, {}, source)
+            )
+    return found

@@ -86,6 +86,11 @@ class Run:
         """Seconds of all stages, over all attempts."""
         return float(sum(stage["seconds"] for stage in self._stages.values()))
 
+    @property
+    def stages(self) -> Mapping[str, Mapping[str, Any]]:
+        """State, seconds and attempts of each stage so far."""
+        return self._stages
+
     def bind(self, role: str, fingerprint: str) -> None:
         """Ties the run to a model. `role` is student, teacher, judge, ...
 

@@ -180,6 +180,12 @@ class Ledger:
         with self._faults():
             return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
 
+    def tokens(self) -> int:
+        """Tokens of all recorded draws."""
+        with self._faults():
+            total = self._db.execute("SELECT SUM(json_extract(body, '$.tokens')) FROM answers WHERE body LIKE '{%'").fetchone()[0]
+        return int(total or 0)
+
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
             if not is_whole(table, row):

@@ -1,8 +1,4 @@
-"""From examples to tensors: rows of tokens, micro-batches of about equal length, and the packed form that the model sees.
-
-A packed batch is one long sequence without padding. Each row is a small tree: its prompt once, then its answers, each of which sees
-the prompt and itself. So the layers compute no padding, and a pair's prompt is computed once.
-"""
+"""From examples to rows of tokens, from rows to batches, from batches to micro-batches of about equal length."""
 
 from __future__ import annotations
 
@@ -12,15 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from selfteach.errors import DataError
 from selfteach.records import Example, Prompt
 
 Weights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
 CHOSEN, REJECTED = 0, 1
+SIDES = ("chosen", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +82,7 @@ def encode(model: Any, examples: Sequence[Example], weights: Weights, pairs: fro
 
 
 def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool) -> Row:
-    """The tokens of one example.
+    """The tokens of one example. An answer named in `source["cut"]` stopped at its token limit, so it has no end of turn to learn.
 
     Raises:
         DataError: naming the row.
@@ -100,7 +94,8 @@ def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, 
         )
     texts = (example.chosen, example.rejected) if pair and example.rejected is not None else (example.chosen,)
     prompt = tuple(model.encode(example.prompt))
-    answers = tuple(tuple(model.encode_answer(text, end=True)) for text in texts)
+    cut = example.source.get("cut", ())
+    answers = tuple(tuple(model.encode_answer(text, end=side not in cut)) for side, text in zip(SIDES, texts, strict=False))
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
         raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
     return Row(number, example.id, example.kind, prompt, answers, weights)
@@ -140,64 +135,3 @@ def micro_batches(rows: Sequence[Row], token_budget: int) -> list[list[Row]]:
         groups[-1].append(row)
         total += row.length
     return groups
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Rows as the model sees them.
-
-    Shapes: ids, positions (1, T); gather (R, L) places of each row's tokens in the sequence, padded with 0; scatter (T,) the inverse;
-    bias (R, 1, L, L) 0 where a token may look and -inf elsewhere; states, targets, row, side, place (N,): for each answer token where
-    the state is that predicts it (shifted by one), the token, its row in this batch, whether it is of the chosen (0) or the rejected
-    (1) answer, and its place in that answer.
-    """
-
-    rows: tuple[Row, ...]
-    ids: Tensor
-    positions: Tensor
-    gather: Tensor
-    scatter: Tensor
-    bias: Tensor
-    states: Tensor
-    targets: Tensor
-    row: Tensor
-    side: Tensor
-    place: Tensor
-
-
-def pack(rows: Sequence[Row], device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Packed:
-    """Packs rows."""
-    longest = max(row.length for row in rows)
-    ids: list[int] = []
-    positions: list[int] = []
-    scatter: list[int] = []
-    states: list[int] = []
-    targets: list[int] = []
-    owner: list[int] = []
-    side: list[int] = []
-    place: list[int] = []
-    gather = torch.zeros(len(rows), longest, dtype=torch.long)
-    allowed = torch.ones(longest, longest, dtype=torch.bool).tril().repeat(len(rows), 1, 1)
-    for r, row in enumerate(rows):
-        start, end = len(ids), len(row.prompt)
-        gather[r, : row.length] = torch.arange(start, start + row.length)
-        scatter += range(r * longest, r * longest + row.length)
-        ids += row.prompt
-        positions += range(end)
-        for s, answer in enumerate(row.answers):
-            first = len(ids)
-            states += [start + len(row.prompt) - 1, *range(first, first + len(answer) - 1)]
-            targets += answer
-            owner += [r] * len(answer)
-            side += [s] * len(answer)
-            place += range(len(answer))
-            ids += answer
-            positions += range(len(row.prompt), len(row.prompt) + len(answer))
-            allowed[r, end : end + len(answer), len(row.prompt) : end] = False
-            end += len(answer)
-    bias = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, float("-inf"))
-    to = lambda values: torch.tensor(values, dtype=torch.long, device=device)
-    return Packed(
-        tuple(rows), to(ids)[None], to(positions)[None], gather.to(device), to(scatter), bias[:, None].to(device),
-        to(states), to(targets), to(owner), to(side), to(place),
-    )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 256
+CHUNK = 128
 
 
 class TokenLogp(torch.autograd.Function):
@@ -20,15 +20,20 @@ class TokenLogp(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        logp = torch.empty(hidden.shape[0], dtype=torch.float32, device=hidden.device)
+        count, vocabulary = hidden.shape[0], weight.shape[0]
+        logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        for start in range(0, hidden.shape[0], CHUNK):
-            part = slice(start, start + CHUNK)
-            logits = hidden[part] @ weight.t()  # (n, V)
-            log_probs = torch.log_softmax(logits, -1, dtype=torch.float32)
-            logp[part] = log_probs.gather(1, targets[part, None])[:, 0]
+        logits = hidden.new_empty(min(count, CHUNK), vocabulary)  # reused: fresh memory for each chunk costs more than the softmax
+        wide, log_probs = (torch.empty(logits.shape, dtype=torch.float32, device=hidden.device) for _ in range(2))
+        for start in range(0, count, CHUNK):
+            part = slice(start, min(start + CHUNK, count))
+            n = part.stop - start
+            torch.mm(hidden[part], weight.t(), out=logits[:n])
+            torch._log_softmax(wide[:n].copy_(logits[:n]), -1, False, out=log_probs[:n])
+            logp[part] = log_probs[:n].gather(1, targets[part, None])[:, 0]
             if slope is not None:
-                slope[part] = weight[targets[part]] - log_probs.exp_().to(weight.dtype) @ weight
+                probabilities = torch.softmax(logits[:n], -1)
+                slope[part] = weight.index_select(0, targets[part]) - probabilities @ weight
         if slope is not None:
             ctx.save_for_backward(slope)
         return logp

@@ -22,6 +22,8 @@ from selfteach.train import checkpoint
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import packed
 from selfteach.train.batch import Row, Weights, context_tokens, encode, micro_batches, order
+from selfteach.train.machine import keep_memory
+from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.student import Known, Student
 
@@ -81,14 +83,16 @@ def train(
     names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
     objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
     encoded = encode(hf, examples, weights, frozenset(n for n, o in objectives.items() if o.pairs), config.max_tokens, config.overlong)
+    keep_memory()
     adapter: Adapter = registry.lookup("adapters", config.adapter).attach(hf.module, config, seed=seed)
     try:
-        training = Training(hf, encoded.rows, {e.id: e for e in examples}, objectives, adapter, config, folder, seed, draw_student)
-        stopped = training.run(progress, on_epoch)
-        about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
-                 "adapter": config.adapter}  # fmt: skip
-        if training.accelerator.is_main_process:
-            adapter.save(folder / "adapter", about)
+        with fast_norms(hf.module):
+            training = Training(hf, encoded.rows, {e.id: e for e in examples}, objectives, adapter, config, folder, seed, draw_student)
+            stopped = training.run(progress, on_epoch)
+            about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
+                     "adapter": config.adapter}  # fmt: skip
+            if training.accelerator.is_main_process:
+                adapter.save(folder / "adapter", about)
     finally:
         adapter.detach()
     curve = training.curve()

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import packed
-from selfteach.train.batch import CHOSEN, REJECTED, Packed, Row, micro_batches, pack
+from selfteach.train.batch import CHOSEN, REJECTED, Row, micro_batches
 from selfteach.train.head import token_logp
 from selfteach.train.objectives import Distribution, Objective, View
+from selfteach.train.packing import Packed, pack
 
 
 @dataclass(slots=True)
@@ -35,11 +36,11 @@ class Student:
 
     def pack(self, rows: Sequence[Row]) -> Packed:
         """Rows on this model's device."""
-        return pack(rows, self.device, self.dtype)
+        return pack(rows, self.device)
 
     def states(self, batch: Packed) -> Tensor:
         """The hidden state before each answer token: (N, D), contiguous, gathered before the head."""
-        out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, packing=batch, use_cache=False)
+        out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:

@@ -1,0 +1,57 @@
+"""What the steps of a method share: the run, the base, and the student that remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selfteach.evaluate.drift import probe_logits
+from selfteach.generate.ask import Subject
+from selfteach.models.hf import Hf
+from selfteach.models.opening import choose_drawer
+from selfteach.models.recorded import Recorded
+from selfteach.records import Prompt, user
+from selfteach.run.display import Display
+from selfteach.run.folder import Run
+
+PROBE: Sequence[tuple[Prompt, str]] = (
+    (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
+    (user("Name a colour."), "Blue."),
+)
+"""What the base is asked before and after training, to prove that the base arm of the exam is the base."""
+
+
+@dataclass
+class Road:
+    """One run on its way. `student` draws and scores with the untouched base; `material` is what it is taught, in words."""
+
+    run: Run
+    config: Any
+    display: Display
+    rule: str
+    base: Hf
+    student: Recorded
+    proof: list[torch.Tensor]
+    subject: Subject = field(default_factory=lambda: Subject(""))
+
+
+def open_road(run: Run, config: Any, display: Display, rule: str) -> Road:
+    """Loads the base, opens what draws with it, and ties the run to it."""
+    display.stage("load", unit="loaded")
+    base = Hf.load(config.model, adapter=_earlier(run), progress=display.say)
+    run.bind("student", base.fingerprint)
+    opened = choose_drawer(base, config.engine)
+    display.say(f"{base.name} draws with {opened.engine}: {opened.reason}")
+    for note in base.notes:
+        display.say(note)
+    student = Recorded(run.ledger, opened.drawer, base)
+    return Road(run, config, display, rule, base, student, probe_logits(base, PROBE))
+
+
+def _earlier(run: Run) -> Path | None:
+    """The adapter of the run that this one goes on from (`--from`)."""
+    return Path(run.material["from"]) if run.material.get("from") else None

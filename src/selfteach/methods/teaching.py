@@ -1,0 +1,177 @@
+"""The second half of every method: examples to an adapter, the adapter to an exam, the exam to files."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfteach.evaluate import exam as paper
+from selfteach.evaluate.adherence import Arm, answers
+from selfteach.evaluate.drift import base_proof, drift
+from selfteach.generate.search import Trace
+from selfteach.judge import Verdicts
+from selfteach.materials.rule import Rule
+from selfteach.methods.road import PROBE, Road
+from selfteach.models.hf import Hf
+from selfteach.models.opening import open_drawer
+from selfteach.models.recorded import Recorded
+from selfteach.records import Example, Measure, Sampling, user
+from selfteach.report.card import card
+from selfteach.report.page import render
+from selfteach.select.overlap import Overlap
+from selfteach.statistics import paired_bootstrap, share
+from selfteach.train.loop import Trained, train
+
+Weights = Mapping[str, Mapping[str, float]]
+
+
+@dataclass
+class Taught:
+    """The taught model, ready to answer."""
+
+    trained: Trained
+    hf: Hf
+    model: Recorded
+
+
+def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train") -> Taught:
+    """Trains an adapter on the examples and opens the taught model."""
+    road.display.stage(name, unit="steps")
+
+    def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
+        if step == 1:
+            road.display.stage(name, total, "steps")
+        road.display.advance()
+
+    trained = train(road.base, examples, road.config.train, road.run.path, seed=road.config.seed, defaults=kinds, progress=progress)
+    for kind, body in trained.events:
+        road.run.ledger.event(kind, body)
+    return open_taught(road, trained)
+
+
+def open_taught(road: Road, trained: Trained) -> Taught:
+    """The base with the adapter merged, drawing through the run's engine."""
+    hf = Hf.load(road.config.model, adapter=trained.adapter)
+    return Taught(trained, hf, Recorded(road.run.ledger, open_drawer(hf, road.config.engine, road.run.path / "engine"), hf))
+
+
+def examine(
+    road: Road, taught: Taught | None, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, examples: Sequence[Example]
+) -> dict[str, Any]:
+    """The exam of a rule, as exam.json holds it."""
+    config, seed = road.config.exam, road.config.seed
+    asked = {scope: list(questions)[: getattr(config, scope)] for scope, questions in asked.items()}
+    arms = {"base": Arm("base", road.student, user), "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule))}
+    if taught:
+        arms["taught"] = Arm("taught", taught.model, user)
+    sheets = paper.sit(arms, asked, config, seed, road.display)
+    lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
+    marks = paper.mark(sheets, verdicts, lessons)
+    found = {
+        "rule": road.rule,
+        "rehearsal": road.config.rehearsal,
+        "judge": {"name": verdicts.name, "source": "check" if verdicts.name == "check" else "calibrated", "auroc": _auroc(road)},
+        **paper.adherence(marks, seed),
+        **paper.elsewhere(arms, asked["target"][:20], verdicts, config, seed, road.display),
+        "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
+        "sanity": paper.sanities(sheets, seed),
+        "base_proof": proof(road),
+        "verdict": paper.verdict(marks, taught is not None, seed),
+        "answers": paper.side_by_side(sheets, marks),
+    }
+    if taught:
+        found["drift"] = drifted(road, taught.hf, sheets)
+    return paper.as_json(found)
+
+
+def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks) -> dict[str, Measure]:
+    """The base against itself: a second draw at T=1 of the same prompts."""
+    arm = Arm("base", road.student, user)
+    again = answers(
+        arm, "exam again", asked, Sampling(1.0, 1.0, road.config.exam.max_tokens), 1, road.config.seed + 1, road.display.advance
+    )
+    flags = verdicts.broken([(user(q), row[0].text) for q, row in zip(asked, again, strict=True)])
+    return {"kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)}
+
+
+def drifted(road: Road, taught: Hf, sheets: Mapping[str, Mapping[str, paper.Sheet]]) -> dict[str, Any]:
+    """KL(base || taught) on the base's own answers outside the scope; shares of identical greedy answers."""
+    scope = "general" if sheets["general"]["base"].questions else "target"
+    base, mine = sheets[scope]["base"], sheets[scope]["taught"]
+    pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
+    road.display.stage("drift")
+    d = drift(road.base, taught, pairs, cut=[x.finish == "length" for x in base.greedy], seed=road.config.seed)
+    same = [x.text == y.text for x, y in zip(base.greedy, mine.greedy, strict=True)]
+    return {"kl_nats": d.kl_nats, "kl_p95": d.kl_p95_nats, "top1_agreement": d.same_top, "identical": share(same),
+            "base_logp": d.base_token_logp.value, "taught_logp": d.taught_token_logp.value}  # fmt: skip
+
+
+def proof(road: Road) -> dict[str, Any]:
+    """The base arm is the base: its logits now equal those of the checkpoint as it was loaded."""
+    found = base_proof(road.base, PROBE, road.proof)
+    return {"max_abs_difference": found.greatest_difference, "same": True}
+
+
+def finish(
+    road: Road, rule: Rule, exam: dict[str, Any], examples: Sequence[Example], traces: Sequence[Trace], taught: Taught | None
+) -> dict[str, Any]:
+    """Writes the exports and the report; returns the result as JSON."""
+    run = road.run
+    run.ledger.note("search", effort(traces))
+    shutil.rmtree(run.path / "engine", ignore_errors=True)
+    run.export_jsonl("examples.jsonl", (e.json() for e in examples))
+    run.export_jsonl(
+        "dropped.jsonl",
+        (
+            {"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body}
+            for stage, f in run.ledger.candidates()
+            if f.state in ("dropped", "failed")
+        ),
+    )
+    exam |= {"rule_id": rule.id, "cost": cost(road, taught), "reproduce": [run.command]}
+    run.export_json("exam.json", exam)
+    run.export("README.md", card(run.path))
+    report = render(run.path)
+    return {
+        "run": str(run.path), "adapter": str(taught.trained.adapter) if taught else None, "report": str(report), "seconds": run.seconds(),
+        "exam": {arm: {"target": exam["kept"][arm]["greedy"], "target_drawn": exam["kept"][arm]["drawn"],
+                       **{scope: exam[scope][arm] for scope in ("near", "general") if scope in exam}} for arm in exam["kept"]},
+        "verdict": exam["verdict"]["sentence"], "cost": exam["cost"],
+    }  # fmt: skip
+
+
+def effort(traces: Sequence[Trace]) -> dict[str, Any]:
+    """How many tries the prompts took, and some of the traces."""
+    tries: dict[str, int] = {}
+    for trace in traces:
+        key = str(len(trace.tries)) if trace.accepted else "gave up"
+        tries[key] = tries.get(key, 0) + 1
+    hardest = sorted(traces, key=lambda t: -len(t.tries))[:20]
+    return {
+        "tries": dict(sorted(tries.items())),
+        "traces": [{"prompt": t.prompt, "tries": [{"text": x.text, "verdict": "broken" if x.broken else "kept", "reason": x.fault, "strategy": x.strategy} for x in t.tries]} for t in hardest],
+    }  # fmt: skip
+
+
+def cost(road: Road, taught: Taught | None) -> dict[str, Any]:
+    """What the run took: seconds of all attempts, tokens, megabytes."""
+    drawn = road.run.ledger.tokens()
+    adapter = taught.trained.adapter if taught else None
+    return {
+        "seconds": road.run.seconds(),
+        "stages": {name: stage["seconds"] for name, stage in road.run.stages.items()},
+        "drawn_tokens": drawn,
+        "trained_tokens": taught.trained.tokens if taught else 0,
+        "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
+        "prompt_tokens_saved": len(road.base.encode(user("x", system=road.rule))) - len(road.base.encode(user("x"))),
+    }
+
+
+def _auroc(road: Road) -> Any:
+    report = road.run.ledger.noted("calibration")
+    return next((c["auroc"] for c in report["candidates"] if c["name"] == report["chosen"]), None) if report else None
