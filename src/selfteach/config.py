@@ -164,7 +164,7 @@ def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (),
     faults: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for origin, layer in _layers(file, sets, options or {}, faults):
+    for origin, layer in _layers(schema, file, sets, options or {}, faults):
         for key, value in layer.items():
             _put(values, key.split("."), value)
             origins[key] = origin
@@ -203,21 +203,35 @@ def _flat_yaml(resolved: Resolved) -> list[str]:
             for key, value in flat.items()]  # fmt: skip
 
 
-def _layers(file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[tuple[str, dict[str, Any]]]:
+def _layers(
+    schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]
+) -> list[tuple[str, dict[str, Any]]]:
     layers: list[tuple[str, dict[str, Any]]] = []
     if file is not None:
         layers.append((file.name, flatten(load_yaml(file))))
     for item in sets:
         key, equals, text = item.partition("=")
-        if not equals or not key.strip():
+        key = key.strip()
+        if not equals or not key:
             faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
             continue
         try:
-            layers.append(("--set", {key.strip(): parse_yaml(text, f"--set {key.strip()}")}))
+            layers.append(("--set", {key: text if _is_text(schema, key) else parse_yaml(text, f"--set {key}")}))
         except UsageError as fault:
             faults.append(str(fault))
     layers.append(("option", {key: value for key, value in options.items() if value is not None}))
     return layers
+
+
+def _is_text(schema: type[BaseModel], key: str) -> bool:
+    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means nothing."""
+    *path, last = key.split(".")
+    for part in path:
+        field = schema.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return False
+        schema = field.annotation
+    return last in schema.model_fields and schema.model_fields[last].annotation is str
 
 
 def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
@@ -281,7 +295,7 @@ def parse_yaml(text: str, where: str) -> Any:
         UsageError: not YAML, a duplicate key, an alias, or a number that is not finite.
     """
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
+        value = yaml.load(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""

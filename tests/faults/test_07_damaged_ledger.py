@@ -59,10 +59,10 @@ def test_flipped_bytes_are_noticed_or_change_nothing(tmp_path: Path, whole: byte
         data[place] ^= rng.randrange(1, 256)
     path = written(tmp_path / "run", bytes(data))
     try:
-        assert content(path) == expected
+        found = content(path)
     except IntegrityError as fault:
-        assert fault.exit_code == 6
-        assert "--recover" in str(fault)
+        found = fault.exit_code, "--recover" in str(fault)
+    assert found in (expected, (6, True))
 
 
 def zeroed_page(data: bytearray) -> None:

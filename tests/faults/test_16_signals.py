@@ -75,12 +75,16 @@ def test_two_signals_end_at_once_even_inside_compiled_code() -> None:
 def test_a_commit_is_not_cut() -> None:
     lines: list[str] = []
     steps = []
-    with pytest.raises(KeyboardInterrupt), interruptible(lines.append):
+
+    def work() -> None:
         with held():
             steps.append("begun")
             os.kill(os.getpid(), signal.SIGINT)
             steps.append("committed")
         steps.append("never")
+
+    with interruptible(lines.append), pytest.raises(KeyboardInterrupt):
+        work()
     assert steps == ["begun", "committed"]
     assert lines == ["stopping at the next safe point; once more stops at once"]
 

@@ -1,0 +1,183 @@
+"""The command line: instant, strict, with one line for a fault, and nothing but the result on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from selfteach import cli
+from selfteach.commands import reference, require
+from selfteach.errors import RequirementNotMet, UsageError
+
+ROOT = Path(__file__).parents[1]
+ROAD = ROOT / "tests" / "faults" / "road.py"
+
+
+def run(*arguments: str, cwd: Path, road: bool = False, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    program = [str(ROAD)] if road else ["-m", "selfteach"]
+    return subprocess.run([sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin)
+
+
+def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    seconds = []
+    for _ in range(4):
+        start = time.monotonic()
+        done = run("--help", cwd=tmp_path)
+        seconds.append(time.monotonic() - start)
+        assert done.returncode == 0
+    assert min(seconds) < 0.6, "0.3 s on an idle machine; this one may be busy"
+    code = "import sys; from selfteach import cli; cli.run(['feedback', '--help']); print(sorted({'torch', 'yaml', 'numpy', 'sqlite3', 'selfteach.config', 'selfteach.run'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "--check TEXT" in shown
+    assert shown.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["fedback", "x"], 2, "Did you mean 'feedback'"),
+        (["feedback"], 2, "Missing argument"),
+        (["feedback", "x", "--nope"], 2, "--nope"),
+        (["feedback", "x", "--seed", "-1"], 2, "--seed"),
+        (["feedback", "  \u200b . "], 3, "the rule is empty"),
+        (["feedback", "x" * 3000], 3, "3,000 characters"),
+        (["feedback", "x", "--set", "ask.tarpet=3"], 2, 'Did you mean "target"?'),
+        (["feedback", "x", "--config", "absent.yaml"], 2, "absent.yaml: cannot be read"),
+        (["feedback", "x", "--require", "kapt>=.9"], 2, 'Did you mean "kept"?'),
+        (["feedback", "x", "--require", "kept=.9"], 2, "is not a requirement"),
+        (["feedback", "x", "--from", "absent"], 2, "is not a run folder"),
+        (["exam", "--run", "absent"], 2, "is not a run folder"),
+        (["status", "absent"], 2, "is not a run folder"),
+        (["config", "feedbak"], 2, 'Did you mean "feedback"?'),
+        (["answer", "--in", "absent.txt", "--model", "embedded"], 3, "absent.txt: cannot be read"),
+        (["answer", "--in", "p.doc", "--model", "embedded"], 2, ".txt (one a line) or .jsonl"),
+    ],
+)
+def test_a_mistake_is_one_message_with_its_exit_code(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "refused before any work"
+
+
+def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
+    for arguments in (["--debug", "exam", "--run", "absent"], ["exam", "--run", "absent", "--debug"]):
+        assert "Traceback" in run(*arguments, cwd=tmp_path).stderr
+    assert "the rule is empty" in run("feedback", "--", " ", cwd=tmp_path).stderr
+
+
+def test_a_defect_is_one_line_and_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(cli, "app", lambda *a, **k: 1 / 0)
+    assert cli.run([]) == 70
+    assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
+
+
+def test_version(tmp_path: Path) -> None:
+    assert re.fullmatch(r"selfteach \d+\.\d+\.\d+\n", run("--version", cwd=tmp_path).stdout)
+
+
+def test_json_is_alone_on_stdout_and_the_chatter_is_in_the_log(tmp_path: Path) -> None:
+    noisy = tmp_path / "noisy.py"
+    noisy.write_text(
+        f"import sys; sys.path.insert(0, {str(ROAD.parent)!r})\n"
+        "import os, road\n"
+        "teach = road.teach\n"
+        "def loud(*a):\n"
+        "    os.system('echo from a subprocess; echo and on stderr >&2'); print('from python'); os.write(1, b'from C')\n"
+        "    return teach(*a)\n"
+        "road.teach = loud\n"
+        "road.install(); sys.argv[0] = 'selfteach'; road.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, noisy, "feedback", "Do not hum.", "--out", "run", "--json"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"run", "adapter", "report", "seconds", "exam", "verdict"} <= json.loads(done.stdout).keys()
+    assert "from" not in done.stderr
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert all(words in log for words in ("from a subprocess", "and on stderr", "from python", "from C"))
+
+
+def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
+    done = run("feedback", "Do not hum.", "--out", "mine", "--require", "kept>=.95", cwd=tmp_path, road=True)
+    assert done.returncode == 1
+    assert "kept is 0.9, required is >= 0.95" in done.stderr
+    assert "Taught." in done.stdout
+    assert "mine/report.html" in done.stdout
+    assert run("exam", "--run", "mine", "--require", "kept>=.85", cwd=tmp_path).returncode == 0
+    assert json.loads(run("exam", "--run", "mine", "--json", cwd=tmp_path).stdout)["verdict"] == "Taught."
+    assert "mine: done" in run("status", "mine", cwd=tmp_path).stdout
+    assert "3  even" in run("status", "mine", cwd=tmp_path).stdout
+    assert "done" in run("status", ".", cwd=tmp_path).stdout
+    refused = run("feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, road=True)
+    assert (refused.returncode, "seed: 0 -> 4" in refused.stderr) == (2, True)
+
+
+def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
+    done = run("feedback", "Do not hum.", "--dry-run", cwd=tmp_path, road=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:3] == ["requests: 6", "three prompts:", "  | Do not hum."]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m selfteach config | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == ""
+
+
+def test_config_prints_every_key_with_origin_and_default(tmp_path: Path) -> None:
+    shown = run("config", "--set", "ask.target=5", cwd=tmp_path).stdout
+    line = next(line for line in shown.splitlines() if line.startswith("ask.target"))
+    assert line.split() == ["ask.target:", "5", "#", "--set,", "default", str(96)]
+
+
+@pytest.mark.parametrize(
+    ("text", "exam", "fault"),
+    [
+        ("kept>=.95", {"kept": {"taught": {"greedy": {"value": 0.95}}}}, ""),
+        ("kept>.95", {"kept": {"taught": {"greedy": {"value": 0.95}}}}, "kept is 0.95, required is > 0.95"),
+        ("kept<=1e-2 , near<.5", {"kept": {"taught": {"greedy": {"value": 0.0}}}, "leakage": {"near": {"value": 0.4}}}, ""),
+        ("drift<=.05", {}, "drift was not measured"),
+        ("looping<=1", {"sanity": {"taught": {"looping": {"value": float("nan")}}}}, "looping is nan"),
+        ("", {}, ""),
+    ],
+)
+def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
+    wanted = require.parse(text)
+    if not fault:
+        require.check(wanted, exam)
+        return
+    with pytest.raises(RequirementNotMet, match=re.escape(fault)) as caught:
+        require.check(wanted, exam)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["kept", "kept>=", ">=1", "kept=>1", "kept>=x", "kept>=1;near<=2"])
+def test_malformed_requirements(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a requirement"):
+        require.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("docs/cli.md", reference.cli_page()), *((f"configs/{m}.yaml", reference.settings_page(m)) for m in reference.METHODS)],
+)
+def test_the_reference_does_not_drift(file: str, text: str) -> None:
+    assert (ROOT / file).read_text() == text, "run `make docs`"
+
+
+def test_ci_runs_the_same_command_as_people() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text()
+    for target in ("setup", "check", "test", "test-all", "demo", "bench", "docs", "clean"):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)

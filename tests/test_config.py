@@ -1,0 +1,77 @@
+"""Configuration: which layer wins, what is written back, and that every key is read by code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import selfteach
+from selfteach.config import METHODS, Feedback, dump, flatten, load_yaml, resolve
+from selfteach.errors import UsageError
+
+SOURCE = Path(selfteach.__file__).parent
+
+
+def test_later_layers_win_and_leave_their_origin(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("seed: 1\nmodel: a\nask:\n  target: 5\n  near: 6\n")
+    resolved = resolve(Feedback, file, ["ask.near=7", "seed=2"], {"seed": 3, "teacher": None})
+    assert (resolved.config.seed, resolved.config.model, resolved.config.ask.target, resolved.config.ask.near) == (3, "a", 5, 7)
+    origins = {key: origin for key, origin in resolved.origins.items() if origin != "default"}
+    assert origins == {"seed": "option", "model": "mine.yaml", "ask.target": "mine.yaml", "ask.near": "--set"}
+
+
+def test_dotted_keys_and_nested_ones_are_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("ask.target: 5\nask: {near: 6}\n")
+    assert resolve(Feedback, file).config.ask.model_dump() | {} == Feedback().ask.model_dump() | {"target": 5, "near": 6}
+
+
+def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
+    resolved = resolve(
+        Feedback,
+        sets=["check=not contains 'a: b # c'", "exam.system=017", "train.learning_rate=1e-7", "train.weights={near: {anchor: 2.0}}"],
+    )
+    assert resolved.config.check == "not contains 'a: b # c'"
+    file = tmp_path / "config.yaml"
+    file.write_text(dump(resolved))
+    assert resolve(Feedback, file).config == resolved.config
+    assert "# --set" in dump(resolved)
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        Feedback().seed = 3  # type: ignore[misc]
+
+
+def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(Feedback, sets=["seed=sk-canary-1234"])
+    assert "sk-canary" not in str(caught.value)
+
+
+def attributes(sources: Iterable[str]) -> set[str]:
+    """Every name that stands after a dot."""
+    return {node.attr for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_key_is_read_by_code(method: str) -> None:
+    read = attributes(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "config.py")
+    assert [key for key in flatten(METHODS[method]().model_dump()) if key.split(".")[-1] not in read] == []
+
+
+def test_a_key_that_no_code_reads_would_be_noticed() -> None:
+    assert attributes(["run(config.ask.target)\nother = 'seed'"]) == {"ask", "target"}
+
+
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_shipped_configurations_are_valid(file: Path) -> None:
+    method = file.stem if file.stem in METHODS else "feedback"
+    resolved = resolve(METHODS[method], file)
+    if file.stem in METHODS:
+        assert resolved.config == METHODS[method](), "run `make docs`: the defaults have changed"
+    assert load_yaml(file)
