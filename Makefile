@@ -37,7 +37,7 @@ bench: $(VENV)/.development
 	@$(BIN)/python -m bench
 
 docs: $(VENV)/.development
-	@$(BIN)/python -m selfteach.commands.reference .
+	@$(BIN)/python tools/reference.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .bench

@@ -203,10 +203,12 @@ def _flat_yaml(resolved: Resolved) -> list[str]:
             for key, value in flat.items()]  # fmt: skip
 
 
-def _layers(
-    schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]
-) -> list[tuple[str, dict[str, Any]]]:
-    layers: list[tuple[str, dict[str, Any]]] = []
+Layer = tuple[str, dict[str, Any]]
+"""An origin and its dotted keys."""
+
+
+def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[Layer]:
+    layers: list[Layer] = []
     if file is not None:
         layers.append((file.name, flatten(load_yaml(file))))
     for item in sets:

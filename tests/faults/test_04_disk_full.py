@@ -32,9 +32,10 @@ def test_a_failing_export_leaves_the_old_file_whole(
 ) -> None:
     with opened(tmp_path / "run") as run:
         run.export("exam.json", "old")
-        with monkeypatch.context() as patched, pytest.raises(ResourceError, match=words) as caught:
+        with monkeypatch.context() as patched:
             patched.setattr(os, call, lambda *a: (_ for _ in ()).throw(OSError(code, os.strerror(code))))
-            run.export("exam.json", "x" * 5000)
+            with pytest.raises(ResourceError, match=words) as caught:
+                run.export("exam.json", "x" * 5000)
         assert caught.value.exit_code == 5
         assert (run.path / "exam.json").read_text() == "old"
         assert not list(run.path.glob(".*"))
@@ -63,7 +64,7 @@ def test_a_group_that_cannot_be_written_is_not_committed(tmp_path: Path) -> None
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(ResourceError, match="bytes|input/output"):
+        with pytest.raises(ResourceError, match=r"bytes|input/output"):
             ledger.answer((f"id-{number}", "x" * 1000) for number in range(300))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -20,7 +20,7 @@ TABLES = ("notes", "requests", "answers", "candidates", "events")
 PAGE = 4096
 SIZE_OFFSET = 28
 ROWID_LIMIT = 1 << 40
-MAX_FAILURES = 20_000
+MAX_FAILURES = 4_000
 
 
 def recover(folder: Path) -> dict[str, int]:
@@ -89,7 +89,9 @@ def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
         low, high = ranges.pop()
         try:
             yield from db.execute(f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()
-        except sqlite3.Error:
+        except sqlite3.Error as fault:
+            if fault.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_ERROR"):  # no database, or no such table: no range will do better
+                return
             failures += 1
             if low < high:
                 middle = (low + high) // 2

@@ -1,4 +1,7 @@
-"""Documentation generated from the program: docs/cli.md and configs/<method>.yaml. `make docs` writes them, a test compares them."""
+"""Documentation generated from the program: docs/cli.md and configs/<method>.yaml. `make docs` writes them, a test compares them.
+
+python tools/reference.py [ROOT]
+"""
 
 from __future__ import annotations
 
@@ -88,4 +91,4 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parents[1])
