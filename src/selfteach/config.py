@@ -198,9 +198,12 @@ def dump(resolved: Resolved) -> str:
 
 
 def _flat_yaml(resolved: Resolved) -> list[str]:
-    flat = flatten(resolved.config.model_dump())
-    return [f"{key}: {yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6).removesuffix('...' + chr(10)).strip()}"
-            for key, value in flat.items()]  # fmt: skip
+    return [f"{key}: {_inline(value)}" for key, value in flatten(resolved.config.model_dump()).items()]
+
+
+def _inline(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
 
 
 Layer = tuple[str, dict[str, Any]]
@@ -263,7 +266,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
