@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 
@@ -11,7 +12,7 @@ from hostile import NAME, Behave, Call, answer, hostile, refuse, reset, then
 
 from selfteach.errors import EndpointError
 from selfteach.models.endpoint import Endpoint
-from selfteach.models.endpoint_guard import ATTEMPTS, Refused, Transient, classify
+from selfteach.models.endpoint_guard import ATTEMPTS, Guard, Refused, Transient, classify
 from selfteach.records import Request, user
 
 
@@ -67,6 +68,18 @@ def test_a_server_that_fails_now_and_then_does_not_open_it() -> None:
 
     with hostile(behave) as server:
         assert len(list(Endpoint(server.address).draw(requests(80)))) == 80
+
+
+@pytest.mark.parametrize(("answers", "lasts"), [(3, True), (1, False)])
+def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
+    """One fault to three answers can go on for ever; one to one costs half a fault a round, so that 40 faults are spent in 80 rounds."""
+    guard, rounds = Guard("http://h", 8, 60), 0
+    with contextlib.suppress(EndpointError):
+        for rounds in range(1, 201):  # noqa: B007  read after the loop
+            guard.failed(Transient("oops"))
+            for _ in range(answers):
+                guard.answered()
+    assert rounds == (200 if lasts else 79)
 
 
 @pytest.mark.usefixtures("quick")

@@ -59,7 +59,8 @@ def openvino(request: pytest.FixtureRequest, **_: Any) -> Any:
     pytest.importorskip("openvino_genai")
     from selfteach.models.openvino import OpenVino
 
-    return OpenVino(request.getfixturevalue("tiny_hf"), request.getfixturevalue("tmp_path"))
+    # float32: in bf16 a near tie of a random model may fall either way with the size of the step (1 of 40 draws)
+    return OpenVino(request.getfixturevalue("tiny_hf"), request.getfixturevalue("tmp_path"), precision="f32")
 
 
 DRAWERS: dict[str, Callable[..., Any]] = {"scripted": scripted, "recorded": recorded, "endpoint": endpoint, "hf": hf, "openvino": openvino}
