@@ -6,7 +6,8 @@ each of which sees the shared beginning, its prompt and itself. So nothing is pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -17,66 +18,64 @@ from selfteach.train.batch import Row
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """How attention cuts the sequence into strips: first the shared beginning, if there is one, then each row's own tokens.
+    """Neighbouring rows of about the same length, as attention sees them: S strips of at most L tokens in the places start..stop of the
+    sequence, which also see the first P tokens (the shared beginning).
 
-    Shapes: S strips of at most L tokens, P shared tokens. queries (S, L) and keys (S, P+L): places in the sequence, padded with 0;
-    strip, offset (T,): where each token is among the strips; padding: flat places of the padded queries; allowed (S, L, P+L).
+    Shapes: queries (S, L) places counted from `start`; keys (S, W) places in the sequence, W >= P+L a multiple of 32; strip, offset
+    (stop-start,): which strip a token is of, and where in it; padding: flat places of the padded queries; allowed (S, L, W).
     """
 
+    start: int
+    stop: int
+    shared: int
     queries: Tensor
     keys: Tensor
     strip: Tensor
     offset: Tensor
     padding: Tensor
     allowed: Tensor
-    shared: int
     made: dict[object, Tensor] = field(default_factory=dict)
 
-    def gather(self, places: Tensor, heads: int) -> Tensor:
-        """Flat indices into (T * heads) rows that bring them into the order (S, heads, tokens)."""
-        return (places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]).flatten()
-
     def queries_of(self, heads: int) -> Tensor:
-        """Indices that gather queries: (S * heads * L,)."""
-        return self._once(("queries", heads), lambda: self.gather(self.queries, heads))
+        """Gathers (tokens * heads) rows into the order (S, heads, L)."""
+        return self._once(("queries", heads), lambda: _by_head(self.queries, heads))
 
     def keys_of(self, groups: int) -> Tensor:
-        """Indices that gather keys and values: (S * groups * (P+L),)."""
-        return self._once(("keys", groups), lambda: self.gather(self.keys, groups))
+        """Gathers (T * groups) rows into the order (S, groups, W)."""
+        return self._once(("keys", groups), lambda: _by_head(self.keys, groups))
 
     def back(self, heads: int, width: int, skip: int = 0) -> Tensor:
-        """The inverse of a gather: for each (T, heads) the place in (S, heads, width) rows, the first `skip` columns left out."""
-        return self._once(
-            ("back", heads, width, skip),
-            lambda: (
-                (self.strip[:, None] * heads + torch.arange(heads, device=self.strip.device)) * width + skip + self.offset[:, None]
-            ).flatten(),
-        )
+        """The inverse of a gather: for each (token, head) its place among (S, heads, width) rows, of which `skip` stand before."""
+        return self._once(("back", heads, width, skip), lambda: _place(self.strip, self.offset + skip, heads, width))
 
     def padded_of(self, heads: int) -> Tensor:
-        """Flat places of padded queries among (S, heads, L) rows."""
+        """Places of padded queries among (S, heads, L) rows."""
         longest = self.queries.shape[1]
-
-        def make() -> Tensor:
-            strip, offset = self.padding // longest, self.padding % longest
-            return ((strip[:, None] * heads + torch.arange(heads, device=strip.device)) * longest + offset[:, None]).flatten()
-
-        return self._once(("padded", heads), make)
+        return self._once(("padded", heads), lambda: _place(self.padding // longest, self.padding % longest, heads, longest))
 
     def bias(self, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
-        """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups * L, P+L)."""
+        """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups * L, W)."""
+        return self._once(("bias", heads, groups, dtype), lambda: _bias(self.allowed, heads, groups, dtype))
 
-        def make() -> Tensor:
-            strips, longest, width = self.allowed.shape
-            bias = torch.zeros(self.allowed.shape, dtype=dtype, device=self.allowed.device).masked_fill_(~self.allowed, float("-inf"))
-            return bias[:, None].expand(strips, heads, longest, width).reshape(strips * groups, -1, width)
-
-        return self._once(("bias", heads, groups, dtype), make)
-
-    def _once(self, key: object, make: object) -> Tensor:
+    def _once(self, key: object, make: Callable[[], Tensor]) -> Tensor:
+        """All layers ask for the same."""
         if key not in self.made:
-            self.made[key] = make()  # type: ignore[operator]
+            self.made[key] = make()
         return self.made[key]
+
+
+def _by_head(places: Tensor, heads: int) -> Tensor:
+    return (places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]).flatten()
+
+
+def _place(strip: Tensor, offset: Tensor, heads: int, width: int) -> Tensor:
+    return ((strip[:, None] * heads + torch.arange(heads, device=strip.device)) * width + offset[:, None]).flatten()
+
+
+def _bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
+    count, longest, width = allowed.shape
+    bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))
+    return bias[:, None].expand(count, heads, longest, width).reshape(count * groups, -1, width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Packed:
     row: Tensor
     side: Tensor
     place: Tensor
-    strips: Strips
+    strips: tuple[Strips, ...]
 
 
 def shared_prefix(rows: Sequence[Row]) -> int:
@@ -130,26 +129,43 @@ def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
     return Packed(tuple(rows), to(ids)[None], to(positions)[None], *columns.unbind(), strips=_strips(rows, shared, device))
 
 
-def _strips(rows: Sequence[Row], shared: int, device: torch.device | str) -> Strips:
-    lengths = [shared] * bool(shared) + [row.length - shared for row in rows]
+def _strips(rows: Sequence[Row], shared: int, device: torch.device | str) -> tuple[Strips, ...]:
+    """The shared beginning alone, then the rows in groups whose keys fit the same width."""
+    found = [_strip_group([shared], [()], 0, 0, device)] if shared else []
+    start = shared
+    for _, group in itertools.groupby(rows, key=lambda row: _width(row.length)):
+        members = list(group)
+        answers = [(len(row.prompt) - shared, *map(len, row.answers)) for row in members]
+        found.append(_strip_group([row.length - shared for row in members], answers, start, shared, device))
+        start = found[-1].stop
+    return tuple(found)
+
+
+def _width(tokens: int) -> int:
+    """Softmax over bf16 rows is twice as fast when their width is a multiple of a vector register."""
+    return -(-tokens // 32) * 32
+
+
+def _strip_group(lengths: list[int], answers: Sequence[Sequence[int]], start: int, shared: int, device: torch.device | str) -> Strips:
+    """One group. `answers` holds for each strip the tokens of its prompt, then those of each answer."""
     longest, count = max(lengths), len(lengths)
-    queries = torch.zeros(count, longest, dtype=torch.long)
-    own = torch.ones(longest, longest, dtype=torch.bool).tril().repeat(count, 1, 1)
-    start = 0
-    for s, length in enumerate(lengths):
-        queries[s, :length] = torch.arange(start, start + length)
-        start += length
-    for s, row in enumerate(rows, start=count - len(rows)):
-        end = after = len(row.prompt) - shared
-        for answer in row.answers:
-            own[s, end : end + len(answer), after:end] = False  # an answer does not see the answers before it
-            end += len(answer)
-    before = torch.ones(count, longest, shared, dtype=torch.bool)
-    before[: count - len(rows)] = False  # the shared beginning is its own strip
     size = torch.tensor(lengths)
     strip = torch.repeat_interleave(torch.arange(count), size)
     offset = torch.cat([torch.arange(length) for length in lengths])
+    queries = torch.zeros(count, longest, dtype=torch.long)
+    queries[strip, offset] = torch.arange(len(strip))
+    width = _width(shared + longest)
+    keys = torch.zeros(count, width, dtype=torch.long)
+    keys[:, :shared] = torch.arange(shared)
+    keys[:, shared : shared + longest] = queries + start
+    allowed = torch.zeros(count, longest, width, dtype=torch.bool)
+    allowed[:, :, :shared] = True
+    allowed[:, :, shared : shared + longest] = torch.ones(longest, longest, dtype=torch.bool).tril()
+    for s, parts in enumerate(answers):
+        end = sum(parts[:1])
+        for length in parts[1:]:  # an answer does not see the answers before it
+            allowed[s, end : end + length, shared + sum(parts[:1]) : shared + end] = False
+            end += length
     padding = (torch.arange(longest)[None] >= size[:, None]).flatten().nonzero()[:, 0]
-    keys = torch.cat([torch.arange(shared)[None].expand(count, -1), queries], 1)
-    allowed = torch.cat([before, own], 2)
-    return Strips(*(t.to(device) for t in (queries, keys, strip, offset, padding, allowed)), shared=shared)
+    tensors = (t.to(device) for t in (queries, keys, strip, offset, padding, allowed))
+    return Strips(start, start + len(strip), shared, *tensors)

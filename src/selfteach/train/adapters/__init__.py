@@ -33,6 +33,10 @@ class Adapter(Protocol):
         """Inside, the module is the untouched base."""
         ...
 
+    def merged(self) -> AbstractContextManager[None]:
+        """Inside, the module draws at the base's speed; no gradients."""
+        ...
+
     def state(self) -> dict[str, torch.Tensor]:
         """The parameters by the names of the saved file, float32."""
         ...

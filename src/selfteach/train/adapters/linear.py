@@ -1,7 +1,7 @@
 """A linear layer with a low-rank update, fast to train on a frozen base.
 
-The forward product uses W + sBA, merged once a step, so that it costs what the base costs. The backward pass never forms the gradient
-of a full matrix: only products with the rank's width.
+Beside the base's own product there are only products with the rank's width, each added in place; no gradient of a full matrix is
+formed, and small updates are not lost in the rounding of a merged weight.
 """
 
 from __future__ import annotations
@@ -14,29 +14,35 @@ from torch import Tensor, nn
 
 
 class LoraProduct(torch.autograd.Function):
-    """y = x (W + sBA)^T + b with gradients for x, A and B alone.
+    """y = x W^T + b + s (x A^T) B^T with gradients for x, A and B alone.
 
-    Source: Hu et al. 2021 (arXiv 2106.09685), equation 3; with G = dL/dy: dB = s G^T (x A^T), dA = s (G B)^T x, dx = G (W + sBA).
-    Shapes: x (T, in), merged (out, in), A (r, in), B (out, r), y (T, out).
+    Source: Hu et al. 2021 (arXiv 2106.09685), equation 3; with G = dL/dy: dB = s G^T (x A^T), dA = s (G B)^T x, dx = G W + s (G B) A.
+    Shapes: x (T, in), weight (out, in), A (r, in), B (out, r), y (T, out). `low_a` and `low_b` are A and sB in the weight's dtype.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, merged: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float) -> Tensor:
-        ctx.save_for_backward(x, merged, a, b)
-        ctx.scale = scale
-        return nn.functional.linear(x, merged, bias)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float, low_a: Tensor, low_b: Tensor
+    ) -> Tensor:
+        rows = x.reshape(-1, x.shape[-1])
+        y = nn.functional.linear(rows, weight, bias)
+        thin = rows @ low_a.t()  # (T, r)
+        y.addmm_(thin, low_b.t())
+        ctx.save_for_backward(rows, thin, weight, low_a, low_b)
+        ctx.scale, ctx.shape = scale, x.shape
+        return y.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, merged, a, b = ctx.saved_tensors
-        g = grads[0].reshape(-1, merged.shape[0])
-        rows = x.reshape(-1, merged.shape[1])
-        a_low, b_low = a.to(x.dtype), b.to(x.dtype)
-        thin = (g @ b_low).mul_(ctx.scale)  # (T, r)
-        d_a = (thin.t() @ rows).to(a.dtype)
-        d_b = (g.t() @ (rows @ a_low.t())).mul_(ctx.scale).to(b.dtype)
-        d_x = (g @ merged).view_as(x) if ctx.needs_input_grad[0] else None
-        return d_x, None, None, d_a, d_b, None
+        rows, thin, weight, low_a, low_b = ctx.saved_tensors
+        g = grads[0].reshape(-1, weight.shape[0])
+        thin_g = g @ low_b  # (T, r), s included
+        d_a = (thin_g.t() @ rows).float()
+        d_b = (g.t() @ thin).float().mul_(ctx.scale)
+        d_x = None
+        if ctx.needs_input_grad[0]:
+            d_x = (g @ weight).addmm_(thin_g, low_a).view(ctx.shape)
+        return d_x, None, None, d_a, d_b, None, None, None
 
 
 class LoraLinear(nn.Module):
@@ -45,19 +51,26 @@ class LoraLinear(nn.Module):
     def __init__(self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator) -> None:
         super().__init__()
         self.base, self.scale, self.active = base, alpha / rank, True
+        self.merged: Tensor | None = None
         bound = math.sqrt(6 / ((1 + 5) * base.in_features))  # kaiming_uniform_(a=sqrt(5)), as PEFT
         a = torch.empty(rank, base.in_features).uniform_(-bound, bound, generator=generator)
         self.a = nn.Parameter(a.to(base.weight.device))
         self.b = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))
-        self.merged = torch.empty_like(base.weight)
-        self.merge()
+        self.refresh()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Takes over the present A and B."""
+        self.low_a, self.low_b = self.a.to(self.base.weight.dtype), (self.b * self.scale).to(self.base.weight.dtype)
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Renews W + sBA from the present A and B: computed in float32, rounded once."""
-        self.merged.copy_(torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale))
+        """Prepares W + sBA in one matrix, for drawing: computed in float32, rounded once."""
+        self.merged = torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale).to(self.base.weight.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.active:
             return self.base(x)  # type: ignore[no-any-return]
-        return LoraProduct.apply(x, self.merged, self.base.bias, self.a, self.b, self.scale)  # type: ignore[no-any-return]
+        if self.merged is not None:
+            return nn.functional.linear(x, self.merged, self.base.bias)
+        return LoraProduct.apply(x, self.base.weight, self.base.bias, self.a, self.b, self.scale, self.low_a, self.low_b)  # type: ignore[no-any-return]
