@@ -12,7 +12,7 @@ import typer
 
 from selfteach.errors import SelfteachError
 
-PATIENT = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
+PATIENT = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
 USAGE, INTERRUPTED, DEFECT = 2, 130, 70
 app = typer.Typer(
     name="selfteach", help="Turn what a person can say to a language model into weights.",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from selfteach.run.folder import stages_of
 from selfteach.run.ledger import Ledger
 from selfteach.run.signals import held, interruptible
 
@@ -47,7 +48,7 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(tmp_path: Path, n
     assert f"""selfteach feedback 'Do not '"'"'hum'"'"'.' --out {tmp_path / "run"}\n""" in err
     assert "--new" not in err
     ledger = Ledger(tmp_path / "run" / "run.db")
-    (asked, answered, _), stages = ledger.counts()["probe"], ledger.noted("stages")
+    (asked, answered, _), stages = ledger.counts()["probe"], stages_of(ledger)
     ledger.close()
     assert asked == 6
     assert 1 <= answered < 6

@@ -130,11 +130,20 @@ def test_a_stage_keeps_its_seconds_over_attempts_and_its_failures() -> None:
     with pytest.raises(ZeroDivisionError), opened("mine") as run, run.stage("probe"):
         print(1 // 0)
     with opened("mine") as run:
-        assert run.ledger.noted("stages")["probe"]["state"] == "failed"
+        assert run.stages["probe"]["state"] == "failed"
         with run.stage("probe"):
             pass
-        assert run.ledger.noted("stages")["probe"] == {"state": "done", "seconds": pytest.approx(0, abs=1), "attempts": 2}
+        assert run.stages["probe"] == {"state": "done", "seconds": pytest.approx(0, abs=1), "attempts": 2}
         assert [kind for kind, _ in run.ledger.events()].count("stopped") == 1
+
+
+def test_stages_keep_the_order_in_which_they_began() -> None:
+    for _ in range(2):
+        with opened("mine") as run:
+            for name in ("zeta", "alpha", "mid"):
+                with run.stage(name):
+                    pass
+        assert list(standing(run.path).stages) == list(run.stages) == ["zeta", "alpha", "mid"]
 
 
 def test_a_run_is_tied_to_its_model() -> None:

@@ -171,7 +171,7 @@ class Run:
 
     def _mark(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
-        self.ledger.note("stages", self._stages)
+        self.ledger.note("stages", [{"name": stage, **facts} for stage, facts in self._stages.items()])  # a list keeps the order
         self.ledger.event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
@@ -222,7 +222,7 @@ def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Map
             raise _changed(folder, before, identity)
         run = Run(
             folder, kind, ledger, resolved, material, _command(), before is not None, lock,
-            ledger.noted("stages") or {}, ledger.noted("exports") or {},
+            stages_of(ledger), ledger.noted("exports") or {},
         )  # fmt: skip
         ledger.note(IDENTITY, identity)
         ledger.event("resumed" if run.resumed else "began", {"pid": os.getpid(), "command": run.command, **manifest.versions()})
@@ -288,6 +288,11 @@ def _default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
         number += 1
         folder = base.with_name(f"{base.name}-{number}")
     return folder
+
+
+def stages_of(ledger: Ledger) -> dict[str, dict[str, Any]]:
+    """The recorded stages, in the order in which they first began."""
+    return {stage["name"]: {key: value for key, value in stage.items() if key != "name"} for stage in ledger.noted("stages") or []}
 
 
 def identity_of(folder: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfteach.run import manifest
-from selfteach.run.folder import FINISHED, IDENTITY, LEDGER
+from selfteach.run.folder import FINISHED, IDENTITY, LEDGER, stages_of
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.run.lock import holder
 
@@ -41,7 +41,7 @@ def standing(folder: Path) -> Standing:
     ledger = Ledger(folder / LEDGER, readonly=True)
     try:
         identity = ledger.noted(IDENTITY) or {"kind": "", "material": {}}
-        stages: dict[str, dict[str, Any]] = ledger.noted("stages") or {}
+        stages = stages_of(ledger)
         funnel, again = ledger.funnel(), sum(repeated for _, _, repeated in ledger.counts().values())
         finished = ledger.noted(FINISHED) is not None
     finally:
