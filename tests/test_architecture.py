@@ -32,10 +32,6 @@ ROAD = [
 APART = {("export", "report"), ("report", "export")}  # neighbours at the road's end that do not know each other
 HEAVY = ("torch", "transformers", "peft", "accelerate", "openvino_genai", "sklearn", "scipy", "matplotlib", "openai", "trl", "datasets")
 LONGEST = 400
-DEBTS = {
-    "selfteach.models.openvino": "writes its GGUF with export.gguf; the writer belongs on this side",
-    "selfteach.generate.search": "imports judge.Verdicts for a type only; belongs under TYPE_CHECKING",
-}
 
 
 def room(module: str) -> str:
@@ -75,12 +71,7 @@ def faults(source: str, module: str) -> list[str]:
 FILES = {f"selfteach.{'.'.join(path.relative_to(SOURCE).with_suffix('').parts)}": path for path in sorted(SOURCE.rglob("*.py"))}
 
 
-def known(module: str) -> object:
-    """A file of DEBTS is expected to fail, and its entry must go as soon as it does not."""
-    return pytest.param(module, marks=pytest.mark.xfail(strict=True, reason=DEBTS[module])) if module in DEBTS else module
-
-
-@pytest.mark.parametrize("module", [known(module) for module in FILES])
+@pytest.mark.parametrize("module", FILES)
 def test_imports_point_left_only(module: str) -> None:
     assert not faults(FILES[module].read_text("utf-8"), module)
 
@@ -95,7 +86,7 @@ def test_imports_point_left_only(module: str) -> None:
         ("selfteach.judge.check", "from ..train import loop"),
         ("selfteach.run.ledger", "from ..generate import ask"),
         ("selfteach.models.hf", "if True:\n    from selfteach.cli import main"),
-        ("selfteach.export.gguf", "from selfteach.report import page"),
+        ("selfteach.models.gguf", "from selfteach.report import page"),
         ("selfteach.methods.feedback", "from selfteach.utils import everything"),
     ],
 )

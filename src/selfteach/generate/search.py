@@ -20,11 +20,12 @@ from dataclasses import dataclass, field, replace
 
 from selfteach.config import Search
 from selfteach.generate import shots
-from selfteach.judge import Verdicts
 from selfteach.models import Drawer
 from selfteach.records import Draw, Prompt, Request, Sampling, clean, sentences, user
 
 ORDERS = 3
+Broken = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
+"""A judge's word on answers: which of them break the rule."""
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
 
@@ -54,7 +55,7 @@ class Trace:
 
 
 def search(
-    student: Drawer, prompts: Sequence[str], rule: str, topic: str, verdicts: Verdicts, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]],
+    student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]],
     own: Mapping[str, Sequence[Draw]], config: Search, seed: int, progress: Callable[[int], None] = lambda n: None,
 ) -> list[Trace]:  # fmt: skip
     """One trace for each prompt.
@@ -64,26 +65,26 @@ def search(
         fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
         own: the student's draws without the rule, from the probe: the first tries, which cost nothing.
     """
-    named = verdicts.broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
+    named = broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
     traces = [Trace(prompt, about) for prompt, about in zip(prompts, named, strict=True)]
     for number in range(config.tries):
         open_ = [trace for trace in traces if trace.accepted is None]
         if not open_:
             break
-        tries = _draft(student, open_, rule, topic, own, number, config, seed, verdicts)
-        for trace, found in zip(open_, _judged(open_, tries, verdicts, fault_of), strict=True):
+        tries = _draft(student, open_, rule, topic, own, number, config, seed, broken)
+        for trace, found in zip(open_, _judged(open_, tries, broken, fault_of), strict=True):
             trace.tries.append(found)
             progress(trace.accepted is not None)
     return traces
 
 
 def _draft(
-    student: Drawer, traces: Sequence[Trace], rule: str, topic: str, own: Mapping[str, Sequence[Draw]], number: int, config: Search, seed: int, verdicts: Verdicts
+    student: Drawer, traces: Sequence[Trace], rule: str, topic: str, own: Mapping[str, Sequence[Draw]], number: int, config: Search, seed: int, broken: Broken
 ) -> list[Try]:  # fmt: skip
     """One try for each trace: those that need a draw are drawn together."""
     strategies = [_strategy(trace, topic, number) for trace in traces]
     revising = [trace for trace, strategy in zip(traces, strategies, strict=True) if strategy == "revise"]
-    advised = dict(zip(map(id, revising), revisions([trace.tries[-1].text for trace in revising], verdicts), strict=True))
+    advised = dict(zip(map(id, revising), revisions([trace.tries[-1].text for trace in revising], broken), strict=True))
     found: list[Try | Request] = []
     for trace, strategy in zip(traces, strategies, strict=True):
         if advised.get(id(trace)):
@@ -124,22 +125,22 @@ def _tried(request: Request, draw: Draw) -> Try:
 
 
 def _judged(
-    traces: Sequence[Trace], tries: Sequence[Try], verdicts: Verdicts, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]]
+    traces: Sequence[Trace], tries: Sequence[Try], broken: Broken, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]]
 ) -> Iterable[Try]:
     pairs: list[tuple[Prompt, str]] = [(user(trace.prompt), t.text) for trace, t in zip(traces, tries, strict=True)]
-    broken = verdicts.broken(pairs)
-    kept = [i for i, b in enumerate(broken) if not b]
+    bad = broken(pairs)
+    kept = [i for i, b in enumerate(bad) if not b]
     faults = dict(zip(kept, fault_of([pairs[i] for i in kept]), strict=True))
     for i, t in enumerate(tries):
-        yield replace(t, broken=broken[i], fault="breaks the rule" if broken[i] else faults[i] or ("cut off" if t.cut else ""))
+        yield replace(t, broken=bad[i], fault="breaks the rule" if bad[i] else faults[i] or ("cut off" if t.cut else ""))
 
 
-def revisions(texts: Sequence[str], verdicts: Verdicts) -> list[str]:
+def revisions(texts: Sequence[str], broken: Broken) -> list[str]:
     """Each text without what the judge objects to: the longest beginning that keeps the rule, else the sentences that keep it alone."""
     parts = [list(sentences(text)) for text in texts]
     starts = [[" ".join(own[:n]) for n in range(len(own), 0, -1)] for own in parts]
     flat: list[tuple[Prompt, str]] = [("", piece) for one, other in zip(starts, parts, strict=True) for piece in (*one, *other)]
-    kept = iter([not broken for broken in verdicts.broken(flat)])
+    kept = iter([not bad for bad in broken(flat)])
     found = []
     for own_starts, own in zip(starts, parts, strict=True):
         good = [start for start in own_starts if next(kept)]

@@ -210,7 +210,7 @@ def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[l
     mine = {p.asked.text: p for p in probed if p.in_scope}
     road.display.stage("search", len(mine), "found")
     traces = search(
-        road.student, list(mine), road.rule, road.subject.topic, verdicts, fault_of, {t: p.draws for t, p in mine.items()},
+        road.student, list(mine), road.rule, road.subject.topic, verdicts.broken, fault_of, {t: p.draws for t, p in mine.items()},
         road.config.search, road.config.seed, road.display.advance,
     )  # fmt: skip
     examples, fates = [], []

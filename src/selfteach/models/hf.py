@@ -20,6 +20,7 @@ from selfteach.models import safety
 from selfteach.models.decode import draw_all, room_tokens
 from selfteach.models.embedded import NAME as EMBEDDED
 from selfteach.models.embedded import embedded_folder
+from selfteach.models.memory import keep_pages
 from selfteach.models.quiet import quiet
 from selfteach.models.score import Head, answer_logits, embed_all, logp_all
 from selfteach.models.tokens import Tokens
@@ -61,6 +62,8 @@ class Hf:
         folder = model_folder(str(name_or_folder), progress)
         safety.inspect(folder)
         target = _device(device)
+        if target.type == "cpu":
+            keep_pages()
         fingerprint = safety.fingerprint(folder)
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _dtype(dtype, target))

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from selfteach.errors import DataError, UsageError
+from selfteach.models.attention import for_trees
 from selfteach.models.tokens import common_prefix
 from selfteach.records import Continuations, Logp, Prompt
 
@@ -178,13 +179,11 @@ def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Itera
     cache = DynamicCache()
     for layer, (keys, values) in enumerate(prefix or []):
         cache.update(keys.expand(len(rows), -1, -1, -1), values.expand(len(rows), -1, -1, -1), layer)
-    out = _decoder(hf)(
-        input_ids=ids.to(hf.device),
-        position_ids=positions.to(hf.device),
-        attention_mask=seen.to(hf.device),
-        past_key_values=cache,
-        use_cache=True,
-    )
+    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)  # added to scores: any attention takes it
+    with for_trees(hf.module):
+        out = _decoder(hf)(
+            input_ids=ids.to(hf.device), position_ids=positions.to(hf.device), attention_mask=mask.to(hf.device), past_key_values=cache, use_cache=True
+        )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = hf.head.token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
     taken = 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from selfteach.errors import UsageError
-from selfteach.export.gguf import gguf_name, permute, write_gguf
+from selfteach.models.gguf import gguf_name, permute, write_gguf
 from selfteach.models.hf import Hf
 
 
