@@ -18,7 +18,13 @@ SIMPLE = {"llama", "qwen2", "qwen3", "mistral", "granite", "smollm3", "olmo2"}
 
 
 def tree_attention(
-    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor, scaling: float | None = None, **_: Any
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor,
+    scaling: float | None = None,
+    **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Softmax attention under a mask that is added to the scores.
 

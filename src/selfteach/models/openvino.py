@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfteach.errors import ResourceError, UsageError
-from selfteach.models.gguf import why_not_gguf, write_gguf
 from selfteach.models.decode import TAIL_TOKENS, Row, as_draw, row_of
 from selfteach.models.embedded import cache_folder
+from selfteach.models.gguf import why_not_gguf, write_gguf
 from selfteach.records import Draw, Request, seed_of
 
 if TYPE_CHECKING:

@@ -182,7 +182,11 @@ def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Itera
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)  # added to scores: any attention takes it
     with for_trees(hf.module):
         out = _decoder(hf)(
-            input_ids=ids.to(hf.device), position_ids=positions.to(hf.device), attention_mask=mask.to(hf.device), past_key_values=cache, use_cache=True
+            input_ids=ids.to(hf.device),
+            position_ids=positions.to(hf.device),
+            attention_mask=mask.to(hf.device),
+            past_key_values=cache,
+            use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
     logps = hf.head.token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()

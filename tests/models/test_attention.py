@@ -1,0 +1,57 @@
+"""Our attention for scoring against torch's, and the memory that is kept."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from selfteach.models.attention import NAME, for_trees, tree_attention
+from selfteach.models.hf import Hf
+from selfteach.records import Continuations
+
+
+def test_it_equals_torch_with_grouped_heads_and_a_mask():
+    torch.manual_seed(0)
+    query, key, value = torch.randn(3, 4, 5, 16), torch.randn(3, 2, 9, 16), torch.randn(3, 2, 9, 16)
+    seen = torch.rand(3, 1, 5, 9) < 0.6
+    seen[..., 0] = True
+    mask = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)
+    oracle = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True, scale=0.3)
+    found, _ = tree_attention(None, query, key, value, mask, scaling=0.3)
+    torch.testing.assert_close(found, oracle.transpose(1, 2))
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "mistral", "granite"])
+def test_scores_in_bfloat16_stay_near_those_in_float32(family, make_tiny, tmp_path):
+    folder = make_tiny(tmp_path, family=family)
+    items = [Continuations(f"Question: {text} Answer:", (" Yes.", " I like bread.")) for text in ("Hello", "Tell me about music.")]
+    exact, rough = (dict(Hf.load(folder, dtype=dtype, device="cpu").logp(items)) for dtype in ("float32", "bfloat16"))
+    for id, scores in exact.items():
+        for one, other in zip(scores, rough[id], strict=True):
+            assert other.logp == pytest.approx(one.logp, abs=0.05 * one.tokens + 0.02 * abs(one.logp))
+
+
+def test_the_modules_own_attention_comes_back(tiny):
+    hf = Hf.load(tiny, dtype="bfloat16", device="cpu")
+    before = hf.module.config._attn_implementation
+    with for_trees(hf.module):
+        assert hf.module.config._attn_implementation == NAME
+    assert hf.module.config._attn_implementation == before != NAME
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_kept_pages_are_not_asked_for_again():
+    code = """
+import resource, torch
+from selfteach.models.memory import keep_pages
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20): torch.ones(1 << 24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+fresh = faults()
+assert keep_pages()
+faults()
+print(faults() * 10 < fresh)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
