@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.records import Example, Prompt
+from selfteach.records import Example
 
 Weights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
@@ -19,7 +19,10 @@ SIDES = ("chosen", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS."""
+    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS.
+
+    `drawn`: the answer is the student's own of a moment ago.
+    """
 
     number: int
     id: str
@@ -27,6 +30,7 @@ class Row:
     prompt: tuple[int, ...]
     answers: tuple[tuple[int, ...], ...]
     weights: Mapping[str, float]
+    drawn: bool = False
 
     @property
     def length(self) -> int:
@@ -99,11 +103,6 @@ def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, 
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
         raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
     return Row(number, example.id, example.kind, prompt, answers, weights)
-
-
-def context_tokens(model: Any, prompt: Prompt) -> tuple[int, ...]:
-    """The tokens of another prompt for the same answer: what a teacher sees."""
-    return tuple(model.encode(prompt))
 
 
 def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:

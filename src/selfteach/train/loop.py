@@ -5,31 +5,34 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
 
 from selfteach import config as settings
 from selfteach import registry
-from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
-from selfteach.records import Example, Prompt, digest, messages
-from selfteach.train import checkpoint
+from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.records import Example, Prompt, digest
+from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
-from selfteach.train.attention import packed
-from selfteach.train.batch import Row, Weights, context_tokens, encode, micro_batches, order
+from selfteach.train.batch import Row, Weights, encode, micro_batches, order
+from selfteach.train.lesson import units
 from selfteach.train.machine import keep_memory
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
-from selfteach.train.student import Known, Student
+from selfteach.train.student import Student
+from selfteach.train.teacher import Known, Teacher, captured
 
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
 OnEpoch = Callable[[int], bool]
+T = TypeVar("T")
 
 
 class Diverged(IntegrityError):
@@ -115,12 +118,15 @@ class Training:
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.accelerator = Accelerator(cpu=next(hf.module.parameters()).device.type == "cpu")
         self.student = Student(hf.module, adapter)
+        self.teacher = Teacher(hf, self.student, objectives, examples, config)
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        if not self.student.packs:
+            self.event("not_packed", {"model": type(hf.module).__name__})
         self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         self.per_epoch = math.ceil(len(rows) / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
         self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
         self.captured: float | None = None
-        self.events: list[tuple[str, Mapping[str, Any]]] = []
         self.known: dict[int, Known] = {}
         self.metrics = folder / "metrics.jsonl"
         self.identity = digest([config.model_dump(exclude={"checkpoint_every", "micro_batch_tokens"}), seed, hf.fingerprint,
@@ -131,11 +137,14 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
         if self.step < self.total:
-            self._learn_base()
+            self.known = self._in_memory(self.rows, lambda: self.teacher.learn(self.rows, self.budget))
+            self.captured = captured(self.known)
         stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
             batch = order(self.rows, self.config.batch_size, self.seed, epoch)[place]
+            if self.config.on_policy:
+                batch = self._with_own_draws(batch)
             row = self._step(batch)
             self._record(row)
             if progress:
@@ -170,17 +179,8 @@ class Training:
         """One update from one batch; on lack of memory the same batch again in smaller parts."""
         started = time.monotonic()
         self.adapter.begin_step()
-        units = {n: sum(_units(o, row) for row in batch if n in row.weights) for n, o in self.objectives.items()}
-        while True:
-            self.optimizer.zero_grad(set_to_none=True)
-            try:
-                with packed(self.hf.module):
-                    loss, parts = self._backward(batch, units)
-                break
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as fault:
-                if not out_of_memory(fault):
-                    raise
-                self._halve(batch)
+        counts = units(self.objectives, batch)
+        loss, parts = self._in_memory(batch, lambda: self._backward(batch, counts))
         rate = self.rate(self.step)
         norm = self._clip()
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -192,19 +192,31 @@ class Training:
         return {"step": self.step, "loss": loss, **parts, "lr": rate, "grad_norm": norm, "tokens": sum(row.tokens for row in batch),
                 "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
 
-    def _backward(self, batch: list[Row], units: Mapping[str, int]) -> tuple[float, dict[str, float]]:
+    def _in_memory(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
+        """Does the work; where memory runs out, does it again in smaller parts."""
+        while True:
+            try:
+                with self.student.ready():
+                    return work()
+            except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
+                if not out_of_memory(fault):
+                    raise
+            self._halve(rows)
+
+    def _backward(self, batch: list[Row], counts: Mapping[str, int]) -> tuple[float, dict[str, float]]:
         """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
+        self.optimizer.zero_grad(set_to_none=True)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        loss, parts = 0.0, dict.fromkeys((n for n, count in units.items() if count), 0.0)
+        total, parts = 0.0, dict.fromkeys((n for n, count in counts.items() if count), 0.0)
         for group in micro_batches(sorted(batch, key=lambda r: (r.length, r.number))[rank::world], self.budget):
-            share, found = self.student.loss(group, self.objectives, units, self.known)
+            share, found = lesson.loss(self.student, group, self.objectives, counts, self.known)
             self.accelerator.backward(share)
-            loss += float(share.detach())
+            total += float(share.detach())
             for name, value in found.items():
                 parts[name] += value
         if world > 1:
-            loss, parts = self._reduce(loss, parts)
-        return loss, parts
+            return self._reduce(total, parts)
+        return total, parts
 
     def _reduce(self, loss: float, parts: dict[str, float]) -> tuple[float, dict[str, float]]:
         """Sums gradients and numbers over processes."""
@@ -217,7 +229,7 @@ class Training:
     def _clip(self) -> float:
         return float(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip))
 
-    def _halve(self, batch: list[Row]) -> None:
+    def _halve(self, batch: Sequence[Row]) -> None:
         longest = max(row.length for row in batch)
         if self.budget < longest:
             raise ResourceError(
@@ -235,43 +247,26 @@ class Training:
             cure=f"The weights after step {self.step} are in checkpoints/. Lower train.learning_rate, or look at this step's rows.",
         )  # fmt: skip
 
-    def _learn_base(self) -> None:
-        """Precomputes, with the adapter off, what the objectives need to know of the base."""
-        self.known = {row.number: Known() for row in self.rows}
-        needing = lambda test: [r for r in self.rows if any(test(self.objectives[n]) for n in r.weights)]
-        for number, logp in self.student.reference(needing(lambda o: o.reference), self.budget).items():
-            self.known[number].reference = logp
-        self._learn_teachers(self.rows)
-
-    def _learn_teachers(self, rows: Sequence[Row]) -> None:
-        masses = []
-        for name, objective in self.objectives.items():
-            seen = [self._seen_by_teacher(r, objective.teacher) for r in rows if objective.teacher and name in r.weights]
-            found = self.student.teach(seen, self.budget, self.config.top_k, self.config.temperature)
-            for number, teacher in found.items():
-                self.known[number].teacher = {**(self.known[number].teacher or {}), name: teacher}
-                masses.append(teacher.logp.exp().sum(-1))
-        if masses:
-            self.captured = float(torch.cat(masses).mean())
-
-    def _seen_by_teacher(self, row: Row, teacher: str) -> Row:
-        """The row with the prompt that the teacher sees, and the chosen answer alone."""
-        prompt = row.prompt
-        if teacher == "prompted":
-            example = self.examples[row.id]
-            given = example.source.get("teacher_prompt")
-            if not given:
-                raise DataError(
-                    'has no source["teacher_prompt"], which distill needs.', where=f"example {row.id}", cure="Give it as messages."
-                )
-            turns = messages(given, f"example {row.id}")
-            if not example.source.get("teacher_sees_answer") and any(example.chosen.strip() in turn.content for turn in turns):
-                raise DataError(
-                    "the teacher's prompt contains the answer it is to teach.", where=f"example {row.id}",
-                    cure='Take it out, or say so with source["teacher_sees_answer"].',
-                )  # fmt: skip
-            prompt = context_tokens(self.hf, turns)
-        return Row(row.number, row.id, row.kind, prompt, row.answers[:1], row.weights)
+    def _with_own_draws(self, batch: list[Row]) -> list[Row]:
+        """Gives a share of the rows a second life: the student answers their prompts as it is now, and the objectives that can be
+        trained on its own draws are trained on these instead of the given answers."""
+        apt = {name for name, objective in self.objectives.items() if objective.own_draws}
+        dice = random.Random(f"{self.seed}/own/{self.step}")
+        asked = [row for row in batch if apt & row.weights.keys() and dice.random() < self.config.on_policy]
+        if not asked:
+            return batch
+        assert self.draw_student is not None
+        with self.adapter.merged():
+            texts = self.draw_student([self.examples[row.id].prompt for row in asked], self.step)
+        drawn: dict[int, Row] = {}
+        for row, text in zip(asked, texts, strict=True):
+            answer = tuple(self.hf.encode_answer(text, end=True))[: self.config.max_tokens - len(row.prompt)]
+            if text.strip() and answer:
+                weights = {n: w for n, w in row.weights.items() if n in apt}
+                drawn[row.number] = Row(len(self.rows) + row.number, row.id, row.kind, row.prompt, (answer,), weights, drawn=True)
+        self.known |= self._in_memory(list(drawn.values()), lambda: self.teacher.learn(list(drawn.values()), self.budget))
+        rest = [_without(row, apt) if row.number in drawn else row for row in batch]
+        return [row for row in rest if row.weights] + list(drawn.values())
 
     def _record(self, row: Mapping[str, Any]) -> None:
         if self.accelerator.is_main_process:
@@ -305,9 +300,9 @@ class Training:
         self.event("resumed", {"step": self.step})
 
 
-def _units(objective: Objective, row: Row) -> int:
-    """What a row adds to an objective's count: 1 pair, or its trained tokens."""
-    return 1 if objective.unit == "pair" else max(len(row.answers[0]) - objective.skip, 0)
+def _without(row: Row, names: Set[str]) -> Row:
+    """The row without some of its objectives."""
+    return replace(row, weights={n: w for n, w in row.weights.items() if n not in names})
 
 
 def out_of_memory(fault: BaseException) -> bool:

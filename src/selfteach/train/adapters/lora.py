@@ -29,6 +29,7 @@ class Lora:
 
     def __init__(self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora) -> None:
         self._module, self._places, self._settings = module, places, settings
+        self._frozen: list[nn.Parameter] = []
 
     @classmethod
     def attach(cls, module: nn.Module, config: config.Train, *, seed: int) -> Lora:
@@ -43,12 +44,15 @@ class Lora:
             raise UsageError(
                 f"no linear layer to adapt for lora.targets={settings.targets}.", where=type(module).__name__, cure="Use all-linear."
             )
+        frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         generator = torch.Generator().manual_seed(seed)
         places = {name: LoraLinear(linear, settings.rank, settings.alpha, generator) for name, linear in found.items()}
         for name, layer in places.items():
             _replace(module, name, layer)
-        return cls(module, places, settings)
+        adapter = cls(module, places, settings)
+        adapter._frozen = frozen
+        return adapter
 
     def parameters(self) -> list[nn.Parameter]:
         """A and B of each layer, in the module's order."""
@@ -124,6 +128,8 @@ class Lora:
         """Puts the base's own layers back."""
         for name, layer in self._places.items():
             _replace(self._module, name, layer.base)
+        for parameter in self._frozen:
+            parameter.requires_grad_(True)
 
     def layers(self) -> Iterator[str]:
         """The adapted layers' names."""

@@ -32,7 +32,8 @@ class View:
     """What an objective sees of a batch: its own rows, numbered 0..R-1.
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the rejected ones, in nats per token;
-    row (N,), rejected_row (M,). `logits()` gives (N, V) at the chosen positions. Fields that no objective asked for are None.
+    row (N,), rejected_row (M,). `logits()` gives (N, V) at the chosen positions; drawn (R,)
+    says which answers the student drew itself. Fields that no objective asked for are None.
     """
 
     rows: int
@@ -44,6 +45,7 @@ class View:
     rejected_reference: Tensor | None = None
     teacher: Distribution | None = None
     logits: Callable[[], Tensor] | None = None
+    drawn: Tensor | None = None
 
 
 def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -62,6 +64,8 @@ class Objective(Protocol):
     teacher: Literal["", "base", "prompted"]
     """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`."""
 
+    own_draws: bool
+    """May be trained on answers that the student draws between steps (`train.on_policy`)."""
     skip: int
     """How many of the first tokens of an answer it leaves out."""
 

@@ -23,6 +23,7 @@ class Anchor:
     reference = False
     teacher: Literal["", "base", "prompted"] = ""
     skip = 0
+    own_draws = False
 
     def __init__(self, settings: config.Train) -> None:
         self.form = settings.anchor

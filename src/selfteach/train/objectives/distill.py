@@ -67,12 +67,13 @@ def divergence(teacher: Distribution, logits: Tensor, form: Form, beta: float = 
 
 
 class Distill:
-    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`."""
+    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws lam D alone: they are no evidence."""
 
     unit: Literal["token", "pair"] = "token"
     pairs = False
     reference = False
     teacher: Literal["", "base", "prompted"] = "prompted"
+    own_draws = True
 
     def __init__(self, settings: config.Train) -> None:
         self.settings = settings
@@ -84,4 +85,5 @@ class Distill:
         assert view.logits is not None
         s = self.settings
         d = divergence(view.teacher, view.logits(), s.divergence, s.jsd_beta, s.temperature)
-        return row_sums(s.distill_mix * d - (1 - s.distill_mix) * view.logp, view.row, view.rows)
+        likelihood = view.logp if view.drawn is None else view.logp.masked_fill(view.drawn[view.row], 0.0)
+        return row_sums(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)

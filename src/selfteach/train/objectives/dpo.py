@@ -28,6 +28,7 @@ class Dpo:
     reference = True
     teacher: Literal["", "base", "prompted"] = ""
     skip = 0
+    own_draws = False
 
     def __init__(self, settings: config.Train) -> None:
         self.beta = settings.beta

@@ -26,6 +26,7 @@ class Sft:
     reference = False
     teacher: Literal["", "base", "prompted"] = ""
     skip = 0
+    own_draws = False
 
     def __init__(self, settings: config.Train) -> None:
         del settings

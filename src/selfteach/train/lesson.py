@@ -1,0 +1,74 @@
+"""One micro-batch's share of a step's loss: what each objective sees of it, added up with the rows' weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from selfteach.train.batch import CHOSEN, REJECTED, Row
+from selfteach.train.objectives import Objective, View
+from selfteach.train.packing import Packed
+from selfteach.train.student import Student
+from selfteach.train.teacher import Known, joined
+
+
+def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
+    """For each objective the pairs, or the trained tokens, of the rows that it applies to: what its sum is divided by."""
+    return {name: sum(_units(objective, row) for row in rows if name in row.weights) for name, objective in objectives.items()}
+
+
+def _units(objective: Objective, row: Row) -> int:
+    return 1 if objective.unit == "pair" else max(len(row.answers[0]) - objective.skip, 0)
+
+
+def loss(
+    student: Student, rows: Sequence[Row], objectives: Mapping[str, Objective], counts: Mapping[str, int], known: Mapping[int, Known]
+) -> tuple[Tensor, dict[str, float]]:
+    """sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
+
+    Args:
+        counts: `units` of the whole step, of which these rows are a part: so the parts' gradients add up to that of the whole.
+    """
+    batch = student.pack(rows)
+    hidden = student.states(batch)
+    logp = student.token_logp(hidden, batch.targets)
+    total, parts = torch.zeros((), device=student.device), {}
+    for name, objective in objectives.items():
+        mine = [i for i, row in enumerate(rows) if name in row.weights]
+        if not mine or not counts[name]:
+            continue
+        facts = [known.get(rows[i].number, Known()) for i in mine]
+        terms = objective.terms(_view(student, name, objective, batch, mine, hidden, logp, facts)) / counts[name]
+        weights = torch.tensor([rows[i].weights[name] for i in mine], device=student.device)
+        total = total + (weights * terms).sum()
+        parts[name] = float(terms.detach().sum())
+    return total, parts
+
+
+def _view(
+    student: Student, name: str, objective: Objective, batch: Packed, mine: list[int], hidden: Tensor, logp: Tensor, facts: list[Known]
+) -> View:
+    """The part of the batch that this objective trains, its rows renumbered."""
+    device = student.device
+    number = torch.full((len(batch.rows),), -1, dtype=torch.long, device=device)
+    number[mine] = torch.arange(len(mine), device=device)
+    row = number[batch.row]
+    chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
+    rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
+    reference = torch.zeros(len(logp), device=device)
+    if objective.reference:
+        reference[row >= 0] = torch.cat([fact.reference for fact in facts if fact.reference is not None]).to(device)
+    return View(
+        rows=len(mine),
+        logp=logp[chosen],
+        row=row[chosen],
+        rejected=None if rejected is None else logp[rejected],
+        rejected_row=None if rejected is None else row[rejected],
+        reference=reference[chosen] if objective.reference else None,
+        rejected_reference=reference[rejected] if objective.reference and rejected is not None else None,
+        teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device) if objective.teacher else None,
+        logits=lambda: student.logits(hidden.index_select(0, chosen)),
+        drawn=torch.tensor([batch.rows[i].drawn for i in mine], device=device),
+    )

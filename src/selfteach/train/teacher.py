@@ -1,0 +1,106 @@
+"""What the frozen base knows about the answers: computed once, with the adapter off and without gradients, before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfteach import config
+from selfteach.errors import DataError
+from selfteach.records import Example, messages
+from selfteach.train.batch import Row, micro_batches
+from selfteach.train.objectives import Distribution, Objective
+from selfteach.train.packing import Packed
+from selfteach.train.student import Student
+
+CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a teacher over the chosen tokens."""
+
+    reference: Tensor | None = None
+    teacher: Mapping[str, Distribution] = field(default_factory=dict)
+
+
+class Teacher:
+    """The base of a student, with or without more in its prompt."""
+
+    def __init__(
+        self, hf: Any, student: Student, objectives: Mapping[str, Objective], examples: Mapping[str, Example], settings: config.Train
+    ) -> None:
+        self.hf, self.student, self.objectives, self.examples, self.settings = hf, student, objectives, examples, settings
+
+    @torch.no_grad()
+    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, Known]:
+        """What the objectives of these rows need to know, by row number."""
+        asked = [row for row in rows if any(self.objectives[name].reference for name in row.weights)]
+        reference = self._measure(asked, token_budget, lambda batch, hidden: self.student.token_logp(hidden, batch.targets))
+        teachers: dict[int, dict[str, Distribution]] = {row.number: {} for row in rows}
+        for name, objective in self.objectives.items():
+            asked = [self.seen(row, objective.teacher) for row in rows if objective.teacher and name in row.weights]
+            for number, values in self._measure(asked, token_budget, self._distributions).items():
+                teachers[number][name] = _distribution(values, bool(self.settings.top_k))
+        return {row.number: Known(reference.get(row.number), teachers[row.number]) for row in rows}
+
+    def seen(self, row: Row, teacher: str) -> Row:
+        """The row as the teacher sees it: its own prompt, the chosen answer alone.
+
+        Raises:
+            DataError: the example has no prompt for the teacher, or one that gives the answer away.
+        """
+        prompt = row.prompt
+        if teacher == "prompted":
+            example, where = self.examples[row.id], f"example {row.id}"
+            given = example.source.get("teacher_prompt")
+            if not given:
+                raise DataError('has no source["teacher_prompt"], which distill needs.', where=where, cure="Give it as messages.")
+            turns = messages(given, where)
+            if not example.source.get("teacher_sees_answer") and any(example.chosen.strip() in turn.content for turn in turns):
+                cure = 'Take it out, or say so with source["teacher_sees_answer"].'
+                raise DataError("the teacher's prompt contains the answer it is to teach.", where=where, cure=cure)
+            prompt = tuple(self.hf.encode(turns))
+        return replace(row, prompt=prompt, answers=row.answers[:1])
+
+    def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
+        """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32 holds ids below 2^24 exactly."""
+        parts = []
+        for part in hidden.split(CHUNK):
+            logp = torch.log_softmax(self.student.logits(part).float() / self.settings.temperature, -1)
+            if self.settings.top_k:
+                best = logp.topk(min(self.settings.top_k, logp.shape[-1]))
+                parts.append(torch.stack([best.values, best.indices.float()], 1))
+            else:
+                parts.append(logp[:, None])
+        return torch.cat(parts)
+
+    def _measure(self, rows: Sequence[Row], token_budget: int, measure: Callable[[Packed, Tensor], Tensor]) -> dict[int, Tensor]:
+        found: dict[int, Tensor] = {}
+        with self.student.adapter.off(), self.student.ready():
+            for group in micro_batches(rows, token_budget):
+                batch = self.student.pack(group)
+                values, owner = measure(batch, self.student.states(batch)).cpu(), batch.row.cpu()
+                found |= {row.number: values[owner == i] for i, row in enumerate(group)}
+        return found
+
+
+def captured(known: Mapping[int, Known]) -> float | None:
+    """The mean probability that the kept tokens hold, over all teachers' positions; None where there is no teacher."""
+    masses = [teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()]
+    return float(torch.cat(masses).mean()) if masses else None
+
+
+def _distribution(values: Tensor, top: bool) -> Distribution:
+    return Distribution(values[:, 1].long() if top else torch.empty(0, dtype=torch.long), values[:, 0], not top)
+
+
+def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:
+    """The rows' distributions one after another, without each row's first `skip` positions."""
+    full = parts[0].full
+    ids = parts[0].ids if full else torch.cat([part.ids[skip:] for part in parts])
+    return Distribution(ids.to(device), torch.cat([part.logp[skip:] for part in parts]).to(device), full)

@@ -1,0 +1,144 @@
+"""Our LoRA layer against PEFT's: the same loss and the same gradients. And the promises of every adapter in the registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
+from tiny import Tiny
+
+from selfteach import config, registry
+from selfteach.errors import IntegrityError
+from selfteach.train.adapters.lora import PREFIX, Lora
+
+IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
+
+
+def shaken(adapter, seed: int = 3) -> None:
+    """Gives every parameter a value of its own (B starts at zero, where half of the gradients vanish)."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
+    adapter.begin_step()
+
+
+def loss_of(module) -> torch.Tensor:
+    return module(input_ids=IDS, labels=IDS).loss
+
+
+@pytest.mark.parametrize("targets", ["all-linear", "attention"])
+def test_loss_and_gradients_equal_pefts(targets: str) -> None:
+    settings = config.Train(lora=config.Lora(rank=4, alpha=8, targets=targets))
+    ours = Tiny().module
+    adapter = Lora.attach(ours, settings, seed=0)
+    shaken(adapter)
+    names = "all-linear" if targets == "all-linear" else ["q_proj", "k_proj", "v_proj", "o_proj"]
+    theirs = get_peft_model(Tiny().module, LoraConfig(r=4, lora_alpha=8, target_modules=names, task_type="CAUSAL_LM"))
+    twins = {n.replace(".default", ""): p for n, p in theirs.named_parameters() if p.requires_grad}
+    assert twins.keys() == adapter.state().keys()
+    with torch.no_grad():
+        for name, value in adapter.state().items():
+            twins[name].copy_(value)
+    a, b = loss_of(ours), loss_of(theirs)
+    a.backward()
+    b.backward()
+    torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+    for name, parameter in zip(adapter.state(), adapter.parameters(), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(parameter.grad, twins[name].grad, atol=1e-6, rtol=1e-4)
+
+
+def test_the_first_values_are_distributed_as_pefts() -> None:
+    adapter = Lora.attach(Tiny().module, config.Train(), seed=0)
+    for name, value in adapter.state().items():
+        if "lora_B" in name:
+            assert not value.any()
+        else:
+            bound = value.shape[1] ** -0.5  # kaiming_uniform_(a=sqrt(5)) is U(-1/sqrt(in), 1/sqrt(in))
+            assert 0.9 * bound < value.abs().max() <= bound
+
+
+def test_small_updates_are_not_lost_in_bf16() -> None:
+    model = Tiny(dtype=torch.bfloat16)
+    adapter = Lora.attach(model.module, config.Train(lora=config.Lora(rank=4, alpha=4)), seed=0)
+    layer = model.module.model.layers[0].mlp.up_proj
+    x = torch.ones(1, 64, dtype=torch.bfloat16)
+    with torch.no_grad():
+        layer.a.fill_(0.01)
+        layer.b.fill_(0.0025)  # sBA = 1e-4 everywhere, below half a bf16 step of weights about 0.1
+        adapter.begin_step()
+        attached = float((layer(x) - layer.base(x)).float().mean())
+        with adapter.merged():
+            merged = float((layer(x) - layer.base(x)).float().mean())
+    assert attached == pytest.approx(64 * 1e-4, rel=0.2)
+    assert merged < 0.5 * 64 * 1e-4
+
+
+@pytest.fixture(params=sorted(registry.NAMES["adapters"]))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def attach(name: str, model: Tiny, seed: int = 0):
+    return registry.lookup("adapters", name).attach(model.module, config.Train(adapter=name), seed=seed)
+
+
+@torch.no_grad()
+def logits(model: Tiny) -> torch.Tensor:
+    return model.module(IDS).logits
+
+
+def test_contract_attaching_changes_nothing_and_detaching_leaves_nothing(name: str) -> None:
+    model, fresh = Tiny(), Tiny()
+    before = logits(model)
+    flags = [p.requires_grad for p in model.module.parameters()]
+    adapter = attach(name, model)
+    torch.testing.assert_close(logits(model), before, atol=1e-5, rtol=1e-5)
+    shaken(adapter)
+    assert (logits(model) - before).abs().max() > 1e-3
+    with adapter.off():
+        assert torch.equal(logits(model), before)
+    with adapter.merged():
+        merged = logits(model)
+    torch.testing.assert_close(merged, logits(model), atol=1e-4, rtol=1e-4)
+    adapter.detach()
+    assert torch.equal(logits(model), before)
+    assert [p.requires_grad for p in model.module.parameters()] == flags
+    assert str(model.module) == str(fresh.module)
+
+
+def test_contract_only_its_parameters_get_gradients(name: str) -> None:
+    model = Tiny()
+    adapter = attach(name, model)
+    shaken(adapter)
+    loss_of(model.module).backward()
+    mine = {id(p) for p in adapter.parameters()}
+    assert all(p.grad is not None and p.grad.any() for p in adapter.parameters())
+    assert all(p.grad is None for p in model.module.parameters() if id(p) not in mine)
+
+
+def test_contract_state_goes_round_and_a_foreign_one_is_refused(name: str) -> None:
+    model, other = Tiny(), Tiny()
+    adapter, twin = attach(name, model, seed=1), attach(name, other, seed=2)
+    shaken(adapter)
+    twin.load(adapter.state())
+    assert torch.equal(logits(model), logits(other))
+    with pytest.raises(IntegrityError):
+        twin.load({"nonsense": torch.zeros(1)})
+
+
+def test_contract_the_saved_folder_is_pefts(name: str, tmp_path: Path) -> None:
+    model = Tiny()
+    adapter = attach(name, model)
+    shaken(adapter)
+    adapter.save(tmp_path, {"base_fingerprint": model.fingerprint})
+    assert json.loads((tmp_path / "selfteach.json").read_text())["base_fingerprint"] == model.fingerprint
+    assert {k.startswith(PREFIX) for k in load_file(tmp_path / "adapter_model.safetensors")} == {True}
+    with torch.no_grad():
+        theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(IDS).logits
+    torch.testing.assert_close(logits(model), theirs, atol=1e-5, rtol=1e-5)
