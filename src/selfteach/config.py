@@ -66,11 +66,11 @@ class Search(Section):
 
 
 class Balance(Section):
-    """Clusters of prompts, and rounds that ask for more where dev answers still break the rule."""
+    """Clusters of prompts, and rounds that ask for more prompts where the taught answers to dev prompts still break the rule."""
 
-    clusters: Positive = 6
+    clusters: Annotated[int, Field(ge=2)] = 6
     rounds: Count = 1
-    prompts: Count = 24
+    prompts: Positive = 24
 
 
 class Lora(Section):
@@ -118,8 +118,6 @@ class Exam(Section):
     near: Count = 20
     general: Count = 24
     max_tokens: Positive = 96
-    draws: Positive = 1
-    bootstrap: Positive = 2000
     system: str = "You are a careful assistant for a public library."
 
 

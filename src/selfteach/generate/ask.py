@@ -129,3 +129,25 @@ def _lines(student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampli
     requests = [Request(stage, prompt, sampling, draw, seed) for draw, prompt in enumerate(prompts)]
     answers = {draw.id: draw.text for draw in student.draw(requests)}
     return [clean(answers[request.id(student.fingerprint)]).strip() for request in requests]
+
+
+def ask_like(
+    student: Drawer, corners: Sequence[Sequence[str]], fault_of: Callable[[str], str], seed: int, turn: int
+) -> Iterator[tuple[Asked, str]]:
+    """Yields (request, fault) of requests like the given ones: one draw for each list, which the student continues.
+
+    Source: LLM2LLM (arXiv 2403.15042): more examples like those that went wrong.
+    """
+    requests = [
+        Request("ask corners", "".join(f"Request: {text}\n" for text in texts) + "Request:", LINE, turn * 10_000 + i, seed)
+        for i, texts in enumerate(corners)
+    ]
+    answers = {draw.id: draw.text for draw in student.draw(requests)}
+    for texts, request in zip(corners, requests, strict=True):
+        text = " ".join(clean(answers[request.id(student.fingerprint)]).split())
+        yield Asked(text, "target", "corner", texts[-1]), fault_of(text)
+
+
+def listings(subject: Subject, count: int, seed: int = 0) -> list[str]:
+    """Some of the prompts with which target requests are asked for, as the model sees them."""
+    return [_listing(_plan(subject, "target", draw, seed), draw) for draw in range(count)]

@@ -14,14 +14,16 @@ Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 from selfteach.config import Feedback
 from selfteach.errors import DataError
-from selfteach.generate.ask import Asked, Scope, ask, read_subject
+from selfteach.evaluate.adherence import Arm, answers
+from selfteach.generate.ask import Asked, Scope, ask, ask_like, listings, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Judge, Verdicts
 from selfteach.judge.calibrate import Either, calibrate
@@ -30,12 +32,14 @@ from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
 from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import examine, finish, teach_adapter
+from selfteach.methods.teaching import Taught, examine, finish, teach_adapter
+from selfteach.models.hf import Hf
+from selfteach.models.opening import open_drawer
 from selfteach.records import GREEDY, Draw, Example, Prompt, Request, Sampling, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
-from selfteach.select.balance import split
+from selfteach.select.balance import Clusters, cluster, quotas, split
 from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
@@ -64,11 +68,15 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
     Raises:
         DataError: an empty rule, or one that no judge can decide.
     """
+    if done := run.ledger.noted("result"):
+        display.say("this run is done: here is its result again")
+        return dict(done)
     rule = read_rule(text)  # 1
     road = open_road(run, config, display, rule.text)
     with run.stage("ask"):
         road.subject = read_subject(road.student, rule.text, config.seed)
-        found = prompts(road)  # 2
+        pool = Overlap()
+        found = prompts(road, pool)  # 2
         parts = parted(road, found)
     with run.stage("judge"):
         verdicts = judge(road, rule, found)  # 4
@@ -76,33 +84,31 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         probed = probe(road, parts["train"], verdicts)  # 3
     with run.stage("search"):
         examples, traces = lessons(road, probed, verdicts)  # 5
-    examples += anchors(probed)
-    with run.stage("train"):
-        adapter = teach_adapter(road, examples, KINDS) if any(e.kind == "in_scope" for e in examples) else None  # 7
+        examples += anchors(probed)
+    taught = None
+    if traces and any(e.kind == "in_scope" for e in examples):
+        with run.stage("train"):
+            taught = teach_adapter(road, examples, KINDS)  # 7
+        with run.stage("balance"):
+            taught = balanced(road, taught, parts, pool, verdicts, examples, traces)  # 6
     with run.stage("exam"):
-        exam = examine(road, adapter, by_scope(parts["test"]), verdicts, examples)  # 8
-    return finish(road, rule, exam, examples, traces, adapter)
+        exam = examine(road, taught, by_scope(parts["test"]), verdicts, examples)  # 8
+    return finish(road, rule, exam, examples, traces, taught)
 
 
-def prompts(road: Road) -> dict[Scope, list[Asked]]:
-    """Step 2."""
-    pool, found = Overlap(), {}
+def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
+    """Step 2; every kept prompt goes into `pool`."""
+    found: dict[Scope, list[Asked]] = {}
     wanted = {
         "target": road.config.ask.target,
         "near": road.config.ask.near if road.subject.topic else 0,
         "general": road.config.ask.general,
     }
 
-    def fault_of(text: str) -> str:
-        if fault := form_fault(text):
-            return fault
-        new, near = pool.add_if_new(text, road.config.ask.max_overlap)
-        return "" if new else "like another prompt"
-
     for scope, count in wanted.items():
         road.display.stage(f"ask {scope}", count, "prompts")
         kept, fates = [], {}
-        for asked, fault in ask(road.student, road.subject, scope, count, fault_of, road.config.ask.rounds, road.config.seed):
+        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool), road.config.ask.rounds, road.config.seed):
             fate = Fate(
                 asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "form": asked.form, "subject": asked.subject}
             )
@@ -113,6 +119,17 @@ def prompts(road: Road) -> dict[Scope, list[Asked]]:
         road.run.ledger.place(f"ask {scope}", fates.values())
         found[scope] = kept
     return found
+
+
+def newness(road: Road, pool: Overlap) -> Callable[[str], str]:
+    """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is then in the pool."""
+
+    def fault(text: str) -> str:
+        if reason := form_fault(text):
+            return reason
+        return "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
+
+    return fault
 
 
 def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
@@ -237,3 +254,116 @@ def anchors(probed: Sequence[Probed]) -> list[Example]:
                 Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), p.draws[0].text, None, {}, source)
             )
     return found
+
+
+def balanced(
+    road: Road, taught: Taught, parts: Mapping[str, list[Asked]], pool: Overlap, verdicts: Verdicts, examples: list[Example], traces: list[Trace]
+) -> Taught:  # fmt: skip
+    """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks the rule; `examples` and `traces` grow.
+
+    The quota of a cluster is proportional to its failure rate on dev times the root of its size. Test prompts play no part.
+    """
+    known = [a for part in ("train", "dev") for a in parts[part]]
+    if len(known) < 2 * road.config.balance.clusters:
+        return taught
+    groups = cluster(road.student.embed([user(a.text) for a in known]), road.config.balance.clusters, road.config.seed)
+    place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
+    for turn in range(road.config.balance.rounds):
+        failed = failures(road, taught, [a for a in parts["dev"] if a.scope == "target"], verdicts)
+        note_clusters(road, known, groups, failed)
+        if not any(failed.values()):
+            break
+        more = corners(road, place, parts, failed, pool, turn)
+        probed = probe(road, more, verdicts)
+        found, tries = lessons(road, probed, verdicts)
+        if not found:
+            break
+        examples += found + anchors(probed)
+        traces += tries
+        taught = teach_adapter(road, examples, KINDS, f"train-{turn + 2}")
+    return taught
+
+
+def failures(road: Road, taught: Taught, dev: Sequence[Asked], verdicts: Verdicts) -> dict[str, bool]:
+    """For each dev prompt whether the taught model breaks the rule on it, greedy or drawn."""
+    arm, limit = Arm("taught", taught.model, user), road.config.exam.max_tokens
+    road.display.stage("dev", 2 * len(dev))
+    rows = [
+        answers(arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance)
+        for sampling in (replace(GREEDY, max_tokens=limit), Sampling(1.0, 1.0, limit))
+    ]
+    flags = [verdicts.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)]) for draws in rows]
+    return {a.text: any(pair) for a, pair in zip(dev, zip(*flags, strict=True), strict=True)}
+
+
+def corners(
+    road: Road, place: Mapping[str, int], parts: Mapping[str, list[Asked]], failed: Mapping[str, bool], pool: Overlap, turn: int
+) -> list[Asked]:  # fmt: skip
+    """New prompts like the dev failures, cluster by cluster."""
+    targets = [a.text for a in parts["train"] if a.scope == "target"]
+    labels = sorted(set(place.values()))
+    inside = lambda texts, label: [text for text in texts if place[text] == label]
+    sizes = [len(inside(targets, label)) for label in labels]
+    rates = [sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1) for label in labels]
+    lists = []
+    for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
+        bad, kin = [t for t in inside(failed, label) if failed[t]], inside(targets, label) or targets
+        lists += [[*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]] for i in range(quota if bad else 0)]
+    fates, kept = {}, []
+    for asked, fault in ask_like(road.student, lists, newness(road, pool), road.config.seed, turn):
+        fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "like": asked.subject}))
+        kept += [] if fault else [asked]
+    road.run.ledger.place("ask corners", fates.values())
+    return kept
+
+
+def note_clusters(road: Road, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]) -> None:
+    """Keeps the clusters for the report."""
+    rates = {}
+    for label in range(len(groups.sizes)):
+        mine = [failed[a.text] for a, own in zip(known, groups.labels, strict=True) if own == label and a.text in failed]
+        rates[str(label)] = sum(mine) / len(mine) if mine else None
+    points = [
+        {"x": float(x), "y": float(y), "cluster": int(label), "scope": a.scope, "prompt": a.text, "failed": failed.get(a.text, False)}
+        for a, label, (x, y) in zip(known, groups.labels, groups.xy, strict=True)
+    ]
+    sizes = {str(i): size for i, size in enumerate(groups.sizes)}
+    road.run.ledger.note(
+        "clusters", {"points": points, "silhouette": float(groups.silhouette), "k": len(sizes), "sizes": sizes, "failure_rate": rates}
+    )
+
+
+def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
+    """What `--dry-run` states: measured speeds of this machine, then requests, tokens, minutes and disk; and three rendered prompts."""
+    rule = read_rule(text)
+    display.stage("measure")
+    base = Hf.load(config.model, progress=display.say)
+    drawer = open_drawer(base, config.engine)
+    subject = read_subject(drawer, rule.text, config.seed)
+    started, tokens = time.monotonic(), 0
+    for draw in drawer.draw(
+        [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(8) for q in ("What is a tree?", "Name a colour.")]
+    ):
+        tokens += draw.tokens
+    drawn_per_s = tokens / (time.monotonic() - started)
+    asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
+    train_prompts = int(asked * config.ask.train_share)
+    sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
+    requests = int(1.5 * asked) + 2 * config.judge.pairs + train_prompts * config.probe.draws + config.ask.target + sat
+    answer_tokens = (
+        0.7 * (train_prompts * config.probe.draws * config.probe.max_tokens + sat * config.exam.max_tokens)
+        + 30 * config.ask.target
+        + 20 * asked
+    )
+    trained = config.train.epochs * train_prompts * 80
+    shown = [*listings(subject, 2), f"(system) {rule.text}\n(user) What is a tree?"]
+    return {
+        "subject": subject.topic or "none: the rule may fire on every prompt",
+        "requests": requests,
+        "drawn tokens": int(answer_tokens),
+        "trained tokens": trained,
+        "drawn tokens a second here": round(drawn_per_s),
+        "minutes": round((answer_tokens / drawn_per_s + trained / (drawn_per_s / 2)) / 60 + 0.5, 1),
+        "disk in MB": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
+        "three of the prompts": shown,
+    }

@@ -27,6 +27,8 @@ from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.loop import Trained, train
 
 Weights = Mapping[str, Mapping[str, float]]
+TRAINING, ENGINE = "checkpoints", "engine"
+"""Folders of a run that are there only while it runs: trainings with their checkpoints, and the taught weights for drawing."""
 
 
 @dataclass
@@ -47,7 +49,9 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
             road.display.stage(name, total, "steps")
         road.display.advance()
 
-    trained = train(road.base, examples, road.config.train, road.run.path, seed=road.config.seed, defaults=kinds, progress=progress)
+    trained = train(
+        road.base, examples, road.config.train, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds, progress=progress
+    )
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
     return open_taught(road, trained)
@@ -56,7 +60,7 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
 def open_taught(road: Road, trained: Trained) -> Taught:
     """The base with the adapter merged, drawing through the run's engine."""
     hf = Hf.load(road.config.model, adapter=trained.adapter)
-    return Taught(trained, hf, Recorded(road.run.ledger, open_drawer(hf, road.config.engine, road.run.path / "engine"), hf))
+    return Taught(trained, hf, Recorded(road.run.ledger, open_drawer(hf, road.config.engine, road.run.path / ENGINE), hf))
 
 
 def examine(
@@ -122,25 +126,37 @@ def finish(
     """Writes the exports and the report; returns the result as JSON."""
     run = road.run
     run.ledger.note("search", effort(traces))
-    shutil.rmtree(run.path / "engine", ignore_errors=True)
+    if taught:
+        with run.export_folder("adapter") as folder:
+            shutil.copytree(taught.trained.adapter, folder, dirs_exist_ok=True)
+        run.export_jsonl("metrics.jsonl", taught.trained.curve)
     run.export_jsonl("examples.jsonl", (e.json() for e in examples))
+    lost = ((stage, f) for stage, f in run.ledger.candidates() if f.state in ("dropped", "failed"))
     run.export_jsonl(
-        "dropped.jsonl",
-        (
-            {"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body}
-            for stage, f in run.ledger.candidates()
-            if f.state in ("dropped", "failed")
-        ),
+        "dropped.jsonl", ({"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body} for stage, f in lost)
     )
     exam |= {"rule_id": rule.id, "cost": cost(road, taught), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
     run.export("README.md", card(run.path))
-    report = render(run.path)
+    render(run.path)
+    result = summary(road, exam, taught)
+    run.ledger.note("result", result)
+    for scratch in (TRAINING, ENGINE):
+        shutil.rmtree(run.path / scratch, ignore_errors=True)
+    return result
+
+
+def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None) -> dict[str, Any]:
+    """What `--json` prints."""
+    path = road.run.path
+    outside = [scope for scope in ("near", "general") if scope in exam]
+    arms = {
+        arm: {"target": kept["greedy"], "target_drawn": kept["drawn"], **{scope: exam[scope][arm] for scope in outside}}
+        for arm, kept in exam["kept"].items()
+    }
     return {
-        "run": str(run.path), "adapter": str(taught.trained.adapter) if taught else None, "report": str(report), "seconds": run.seconds(),
-        "exam": {arm: {"target": exam["kept"][arm]["greedy"], "target_drawn": exam["kept"][arm]["drawn"],
-                       **{scope: exam[scope][arm] for scope in ("near", "general") if scope in exam}} for arm in exam["kept"]},
-        "verdict": exam["verdict"]["sentence"], "cost": exam["cost"],
+        "run": str(path), "adapter": str(path / "adapter") if taught else None, "report": str(path / "report.html"),
+        "seconds": exam["cost"]["seconds"], "exam": arms, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"], "cost": exam["cost"],
     }  # fmt: skip
 
 
