@@ -1,0 +1,88 @@
+"""Row 2: a training that is killed anywhere, also in the middle of a checkpoint, goes on and ends with the weights of a straight run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+from tiny import Tiny, examples
+
+from selfteach import config
+from selfteach.train import checkpoint
+from selfteach.train.loop import train
+
+WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
+SETTINGS = config.Train(weights=WEIGHTS, batch_size=4, epochs=2, learning_rate=5e-3, checkpoint_every=2)
+
+
+def learn(folder: Path, die: str) -> None:
+    """Trains; kills its own process at the named point."""
+    seen = 0
+
+    def here(point: str) -> None:
+        if point == die:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watched(path: Path, data: bytes, write=checkpoint.write_bytes) -> None:
+        nonlocal seen
+        seen += 1
+        here(f"before file {seen}")
+        write(path, data)
+        here(f"after file {seen}")
+
+    checkpoint.write_bytes = watched
+    checkpoint.write_text = lambda path, text: watched(path, text.encode())
+    train(Tiny(), examples(12), SETTINGS, folder, seed=1, progress=lambda step, total, row: here(f"step {step}"))
+
+
+def run(folder: Path, die: str) -> int:
+    """In a process of its own, forked from this one so that nothing needs to be imported again; returns its exit code."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            torch.set_num_threads(1)
+            learn(folder, die)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("straight")
+    assert run(folder, "") == 0
+    return folder
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    return [{**json.loads(line), "seconds": 0} for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+# Six steps, a checkpoint every two, five files each.
+POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)] + [f"{when} file {n}" for n in range(1, 16) for when in ("before", "after")]
+
+
+@pytest.mark.parametrize("die", POINTS)
+def test_killed_and_run_again_the_weights_are_the_same(straight: Path, tmp_path: Path, die: str) -> None:
+    assert run(tmp_path, die) == -signal.SIGKILL
+    assert not (tmp_path / "adapter").exists()
+    assert run(tmp_path, "") == 0
+    name = "adapter/adapter_model.safetensors"
+    assert (tmp_path / name).read_bytes() == (straight / name).read_bytes()
+    assert curve(tmp_path) == curve(straight)
+
+
+def test_killed_again_and_again_it_still_ends_there(straight: Path, tmp_path: Path) -> None:
+    for die in ("after file 4", "after file 7", "before file 3", "step 5"):
+        assert run(tmp_path, die) == -signal.SIGKILL
+    assert run(tmp_path, "") == 0
+    assert curve(tmp_path) == curve(straight)

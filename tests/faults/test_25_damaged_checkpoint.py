@@ -1,0 +1,79 @@
+"""Rows 24 and 25: a damaged checkpoint is passed over with an event, for the one before it; one of another training is refused."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+from tiny import Tiny, examples
+
+from selfteach import config
+from selfteach.errors import IntegrityError
+from selfteach.train.loop import Trained, train
+
+FILES = ["adapter.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json", "manifest.json"]
+
+
+class Stop(Exception):
+    """Ends a training between two steps."""
+
+
+def learn(folder: Path, *, stop: int = 0, model: Tiny | None = None, seed: int = 1, **changes: object) -> Trained:
+    def progress(step: int, total: int, row: object) -> None:
+        if step == stop:
+            raise Stop
+
+    settings = config.Train(
+        **{"weights": {"in_scope": {"sft": 1.0}}, "batch_size": 4, "epochs": 3, "learning_rate": 5e-3, "checkpoint_every": 2, **changes}
+    )
+    return train(model or Tiny(), examples(12), settings, folder, seed=seed, progress=progress)
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A folder with checkpoints of the steps 2 and 4."""
+    with pytest.raises(Stop):
+        learn(tmp_path, stop=5)
+    return tmp_path
+
+
+def weights(trained: Trained) -> bytes:
+    return (trained.adapter / "adapter_model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
+def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(stopped: Path, tmp_path_factory, name: str, damage: str) -> None:
+    file = stopped / "checkpoints" / "step-000004" / name
+    data = file.read_bytes()
+    file.unlink()
+    if damage == "truncated":
+        file.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        middle = len(data) // 2
+        file.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    trained = learn(stopped)
+    assert [kind for kind, _ in trained.events] == ["checkpoint_passed_over", "resumed"]
+    assert trained.events[0][1]["checkpoint"] == "step-000004"
+    assert trained.events[1][1] == {"step": 2}
+    assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
+
+
+def test_the_newest_whole_one_is_used_without_an_event(stopped: Path) -> None:
+    assert learn(stopped).events == [("resumed", {"step": 4})]
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"seed": 2}, {"model": Tiny(seed=5)}], ids=["configuration", "seed", "base"])
+def test_a_checkpoint_of_another_training_is_refused(stopped: Path, change: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError, match="new folder"):
+        learn(stopped, **change)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    first, again = learn(tmp_path), learn(tmp_path)
+    assert again.events == [("resumed", {"step": first.steps})]
+    assert (again.steps, again.tokens, again.curve) == (first.steps, first.tokens, first.curve)
+    assert weights(again) == weights(first)

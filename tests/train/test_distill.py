@@ -1,0 +1,177 @@
+"""Self-distillation. Four tests pin the four faults of ELVF's version: no shift, a gradient through the teacher, misaligned batches,
+and the gold answer in the teacher's prompt. Then: masses, skipped tokens, own draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import Tiny, examples
+
+from selfteach import config
+from selfteach.errors import DataError, UsageError
+from selfteach.records import messages
+from selfteach.train import lesson
+from selfteach.train.adapters.lora import Lora
+from selfteach.train.batch import encode
+from selfteach.train.loop import train
+from selfteach.train.objectives.distill import Distill
+from selfteach.train.student import Student
+from selfteach.train.teacher import Known, Teacher
+
+WEIGHTS = {"in_scope": {"distill": 1.0}}
+
+
+def settings(**changes: Any) -> config.Train:
+    return config.Train(**{"weights": WEIGHTS, "batch_size": 8, "epochs": 2, "learning_rate": 5e-3, "top_k": 0, **changes})
+
+
+class Setup:
+    """A student beside its teacher."""
+
+    def __init__(self, lessons: list[Any], chosen: config.Train) -> None:
+        self.model = Tiny()
+        self.adapter = Lora.attach(self.model.module, chosen, seed=0)
+        self.student = Student(self.model.module, self.adapter)
+        self.objectives = {"distill": Distill(chosen)}
+        self.rows = encode(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
+        self.teacher = Teacher(self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen)
+
+    def loss(self, known: dict[int, Known]) -> torch.Tensor:
+        with self.student.ready():
+            return lesson.loss(self.student, self.rows, self.objectives, lesson.units(self.objectives, self.rows), known)[0]
+
+
+def test_fault_1_no_shift() -> None:
+    """With the student's own prompt as the teacher's prompt and an untrained adapter, both distributions are the same: D = 0. Seen one
+    token later or earlier they are not."""
+    lessons = [replace(e, source={"teacher_prompt": [{"role": "user", "content": e.prompt[0].content}]}) for e in examples(4)]
+    setup = Setup(lessons, settings(distill_mix=1.0))
+    known = setup.teacher.learn(setup.rows, 4096)
+    assert float(setup.loss(known)) == pytest.approx(0.0, abs=1e-5)
+    late = {n: Known(None, {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.roll(1, 0))}) for n, k in known.items()}
+    assert float(setup.loss(late)) > 0.1
+
+
+def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before() -> None:
+    """The teacher's distribution at answer token t is that of an ordinary forward over prompt and answer at position t-1."""
+    lessons = examples(3)
+    setup = Setup(lessons, settings())
+    known = setup.teacher.learn(setup.rows, 4096)
+    for row, example in zip(setup.rows, lessons, strict=True):
+        prompt = setup.model.encode(messages(example.source["teacher_prompt"]))
+        ids = torch.tensor([[*prompt, *row.answers[0]]])
+        with torch.no_grad():
+            logp = Tiny().module(ids).logits[0].log_softmax(-1)
+        expected = logp[len(prompt) - 1 : -1]
+        torch.testing.assert_close(known[row.number].teacher["distill"].logp, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
+    setup = Setup(examples(3), settings(distill_mix=1.0))
+    known = setup.teacher.learn(setup.rows, 4096)
+    assert not any(k.teacher["distill"].logp.requires_grad for k in known.values())
+    leaky = {n: Known(None, {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.clone().requires_grad_())})
+             for n, k in known.items()}  # fmt: skip
+    setup.loss(leaky).backward()
+    assert all(k.teacher["distill"].logp.grad is None for k in leaky.values())
+    assert any(p.grad is not None and p.grad.any() for p in setup.adapter.parameters())
+
+
+def test_fault_2_the_teacher_stays_the_base_while_the_student_learns() -> None:
+    setup = Setup(examples(3), settings())
+    before = setup.teacher.learn(setup.rows, 4096)
+    with torch.no_grad():
+        for parameter in setup.adapter.parameters():
+            parameter.add_(0.1)
+    setup.adapter.begin_step()
+    after = setup.teacher.learn(setup.rows, 4096)
+    for number, fact in before.items():
+        assert torch.equal(fact.teacher["distill"].logp, after[number].teacher["distill"].logp)
+
+
+def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
+    """Teacher and student rows have different lengths and are batched apart; the loss of each row alone is its part of the whole."""
+    setup = Setup(examples(6), settings(distill_mix=1.0))
+    known = setup.teacher.learn(setup.rows, 60)
+    whole = float(setup.loss(known))
+    counts = lesson.units(setup.objectives, setup.rows)
+    with setup.student.ready():
+        alone = [float(lesson.loss(setup.student, [row], setup.objectives, counts, known)[0]) for row in reversed(setup.rows)]
+    assert sum(alone) == pytest.approx(whole, rel=1e-4)
+    swapped = {row.number: known[other.number] for row, other in zip(setup.rows[:2], setup.rows[1::-1], strict=True)}
+    assert swapped[0].teacher["distill"].logp.shape != known[0].teacher["distill"].logp.shape
+
+
+def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Path) -> None:
+    lessons = examples(4)
+    told = [{"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}]
+    lessons[2] = replace(lessons[2], source={"teacher_prompt": told})
+    with pytest.raises(DataError, match=r"example e2: .*contains the answer"):
+        train(Tiny(), lessons, settings(), tmp_path / "a", seed=1)
+    lessons[2] = replace(lessons[2], source={"teacher_prompt": told, "teacher_sees_answer": True})
+    train(Tiny(), lessons, settings(max_steps=1), tmp_path / "b", seed=1)
+
+
+def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="example e1"):
+        train(Tiny(), [examples(1)[0], replace(examples(2)[1], source={})], settings(), tmp_path, seed=1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"divergence": "reverse"}, {"divergence": "jsd"}, {"top_k": 8}, {"skip_tokens": 3}])
+def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[str, Any]) -> None:
+    trained = train(Tiny(), examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1)
+    assert trained.curve[-1]["distill"] < 0.5 * trained.curve[0]["distill"]
+    assert trained.captured == pytest.approx(1.0, abs=1e-4) if not changes.get("top_k") else 0.1 < trained.captured < 0.99
+
+
+def test_skipped_tokens_do_not_count() -> None:
+    setup = Setup(examples(4), settings(skip_tokens=3))
+    assert lesson.units(setup.objectives, setup.rows)["distill"] == sum(len(r.answers[0]) - 3 for r in setup.rows)
+
+
+def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: Path) -> None:
+    asked: list[tuple[int, int]] = []
+    model = Tiny()
+    states: list[torch.Tensor] = []
+
+    def draw(prompts: Any, step: int) -> list[str]:
+        asked.append((step, len(prompts)))
+        with torch.no_grad():
+            states.append(model.module(torch.arange(3, 20)[None]).logits)
+        return [f"fresh {step} {i}" for i in range(len(prompts))]
+
+    trained = train(model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, draw_student=draw)
+    assert [step for step, _ in asked] == list(range(trained.steps))
+    assert all(count == 6 for _, count in asked)
+    assert not torch.equal(states[0], states[-1])
+
+
+def test_own_draws_are_no_evidence() -> None:
+    """On the student's own answer the likelihood is left out: only lam D remains."""
+    setup = Setup(examples(3), settings(distill_mix=0.4))
+    known = setup.teacher.learn(setup.rows, 4096)
+    given = float(setup.loss(known))
+    setup.rows = [replace(row, drawn=True) for row in setup.rows]
+    drawn = float(setup.loss(known))
+    setup.objectives = {"distill": Distill(settings(distill_mix=1.0))}
+    assert drawn == pytest.approx(0.4 * float(setup.loss(known)), rel=1e-5)
+    assert given > drawn
+
+
+def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="on_policy"):
+        train(Tiny(), examples(), settings(on_policy=0.5), tmp_path, seed=1)
+
+
+def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
+    from selfteach.records import Sampling
+    from selfteach.train.own_draws import draw_with
+
+    hook = draw_with(tiny_hf, Sampling(max_tokens=6), seed=3)
+    trained = train(tiny_hf, examples(6), settings(on_policy=0.5, max_steps=2), tmp_path, seed=1, draw_student=hook)
+    again = train(tiny_hf, examples(6), settings(on_policy=0.5, max_steps=2), tmp_path / "again", seed=1, draw_student=hook)
+    assert [r["loss"] for r in trained.curve] == [r["loss"] for r in again.curve]
