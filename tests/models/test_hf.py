@@ -163,3 +163,17 @@ def test_the_second_turn_sees_the_first(tiny_hf):
     two = (Message("user", "Hello"), Message("assistant", "No."), Message("user", "Tell me about music."))
     texts = [next(iter(tiny_hf.draw([Request("s", prompt, GREEDY)]))).text for prompt in (one, two)]
     assert texts[0] != texts[1]
+
+
+def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
+    from peft import LoraConfig, get_peft_model
+
+    hf = Hf.load(tiny, dtype="float32", device="cpu")
+    before = dict(hf.logp(CHAT))
+    student = hf.wearing(get_peft_model(hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)), "student")
+    after = dict(student.logp(CHAT))
+    for item in CHAT:
+        found = after[item.id("student")][0].logp
+        assert found == pytest.approx(plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4)
+        assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
+    assert len(list(student.draw(requests(2)))) == 2

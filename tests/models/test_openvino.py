@@ -15,6 +15,7 @@ PROMPTS = ["Hello", "Tell me about music.", "What do you like to eat? I like bre
 @pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3"])
 def pair(request, make_tiny, tmp_path_factory):
     hf = Hf.load(make_tiny(tmp_path_factory.mktemp(request.param), family=request.param), dtype="float32", device="cpu")
+    hf.module.half().float()  # what the file can hold
     return hf, OpenVino(hf, tmp_path_factory.mktemp("gguf"), precision="f32")
 
 
@@ -30,7 +31,7 @@ def test_greedy_answers_equal_those_of_transformers(pair):
     hf, openvino = pair
     one, other = drawn(hf, asked(temperature=0.0)), drawn(openvino, asked(temperature=0.0))
     assert one.keys() == other.keys()
-    assert sum(one[id] == other[id] for id in one) >= 3  # of 4: keys and values are kept in 8 bits
+    assert one == other
 
 
 def test_a_draw_does_not_depend_on_its_batch(pair):
@@ -71,6 +72,14 @@ def test_a_family_it_does_not_know_goes_to_transformers_with_the_reason(make_tin
 def test_the_choice_of_engine(tiny_hf, tmp_path):
     assert choose_drawer(tiny_hf, "auto", tmp_path).engine == "openvino"
     assert choose_drawer(tiny_hf, "hf").drawer is tiny_hf
+
+
+def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
+    assert len(drawn(OpenVino(tiny_hf), asked())) == 4
+    assert not list((tmp_path / "cache").rglob("*"))
+    OpenVino(tiny_hf, tmp_path / "kept")
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == [f"{tiny_hf.fingerprint}.gguf"]
 
 
 def test_known_models_begin_with_the_embedded_one():

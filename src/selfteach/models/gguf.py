@@ -151,7 +151,7 @@ def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
             put(int(id))
     writer.add_add_bos_token(tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id])
     writer.add_add_space_prefix(False)
-    writer.add_chat_template(tokenizer.chat_template)
+    writer.add_chat_template(tokenizer.get_chat_template())
 
 
 def _pre_name(pre_tokenizer: str) -> str:

@@ -90,7 +90,8 @@ class Hf:
     @property
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
-        return int(getattr(self.module.config, "max_position_embeddings", None) or 1 << 20)  # type: ignore[union-attr]
+        text = self.module.config.get_text_config()  # type: ignore[operator,union-attr]
+        return int(getattr(text, "max_position_embeddings", None) or 1 << 20)
 
     @property
     def head(self) -> Head:

@@ -5,6 +5,7 @@ Token ids go in and come out, so that templates, control tokens and texts have o
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -33,7 +34,7 @@ class OpenVino:
     """Draws with the weights of an `Hf`, whose tokenizer, name and fingerprint it shares."""
 
     def __init__(self, hf: Hf, folder: Path | None = None, *, precision: str = "") -> None:
-        """Writes the GGUF file into `folder` (else into the cache) unless it is there, and loads it. `precision` is f32 or bf16.
+        """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them. `precision` is f32 or bf16.
 
         Raises:
             UsageError: openvino-genai is not installed, or the model's family is unknown to it.
@@ -41,12 +42,14 @@ class OpenVino:
         if reason := why_not_openvino(hf):
             raise UsageError(f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`.")
         self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
-        home = folder or cache_folder() / "gguf"
-        home.mkdir(parents=True, exist_ok=True)
-        self.path = home / f"{hf.fingerprint}.gguf"
-        if not self.path.is_file():
-            write_gguf(hf.module, hf.tokenizer, self.path)
-        self._pipe = _pipeline(self.path, precision or _fastest_precision())
+        precision = precision or _fastest_precision()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._pipe = _pipeline(write_gguf(hf.module, hf.tokenizer, folder / f"{hf.fingerprint}.gguf"), precision)
+            return
+        cache_folder().mkdir(parents=True, exist_ok=True)  # every taught model has a file of its own: none is kept
+        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True) as scratch:
+            self._pipe = _pipeline(write_gguf(hf.module, hf.tokenizer, Path(scratch) / "model.gguf"), precision)
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache."""
@@ -130,7 +133,10 @@ def _pipeline(path: Path, precision: str) -> Any:
     scheduler.max_num_seqs = MAX_ROWS
     scheduler.max_num_batched_tokens = 2048
     scheduler.enable_prefix_caching = True
-    return openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}  # 8-bit keys and values are no faster here
+    return openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
+        str(path), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
+    )
 
 
 def _fastest_precision() -> str:

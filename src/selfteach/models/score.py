@@ -148,7 +148,9 @@ def _prefix_cache(hf: Hf, ids: list[int]) -> list[tuple[torch.Tensor, torch.Tens
 
 
 def _decoder(hf: Hf) -> Any:
-    return hf.module.base_model  # type: ignore[return-value]
+    """The layers without the head, also under a PEFT wrapper."""
+    module: Any = hf.module
+    return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Iterator[tuple[str, tuple[Logp, ...]]]:

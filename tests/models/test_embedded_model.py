@@ -1,0 +1,62 @@
+"""The embedded model itself, through both engines."""
+
+import pytest
+import torch
+
+from selfteach.models.hf import Hf
+from selfteach.models.openvino import OpenVino
+from selfteach.models.tokens import PLAIN_NAME
+from selfteach.records import Continuations, Request, Sampling, user
+
+pytestmark = pytest.mark.slow
+PROMPTS = [
+    "Name three animals.", "What is the capital of France?", "Write a short poem about rain.", "Explain why the sky is blue.",
+    "How do I cook rice?", "Tell me a story about a king.", "What is 12 plus 30?", "Give me three tips for a good night's sleep.",
+    "Who wrote Hamlet?", "List five fruits.", "What should I pack for a hike?", "Describe the sea.", "What does a baker do?",
+    "Why do leaves fall in autumn?", "How does a bicycle stay upright?", "Say something kind.",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def exact(embedded):
+    return Hf.load(embedded, dtype="float32", device="cpu")
+
+
+def drawn(drawer, requests):
+    return {draw.id: draw.text for draw in drawer.draw(requests)}
+
+
+def test_it_is_a_whole_model_with_its_own_template(exact):
+    assert exact.tokens.template != PLAIN_NAME
+    assert exact.notes == []
+    assert exact.context_tokens == 8192
+    assert exact.tokenizer.decode(exact.encode(user("Hi"))).endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+    [(_, (paris, london))] = exact.logp([Continuations("The capital of France is", (" Paris", " London"))])
+    assert paris.logp > london.logp + 2
+
+
+def test_greedy_answers_of_openvino_equal_those_of_torch(exact, tmp_path):
+    requests = [Request("s", user(text), Sampling(0.0, max_tokens=32)) for text in PROMPTS]
+    oracle = drawn(exact, requests)
+    found = drawn(OpenVino(exact, tmp_path, precision="f32"), requests)
+    assert sum(found[id] == text for id, text in oracle.items()) >= 15
+
+
+def test_a_draw_in_bfloat16_is_the_same_alone_and_in_another_batch(exact, tmp_path):
+    drawer = OpenVino(exact, tmp_path, precision="bf16")
+    requests = [Request("s", user(text), Sampling(max_tokens=32), draw=k) for text in PROMPTS[:8] for k in range(2)]
+    together = drawn(drawer, requests)
+    halves = drawn(drawer, requests[1::2]) | drawn(drawer, requests[0::2])
+    alone = {id: text for request in requests[:3] for id, text in drawn(drawer, [request]).items()}
+    assert halves == together
+    assert all(together[id] == text for id, text in alone.items())
+
+
+def test_weights_are_finite_and_saved_in_bfloat16(embedded):
+    from safetensors import safe_open
+
+    with safe_open(embedded / "model.safetensors", "pt") as weights:
+        for name in weights.keys():  # noqa: SIM118  a file, not a mapping
+            tensor = weights.get_tensor(name)
+            assert tensor.dtype == torch.bfloat16
+            assert bool(tensor.isfinite().all())
