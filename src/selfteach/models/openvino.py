@@ -135,8 +135,6 @@ def _pipeline(path: Path, precision: str) -> Any:
     scheduler.enable_prefix_caching = True
     properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}  # 8-bit keys and values are no faster here
     return openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
-        str(path), scheduler, "CPU", {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
-    )
 
 
 def _fastest_precision() -> str:
