@@ -112,7 +112,7 @@ def attend(
         raise CannotPack(", ".join(sorted(unknown)) or f"a window of {window} tokens")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
     if query.device.type == "cpu":
-        return StripAttention.apply(q, k, v, scaling, strips)[None], None
+        return StripAttention.apply(q, k, v, scaling, strips)[None], None  # type: ignore[no-untyped-call]
     return plain(q, k, v, scaling, strips)[None], None
 
 

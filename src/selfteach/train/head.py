@@ -46,4 +46,4 @@ class TokenLogp(torch.autograd.Function):
 
 def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32, nats."""
-    return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return]
+    return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return,no-untyped-call]

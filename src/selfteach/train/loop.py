@@ -98,6 +98,7 @@ def train(
                 adapter.save(folder / "adapter", about)
     finally:
         adapter.detach()
+    training.accelerator.wait_for_everyone()
     curve = training.curve()
     return Trained(
         folder / "adapter", training.step, sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve), curve,

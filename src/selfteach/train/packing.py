@@ -112,6 +112,10 @@ def _common(prompts: Sequence[tuple[int, ...]]) -> int:
 
 def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
     """Packs rows."""
+
+    def to(values: Sequence[int]) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=device)
+
     shared = shared_prefix(rows)
     ids, positions = list(rows[0].prompt[:shared]), list(range(shared))
     answers: list[tuple[int, int, int, int, int]] = []  # state, target, row, side, place
@@ -124,9 +128,10 @@ def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
             answers += [(last if t == 0 else first + t - 1, token, r, side, t) for t, token in enumerate(answer)]
             ids += answer
             positions += range(len(row.prompt), len(row.prompt) + len(answer))
-    columns = torch.tensor(answers, dtype=torch.long, device=device).t().contiguous()
-    to = lambda values: torch.tensor(values, dtype=torch.long, device=device)
-    return Packed(tuple(rows), to(ids)[None], to(positions)[None], *columns.unbind(), strips=_strips(rows, shared, device))
+    columns = (to(column) for column in zip(*answers, strict=True))
+    states, targets, owner, side_of, place = columns
+    strips = _strips(rows, shared, device)
+    return Packed(tuple(rows), to(ids)[None], to(positions)[None], states, targets, owner, side_of, place, strips)
 
 
 def _strips(rows: Sequence[Row], shared: int, device: torch.device | str) -> tuple[Strips, ...]:
@@ -167,5 +172,5 @@ def _strip_group(lengths: list[int], answers: Sequence[Sequence[int]], start: in
             allowed[s, end : end + length, shared + sum(parts[:1]) : shared + end] = False
             end += length
     padding = (torch.arange(longest)[None] >= size[:, None]).flatten().nonzero()[:, 0]
-    tensors = (t.to(device) for t in (queries, keys, strip, offset, padding, allowed))
-    return Strips(start, start + len(strip), shared, *tensors)
+    queries, keys, strip, offset, padding, allowed = (t.to(device) for t in (queries, keys, strip, offset, padding, allowed))
+    return Strips(start, start + len(strip), shared, queries, keys, strip, offset, padding, allowed)

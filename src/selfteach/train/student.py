@@ -46,7 +46,10 @@ class Student:
     def _probe(self) -> bool:
         """Whether packed rows give the states of ordinary sequences."""
         limit = min(self.module.get_input_embeddings().num_embeddings, 100)
-        tokens = lambda *numbers: tuple(number * 7 % limit for number in numbers)
+
+        def tokens(*numbers: int) -> tuple[int, ...]:
+            return tuple(number * 7 % limit for number in numbers)
+
         answers = (tokens(5, 9, 2), tokens(8, 3))
         rows = [Row(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {}) for i in range(3)]
         batch = self.pack(rows)

@@ -70,7 +70,7 @@ class Teacher:
     def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
         """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32 holds ids below 2^24 exactly."""
         parts = []
-        for part in hidden.split(CHUNK):
+        for part in torch.split(hidden, CHUNK):  # type: ignore[no-untyped-call]
             logp = torch.log_softmax(self.student.logits(part).float() / self.settings.temperature, -1)
             if self.settings.top_k:
                 best = logp.topk(min(self.settings.top_k, logp.shape[-1]))

@@ -73,4 +73,6 @@ class LoraLinear(nn.Module):
             return self.base(x)  # type: ignore[no-any-return]
         if self.merged is not None:
             return nn.functional.linear(x, self.merged, self.base.bias)
-        return LoraProduct.apply(x, self.base.weight, self.base.bias, self.a, self.b, self.scale, self.low_a, self.low_b)  # type: ignore[no-any-return]
+        base = self.base
+        y: Tensor = LoraProduct.apply(x, base.weight, base.bias, self.a, self.b, self.scale, self.low_a, self.low_b)  # type: ignore[no-untyped-call]
+        return y

@@ -144,7 +144,7 @@ class Lora:
 
 def _targets(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
     """The linear layers to adapt; never the head (as PEFT's `all-linear`)."""
-    head = module.get_output_embeddings() if hasattr(module, "get_output_embeddings") else None
+    head = getattr(module, "get_output_embeddings", lambda: None)()
     found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
     if targets == "attention":
         return {n: m for n, m in found.items() if any("attn" in part or "attention" in part for part in n.split(".")[:-1])}

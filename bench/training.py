@@ -1,0 +1,132 @@
+"""Trained tokens a second against TRL, measured in one run: the same examples, batch size, rank, steps and precision.
+
+    python -m bench.training [--steps N] [--rounds N]
+
+A *trained token* here is a token of a row, prompt and answers, as the baseline computes it: it computes a pair's prompt twice, and both
+sides are credited with the same number. Loading, tokenizing and the base's reference values are counted for neither side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from selfteach import config
+from selfteach.models.embedded import embedded_folder
+from selfteach.models.hf import Hf
+from selfteach.records import Example, user
+from selfteach.train.loop import train
+
+BATCH, RANK, ALPHA = 16, 16, 32
+TEXT = """the a some many people often think about how to keep their work simple and clear because time is short while new ideas come
+from reading books talking with friends walking in nature or cooking good food at home with fresh vegetables rice and spices every day"""
+TRL = {"trl_bf16": False, "trl_autocast": True}
+"""TRL's two ways to train in bf16: a bf16 model as it is, or under autocast. Ours is compared with the faster one."""
+
+
+def examples(count: int, seed: int = 0) -> list[Example]:
+    """Questions of 8 to 24 words with answers of 20 to 90: the lengths of a real run."""
+    dice, vocabulary = random.Random(seed), TEXT.split()
+
+    def words(low: int, high: int) -> str:
+        return " ".join(dice.choices(vocabulary, k=dice.randint(low, high)))
+
+    return [Example(f"e{i}", "in_scope", user(f"{words(8, 24)}?"), f"{words(20, 90)}.", f"{words(20, 90)}.") for i in range(count)]
+
+
+def ours(model: Hf, rows: list[Example], objective: str, folder: Path) -> float:
+    """Seconds of one epoch's steps."""
+    lora = config.Lora(rank=RANK, alpha=ALPHA)
+    settings = config.Train(weights={"in_scope": {objective: 1.0}}, lora=lora, batch_size=BATCH, epochs=1, checkpoint_every=0)
+    return train(model, rows, settings, folder, seed=0).seconds
+
+
+class StepClock(TrainerCallback):
+    """Sums the seconds of a trainer's steps."""
+
+    seconds = 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Starts the clock."""
+        self._started = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Stops it."""
+        self.seconds += time.perf_counter() - self._started
+
+
+def theirs(model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool) -> float:
+    """Seconds of one epoch's steps in TRL's trainer."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    options: dict[str, Any] = {
+        "output_dir": str(folder), "use_cpu": True, "bf16": autocast, "per_device_train_batch_size": BATCH, "num_train_epochs": 1,
+        "learning_rate": 5e-4, "save_strategy": "no", "report_to": "none", "logging_strategy": "no", "disable_tqdm": True,
+        "gradient_checkpointing": False, "max_length": 512,
+    }  # fmt: skip
+    shared = {
+        "model": AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.bfloat16),
+        "processing_class": AutoTokenizer.from_pretrained(model_folder),
+        "peft_config": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"),
+    }
+    table = [row.json() for row in rows]
+    if objective == "dpo":
+        data = Dataset.from_list([{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in table])
+        trainer: Any = DPOTrainer(args=DPOConfig(**options, precompute_ref_log_probs=True), train_dataset=data, **shared)
+    else:
+        data = Dataset.from_list([{"prompt": row["prompt"], "completion": row["chosen"]} for row in table])
+        trainer = SFTTrainer(args=SFTConfig(**options), train_dataset=data, **shared)
+    clock = StepClock()
+    trainer.add_callback(clock)
+    trainer.train()
+    return clock.seconds
+
+
+def row_tokens(model: Hf, rows: list[Example], objective: str) -> int:
+    """Tokens of the rows, a pair's prompt counted for both its answers."""
+    total = 0
+    for row in rows:
+        answers = [row.chosen, row.rejected or ""] if objective == "dpo" else [row.chosen]
+        total += sum(len(model.encode(row.prompt)) + len(model.encode_answer(text, end=True)) for text in answers)
+    return total
+
+
+def compare(model: Hf, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path) -> dict[str, float]:
+    """Tokens a second of each, the fastest of some rounds (what disturbs a measurement only makes it slower); the rounds alternate."""
+    tokens = row_tokens(model, rows, objective)
+    seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in TRL}}
+    for turn in range(rounds):
+        seconds["ours"].append(ours(model, rows, objective, scratch / f"{objective}-{turn}"))
+        for name, autocast in TRL.items():
+            seconds[name].append(theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast))
+    speed = {name: tokens / min(times) for name, times in seconds.items()}
+    return {**speed, "ratio": speed["ours"] / max(speed[name] for name in TRL)}
+
+
+def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
+    """Measures and prints; returns {objective: {ours, trl_bf16, trl_autocast, ratio}} in trained tokens a second."""
+    parser = argparse.ArgumentParser(description="Trained tokens a second against TRL.")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args(argv)
+    folder = str(embedded_folder())
+    model, rows = Hf.load(folder), examples(given.steps * BATCH)
+    with tempfile.TemporaryDirectory() as scratch:
+        results = {objective: compare(model, folder, objective, given.rounds, rows, Path(scratch)) for objective in ("sft", "dpo")}
+    for objective, found in results.items():
+        print(f"{objective}: {found['ours']:.0f} trained tokens/s, TRL {found['ours'] / found['ratio']:.0f}: {found['ratio']:.2f}x")
+    return results
+
+
+if __name__ == "__main__":
+    main()

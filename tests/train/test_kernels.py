@@ -1,0 +1,56 @@
+"""The written-out pieces against the plain ones: head, norm."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import Tiny
+
+from selfteach.train.head import CHUNK, token_logp
+from selfteach.train.norm import FrozenNorm, RmsNorm, fast_norms
+
+
+@pytest.mark.parametrize("count", [1, CHUNK, 2 * CHUNK + 5])
+def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
+    targets, coefficients = torch.randint(0, 50, (count,)), torch.randn(count)
+    ours = token_logp(hidden, weight, targets)
+    theirs = (hidden @ weight.t()).log_softmax(-1).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    mine, other = (torch.autograd.grad((logp * coefficients).sum(), hidden)[0] for logp in (ours, theirs))
+    torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(7, 64), (2, 3, 64)])
+def test_the_norm_and_its_gradient_equal_the_models(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    own = Tiny().module.model.norm
+    with torch.no_grad():
+        own.weight.uniform_(0.5, 2.0)
+    own.requires_grad_(False)
+    x, g = torch.randn(shape, requires_grad=True), torch.randn(shape)
+    ours, theirs = RmsNorm.apply(x, own.weight, own.variance_epsilon), own(x)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(torch.autograd.grad(ours, x, g)[0], torch.autograd.grad(theirs, x, g)[0], atol=1e-5, rtol=1e-4)
+
+
+def test_norms_are_replaced_and_come_back() -> None:
+    module = Tiny().module.requires_grad_(False)
+    own = [m for m in module.modules() if type(m).__name__ == "LlamaRMSNorm"]
+    with fast_norms(module) as count:
+        assert count == len(own) == 5
+        assert sum(isinstance(m, FrozenNorm) for m in module.modules()) == 5
+    assert [m for m in module.modules() if type(m).__name__ == "LlamaRMSNorm"] == own
+    assert not any(isinstance(m, FrozenNorm) for m in module.modules())
+
+
+def test_norms_that_compute_something_else_or_are_trained_are_left_alone() -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "head_dim": 16}
+    gemma = AutoModelForCausalLM.from_config(AutoConfig.for_model("gemma2", **shape, num_key_value_heads=1)).requires_grad_(False)
+    with fast_norms(gemma) as count:
+        assert count == 0  # Gemma scales by one plus the weight
+    with fast_norms(Tiny().module) as count:
+        assert count == 0  # these weights want gradients
