@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from selfteach.train.objectives import Distribution
+from selfteach import config
+from selfteach.train.objectives import Distribution, View
+from selfteach.train.objectives.anchor import Anchor
 from selfteach.train.objectives.distill import coarse, divergence, jsd, kl
 
 P = torch.tensor([[0.5, 0.25, 0.25]]).log()
@@ -91,3 +93,12 @@ def test_temperature_divides_the_students_logits() -> None:
     logits = torch.tensor([[2.0, 0.0, -2.0]])
     same = full((logits / 2).log_softmax(-1))
     torch.testing.assert_close(divergence(same, logits, "forward", temperature=2.0), torch.zeros(1), atol=1e-6, rtol=0)
+
+
+def test_an_anchor_on_the_base_itself_is_nothing_at_any_temperature() -> None:
+    """The base's distribution is taken at the temperature of the configuration; the student's must be too."""
+    logits = torch.tensor([[2.0, 0.0, -2.0]])
+    base = full((logits / 2).log_softmax(-1))
+    view = View(1, logits.log_softmax(-1)[:, 0], torch.tensor([0]), teacher=base, logits=lambda: logits)
+    torch.testing.assert_close(Anchor(config.Train(temperature=2.0)).terms(view), torch.zeros(1), atol=1e-6, rtol=0)
+    assert Anchor(config.Train()).terms(view) > 1e-3

@@ -124,7 +124,7 @@ def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("changes", [{}, {"divergence": "reverse"}, {"divergence": "jsd"}, {"top_k": 8}, {"skip_tokens": 3}])
 def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[str, Any]) -> None:
     trained = train(Tiny(), examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1)
-    assert trained.curve[-1]["distill"] < 0.5 * trained.curve[0]["distill"]
+    assert trained.curve[-1]["losses"]["distill"] < 0.5 * trained.curve[0]["losses"]["distill"]
     assert trained.captured == pytest.approx(1.0, abs=1e-4) if not changes.get("top_k") else 0.1 < trained.captured < 0.99
 
 

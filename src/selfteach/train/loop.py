@@ -190,8 +190,8 @@ class Training:
             group["lr"] = rate
         self.optimizer.step()
         self.step += 1
-        return {"step": self.step, "loss": loss, **parts, "lr": rate, "grad_norm": norm, "tokens": sum(row.tokens for row in batch),
-                "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
+        return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm,
+                "tokens": sum(row.tokens for row in batch), "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
 
     def _in_memory(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
         """Does the work; where memory runs out, does it again in smaller parts."""

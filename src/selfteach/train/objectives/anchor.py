@@ -15,7 +15,7 @@ from selfteach.train.objectives.sft import sft
 class Anchor:
     """`anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the divergence from the base (`anchor: kl`).
 
-    Source: C3PO (arXiv 2402.10893) uses the likelihood, and found that full-logit KL cost adherence; METHODS.md's draft used KL.
+    Source: C3PO (arXiv 2402.10893). Departs: it uses the likelihood, and found that full-logit KL costs adherence; here both can be had.
     """
 
     unit: Literal["token", "pair"] = "token"
@@ -26,7 +26,7 @@ class Anchor:
     own_draws = False
 
     def __init__(self, settings: config.Train) -> None:
-        self.form = settings.anchor
+        self.form, self.temperature = settings.anchor, settings.temperature
         if self.form == "kl":
             self.teacher = "base"
 
@@ -36,4 +36,4 @@ class Anchor:
             return sft(view.logp, view.row, view.rows)
         assert view.teacher is not None
         assert view.logits is not None
-        return row_sums(divergence(view.teacher, view.logits(), "forward"), view.row, view.rows)
+        return row_sums(divergence(view.teacher, view.logits(), "forward", temperature=self.temperature), view.row, view.rows)
