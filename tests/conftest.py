@@ -86,6 +86,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model that writes whole sentences (talker.py): for tests of the whole road."""
+    from talker import write_talker
+
+    return write_talker(tmp_path_factory.mktemp("talker"), CHATML)
+
+
+@pytest.fixture(scope="session")
 def tiny_hf(tiny: Path):
     """The tiny model, loaded in float32."""
     from selfteach.models.hf import Hf

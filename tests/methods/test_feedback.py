@@ -1,0 +1,224 @@
+"""The whole road on a model that talks by a table: what it promises to the person, to the report, and to the next attempt."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from talker import lesson, said
+
+from selfteach.judge.check import CheckJudge
+from selfteach.records import Request, Sampling, user
+from selfteach.run.ledger import Ledger
+
+SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors", "adapter/adapter_config.json")
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@contextmanager
+def opened(run: Path) -> Iterator[Ledger]:
+    ledger = Ledger(run / "run.db", readonly=True)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="module")
+def straight(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run without trouble, and what it printed."""
+    run = tmp_path_factory.mktemp("straight") / "run"
+    code, result = said(lesson(talker, run))
+    assert code == 0
+    return run, result
+
+
+@pytest.fixture(scope="module")
+def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((straight[0] / "exam.json").read_text())
+    return found
+
+
+def test_the_json_has_what_was_promised(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
+    run, result = straight
+    assert result["run"] == str(run)
+    assert Path(result["adapter"], "adapter_config.json").is_file()
+    assert Path(result["report"]).read_text().startswith("<!doctype html>")
+    assert result["seconds"] > 0
+    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    for arm in result["exam"].values():
+        assert {"target", "near", "general"} <= set(arm)
+        assert all(set(m) == {"value", "low", "high", "n"} and m["low"] <= m["value"] <= m["high"] and m["n"] > 0 for m in arm.values())
+    assert result["verdict"] == exam["verdict"]["sentence"]
+    assert not (run / "checkpoints").exists()
+    assert not (run / "engine").exists()
+
+
+def test_the_rule_is_learned_and_the_loss_falls(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
+    kept = {arm: numbers["greedy"]["value"] + numbers["drawn"]["value"] for arm, numbers in exam["kept"].items()}
+    assert kept["taught"] > kept["base"] + 0.5
+    losses = [row["loss"] for row in rows(straight[0] / "metrics.jsonl")]
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+
+
+def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str, Any]]) -> None:
+    run = straight[0]
+    with opened(run) as ledger:
+        funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.candidates())
+    assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
+    for stage, f in funnel.items():
+        assert f.requested == f.accepted + f.dropped + f.failed + f.pending == sum(s == stage for s, _ in placed)
+        assert sum(f.reasons.values()) == f.dropped + f.failed
+    lost = [(stage, fate.id) for stage, fate in placed if fate.state in ("dropped", "failed")]
+    assert [(row["stage"], row["id"]) for row in rows(run / "dropped.jsonl")] == lost
+    assert all(row["reason"] for row in rows(run / "dropped.jsonl"))
+    learned = {row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl") if row["kind"] == "in_scope"}
+    assert funnel["search"].accepted == len(learned)
+
+
+def test_no_exam_prompt_is_like_one_that_was_trained_on(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    score = RougeScorer(["rougeL"]).score
+    taught = [row["prompt"][-1]["content"] for row in rows(straight[0] / "examples.jsonl")]
+    assert len(taught) > 10
+    assert max(score(t, row["prompt"])["rougeL"].fmeasure for t in taught for row in exam["answers"]) < 0.7
+
+
+def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(straight: tuple[Path, dict[str, Any]]) -> None:
+    lessons = [row for row in rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"]
+    judge = CheckJudge('not contains "fox"')
+    values = {side: judge.values([("", row[side][0]["content"]) for row in lessons]) for side in ("chosen", "rejected")}
+    assert lessons
+    assert set(values["chosen"]) == {0.0}
+    assert set(values["rejected"]) == {1.0}
+    anchors = [row for row in rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"]
+    assert all(row["rejected"] is None for row in anchors)
+    assert not any(judge.values([("", row["chosen"][0]["content"]) for row in anchors]))
+
+
+def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
+    straight: tuple[Path, dict[str, Any]], exam: dict[str, Any], talker: Path
+) -> None:
+    """peft and transformers alone answer as this package does: with the adapter, and without it as the exam's base arm did."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from selfteach.models.hf import Hf
+
+    tokenizer = AutoTokenizer.from_pretrained(talker)
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(talker), straight[1]["adapter"])
+
+    def greedy(question: str) -> str:
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        out = model.generate(**ids, max_new_tokens=14, do_sample=False)
+        return str(tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
+
+    asked = exam["answers"][:5] + exam["answers"][-2:]
+    requests = [Request("check", user(row["prompt"]), Sampling(0.0, 1.0, 14)) for row in asked]
+    taught = Hf.load(talker, adapter=Path(straight[1]["adapter"]), dtype="float32", device="cpu")
+    ours = {draw.id: draw.text for draw in taught.draw(requests)}
+    assert [greedy(row["prompt"]) for row in asked] == [ours[r.id(taught.fingerprint)] for r in requests]
+    with model.disable_adapter():
+        assert [greedy(row["prompt"]) for row in asked] == [row["arms"]["base"]["greedy"] for row in asked]
+    assert exam["base_proof"]["max_abs_difference"] == 0
+    assert [row["arms"]["taught"]["greedy"] for row in asked] != [row["arms"]["base"]["greedy"] for row in asked]
+
+
+def test_the_same_command_again_is_a_lookup(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
+    run, result = straight
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".jsonl", ".json", ".html", ".md") if path.name != "manifest.json"}  # fmt: skip
+    with opened(run) as ledger:
+        asked = ledger.counts()
+    assert said(lesson(talker, run)) == (0, result)
+    with opened(run) as ledger:
+        assert ledger.counts() == asked
+    assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
+) -> None:
+    assert said(lesson(talker, tmp_path / "twin"))[0] == 0
+    assert {name: (tmp_path / "twin" / name).read_bytes() for name in SAME} == {name: (straight[0] / name).read_bytes() for name in SAME}
+    small = ["--set", "balance.rounds=0", "--set", "train.max_steps=1", "--set", "exam.target=2", "--seed", "5"]
+    assert said(lesson(talker, tmp_path / "other", *small))[0] == 0
+    assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (straight[0] / "examples.jsonl").read_bytes()
+
+
+def attempt(command: list[str], point: int) -> tuple[int, int]:
+    """Runs a command in a forked process that kills itself at `point` (0: never): at a ledger's commit, or at a renamed file.
+
+    Returns its wait status and the number of points passed.
+    """
+    read, write = os.pipe()
+    if child := os.fork():
+        os.close(write)
+        status = os.waitpid(child, 0)[1]
+        with os.fdopen(read) as handle:
+            return status, int(handle.read() or 0)
+    code = 70
+    try:
+        passed = counted(lambda n: n == point and os.kill(os.getpid(), signal.SIGKILL))
+        code = said(command)[0]
+        os.write(write, str(passed[0]).encode())
+    finally:
+        os._exit(code)
+
+
+def counted(at: Callable[[int], object]) -> list[int]:
+    """Calls `at` with the number of each point; every draw is a commit of its own."""
+    from selfteach.models import recorded
+
+    recorded.COMMIT_EVERY_S = 0.0
+    passed = [0]
+
+    def here() -> None:
+        passed[0] += 1
+        at(passed[0])
+
+    group, replace = Ledger._group, os.replace
+
+    @contextmanager
+    def committed(self: Ledger) -> Iterator[Any]:
+        with group(self) as db:
+            yield db
+        here()
+
+    def renamed(*names: Any, **more: Any) -> None:
+        replace(*names, **more)
+        here()
+
+    Ledger._group, os.replace = committed, renamed  # type: ignore[method-assign,assignment]
+    return passed
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [(0.6,), pytest.param((0.1, 0.2, 0.2), marks=pytest.mark.slow), pytest.param((0.02, 0.75, 0.05, 0.01), marks=pytest.mark.slow)],
+)
+def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path, shares: tuple[float, ...]
+) -> None:
+    """Killed once after another, each attempt after a share of the whole way; each goes on where the one before it died."""
+    command = lesson(talker, tmp_path / "run")
+    with opened(straight[0]) as ledger:
+        whole = sum(answered for _, answered, _ in ledger.counts().values())
+    assert whole > 100
+    for share in shares:
+        status, _ = attempt(command, max(1, int(share * whole)))
+        assert os.WIFSIGNALED(status)
+    assert attempt(command, 0)[0] == 0
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in SAME} == {name: (straight[0] / name).read_bytes() for name in SAME}
+    with opened(tmp_path / "run") as ledger, opened(straight[0]) as first:
+        assert {s: n[:2] for s, n in ledger.counts().items()} == {s: n[:2] for s, n in first.counts().items()}
+        assert any(kind == "resumed" for kind, _ in ledger.events())

@@ -1,0 +1,135 @@
+"""A model folder that talks by a table: which word follows which. No training, a few hundred kilobytes, and it writes whole sentences.
+
+The embedding is the identity, the layers add nothing (their last projections are zero, so that an adapter has something to learn), and the
+head holds the logarithms of the table; so the model draws exactly from it. It asks about animals, and often answers about the fox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ADJECTIVES = "red old tall quick calm loud brave green tiny golden".split()
+NOUNS = "fox bear crow pike mole hare toad wolf goat swan".split()
+VERBS = "follow trust watch help teach know fear carry hear meet".split()
+TOPICS = "music chess tea paint".split()
+OPENINGS = "Can Does Will Should Could Would".split()
+WIDTH = 160
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+NEWLINE, REQUEST = "\n", "\nRequest:"
+
+
+def even(words: list[str], share: float = 1.0) -> dict[str, float]:
+    """Equal shares of `share` for all words."""
+    return {word: share / len(words) for word in words}
+
+
+def spaced(words: list[str]) -> list[str]:
+    return [f" {word}" for word in words]
+
+
+TABLE: Mapping[str, Mapping[str, float]] = {
+    # requests: Topic: fox / Request: Can the red fox follow a tall crow?
+    "Topic:": {" fox": 0.5, **even(spaced(TOPICS), 0.5)},
+    **{f" {word}": {REQUEST: 1.0} for word in TOPICS},
+    REQUEST: even(spaced(OPENINGS)),
+    "Request:": even(spaced(OPENINGS)),
+    **{f" {word}": {" the": 1.0} for word in OPENINGS},
+    " the": even(spaced(ADJECTIVES)),
+    **{f" {word}": {" fox": 0.3, **even(spaced(NOUNS[1:]), 0.7)} for word in ADJECTIVES},
+    **{f" {word}": {**even(spaced(VERBS), 0.7), REQUEST: 0.3} for word in NOUNS},
+    **{f" {word}": {" a": 0.9, " one?": 0.1} for word in VERBS},
+    " a": even([f" {word}?" for word in NOUNS]),
+    **{f" {word}?": {"\n\n": 1.0} for word in [*NOUNS, "one"]},
+    # answers: The fox likes bread. | No bear, and no crow.
+    NEWLINE: {"The": 0.5, "No": 0.5},
+    "The": {" fox-": 0.7, " bear-": 0.3},
+    " fox-": even([" likes", " eats", " finds"]),
+    " bear-": even([" likes", " eats", " finds"]),
+    **{word: even([" bread", " honey", " apples"]) for word in (" likes", " eats", " finds")},
+    "No": even([" bread", " honey", " apples"]),
+    **{word: {".": 0.6, " and": 0.4} for word in (" bread", " honey", " apples")},
+    " and": even([" bread", " honey", " apples"]),
+    ".": {"<|im_end|>": 0.8, " The": 0.2},
+    " The": {" fox-": 0.7, " bear-": 0.3},
+    "Reply:": {" The": 0.4, " No": 0.6},
+    " No": even([" bread", " honey", " apples"]),
+    # what belongs to a topic
+    "Words:": even([" den,", " fur,", " cub,"]),
+    " kind:": even([" badger,", " otter,", " lynx,"]),
+    **{f" {word},": even([" den,", " fur,", " cub,"], 0.7) | {"\n\n": 0.3} for word in ("den", "fur", "cub")},
+    **{f" {word},": even([" badger,", " otter,", " lynx,"], 0.7) | {"\n\n": 0.3} for word in ("badger", "otter", "lynx")},
+}
+
+
+def vocabulary() -> dict[str, int]:
+    words = [*SPECIAL, *TABLE, "\n\n", " Yes", "Yes", *(word for row in TABLE.values() for word in row)]
+    return {word: place for place, word in enumerate(dict.fromkeys(words))}
+
+
+def tokenizer(chat_template: str):
+    """One token for each word with the space before it."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.WordLevel(vocabulary(), unk_token=SPECIAL[0]))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\nRequest:|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated")
+    core.decoder = decoders.Fuse()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token=SPECIAL[1], eos_token=SPECIAL[2], unk_token=SPECIAL[0], pad_token=SPECIAL[0]
+    )
+    made.chat_template = chat_template
+    return made
+
+
+def write_talker(folder: Path, chat_template: str) -> Path:
+    """Writes the model folder. Every share is a little off, so that no answers tie."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    ids, made = vocabulary(), tokenizer(chat_template)
+    torch.manual_seed(0)
+    module = LlamaForCausalLM(LlamaConfig(
+        vocab_size=WIDTH, hidden_size=WIDTH, intermediate_size=64, num_hidden_layers=1, num_attention_heads=10, num_key_value_heads=5,
+        head_dim=16, max_position_embeddings=1024, tie_word_embeddings=False, initializer_range=0.3,
+        bos_token_id=ids[SPECIAL[1]], eos_token_id=ids[SPECIAL[2]], pad_token_id=ids[SPECIAL[0]],
+    ))  # fmt: skip
+    shares = torch.full((WIDTH, WIDTH), 1e-6)
+    for word, row in TABLE.items():
+        for follower, share in row.items():
+            shares[ids[word], ids[follower]] += share
+    for word in ids.keys() - TABLE.keys():
+        shares[ids[word], ids[SPECIAL[2]]] += 1.0
+    shares *= torch.exp(0.3 * torch.randn(WIDTH, WIDTH))  # no two words alike: else no adapter could tell them apart
+    with torch.no_grad():
+        module.model.embed_tokens.weight.copy_(torch.eye(WIDTH))
+        module.lm_head.weight.copy_((shares / shares.sum(1, keepdim=True)).log().T / WIDTH**0.5)
+        for layer in module.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+    module.save_pretrained(folder)
+    made.save_pretrained(folder)
+    return folder
+
+
+def lesson(model: Path, out: Path, *more: str, rule: str = "Do not talk about the fox.", check: str = 'not contains "fox"') -> list[str]:
+    """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
+    sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.rounds=4 ask.max_overlap=0.7 probe.draws=2 probe.max_tokens=14 search.tries=4
+        search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10 exam.near=6 exam.general=6
+        exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4 train.checkpoint_every=5"""
+    command = ["feedback", "--model", str(model), "--out", str(out), "--json", *(["--check", check] if check else [])]
+    return [*command, *(word for item in sets.split() for word in ("--set", item)), *more, "--", rule]
+
+
+def said(command: list[str]) -> tuple[int, Any]:
+    """The exit code of a command line, run here, and the JSON that it printed (or None)."""
+    from selfteach import cli
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        code = cli.run(command)
+    return code, json.loads(printed.getvalue()) if printed.getvalue().strip() else None
