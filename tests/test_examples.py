@@ -1,0 +1,99 @@
+"""The scripts in examples/ run, and what they leave behind is what the documentation says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ARMS = {"base", "prompted", "taught"}
+SMALL = (
+    "engine=hf", "rehearsal=true", "ask.target=24", "ask.near=4", "ask.general=6", "ask.rounds=4", "probe.draws=1", "probe.max_tokens=12",
+    "search.tries=3", "search.max_tokens=12", "balance.clusters=2", "balance.prompts=4", "train.epochs=2", "train.max_tokens=200",
+    "exam.target=4", "exam.near=2", "exam.general=2", "exam.max_tokens=12",
+)  # fmt: skip
+
+
+def script(name: str) -> ModuleType:
+    """A script of examples/ as a module."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def taught(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of examples/feedback.py, taught from Python."""
+    folder = tmp_path_factory.mktemp("run")
+    sets = [f"model={talker}", "check=not contains fox", *SMALL]
+    script("feedback").learn("Do not talk about the fox.", folder, sets)
+    return folder
+
+
+def test_feedback_teaches_and_the_taught_model_answers(taught: Path, talker: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["check=not contains fox", *SMALL]
+    script("feedback").main("Do not talk about the fox.", taught, ["Can the red fox follow a tall crow?"], str(talker), sets)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == json.loads((taught / "exam.json").read_text())["verdict"]["sentence"]
+    assert Path(lines[1]).is_file()
+    assert [line.split()[0] for line in lines[-2:]] == ["base", "taught"]
+    assert lines[-2].split()[1:] != lines[-1].split()[1:], "the adapter changed nothing"
+
+
+def test_where_nothing_can_be_learned_the_base_answers(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A model of random weights asks itself nothing that is a question."""
+    script("feedback").main("Answer in four words.", tmp_path / "run", ["Yes?"], str(tiny), ["check=max_words=4", *SMALL])
+    lines = capsys.readouterr().out.split("\n  ")
+    assert lines[0].startswith("Nothing to learn")
+    assert lines[1].split(maxsplit=1)[1].strip() == lines[2].split(maxsplit=1)[1].strip()
+
+
+def keys(value: Any, depth: int) -> Iterator[str]:
+    """The keys of nested objects; under `arms` and the names of arms, scopes and stages the keys are values."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        yield key
+        if depth and key not in ("stages", "losses"):
+            yield from keys(inner, depth - 1)
+
+
+def test_every_logged_number_is_explained(taught: Path) -> None:
+    explained = set(re.findall(r"`([\w.]+)`", (ROOT / "docs" / "feedback.md").read_text()))
+    explained |= {"value", "low", "high", "n"}
+    exam = json.loads((taught / "exam.json").read_text())
+    metrics = [json.loads(line) for line in (taught / "metrics.jsonl").read_text().splitlines()]
+    assert set(keys(exam["answers"][0], 2)) - {*ARMS} <= explained
+    assert set(keys(exam, 2)) - ARMS <= explained
+    assert {key for row in metrics for key in row} <= explained
+
+
+def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None:
+    page = (ROOT / "docs" / "formats.md").read_text()
+    there = {path.name + "/" * path.is_dir() for path in taught.iterdir() if not path.name.startswith("run.")}
+    assert {name for name in there if name not in page} == set()
+    named = set(re.findall(r"^      ?(?:.* {3,})?([\w.]+\.\w+|\w+/) {2,}", page, re.M))
+    assert named - there == {"run.db", "log.txt"}, "log.txt is the command's; any other name is of a file that is not there"
+    row = json.loads((taught / "examples.jsonl").read_text().splitlines()[0])
+    assert [key for key in row if f"`{key}`" not in page] == []
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["datasets", "peft"])
+def test_the_snippets_of_formats_run(number: int, taught: Path, talker: Path, tmp_path: Path) -> None:
+    snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "formats.md").read_text(), re.S)[number]
+    code = snippet.replace("runs/NAME", str(taught)).replace("BASE", str(talker))
+    code += ["\nassert len(pairs) and len(lessons) >= len(pairs)", "\nassert whole.num_parameters() == base.num_parameters()"][number]
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
