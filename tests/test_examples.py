@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from selfteach.errors import DataError
+
 ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "taught"}
 SMALL = (
@@ -53,12 +55,19 @@ def test_feedback_teaches_and_the_taught_model_answers(taught: Path, talker: Pat
     assert lines[-2].split()[1:] != lines[-1].split()[1:], "the adapter changed nothing"
 
 
-def test_where_nothing_can_be_learned_the_base_answers(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A model of random weights asks itself nothing that is a question."""
-    script("feedback").main("Answer in four words.", tmp_path / "run", ["Yes?"], str(tiny), ["check=max_words=4", *SMALL])
-    lines = capsys.readouterr().out.split("\n  ")
+def test_where_nothing_can_be_learned_the_base_answers(talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = ["check=not contains zebra", *SMALL]
+    script("feedback").main("Do not talk about the fox.", tmp_path / "run", ["Can the red fox follow a tall crow?"], str(talker), sets)
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Nothing to learn")
-    assert lines[1].split(maxsplit=1)[1].strip() == lines[2].split(maxsplit=1)[1].strip()
+    assert lines[-2].split()[1:] == lines[-1].split()[1:]
+    assert not (tmp_path / "run" / "adapter").exists()
+
+
+def test_a_model_that_cannot_ask_is_told_so(tiny: Path, tmp_path: Path) -> None:
+    """Random weights write no question."""
+    with pytest.raises(DataError, match="usable requests"):
+        script("feedback").learn("Answer in four words.", tmp_path / "run", [f"model={tiny}", "check=max_words=4", *SMALL])
 
 
 def keys(value: Any, depth: int) -> Iterator[str]:

@@ -42,7 +42,9 @@ def test_lookup_returns_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lookup("judges", "own") is lookup
 
 
-@pytest.mark.parametrize(("typed", "hint"), [("distil", 'Did you mean "distill"?'), ("xyz", "Known: anchor, distill, dpo, sft")])
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("distil", 'Did you mean "distill"?'), ("xyz", f"Known: {', '.join(sorted(NAMES['objectives']))}.")]
+)
 def test_a_mistyped_name_gets_a_hint(typed: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f'there is no objective "{typed}"') as caught:
         lookup("objectives", typed)
