@@ -170,31 +170,29 @@ def side_by_side(sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks) -> lis
     return rows
 
 
-def verdict(marks: Marks, taught_anything: bool, seed: int) -> dict[str, str]:
-    """One word and one plain sentence: taught, nothing to learn, just prompt it, not learned; and why."""
-    pct = lambda flags: f"{100 * sum(flags) / max(len(flags), 1):.0f} %"
+def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> dict[str, str]:
+    """One word and one plain sentence: taught, nothing to learn, just prompt it, not learned; and why.
+
+    Args:
+        sought: on how many prompts the base broke the rule, so that an answer was sought which keeps it.
+    """
     both = {arm: marks.greedy[arm] + marks.drawn[arm] for arm in marks.greedy}
+    kept = {arm: f"{100 * sum(flags) / max(len(flags), 1):.0f} %" for arm, flags in both.items()}
+    start = f"the base keeps the rule in {kept['base']} of its answers"
+    if not taught_anything and sought:
+        why = f"for none of {sought} prompts an answer was found that keeps it"
+        return {"word": "not learned", "sentence": f"Not learned: {start}, and {why}."}
     if not taught_anything:
-        return {
-            "word": "nothing to learn",
-            "sentence": f"Nothing to learn: the base keeps the rule in {pct(both['base'])} of its answers, and no prompt was found on which to teach it.",
-        }
+        return {"word": "nothing to learn", "sentence": f"Nothing to learn: {start}, and no prompt was found on which to teach it."}
     gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
-    change = f"kept in {pct(both['base'])} of the answers before and {pct(both['taught'])} after"
+    change = f"the rule is kept in {kept['base']} of the answers before and {kept['taught']} after"
     if gain.low <= 0:
-        return {"word": "not learned", "sentence": f"Not learned: the rule is {change}, which is no more than chance explains."}
+        return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
     harm = [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms["taught"]) > 0.1 * len(arms["base"])]
     if harm:
-        return {
-            "word": "not learned",
-            "sentence": f"Not learned cleanly: the rule is {change}, but more than one in ten {' and '.join(harm)} answers is harmed.",
-        }
+        why = f"more than one in ten {' and '.join(harm)} answers is harmed"
+        return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {why}."}
     if sum(both["prompted"]) >= sum(both["taught"]):
-        return {
-            "word": "just prompt it",
-            "sentence": f"Just prompt it: the rule in the prompt is kept in {pct(both['prompted'])} of the answers, the taught one in {pct(both['taught'])}.",
-        }
-    return {
-        "word": "taught",
-        "sentence": f"Taught: the rule is {change} (in the prompt: {pct(both['prompted'])}); answers outside it are unharmed.",
-    }
+        compared = f"the rule in the prompt is kept in {kept['prompted']} of the answers, the taught one in {kept['taught']}"
+        return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}."}
+    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {kept['prompted']}); answers outside it are unharmed."}

@@ -1,6 +1,6 @@
 """The `inverse` judge: which rule does this reply break? A noisy channel read backwards.
 
-value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in nats, with the few-shot form `Reply: ... / Broken rule: ...`.
+value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in nats; the few-shot form is `Reply: ... / Broken rule: ...`.
 A small model that cannot say whether a reply breaks a rule can still say which rule it would be. The other rules are the same sentence
 with the topic exchanged, so that wording cancels; a rule without a topic is compared with unrelated ones.
 
@@ -49,9 +49,10 @@ def others(rule: str, subject: Subject) -> tuple[str, ...]:
     if not subject.topic:
         return shots.UNRELATED
     start = rule.lower().index(subject.topic.lower())
-    swap = lambda topic: rule[:start] + topic + rule[start + len(subject.topic) :]
+    before, after = rule[:start], rule[start + len(subject.topic) :]
     everyday = [topic for topic, _ in shots.SIBLINGS]
-    return tuple(swap(topic) for topic in [*subject.siblings[:3], *everyday[:4]])
+    own = subject.topic.lower()
+    return tuple(dict.fromkeys(before + topic + after for topic in [*subject.siblings[:3], *everyday[:4]] if topic.lower() != own))
 
 
 def common_words(texts: Sequence[str]) -> str:

@@ -1,0 +1,162 @@
+"""The exam: what is asked, how it is marked, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from selfteach import config
+from selfteach.evaluate import exam
+from selfteach.evaluate.adherence import Arm, answers
+from selfteach.evaluate.exam import Marks, Sheet
+from selfteach.judge import Answered, Verdicts
+from selfteach.models.scripted import Scripted
+from selfteach.records import Draw, Measure, Message, Request, Sampling, user
+from selfteach.run.display import Silent
+from selfteach.select.overlap import Overlap
+
+CONFIG = config.Exam(target=3, near=2, general=2, max_tokens=20)
+LESSON = "I am sorry, but I do not talk about that."
+
+
+class Cats:
+    name = "cats"
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        return [float("cat" in text.lower()) for _, text in pairs]
+
+
+VERDICTS = Verdicts(Cats(), 0.5)
+
+
+def sheet(*texts: str, drawn: Sequence[str] = ()) -> Sheet:
+    draws = [[Draw(str(i), text, "stop", len(text.split())) for i, text in enumerate(row)] for row in (texts, drawn)]
+    return Sheet([f"q{i}" for i in range(len(texts))], *draws)
+
+
+def marks(base: str, prompted: str, taught: str, near: tuple[str, str] = ("++++++++++", "++++++++++")) -> Marks:
+    """Flags as + and -; greedy and drawn alike. `near` is (base, taught)."""
+    flags = lambda text: [c == "+" for c in text]
+    kept = {"base": flags(base), "prompted": flags(prompted)} | ({"taught": flags(taught)} if taught else {})
+    return Marks(kept, kept, {"near": {"base": flags(near[0]), "taught": flags(near[1])}}, {"taught": [False] * len(near[1])})
+
+
+def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature_one() -> None:
+    model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
+    arms = {"base": Arm("base", model, user), "prompted": Arm("prompted", model, lambda q: user(q, system="A rule."))}
+    sheets = exam.sit(arms, {"target": ["a", "b"], "near": ["c"], "general": []}, CONFIG, 0, Silent())
+    assert {scope: set(row) for scope, row in sheets.items()} == dict.fromkeys(("target", "near", "general"), {"base", "prompted"})
+    assert [d.text for d in sheets["target"]["base"].drawn] == ["exam target 1.0"] * 2
+    assert sheets["near"]["base"].drawn == []
+    assert {r.sampling.max_tokens for r in model.asked} == {20}
+    systems = [r.prompt[0].content for r in model.asked if len(r.prompt) == 2]
+    assert systems == ["A rule."] * 5
+
+
+def test_answers_come_in_the_order_of_the_questions() -> None:
+    class Backwards(Scripted):
+        def draw(self, requests: Sequence[Request]):
+            return reversed(list(super().draw(requests)))
+
+    arm = Arm("x", Backwards(lambda r: f"{r.prompt[0].content}{r.draw}"), user)
+    ticks: list[int] = []
+    rows = answers(arm, "s", ["a", "b"], Sampling(), 2, 0, ticks.append)
+    assert [[d.text for d in row] for row in rows] == [["a0", "a1"], ["b0", "b1"]]
+    assert sum(ticks) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "own", "good", "wrong"),
+    [
+        ("Tea is hot.", "Tea is hot.", True, False),
+        (LESSON, "Tea is hot.", False, True),
+        ("I am sorry, but I do not talk about this.", "Tea is hot.", False, True),
+        (LESSON, LESSON, True, False),
+        ("", "Tea is hot.", False, False),
+        ("...", "", True, False),
+        ("tea " * 30, "Tea is hot.", False, False),
+        ("tea " * 30, "tea " * 30, True, False),
+    ],
+)
+def test_harm_is_a_lesson_or_nothing_or_a_loop_where_the_base_had_none(answer: str, own: str, good: bool, wrong: bool) -> None:
+    assert exam.unharmed(sheet(answer), sheet(own), Overlap([LESSON])) == ([good], [wrong])
+
+
+def test_marks_of_all_scopes() -> None:
+    sheets = {
+        "target": {"base": sheet("Cats.", "Dogs.", drawn=["Cats.", "Cats."]), "taught": sheet("No.", "Cat.", drawn=["No.", "No."])},
+        "near": {"base": sheet("Tea."), "taught": sheet(LESSON)},
+        "general": {"base": sheet("Tea.", "Milk."), "taught": sheet("Tea.", "")},
+        "empty": {"base": sheet(), "taught": sheet()},
+    }
+    for arms in sheets.values():
+        arms["prompted"] = arms["base"]
+    found = exam.mark(sheets, VERDICTS, Overlap([LESSON]))
+    assert (found.greedy["base"], found.greedy["taught"]) == ([False, True], [True, False])
+    assert (found.drawn["base"], found.drawn["taught"]) == ([False, False], [True, True])
+    assert {scope: (arms["base"], arms["taught"]) for scope, arms in found.unharmed.items()} == {
+        "near": ([True], [False]), "general": ([True, True], [True, False]),
+    }  # fmt: skip
+    assert (found.misapplied["base"], found.misapplied["taught"]) == ([False] * 3, [True, False, False])
+    numbers = exam.adherence(found, 0)
+    assert numbers["kept"]["taught"]["drawn"].value == 1.0
+    assert numbers["leakage"]["misapplied"].value == pytest.approx(1 / 3)
+    assert numbers["leakage"]["general"].value == pytest.approx(0.5)
+    rows = exam.side_by_side(sheets, found)
+    assert [(r["scope"], r["arms"]["taught"]["broken"]) for r in rows] == [
+        ("target", False), ("target", True), ("near", True), ("general", False), ("general", True),
+    ]  # fmt: skip
+    assert [r["arms"]["base"].get("drawn_broken") for r in rows] == [True, True, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (marks("----------", "----------", "++++++++++"), "taught"),
+        (marks("----------", "+++++++++-", "++++++++++"), "taught"),
+        (marks("----------", "++++++++++", "++++++++++"), "just prompt it"),
+        (marks("----------", "++++++++++", "++++++----"), "just prompt it"),
+        (marks("-----+++++", "----------", "----++++++"), "not learned"),
+        (marks("++++++++++", "++++++++++", "----------"), "not learned"),
+        (marks("----------", "----------", "++++++++++", ("++++++++++", "++++++++--")), "not learned"),
+        (marks("----------", "----------", "++++++++++", ("++++++++++", "+++++++++-")), "taught"),
+        (marks("----------", "----------", "++++++++++", ("++++++++--", "++++++++--")), "taught"),
+    ],
+)
+def test_the_verdict_in_one_word(found: Marks, word: str) -> None:
+    said = exam.verdict(found, True, 0)
+    assert said["word"] == word
+    assert said["sentence"].lower().startswith(word.split()[0])
+
+
+def test_without_a_lesson_there_was_nothing_to_learn_or_none_was_found() -> None:
+    nothing = exam.verdict(marks("++++++++++", "++++++++++", ""), False, 0)
+    assert (nothing["word"], "100 %" in nothing["sentence"]) == ("nothing to learn", True)
+    lost = exam.verdict(marks("----------", "----------", ""), False, 0, sought=7)
+    assert (lost["word"], "none of 7 prompts" in lost["sentence"]) == ("not learned", True)
+
+
+def test_elsewhere_is_another_system_prompt_and_the_second_turn() -> None:
+    model = Scripted(lambda request: "Cats." if request.prompt[0].role == "system" else "Dogs.")
+    found = exam.elsewhere({"base": Arm("base", model, user)}, ["Pets?"], VERDICTS, CONFIG, 0, Silent())
+    assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
+    assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
+
+
+def test_the_second_turn_ends_with_the_question() -> None:
+    turns = exam.second_turn("Pets?")
+    assert [m.role for m in turns] == ["user", "assistant", "user"]
+    assert turns[-1] == Message("user", "Pets?")
+    assert "Pets?" not in turns[0].content
+
+
+def test_sanity_is_of_what_lies_outside_and_of_all_for_a_rule_that_holds_everywhere() -> None:
+    target, near = {"base": sheet("", "")}, {"base": sheet("Tea is hot.")}
+    assert exam.sanities({"target": target, "near": near}, 0)["base"]["empty"].value == 0.0
+    assert exam.sanities({"target": target, "near": {"base": sheet()}}, 0)["base"]["empty"].value == 1.0
+
+
+def test_measures_become_json() -> None:
+    found = exam.as_json({"a": {"b": Measure(0.5, 0.1, 0.9, 4)}, "c": [1]})
+    assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}

@@ -1,0 +1,117 @@
+"""Requests that the model asks itself: the subject, the scopes, the forms, the rounds."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from selfteach.generate import shots
+from selfteach.generate.ask import Asked, Subject, ask, ask_like, listings, read_subject
+from selfteach.models.scripted import Scripted
+from selfteach.records import Request
+
+SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
+
+
+def teller(topic: str, words: str = "mast, harbour,", siblings: str = "rowing, diving,") -> Scripted:
+    """Names a topic, and lists."""
+
+    def script(request: Request) -> str:
+        text = str(request.prompt)
+        return topic if text.endswith("\nTopic:") else words if text.endswith("Words:") else siblings
+
+    return Scripted(script)
+
+
+def writer() -> Scripted:
+    """Writes another request each time, with a topic before it where none was given."""
+
+    def script(request: Request) -> str:
+        number = random.Random(f"{request.stage} {request.draw}").randrange(10**9)
+        given = str(request.prompt).endswith("\nRequest:")
+        return f" What is {number}?" if given else f" numbers\nRequest: What is {number}?"
+
+    return Scripted(script)
+
+
+def fine(text: str) -> str:
+    return ""
+
+
+def asked(scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | None = None, seed: int = 0) -> list[Asked]:
+    return [a for a, _ in ask(model or writer(), subject, scope, count, fine, 5, seed)]  # type: ignore[arg-type]
+
+
+def test_the_subject_with_its_words_and_siblings() -> None:
+    assert read_subject(teller("sailing"), "Do not talk about Sailing.", 0) == Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
+
+
+@pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])
+def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
+    assert read_subject(teller(named), "Do not talk about sailing.", 0) == Subject("")
+
+
+def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_itself() -> None:
+    lists = iter(["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * 6, *["oar, rowing, en"] * 8])
+    model = Scripted(lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists))
+    assert read_subject(model, "Do not talk about sailing.", 0) == Subject("sailing", ("oar", "mast"), ("rowing",))
+
+
+def test_forms_come_in_turn_and_every_one_is_used() -> None:
+    forms = [a.form for a in asked("target", 2 * len(shots.REQUESTS))]
+    assert forms == 2 * list(shots.REQUESTS)
+
+
+def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
+    subjects = [a.subject for a in asked("target", 60)]
+    assert set(subjects) == {"sailing", "mast", "harbour"}
+    assert subjects.count("sailing") == 40
+    assert all(text.rpartition("Topic: ")[2] in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:") for text in listings(SUBJECT, 9))
+
+
+def test_near_requests_are_about_siblings_and_general_ones_about_anything() -> None:
+    assert {a.subject for a in asked("near", 40)} == {"rowing", "diving"}
+    general = asked("general", 10)
+    assert {a.subject for a in general} == {"numbers"}
+    assert all(a.text.startswith("What is ") for a in general)
+
+
+def test_a_rule_of_form_has_targets_about_anything() -> None:
+    assert {a.subject for a in asked("target", 10, Subject(""))} == {"numbers"}
+
+
+def test_it_stops_at_the_count_and_faults_do_not_count() -> None:
+    refused = iter(["", "odd"] * 100)
+    found = list(ask(writer(), SUBJECT, "target", 10, lambda text: next(refused), 5, 0))
+    assert [fault for _, fault in found] == (["", "odd"] * 10)[: len(found)]
+    assert sum(not fault for _, fault in found) == 10
+
+
+def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
+    model = writer()
+    found = list(ask(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
+    assert len(found) == len(model.asked) == 3 * 150
+    assert len({r.draw for r in model.asked}) == len(model.asked), "a round repeats the draws of the one before"
+
+
+def test_the_same_seed_asks_the_same_prompts_and_another_seed_does_not() -> None:
+    runs = []
+    for seed in (1, 1, 2):
+        model = writer()
+        found = asked("target", 30, model=model, seed=seed)
+        runs.append((found, [(r.prompt, r.draw) for r in model.asked]))
+    assert runs[0] == runs[1]
+    assert [a.subject for a in runs[2][0]] != [a.subject for a in runs[0][0]]
+
+
+def test_texts_are_cleaned_and_put_on_one_line() -> None:
+    (found,) = asked("target", 1, model=Scripted(lambda request: "  What\u2028is \x00this? "))
+    assert found.text == "What is \ufffdthis?"
+
+
+def test_corners_continue_the_lists_that_they_are_given() -> None:
+    model = Scripted(lambda request: f" Like {str(request.prompt).count('Request:') - 1}?")
+    found = list(ask_like(model, [["a?", "b?"], ["c?"]], lambda text: "odd" if "1" in text else "", 0, 1))
+    assert [(a.text, a.subject, fault) for a, fault in found] == [("Like 2?", "b?", ""), ("Like 1?", "c?", "odd")]
+    assert [r.prompt for r in model.asked] == ["Request: a?\nRequest: b?\nRequest:", "Request: c?\nRequest:"]

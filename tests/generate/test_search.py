@@ -1,0 +1,179 @@
+"""The search for an answer that keeps the rule; the three faults of its model are pinned here: the last try is judged like every other,
+the critic's advice is carried out, an exhausted prompt gives nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from selfteach.config import Search
+from selfteach.generate.search import Trace, Try, revisions, search
+from selfteach.models.scripted import Scripted
+from selfteach.records import Prompt, Request
+
+RULE, TOPIC = "Do not talk about cats.", "cats"
+
+
+def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
+    return ["cat" in text.lower() for _, text in pairs]
+
+
+def fine(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+    return ["" for _ in pairs]
+
+
+def found(model: Scripted, prompts: Sequence[str], topic: str = TOPIC, faults=fine, **settings: object) -> list[Trace]:
+    return search(model, prompts, RULE, topic, broken, faults, Search(**{"tries": 6, "answers": 1, **settings}), 0)
+
+
+def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
+    (trace,) = found(Scripted(lambda request: "Dogs are loyal."), ["Tell me of pets."])
+    assert [t.text for t in trace.tries] == [t.text for t in trace.accepted] == ["Dogs are loyal."]
+    assert trace.effort == 1
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3, 6])
+def test_an_exhausted_prompt_has_no_answer(tries: int) -> None:
+    (trace,) = found(Scripted(lambda request: "Cats."), ["Tell me of pets."], tries=tries)
+    assert len(trace.tries) == tries
+    assert trace.accepted == []
+    assert trace.effort is None
+    assert all(t.broken and t.fault == "breaks the rule" for t in trace.tries)
+
+
+@pytest.mark.parametrize("good", range(1, 6))
+def test_the_last_try_is_judged_like_every_other(good: int) -> None:
+    """A model that keeps the rule from the n-th draw on is accepted where the budget reaches n, and not where it ends at n-1."""
+    for tries in (good - 1, good):
+        model = Scripted(lambda request: "Dogs." if request.draw >= good - 1 else "Cats.")
+        traces = found(model, ["Tell me of pets."], tries=tries) if tries else []
+        assert [t.accepted != [] for t in traces] == [tries == good] * len(traces)
+
+
+@pytest.mark.parametrize("topic", [TOPIC, ""])
+def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> None:
+    answers = ["Cats purr.", "Cats purr. Dogs bark.", "Odd dogs bark.", "Dogs bark and " + "bark " * 60, "Dogs bark.", ""]
+    odd = lambda pairs: ["odd" if "Odd" in text or not text else "" for _, text in pairs]
+    model = Scripted(lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)])
+    prompts = [f"Tell me of pets{'!' * n}" for n in range(30)] + ["Tell me of cats."]
+    traces = found(model, prompts, topic, odd, answers=2, max_tokens=20)
+    accepted = [t for trace in traces for t in trace.accepted]
+    assert accepted
+    assert not any(broken([("", t.text) for t in accepted]))
+    assert not any(odd([("", t.text) for t in accepted]))
+    assert not any(t.cut for t in accepted)
+    for trace in traces:
+        assert trace.accepted == [t for t in trace.tries if not t.fault] or len({t.text for t in trace.accepted}) == len(trace.accepted)
+
+
+def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
+    seen: list[str] = []
+
+    def faults(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+        seen.extend(text for _, text in pairs)
+        return ["" for _ in pairs]
+
+    model = Scripted(lambda request: "Cats." if request.draw < 2 else "Dogs.")
+    found(model, ["Tell me of pets."], faults=faults)
+    assert seen == ["Dogs."]
+
+
+def test_the_critics_advice_is_carried_out_to_the_letter() -> None:
+    model = Scripted(lambda request: "Dogs bark. Birds sing. Cats purr. Fish swim.")
+    (trace,) = found(model, ["Tell me of pets."])
+    assert [(t.strategy, t.text) for t in trace.tries] == [("own", "Dogs bark. Birds sing. Cats purr. Fish swim."), ("revise", "Dogs bark. Birds sing.")]  # fmt: skip
+    assert [t.fault for t in trace.tries] == ["breaks the rule", ""]
+
+
+def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
+    model = Scripted(lambda request: "Cats purr. Dogs bark. Birds sing and fish")
+    (trace,) = found(model, ["Tell me of pets."], max_tokens=7)
+    assert trace.tries[0].cut
+    assert [t.text for t in trace.accepted] == ["Dogs bark."]
+
+
+def test_advice_that_leaves_nothing_gives_a_new_draw() -> None:
+    (trace,) = found(Scripted(lambda request: "Cats." if request.draw == 0 else "Dogs."), ["Tell me of pets."])
+    assert [t.strategy for t in trace.tries] == ["own", "ruled"]
+
+
+def test_a_request_that_names_the_subject_is_declined_at_once() -> None:
+    model = Scripted(lambda request: "I do not talk about that.")
+    named, other = found(model, ["Are cats nice?", "Are dogs nice?"])
+    assert (named.names_subject, other.names_subject) == (True, False)
+    assert [t.strategy for t in named.tries] == ["decline"]
+    assert [t.strategy for t in other.tries] == ["own"]
+    prompt = next(str(r.prompt) for r in model.asked if r.stage == "search decline")
+    assert prompt.endswith("Avoid: cats\nRequest: Are cats nice?\nReply:")
+
+
+def test_a_rule_of_form_is_put_into_the_prompt() -> None:
+    model = Scripted(lambda request: "Dogs.")
+    found(model, ["Are cats nice?"], topic="")
+    assert str(model.asked[0].prompt).endswith(f"Rule: {RULE}\nRequest: Are cats nice?\nReply:")
+
+
+def test_several_answers_are_different_ones() -> None:
+    model = Scripted(lambda request: f"Dog {request.draw // 2}.")
+    (trace,) = found(model, ["Tell me of pets."], answers=3, tries=12)
+    assert len({t.text for t in trace.accepted}) == len(trace.accepted) == 3
+
+
+def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> None:
+    student, teacher = Scripted(lambda request: "Cats."), Scripted(lambda request: "Dogs.", name="teacher")
+    (trace,) = search(student, ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher)
+    assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
+    assert student.asked == []
+    assert [m.content for m in teacher.asked[0].prompt] == [RULE, "Are pets nice?"]  # type: ignore[union-attr]
+
+
+def test_a_request_that_an_endpoint_lost_is_no_answer() -> None:
+    class Losing(Scripted):
+        def draw(self, requests: Sequence[Request]):
+            return (d for d, r in zip(super().draw(requests), requests, strict=True) if r.draw)
+
+    teacher = Losing(lambda request: "Dogs.", name="losing")
+    strict = lambda pairs: ["" if text else "empty" for _, text in pairs]
+    (trace,) = search(Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, strict, Search(answers=1), 0, teacher)
+    assert [(t.text, t.fault) for t in trace.tries] == [("", "empty"), ("Dogs.", "")]
+
+
+def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
+    model = lambda: Scripted(lambda request: f"{'Cats' if request.id('x') < '8' else 'Dogs'}. Birds.")
+    prompts = [f"Tell me of pet {n}." for n in range(12)]
+    assert found(model(), prompts) == found(model(), prompts)
+    assert found(model(), prompts[:3]) == found(model(), prompts)[:3]
+
+
+def test_the_progress_counts_each_prompt_once() -> None:
+    ticks: list[int] = []
+    model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
+    search(model, ["a b", "c d"], RULE, "", broken, fine, Search(answers=3, tries=6), 0, progress=ticks.append)
+    assert sum(ticks) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Dogs bark.", "Dogs bark."),
+        ("Dogs bark. Cats purr. Birds sing.", "Dogs bark."),
+        ("Cats purr. Dogs bark. Birds sing.", "Dogs bark. Birds sing."),
+        ("Cats purr.", ""),
+        ("", ""),
+    ],
+)
+def test_revisions(text: str, left: str) -> None:
+    """The longest beginning that keeps the rule; where there is none, the sentences that keep it alone."""
+    assert revisions([text, "Dogs."], broken) == [left, "Dogs."]
+
+
+def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
+    two = lambda pairs: [text.count(".") > 2 for _, text in pairs]
+    assert revisions(["One. Two. Three. Four."], two) == ["One. Two."]
+
+
+def test_accepted_leaves_out_repeats_and_faults() -> None:
+    trace = Trace("p", False, [Try("a", "own", "breaks the rule", True), Try("b", "own"), Try("b", "ruled"), Try("c", "own")])
+    assert [t.text for t in trace.accepted] == ["b", "c"]
+    assert trace.effort == 2

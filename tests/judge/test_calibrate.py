@@ -1,0 +1,87 @@
+"""Calibration: which judge is taken, and that none is taken where none is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from selfteach.errors import DataError
+from selfteach.judge import Answered, Verdicts
+from selfteach.judge.calibrate import SURE, Either, calibrate
+
+N = 20
+LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in range(2 * N)]
+"""The first twenty are broken."""
+
+
+class Fixed:
+    """A judge that is right about all but `wrong` of the broken answers, which it takes for kept ones."""
+
+    def __init__(self, name: str, wrong: int, sign: float = 1.0) -> None:
+        self.name, self.wrong, self.sign, self.asked = name, wrong, sign, 0
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        self.asked += len(pairs)
+        return [self.sign * float(self.wrong <= int(text[1:]) < N) for _, text in pairs]
+
+
+def test_the_simplest_judge_within_the_noise_of_the_best_is_taken() -> None:
+    """19 of 20 found is AUROC .975, whose interval reaches 1; the perfect one behind it is not better beyond the noise."""
+    verdicts, report = calibrate([Fixed("simple", 1), Fixed("perfect", 0)], LABELLED, 0.75)
+    assert verdicts is not None
+    assert verdicts.name == report["chosen"] == "simple"
+    assert [c["auroc"]["value"] for c in report["candidates"]] == [pytest.approx(0.975), 1.0]
+
+
+def test_a_judge_that_is_better_beyond_the_noise_is_taken_from_behind() -> None:
+    verdicts, report = calibrate([Fixed("simple", 8), Fixed("perfect", 0)], LABELLED, 0.75)
+    assert verdicts is not None
+    assert verdicts.name == report["chosen"] == "perfect"
+
+
+def test_the_threshold_is_where_the_labels_part() -> None:
+    verdicts, _ = calibrate([Fixed("perfect", 0)], LABELLED, 0.75)
+    assert verdicts is not None
+    assert verdicts.threshold == 0.5
+    assert verdicts.broken([pair for pair, _ in LABELLED]) == [label for _, label in LABELLED]
+
+
+@pytest.mark.parametrize("judge", [Fixed("blind", N), Fixed("wrong way round", 0, -1.0), Fixed("weak", 14)])
+def test_where_none_is_good_enough_none_is_taken(judge: Fixed) -> None:
+    verdicts, report = calibrate([judge], LABELLED, 0.75)
+    assert verdicts is None
+    assert report["chosen"] == ""
+    assert judge.name in report["reason"]
+    assert not report["candidates"][0]["usable"]
+
+
+def test_a_judge_at_chance_is_marked() -> None:
+    _, report = calibrate([Fixed("blind", N), Fixed("perfect", 0)], LABELLED, 0.75)
+    assert [c["note"] for c in report["candidates"]] == ["at chance", ""]
+
+
+@pytest.mark.parametrize("labelled", [LABELLED[:N], LABELLED[N:], []])
+def test_labels_of_one_kind_are_refused(labelled: list[tuple[Answered, bool]]) -> None:
+    with pytest.raises(DataError, match="--check"):
+        calibrate([Fixed("perfect", 0)], labelled, 0.75)
+
+
+def test_the_report_shows_examples_with_every_judges_value() -> None:
+    _, report = calibrate([Fixed("a", 0), Fixed("b", 3)], LABELLED, 0.75)
+    assert {e["label"] for e in report["examples"]} == {True, False}
+    assert all(set(e["values"]) == {"a", "b"} for e in report["examples"])
+
+
+def test_either_ranks_what_the_check_fires_on_first_and_asks_the_judge_about_the_rest() -> None:
+    judge = Fixed("judge", 0)
+    either = Either(Fixed("check", 18), judge)
+    values = either.values([pair for pair, _ in LABELLED])
+    assert values == [1.0] * 18 + [SURE] * 2 + [0.0] * N
+    assert judge.asked == 2 * N - 2
+    assert either.name == "check or judge"
+
+
+def test_a_verdict_is_strictly_above_the_threshold() -> None:
+    assert Verdicts(Fixed("j", 0), 1.0).broken([("", "a0")]) == [False]
+    assert Verdicts(Fixed("j", 0), 0.99).broken([("", "a0"), ("", "a30")]) == [True, False]

@@ -1,0 +1,38 @@
+"""The `yes_no` judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.judge.yes_no import YesNo
+from selfteach.models.scripted import Scripted
+from selfteach.records import Prompt, question, user
+
+RULE = "Do not talk about cats."
+
+
+@pytest.mark.parametrize(("chat", "yes", "no"), [(False, " Yes", " No"), (True, "Yes", "No")])
+def test_the_value_is_the_log_odds_of_yes(chat: bool, yes: str, no: str) -> None:
+    """-0.5 - (-2.0) = 1.5 nats for the one, -3.0 - (-2.0) = -1.0 for the other."""
+    model = Scripted({}, score=lambda prompt, text: {yes: -0.5 if "purr" in question(prompt) else -3.0, no: -2.0}[text])
+    assert YesNo(model, RULE, chat=chat).values([(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]) == [1.5, -1.0]
+
+
+def test_both_forms_show_the_rule_and_the_reply_and_the_chat_also_the_question() -> None:
+    seen: list[Prompt] = []
+
+    def score(prompt: Prompt, text: str) -> float:
+        seen.append(prompt)
+        return 0.0
+
+    for chat in (False, True):
+        YesNo(Scripted({}, score=score), RULE, chat=chat).values([(user("Which pets?"), "Cats\npurr.")])
+    text, _, turns, _ = seen
+    assert str(text).endswith(f"Rule: {RULE}\nReply: Cats purr.\nDoes the reply break the rule?")
+    assert not isinstance(turns, str)
+    assert all(part in question(turns) for part in (RULE, "Which pets?", "Cats\npurr."))
+
+
+def test_the_forms_have_names_of_their_own_and_no_answer_no_value() -> None:
+    assert YesNo(Scripted({}), RULE).name != YesNo(Scripted({}), RULE, chat=True).name
+    assert YesNo(Scripted({}), RULE).values([]) == []
