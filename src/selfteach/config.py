@@ -33,9 +33,9 @@ class Section(BaseModel):
 class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
-    target: Positive = 96
-    near: Count = 48
-    general: Count = 64
+    target: Positive = 150
+    near: Count = 60
+    general: Count = 160
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6
@@ -43,10 +43,15 @@ class Ask(Section):
 
 
 class Probe(Section):
-    """Draws from the base on every prompt, to see where it breaks the rule."""
+    """Draws from the base on every prompt (the greedy one first), to see where it breaks the rule.
+
+    An anchor keeps the first `anchor_tokens` of the greedy answer, a rejected answer the first `rejected_tokens` of a draw.
+    """
 
     draws: Positive = 2
     max_tokens: Positive = 96
+    anchor_tokens: Positive = 40
+    rejected_tokens: Positive = 24
 
 
 class Judge(Section):
@@ -61,15 +66,17 @@ class Search(Section):
     """The search for answers that keep the rule: draft, check, revise, within a budget of tries a prompt."""
 
     tries: Positive = 6
+    answers: Positive = 3
     max_tokens: Positive = 96
     temperature: Annotated[float, Field(gt=0)] = 0.9
+    least_token_logp: Annotated[float, Field(le=0)] = -4.0
 
 
 class Balance(Section):
     """Clusters of prompts, and rounds that ask for more prompts where the taught answers to dev prompts still break the rule."""
 
     clusters: Annotated[int, Field(ge=2)] = 6
-    rounds: Count = 1
+    rounds: Count = 0
     prompts: Positive = 24
 
 
@@ -86,7 +93,8 @@ class Train(Section):
 
     adapter: str = "lora"
     lora: Lora = Lora()
-    objective: str = "auto"
+    objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill"] = "sft+dpo"
+    trial_steps: Positive = 12
     weights: dict[str, dict[str, float]] = {}
     beta: Annotated[float, Field(gt=0)] = 0.1
     distill_mix: Share = 0.5
@@ -97,7 +105,7 @@ class Train(Section):
     skip_tokens: Count = 0
     anchor: Literal["nll", "kl"] = "kl"
     on_policy: Share = 0.0
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     schedule: Literal["linear", "cosine"] = "linear"
     warmup: Share = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -105,7 +113,7 @@ class Train(Section):
     epochs: Positive = 3
     max_steps: Count = 0
     batch_size: Positive = 16
-    micro_batch_tokens: Positive = 4096
+    micro_batch_tokens: Positive = 2048
     max_tokens: Positive = 512
     overlong: Literal["drop", "cut"] = "drop"
     checkpoint_every: Count = 50

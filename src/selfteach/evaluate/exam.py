@@ -177,15 +177,15 @@ def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> 
         sought: on how many prompts the base broke the rule, so that an answer was sought which keeps it.
     """
     both = {arm: marks.greedy[arm] + marks.drawn[arm] for arm in marks.greedy}
-    kept = {arm: f"{100 * sum(flags) / max(len(flags), 1):.0f} %" for arm, flags in both.items()}
-    start = f"the base keeps the rule in {kept['base']} of its answers"
+    share = {arm: f"{100 * sum(flags) / max(len(flags), 1):.0f} %" for arm, flags in both.items()}
+    start = f"the base keeps the rule in {share['base']} of its answers"
     if not taught_anything and sought:
         why = f"for none of {sought} prompts an answer was found that keeps it"
         return {"word": "not learned", "sentence": f"Not learned: {start}, and {why}."}
     if not taught_anything:
         return {"word": "nothing to learn", "sentence": f"Nothing to learn: {start}, and no prompt was found on which to teach it."}
     gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
-    change = f"the rule is kept in {kept['base']} of the answers before and {kept['taught']} after"
+    change = f"the rule is kept in {share['base']} of the answers before and {share['taught']} after"
     if gain.low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
     harm = [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms["taught"]) > 0.1 * len(arms["base"])]
@@ -193,6 +193,6 @@ def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> 
         why = f"more than one in ten {' and '.join(harm)} answers is harmed"
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {why}."}
     if sum(both["prompted"]) >= sum(both["taught"]):
-        compared = f"the rule in the prompt is kept in {kept['prompted']} of the answers, the taught one in {kept['taught']}"
+        compared = f"the rule in the prompt is kept in {share['prompted']} of the answers, the taught one in {share['taught']}"
         return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}."}
-    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {kept['prompted']}); answers outside it are unharmed."}
+    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {share['prompted']}); answers outside it are unharmed."}

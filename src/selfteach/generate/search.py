@@ -2,9 +2,10 @@
 
 A try comes from one of these strategies, in turn:
   decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves
-  own      a draw of the student without the rule: the least change of behaviour where it keeps the rule by itself
+  own      a draw of the student without the rule: the least change of behaviour, where it keeps the rule by itself
   revise   the last try without the sentences that the judge objects to: the critic's advice, followed to the letter
   ruled    a few-shot reply with the rule in the prompt
+  teacher  where a teacher is given: its draw with the rule as system prompt, in place of all of these
 Each try is judged; the first that keeps the rule, answers and makes sense is accepted. A prompt whose budget is spent is dropped.
 
 Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other (there it was accepted as it came);
@@ -15,7 +16,7 @@ rule); 4. "makes sense" is a bound on the nats per token under the base.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfteach.config import Search
@@ -27,6 +28,10 @@ ORDERS = 3
 Broken = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """A judge's word on answers: which of them break the rule."""
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
+
+
+Faults = Callable[[Sequence[tuple[Prompt, str]]], list[str]]
+"""Why answers that keep the rule are no answers; "" for a good one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +47,66 @@ class Try:
 
 @dataclass
 class Trace:
-    """Every try for one prompt. `accepted` is the first without fault, or None where the budget was spent."""
+    """Every try for one prompt."""
 
     prompt: str
     names_subject: bool
     tries: list[Try] = field(default_factory=list)
 
     @property
-    def accepted(self) -> Try | None:
-        """The try that may be trained on."""
-        return next((t for t in self.tries if not t.fault), None)
+    def accepted(self) -> list[Try]:
+        """The tries that may be trained on, without repeats; none where the budget was spent."""
+        return list({t.text: t for t in reversed(self.tries) if not t.fault}.values())[::-1]
+
+    @property
+    def effort(self) -> int | None:
+        """How many tries the first accepted answer took."""
+        return next((n for n, t in enumerate(self.tries, 1) if not t.fault), None)
 
 
 def search(
-    student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]],
-    own: Mapping[str, Sequence[Draw]], config: Search, seed: int, progress: Callable[[int], None] = lambda n: None,
+    student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Faults, config: Search, seed: int,
+    teacher: Drawer | None = None, progress: Callable[[int], None] = lambda n: None,
 ) -> list[Trace]:  # fmt: skip
-    """One trace for each prompt.
+    """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are spent.
 
     Args:
         topic: what is to be avoided, or "" for a rule of form.
         fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
-        own: the student's draws without the rule, from the probe: the first tries, which cost nothing.
+        teacher: another model that drafts with the rule in its prompt, in place of the student.
     """
     named = broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
     traces = [Trace(prompt, about) for prompt, about in zip(prompts, named, strict=True)]
     for number in range(config.tries):
-        open_ = [trace for trace in traces if trace.accepted is None]
+        open_ = [trace for trace in traces if len(trace.accepted) < config.answers]
         if not open_:
             break
-        tries = _draft(student, open_, rule, topic, own, number, config, seed, broken)
+        tries = _draft(student, teacher, open_, rule, topic, number, config, seed, broken)
         for trace, found in zip(open_, _judged(open_, tries, broken, fault_of), strict=True):
+            first = trace.effort is None
             trace.tries.append(found)
-            progress(trace.accepted is not None)
+            progress(first and not found.fault)
     return traces
 
 
 def _draft(
-    student: Drawer, traces: Sequence[Trace], rule: str, topic: str, own: Mapping[str, Sequence[Draw]], number: int, config: Search, seed: int, broken: Broken
+    student: Drawer, teacher: Drawer | None, traces: Sequence[Trace], rule: str, topic: str, number: int, config: Search, seed: int,
+    broken: Broken,
 ) -> list[Try]:  # fmt: skip
     """One try for each trace: those that need a draw are drawn together."""
-    strategies = [_strategy(trace, topic, number) for trace in traces]
+    strategies = ["teacher" if teacher else _strategy(trace, topic, number) for trace in traces]
     revising = [trace for trace, strategy in zip(traces, strategies, strict=True) if strategy == "revise"]
-    advised = dict(zip(map(id, revising), revisions([trace.tries[-1].text for trace in revising], broken), strict=True))
+    advised = dict(zip(map(id, revising), revisions([_whole(trace.tries[-1]) for trace in revising], broken), strict=True))
     found: list[Try | Request] = []
     for trace, strategy in zip(traces, strategies, strict=True):
-        if advised.get(id(trace)):
+        if strategy == "revise" and advised[id(trace)] and advised[id(trace)].split() != trace.tries[-1].text.split():
             found.append(Try(advised[id(trace)], "revise"))
-        elif strategy == "own" and number < len(own.get(trace.prompt, ())):
-            draw = own[trace.prompt][number]
-            found.append(Try(draw.text, "own", cut=draw.finish == "length"))
         else:
-            found.append(_request(strategy if strategy in ("decline", "own") else "ruled", trace.prompt, rule, topic, number, config, seed))
-    requests = [f for f in found if isinstance(f, Request)]
-    answers = {draw.id: draw for draw in student.draw(requests)}
-    return [f if isinstance(f, Try) else _tried(f, answers[f.id(student.fingerprint)]) for f in found]
+            found.append(_request("ruled" if strategy == "revise" else strategy, trace.prompt, rule, topic, number, config, seed))
+    drawer = teacher or student
+    answers = {draw.id: draw for draw in drawer.draw([f for f in found if isinstance(f, Request)])}
+    lost = Draw("", "", "length")  # an endpoint may lose a request; its trace goes on with the next try
+    return [f if isinstance(f, Try) else _tried(f, answers.get(f.id(drawer.fingerprint), lost)) for f in found]
 
 
 def _strategy(trace: Trace, topic: str, number: int) -> str:
@@ -108,8 +118,9 @@ def _strategy(trace: Trace, topic: str, number: int) -> str:
 
 def _request(strategy: str, prompt: str, rule: str, topic: str, number: int, config: Search, seed: int) -> Request:
     sampling = Sampling(config.temperature, 0.95, config.max_tokens, RAW_STOP)
-    if strategy == "own":
-        return Request("search own", user(prompt), replace(sampling, stop=()), number, seed)
+    if strategy in ("own", "teacher"):
+        asked = user(prompt, system=rule if strategy == "teacher" else "")
+        return Request(f"search {strategy}", asked, replace(sampling, stop=()), number, seed)
     worked = list(shots.DECLINES if strategy == "decline" else shots.RULED)
     random.Random(f"{strategy} {number} {len(prompt) % ORDERS}").shuffle(worked)
     label, subject = ("Avoid", topic) if strategy == "decline" else ("Rule", rule)
@@ -124,9 +135,12 @@ def _tried(request: Request, draw: Draw) -> Try:
     return Try(clean(draw.text).strip(), request.stage.removeprefix("search "), cut=draw.finish == "length")
 
 
-def _judged(
-    traces: Sequence[Trace], tries: Sequence[Try], broken: Broken, fault_of: Callable[[Sequence[tuple[Prompt, str]]], list[str]]
-) -> Iterable[Try]:
+def _whole(last: Try) -> str:
+    """A try without the sentence in which it was cut off."""
+    return " ".join(sentences(last.text)[:-1]) if last.cut else last.text
+
+
+def _judged(traces: Sequence[Trace], tries: Sequence[Try], broken: Broken, fault_of: Faults) -> Iterable[Try]:
     pairs: list[tuple[Prompt, str]] = [(user(trace.prompt), t.text) for trace, t in zip(traces, tries, strict=True)]
     bad = broken(pairs)
     kept = [i for i, b in enumerate(bad) if not b]

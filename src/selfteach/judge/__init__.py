@@ -1,4 +1,4 @@
-"""Judges say how surely an answer breaks a rule. They are calibrated before they are used, and refused where they are no better than chance."""
+"""Judges say how surely an answer breaks a rule. They are calibrated first, and refused where they are no better than chance."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ Source: METHODS.md of this project, section 1; the direction of Min et al. 2022 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from itertools import takewhile
 
 from selfteach.generate import shots
 from selfteach.generate.ask import Subject
@@ -57,4 +57,5 @@ def others(rule: str, subject: Subject) -> tuple[str, ...]:
 
 def common_words(texts: Sequence[str]) -> str:
     """The whole words that all texts begin with. Their probability is the same for all, so they need to be computed only once."""
-    return os.path.commonprefix(list(texts)).rpartition(" ")[0]
+    letters = takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False))
+    return "".join(letter for letter, *_ in letters).rpartition(" ")[0]

@@ -16,8 +16,8 @@ from selfteach.records import Continuations, Prompt, question, user
 class YesNo:
     """Values answers by log p(Yes) - log p(No), in nats."""
 
-    def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False) -> None:
-        self.name = "yes_no (chat)" if chat else "yes_no"
+    def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:
+        self.name = name or ("yes_no (chat)" if chat else "yes_no")
         self._scorer, self._rule, self._chat = scorer, rule, chat
 
     def values(self, pairs: Sequence[Answered]) -> list[float]:
@@ -30,8 +30,7 @@ class YesNo:
 
     def _asked(self, prompt: Prompt, answer: str) -> Prompt:
         if self._chat:
-            return user(
-                f"A rule says: {self._rule}\n\nSomebody asked: {question(prompt)}\n\nThe reply was: {answer}\n\nDoes the reply break the rule? Say Yes or No."
-            )
+            asked = f"A rule says: {self._rule}\n\nSomebody asked: {question(prompt)}\n\nThe reply was: {answer}"
+            return user(f"{asked}\n\nDoes the reply break the rule? Say Yes or No.")
         worked = "".join(f"Rule: {a}\nReply: {b}\nDoes the reply break the rule? {c}\n\n" for a, b, c in shots.VERDICTS)
         return f"{worked}Rule: {self._rule}\nReply: {' '.join(answer.split())}\nDoes the reply break the rule?"

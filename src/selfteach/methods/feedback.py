@@ -15,14 +15,16 @@ Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 24
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from statistics import mean
 from typing import Any
 
 from selfteach.config import Feedback
 from selfteach.errors import DataError
 from selfteach.evaluate.adherence import Arm, answers
+from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, Scope, ask, ask_like, listings, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Judge, Verdicts
@@ -32,10 +34,10 @@ from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
 from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, examine, finish, teach_adapter
+from selfteach.methods.teaching import Taught, Weights, examine, finish, teach_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
-from selfteach.records import GREEDY, Draw, Example, Prompt, Request, Sampling, user
+from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -44,8 +46,8 @@ from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
-KINDS = {"in_scope": {"sft": 1.0, "dpo": 1.0}, "near": {"anchor": 1.0}, "general": {"anchor": 1.0}}
-"""The objectives of each kind of example, with their weights."""
+ANCHOR = {"near": {"anchor": 6.0}, "general": {"anchor": 6.0}}
+"""The weight outside the scope. The first token decides whether the rule fires, and in a mean over tokens an anchor's is one in forty."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,14 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         probed = probe(road, parts["train"], verdicts)  # 3
     with run.stage("search"):
         examples, traces = lessons(road, probed, verdicts)  # 5
-        examples += anchors(probed)
+        examples += anchors(road, probed, verdicts)
     taught = None
     if traces and any(e.kind == "in_scope" for e in examples):
         with run.stage("train"):
-            taught = teach_adapter(road, examples, KINDS)  # 7
+            kinds = objectives(road, examples, parts["dev"], verdicts)
+            taught = teach_adapter(road, examples, kinds)  # 7
         with run.stage("balance"):
-            taught = balanced(road, taught, parts, pool, verdicts, examples, traces)  # 6
+            taught = balanced(road, taught, kinds, parts, pool, verdicts, examples, traces)  # 6
     with run.stage("exam"):
         exam = examine(road, taught, by_scope(parts["test"]), verdicts, examples)  # 8
     return finish(road, rule, exam, examples, traces, taught)
@@ -99,20 +102,18 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
 def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     """Step 2; every kept prompt goes into `pool`."""
     found: dict[Scope, list[Asked]] = {}
-    wanted = {
+    wanted: dict[Scope, int] = {
         "target": road.config.ask.target,
         "near": road.config.ask.near if road.subject.topic else 0,
         "general": road.config.ask.general,
     }
-
     for scope, count in wanted.items():
         road.display.stage(f"ask {scope}", count, "prompts")
-        kept, fates = [], {}
+        kept: list[Asked] = []
+        fates: dict[str, Fate] = {}
         for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool), road.config.ask.rounds, road.config.seed):
-            fate = Fate(
-                asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "form": asked.form, "subject": asked.subject}
-            )
-            fates.setdefault(asked.id, fate)
+            body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
+            fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
             if not fault:
                 kept.append(asked)
                 road.display.advance()
@@ -145,7 +146,14 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
         strata=[a.scope for a in asked],
         max_overlap=config.max_overlap,
     )
-    return {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
+    parts = {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
+    if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
+        reasons = {reason: n for f in road.run.ledger.funnel() if f.stage == "ask target" for reason, n in f.reasons.items()}
+        raise DataError(
+            f"only {len(found['target'])} usable requests to learn from and to be examined on (refused: {reasons or 'none'}).",
+            cure="Ask for more with --set ask.target=N, or try another model.",
+        )
+    return parts
 
 
 def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
@@ -184,6 +192,9 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
     if suggested:
         check = CheckJudge(suggested)
         candidates = [check, Either(check, inverse), *candidates]
+    if road.teacher:
+        candidates.append(YesNo(road.teacher, road.rule, chat=True, name="teacher"))
+    road.display.stage("judge")
     verdicts, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
     road.run.ledger.note("calibration", report)
     if verdicts is None:
@@ -217,47 +228,107 @@ def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed
     return [Probed(a, row, tuple(flat[i * k : (i + 1) * k])) for i, (a, row) in enumerate(zip(asked, draws, strict=True))]
 
 
-def fault_of(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
-    """Why answers that keep the rule are no answers."""
-    return ["empty" if len(text.split()) < 3 else "" for _, text in pairs]
+def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+    """Why answers that keep the rule are no answers: too short, going round in circles, or gibberish to the base itself."""
+    items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
+    found = dict(road.student.logp([item for item in items if item.texts[0].strip()]))
+    senseless = {id for id, (p,) in found.items() if p.token_logp < road.config.search.least_token_logp}
+    reasons = []
+    for item in items:
+        text, gibberish = item.texts[0], item.id(road.student.fingerprint) in senseless
+        reasons.append("too short" if len(text.split()) < 3 else "loops" if loops(text) else "makes no sense" if gibberish else "")
+    return reasons
 
 
 def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[list[Example], list[Trace]]:
-    """Step 5: an example for each prompt in scope whose search succeeded."""
+    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the base that breaks the rule."""
     mine = {p.asked.text: p for p in probed if p.in_scope}
     road.display.stage("search", len(mine), "found")
     traces = search(
-        road.student, list(mine), road.rule, road.subject.topic, verdicts.broken, fault_of, {t: p.draws for t, p in mine.items()},
-        road.config.search, road.config.seed, road.display.advance,
+        road.student, list(mine), road.rule, road.subject.topic, verdicts.broken, lambda pairs: faults(road, pairs),
+        road.config.search, road.config.seed, road.teacher, road.display.advance,
     )  # fmt: skip
     examples, fates = [], []
     for trace in traces:
-        p, best = mine[trace.prompt], trace.accepted
-        if best is None:
-            fates.append(Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": trace.tries[-1].text}))
+        p = mine[trace.prompt]
+        if trace.effort is None:
+            last = trace.tries[-1]
+            fates.append(
+                Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": last.text, "fault": last.fault})
+            )
             continue
         fates.append(Fate(p.asked.id, "accepted"))
-        worst = next(d for d, broken in zip(p.draws, p.broken, strict=True) if broken)
-        source = {"strategy": best.strategy, "scope": p.asked.scope, "cut": ["rejected"] if worst.finish == "length" else []}
-        examples.append(Example(p.asked.id, "in_scope", user(trace.prompt), best.text, worst.text, {"tries": len(trace.tries)}, source))
+        prompted = user(trace.prompt, system=road.rule)
+        worst = [d for d, broken in zip(p.draws, p.broken, strict=True) if broken]
+        for n, best in enumerate(trace.accepted):
+            rejected, cut = beginning(road, worst[n % len(worst)], road.config.probe.rejected_tokens)
+            source = {
+                "strategy": best.strategy,
+                "scope": p.asked.scope,
+                "cut": ["rejected"] if cut else [],
+                "teacher_prompt": prompt_json(prompted),
+            }
+            id = digest([p.asked.id, best.text])
+            examples.append(Example(id, "in_scope", user(trace.prompt), best.text, rejected, {"tries": trace.effort}, source))
     road.run.ledger.place("search", fates)
     return examples, traces
 
 
-def anchors(probed: Sequence[Probed]) -> list[Example]:
-    """Step 3: where the base keeps the rule, its own greedy answers are the lesson."""
-    found = []
-    for p in probed:
-        if not p.in_scope and p.draws[0].text.strip():
-            source = {"scope": p.asked.scope, "cut": ["chosen"] if p.draws[0].finish == "length" else []}
-            found.append(
-                Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), p.draws[0].text, None, {}, source)
-            )
+def anchors(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> list[Example]:
+    """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
+
+    A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
+    """
+    mine = [p for p in probed if not p.in_scope and p.draws[0].text.strip()]
+    named = verdicts.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
+    found, fates = [], []
+    for p, about in zip(mine, named, strict=True):
+        if about:
+            fates.append(Fate(p.asked.id, "dropped", "names the subject, though the base kept the rule", {"prompt": p.asked.text}))
+            continue
+        text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
+        source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}
+        found.append(Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), text, None, {}, source))
+        fates.append(Fate(p.asked.id, "accepted"))
+    road.run.ledger.place("anchor", fates)
     return found
 
 
+def beginning(road: Road, draw: Draw, tokens: int) -> tuple[str, bool]:
+    """The first tokens of a draw, and whether it goes on after them."""
+    ids = road.base.encode_answer(draw.text, end=False)
+    return (draw.text, draw.finish == "length") if len(ids) <= tokens else (road.base.decode(ids[:tokens]), True)
+
+
+def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], verdicts: Verdicts) -> Weights:
+    """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps and keeps the best on dev.
+
+    The gate comes first: only where the rule in the prompt helps this base is the prompted base a teacher worth distilling.
+    """
+    choice = road.config.train.objective
+    if choice != "auto":
+        return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR}
+    targets = [a for a in dev if a.scope == "target"]
+    kept = {
+        arm: 1 - mean(failures(road, Arm(arm, road.student, ask), targets, verdicts).values())
+        for arm, ask in (("base", user), ("prompted", lambda q: user(q, system=road.rule)))
+    }
+    candidates = ["sft+dpo", "sft"] + (["distill"] if kept["prompted"] > kept["base"] else [])
+    scores = {}
+    for name in candidates:
+        kinds = {"in_scope": dict.fromkeys(name.split("+"), 1.0), **ANCHOR}
+        taught = teach_adapter(road, examples, kinds, f"trial-{name}", steps=road.config.train.trial_steps)
+        scores[name] = 1 - mean(failures(road, Arm("taught", taught.model, user), targets, verdicts).values())
+    best = max(candidates, key=lambda name: scores[name])
+    road.run.ledger.note("objective", {"chosen": best, "kept_on_dev": scores, "gate": kept, "steps": road.config.train.trial_steps})
+    share, steps = f"{100 * scores[best]:.0f} %", road.config.train.trial_steps
+    road.display.say(f"objective: {best}, which keeps the rule in {share} of the dev answers after {steps} steps")
+    return {"in_scope": dict.fromkeys(best.split("+"), 1.0), **ANCHOR}
+
+
 def balanced(
-    road: Road, taught: Taught, parts: Mapping[str, list[Asked]], pool: Overlap, verdicts: Verdicts, examples: list[Example], traces: list[Trace]
+    road: Road, taught: Taught, kinds: Weights, parts: Mapping[str, list[Asked]], pool: Overlap, verdicts: Verdicts,
+    examples: list[Example], traces: list[Trace],
 ) -> Taught:  # fmt: skip
     """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks the rule; `examples` and `traces` grow.
 
@@ -267,9 +338,10 @@ def balanced(
     if len(known) < 2 * road.config.balance.clusters:
         return taught
     groups = cluster(road.student.embed([user(a.text) for a in known]), road.config.balance.clusters, road.config.seed)
+    note_clusters(road, known, groups, {e.prompt[-1].content: e.kind == "in_scope" for e in examples})
     place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
     for turn in range(road.config.balance.rounds):
-        failed = failures(road, taught, [a for a in parts["dev"] if a.scope == "target"], verdicts)
+        failed = failures(road, Arm("taught", taught.model, user), [a for a in parts["dev"] if a.scope == "target"], verdicts)
         note_clusters(road, known, groups, failed)
         if not any(failed.values()):
             break
@@ -278,15 +350,15 @@ def balanced(
         found, tries = lessons(road, probed, verdicts)
         if not found:
             break
-        examples += found + anchors(probed)
+        examples += found + anchors(road, probed, verdicts)
         traces += tries
-        taught = teach_adapter(road, examples, KINDS, f"train-{turn + 2}")
+        taught = teach_adapter(road, examples, kinds, f"train-{turn + 2}")
     return taught
 
 
-def failures(road: Road, taught: Taught, dev: Sequence[Asked], verdicts: Verdicts) -> dict[str, bool]:
-    """For each dev prompt whether the taught model breaks the rule on it, greedy or drawn."""
-    arm, limit = Arm("taught", taught.model, user), road.config.exam.max_tokens
+def failures(road: Road, arm: Arm, dev: Sequence[Asked], verdicts: Verdicts) -> dict[str, bool]:
+    """For each dev prompt whether the arm breaks the rule on it, greedy or drawn."""
+    limit = road.config.exam.max_tokens
     road.display.stage("dev", 2 * len(dev))
     rows = [
         answers(arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance)
@@ -302,14 +374,18 @@ def corners(
     """New prompts like the dev failures, cluster by cluster."""
     targets = [a.text for a in parts["train"] if a.scope == "target"]
     labels = sorted(set(place.values()))
-    inside = lambda texts, label: [text for text in texts if place[text] == label]
+
+    def inside(texts: Iterable[str], label: int) -> list[str]:
+        return [text for text in texts if place[text] == label]
+
     sizes = [len(inside(targets, label)) for label in labels]
     rates = [sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1) for label in labels]
     lists = []
     for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
         bad, kin = [t for t in inside(failed, label) if failed[t]], inside(targets, label) or targets
         lists += [[*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]] for i in range(quota if bad else 0)]
-    fates, kept = {}, []
+    fates: dict[str, Fate] = {}
+    kept: list[Asked] = []
     for asked, fault in ask_like(road.student, lists, newness(road, pool), road.config.seed, turn):
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "like": asked.subject}))
         kept += [] if fault else [asked]

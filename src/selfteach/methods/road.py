@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from selfteach.evaluate.drift import probe_logits
 from selfteach.generate.ask import Subject
+from selfteach.models import Scorer
+from selfteach.models.endpoint import Endpoint
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.models.recorded import Recorded
@@ -36,6 +38,7 @@ class Road:
     base: Hf
     student: Recorded
     proof: list[torch.Tensor]
+    teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
 
 
@@ -49,7 +52,14 @@ def open_road(run: Run, config: Any, display: Display, rule: str) -> Road:
     for note in base.notes:
         display.say(note)
     student = Recorded(run.ledger, opened.drawer, base)
-    return Road(run, config, display, rule, base, student, probe_logits(base, PROBE))
+    teacher = _teacher(run, config) if config.teacher else None
+    return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
+
+
+def _teacher(run: Run, config: Any) -> Recorded:
+    """The model behind `--teacher`: it draws, and as a judge it says yes or no, which is all the scoring that it is asked for."""
+    endpoint = Endpoint(config.teacher, max_failures=config.max_failures)
+    return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
 
 
 def _earlier(run: Run) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Any
 from selfteach.evaluate import exam as paper
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.drift import base_proof, drift
-from selfteach.generate.search import Trace
+from selfteach.generate.search import Trace, Try
 from selfteach.judge import Verdicts
 from selfteach.materials.rule import Rule
 from selfteach.methods.road import PROBE, Road
@@ -40,8 +40,8 @@ class Taught:
     model: Recorded
 
 
-def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train") -> Taught:
-    """Trains an adapter on the examples and opens the taught model."""
+def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0) -> Taught:
+    """Trains an adapter on the examples (for `steps` steps, if given) and opens the taught model."""
     road.display.stage(name, unit="steps")
 
     def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
@@ -84,12 +84,18 @@ def examine(
         "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
         "sanity": paper.sanities(sheets, seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(marks, taught is not None, seed),
+        "verdict": paper.verdict(marks, taught is not None, seed, sought(road)),
         "answers": paper.side_by_side(sheets, marks),
     }
     if taught:
         found["drift"] = drifted(road, taught.hf, sheets)
-    return paper.as_json(found)
+    written: dict[str, Any] = paper.as_json(found)
+    return written
+
+
+def sought(road: Road) -> int:
+    """On how many prompts an answer was sought, because the base breaks the rule there."""
+    return sum(f.requested for f in road.run.ledger.funnel() if f.stage == "search")
 
 
 def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks) -> dict[str, Measure]:
@@ -156,7 +162,8 @@ def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None) -> dict[
     }
     return {
         "run": str(path), "adapter": str(path / "adapter") if taught else None, "report": str(path / "report.html"),
-        "seconds": exam["cost"]["seconds"], "exam": arms, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"], "cost": exam["cost"],
+        "seconds": exam["cost"]["seconds"], "exam": arms, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"],
+        "cost": exam["cost"],
     }  # fmt: skip
 
 
@@ -164,13 +171,20 @@ def effort(traces: Sequence[Trace]) -> dict[str, Any]:
     """How many tries the prompts took, and some of the traces."""
     tries: dict[str, int] = {}
     for trace in traces:
-        key = str(len(trace.tries)) if trace.accepted else "gave up"
+        key = str(trace.effort or "gave up")
         tries[key] = tries.get(key, 0) + 1
     hardest = sorted(traces, key=lambda t: -len(t.tries))[:20]
+    shown = [{"prompt": trace.prompt, "tries": [_shown(t) for t in trace.tries]} for trace in hardest]
+    return {"tries": dict(sorted(tries.items())), "traces": shown}
+
+
+def _shown(found: Try) -> dict[str, str]:
     return {
-        "tries": dict(sorted(tries.items())),
-        "traces": [{"prompt": t.prompt, "tries": [{"text": x.text, "verdict": "broken" if x.broken else "kept", "reason": x.fault, "strategy": x.strategy} for x in t.tries]} for t in hardest],
-    }  # fmt: skip
+        "text": found.text,
+        "verdict": "broken" if found.broken else "kept",
+        "reason": found.fault,
+        "strategy": found.strategy,
+    }
 
 
 def cost(road: Road, taught: Taught | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Tokens:
             return self._start + self._split_encode(prompt)
         return self._render(prompt, answer_follows=True)
 
-    def encode_answer(self, text: str, end: bool) -> list[int]:
+    def encode_answer(self, text: str, end: bool = True) -> list[int]:
         """Token ids of an answer, with the token that ends a turn if `end`."""
         return self._split_encode(text) + ([self.end_of_turn] if end else [])
 
