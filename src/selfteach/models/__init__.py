@@ -19,7 +19,11 @@ class Drawer(Protocol):
     """Answers requests."""
 
     name: str
-    fingerprint: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What the weights behind the name are: a digest, the same wherever they are."""
+        ...
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """Yields one draw for each request as it is finished, in any order; a draw's id is `request.id(fingerprint)`.
@@ -33,7 +37,11 @@ class Scorer(Protocol):
     """Gives log-probabilities."""
 
     name: str
-    fingerprint: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What the weights behind the name are: a digest, the same wherever they are."""
+        ...
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
         """Yields (item id, one `Logp` for each text), in any order."""
