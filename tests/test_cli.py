@@ -141,7 +141,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
 def test_config_prints_every_key_with_origin_and_default(tmp_path: Path) -> None:
     shown = run("config", "--set", "ask.target=5", cwd=tmp_path).stdout
     line = next(line for line in shown.splitlines() if line.startswith("ask.target"))
-    assert line.split() == ["ask.target:", "5", "#", "--set,", "default", str(96)]
+    assert line.split() == ["ask.target:", "5", "#", "--set,", "default", str(METHODS["feedback"]().ask.target)]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from selfteach.statistics import auroc, best_threshold, mean, paired_bootstrap, ratio, recovery, share
 from selfteach.records import Measure
+from selfteach.statistics import auroc, best_threshold, mean, paired_bootstrap, ratio, recovery, share
 
 finite = st.floats(-1e6, 1e6)
 

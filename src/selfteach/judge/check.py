@@ -46,6 +46,7 @@ class Condition:
     holds: Holds = field(compare=False, repr=False)
 
     def keeps(self, answer: str) -> bool:
+        """As `Check.keeps`."""
         return self.holds(answer)
 
     def __str__(self) -> str:
@@ -61,6 +62,7 @@ class Not:
     check: Check
 
     def keeps(self, answer: str) -> bool:
+        """As `Check.keeps`."""
         return not self.check.keeps(answer)
 
     def __str__(self) -> str:
@@ -75,6 +77,7 @@ class Joined:
     checks: tuple[Check, ...]
 
     def keeps(self, answer: str) -> bool:
+        """As `Check.keeps`."""
         join = all if self.word == "and" else any
         return join(check.keeps(answer) for check in self.checks)
 

@@ -1,1 +1,1 @@
-
+"""One self-contained page, the model card, the printed table: a run shown to people."""

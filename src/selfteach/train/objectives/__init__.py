@@ -5,9 +5,10 @@ The loop computes what the objectives of a batch need and adds up what they retu
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -53,24 +54,27 @@ def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
     return torch.zeros(rows, dtype=values.dtype, device=values.device).index_add(0, row, values)
 
 
-class Objective(Protocol):
-    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole step, and adds weights."""
+class Objective(ABC):
+    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole step, and adds weights.
 
-    unit: Literal["token", "pair"]
-    pairs: bool
+    What follows is what a loss needs; one that needs more than the chosen answer's log-probabilities says so.
+    """
+
+    unit: Literal["token", "pair"] = "token"
+    pairs: bool = False
     """Needs the rejected answer."""
-    reference: bool
+    reference: bool = False
     """Needs the base's log-probabilities of the answers."""
-    teacher: Literal["", "base", "prompted"]
+    teacher: Literal["", "base", "prompted"] = ""
     """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`."""
-
-    own_draws: bool
+    own_draws: bool = False
     """May be trained on answers that the student draws between steps (`train.on_policy`)."""
-    skip: int
+    skip: int = 0
     """How many of the first tokens of an answer it leaves out."""
 
-    def __init__(self, settings: config.Train) -> None: ...
+    def __init__(self, settings: config.Train) -> None:
+        self.settings = settings
 
+    @abstractmethod
     def terms(self, view: View) -> Tensor:
         """(R,) float32: the loss of each row, summed over its units."""
-        ...

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.objectives import Distribution, View, row_sums
+from selfteach.train.objectives import Distribution, Objective, View, row_sums
 
 Form = Literal["forward", "reverse", "jsd"]
 
@@ -66,17 +66,14 @@ def divergence(teacher: Distribution, logits: Tensor, form: Form, beta: float = 
     return kl(student, p) if form == "reverse" else jsd(p, student, beta)
 
 
-class Distill:
+class Distill(Objective):
     """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws lam D alone: they are no evidence."""
 
-    unit: Literal["token", "pair"] = "token"
-    pairs = False
-    reference = False
-    teacher: Literal["", "base", "prompted"] = "prompted"
+    teacher = "prompted"
     own_draws = True
 
     def __init__(self, settings: config.Train) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.skip = settings.skip_tokens
 
     def terms(self, view: View) -> Tensor:

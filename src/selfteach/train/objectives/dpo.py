@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from selfteach import config
-from selfteach.train.objectives import View, row_sums
+from selfteach.train.objectives import Objective, View, row_sums
 
 
 def dpo(chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float) -> Tensor:
@@ -20,18 +17,12 @@ def dpo(chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Te
     return -logsigmoid(beta * ((chosen - base_chosen) - (rejected - base_rejected)))
 
 
-class Dpo:
+class Dpo(Objective):
     """`dpo`: the mean over pairs, with `train.beta`."""
 
-    unit: Literal["token", "pair"] = "pair"
+    unit = "pair"
     pairs = True
     reference = True
-    teacher: Literal["", "base", "prompted"] = ""
-    skip = 0
-    own_draws = False
-
-    def __init__(self, settings: config.Train) -> None:
-        self.beta = settings.beta
 
     def terms(self, view: View) -> Tensor:
         """(R,) losses of pairs."""
@@ -42,4 +33,4 @@ class Dpo:
         chosen, base_chosen = row_sums(view.logp, view.row, view.rows), row_sums(view.reference, view.row, view.rows)
         rejected = row_sums(view.rejected, view.rejected_row, view.rows)
         base_rejected = row_sums(view.rejected_reference, view.rejected_row, view.rows)
-        return dpo(chosen, rejected, base_chosen, base_rejected, self.beta)
+        return dpo(chosen, rejected, base_chosen, base_rejected, self.settings.beta)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from torch import Tensor
 
-from selfteach import config
-from selfteach.train.objectives import View, row_sums
+from selfteach.train.objectives import Objective, View, row_sums
 
 
 def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -18,18 +15,8 @@ def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
     return row_sums(-token_logp, row, rows)
 
 
-class Sft:
+class Sft(Objective):
     """`sft`: mean negative log-likelihood a token."""
-
-    unit: Literal["token", "pair"] = "token"
-    pairs = False
-    reference = False
-    teacher: Literal["", "base", "prompted"] = ""
-    skip = 0
-    own_draws = False
-
-    def __init__(self, settings: config.Train) -> None:
-        del settings
 
     def terms(self, view: View) -> Tensor:
         """(R,) summed negative log-likelihoods."""
