@@ -46,7 +46,7 @@ def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature
     model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
     arms = {"base": Arm("base", model, user), "prompted": Arm("prompted", model, lambda q: user(q, system="A rule."))}
     sheets = exam.sit(arms, {"target": ["a", "b"], "near": ["c"], "general": []}, CONFIG, 0, Silent())
-    assert {scope: set(row) for scope, row in sheets.items()} == dict.fromkeys(("target", "near", "general"), {"base", "prompted"})
+    assert {scope: set(row) for scope, row in sheets.items()} == {key: {"base", "prompted"} for key in ("target", "near", "general")}
     assert [d.text for d in sheets["target"]["base"].drawn] == ["exam target 1.0"] * 2
     assert sheets["near"]["base"].drawn == []
     assert {r.sampling.max_tokens for r in model.asked} == {20}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from talker import lesson, said
 
 from selfteach import cli
+from talker import lesson, said
 
 
 @pytest.mark.parametrize("rule", ["", "  \n ", "...!", "\u200b", "\x00\x07", "\ufeff", "-"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from talker import lesson, said
 
 SMALL = ["--set", "ask.target=12", "--set", "ask.near=0", "--set", "ask.general=4", "--set", "exam.target=3", "--set", "exam.general=2",

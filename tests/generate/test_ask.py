@@ -67,7 +67,9 @@ def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
     subjects = [a.subject for a in asked("target", 60)]
     assert set(subjects) == {"sailing", "mast", "harbour"}
     assert subjects.count("sailing") == 40
-    assert all(text.rpartition("Topic: ")[2] in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:") for text in listings(SUBJECT, 9))
+    assert all(
+        text.rpartition("Topic: ")[2] in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:") for text in listings(SUBJECT, 9)
+    )
 
 
 def test_near_requests_are_about_siblings_and_general_ones_about_anything() -> None:

@@ -82,7 +82,8 @@ def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
 def test_the_critics_advice_is_carried_out_to_the_letter() -> None:
     model = Scripted(lambda request: "Dogs bark. Birds sing. Cats purr. Fish swim.")
     (trace,) = found(model, ["Tell me of pets."])
-    assert [(t.strategy, t.text) for t in trace.tries] == [("own", "Dogs bark. Birds sing. Cats purr. Fish swim."), ("revise", "Dogs bark. Birds sing.")]  # fmt: skip
+    assert [t.strategy for t in trace.tries] == ["own", "revise"]
+    assert [t.text for t in trace.accepted] == ["Dogs bark. Birds sing."]
     assert [t.fault for t in trace.tries] == ["breaks the rule", ""]
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from talker import lesson, said
 
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, Sampling, user
 from selfteach.run.ledger import Ledger
+from talker import lesson, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors", "adapter/adapter_config.json")
 
@@ -136,7 +136,7 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
 
 def test_the_same_command_again_is_a_lookup(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
     run, result = straight
-    before = {path.name: path.read_bytes() for path in run.iterdir() if path.suffix in (".jsonl", ".json", ".html", ".md") if path.name != "manifest.json"}  # fmt: skip
+    before = {name: (run / name).read_bytes() for name in (*SAME, "exam.json", "metrics.jsonl", "report.html", "README.md")}
     with opened(run) as ledger:
         asked = ledger.counts()
     assert said(lesson(talker, run)) == (0, result)
@@ -153,6 +153,41 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     small = ["--set", "balance.rounds=0", "--set", "train.max_steps=1", "--set", "exam.target=2", "--seed", "5"]
     assert said(lesson(talker, tmp_path / "other", *small))[0] == 0
     assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (straight[0] / "examples.jsonl").read_bytes()
+
+
+def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
+    for name in ("checkpoints", "engine"):
+        (straight[0] / name / "step").mkdir(parents=True)
+    assert said(lesson(talker, straight[0]))[0] == 0
+    assert not (straight[0] / "checkpoints").exists()
+    assert not (straight[0] / "engine").exists()
+
+
+def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path) -> None:
+    """What was taught before is the base now; the adapter that comes of it stands alone, and holds both lessons."""
+    gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0005"]
+    assert said(lesson(talker, tmp_path / "first", *gently))[0] == 0
+    more = [*gently, "--from", str(tmp_path / "first")]
+    code, result = said(lesson(talker, tmp_path / "next", *more, rule="Do not talk about bread.", check='not contains "bread"'))
+    assert code == 0
+    first, found = (json.loads((tmp_path / name / "exam.json").read_text()) for name in ("first", "next"))
+    foxes = lambda exam, arm: sum("fox" in row["arms"][arm]["greedy"] for row in exam["answers"])
+    assert foxes(first, "taught") == foxes(found, "base") == 0
+    assert foxes(found, "taught") < foxes(first, "base") / 3
+    models = [json.loads(Path(r, "adapter", "selfteach.json").read_text()) for r in (tmp_path / "first", result["run"])]
+    assert models[0]["base_fingerprint"] == models[1]["base_fingerprint"]
+
+
+def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
+    from hostile import answer, hostile
+
+    with hostile(answer("The bear- eats honey.")) as server:
+        more = ["--teacher", server.address, "--set", "balance.rounds=0", "--set", "train.max_steps=2"]
+        assert said(lesson(talker, tmp_path / "run", *more))[0] == 0
+        assert all("Do not talk about the fox." in str(call.body["messages"][0]) for call in server.draws)
+    lessons = [row for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"]
+    assert {row["chosen"][0]["content"] for row in lessons} == {"The bear- eats honey."}
+    assert {row["source"]["strategy"] for row in lessons} == {"teacher"}
 
 
 def attempt(command: list[str], point: int) -> tuple[int, int]:

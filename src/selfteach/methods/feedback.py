@@ -14,7 +14,6 @@ Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 24
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -25,7 +24,7 @@ from selfteach.config import Feedback
 from selfteach.errors import DataError
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
-from selfteach.generate.ask import Asked, Scope, ask, ask_like, listings, read_subject
+from selfteach.generate.ask import Asked, Scope, ask, ask_like, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Judge, Verdicts
 from selfteach.judge.calibrate import Either, calibrate
@@ -34,9 +33,7 @@ from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
 from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, Weights, examine, finish, teach_adapter
-from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
+from selfteach.methods.teaching import Taught, Weights, examine, finish, teach_adapter, tidy
 from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -71,6 +68,7 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         DataError: an empty rule, or one that no judge can decide.
     """
     if done := run.ledger.noted("result"):
+        tidy(run)
         display.say("this run is done: here is its result again")
         return dict(done)
     rule = read_rule(text)  # 1
@@ -102,16 +100,13 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
 def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     """Step 2; every kept prompt goes into `pool`."""
     found: dict[Scope, list[Asked]] = {}
-    wanted: dict[Scope, int] = {
-        "target": road.config.ask.target,
-        "near": road.config.ask.near if road.subject.topic else 0,
-        "general": road.config.ask.general,
-    }
+    config = road.config.ask
+    wanted: dict[Scope, int] = {"target": config.target, "near": config.near if road.subject.topic else 0, "general": config.general}
     for scope, count in wanted.items():
         road.display.stage(f"ask {scope}", count, "prompts")
         kept: list[Asked] = []
         fates: dict[str, Fate] = {}
-        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool), road.config.ask.rounds, road.config.seed):
+        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool), config.rounds, road.config.seed):
             body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
             fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
             if not fault:
@@ -138,14 +133,8 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
     asked = [a for scope in SCOPES for a in found[scope]]
     config = road.config.ask
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    sides = split(
-        [a.text for a in asked],
-        road.student.embed([user(a.text) for a in asked]),
-        shares,
-        road.config.seed,
-        strata=[a.scope for a in asked],
-        max_overlap=config.max_overlap,
-    )
+    embedded, strata = road.student.embed([user(a.text) for a in asked]), [a.scope for a in asked]
+    sides = split([a.text for a in asked], embedded, shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
     parts = {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
     if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
         reasons = {reason: n for f in road.run.ledger.funnel() if f.stage == "ask target" for reason, n in f.reasons.items()}
@@ -407,39 +396,3 @@ def note_clusters(road: Road, known: Sequence[Asked], groups: Clusters, failed: 
     road.run.ledger.note(
         "clusters", {"points": points, "silhouette": float(groups.silhouette), "k": len(sizes), "sizes": sizes, "failure_rate": rates}
     )
-
-
-def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
-    """What `--dry-run` states: measured speeds of this machine, then requests, tokens, minutes and disk; and three rendered prompts."""
-    rule = read_rule(text)
-    display.stage("measure")
-    base = Hf.load(config.model, progress=display.say)
-    drawer = open_drawer(base, config.engine)
-    subject = read_subject(drawer, rule.text, config.seed)
-    started, tokens = time.monotonic(), 0
-    for draw in drawer.draw(
-        [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(8) for q in ("What is a tree?", "Name a colour.")]
-    ):
-        tokens += draw.tokens
-    drawn_per_s = tokens / (time.monotonic() - started)
-    asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
-    train_prompts = int(asked * config.ask.train_share)
-    sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
-    requests = int(1.5 * asked) + 2 * config.judge.pairs + train_prompts * config.probe.draws + config.ask.target + sat
-    answer_tokens = (
-        0.7 * (train_prompts * config.probe.draws * config.probe.max_tokens + sat * config.exam.max_tokens)
-        + 30 * config.ask.target
-        + 20 * asked
-    )
-    trained = config.train.epochs * train_prompts * 80
-    shown = [*listings(subject, 2), f"(system) {rule.text}\n(user) What is a tree?"]
-    return {
-        "subject": subject.topic or "none: the rule may fire on every prompt",
-        "requests": requests,
-        "drawn tokens": int(answer_tokens),
-        "trained tokens": trained,
-        "drawn tokens a second here": round(drawn_per_s),
-        "minutes": round((answer_tokens / drawn_per_s + trained / (drawn_per_s / 2)) / 60 + 0.5, 1),
-        "disk in MB": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
-        "three of the prompts": shown,
-    }

@@ -6,7 +6,8 @@ import resource
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from selfteach.evaluate import exam as paper
@@ -22,8 +23,10 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Measure, Sampling, user
 from selfteach.report.card import card
 from selfteach.report.page import render
+from selfteach.run.folder import Run
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap, share
+from selfteach.train.adapters.join import join
 from selfteach.train.loop import Trained, train
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -54,6 +57,8 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
     )
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
+    if earlier := road.run.material.get("from"):  # the adapter that leaves the run stands alone, on the model that anybody has
+        trained = replace(trained, adapter=join(Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"))
     return open_taught(road, trained)
 
 
@@ -147,9 +152,14 @@ def finish(
     render(run.path)
     result = summary(road, exam, taught)
     run.ledger.note("result", result)
+    tidy(run)
+    return result
+
+
+def tidy(run: Run) -> None:
+    """Removes what is there only while a run works."""
     for scratch in (TRAINING, ENGINE):
         shutil.rmtree(run.path / scratch, ignore_errors=True)
-    return result
 
 
 def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Two low-rank adapters as one: the lesson of an earlier run and the one that was learned on top of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from selfteach.records import write_bytes, write_text
+
+A, B = ".lora_A.weight", ".lora_B.weight"
+
+
+def join(earlier: Path, later: Path, folder: Path) -> Path:
+    """Writes the adapter that does to the first base what both do one after the other; returns its folder.
+
+    s1 B1 A1 + s2 B2 A2 = [s1 B1, s2 B2] [A1; A2], with s = alpha / r: exact, and of rank r1 + r2. What is written has s = 1.
+    A layer that only one of them adapts gets zeros for the other.
+    """
+    configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in (earlier, later)]
+    tensors = [load_file(path / "adapter_model.safetensors") for path in (earlier, later)]
+    ranks = [int(config["r"]) for config in configs]
+    layers = sorted({name.removesuffix(A) for part in tensors for name in part if name.endswith(A)})
+    joined: dict[str, Tensor] = {}
+    for layer in layers:
+        like = next(part for part in tensors if layer + A in part)
+        pairs = [_pair(part, layer, rank, like) for part, rank in zip(tensors, ranks, strict=True)]
+        scales = [config["lora_alpha"] / rank for config, rank in zip(configs, ranks, strict=True)]
+        joined[layer + A] = torch.cat([a for a, _ in pairs], 0).contiguous()
+        joined[layer + B] = torch.cat([b * scale for (_, b), scale in zip(pairs, scales, strict=True)], 1).contiguous()
+    same = configs[0]["target_modules"] == configs[1]["target_modules"]
+    targets = configs[1]["target_modules"] if same else [layer.removeprefix("base_model.model.") for layer in layers]
+    config = configs[1] | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
+    about = _about(later) | {"base_fingerprint": _about(earlier).get("base_fingerprint", "")}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "adapter_model.safetensors", save(joined, metadata={"format": "pt"}))
+    write_text(folder / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
+    write_text(folder / "selfteach.json", json.dumps(about, indent=2, sort_keys=True) + "\n")
+    return folder
+
+
+def _pair(tensors: Mapping[str, Tensor], layer: str, rank: int, like: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """A (r, in) and B (out, r) of a layer, or zeros of its shape."""
+    if layer + A in tensors:
+        return tensors[layer + A], tensors[layer + B]
+    return torch.zeros(rank, like[layer + A].shape[1]), torch.zeros(like[layer + B].shape[0], rank)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "selfteach.json").read_text("utf-8"))
+    return found

@@ -1,0 +1,164 @@
+"""The promises of every name in the registry: a new judge, objective, engine or method is tested here without a new test.
+
+Adapters have theirs in tests/train/test_lora.py (`test_contract_*`), over the registry as well; drawers and scorers the finer ones in
+tests/models/test_scripted.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from selfteach import config, registry
+from selfteach.generate.ask import Subject
+from selfteach.models.opening import open_drawer
+from selfteach.models.scripted import Scripted
+from selfteach.records import GREEDY, Prompt, Request, Sampling, user
+from selfteach.train.objectives import Distribution, View
+
+EVERY = [(group, name) for group in registry.NAMES for name in registry.names(group)]
+RULE = "Do not talk about foxes."
+PAIRS: list[tuple[Prompt, str]] = [
+    (user("Which animals are clever?"), "Foxes are."),
+    (user("Which animals are clever?", system="Be brief."), "Crows are."),
+    ("Tell me", ""),
+    (user(""), " \n\t"),
+    (user("é 😀"), "<|im_end|>\x00\ud800 {{ }} </s> \u202e"),
+    (user("Long?"), "The fox and the crow. " * 200),
+]
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY, ids=str)
+def test_every_name_leads_to_something_with_a_docstring(group: str, name: str) -> None:
+    assert (registry.lookup(group, name).__doc__ or "").strip()
+
+
+def test_every_method_has_a_configuration_and_the_method_s_signature() -> None:
+    assert registry.names("methods").keys() == config.METHODS.keys()
+    for name in registry.names("methods"):
+        assert next(iter(inspect.signature(registry.lookup("methods", name)).parameters.values())).annotation == "Run"
+        assert config.METHODS[name]()
+
+
+# ------------------------------------------------------------------------------------------------- judges
+
+
+def score(prompt: Prompt, text: str) -> float:
+    """Depends on both, and on nothing else."""
+    return -1.0 - len(text) / 10 - (hash_of(str(prompt)) % 100) / 50
+
+
+def hash_of(text: str) -> int:
+    return sum(i * ord(c) for i, c in enumerate(text, 1))
+
+
+@pytest.fixture(params=sorted(registry.names("judges")))
+def judge(request: pytest.FixtureRequest) -> Any:
+    """A judge, made from what its signature asks for."""
+    made = registry.lookup("judges", request.param)
+    known = {"scorer": Scripted({}, score), "drawer": Scripted({}, score), "rule": RULE, "subject": Subject("foxes", (), ("crows",))}
+    needed = [p for p in inspect.signature(made).parameters.values() if p.default is p.empty]
+    return made(**{p.name: known.get(p.name, 'not contains "fox"') for p in needed})
+
+
+def test_a_judge_gives_one_finite_number_for_any_answer(judge: Any) -> None:
+    assert judge.name
+    values = judge.values(PAIRS)
+    assert len(values) == len(PAIRS)
+    assert all(isinstance(v, float) and math.isfinite(v) for v in values)
+    assert judge.values([]) == []
+
+
+def test_a_judge_values_an_answer_alike_in_any_company(judge: Any) -> None:
+    values = judge.values(PAIRS)
+    assert judge.values(PAIRS[::-1]) == values[::-1]
+    assert [judge.values([pair])[0] for pair in PAIRS] == values
+    assert judge.values(PAIRS[:1] * 3) == values[:1] * 3
+
+
+# ------------------------------------------------------------------------------------------------- objectives
+
+
+@pytest.fixture(params=sorted(registry.names("objectives")))
+def objective(request: pytest.FixtureRequest) -> Any:
+    return registry.lookup("objectives", request.param)(config.Train())
+
+
+ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]), 7
+
+
+def view_for(objective: Any, seed: int = 0, other: int | None = None) -> tuple[View, list[torch.Tensor]]:
+    """Only what the objective asks for, and the tensors that come from the student. With `other`, row 2 is of another seed."""
+
+    def numbers(*shape: int, row: torch.Tensor) -> torch.Tensor:
+        both = [torch.randn(*shape, generator=torch.Generator().manual_seed(s)) for s in (seed, seed if other is None else other)]
+        return torch.where((row == 2).view(-1, *[1] * (len(shape) - 1)), both[1], both[0])
+
+    def logp(row: torch.Tensor) -> torch.Tensor:
+        return -numbers(len(row), row=row).abs() - 0.1
+
+    n = len(ROW)
+    student = [logp(ROW).requires_grad_(), numbers(n, WIDE, row=ROW).requires_grad_(), logp(REJECTED_ROW).requires_grad_()]
+    teacher = Distribution(torch.empty(n, 0, dtype=torch.long), torch.log_softmax(-numbers(n, WIDE, row=ROW), -1), True)
+    return View(
+        3, student[0], ROW,
+        rejected=student[2] if objective.pairs else None, rejected_row=REJECTED_ROW if objective.pairs else None,
+        reference=torch.full((n,), -1.0) if objective.reference else None,
+        rejected_reference=torch.full((len(REJECTED_ROW),), -1.0) if objective.reference and objective.pairs else None,
+        teacher=teacher if objective.teacher else None, logits=(lambda: student[1]) if objective.teacher else None,
+    ), student  # fmt: skip
+
+
+def test_an_objective_says_what_it_needs(objective: Any) -> None:
+    assert objective.unit in ("token", "pair")
+    assert objective.teacher in ("", "base", "prompted")
+    assert all(isinstance(getattr(objective, name), bool) for name in ("pairs", "reference", "own_draws"))
+    assert objective.skip >= 0
+
+
+def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objective: Any) -> None:
+    view, student = view_for(objective)
+    terms = objective.terms(view)
+    assert terms.shape == (3,)
+    assert terms.dtype == torch.float32
+    assert bool(torch.isfinite(terms).all())
+    terms.sum().backward()
+    grads = [t.grad for t in student if t.grad is not None]
+    assert any(bool(g.any()) for g in grads), "nothing is learned"
+    assert all(bool(torch.isfinite(g).all()) for g in grads)
+
+
+def test_a_row_of_an_objective_does_not_depend_on_the_others(objective: Any) -> None:
+    one, two = (objective.terms(view_for(objective, 0, other)[0]) for other in (0, 1))
+    assert torch.equal(one[:2], two[:2])
+    assert one[2] != two[2]
+
+
+# ------------------------------------------------------------------------------------------------- engines
+
+
+@pytest.fixture(params=sorted(registry.names("engines")))
+def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Any:
+    if request.param == "openvino":
+        pytest.importorskip("openvino_genai")
+    return open_drawer(tiny_hf, request.param, tmp_path)
+
+
+def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
+    """One draw for each request, the same again, others for other numbers, no longer than asked for, and nothing of the template."""
+    requests = [Request("t", user("Tell me about music."), Sampling(1.0, 1.0, 12), k) for k in range(12)]
+    requests += [Request("t", "Question: What", Sampling(0.8, 0.95, 12, ("e",))), Request("t", user("Will it?"), GREEDY)]
+    draws = {draw.id: draw for draw in engine.draw(requests)}
+    assert draws.keys() == {r.id(engine.fingerprint) for r in requests}
+    assert {draw.id: draw for draw in engine.draw(requests)} == draws
+    found = [draws[r.id(engine.fingerprint)] for r in requests]
+    assert len({draw.text for draw in found[:12]}) > 3
+    assert all(draw.tokens <= r.sampling.max_tokens for draw, r in zip(found, requests, strict=True))
+    assert "e" not in found[12].text
+    assert not any("<|im_" in draw.text for draw in found)
+    assert list(engine.draw([])) == []

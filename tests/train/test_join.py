@@ -1,0 +1,42 @@
+"""Two adapters as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from tiny import Tiny
+
+from selfteach import config
+from selfteach.train.adapters.join import join
+from selfteach.train.adapters.lora import Lora
+
+IDS = torch.arange(3, 40)[None]
+
+
+def written(folder: Path, seed: int, **settings: object) -> Path:
+    """An adapter of random numbers."""
+    model = Tiny()
+    adapter = Lora.attach(model.module, config.Train(lora=config.Lora(**settings)), seed=seed)  # type: ignore[arg-type]
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.normal_(std=0.05)
+    adapter.save(folder, {"base_fingerprint": f"base-{seed}"})
+    return folder
+
+
+@pytest.mark.parametrize("second", [{"rank": 4, "alpha": 32}, {"rank": 16, "alpha": 8, "targets": "attention"}])
+def test_the_joined_adapter_does_what_both_do_one_after_the_other(tmp_path: Path, second: dict[str, object]) -> None:
+    one, two = written(tmp_path / "one", 1, rank=8, alpha=12), written(tmp_path / "two", 2, **second)
+    both = join(one, two, tmp_path / "both")
+    with torch.no_grad():
+        merged = PeftModel.from_pretrained(Tiny().module, one).merge_and_unload()
+        expected = PeftModel.from_pretrained(merged, two)(IDS).logits
+        found = PeftModel.from_pretrained(Tiny().module, both)(IDS).logits
+        alone = PeftModel.from_pretrained(Tiny().module, two)(IDS).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (found - alone).abs().max() > 1e-3
+    assert '"base_fingerprint": "base-1"' in (both / "selfteach.json").read_text()
