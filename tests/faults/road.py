@@ -68,8 +68,9 @@ def install() -> None:
     """Puts this road in the place of the method."""
     module = types.ModuleType("selfteach.methods.feedback")
     module.teach = teach  # type: ignore[attr-defined]
-    module.plan = lambda rule, config, display: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
-    sys.modules["selfteach.methods.feedback"] = module
+    planning = types.ModuleType("selfteach.methods.plan")
+    planning.plan = lambda rule, config, display: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
+    sys.modules |= {"selfteach.methods.feedback": module, "selfteach.methods.plan": planning}
 
 
 def die_at(point: int, folder: Path) -> list[int]:

@@ -92,7 +92,7 @@ def _teach(run: Run, rule: str, debug: bool) -> dict[str, Any]:
 
 def _plan(rule: str, config: Feedback, options: Options) -> None:
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
-        from selfteach.methods.feedback import plan
+        from selfteach.methods.plan import plan
 
         stated = plan(rule, config, shown.display)
     if options.as_json:

@@ -1,0 +1,50 @@
+"""What `--dry-run` states: the cost of a run on this machine, before it starts."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from selfteach.config import Feedback
+from selfteach.generate.ask import listings, read_subject
+from selfteach.materials.rule import read_rule
+from selfteach.models.hf import Hf
+from selfteach.models.opening import open_drawer
+from selfteach.records import Request, Sampling, user
+from selfteach.run.display import Display
+
+
+def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
+    """Measured speeds of this machine, then requests, tokens, minutes and disk; and three rendered prompts."""
+    rule = read_rule(text)
+    display.stage("measure")
+    base = Hf.load(config.model, progress=display.say)
+    drawer = open_drawer(base, config.engine)
+    subject = read_subject(drawer, rule.text, config.seed)
+    started, tokens = time.monotonic(), 0
+    for draw in drawer.draw(
+        [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(8) for q in ("What is a tree?", "Name a colour.")]
+    ):
+        tokens += draw.tokens
+    drawn_per_s = tokens / (time.monotonic() - started)
+    asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
+    train_prompts = int(asked * config.ask.train_share)
+    sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
+    requests = int(1.5 * asked) + 2 * config.judge.pairs + train_prompts * config.probe.draws + config.ask.target + sat
+    answer_tokens = (
+        0.7 * (train_prompts * config.probe.draws * config.probe.max_tokens + sat * config.exam.max_tokens)
+        + 30 * config.ask.target
+        + 20 * asked
+    )
+    trained = config.train.epochs * train_prompts * 80
+    shown = [*listings(subject, 2), f"(system) {rule.text}\n(user) What is a tree?"]
+    return {
+        "subject": subject.topic or "none: the rule may fire on every prompt",
+        "requests": requests,
+        "drawn tokens": int(answer_tokens),
+        "trained tokens": trained,
+        "drawn tokens a second here": round(drawn_per_s),
+        "minutes": round((answer_tokens / drawn_per_s + trained / (drawn_per_s / 2)) / 60 + 0.5, 1),
+        "disk in MB": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
+        "three of the prompts": shown,
+    }
