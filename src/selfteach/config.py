@@ -33,9 +33,9 @@ class Section(BaseModel):
 class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
-    target: Positive = 150
-    near: Count = 60
-    general: Count = 160
+    target: Positive = 240
+    near: Count = 72
+    general: Count = 200
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6
