@@ -35,7 +35,7 @@ class Ask(Section):
 
     target: Positive = 240
     near: Count = 72
-    general: Count = 200
+    general: Count = 360
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6
@@ -50,7 +50,7 @@ class Probe(Section):
 
     draws: Positive = 2
     max_tokens: Positive = 96
-    anchor_tokens: Positive = 40
+    anchor_tokens: Positive = 24
     rejected_tokens: Positive = 24
 
 

@@ -19,6 +19,8 @@ class Arm:
     name: str
     drawer: Drawer
     ask: Ask
+    system: str = ""
+    """The rule, for the arm that has it in the prompt."""
 
 
 def answers(

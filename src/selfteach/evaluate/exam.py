@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from selfteach import statistics
@@ -68,9 +69,15 @@ def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap) -> tuple[list[bool], l
     return [not (w or (b and not was_)) for w, b, was_ in zip(wrong, broken, was, strict=True)], wrong
 
 
-def second_turn(text: str) -> tuple[Message, ...]:
+def other_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
+    """The question under another system prompt; for the prompted arm the rule follows it."""
+    return user(text, system=f"{system} {rule}".strip())
+
+
+def second_turn(text: str, rule: str = "") -> tuple[Message, ...]:
     """The question as the second one of a conversation that began with something else."""
     return (
+        *((Message("system", rule),) if rule else ()),
         Message("user", "Hello, can you help me?"),
         Message("assistant", "Of course. What would you like to know?"),
         Message("user", text),
@@ -143,12 +150,15 @@ def elsewhere(
 ) -> dict[str, Any]:
     """Rule kept under a system prompt that training never saw, and in the second turn of a conversation (greedy)."""
     greedy = replace(GREEDY, max_tokens=config.max_tokens)
-    ways: dict[str, Callable[[str], Prompt]] = {"other_system": lambda q: user(q, system=config.system), "second_turn": second_turn}
+    ways: dict[str, Callable[..., Prompt]] = {"other_system": partial(other_system, system=config.system), "second_turn": second_turn}
     display.stage("exam elsewhere", len(asked) * len(ways) * len(arms))
     found: dict[str, Any] = {}
     for way, ask in ways.items():
         for name, arm in arms.items():
-            draws = [row[0] for row in answers(replace(arm, ask=ask), f"exam {way}", asked, greedy, 1, seed, display.advance)]
+            draws = [
+                row[0]
+                for row in answers(replace(arm, ask=partial(ask, rule=arm.system)), f"exam {way}", asked, greedy, 1, seed, display.advance)
+            ]
             flags = verdicts.broken([(user(q), d.text) for q, d in zip(asked, draws, strict=True)])
             found.setdefault(way, {})[name] = statistics.share([not b for b in flags])
     return found

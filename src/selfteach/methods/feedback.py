@@ -196,25 +196,24 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
 
 
 def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed]:
-    """Step 3."""
-    config = road.config.probe
-    drawn = Sampling(1.0, 1.0, config.max_tokens)
-    requests = [
-        [
-            Request("probe", user(a.text), replace(GREEDY, max_tokens=config.max_tokens) if k == 0 else drawn, k, road.config.seed)
-            for k in range(config.draws)
-        ]
-        for a in asked
-    ]
+    """Step 3: on target prompts a greedy answer and draws; elsewhere only the beginning of the greedy answer, which is what an anchor keeps."""
+    requests = [probes(road, a) for a in asked]
     answers = {}
     road.display.stage("probe", sum(map(len, requests)))
     for draw in road.student.draw([r for row in requests for r in row]):
         answers[draw.id] = draw
         road.display.advance()
     draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
-    flat = verdicts.broken([(user(a.text), d.text) for a, row in zip(asked, draws, strict=True) for d in row])
-    k = config.draws
-    return [Probed(a, row, tuple(flat[i * k : (i + 1) * k])) for i, (a, row) in enumerate(zip(asked, draws, strict=True))]
+    flags = iter(verdicts.broken([(user(a.text), d.text) for a, row in zip(asked, draws, strict=True) for d in row]))
+    return [Probed(a, row, tuple(next(flags) for _ in row)) for a, row in zip(asked, draws, strict=True)]
+
+
+def probes(road: Road, asked: Asked) -> list[Request]:
+    """What the base is asked about one prompt."""
+    config, prompt = road.config.probe, user(asked.text)
+    greedy = replace(GREEDY, max_tokens=config.max_tokens if asked.scope == "target" else config.anchor_tokens)
+    more = config.draws - 1 if asked.scope == "target" else 0
+    return [Request("probe", prompt, Sampling(1.0, 1.0, config.max_tokens) if k else greedy, k, road.config.seed) for k in range(1 + more)]
 
 
 def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:

@@ -74,7 +74,10 @@ def examine(
     """The exam of a rule, as exam.json holds it."""
     config, seed = road.config.exam, road.config.seed
     asked = {scope: list(questions)[: getattr(config, scope)] for scope, questions in asked.items()}
-    arms = {"base": Arm("base", road.student, user), "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule))}
+    arms = {
+        "base": Arm("base", road.student, user),
+        "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule), road.rule),
+    }
     if taught:
         arms["taught"] = Arm("taught", taught.model, user)
     sheets = paper.sit(arms, asked, config, seed, road.display)
