@@ -196,7 +196,7 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
 
 
 def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed]:
-    """Step 3: on target prompts a greedy answer and draws; elsewhere only the beginning of the greedy answer, which is what an anchor keeps."""
+    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy one, which is what an anchor keeps."""
     requests = [probes(road, a) for a in asked]
     answers = {}
     road.display.stage("probe", sum(map(len, requests)))
