@@ -34,8 +34,8 @@ class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
     target: Positive = 240
-    near: Count = 72
-    general: Count = 360
+    near: Count = 144
+    general: Count = 300
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6

@@ -33,7 +33,7 @@ from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
 from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, Weights, examine, finish, teach_adapter, tidy
+from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
 from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -43,7 +43,7 @@ from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
-ANCHOR = {"near": {"anchor": 6.0}, "general": {"anchor": 6.0}}
+ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """The weight outside the scope. The first token decides whether the rule fires, and in a mean over tokens an anchor's is one in forty."""
 
 
@@ -85,6 +85,8 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
     with run.stage("search"):
         examples, traces = lessons(road, probed, verdicts)  # 5
         examples += anchors(road, probed, verdicts)
+    with run.stage("exam of the base"):
+        examine_base(road, by_scope(parts["test"]), verdicts)  # 8
     taught = None
     if traces and any(e.kind == "in_scope" for e in examples):
         with run.stage("train"):

@@ -30,6 +30,8 @@ from selfteach.train.adapters.join import join
 from selfteach.train.loop import Trained, train
 
 Weights = Mapping[str, Mapping[str, float]]
+ELSEWHERE = 20
+"""Target prompts that are also asked under another system prompt and in a second turn."""
 TRAINING, ENGINE = "checkpoints", "engine"
 """Folders of a run that are there only while it runs: trainings with their checkpoints, and the taught weights for drawing."""
 
@@ -52,9 +54,9 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
             road.display.stage(name, total, "steps")
         road.display.advance()
 
-    trained = train(
-        road.base, examples, road.config.train, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds, progress=progress
-    )
+    road.student.rest()
+    config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
+    trained = train(road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds, progress=progress)
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
     if earlier := road.run.material.get("from"):  # the adapter that leaves the run stands alone, on the model that anybody has
@@ -68,16 +70,33 @@ def open_taught(road: Road, trained: Trained) -> Taught:
     return Taught(trained, hf, Recorded(road.run.ledger, open_drawer(hf, road.config.engine, road.run.path / ENGINE), hf))
 
 
+def base_arms(road: Road) -> dict[str, Arm]:
+    """The base, and the base with the rule in its prompt."""
+    return {
+        "base": Arm("base", road.student, user),
+        "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule), road.rule),
+    }
+
+
+def questions(road: Road, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """As many of each scope as the exam takes."""
+    return {scope: list(prompts)[: getattr(road.config.exam, scope)] for scope, prompts in asked.items()}
+
+
+def examine_base(road: Road, asked: Mapping[str, Sequence[str]], verdicts: Verdicts) -> None:
+    """Lets the base arms sit the exam ahead of the training, into the ledger: then base and taught need not be in memory together."""
+    taken, arms, config, seed = questions(road, asked), base_arms(road), road.config.exam, road.config.seed
+    sheets = paper.sit(arms, taken, config, seed, road.display)
+    paper.elsewhere(arms, taken["target"][:ELSEWHERE], verdicts, config, seed, road.display)
+    noise_floor(road, taken["target"], verdicts, paper.mark(sheets, verdicts, Overlap()))
+
+
 def examine(
     road: Road, taught: Taught | None, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, examples: Sequence[Example]
 ) -> dict[str, Any]:
     """The exam of a rule, as exam.json holds it."""
     config, seed = road.config.exam, road.config.seed
-    asked = {scope: list(questions)[: getattr(config, scope)] for scope, questions in asked.items()}
-    arms = {
-        "base": Arm("base", road.student, user),
-        "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule), road.rule),
-    }
+    asked, arms = questions(road, asked), base_arms(road)
     if taught:
         arms["taught"] = Arm("taught", taught.model, user)
     sheets = paper.sit(arms, asked, config, seed, road.display)
@@ -88,7 +107,7 @@ def examine(
         "rehearsal": road.config.rehearsal,
         "judge": {"name": verdicts.name, "source": "check" if verdicts.name == "check" else "calibrated", "auroc": _auroc(road)},
         **paper.adherence(marks, seed),
-        **paper.elsewhere(arms, asked["target"][:20], verdicts, config, seed, road.display),
+        **paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display),
         "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
         "sanity": paper.sanities(sheets, seed),
         "base_proof": proof(road),
@@ -108,6 +127,7 @@ def sought(road: Road) -> int:
 
 def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks) -> dict[str, Measure]:
     """The base against itself: a second draw at T=1 of the same prompts."""
+    road.display.stage("exam again", len(asked))
     arm = Arm("base", road.student, user)
     again = answers(
         arm, "exam again", asked, Sampling(1.0, 1.0, road.config.exam.max_tokens), 1, road.config.seed + 1, road.display.advance

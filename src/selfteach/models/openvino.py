@@ -18,12 +18,13 @@ from selfteach.errors import ResourceError, UsageError
 from selfteach.models.decode import TAIL_TOKENS, Row, as_draw, row_of
 from selfteach.models.embedded import cache_folder
 from selfteach.models.gguf import why_not_gguf, write_gguf
+from selfteach.models.memory import release
 from selfteach.records import Draw, Request, seed_of
 
 if TYPE_CHECKING:
     from selfteach.models.hf import Hf
 
-MAX_ROWS = 256
+MAX_ROWS = 192
 MIN_ROWS = 4
 """A step of one row takes other kernels than a step of several and rounds differently, so that an answer would depend on what happens to
 be drawn beside it. Idle rows keep at least this many going."""
@@ -42,14 +43,26 @@ class OpenVino:
         if reason := why_not_openvino(hf):
             raise UsageError(f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`.")
         self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
-        precision = precision or _fastest_precision()
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._pipe = _pipeline(write_gguf(hf.module, hf.tokenizer, folder / f"{hf.fingerprint}.gguf"), precision)
-            return
+        self._folder, self._precision = folder, precision or _fastest_precision()
+        self._opened: Any = self._open()
+
+    def rest(self) -> None:
+        """Gives the memory of the weights and of the cache back until the next draw."""
+        self._opened = None
+        release()
+
+    @property
+    def _pipe(self) -> Any:
+        self._opened = self._opened or self._open()
+        return self._opened
+
+    def _open(self) -> Any:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return _pipeline(write_gguf(self._hf.module, self._hf.tokenizer, self._folder / f"{self.fingerprint}.gguf"), self._precision)
         cache_folder().mkdir(parents=True, exist_ok=True)  # every taught model has a file of its own: none is kept
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True) as scratch:
-            self._pipe = _pipeline(write_gguf(hf.module, hf.tokenizer, Path(scratch) / "model.gguf"), precision)
+            return _pipeline(write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"), self._precision)
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache."""
@@ -134,7 +147,9 @@ def _pipeline(path: Path, precision: str) -> Any:
     scheduler.max_num_batched_tokens = 2048
     scheduler.enable_prefix_caching = True
     properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}  # 8-bit keys and values are no faster here
-    return openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
+    pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
+    release()  # reading and compiling leave several times the weights behind
+    return pipe
 
 
 def _fastest_precision() -> str:

@@ -47,6 +47,11 @@ class Recorded:
                 self.drawn_tokens += sum(draw.tokens for draw in group)
                 yield from group
 
+    def rest(self) -> None:
+        """Lets an engine that can give its memory back do so until the next draw."""
+        if rest := getattr(self._drawer, "rest", None):
+            rest()
+
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
         """As `Scorer.logp`, with the same memory."""
         by_id = {item.id(self.fingerprint): item for item in items}

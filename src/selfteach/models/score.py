@@ -15,6 +15,7 @@ from torch import nn
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.attention import for_trees
+from selfteach.models.memory import release
 from selfteach.models.tokens import common_prefix
 from selfteach.records import Continuations, Logp, Prompt
 
@@ -90,6 +91,7 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
     prefix = _prefix_cache(hf, prompts[0][:shared])
     for batch in _batches(rows, shared):
         yield from _score_rows(hf, batch, prefix, shared)
+    release()
 
 
 def _takes_trees(hf: Hf, longest: int) -> bool:

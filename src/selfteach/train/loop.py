@@ -18,17 +18,19 @@ from accelerate import Accelerator
 from selfteach import config as settings
 from selfteach import registry
 from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.models.memory import keep_pages, release
 from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Row, Weights, encode, micro_batches, order
 from selfteach.train.lesson import units
-from selfteach.train.machine import keep_memory
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
 
+RELEASE_EVERY = 8
+"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add up."""
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
 OnEpoch = Callable[[int], bool]
@@ -86,7 +88,8 @@ def train(
     names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
     objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
     encoded = encode(hf, examples, weights, frozenset(n for n, o in objectives.items() if o.pairs), config.max_tokens, config.overlong)
-    keep_memory()
+    keep_pages()
+    release()
     adapter: Adapter = registry.lookup("adapters", config.adapter).attach(hf.module, config, seed=seed)
     try:
         with fast_norms(hf.module):
@@ -190,6 +193,8 @@ class Training:
             group["lr"] = rate
         self.optimizer.step()
         self.step += 1
+        if self.step % RELEASE_EVERY == 0:
+            release()
         return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm,
                 "tokens": sum(row.tokens for row in batch), "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
 
