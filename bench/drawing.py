@@ -1,0 +1,72 @@
+"""Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers' own `generate` at its best batch size.
+
+    python -m bench.drawing [--prompts 96] [--tokens 64]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from selfteach.models.hf import Hf
+from selfteach.models.opening import choose_drawer
+from selfteach.records import Request, Sampling, user
+
+BATCHES = (8, 32, 96)
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+def questions(count: int) -> list[str]:
+    """The hand-written prompts of all files, as many as asked for."""
+    found = [line for file in sorted(PROMPTS.glob("*.txt")) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    return found[:count]
+
+
+def ours(hf: Hf, asked: list[str], tokens: int, draws: int) -> float:
+    """Tokens a second of the engine that `auto` takes here."""
+    drawer = choose_drawer(hf).drawer
+    list(drawer.draw([Request("warm", user(asked[0]), Sampling(1.0, 1.0, 4))]))
+    requests = [Request("bench", user(q), Sampling(1.0, 1.0, tokens), k) for q in asked for k in range(draws)]
+    started = time.monotonic()
+    drawn = sum(draw.tokens for draw in drawer.draw(requests))
+    return drawn / (time.monotonic() - started)
+
+
+@torch.inference_mode()
+def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
+    """Tokens a second of `generate` on the same prompts, longest first, T=1; tokens after the end of an answer do not count."""
+    tokenizer = hf.tokenizer
+    tokenizer.padding_side = "left"
+    rows = sorted((hf.encode(user(q)) for q in asked), key=len, reverse=True)
+    started, drawn = time.monotonic(), 0
+    for start in range(0, len(rows), batch):
+        padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
+        out = hf.module.generate(**padded, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=tokens, pad_token_id=tokenizer.pad_token_id)
+        answers = out[:, padded["input_ids"].shape[1] :]
+        for row in answers.tolist():
+            drawn += next((i + 1 for i, token in enumerate(row) if token in hf.end_ids), len(row))
+    return drawn / (time.monotonic() - started)
+
+
+def main(prompts: int = 96, tokens: int = 64) -> dict[str, float]:
+    """Measures and prints; returns the figures."""
+    hf, asked = Hf.load("embedded"), questions(prompts)
+    theirs = {batch: generate(hf, asked, tokens, batch) for batch in BATCHES}
+    best = max(theirs.values())
+    found = {f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()}
+    for name, draws, subset in (("one draw a prompt", 1, asked), ("eight draws a prompt", 8, asked[: max(prompts // 8, 1)])):
+        speed = ours(hf, subset, tokens, draws)
+        found |= {f"selfteach, {name}": round(speed), f"ratio, {name}": round(speed / best, 2)}
+    print(json.dumps({"drawing, tokens a second": found}))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prompts", type=int, default=96)
+    parser.add_argument("--tokens", type=int, default=64)
+    main(**vars(parser.parse_args()))
