@@ -1,6 +1,6 @@
 """Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers' own `generate` at its best batch size.
 
-    python -m bench.drawing [--prompts 96] [--tokens 64]
+python -m bench.drawing [--prompts 96] [--tokens 64]
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
     started, drawn = time.monotonic(), 0
     for start in range(0, len(rows), batch):
         padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
-        out = hf.module.generate(**padded, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=tokens, pad_token_id=tokenizer.pad_token_id)
+        out = hf.module.generate(
+            **padded, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=tokens, pad_token_id=tokenizer.pad_token_id
+        )
         answers = out[:, padded["input_ids"].shape[1] :]
         for row in answers.tolist():
             drawn += next((i + 1 for i, token in enumerate(row) if token in hf.end_ids), len(row))

@@ -90,8 +90,8 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple
 def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0) -> Measure | None:
     """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1 is all of it.
 
-    None where |prompted - base| < 0.1: the prompted teacher does not follow, and the quotient says nothing. In resamples the denominator
-    keeps its sign and is at least 0.01 in size, so that every bound is finite.
+    None where prompted - base < 0.1: the prompted teacher does not follow, or does worse than the base, and the quotient says nothing. In
+    resamples the denominator is at least 0.01, so that every bound is finite.
 
     Args:
         taught, prompted, base: (n,) values of the same units.
@@ -103,10 +103,9 @@ def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: i
     if not t.size == p.size == b.size:
         raise ValueError(f"paired values of {t.size}, {p.size} and {b.size} units")
     under = float((p - b).mean()) if t.size else 0.0
-    if abs(under) < LEAST_DENOMINATOR - 1e-12:
+    if under < LEAST_DENOMINATOR - 1e-12:
         return None
-    sign = np.sign(under)
-    gain, room = (t - b) * sign, (p - b) * sign
+    gain, room = t - b, p - b
     quotients = _resample(lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed)
     return Measure(float((t - b).mean() / under), *_interval(quotients), t.size)
 

@@ -21,7 +21,7 @@ from statistics import mean
 from typing import Any
 
 from selfteach.config import Feedback
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, Scope, ask, ask_like, read_subject
@@ -32,9 +32,11 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, read_rule, suggest_check
+from selfteach.methods.curve import curve
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
 from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
+from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -94,6 +96,10 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
             taught = teach_adapter(road, examples, kinds)  # 7
         with run.stage("balance"):
             taught = balanced(road, taught, kinds, parts, pool, verdicts, examples, traces)  # 6
+    if taught and config.curve:
+        with run.stage("curve"):
+            place = {point["prompt"]: point["cluster"] for point in (run.ledger.noted("clusters") or {}).get("points", ())}
+            run.ledger.note("curve", curve(road, examples, kinds, place, by_scope(parts["test"]), verdicts))
     with run.stage("exam"):
         exam = examine(road, taught, by_scope(parts["test"]), verdicts, examples)  # 8
     return finish(road, rule, exam, examples, traces, taught)
@@ -185,6 +191,11 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
         candidates = [check, Either(check, inverse), *candidates]
     if road.teacher:
         candidates.append(YesNo(road.teacher, road.rule, chat=True, name="teacher"))
+    if (name := road.config.judge.name) != "auto":
+        known = {candidate.name: candidate for candidate in candidates}
+        if name not in known:
+            raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
+        candidates = [known[name]]
     road.display.stage("judge")
     verdicts, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
     road.run.ledger.note("calibration", report)

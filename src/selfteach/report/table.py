@@ -69,7 +69,7 @@ def _verdict(exam: Mapping[str, Any]) -> Text:
 
 def _notes(exam: Mapping[str, Any]) -> Iterator[str]:
     asked, drift, cost = measure(at(exam, "kept", "taught", "greedy")), measure(at(exam, "drift", "kl_nats")), at(exam, "cost")
-    yield "95 % intervals from a paired bootstrap" + (f"; n {asked.n} target prompts" if asked else "")
+    yield "95 % Wilson intervals" + (f"; n {asked.n} target prompts" if asked else "")
     if drift:
         same = percent(at(exam, "drift", "top1_agreement", "value"))
         yield _spaced(f"Drift    KL {decimal(drift.value)} nats a token on general answers, same first choice {same}")
