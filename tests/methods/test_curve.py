@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from selfteach.methods.curve import in_turn, sizes
@@ -47,3 +48,12 @@ def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path
     command = lesson(talker, tmp_path / "run", *SHORT, "--set", "judge.name=oracle", check="")
     code, _ = said(command)
     assert code == 2
+
+
+def test_distillation_from_the_prompted_base_partly_on_own_draws(talker: Path, tmp_path: Path):
+    own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]
+    code, result = said(lesson(talker, tmp_path / "run", *SHORT, *own))
+    assert code == 0
+    losses = [row["losses"] for row in map(json.loads, (Path(result["run"]) / "metrics.jsonl").read_text().splitlines())]
+    assert any("distill" in row for row in losses)
+    assert not any("sft" in row for row in losses)

@@ -28,6 +28,7 @@ from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.adapters.join import join
 from selfteach.train.loop import Trained, train
+from selfteach.train.own_draws import draw_with
 
 Weights = Mapping[str, Mapping[str, float]]
 ELSEWHERE = 20
@@ -56,7 +57,11 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
 
     road.student.rest()
     config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
-    trained = train(road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds, progress=progress)
+    own = draw_with(road.base, Sampling(1.0, 1.0, road.config.search.max_tokens), road.config.seed) if config.on_policy else None
+    trained = train(
+        road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
+        progress=progress, draw_student=own,
+    )  # fmt: skip
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
     if earlier := road.run.material.get("from"):  # the adapter that leaves the run stands alone, on the model that anybody has
