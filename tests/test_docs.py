@@ -23,8 +23,6 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 GENERATED = ROOT / "docs" / "cli.md"  # tests/test_cli.py compares it with the program
 SECTIONS = "|".join(key for key, value in Feedback().model_dump().items() if isinstance(value, dict))
-MARKS = ("TRANSCRIPT", "NUMBERS")
-TO_COME = {"docs/report.png", "docs/log.md"}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -113,18 +111,13 @@ def links(page: Path) -> Iterator[tuple[str, Path]]:
 
 @each_page
 def test_every_internal_link_leads_somewhere(page: Path) -> None:
-    to_come = {ROOT / name for name in TO_COME}
-    assert [target for target, path in links(page) if not path.exists() and path not in to_come] == []
+    assert [target for target, path in links(page) if not path.exists()] == []
 
 
 @each_page
 def test_every_file_that_is_named_exists(page: Path) -> None:
     named = re.findall(r"(?:src|tests|docs|configs|examples|tools)/[\w./-]+\.(?:py|yaml|md)", page.read_text("utf-8"))
-    made_up = {
-        "src/selfteach/train/objectives/ipo.py",
-        "docs/objectives/ipo.md",
-        *TO_COME,
-    }  # what a reader is to write; what is still to come
+    made_up = {"src/selfteach/train/objectives/ipo.py", "docs/objectives/ipo.md"}  # what a reader is to write
     assert [name for name in named if not (ROOT / name).exists() and name not in made_up] == []
 
 
@@ -155,10 +148,3 @@ def test_every_option_of_training_is_explained() -> None:
 def test_every_python_snippet_is_python(page: Path) -> None:
     for snippet in blocks(page.read_text("utf-8"), "python"):
         ast.parse(snippet)
-
-
-@pytest.mark.xfail(strict=True, reason="a real transcript, measured numbers and the picture are still to come")
-def test_the_readme_is_finished() -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
-    assert not [mark for mark in MARKS if f"<!-- {mark} -->" in text]
-    assert [name for name in TO_COME if not (ROOT / name).exists()] == []

@@ -16,27 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from statistics import mean
 from typing import Any
 
 from selfteach.config import Feedback
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, Scope, ask, ask_like, read_subject
 from selfteach.generate.search import Trace, search
-from selfteach.judge import Judge, Verdicts
-from selfteach.judge.calibrate import Either, calibrate
-from selfteach.judge.check import CheckJudge
-from selfteach.judge.inverse import Inverse
-from selfteach.judge.yes_no import YesNo
-from selfteach.materials.rule import Rule, read_rule, suggest_check
+from selfteach.judge import Verdicts
+from selfteach.materials.rule import read_rule
 from selfteach.methods.curve import curve
+from selfteach.methods.judging import judge
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
 from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
-from selfteach.registry import did_you_mean
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -156,56 +151,6 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
 def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
     """The words of the prompts of each scope."""
     return {scope: [a.text for a in asked if a.scope == scope] for scope in SCOPES}
-
-
-def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Prompt, str], bool]]:
-    """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn against the rule; and to requests of
-    other subjects. A rule of form has no subject: there the same requests are answered against the rule and with it."""
-    n, topic = road.config.judge.pairs, road.subject.topic
-    if topic:
-        naming = [a for a in found["target"] if topic.lower().rstrip("s") in a.text.lower()]
-        others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
-        sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
-    else:
-        sides = [(True, f"Do the opposite of this: {road.rule}", found["target"]), (False, road.rule, found["target"])]
-    rows = []
-    for broken, system, asked in sides:
-        requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in asked[:n]]
-        answers = {draw.id: draw.text for draw in road.student.draw(requests)}
-        rows += [((r.prompt, answers[r.id(road.student.fingerprint)]), broken) for r in requests]
-    return rows
-
-
-def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
-    """Step 4."""
-    if road.config.check:
-        return Verdicts(CheckJudge(road.config.check), 0.5)
-    suggested = suggest_check(rule)
-    if suggested and not road.subject.topic:
-        road.display.say(f'recognised: the check is "{suggested}"')
-        return Verdicts(CheckJudge(suggested), 0.5)
-    inverse = Inverse(road.student, road.rule, road.subject)
-    candidates: list[Judge] = [inverse, YesNo(road.student, road.rule), YesNo(road.student, road.rule, chat=True)]
-    if suggested:
-        check = CheckJudge(suggested)
-        candidates = [check, Either(check, inverse), *candidates]
-    if road.teacher:
-        candidates.append(YesNo(road.teacher, road.rule, chat=True, name="teacher"))
-    if (name := road.config.judge.name) != "auto":
-        known = {candidate.name: candidate for candidate in candidates}
-        if name not in known:
-            raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
-        candidates = [known[name]]
-    road.display.stage("judge")
-    verdicts, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
-    road.run.ledger.note("calibration", report)
-    if verdicts is None:
-        raise DataError(
-            f"no judge can tell whether an answer keeps this rule: {report['reason']}.",
-            cure='Say how to check it, for instance --check "max_words=50".',
-        )
-    road.display.say(f"judge: {verdicts.name}, {report['reason']}")
-    return verdicts
 
 
 def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed]:
