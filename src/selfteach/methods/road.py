@@ -53,6 +53,8 @@ def open_road(run: Run, config: Any, display: Display, rule: str) -> Road:
         display.say(note)
     student = Recorded(run.ledger, opened.drawer, base)
     teacher = _teacher(run, config) if config.teacher else None
+    if teacher:
+        run.bind("teacher", teacher.fingerprint)
     return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
 
 
