@@ -41,7 +41,7 @@ from selfteach.select.overlap import Overlap
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
-"""The weight outside the scope. The first token decides whether the rule fires, and in a mean over tokens an anchor's is one in forty."""
+"""The weight outside the scope. The first token decides whether the rule fires; in a mean over tokens an anchor's is one in twenty-four."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     """Step 2; every kept prompt goes into `pool`."""
     found: dict[Scope, list[Asked]] = {}
     config = road.config.ask
-    wanted: dict[Scope, int] = {"target": config.target, "near": config.near if road.subject.topic else 0, "general": config.general}
+    wanted: dict[Scope, int] = {"target": config.target, "near": config.near, "general": config.general}
+    if not road.subject.topic:  # a rule of form may fire on every prompt: nothing is out of its scope
+        wanted |= {"near": 0, "general": 0}
     for scope, count in wanted.items():
         road.display.stage(f"ask {scope}", count, "prompts")
         kept: list[Asked] = []
