@@ -29,7 +29,7 @@ from selfteach.train.objectives import Objective
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
 
-RELEASE_EVERY = 8
+RELEASE_EVERY = 2
 """Steps after which freed memory goes back to the system: rows of many lengths leave holes that add up."""
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
