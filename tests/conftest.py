@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"  # also against the environment: some tests fork, and a forked child must not meet a pool of threads
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
 
 CHATML = (

@@ -119,8 +119,8 @@ def examine(
         "verdict": paper.verdict(marks, taught is not None, seed, sought(road)),
         "answers": paper.side_by_side(sheets, marks),
     }
-    if taught:
-        found["drift"] = drifted(road, taught.hf, sheets)
+    if taught and asked["general"]:  # where the rule holds everywhere, every answer is meant to change
+        found["drift"] = drifted(road, taught.hf, sheets["general"])
     written: dict[str, Any] = paper.as_json(found)
     return written
 
@@ -141,10 +141,9 @@ def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: pap
     return {"kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)}
 
 
-def drifted(road: Road, taught: Hf, sheets: Mapping[str, Mapping[str, paper.Sheet]]) -> dict[str, Any]:
-    """KL(base || taught) on the base's own answers outside the scope; shares of identical greedy answers."""
-    scope = "general" if sheets["general"]["base"].questions else "target"
-    base, mine = sheets[scope]["base"], sheets[scope]["taught"]
+def drifted(road: Road, taught: Hf, sheets: Mapping[str, paper.Sheet]) -> dict[str, Any]:
+    """KL(base || taught) on the base's own answers to general prompts; the share of identical greedy answers."""
+    base, mine = sheets["base"], sheets["taught"]
     pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
     road.display.stage("drift")
     d = drift(road.base, taught, pairs, cut=[x.finish == "length" for x in base.greedy], seed=road.config.seed)
