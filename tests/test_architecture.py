@@ -25,6 +25,7 @@ ROAD = [
     "evaluate",
     "report",
     "export",
+    "review",
     "methods",
     "commands",
     "cli",
