@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from selfteach.commands import past, require
 from selfteach.commands.exam import show
+from selfteach.commands.lesson import Options, guided
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Feedback, resolve
-from selfteach.errors import DataError, Interrupted
+from selfteach.errors import DataError
 from selfteach.records import clean
-from selfteach.run.folder import Run, open_run
+from selfteach.run.folder import open_run
 from selfteach.run.signals import interruptible
 
 MAX_RULE = 2000
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the command runs, apart from what is configured."""
-
-    from_run: Path | None = None
-    out: Path | None = None
-    file: Path | None = None
-    sets: Sequence[str] = ()
-    as_json: bool = False
-    dry_run: bool = False
-    require: str = ""
-    new: bool = False
-    debug: bool = False
 
 
 def feedback(rule: str, settings: Mapping[str, Any], options: Options) -> None:
@@ -47,7 +29,7 @@ def feedback(rule: str, settings: Mapping[str, Any], options: Options) -> None:
         return
     material = {"rule": rule} | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
     with open_run(options.out, rule, "feedback", resolved, material, new=options.new) as run:
-        result = _teach(run, rule, options.debug)
+        result = guided(run, "feedback", rule, options.debug)
     exam = past.exam(run.path)
     if options.as_json:
         print_json(result)
@@ -68,26 +50,6 @@ def rule_text(rule: str) -> str:
     if len(text) > MAX_RULE:
         raise DataError(f"the rule has {len(text):,} characters, more than {MAX_RULE:,}.", cure="Say one rule in a few sentences.")
     return text
-
-
-def resume_command(run: Run) -> str:
-    """The command that goes on with this run, as this person has to type it."""
-    program = sys.argv[0]
-    if not program.endswith("selfteach") or shutil.which("selfteach") == program:
-        return run.command
-    return shlex.quote(program) + run.command.removeprefix("selfteach")
-
-
-def _teach(run: Run, rule: str, debug: bool) -> dict[str, Any]:
-    with screen(run.path / "log.txt", debug=debug) as shown, interruptible(shown.say):
-        shown.say(f"{'going on with' if run.resumed else 'run folder'} {run.path}")
-        try:
-            from selfteach.methods.feedback import teach
-
-            result: dict[str, Any] = teach(run, rule, run.resolved.config, shown.display)
-        except KeyboardInterrupt as stop:
-            raise Interrupted("stopped; everything recorded is kept.", cure=f"Go on with:\n  {resume_command(run)}") from stop
-    return result
 
 
 def _plan(rule: str, config: Feedback, options: Options) -> None:
