@@ -20,7 +20,7 @@ from selfteach.methods.road import PROBE, Road
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Measure, Sampling, user
+from selfteach.records import Example, Measure, Prompt, Sampling, user
 from selfteach.report.card import card
 from selfteach.report.page import render
 from selfteach.run.folder import Run
@@ -161,9 +161,22 @@ def proof(road: Road) -> dict[str, Any]:
 def finish(
     road: Road, rule: Rule, exam: dict[str, Any], examples: Sequence[Example], traces: Sequence[Trace], taught: Taught | None
 ) -> dict[str, Any]:
-    """Writes the exports and the report; returns the result as JSON."""
+    """Writes the exports and the report of a rule; returns the result as JSON."""
+    road.run.ledger.note("search", effort(traces))
+    prompted = user("x", system=road.rule)
+    return publish(road, exam | {"rule_id": rule.id}, examples, taught, arms_of(exam), prompted)
+
+
+def publish(
+    road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, shown: Mapping[str, Any], prompted: Prompt
+) -> dict[str, Any]:
+    """The end of every method: the adapter, the examples, what was dropped, the exam, the report; returns the result as JSON.
+
+    Args:
+        shown: the numbers of each arm, for the result.
+        prompted: what the question "x" is in the arm that has the material in its prompt; its length is what the adapter saves.
+    """
     run = road.run
-    run.ledger.note("search", effort(traces))
     if taught:
         with run.export_folder("adapter") as folder:
             shutil.copytree(taught.trained.adapter, folder, dirs_exist_ok=True)
@@ -173,11 +186,11 @@ def finish(
     run.export_jsonl(
         "dropped.jsonl", ({"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body} for stage, f in lost)
     )
-    exam |= {"rule_id": rule.id, "cost": cost(road, taught), "reproduce": [run.command]}
+    exam |= {"cost": cost(road, taught, prompted), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
     run.export("README.md", card(run.path))
     render(run.path)
-    result = summary(road, exam, taught)
+    result = summary(road, exam, taught, shown)
     run.ledger.note("result", result)
     tidy(run)
     return result
@@ -189,17 +202,21 @@ def tidy(run: Run) -> None:
         shutil.rmtree(run.path / scratch, ignore_errors=True)
 
 
-def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None) -> dict[str, Any]:
-    """What `--json` prints."""
-    path = road.run.path
+def arms_of(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of each arm in the exam of a rule."""
     outside = [scope for scope in ("near", "general") if scope in exam]
-    arms = {
+    return {
         arm: {"target": kept["greedy"], "target_drawn": kept["drawn"], **{scope: exam[scope][arm] for scope in outside}}
         for arm, kept in exam["kept"].items()
     }
+
+
+def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What `--json` prints."""
+    path = road.run.path
     return {
         "run": str(path), "adapter": str(path / "adapter") if taught else None, "report": str(path / "report.html"),
-        "seconds": exam["cost"]["seconds"], "exam": arms, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"],
+        "seconds": exam["cost"]["seconds"], "exam": shown, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"],
         "cost": exam["cost"],
     }  # fmt: skip
 
@@ -224,7 +241,7 @@ def _shown(found: Try) -> dict[str, str]:
     }
 
 
-def cost(road: Road, taught: Taught | None) -> dict[str, Any]:
+def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
     """What the run took: seconds of all attempts, tokens, megabytes."""
     drawn = road.run.ledger.tokens()
     adapter = taught.trained.adapter if taught else None
@@ -235,7 +252,7 @@ def cost(road: Road, taught: Taught | None) -> dict[str, Any]:
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
-        "prompt_tokens_saved": len(road.base.encode(user("x", system=road.rule))) - len(road.base.encode(user("x"))),
+        "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
     }
 
 
