@@ -289,17 +289,27 @@ def _row(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError("not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`") from None
+    row = parse_json(text)
+    if not isinstance(row, dict):
+        raise ValueError("not a JSON object")
+    return row
+
+
+def parse_json(text: str) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper than MAX_DEPTH.
+
+    Raises:
+        ValueError: it is not.
+    """
     try:
-        row = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
+        value = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("not JSON that can be used (nested too deep)") from None
     except ValueError as fault:
         raise ValueError(f"not JSON ({str(fault)[:80]})") from None
-    if not isinstance(row, dict):
-        raise ValueError("not a JSON object")
-    if _deeper(row, MAX_DEPTH):
+    if _deeper(value, MAX_DEPTH):
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return row
+    return value
 
 
 def _refuse(word: str) -> Any:

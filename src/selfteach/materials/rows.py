@@ -1,0 +1,130 @@
+"""Rows of a table that a person brings: JSONL, JSON (a list of objects) or CSV, each row with its place in the file.
+
+All texts are made safe by `records.clean`; a row that cannot be read is quarantined with its place and its fault, or stops the reading.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import DataError
+from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, parse_json, read_jsonl
+
+MAX_FILE_BYTES = 256 << 20
+"""Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of any length."""
+DELIMITERS = ",;\t"
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None) -> Iterator[tuple[str, Row]]:
+    """Yields (place, row) in order. The place is `file:line`, or `file[number]` in a JSON list.
+
+    Args:
+        bad: takes the rows that cannot be read; where it is None the first of them stops the reading.
+        mended: takes the places where `clean` changed something.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8, or a row is bad and `bad` is None.
+    """
+    form = path.suffix.lower()
+    if form == ".json":
+        yield from _json(path, bad, mended)
+    elif form in (".csv", ".tsv"):
+        yield from _csv(path, bad, mended)
+    elif form in (".jsonl", ".ndjson"):
+        yield from read_jsonl(path, bad, mended)
+    else:
+        raise DataError(f"is of an unknown form ({form or 'no ending'}).", where=str(path), cure="Give a .jsonl, .json, .csv or .tsv file.")
+
+
+def _text(path: Path) -> str:
+    """The whole file, which must be UTF-8."""
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_FILE_BYTES + 1)
+    except OSError as fault:
+        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+    if data[:2] in WIDE or b"\x00" in data[:4]:
+        raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
+    if len(data) > MAX_FILE_BYTES:
+        raise DataError(
+            f"is larger than {MAX_FILE_BYTES >> 20} MB.", where=str(path), cure="Write it as JSONL, which may be of any length."
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = data[: fault.start].count(b"\n") + 1
+        raise DataError(
+            "not UTF-8.", where=f"{path.name}:{line}", cure="Convert the file, for instance with `iconv -f latin1 -t utf-8`."
+        ) from None
+
+
+def _json(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+    try:
+        found = parse_json(_text(path))
+    except ValueError as fault:
+        raise DataError(
+            f"{fault}.", where=path.name, cure="Mend the file, or write it as JSONL: then single bad rows can be left out."
+        ) from None
+    if not isinstance(found, list):
+        raise DataError("is not a list of objects.", where=path.name, cure="Write [{...}, {...}], or one object a line in a .jsonl file.")
+    for number, row in enumerate(found, 1):
+        where = f"{path.name}[{number}]"
+        if isinstance(row, dict):
+            yield where, _safe(row, where, mended)
+        else:
+            quarantine(bad, where, "not an object")
+
+
+def _csv(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+    text = _text(path)
+    head = text.split("\n", 1)[0]
+    csv.field_size_limit(MAX_LINE_BYTES)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    names: list[str] = []
+    while True:
+        where = f"{path.name}:{lines.line_num + 1}"
+        try:
+            cells = next(lines)
+        except StopIteration:
+            return
+        except csv.Error as fault:
+            quarantine(bad, where, f"not CSV ({fault})")
+            continue
+        if not names:
+            names = [clean(name).strip() for name in cells]
+        elif len(cells) > len(names):
+            quarantine(bad, where, f"{len(cells)} cells under {len(names)} names")
+        elif any(cell.strip() for cell in cells):
+            yield where, _safe(dict(zip(names, cells, strict=False)), where, mended)
+
+
+def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
+    """Sets a row aside.
+
+    Raises:
+        DataError: where there is no list for it.
+    """
+    if bad is None:
+        raise DataError(f"{fault}.", where=where, cure="Mend or remove the row.")
+    bad.append(BadLine(where, fault))
+
+
+def _safe(row: Row, where: str, mended: list[BadLine] | None) -> Row:
+    safe: Row = cleaned(row)
+    if mended is not None and safe != row:
+        mended.append(BadLine(where, "unsafe characters replaced"))
+    return safe
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value with every text in it made safe."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): cleaned(part) for key, part in value.items()}
+    return [cleaned(part) for part in value] if isinstance(value, list) else value
