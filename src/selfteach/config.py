@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from selfteach.errors import UsageError
 from selfteach.registry import did_you_mean
@@ -88,6 +88,48 @@ class Lora(Section):
     targets: Literal["all-linear", "attention"] = "all-linear"
 
 
+class Correction(Section):
+    """The objective `correction`: how far an answer may be pushed towards its correction, and on which tokens.
+
+    `bound` closes the loss (`none` is refused unless `allow_unbounded`). `margin`: what beta * D must exceed; null is the bound's own
+    (hinge 1, logistic 0). `clip_nats`: the floor of `clip`, in nats per edited token. `alpha`: weight of the correction's own likelihood.
+    `mask`: only the tokens that the correction changed. `reference`: against the base (false: CPO, CPL, SimPO). `per_token`: mean, not sum.
+    `ld_alpha`: weight of the tokens beyond the shorter answer's length. `prior`: a registered domain prior, as `length`, which has a
+    target and a spread. `watchdog`: the share of pairs whose correction may fall below the base before `anchor_alpha` is added to `alpha`;
+    1 switches it off.
+    """
+
+    bound: Literal["none", "clip", "hinge", "logistic", "apo_zero"] = "apo_zero"
+    allow_unbounded: bool = False
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    margin: float | None = None
+    clip_nats: Annotated[float, Field(gt=0)] = 2.0
+    alpha: Annotated[float, Field(ge=0)] = 0.0
+    mask: bool = True
+    reference: bool = True
+    per_token: bool = False
+    ld_alpha: Share = 1.0
+    prior: str = ""
+    prior_weight: Annotated[float, Field(ge=0)] = 1.0
+    target_tokens: Annotated[float, Field(gt=0)] = 40.0
+    spread: Annotated[float, Field(gt=0)] = 0.5
+    watchdog: Share = 0.1
+    anchor_alpha: Annotated[float, Field(gt=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Correction:
+        """Refuses what would be unbounded or without any effect."""
+        if self.bound == "none" and not self.allow_unbounded:
+            raise ValueError('the bound "none" lets the loss fall for ever; name another, or give --allow-unbounded')
+        if self.bound == "apo_zero" and not self.reference:
+            raise ValueError('the bound "apo_zero" holds both answers to the base: it needs reference=true')
+        if self.margin is not None and self.bound not in ("hinge", "logistic"):
+            raise ValueError(f'the bound "{self.bound}" has no margin; hinge and logistic have one')
+        if self.prior and self.bound in ("none", "clip"):
+            raise ValueError(f'a prior adds a constant to the bound "{self.bound}", which teaches nothing; name another bound')
+        return self
+
+
 class Train(Section):
     """The loop, its objectives for each kind of example, and the adapter that may change."""
 
@@ -104,6 +146,7 @@ class Train(Section):
     top_k: Count = 20
     skip_tokens: Count = 0
     anchor: Literal["nll", "kl"] = "kl"
+    correction: Correction = Correction()
     on_policy: Share = 0.0
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     schedule: Literal["linear", "cosine"] = "linear"
@@ -149,7 +192,57 @@ class Feedback(Section):
     exam: Exam = Exam()
 
 
-METHODS: dict[str, type[Section]] = {"feedback": Feedback}
+class Correct(Section):
+    """What is corrected, and how small a correction must be.
+
+    Each prompt is answered `draws` times a round, greedily first. A model that rewrites more than `max_distance` of the words is asked again,
+    `tries` times in all. Prompts are split into train, dev and test; two of different parts overlap by less than `max_overlap`.
+    """
+
+    draws: Positive = 2
+    max_tokens: Positive = 96
+    tries: Positive = 3
+    max_distance: Share = 0.6
+    train_share: Share = 0.7
+    dev_share: Share = 0.1
+    max_overlap: Share = 0.7
+
+
+class Keep(Section):
+    """What must not change: the beginnings of the base's own answers to `general` prompts that it asks itself, a share of them for the exam."""
+
+    general: Count = 160
+    rounds: Positive = 6
+    anchor_tokens: Positive = 24
+
+
+class CorrectionsExam(Section):
+    """What is asked on held-out prompts. `shots` corrections stand in the prompt of the arm that is only shown them."""
+
+    prompts: Positive = 60
+    general: Count = 24
+    max_tokens: Positive = 96
+    shots: Positive = 4
+
+
+class Corrections(Section):
+    """Everything that `selfteach corrections` can be told."""
+
+    model: str = "embedded"
+    teacher: str = ""
+    engine: Literal["auto", "openvino", "hf"] = "auto"
+    seed: Count = 0
+    rehearsal: bool = False
+    rounds: Positive = 1
+    max_bad_rows: Share = 0.1
+    max_failures: Share = 0.1
+    correct: Correct = Correct()
+    keep: Keep = Keep()
+    train: Train = Train()
+    exam: CorrectionsExam = CorrectionsExam()
+
+
+METHODS: dict[str, type[Section]] = {"feedback": Feedback, "corrections": Corrections}
 T = TypeVar("T", bound=Section)
 
 

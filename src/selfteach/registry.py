@@ -16,6 +16,7 @@ from selfteach.errors import UsageError
 NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback:teach",
+        "corrections": "selfteach.methods.corrections:teach",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",
@@ -27,6 +28,10 @@ NAMES: dict[str, dict[str, str]] = {
         "dpo": "selfteach.train.objectives.dpo:Dpo",
         "distill": "selfteach.train.objectives.distill:Distill",
         "anchor": "selfteach.train.objectives.anchor:Anchor",
+        "correction": "selfteach.train.objectives.correction:Correction",
+    },
+    "priors": {
+        "length": "selfteach.train.prior:LengthPrior",
     },
     "adapters": {
         "lora": "selfteach.train.adapters.lora:Lora",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.records import Example
+from selfteach.train.edits import edited
 
 Weights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
@@ -21,7 +22,8 @@ SIDES = ("chosen", "rejected")
 class Row:
     """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS.
 
-    `drawn`: the answer is the student's own of a moment ago.
+    `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens that the correction changed, where an
+    objective asks for them.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Row:
     answers: tuple[tuple[int, ...], ...]
     weights: Mapping[str, float]
     drawn: bool = False
+    edited: tuple[tuple[bool, ...], ...] = ()
 
     @property
     def length(self) -> int:
@@ -51,16 +54,20 @@ class Encoded:
     overlong: dict[str, int] = field(default_factory=dict)
 
 
-def encode(model: Any, examples: Sequence[Example], weights: Weights, pairs: frozenset[str], max_tokens: int, overlong: str) -> Encoded:
+def encode(
+    model: Any, examples: Sequence[Example], weights: Weights, pairs: frozenset[str], max_tokens: int, overlong: str,
+    edits: frozenset[str] = frozenset(),
+) -> Encoded:  # fmt: skip
     """Tokens of each example that has an objective.
 
     Args:
         pairs: the objectives that need the rejected answer.
+        edits: the objectives that need to know which tokens the correction (the chosen answer) changed.
         overlong: what happens to a row whose prompt and longest answer exceed `max_tokens`: `drop` leaves it out, `cut` shortens its
-            answers (which then have no EOS). A prompt that leaves no room is always dropped.
+            answers (which then have no EOS). A prompt that leaves no room is always dropped, and so is a correction whose edits are cut.
 
     Raises:
-        DataError: nothing is left, a row trains no token, or a pair lacks its rejected answer.
+        DataError: nothing is left, a row trains no token, a pair lacks its rejected answer, or a correction changes no token.
     """
     rows: list[Row] = []
     counts: dict[str, int] = {}
@@ -69,11 +76,13 @@ def encode(model: Any, examples: Sequence[Example], weights: Weights, pairs: fro
         if not wanted:
             continue
         row = encode_row(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
+        if edits & wanted.keys():
+            row = with_edits(row)
         if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
             rows.append(row)
-        elif overlong == "cut" and (room := max_tokens - len(row.prompt)) > 0:
+        elif overlong == "cut" and (shorter := _cut(row, max_tokens - len(row.prompt))):
             counts["cut"] = counts.get("cut", 0) + 1
-            rows.append(Row(row.number, row.id, row.kind, row.prompt, tuple(a[:room] for a in row.answers), wanted))
+            rows.append(shorter)
         else:
             counts["drop"] = counts.get("drop", 0) + 1
     if not rows:
@@ -103,6 +112,31 @@ def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, 
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
         raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
     return Row(number, example.id, example.kind, prompt, answers, weights)
+
+
+def with_edits(row: Row) -> Row:
+    """The row with the tokens that its correction changed.
+
+    Raises:
+        DataError: it changes none.
+    """
+    chosen, rejected = row.answers
+    if chosen == rejected:
+        raise DataError(
+            "the correction changes no token, so it trains nothing.", where=f"example {row.id}",
+            cure="Remove the row, or make it an anchor: an answer that is right as it is.",
+        )  # fmt: skip
+    return replace(row, edited=edited(chosen, rejected))
+
+
+def _cut(row: Row, room: int) -> Row | None:
+    """The row with answers of at most `room` tokens; None where nothing would be left to learn."""
+    if room <= 0:
+        return None
+    answers = tuple(answer[:room] for answer in row.answers)
+    if row.edited and answers[0] == answers[1]:
+        return None
+    return replace(row, answers=answers, edited=tuple(flags[:room] for flags in row.edited))
 
 
 def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:

@@ -13,6 +13,9 @@ from selfteach.train.packing import Packed
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, joined
 
+Seen = dict[str, dict[int, Mapping[str, float]]]
+"""For each objective, by row number, what its `watch` returned."""
+
 
 def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
     """For each objective the pairs, or the trained tokens, of the rows that it applies to: what its sum is divided by."""
@@ -24,12 +27,14 @@ def _units(objective: Objective, row: Row) -> int:
 
 
 def loss(
-    student: Student, rows: Sequence[Row], objectives: Mapping[str, Objective], counts: Mapping[str, int], known: Mapping[int, Known]
-) -> tuple[Tensor, dict[str, float]]:
+    student: Student, rows: Sequence[Row], objectives: Mapping[str, Objective], counts: Mapping[str, int], known: Mapping[int, Known],
+    seen: Seen | None = None,
+) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
     """sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
 
     Args:
         counts: `units` of the whole step, of which these rows are a part: so the parts' gradients add up to that of the whole.
+        seen: takes what the objectives want remembered of the rows.
     """
     batch = student.pack(rows)
     hidden = student.states(batch)
@@ -40,10 +45,14 @@ def loss(
         if not mine or not counts[name]:
             continue
         facts = [known.get(rows[i].number, Known()) for i in mine]
-        terms = objective.terms(_view(student, name, objective, batch, mine, hidden, logp, facts)) / counts[name]
+        view = _view(student, name, objective, batch, mine, hidden, logp, facts)
+        terms = objective.terms(view) / counts[name]
         weights = torch.tensor([rows[i].weights[name] for i in mine], device=student.device)
         total = total + (weights * terms).sum()
         parts[name] = float(terms.detach().sum())
+        if seen is not None:
+            with torch.no_grad():
+                seen[name].update(objective.watch(view))
     return total, parts
 
 
@@ -57,6 +66,7 @@ def _view(
     row = number[batch.row]
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
     rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
+    edited = _edited(batch, device) if objective.edits else None
     reference = torch.zeros(len(logp), device=device)
     if objective.reference:
         reference[row >= 0] = torch.cat([fact.reference for fact in facts if fact.reference is not None]).to(device)
@@ -71,4 +81,14 @@ def _view(
         teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device) if objective.teacher else None,
         logits=lambda: student.logits(hidden.index_select(0, chosen)),
         drawn=torch.tensor([batch.rows[i].drawn for i in mine], device=device),
+        edited=None if edited is None else edited[chosen],
+        rejected_edited=None if edited is None or rejected is None else edited[rejected],
+        prior=torch.tensor([fact.prior[name] for fact in facts], device=device) if objective.prior else None,
+        numbers=tuple(batch.rows[i].number for i in mine),
     )
+
+
+def _edited(batch: Packed, device: torch.device) -> Tensor:
+    """(all answer tokens,) bool; false in rows without a correction."""
+    flags = (row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows)
+    return torch.tensor([flag for sides in flags for side in sides for flag in side], dtype=torch.bool, device=device)

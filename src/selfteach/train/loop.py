@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 
 from selfteach import config as settings
 from selfteach import registry
@@ -23,7 +24,7 @@ from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Row, Weights, encode, micro_batches, order
-from selfteach.train.lesson import units
+from selfteach.train.lesson import Seen, units
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.student import Student
@@ -87,7 +88,8 @@ def train(
     weights = {**(defaults or {}), **config.weights}
     names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
     objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
-    encoded = encode(hf, examples, weights, frozenset(n for n, o in objectives.items() if o.pairs), config.max_tokens, config.overlong)
+    pairs, edits = (frozenset(n for n, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
+    encoded = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     keep_pages()
     release()
     adapter: Adapter = registry.lookup("adapters", config.adapter).attach(hf.module, config, seed=seed)
@@ -184,7 +186,8 @@ class Training:
         started = time.monotonic()
         self.adapter.begin_step()
         counts = units(self.objectives, batch)
-        loss, parts = self._in_memory(batch, lambda: self._backward(batch, counts))
+        seen: Seen = {name: {} for name in self.objectives}
+        loss, parts = self._in_memory(batch, lambda: self._backward(batch, counts, seen))
         rate = self.rate(self.step)
         norm = self._clip()
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -195,8 +198,20 @@ class Training:
         self.step += 1
         if self.step % RELEASE_EVERY == 0:
             release()
-        return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm,
+        return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm, **self._watched(seen),
                 "tokens": sum(row.tokens for row in batch), "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
+
+    def _watched(self, seen: Seen) -> dict[str, Any]:
+        """Gives each objective what was seen of the step, by all processes; returns what they make of it, for the curve."""
+        rows = [(name, number, facts) for name, numbers in seen.items() for number, facts in numbers.items()]
+        rows = gather_object(rows) if self.accelerator.num_processes > 1 else rows
+        found: dict[str, Mapping[str, float]] = {}
+        for name in sorted({name for name, *_ in rows}):
+            pairs = sum(name in row.weights for row in self.rows)
+            mine = {number: facts for of, number, facts in rows if of == name}
+            found[name], events = self.objectives[name].after_step(self.step, mine, pairs)
+            self.events += events
+        return {"watched": found} if found else {}
 
     def _in_memory(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
         """Does the work; where memory runs out, does it again in smaller parts."""
@@ -209,13 +224,13 @@ class Training:
                     raise
             self._halve(rows)
 
-    def _backward(self, batch: list[Row], counts: Mapping[str, int]) -> tuple[float, dict[str, float]]:
+    def _backward(self, batch: list[Row], counts: Mapping[str, int], seen: Seen) -> tuple[float, dict[str, float]]:
         """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
         self.optimizer.zero_grad(set_to_none=True)
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         total, parts = 0.0, dict.fromkeys((n for n, count in counts.items() if count), 0.0)
         for group in micro_batches(sorted(batch, key=lambda r: (r.length, r.number))[rank::world], self.budget):
-            share, found = lesson.loss(self.student, group, self.objectives, counts, self.known)
+            share, found = lesson.loss(self.student, group, self.objectives, counts, self.known, seen)
             self.accelerator.backward(share)
             total += float(share.detach())
             for name, value in found.items():
@@ -282,11 +297,13 @@ class Training:
     def _checkpoint(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        facts = {
+        facts: dict[str, Any] = {
             "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
             "halvings": self.halvings,
             "budget": self.budget,
         }
+        if states := {name: state for name, objective in self.objectives.items() if (state := objective.state())}:
+            facts["objectives"] = states
         point = checkpoint.Checkpoint(
             self.step, self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer), torch.get_rng_state(), facts
         )
@@ -304,6 +321,8 @@ class Training:
         torch.set_rng_state(point.rng)
         self.step, self.halvings, self.budget = point.step, point.facts["halvings"], point.facts["budget"]
         self.event("resumed", {"step": self.step})
+        for name, state in point.facts.get("objectives", {}).items():
+            self.events += self.objectives[name].restore(state)
 
 
 def _without(row: Row, names: Set[str]) -> Row:

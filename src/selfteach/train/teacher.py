@@ -22,10 +22,12 @@ CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a teacher over the chosen tokens."""
+    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a teacher over the chosen tokens, and the
+    domain prior's log l(chosen) - log l(rejected), nats."""
 
     reference: Tensor | None = None
     teacher: Mapping[str, Distribution] = field(default_factory=dict)
+    prior: Mapping[str, float] = field(default_factory=dict)
 
 
 class Teacher:
@@ -46,7 +48,18 @@ class Teacher:
             asked = [self.seen(row, objective.teacher) for row in rows if objective.teacher and name in row.weights]
             for number, values in self._measure(asked, token_budget, self._distributions).items():
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
-        return {row.number: Known(reference.get(row.number), teachers[row.number]) for row in rows}
+        return {row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row)) for row in rows}
+
+    def _priors(self, row: Row) -> dict[str, float]:
+        """By how many nats each objective's domain prior likes the chosen answer better than the rejected one."""
+        found = {}
+        for name in row.weights:
+            if prior := self.objectives[name].prior:
+                example = self.examples[row.id]
+                texts = (example.chosen, str(example.rejected))
+                liked = [prior.logp(example.prompt, text, len(answer)) for text, answer in zip(texts, row.answers, strict=True)]
+                found[name] = liked[0] - liked[1]
+        return found
 
     def seen(self, row: Row, teacher: str) -> Row:
         """The row as the teacher sees it: its own prompt, the chosen answer alone.

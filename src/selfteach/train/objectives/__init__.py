@@ -6,14 +6,18 @@ The loop computes what the objectives of a batch need and adds up what they retu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from selfteach import config
+from selfteach.train.prior import Prior
+
+Event = tuple[str, Mapping[str, Any]]
+"""What happened, and its facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class View:
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the rejected ones, in nats per token;
     row (N,), rejected_row (M,). `logits()` gives (N, V) at the chosen positions; drawn (R,)
-    says which answers the student drew itself. Fields that no objective asked for are None.
+    says which answers the student drew itself. edited (N,), rejected_edited (M,) bool: the tokens that the correction changed; prior (R,)
+    nats: log l(chosen) - log l(rejected); numbers: the rows' numbers in the training. Fields that no objective asked for are None.
     """
 
     rows: int
@@ -47,6 +52,10 @@ class View:
     teacher: Distribution | None = None
     logits: Callable[[], Tensor] | None = None
     drawn: Tensor | None = None
+    edited: Tensor | None = None
+    rejected_edited: Tensor | None = None
+    prior: Tensor | None = None
+    numbers: tuple[int, ...] = ()
 
 
 def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -71,6 +80,10 @@ class Objective(ABC):
     """May be trained on answers that the student draws between steps (`train.on_policy`)."""
     skip: int = 0
     """How many of the first tokens of an answer it leaves out."""
+    edits: bool = False
+    """Needs to know which tokens the correction changed."""
+    prior: Prior | None = None
+    """A domain prior, where it needs log l(chosen) - log l(rejected)."""
 
     def __init__(self, settings: config.Train) -> None:
         self.settings = settings
@@ -78,3 +91,23 @@ class Objective(ABC):
     @abstractmethod
     def terms(self, view: View) -> Tensor:
         """(R,) float32: the loss of each row, summed over its units."""
+
+    def watch(self, view: View) -> Mapping[int, Mapping[str, float]]:
+        """What it wants remembered of each row, by the row's number; called without gradient after `terms`."""
+        return {}
+
+    def after_step(self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int) -> tuple[Mapping[str, float], Sequence[Event]]:
+        """Numbers for the step's entry in the curve, and what has happened, from what `watch` saw in the whole step.
+
+        Args:
+            pairs: how many rows of the training this objective applies to.
+        """
+        return {}, ()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold for it, as JSON."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> Sequence[Event]:
+        """The inverse of `state`; returns what had happened by then."""
+        return ()

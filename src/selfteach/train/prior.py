@@ -1,0 +1,37 @@
+"""Domain priors: how likely an answer is in the domain, whatever the model says. `P(y) = pi(y) l(y)`."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+from selfteach import config
+from selfteach.records import Prompt
+
+
+class Prior(ABC):
+    """A likelihood l over answers. Only its ratio between two answers to one prompt counts, so constants may be left out."""
+
+    def __init__(self, settings: config.Correction) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
+        """log l(answer), nats, up to a constant.
+
+        Args:
+            tokens: how many tokens the answer has, with its end of turn.
+        """
+
+
+class LengthPrior(Prior):
+    """`length`: answers of about `target_tokens` tokens.
+
+    log l(y) = - (ln |y| - ln target)^2 / (2 spread^2): a log-normal whose mode is the target (the density's 1/|y| and the distance of its
+    mode from its median cancel). At `spread` 0.5 an answer of 1.65 times the target, or of target / 1.65, is half a nat less likely.
+    """
+
+    def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
+        """log l(answer), nats; 0 at the target."""
+        away = math.log(max(tokens, 1) / self.settings.target_tokens) / self.settings.spread
+        return -away * away / 2
