@@ -127,6 +127,19 @@ def chat(
 
 
 @app.command()
+def review(
+    run: RunFolder,
+    terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, without a browser.")] = False,
+    port: Annotated[int, _option("--port", "N", "The page's port; 0 lets the system choose.", min=0, max=65535)] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Correct the answers that wait in a run, on a page that only this machine can open."""
+    from selfteach.commands import review as body
+
+    body.review(run, port, browser=not no_browser, terminal=terminal)
+
+
+@app.command()
 def exam(run: RunFolder, json: Json = False, require: Require = "") -> None:
     """Show the exam of a run: base, rule in the prompt, taught."""
     from selfteach.commands import exam as body

@@ -35,7 +35,7 @@ def render(folder: Path) -> Path:
 def html(folder: Path) -> str:
     """The page as text."""
     run = read(folder)
-    style = (HERE / "style.css").read_text("utf-8")
+    style = palette() + (HERE / "style.css").read_text("utf-8")
     exam, notes = run.exam, run.notes
     template = _templates().get_template("page.j2")
     return template.render(
@@ -64,6 +64,11 @@ def html(folder: Path) -> str:
         settings=view.settings(run.config),
         reproduce=view.texts(exam.get("reproduce")),
     )
+
+
+def palette() -> str:
+    """The colours and typefaces of every page, light and dark, as a style sheet."""
+    return (HERE / "palette.css").read_text("utf-8")
 
 
 def _policy(style: str) -> str:

@@ -1,0 +1,161 @@
+"""The review page: four files and a few POST requests. Every answer that says "saved" is sent after the ledger's commit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from selfteach.errors import DataError, ResourceError, SelfteachError
+from selfteach.report.page import palette
+from selfteach.review import queue
+from selfteach.review.guard import CONFLICT, Guard, Refused, Seat
+from selfteach.run.ledger import Ledger
+
+WEB = Path(__file__).parent / "web"
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MAX_BODY = 1 << 20
+UNUSABLE, TOO_LARGE, FAILED, FULL = 422, 413, 500, 507
+Reply = tuple[int, dict[str, Any]]
+Act = Callable[[str, str], "queue.Item | None"]
+
+
+class Desk:
+    """What the page works on: the queue of one run, the seat of one tab, and what is done when the person has finished."""
+
+    def __init__(self, ledger: Ledger, name: str, seat: Seat, finish: Callable[[], None] = lambda: None) -> None:
+        self.seat, self.ended = seat, asyncio.Event()
+        self._ledger, self._name, self._finish = ledger, name, finish
+        self.acts: dict[str, Act] = {
+            "save": lambda id, text: queue.save(ledger, id, text),
+            "accept": lambda id, _: queue.accept(ledger, id),
+            "skip": lambda id, _: queue.skip(ledger, id),
+            "draft": lambda id, text: queue.draft(ledger, id, text),
+            "undo": lambda *_: queue.undo(ledger),
+            "again": lambda *_: (queue.again(ledger), None)[1],
+            "finish": lambda *_: self._finish(),
+        }
+
+    def state(self, item: queue.Item | None = None) -> dict[str, Any]:
+        """What the page shows: the counts, and the answer to look at (the first that waits, or the one that came back)."""
+        counts, rows = queue.progress(self._ledger), queue.waiting(self._ledger)
+        shown = item or (rows[0] if rows else None)
+        return {"run": self._name, "progress": {**asdict(counts), "total": counts.total, "done": counts.done},
+                "item": asdict(shown) if shown else None}  # fmt: skip
+
+    def act(self, name: str, body: dict[str, Any]) -> Reply:
+        """Does one thing and says how it stands then."""
+        return 200, self.state(self.acts[name](_text(body, "id"), _text(body, "text")))
+
+
+def app(desk: Desk, port: int) -> ASGIApp:
+    """The page as an ASGI application."""
+    files = [Route(path, _file(name)) for path, name in (("/", "index.html"), ("/page.js", "page.js"), ("/words.js", "words.js"))]
+    acts = [Route(f"/api/{name}", _act(desk, name), methods=["POST"]) for name in desk.acts]
+    style = Route("/style.css", _file("style.css", palette()))
+    return Guard(Starlette(routes=[*files, style, Route("/api/open", _open(desk), methods=["POST"]), *acts]), port)
+
+
+class Opened(Response):
+    """The answer to the tab that is let in: its key and the first state, then an open line for as long as the tab is there."""
+
+    def __init__(self, desk: Desk, key: str) -> None:
+        super().__init__(media_type="application/x-ndjson")
+        self._desk, self._first = desk, json.dumps({"key": key, **desk.state()}) + "\n"
+        del self.headers["content-length"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Holds the seat until the tab closes the connection or the server ends."""
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": self._first.encode("utf-8", "replace"), "more_body": True})
+            await _first_of(_gone(receive), self._desk.ended.wait())
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._desk.seat.leave()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _first_of(*waits: Any) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _open(desk: Desk) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            body = await _body(request)
+            return Opened(desk, desk.seat.take(_text(body, "token"), _text(body, "key")))
+        except (Refused, SelfteachError) as fault:
+            return _fault(fault)
+
+    return endpoint
+
+
+def _act(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            desk.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
+            status, reply = desk.act(name, await _body(request))
+        except (Refused, SelfteachError) as fault:
+            return _fault(fault)
+        return JSONResponse(reply, status)
+
+    return endpoint
+
+
+def _fault(fault: Refused | SelfteachError) -> Response:
+    kinds = ((Refused, getattr(fault, "status", 0)), (queue.NotWaiting, CONFLICT), (DataError, UNUSABLE), (ResourceError, FULL))
+    status = next((status for kind, status in kinds if isinstance(fault, kind)), FAILED)
+    return JSONResponse({"error": str(fault)}, status)
+
+
+def _file(name: str, before: str = "") -> Callable[[Request], Awaitable[Response]]:
+    content, kind = before + (WEB / name).read_text("utf-8"), KINDS[Path(name).suffix]
+
+    async def endpoint(request: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return endpoint
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object of a request.
+
+    Raises:
+        DataError: something else, or more than MAX_BODY bytes.
+    """
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > MAX_BODY:
+            raise DataError(f"the text is longer than {MAX_BODY:,} bytes.")
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise DataError("the request is not a JSON object.")
+    return body
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key, "")
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,107 @@
+"""Serves the review page on 127.0.0.1 until the person finishes it or stops the program."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+
+import uvicorn
+
+from selfteach.errors import UsageError
+from selfteach.review import queue
+from selfteach.review.guard import Seat
+from selfteach.review.page import Desk, app
+from selfteach.run.ledger import Ledger
+
+HOST = "127.0.0.1"
+RELOAD_S = 2.0
+"""A tab that comes back within this time was only reloaded."""
+
+
+def serve(ledger: Ledger, *, name: str = "", port: int = 0, browser: bool = True, say: Callable[[str], None] = print) -> queue.Progress:
+    """Opens the page and waits until the person has finished.
+
+    Args:
+        ledger: the open ledger of a run whose lock is held, with answers that `queue.put` put there.
+        name: what the page calls the run.
+        port: 0 lets the system choose.
+        browser: whether to open the address, where there is a screen.
+        say: shows one line, for instance the address.
+
+    Raises:
+        UsageError: the port is taken.
+        KeyboardInterrupt: Ctrl-C; every decision is kept.
+    """
+    listener = _listen(port)
+    return _Service(ledger, name, listener, say).run(browser)
+
+
+class _Service:
+    def __init__(self, ledger: Ledger, name: str, listener: socket.socket, say: Callable[[str], None]) -> None:
+        self._ledger, self._listener, self._say = ledger, listener, say
+        self._port = listener.getsockname()[1]
+        self._seat = Seat(self._vacated)
+        self._desk = Desk(ledger, name, self._seat, self._finish)
+        settings = uvicorn.Config(
+            app(self._desk, self._port), log_level="critical", access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
+            server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        self._server = _Server(settings)
+        self._server.ended = self._desk.ended
+
+    def run(self, browser: bool) -> queue.Progress:
+        self._say(f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self._address()}")
+        self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
+        if browser and _has_screen():
+            webbrowser.open(self._address())
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            self._listener.close()
+        return queue.progress(self._ledger)
+
+    def _address(self) -> str:
+        """The page with its one-time token behind #: a browser sends that part to nobody and writes it into no log."""
+        return f"http://{HOST}:{self._port}/#{self._seat.token}"
+
+    def _finish(self) -> None:
+        self._server.should_exit = True
+
+    def _vacated(self) -> None:
+        if not self._server.should_exit:
+            asyncio.get_running_loop().call_later(RELOAD_S, self._offer)
+
+    def _offer(self) -> None:
+        if not self._seat.taken and not self._server.should_exit:
+            self._say(f"The page was closed. Open it again at {self._address()}")
+
+
+class _Server(uvicorn.Server):
+    """Ends the open line of the tab first: a server waits for its connections."""
+
+    ended: asyncio.Event
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.ended.set()
+        await super().shutdown(sockets)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as fault:
+        listener.close()
+        raise UsageError(f"the port {port} cannot be used ({fault}).", where="--port", cure="Give another one, or none.") from fault
+    listener.listen()
+    return listener
+
+
+def _has_screen() -> bool:
+    """Whether a browser could show a window; a text browser would take the terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
