@@ -91,7 +91,7 @@ class Seat:
         if not known and not fresh:
             raise Refused(FORBIDDEN, "This link is not valid. The terminal shows the right one.")
         if self.taken:
-            raise Refused(CONFLICT, "The review is open in another tab.")
+            raise Refused(CONFLICT, "The review is open in another tab. Go on there; once it is closed, the terminal shows a new link.")
         if not fresh and not _same(key, self._key):
             raise Refused(FORBIDDEN, "This link has been used. The terminal shows a new one.")
         if fresh:

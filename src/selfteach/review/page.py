@@ -25,7 +25,6 @@ WEB = Path(__file__).parent / "web"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MAX_BODY = 1 << 20
 UNUSABLE, TOO_LARGE, FAILED, FULL = 422, 413, 500, 507
-Reply = tuple[int, dict[str, Any]]
 Act = Callable[[str, str], "queue.Item | None"]
 
 
@@ -34,15 +33,15 @@ class Desk:
 
     def __init__(self, ledger: Ledger, name: str, seat: Seat, finish: Callable[[], None] = lambda: None) -> None:
         self.seat, self.ended = seat, asyncio.Event()
-        self._ledger, self._name, self._finish = ledger, name, finish
+        self._ledger, self._name = ledger, name
         self.acts: dict[str, Act] = {
             "save": lambda id, text: queue.save(ledger, id, text),
             "accept": lambda id, _: queue.accept(ledger, id),
             "skip": lambda id, _: queue.skip(ledger, id),
             "draft": lambda id, text: queue.draft(ledger, id, text),
             "undo": lambda *_: queue.undo(ledger),
-            "again": lambda *_: (queue.again(ledger), None)[1],
-            "finish": lambda *_: self._finish(),
+            "again": lambda *_: self._again(),
+            "finish": lambda *_: finish(),
         }
 
     def state(self, item: queue.Item | None = None) -> dict[str, Any]:
@@ -52,9 +51,12 @@ class Desk:
         return {"run": self._name, "progress": {**asdict(counts), "total": counts.total, "done": counts.done},
                 "item": asdict(shown) if shown else None}  # fmt: skip
 
-    def act(self, name: str, body: dict[str, Any]) -> Reply:
+    def _again(self) -> None:
+        queue.again(self._ledger)
+
+    def act(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         """Does one thing and says how it stands then."""
-        return 200, self.state(self.acts[name](_text(body, "id"), _text(body, "text")))
+        return self.state(self.acts[name](_text(body, "id"), _text(body, "text")))
 
 
 def app(desk: Desk, port: int) -> ASGIApp:
@@ -113,10 +115,10 @@ def _act(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             desk.seat.check(request.headers.get("authorization", "").removeprefix("Bearer "))
-            status, reply = desk.act(name, await _body(request))
+            reply = desk.act(name, await _body(request))
         except (Refused, SelfteachError) as fault:
             return _fault(fault)
-        return JSONResponse(reply, status)
+        return JSONResponse(reply)
 
     return endpoint
 

@@ -142,9 +142,12 @@ def accept(book: Book, id: str) -> None:
     """Records that an answer is good as it is.
 
     Raises:
+        DataError: there are no words in it.
         NotWaiting: it has a decision already.
     """
     body = _waiting_body(book, id)
+    if not body["answer"].strip():
+        raise DataError("the answer is empty.", cure="Write one, or skip it.")
     _decide(book, id, "accepted", UNCHANGED, {**body, "correction": body["answer"]})
 
 

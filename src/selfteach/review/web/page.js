@@ -35,7 +35,7 @@ async function enter(tries = RETRIES) {
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     return enter(tries - 1);
   }
-  if (!reply.ok) return close(reply.status === 409 ? "Open in another tab" : "Not open", (await reply.json()).error, reply.status === 409);
+  if (!reply.ok) return close(reply.status === 409 ? "Open in another tab" : "Not open", (await reply.json()).error, reply.status === 409 && !token);
   return listen(reply.body.pipeThrough(new TextDecoderStream()).getReader());
 }
 
@@ -69,7 +69,7 @@ function show(found, words = "") {
   $("status").textContent = words;
   alarm("");
   for (const id of ["work", "done", "closed"]) $(id).hidden = id !== (item ? "work" : "done");
-  if (item) work(item, inText); else done(progress, words);
+  if (item) work(item, inText); else done(progress);
 }
 
 function tally({ edited, unchanged, skipped }) {
@@ -96,10 +96,10 @@ function turns(prompt) {
   ]);
 }
 
-function done(progress, words) {
+function done(progress) {
   document.title = "All reviewed · Selfteach";
   $("done-head").textContent = progress.total === 1 ? "The answer is reviewed" : `All ${progress.total} answers are reviewed`;
-  $("result").textContent = `${words} ${progress.edited} edited, ${progress.unchanged} accepted as is, ${progress.skipped} skipped. `
+  $("result").textContent = `${progress.edited} edited, ${progress.unchanged} accepted as is, ${progress.skipped} skipped. `
     + "Finish closes this page, and the program goes on.";
   $("again").hidden = !progress.skipped;
   $("back").hidden = !progress.done;
@@ -110,15 +110,16 @@ function changed() {
   const { answer } = state.item, text = $("text").value, same = text.trimEnd() === answer.trimEnd();
   const pieces = differences(answer.trimEnd(), text.trimEnd());
   $("difference").replaceChildren(...pieces.map(mark));
-  $("amount").textContent = same ? "nothing yet" : `${count(pieces, "gone")} out, ${count(pieces, "new")} in`;
+  $("amount").textContent = same ? "nothing yet" : `${count(pieces, "gone")} words out, ${count(pieces, "new")} in`;
   $("restore").hidden = text === answer;
   $("save").setAttribute("aria-disabled", String(same || !text.trim()));
+  $("accept").setAttribute("aria-disabled", String(!same));
   grow();
 }
 
 function mark([kind, text]) {
   if (kind === "same") return document.createTextNode(text);
-  const piece = element(kind === "gone" ? "del" : "ins", text.replaceAll("\n", "↵\n"));
+  const piece = element(kind === "gone" ? "del" : "ins", text.replaceAll("\n", kind === "gone" ? "↵" : "↵\n"));
   piece.prepend(element("span", kind === "gone" ? "[out: " : "[in: ", "unseen"));
   piece.append(element("span", "]", "unseen"));
   return piece;

@@ -45,8 +45,10 @@ function grouped(pieces) {
   const found = [];
   let gone = "", fresh = "";
   const flush = () => {
-    if (gone) found.push(["gone", gone]);
-    if (fresh) found.push(["new", fresh]);
+    const shared = gone && fresh ? commonSpace(gone, fresh) : 0;
+    if (gone) found.push(["gone", gone.slice(0, gone.length - shared)]);
+    if (fresh) found.push(["new", fresh.slice(0, fresh.length - shared)]);
+    if (shared) found.push(["same", gone.slice(-shared)]);
     gone = fresh = "";
   };
   pieces.forEach(([kind, text], at) => {
@@ -60,6 +62,13 @@ function grouped(pieces) {
   });
   flush();
   return found;
+}
+
+// How many characters of white space two texts have in common at their ends.
+function commonSpace(one, other) {
+  let n = 0;
+  while (n < Math.min(one.length, other.length) - 1 && one.at(-1 - n) === other.at(-1 - n) && !one.at(-1 - n).trim()) n++;
+  return n;
 }
 
 // How many words a piece has, for the count beside the heading.
