@@ -7,7 +7,7 @@ import random
 import pytest
 
 from selfteach.generate import shots
-from selfteach.generate.ask import Asked, Subject, ask, ask_like, listings, read_subject
+from selfteach.generate.ask import LISTS, Asked, Subject, ask, ask_like, listings, read_subject
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request
 
@@ -53,7 +53,7 @@ def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
 
 
 def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_itself() -> None:
-    lists = iter(["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * 6, *["oar, rowing, en"] * 8])
+    lists = iter(["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * (LISTS - 2), *["oar, rowing, en"] * LISTS])
     model = Scripted(lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists))
     assert read_subject(model, "Do not talk about sailing.", 0) == Subject("sailing", ("oar", "mast"), ("rowing",))
 
@@ -66,7 +66,7 @@ def test_forms_come_in_turn_and_every_one_is_used() -> None:
 def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
     subjects = [a.subject for a in asked("target", 60)]
     assert set(subjects) == {"sailing", "mast", "harbour"}
-    assert subjects.count("sailing") == 40
+    assert subjects.count("sailing") == 32
     assert all(
         text.rpartition("Topic: ")[2] in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:") for text in listings(SUBJECT, 9)
     )

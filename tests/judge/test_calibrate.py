@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.judge import Answered, Verdicts
-from selfteach.judge.calibrate import SURE, Either, calibrate
+from selfteach.judge import AnyOf, Answered, Verdicts
+from selfteach.judge.calibrate import calibrate
 
 N = 20
 LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in range(2 * N)]
@@ -28,20 +28,22 @@ class Fixed:
 
 def test_the_simplest_judge_within_the_noise_of_the_best_is_taken() -> None:
     """19 of 20 found is AUROC .975, whose interval reaches 1; the perfect one behind it is not better beyond the noise."""
-    verdicts, report = calibrate([Fixed("simple", 1), Fixed("perfect", 0)], LABELLED, 0.75)
+    verdicts, best, report = calibrate([Fixed("simple", 1), Fixed("perfect", 0)], LABELLED, 0.75)
     assert verdicts is not None
+    assert best is not None
+    assert best.name == report["best"] == "perfect"
     assert verdicts.name == report["chosen"] == "simple"
     assert [c["auroc"]["value"] for c in report["candidates"]] == [pytest.approx(0.975), 1.0]
 
 
 def test_a_judge_that_is_better_beyond_the_noise_is_taken_from_behind() -> None:
-    verdicts, report = calibrate([Fixed("simple", 8), Fixed("perfect", 0)], LABELLED, 0.75)
+    verdicts, _, report = calibrate([Fixed("simple", 8), Fixed("perfect", 0)], LABELLED, 0.75)
     assert verdicts is not None
     assert verdicts.name == report["chosen"] == "perfect"
 
 
 def test_the_threshold_is_where_the_labels_part() -> None:
-    verdicts, _ = calibrate([Fixed("perfect", 0)], LABELLED, 0.75)
+    verdicts, *_ = calibrate([Fixed("perfect", 0)], LABELLED, 0.75)
     assert verdicts is not None
     assert verdicts.threshold == 0.5
     assert verdicts.broken([pair for pair, _ in LABELLED]) == [label for _, label in LABELLED]
@@ -49,15 +51,16 @@ def test_the_threshold_is_where_the_labels_part() -> None:
 
 @pytest.mark.parametrize("judge", [Fixed("blind", N), Fixed("wrong way round", 0, -1.0), Fixed("weak", 14)])
 def test_where_none_is_good_enough_none_is_taken(judge: Fixed) -> None:
-    verdicts, report = calibrate([judge], LABELLED, 0.75)
+    verdicts, best, report = calibrate([judge], LABELLED, 0.75)
     assert verdicts is None
+    assert best is None
     assert report["chosen"] == ""
     assert judge.name in report["reason"]
     assert not report["candidates"][0]["usable"]
 
 
 def test_a_judge_at_chance_is_marked() -> None:
-    _, report = calibrate([Fixed("blind", N), Fixed("perfect", 0)], LABELLED, 0.75)
+    *_, report = calibrate([Fixed("blind", N), Fixed("perfect", 0)], LABELLED, 0.75)
     assert [c["note"] for c in report["candidates"]] == ["at chance", ""]
 
 
@@ -68,18 +71,16 @@ def test_labels_of_one_kind_are_refused(labelled: list[tuple[Answered, bool]]) -
 
 
 def test_the_report_shows_examples_with_every_judges_value() -> None:
-    _, report = calibrate([Fixed("a", 0), Fixed("b", 3)], LABELLED, 0.75)
+    *_, report = calibrate([Fixed("a", 0), Fixed("b", 3)], LABELLED, 0.75)
     assert {e["label"] for e in report["examples"]} == {True, False}
     assert all(set(e["values"]) == {"a", "b"} for e in report["examples"])
 
 
-def test_either_ranks_what_the_check_fires_on_first_and_asks_the_judge_about_the_rest() -> None:
-    judge = Fixed("judge", 0)
-    either = Either(Fixed("check", 18), judge)
-    values = either.values([pair for pair, _ in LABELLED])
-    assert values == [1.0] * 18 + [SURE] * 2 + [0.0] * N
-    assert judge.asked == 2 * N - 2
-    assert either.name == "check or judge"
+def test_any_of_several_verdicts_is_enough_and_each_is_asked_only_about_what_is_left() -> None:
+    check, judge = Fixed("check", 18), Fixed("judge", 0)
+    union = AnyOf((Verdicts(check, 0.5), Verdicts(judge, 0.5)))
+    assert union.broken([pair for pair, _ in LABELLED]) == [label for _, label in LABELLED]
+    assert (check.asked, judge.asked) == (2 * N, 2 * N - 2)
 
 
 def test_a_verdict_is_strictly_above_the_threshold() -> None:

@@ -21,6 +21,8 @@ Scope = Literal["target", "near", "general"]
 LINE = Sampling(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
 BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 SURPLUS = 1.5
+LISTS, WORDS, SIBLINGS = 24, 16, 6
+"""How many lists of names are drawn, and how many of the most frequent names are kept."""
 ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 
@@ -60,7 +62,7 @@ def read_subject(student: Drawer, rule: str, seed: int) -> Subject:
         return Subject("")
     words = _named(student, topic, "Words", shots.WORDS, seed)
     siblings = [name for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed) if name not in words]
-    return Subject(topic, tuple(words[:6]), tuple(siblings[:6]))
+    return Subject(topic, tuple(words[:WORDS]), tuple(siblings[:SIBLINGS]))
 
 
 def ask(
@@ -96,14 +98,14 @@ def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: 
 
 
 def _plan(subject: Subject, scope: Scope, draw: int, seed: int) -> tuple[str, str]:
-    """(form, subject) of a draw: forms in turn; of target requests two in three name the topic, the others one of its words."""
+    """(form, subject) of a draw: forms in turn; of target requests every other one names the topic, the rest one of its words."""
     forms = list(shots.REQUESTS)
     chance = random.Random(f"{seed} {scope} {draw}")
     form = forms[draw % len(forms)]
     if scope == "near" and subject.siblings:
         return form, chance.choice(subject.siblings)
     if scope == "target" and subject.topic:
-        return form, chance.choice(subject.words) if subject.words and draw % 3 == 2 else subject.topic
+        return form, chance.choice(subject.words) if subject.words and draw // len(forms) % 2 else subject.topic
     return form, ""
 
 
@@ -118,7 +120,7 @@ def _named(student: Drawer, topic: str, label: str, worked: Sequence[tuple[str, 
     """Short names that the student lists after `label`, the most frequent first."""
     listing = "".join(f"Topic: {a}\n{label}: {b}\n\n" for a, b in worked) + f"Topic: {topic}\n{label}:"
     counts: dict[str, int] = {}
-    for line in _lines(student, "subject", [listing] * 8, Sampling(0.7, 0.95, 32, ("\n",)), seed):
+    for line in _lines(student, "subject", [listing] * LISTS, Sampling(0.7, 0.95, 32, ("\n",)), seed):
         for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
             if name and len(name.split()) <= 3 and name.lower() != topic.lower():
                 counts[name] = counts.get(name, 0) + 1

@@ -37,3 +37,27 @@ class Verdicts:
     def broken(self, pairs: Sequence[Answered]) -> list[bool]:
         """Whether each answer breaks the rule."""
         return [value > self.threshold for value in self.judge.values(pairs)]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Broken is what any of several verdicts calls broken. Each is asked only about the answers that those before it let pass."""
+
+    verdicts: tuple[Verdicts, ...]
+
+    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+        """Whether each answer breaks the rule."""
+        found = [False] * len(pairs)
+        for one in self.verdicts:
+            left = [i for i, bad in enumerate(found) if not bad]
+            for i, bad in zip(left, one.broken([pairs[i] for i in left]), strict=True):
+                found[i] = bad
+        return found
+
+
+class Broken(Protocol):
+    """Whatever says which answers break a rule."""
+
+    def broken(self, pairs: Sequence[Answered]) -> list[bool]:
+        """Whether each answer breaks the rule."""
+        ...

@@ -1,7 +1,7 @@
 """Calibration: how well does each judge tell answers that break the rule from answers that keep it?
 
-The labels come by construction: answers drawn with the opposite of the rule in the prompt, and answers to requests of other subjects drawn
-with the rule in the prompt. The best candidate is taken; where none reaches the least AUROC, the run stops and asks for `--check`.
+The labels come by construction: answers drawn with the opposite of the rule in the prompt, and answers to requests of other subjects.
+Where no candidate reaches the least AUROC, the run stops and asks for `--check`.
 """
 
 from __future__ import annotations
@@ -15,22 +15,6 @@ from selfteach.judge import Answered, Judge, Verdicts
 from selfteach.records import Measure
 from selfteach.statistics import auroc, best_threshold
 
-SURE = 100.0
-
-
-class Either:
-    """A programmatic check, and a judge for what the check lets pass: value = SURE where the check fires, else the judge's value."""
-
-    def __init__(self, check: Judge, judge: Judge) -> None:
-        self.name, self._check, self._judge = f"{check.name} or {judge.name}", check, judge
-
-    def values(self, pairs: Sequence[Answered]) -> list[float]:
-        """Any answer that the check fires on ranks above all others; the judge is not asked about it."""
-        fired = self._check.values(pairs)
-        rest = iter(self._judge.values([pair for pair, f in zip(pairs, fired, strict=True) if not f]))
-        return [SURE if f else next(rest) for f in fired]
-
-
 @dataclass(frozen=True)
 class Candidate:
     """One judge's calibration."""
@@ -43,10 +27,10 @@ class Candidate:
 
 def calibrate(
     candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float
-) -> tuple[Verdicts | None, dict[str, Any]]:
-    """The judge to be used with its threshold, or None; and the report of all of them.
+) -> tuple[Verdicts | None, Verdicts | None, dict[str, Any]]:
+    """The judge that decides, and the best one, with their thresholds, or None where none is good enough; and the report of all of them.
 
-    Candidates come in order of simplicity: taken is the first whose interval reaches the best AUROC, so that a check that people can read
+    Candidates come in order of simplicity: the first whose interval reaches the best AUROC decides, so that a check that people can read
     gives way only to a judge that is better beyond the noise.
     """
     pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
@@ -68,6 +52,7 @@ def calibrate(
     )
     report = {
         "chosen": best.judge.name if usable else "",
+        "best": top.judge.name,
         "reason": reason,
         "candidates": [_row(c, least) for c in found],
         "examples": [
@@ -75,7 +60,9 @@ def calibrate(
             for i in _spread(len(pairs), 10)
         ],
     }
-    return (Verdicts(best.judge, best.threshold) if usable else None), report
+    if not usable:
+        return None, None, report
+    return Verdicts(best.judge, best.threshold), Verdicts(top.judge, top.threshold), report
 
 
 def _row(candidate: Candidate, least: float) -> dict[str, Any]:

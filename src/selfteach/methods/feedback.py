@@ -25,10 +25,11 @@ from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, Scope, ask, ask_like, read_subject
 from selfteach.generate.search import Trace, search
-from selfteach.judge import Verdicts
-from selfteach.materials.rule import read_rule
+from selfteach.judge import Broken
+from selfteach.judge.check import parse
+from selfteach.materials.rule import read_rule, suggest_check
 from selfteach.methods.curve import curve
-from selfteach.methods.judging import judge
+from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
 from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
@@ -76,27 +77,27 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         found = prompts(road, pool)  # 2
         parts = parted(road, found)
     with run.stage("judge"):
-        verdicts = judge(road, rule, found)  # 4
+        judges = judge(road, rule, found)  # 4
     with run.stage("probe"):
-        probed = probe(road, parts["train"], verdicts)  # 3
+        probed = probe(road, parts["train"], judges)  # 3
     with run.stage("search"):
-        examples, traces = lessons(road, probed, verdicts)  # 5
-        examples += anchors(road, probed, verdicts)
+        examples, traces = lessons(road, probed, judges.lessons)  # 5
+        examples += anchors(road, probed, judges.lessons)
     with run.stage("exam of the base"):
-        examine_base(road, by_scope(parts["test"]), verdicts)  # 8
+        examine_base(road, by_scope(parts["test"]), judges.exam)  # 8
     taught = None
     if traces and any(e.kind == "in_scope" for e in examples):
         with run.stage("train"):
-            kinds = objectives(road, examples, parts["dev"], verdicts)
+            kinds = objectives(road, examples, parts["dev"], judges.lessons)
             taught = teach_adapter(road, examples, kinds)  # 7
         with run.stage("balance"):
-            taught = balanced(road, taught, kinds, parts, pool, verdicts, examples, traces)  # 6
+            taught = balanced(road, taught, kinds, parts, pool, judges, examples, traces)  # 6
     if taught and config.curve:
         with run.stage("curve"):
             place = {point["prompt"]: point["cluster"] for point in (run.ledger.noted("clusters") or {}).get("points", ())}
-            run.ledger.note("curve", curve(road, examples, kinds, place, by_scope(parts["test"]), verdicts))
+            run.ledger.note("curve", curve(road, examples, kinds, place, by_scope(parts["test"]), judges.exam))
     with run.stage("exam"):
-        exam = examine(road, taught, by_scope(parts["test"]), verdicts, examples)  # 8
+        exam = examine(road, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
     return finish(road, rule, exam, examples, traces, taught)
 
 
@@ -111,7 +112,8 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
         road.display.stage(f"ask {scope}", count, "prompts")
         kept: list[Asked] = []
         fates: dict[str, Fate] = {}
-        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool), config.rounds, road.config.seed):
+        names = named(road) if scope != "target" else None
+        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool, names), config.rounds, road.config.seed):
             body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
             fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
             if not fault:
@@ -122,12 +124,23 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     return found
 
 
-def newness(road: Road, pool: Overlap) -> Callable[[str], str]:
+def named(road: Road) -> Callable[[str], bool] | None:
+    """Whether a text names the subject itself, where the rule has a check that finds it."""
+    text = road.config.check or suggest_check(road.rule)
+    if not text or not road.subject.topic:
+        return None
+    check = parse(text)
+    return lambda prompt: not check.keeps(prompt)
+
+
+def newness(road: Road, pool: Overlap, named: Callable[[str], bool] | None = None) -> Callable[[str], str]:
     """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is then in the pool."""
 
     def fault(text: str) -> str:
         if reason := form_fault(text):
             return reason
+        if named and named(text):
+            return "names the subject"
         return "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
 
     return fault
@@ -155,8 +168,11 @@ def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
     return {scope: [a.text for a in asked if a.scope == scope] for scope in SCOPES}
 
 
-def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed]:
-    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy one, which is what an anchor keeps."""
+def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
+    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy one, which is what an anchor keeps.
+
+    Outside the target scope only the exam's judge is believed: what it lets pass there must stay as it is.
+    """
     requests = [probes(road, a) for a in asked]
     answers = {}
     road.display.stage("probe", sum(map(len, requests)))
@@ -164,8 +180,12 @@ def probe(road: Road, asked: Sequence[Asked], verdicts: Verdicts) -> list[Probed
         answers[draw.id] = draw
         road.display.advance()
     draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
-    flags = iter(verdicts.broken([(user(a.text), d.text) for a, row in zip(asked, draws, strict=True) for d in row]))
-    return [Probed(a, row, tuple(next(flags) for _ in row)) for a, row in zip(asked, draws, strict=True)]
+    found = {}
+    for judge, inside in ((judges.lessons, True), (judges.exam, False)):
+        rows = [(a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside]
+        flags = iter(judge.broken([(user(a.text), d.text) for a, row in rows for d in row]))
+        found |= {a.id: Probed(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
+    return [found[a.id] for a in asked]
 
 
 def probes(road: Road, asked: Asked) -> list[Request]:
@@ -188,12 +208,12 @@ def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
     return reasons
 
 
-def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[list[Example], list[Trace]]:
+def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[Example], list[Trace]]:
     """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the base that breaks the rule."""
     mine = {p.asked.text: p for p in probed if p.in_scope}
     road.display.stage("search", len(mine), "found")
     traces = search(
-        road.student, list(mine), road.rule, road.subject.topic, verdicts.broken, lambda pairs: faults(road, pairs),
+        road.student, list(mine), road.rule, road.subject.topic, judge.broken, lambda pairs: faults(road, pairs),
         road.config.search, road.config.seed, road.teacher, road.display.advance,
     )  # fmt: skip
     examples, fates = [], []
@@ -222,13 +242,13 @@ def lessons(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> tuple[l
     return examples, traces
 
 
-def anchors(road: Road, probed: Sequence[Probed], verdicts: Verdicts) -> list[Example]:
+def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:
     """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
 
     A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
     """
     mine = [p for p in probed if not p.in_scope and p.draws[0].text.strip()]
-    named = verdicts.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
+    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
     found, fates = [], []
     for p, about in zip(mine, named, strict=True):
         if about:
@@ -248,7 +268,7 @@ def beginning(road: Road, draw: Draw, tokens: int) -> tuple[str, bool]:
     return (draw.text, draw.finish == "length") if len(ids) <= tokens else (road.base.decode(ids[:tokens]), True)
 
 
-def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], verdicts: Verdicts) -> Weights:
+def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken) -> Weights:
     """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps and keeps the best on dev.
 
     The gate comes first: only where the rule in the prompt helps this base is the prompted base a teacher worth distilling.
@@ -258,7 +278,7 @@ def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], ve
         return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR}
     targets = [a for a in dev if a.scope == "target"]
     kept = {
-        arm: 1 - mean(failures(road, Arm(arm, road.student, ask), targets, verdicts).values())
+        arm: 1 - mean(failures(road, Arm(arm, road.student, ask), targets, judge).values())
         for arm, ask in (("base", user), ("prompted", lambda q: user(q, system=road.rule)))
     }
     candidates = ["sft+dpo", "sft"] + (["distill"] if kept["prompted"] > kept["base"] else [])
@@ -266,7 +286,7 @@ def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], ve
     for name in candidates:
         kinds = {"in_scope": dict.fromkeys(name.split("+"), 1.0), **ANCHOR}
         taught = teach_adapter(road, examples, kinds, f"trial-{name}", steps=road.config.train.trial_steps)
-        scores[name] = 1 - mean(failures(road, Arm("taught", taught.model, user), targets, verdicts).values())
+        scores[name] = 1 - mean(failures(road, Arm("taught", taught.model, user), targets, judge).values())
     best = max(candidates, key=lambda name: scores[name])
     road.run.ledger.note("objective", {"chosen": best, "kept_on_dev": scores, "gate": kept, "steps": road.config.train.trial_steps})
     share, steps = f"{100 * scores[best]:.0f} %", road.config.train.trial_steps
@@ -275,7 +295,7 @@ def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], ve
 
 
 def balanced(
-    road: Road, taught: Taught, kinds: Weights, parts: Mapping[str, list[Asked]], pool: Overlap, verdicts: Verdicts,
+    road: Road, taught: Taught, kinds: Weights, parts: Mapping[str, list[Asked]], pool: Overlap, judges: Judges,
     examples: list[Example], traces: list[Trace],
 ) -> Taught:  # fmt: skip
     """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks the rule; `examples` and `traces` grow.
@@ -289,22 +309,22 @@ def balanced(
     note_clusters(road, known, groups, {e.prompt[-1].content: e.kind == "in_scope" for e in examples})
     place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
     for turn in range(road.config.balance.rounds):
-        failed = failures(road, Arm("taught", taught.model, user), [a for a in parts["dev"] if a.scope == "target"], verdicts)
+        failed = failures(road, Arm("taught", taught.model, user), [a for a in parts["dev"] if a.scope == "target"], judges.lessons)
         note_clusters(road, known, groups, failed)
         if not any(failed.values()):
             break
         more = corners(road, place, parts, failed, pool, turn)
-        probed = probe(road, more, verdicts)
-        found, tries = lessons(road, probed, verdicts)
+        probed = probe(road, more, judges)
+        found, tries = lessons(road, probed, judges.lessons)
         if not found:
             break
-        examples += found + anchors(road, probed, verdicts)
+        examples += found + anchors(road, probed, judges.lessons)
         traces += tries
         taught = teach_adapter(road, examples, kinds, f"train-{turn + 2}")
     return taught
 
 
-def failures(road: Road, arm: Arm, dev: Sequence[Asked], verdicts: Verdicts) -> dict[str, bool]:
+def failures(road: Road, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[str, bool]:
     """For each dev prompt whether the arm breaks the rule on it, greedy or drawn."""
     limit = road.config.exam.max_tokens
     road.display.stage("dev", 2 * len(dev))
@@ -312,7 +332,7 @@ def failures(road: Road, arm: Arm, dev: Sequence[Asked], verdicts: Verdicts) -> 
         answers(arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance)
         for sampling in (replace(GREEDY, max_tokens=limit), Sampling(1.0, 1.0, limit))
     ]
-    flags = [verdicts.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)]) for draws in rows]
+    flags = [judge.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)]) for draws in rows]
     return {a.text: any(pair) for a, pair in zip(dev, zip(*flags, strict=True), strict=True)}
 
 

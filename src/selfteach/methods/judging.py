@@ -3,12 +3,13 @@ simplest judge that calibration finds good enough."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Asked, Scope
-from selfteach.judge import Judge, Verdicts
-from selfteach.judge.calibrate import Either, calibrate
+from selfteach.judge import AnyOf, Broken, Judge, Verdicts
+from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
@@ -16,6 +17,15 @@ from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.road import Road
 from selfteach.records import Prompt, Request, Sampling, user
 from selfteach.registry import did_you_mean
+
+
+@dataclass(frozen=True)
+class Judges:
+    """`exam` decides, by a measure that people can read where there is one. While lessons on target prompts are made, `lessons` is asked:
+    it also objects to what the best calibrated judge objects to, so that a breach in other words is no lesson, and teaches one."""
+
+    exam: Verdicts
+    lessons: Broken
 
 
 def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Prompt, str], bool]]:
@@ -36,19 +46,20 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
     return rows
 
 
-def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
-    """Step 4."""
+def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Judges:
+    """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone."""
     if road.config.check:
-        return Verdicts(CheckJudge(road.config.check), 0.5)
+        return _alone(road.config.check)
     suggested = suggest_check(rule)
     if suggested and not road.subject.topic:
         road.display.say(f'recognised: the check is "{suggested}"')
-        return Verdicts(CheckJudge(suggested), 0.5)
-    inverse = Inverse(road.student, road.rule, road.subject)
-    candidates: list[Judge] = [inverse, YesNo(road.student, road.rule), YesNo(road.student, road.rule, chat=True)]
-    if suggested:
-        check = CheckJudge(suggested)
-        candidates = [check, Either(check, inverse), *candidates]
+        return _alone(suggested)
+    candidates: list[Judge] = [CheckJudge(suggested)] if suggested else []
+    candidates += [
+        Inverse(road.student, road.rule, road.subject),
+        YesNo(road.student, road.rule),
+        YesNo(road.student, road.rule, chat=True),
+    ]
     if road.teacher:
         candidates.append(YesNo(road.teacher, road.rule, chat=True, name="teacher"))
     if (name := road.config.judge.name) != "auto":
@@ -57,12 +68,17 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Verdicts:
             raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
         candidates = [known[name]]
     road.display.stage("judge")
-    verdicts, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
+    verdicts, best, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
     road.run.ledger.note("calibration", report)
-    if verdicts is None:
+    if verdicts is None or best is None:
         raise DataError(
             f"no judge can tell whether an answer keeps this rule: {report['reason']}.",
             cure='Say how to check it, for instance --check "max_words=50".',
         )
     road.display.say(f"judge: {verdicts.name}, {report['reason']}")
-    return verdicts
+    return Judges(verdicts, AnyOf((verdicts, best)) if best.name != verdicts.name else verdicts)
+
+
+def _alone(check: str) -> Judges:
+    verdicts = Verdicts(CheckJudge(check), 0.5)
+    return Judges(verdicts, verdicts)
