@@ -1,0 +1,175 @@
+"""Chunks: pieces of a document that fit a prompt, cut between paragraphs; and its sentences, each with its place.
+
+Source: METHODS.md of this project, section 2, step 1; Self-Learning-llm (arXiv 2406.11275) asks about whole documents of one paragraph.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Any
+
+from selfteach.materials.documents import Document
+from selfteach.records import digest
+
+Count = Callable[[str], int]
+"""How many tokens a text has."""
+LEAD_WORDS = 60
+_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
+_OPENS = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
+_SHORT = re.compile(
+    r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
+    r"Inc|Ltd|Co|Corp|(?:[A-Za-z]\.)+[A-Za-z])\.$"
+)
+_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `end` of a document's text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document. `lead` is the document's first sentence, empty where the piece holds it itself."""
+
+    document: Document
+    span: Span
+    sentences: tuple[Span, ...]
+    lead: str = ""
+
+    @property
+    def id(self) -> str:
+        """The hash of the document and the place in it."""
+        return digest(["chunk", self.document.id, self.span.start, self.span.end])
+
+    @property
+    def title(self) -> str:
+        """The document's."""
+        return self.document.title
+
+    @property
+    def text(self) -> str:
+        """The piece as it stands in the document."""
+        return self.document.text[self.span.start : self.span.end]
+
+    @property
+    def passage(self) -> str:
+        """The piece after the document's first sentence: what a model is shown."""
+        return f"{self.lead} {self.text}" if self.lead else self.text
+
+    def words(self, sentence: int) -> str:
+        """The text of a sentence, on one line."""
+        span = self.sentences[sentence]
+        return " ".join(self.document.text[span.start : span.end].split())
+
+    def place(self, sentence: int | None = None) -> dict[str, Any]:
+        """Where an example comes from: for `Example.source`. Without a sentence, the whole piece."""
+        span = self.span if sentence is None else self.sentences[sentence]
+        found: dict[str, Any] = {
+            "document": self.document.id, "file": self.document.source, "title": self.title, "start": span.start, "end": span.end,
+        }  # fmt: skip
+        page = self.document.page(span.start)
+        return found | ({"page": page} if page is not None else {}) | ({} if sentence is None else {"sentence": sentence})
+
+
+def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor does a stop before a small letter.
+
+    A line break ends one: what is no sentence (a heading, an item of a list) stands alone.
+    """
+    end = len(text) if end is None else end
+    found, begin = [], start
+    for match in _END.finditer(text, start, end):
+        if match[0][0] in ".!?…" and not (
+            _OPENS.match(text, match.end(), end) and not _SHORT.search(text[max(begin, match.end() - 20) : match.end()])
+        ):
+            continue
+        found.append(_trimmed(text, begin, match.end()))
+        begin = match.end()
+    found.append(_trimmed(text, begin, end))
+    return [span for span in found if span.end > span.start]
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return Span(start, end)
+
+
+def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chunk]:
+    """The pieces of a document, each of at most `max_tokens` tokens with its lead: whole paragraphs where they fit, else whole sentences,
+    else words.
+
+    Args:
+        count: how many tokens a text has; a piece's are taken for the sum of its parts' and one for each join.
+
+    Raises:
+        ValueError: `max_tokens` has no room for a word beside the lead.
+    """
+    text = document.text
+    all_sentences = sentence_spans(text)
+    lead = " ".join(text[all_sentences[0].start : all_sentences[0].end].split()) if all_sentences else ""
+    if len(lead.split()) > LEAD_WORDS or count(lead) > max_tokens // 3:
+        lead = ""
+    room = max_tokens - (count(lead) + 1 if lead else 0)
+    if room < _LEAST:
+        raise ValueError(f"chunks of {max_tokens} tokens leave no room for text")
+    spans = _packed(list(_parts(text, count, room)), room)
+    return [Chunk(document, span, tuple(_within(all_sentences, span)), "" if number == 0 else lead) for number, span in enumerate(spans)]
+
+
+def _parts(text: str, count: Count, room: int) -> Iterator[tuple[Span, int]]:
+    """(span, tokens) of the largest parts that fit: paragraphs, sentences, or words."""
+    breaks = [0, *(match.end() for match in re.finditer(r"\n\n", text)), len(text)]
+    for start, end in pairwise(breaks):
+        paragraph = _trimmed(text, start, end)
+        for span in _fitting(text, paragraph, count, room) if paragraph.end > paragraph.start else ():
+            yield span, count(text[span.start : span.end])
+
+
+def _fitting(text: str, span: Span, count: Count, room: int) -> Iterator[Span]:
+    if count(text[span.start : span.end]) <= room:
+        yield span
+        return
+    inner = sentence_spans(text, span.start, span.end)
+    if len(inner) > 1:
+        for sentence in inner:
+            yield from _fitting(text, sentence, count, room)
+        return
+    middle = (span.start + span.end) // 2
+    cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
+    for half in (_trimmed(text, span.start, cut), _trimmed(text, cut, span.end)):
+        if half.end > half.start:
+            yield from _fitting(text, half, count, room) if half != span and len(text[half.start : half.end]) > 1 else (half,)
+
+
+def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
+    """Neighbours together, as many as fit."""
+    found: list[Span] = []
+    filled = 0
+    for span, tokens in parts:
+        if found and filled + 1 + tokens <= room:
+            found[-1] = Span(found[-1].start, span.end)
+            filled += 1 + tokens
+        else:
+            found.append(span)
+            filled = tokens
+    return found
+
+
+def _within(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
+    """The sentences of a piece, cut at its ends."""
+    first = bisect_right(sentences, span.start, key=lambda s: s.end)
+    for sentence in islice(sentences, first, None):
+        if sentence.start >= span.end:
+            return
+        yield Span(max(sentence.start, span.start), min(sentence.end, span.end))

@@ -1,0 +1,25 @@
+"""How large a document may be. Every bound is met while reading: nothing is unpacked, or held, to find out that it is too much."""
+
+from __future__ import annotations
+
+MAX_FILE_BYTES = 64 << 20
+MAX_MARKUP_BYTES = 16 << 20
+MAX_CHARS = 20_000_000
+"""Characters of one document; some 40 books."""
+MAX_TOTAL_CHARS = 200_000_000
+MAX_FILES = 10_000
+MAX_DEPTH = 32
+"""Folders within folders."""
+MAX_PAGES = 10_000
+MAX_PARTS = 10_000
+MAX_UNPACKED_BYTES = 256 << 20
+MAX_RATIO = 200
+"""Unpacked over packed bytes of a part of more than SMALL_BYTES; ordinary text packs 3 to 20 to 1."""
+SMALL_BYTES = 4 << 20
+MEMORY_BYTES = 1 << 30
+CPU_S = 60
+WALL_S = 600
+
+
+class TooMuch(ValueError):
+    """A document beyond one of these bounds."""

@@ -1,0 +1,103 @@
+"""Text of HTML and of Markdown. HTML is parsed only inside `child`: the standard parser takes quadratic time on hostile input."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
+
+BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 "
+    "h5 h6 header hr html legend li main menu nav ol option p pre section summary table tbody tfoot thead title tr ul".split()
+)
+APART = frozenset("script style template noscript svg math iframe object canvas".split())
+AROUND = frozenset("nav footer aside menu form button select".split())
+"""What stands around a page's text."""
+
+
+class _Reader(HTMLParser):
+    def __init__(self, skipped: frozenset[str]) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.titles: dict[str, list[str]] = {"title": [], "h1": []}
+        self._skipped, self._inside, self._depth, self._room = skipped, "", 0, MAX_CHARS
+        self._heading = ""
+
+    @property
+    def unclosed(self) -> bool:
+        return self._depth > 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._depth:
+            self._depth += tag == self._inside
+        elif tag in self._skipped:
+            self._inside, self._depth = tag, 1
+        else:
+            self._break(tag)
+            self._heading = tag if tag in self.titles else self._heading
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._depth:
+            self._depth -= tag == self._inside
+        else:
+            self._break(tag)
+            self._heading = "" if tag == self._heading else self._heading
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if not self._depth:
+            self._break(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            return
+        self._room -= len(data)
+        if self._room < 0:
+            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+        if self._heading:
+            self.titles[self._heading].append(data)
+        if self._heading != "title":
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+    def _break(self, tag: str) -> None:
+        self.parts.append("\n" if tag == "br" else " " if tag in ("td", "th") else "\n\n" if tag in BLOCKS else "")
+
+
+def read_html(text: str) -> tuple[str, str]:
+    """(title, text): what a reader would see, without what stands around it (navigation, forms, scripts).
+
+    Where a navigation is opened and never closed, it is read, rather than lose the page behind it.
+    """
+    reader = _Reader(APART | AROUND)
+    reader.feed(text)
+    reader.close()
+    if reader.unclosed:
+        reader = _Reader(APART)
+        reader.feed(text)
+        reader.close()
+    title = next((" ".join("".join(found).split()) for found in reader.titles.values() if "".join(found).strip()), "")
+    return title, paragraphs("".join(reader.parts))
+
+
+def declared_encoding(data: bytes) -> str:
+    """What the first kilobyte of a page says its encoding is."""
+    found = re.search(rb"charset\s*=\s*[\"']?([\w.:-]{1,40})", data[:1024], re.I)
+    return found[1].decode("ascii") if found else ""
+
+
+_FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
+_FENCE = re.compile(r"^(?:```|~~~).*$", re.M)
+_HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.M)
+_RULE = re.compile(r"^\s*(?:[-=*_]\s*){3,}$", re.M)
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\](?:\([^()\s]{0,2000}(?:\s+\"[^\"\n]{0,500}\")?\)|\[[^\[\]\n]{0,200}\])")
+_MARKS = re.compile(r"(\*\*|__|\*|`)(?=\S)([^*`\n]{1,1000}?)(?<=\S)\1")
+_TAG = re.compile(r"<!--.{0,5000}?-->|</?[a-zA-Z][^<>\n]{0,500}>", re.S)
+
+
+def read_markdown(text: str) -> tuple[str, str]:
+    """(title, text): the first heading, and the words without headings' and emphases' marks; links keep their words."""
+    text = _TAG.sub("", _FENCE.sub("", _FRONT.sub("", text, count=1)))
+    text = _MARKS.sub(r"\2", _LINK.sub(r"\1", _RULE.sub("", text)))
+    heading = _HEADING.search(text)
+    return (heading[1] if heading else ""), paragraphs(_HEADING.sub(r"\n\1\n", text))

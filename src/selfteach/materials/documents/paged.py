@@ -1,0 +1,114 @@
+"""Text of PDF and of DOCX. Used only inside `child`: these formats are programs, and their parsers are met by hostile ones."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.limits import (
+    MAX_CHARS, MAX_PAGES, MAX_PARTS, MAX_RATIO, MAX_UNPACKED_BYTES, SMALL_BYTES, TooMuch,
+)  # fmt: skip
+
+_ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
+
+
+def read_pdf(path: Path) -> tuple[str, list[str]]:
+    """(title, the text of each page), without the lines that stand above or below every page.
+
+    Raises:
+        ValueError: encrypted, no text at all, or too much of it.
+    """
+    from pypdf import PdfReader
+
+    reader = PdfReader(path, strict=False)
+    if reader.is_encrypted and not reader.decrypt(""):
+        raise ValueError("is encrypted; save it without a password")
+    if len(reader.pages) > MAX_PAGES:
+        raise TooMuch(f"has more than {MAX_PAGES:,} pages")
+    pages: list[str] = []
+    for page in reader.pages:
+        pages.append(page.extract_text())
+        if sum(map(len, pages)) > MAX_CHARS:
+            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+    if not any(page.strip() for page in pages):
+        raise ValueError("holds no text; if its pages are pictures, run a text recognition over it first")
+    title = (reader.metadata.title if reader.metadata else "") or ""
+    return str(title), [paragraphs(page) for page in without_margins(pages)]
+
+
+def without_margins(pages: Sequence[str]) -> list[str]:
+    """The pages without first and last lines that three in five pages share, numbers aside; of fewer than four pages all is kept."""
+    if len(pages) < 4:
+        return list(pages)
+    split = [[line for line in page.split("\n") if line.strip()] for page in pages]
+    kept = list(pages)
+    for end in (0, -1):
+        shared = Counter(_numberless(lines[end]) for lines in split if lines)
+        common = {line for line, count in shared.items() if count >= 0.6 * len(pages)}
+        for i, lines in enumerate(split):
+            if lines and _numberless(lines[end]) in common:
+                kept[i] = kept[i].replace(lines[end], "", 1) if end == 0 else "".join(kept[i].rsplit(lines[end], 1))
+    return kept
+
+
+def _numberless(line: str) -> str:
+    return re.sub(r"\d+", "#", line.strip())
+
+
+def joined(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """(text, where each page begins in it): a sentence that runs over the page's end is not broken."""
+    text, starts = "", []
+    for page in pages:
+        gap = "" if not text or not page else "\n\n" if _ENDS.search(text) else " "
+        text += gap
+        starts.append(len(text))
+        text += page
+    return text, tuple(starts)
+
+
+def read_docx(path: Path) -> tuple[str, str]:
+    """(title, text): paragraphs and tables in their order.
+
+    Raises:
+        ValueError: not a DOCX, or one that unpacks to too much.
+    """
+    inspect_zip(path)
+    from docx import Document
+    from docx.table import Table
+
+    document = Document(str(path))
+    title, parts, room = document.core_properties.title or "", [], MAX_CHARS
+    for block in document.iter_inner_content():
+        if isinstance(block, Table):
+            found = "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in block.rows)
+        else:
+            found = block.text
+            named = block.style.name if block.style and block.style.name else ""
+            title = title or (found.strip() if named.startswith(("Title", "Heading")) else "")
+        room -= len(found)
+        if room < 0:
+            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+        parts.append(found)
+    return title, paragraphs("\n\n".join(parts))
+
+
+def inspect_zip(path: Path) -> None:
+    """Refuses an archive that would unpack to too much. The sizes are those declared; the unpacker stops at them, so a lie is no way in.
+
+    Raises:
+        ValueError: not an archive, or a bomb.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as fault:
+        raise ValueError(f"is no DOCX file ({fault})") from None
+    if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+        raise TooMuch(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB or {MAX_PARTS:,} parts")
+    for part in parts:
+        if part.file_size > SMALL_BYTES and part.file_size > MAX_RATIO * max(part.compress_size, 1):
+            raise TooMuch(f"is packed more than {MAX_RATIO} to 1, as a decompression bomb is")

@@ -1,0 +1,181 @@
+"""Reading documents: files and folders of txt, md, html, pdf, docx and jsonl, bounded while they are read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from selfteach.errors import DataError
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.child import parse
+from selfteach.materials.documents.encoding import decode
+from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.limits import MAX_CHARS, MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_CHARS, TooMuch
+from selfteach.materials.documents.markup import read_markdown
+from selfteach.materials.documents.paged import joined
+from selfteach.records import BadLine, clean, read_jsonl
+
+SUFFIXES = {
+    ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
+    ".pdf": "pdf", ".docx": "docx", ".jsonl": "rows",
+}  # fmt: skip
+MAGIC = {b"%PDF-": "a PDF file; rename it to .pdf", b"PK\x03\x04": "a packed file; if it is a DOCX, rename it to .docx"}
+TEXT_FIELDS = ("document", "text")
+TITLE_FIELDS = ("title", "topic")
+MENDED = "unsafe characters replaced"
+
+
+@dataclass
+class Reading:
+    """What was read, what was put aside with its reason, and where something had to be mended or guessed."""
+
+    documents: list[Document] = field(default_factory=list)
+    aside: list[BadLine] = field(default_factory=list)
+    mended: list[BadLine] = field(default_factory=list)
+
+
+def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS) -> Reading:
+    """Every document in these files and folders, in a stable order. Folders are read in depth; hidden files, and links that lead out of
+    the folder, are not followed. What stands twice is read once.
+
+    Raises:
+        DataError: a path that is missing, a *named* file that cannot be read, no document at all, or more than fits.
+    """
+    reading, seen, total = Reading(), dict[str, str](), 0
+    for path in paths:
+        for file, source, named in _files(path, reading):
+            try:
+                found = list(_read(file, _unlike(source, file, reading), reading))
+            except (OSError, ValueError) as fault:
+                reason = f"cannot be read ({fault.strerror})" if isinstance(fault, OSError) else str(fault)
+                if named:
+                    raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
+                reading.aside.append(BadLine(source, reason))
+                continue
+            for document in found:
+                if document.id in seen:
+                    reading.aside.append(BadLine(document.source, f"the same text as {seen[document.id]}"))
+                    continue
+                total += len(document.text)
+                if total > max_total_chars:
+                    raise DataError(f"more than {max_total_chars:,} characters in all.", where=str(path), cure="Give fewer documents.")
+                seen[document.id] = document.source
+                reading.documents.append(document)
+                reading.mended += [BadLine(document.source, note) for note in document.notes]
+    if not reading.documents:
+        why = "; ".join(f"{line.where}: {line.fault}" for line in reading.aside[:3])
+        raise DataError(
+            f"no document to learn from{f' ({why})' if why else ''}.", where=", ".join(map(str, paths))[:200],
+            cure=f"Give files or folders of {', '.join(SUFFIXES)}.",
+        )  # fmt: skip
+    return reading
+
+
+def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str, bool]]:
+    """(file, its name as a source, whether it was named by the person)."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as fault:
+        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from None
+    if not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(mode):
+            raise DataError("is not a file.", where=str(path), cure="Give files or folders.")
+        if path.suffix.lower() not in SUFFIXES:
+            raise DataError("is of an unknown kind.", where=str(path), cure=f"Known: {', '.join(SUFFIXES)}.")
+        yield path, clean(path.name), True
+        return
+    root, count = path.resolve(), 0
+    for folder, folders, names in os.walk(path, followlinks=False):
+        here = Path(folder)
+        folders[:] = sorted(f for f in folders if not f.startswith(".")) if len(here.relative_to(path).parts) < MAX_DEPTH else []
+        for name in sorted(n for n in names if not n.startswith(".")):
+            file, source = here / name, clean(str(Path(root.name) / here.relative_to(path) / name))
+            if fault := _unfit(file, root):
+                reading.aside.append(BadLine(source, fault))
+                continue
+            count += 1
+            if count > MAX_FILES:
+                raise DataError(f"holds more than {MAX_FILES:,} documents.", where=str(path), cure="Give fewer at a time.")
+            yield file, source, False
+
+
+def _unfit(file: Path, root: Path) -> str:
+    if not file.resolve().is_relative_to(root):
+        return "a link that leads out of the folder"
+    if not file.is_file():
+        return "not a file"
+    return "" if file.suffix.lower() in SUFFIXES else "of an unknown kind"
+
+
+def _unlike(source: str, file: Path, reading: Reading) -> str:
+    """The source's name, or its whole path where another document has that name."""
+    return clean(str(file)) if any(document.source == source for document in reading.documents) else source
+
+
+def _read(file: Path, source: str, reading: Reading) -> Iterator[Document]:
+    kind = SUFFIXES[file.suffix.lower()]
+    if kind == "rows":
+        yield from _rows(file, source, reading)
+        return
+    if file.stat().st_size > MAX_FILE_BYTES:
+        raise TooMuch(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+    if kind in ("html", "pdf", "docx"):
+        title, pages, notes = parse(kind, file)
+        safe = [clean(page) for page in pages]
+        text, starts = joined(safe)
+        yield _document(source, clean(title), text, starts if kind == "pdf" else (), _with_mended(notes, safe != pages), file)
+        return
+    raw, notes = _text(file)
+    safe_text = clean(raw.replace("\r\n", "\n").replace("\r", "\n"))
+    mended = safe_text != raw.replace("\r\n", "\n").replace("\r", "\n")
+    title, text = read_markdown(safe_text) if kind == "markdown" else ("", paragraphs(safe_text))
+    yield _document(source, title, text, (), _with_mended(notes, mended), file)
+
+
+def _text(file: Path) -> tuple[str, tuple[str, ...]]:
+    with file.open("rb") as handle:
+        data = handle.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise TooMuch(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+    if other := next((what for magic, what in MAGIC.items() if data.startswith(magic)), ""):
+        raise ValueError(f"is {other}")
+    text, note = decode(data)
+    return text, (note,) if note else ()
+
+
+def _with_mended(notes: tuple[str, ...], mended: bool) -> tuple[str, ...]:
+    return (*notes, MENDED) if mended else notes
+
+
+def _document(source: str, title: str, text: str, pages: tuple[int, ...], notes: tuple[str, ...], file: Path) -> Document:
+    if not any(char.isalnum() for char in text):
+        raise ValueError("holds no text")
+    if len(text) > MAX_CHARS:
+        raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+    return Document(source, _titled(title, file.stem), text, pages, notes)
+
+
+def _titled(title: str, stem: str) -> str:
+    """The document's own title, on one line, else the file's name as words."""
+    own = " ".join(title.split())[:200]
+    return own or clean(" ".join(stem.replace("_", " ").replace("-", " ").split()))
+
+
+def _rows(file: Path, source: str, reading: Reading) -> Iterator[Document]:
+    mended: list[BadLine] = []
+    for where, row in read_jsonl(file, reading.aside, mended):
+        place = f"{source}:{where.rpartition(':')[2]}"
+        text = next((row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str)), "")
+        if not any(char.isalnum() for char in text):
+            reading.aside.append(BadLine(place, 'has no text under "document" or "text"'))
+            continue
+        if len(text) > MAX_CHARS:
+            reading.aside.append(BadLine(place, f"holds more than {MAX_CHARS:,} characters"))
+            continue
+        title = next((row[name] for name in TITLE_FIELDS if isinstance(row.get(name), str)), "")
+        rest = {key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)}
+        notes = (MENDED,) if mended and mended[-1].where == where else ()
+        yield Document(place, _titled(title, file.stem), paragraphs(text), (), notes, rest)

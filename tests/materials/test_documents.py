@@ -1,0 +1,164 @@
+"""Reading documents: each kind, titles, folders, what is put aside and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from documents import write_docx, write_pdf
+from selfteach.errors import DataError
+from selfteach.materials.documents.layout import paragraphs
+from selfteach.materials.documents.markup import read_html, read_markdown
+from selfteach.materials.documents.paged import joined, without_margins
+from selfteach.materials.documents.read import SUFFIXES, read_documents
+
+WORDS = "The old mill stands by the river. It was built in 1790."
+
+
+def write(folder: Path, kind: str) -> Path:
+    path = folder / f"old-mill.{kind}"
+    if kind == "pdf":
+        write_pdf(path, [WORDS], title="The Mill")
+    elif kind == "docx":
+        write_docx(path, WORDS, heading="The Mill")
+    else:
+        path.write_text({
+            "txt": WORDS, "md": f"# The Mill\n\n{WORDS}\n", "jsonl": json.dumps({"title": "The Mill", "document": WORDS}),
+            "html": f"<html><head><title>The Mill</title></head><body><p>{WORDS}</p></body></html>",
+        }[kind])  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("kind", ["txt", "md", "html", "pdf", "docx", "jsonl"])
+def test_every_kind_gives_the_same_words_and_a_title(tmp_path: Path, kind: str) -> None:
+    reading = read_documents([write(tmp_path, kind)])
+    (document,) = reading.documents
+    assert document.text.endswith(WORDS)
+    assert document.title == ("old mill" if kind == "txt" else "The Mill")
+    assert document.source == (f"old-mill.{kind}:1" if kind == "jsonl" else f"old-mill.{kind}")
+    assert (reading.aside, reading.mended) == ([], [])
+
+
+def test_pages_are_known(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "book.pdf", ["It begins here and", "goes on here. The end.", "Appendix."])
+    (book,) = read_documents([tmp_path / "book.pdf"]).documents
+    assert book.text == "It begins here and goes on here. The end.\n\nAppendix."
+    assert [book.page(book.text.index(word)) for word in ("begins", "goes", "Appendix")] == [1, 2, 3]
+
+
+def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / "wiki/deep").mkdir(parents=True)
+    (tmp_path / "wiki/deep/b.txt").write_text("Second.")
+    (tmp_path / "wiki/a.md").write_text("# First\n\nFirst.")
+    (tmp_path / "wiki/a.html").write_text("")
+    (tmp_path / "wiki/c.txt").write_text("Second.")
+    (tmp_path / "wiki/b.pdf").write_bytes(b"%PDF-1.4 nothing")
+    (tmp_path / "wiki/d.docx").write_bytes(b"PK nothing")
+    (tmp_path / "wiki/photo.png").write_bytes(b"\x89PNG")
+    (tmp_path / "wiki/.hidden.txt").write_text("Hidden.")
+    (tmp_path / "wiki/e.jsonl").write_text('{"text": "Row."}\nnot json\n{"document": " "}\n{"text": 3}\n')
+    reading = read_documents([tmp_path / "wiki"])
+    assert [d.source for d in reading.documents] == ["wiki/a.md", "wiki/c.txt", "wiki/e.jsonl:1", "wiki/deep/b.txt"]
+    aside = {line.where: line.fault for line in reading.aside}
+    assert aside["wiki/a.html"] == "holds no text"
+    assert aside["wiki/photo.png"] == "of an unknown kind"
+    assert "damaged" in aside["wiki/b.pdf"]
+    assert "no DOCX" in aside["wiki/d.docx"]
+    assert "not JSON" in aside["e.jsonl:2"]
+    assert {place for place, fault in aside.items() if "no text under" in fault} == {"wiki/e.jsonl:3", "wiki/e.jsonl:4"}
+
+
+def test_the_same_text_is_read_once(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text(WORDS)
+    reading = read_documents([tmp_path / "one", tmp_path / "two" / "a.txt", tmp_path / "one" / "a.txt"])
+    assert [d.source for d in reading.documents] == ["one/a.txt"]
+    assert [line.fault for line in reading.aside] == ["the same text as one/a.txt"] * 2
+
+
+def test_documents_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text(f"In {folder}.")
+    found = read_documents([tmp_path / "one/a.txt", tmp_path / "two/a.txt"]).documents
+    assert [d.source for d in found] == ["a.txt", str(tmp_path / "two/a.txt")]
+
+
+@pytest.mark.parametrize(("name", "data", "why"), [
+    ("a.txt", b"", "holds no text"), ("a.txt", b" \n\t", "holds no text"), ("a.md", b"# \n---\n", "holds no text"),
+    ("a.txt", b"%PDF-1.7 ...", "rename it to .pdf"), ("a.xyz", b"words", r"unknown kind.*Known: \.txt"),
+    ("a.txt", b"\x00\x01\x02words", "zero bytes"), ("a.pdf", b"words", "damaged"), ("a.jsonl", b"", "no document"),
+])  # fmt: skip
+def test_a_named_file_that_cannot_be_read_is_an_error_with_its_cure(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=why):
+        read_documents([tmp_path / name])
+
+
+def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        read_documents([tmp_path / "missing.txt"])
+    with pytest.raises(DataError, match="no document to learn from"):
+        read_documents([tmp_path])
+
+
+def test_other_fields_of_a_row_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": WORDS, "topic": "Mills", "questions": [{"question": "Q?"}]}))
+    (document,) = read_documents([tmp_path / "a.jsonl"]).documents
+    assert (document.title, document.fields) == ("Mills", {"questions": [{"question": "Q?"}]})
+
+
+def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(name * 60)
+    with pytest.raises(DataError, match="more than 100 characters"):
+        read_documents([tmp_path], max_total_chars=100)
+
+
+# ------------------------------------------------------------------------------------------------- layout, markup, pages
+
+
+def test_wrapped_lines_are_joined_and_others_are_not() -> None:
+    line = "This line was wrapped at some seventy columns by an edi-"
+    assert paragraphs(f"{line}\ntor, and ends here.\nHeading\n- an item\n\n\n  Next   one. ") == (
+        f"{line[:-1]}tor, and ends here.\nHeading\n- an item\n\nNext one."
+    )
+    verse = "Short lines\nare verses\nand stay"
+    assert paragraphs(verse) == verse
+    long = "A whole paragraph on one line. " * 6
+    assert paragraphs(f"{long}\n{long}").count("\n") == 1
+
+
+def test_html_gives_what_a_reader_sees() -> None:
+    page = """<!doctype html><head><title>A &amp; B</title><style>p{}</style><script>if (a<b) "</p>"</script></head><body>
+    <nav><ul><li>Home<li>About</ul></nav><h1>Head</h1><p>One
+    line &lt;b&gt; <b>bold</b>.<p>Two<br>three<table><tr><td>x<td>y</table><noscript>no</noscript><footer>foot</footer>"""
+    assert read_html(page) == ("A & B", "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\nx y")
+
+
+def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
+    assert read_html("<nav>Menu<p>The text.")[1] == "Menu\n\nThe text."
+
+
+def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
+    text = "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n\n## Part\n**Bold** 2*3 a_b\n```py\ncode\n```\n"
+    assert read_markdown(text) == ("The Mill", "The Mill\n\nSee the river and a pic.\n\nPart\n\nBold 2*3 a_b\n\ncode")
+
+
+def test_running_heads_and_page_numbers_are_left_out() -> None:
+    pages = [f"The Mill\nText of page {n}.\nMore\n- {n} -" for n in "1234"]
+    assert [page.split() for page in without_margins(pages)] == [f"Text of page {n}. More".split() for n in "1234"]
+    assert without_margins(pages[:3]) == pages[:3]
+
+
+def test_joined_pages_know_where_they_begin() -> None:
+    text, starts = joined(["One and", "two.", "", "Three."])
+    assert text == "One and two.\n\nThree."
+    assert [text[a:] for a in starts] == ["One and two.\n\nThree.", "two.\n\nThree.", "\n\nThree.", "Three."]
+
+
+def test_every_suffix_is_of_a_kind_that_is_read() -> None:
+    assert set(SUFFIXES.values()) == {"text", "markdown", "html", "pdf", "docx", "rows"}
