@@ -87,6 +87,40 @@ def feedback(
 
 
 @app.command()
+def corrections(
+    context: typer.Context,
+    edits: Annotated[Path | None, typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction.")] = None,
+    prompts: Annotated[Path | None, _option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")] = None,
+    teacher: Annotated[str | None, _option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")] = None,
+    review: Annotated[bool, typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser.")] = False,
+    rounds: Annotated[int | None, _option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
+    allow_unbounded: Annotated[bool, typer.Option("--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.')] = False,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")] = False,
+    model: Model = None,
+    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
+    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, say what is in them; teach nothing.")] = False,
+    require: Require = "",
+    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+) -> None:
+    """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
+
+    The same command again goes on where it stopped.
+    """
+    from selfteach.commands import corrections as body
+    from selfteach.commands.lesson import Options
+
+    settings = {"model": model, "teacher": teacher, "seed": seed, "rounds": rounds, "review": review or None,
+                "train.correction.allow_unbounded": allow_unbounded or None}  # fmt: skip
+    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    body.corrections(body.Files(edits, prompts, skip_bad_rows), settings, options)
+
+
+@app.command()
 def answer(
     context: typer.Context,
     prompts: Annotated[Path, _option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],

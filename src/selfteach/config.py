@@ -195,8 +195,8 @@ class Feedback(Section):
 class Correct(Section):
     """What is corrected, and how small a correction must be.
 
-    Each prompt is answered `draws` times a round, greedily first. A model that rewrites more than `max_distance` of the words is asked again,
-    `tries` times in all. Prompts are split into train, dev and test; two of different parts overlap by less than `max_overlap`.
+    Each prompt is answered `draws` times a round, greedily first. A model that rewrites more than `max_distance` of the words is asked
+    again, `tries` times in all. Prompts are split into train, dev and test; two of different parts overlap by less than `max_overlap`.
     """
 
     draws: Positive = 2
@@ -209,7 +209,7 @@ class Correct(Section):
 
 
 class Keep(Section):
-    """What must not change: the beginnings of the base's own answers to `general` prompts that it asks itself, a share of them for the exam."""
+    """What must not change: the beginnings of the base's own answers to `general` prompts that it asks itself. Some are for the exam."""
 
     general: Count = 160
     rounds: Positive = 6
@@ -233,6 +233,7 @@ class Corrections(Section):
     engine: Literal["auto", "openvino", "hf"] = "auto"
     seed: Count = 0
     rehearsal: bool = False
+    review: bool = False
     rounds: Positive = 1
     max_bad_rows: Share = 0.1
     max_failures: Share = 0.1

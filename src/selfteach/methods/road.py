@@ -9,12 +9,14 @@ from typing import Any, cast
 
 import torch
 
+from selfteach.errors import UsageError
 from selfteach.evaluate.drift import probe_logits
 from selfteach.generate.ask import Subject
 from selfteach.models import Scorer
 from selfteach.models.endpoint import Endpoint
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
+from selfteach.models.program import PREFIX, Program
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, user
 from selfteach.run.display import Display
@@ -42,8 +44,12 @@ class Road:
     subject: Subject = field(default_factory=lambda: Subject(""))
 
 
-def open_road(run: Run, config: Any, display: Display, rule: str) -> Road:
-    """Loads the base, opens what draws with it, and ties the run to it."""
+def open_road(run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False) -> Road:
+    """Loads the base, opens what draws with it, and ties the run to it.
+
+    Args:
+        programs: whether a program (`cmd:`) may be the teacher.
+    """
     display.stage("load", unit="loaded")
     base = Hf.load(config.model, adapter=_earlier(run), progress=display.say)
     run.bind("student", base.fingerprint)
@@ -52,16 +58,29 @@ def open_road(run: Run, config: Any, display: Display, rule: str) -> Road:
     for note in base.notes:
         display.say(note)
     student = Recorded(run.ledger, opened.drawer, base)
-    teacher = _teacher(run, config) if config.teacher else None
+    teacher = _teacher(run, config, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
     return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
 
 
-def _teacher(run: Run, config: Any) -> Recorded:
-    """The model behind `--teacher`: it draws, and as a judge it says yes or no, which is all the scoring that it is asked for."""
-    endpoint = Endpoint(config.teacher, max_failures=config.max_failures)
-    return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
+def _teacher(run: Run, config: Any, programs: bool) -> Recorded:
+    """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
+
+    As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program only draws.
+
+    Raises:
+        UsageError: a program, where the method needs more than corrections.
+    """
+    if config.teacher.startswith(PREFIX):
+        if not programs:
+            raise UsageError("a program can correct answers, but not teach a rule.", where="--teacher", cure="Give URL#NAME or a model.")
+        return Recorded(run.ledger, Program(config.teacher))
+    if "#" in config.teacher or "://" in config.teacher:
+        endpoint = Endpoint(config.teacher, max_failures=config.max_failures)
+        return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
+    local = Hf.load(config.teacher)
+    return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
 
 
 def _earlier(run: Run) -> Path | None:

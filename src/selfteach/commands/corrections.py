@@ -1,0 +1,119 @@
+"""`selfteach corrections`: the files are read before any model is, a run is opened, the method teaches, the result is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past, require
+from selfteach.commands.exam import show
+from selfteach.commands.lesson import Options, guided
+from selfteach.commands.screen import print_json
+from selfteach.config import Corrections as Settings
+from selfteach.config import resolve
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.corrections import Corrections, joined, read_corrections, read_prompts
+from selfteach.run.folder import open_run
+
+LEAST = 2
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the person brings."""
+
+    edits: Path | None
+    prompts: Path | None
+    skip_bad_rows: bool
+
+    def read(self, most_bad: float) -> Corrections:
+        """The material of both files.
+
+        Raises:
+            DataError: nothing in them can be learned from.
+        """
+        parts = []
+        if self.edits:
+            parts.append(read_corrections(self.edits, skip=self.skip_bad_rows, most_bad=most_bad))
+        if self.prompts:
+            parts.append(read_prompts(self.prompts, skip=self.skip_bad_rows, most_bad=most_bad))
+        return joined(parts)
+
+    def json(self) -> dict[str, str]:
+        """For the run's identity: names and sums, so that a changed file is another run."""
+        named = {"edits": self.edits, "prompts": self.prompts}
+        return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in named.items() if path}
+
+
+def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+    """Teaches corrections, or with `dry_run` says what was read."""
+    wanted = require.parse(options.require)
+    resolved = resolve(Settings, options.file, options.sets, settings)
+    config: Settings = resolved.config
+    refuse(files, config)
+    material = files.read(config.max_bad_rows)
+    enough(material, config)
+    if options.dry_run:
+        plan(material, as_json=options.as_json)
+        return
+    brought = files.json() | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
+    name = (files.edits or files.prompts or Path("corrections")).stem
+    with open_run(options.out, name, "corrections", resolved, brought, new=options.new) as run:
+        result = guided(run, "corrections", material, options.debug)
+    exam = past.exam(run.path)
+    if options.as_json:
+        print_json(result)
+    else:
+        show(exam, Path(result["report"]))
+    require.check(wanted, exam)
+
+
+def refuse(files: Files, config: Settings) -> None:
+    """Refuses what does not fit together.
+
+    Raises:
+        UsageError: and says what is missing.
+    """
+    if files.edits is None and files.prompts is None:
+        raise UsageError("there is nothing to correct.", cure="Give a file of corrections, or --prompts FILE with --teacher or --review.")
+    if config.review and config.teacher:
+        raise UsageError("--review and --teacher exclude each other.", cure="Choose who corrects.")
+    if files.prompts and not (config.teacher or config.review):
+        raise UsageError("nobody corrects the answers to --prompts.", cure="Give --teacher, or --review to correct them yourself.")
+    if config.review and not files.prompts:
+        raise UsageError("--review needs prompts to answer.", cure="Give --prompts FILE.")
+    if config.rounds > 1 and not config.teacher:
+        raise UsageError("a new round needs someone who corrects the new answers.", where="rounds", cure="Give --teacher, or one round.")
+
+
+def enough(material: Corrections, config: Settings) -> None:
+    """Looks before any model is loaded whether there is something to learn and something to be examined on.
+
+    Raises:
+        DataError: there is not; the message counts what there is.
+    """
+    asked = {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
+    teaches = bool(material.edits or config.teacher or config.review)
+    if len(asked) >= LEAST and teaches:
+        return
+    counts = f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, {len(material.prompts)} other prompts"
+    dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+    raise DataError(
+        f"too little to learn from and to be examined on: {counts}, {dropped} rows left out.",
+        cure=f"At least {LEAST} different prompts and one correction are needed; --prompts FILE --teacher NAME brings more.",
+    )
+
+
+def plan(material: Corrections, *, as_json: bool) -> None:
+    """Prints what was read, without a model."""
+    left_out = [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"]
+    stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": len(material.criticisms),
+              "prompts": len(material.prompts), "mended": [b.where for b in material.mended], "left_out": left_out}  # fmt: skip
+    if as_json:
+        print_json(stated)
+        return
+    for key, value in stated.items():
+        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))

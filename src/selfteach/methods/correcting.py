@@ -1,0 +1,122 @@
+"""The exam of corrections: the arms sit it, the teacher corrects their answers, and the numbers become exam.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from selfteach import statistics
+from selfteach.evaluate import corrections as paper
+from selfteach.evaluate import exam as shared
+from selfteach.evaluate.sanity import sanity
+from selfteach.generate.correct import Turns
+from selfteach.materials.corrections import Corrections
+from selfteach.methods.road import Road
+from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.records import GREEDY, Draw, Example, Sampling, question
+from selfteach.select.overlap import Overlap
+
+
+def file_teacher(material: Corrections) -> paper.Correct:
+    """Where no one can correct new answers: the nearest of the corrections (or approved answers) that the file has for the prompt."""
+    references: dict[Turns, list[str]] = {}
+    for edit in (*material.edits, *material.approved):
+        references.setdefault(edit.prompt, []).append(edit.correction or "")
+    return paper.nearest(references)
+
+
+def arms_of(road: Road, taught: Taught | None, lessons: Sequence[Example]) -> dict[str, paper.Arm]:
+    """Base, corrections shown in the prompt, taught."""
+    worked = [(e.prompt, e.chosen) for e in lessons if e.kind == "correction"]
+    arms = {
+        "base": paper.Arm("base", road.student),
+        "prompted": paper.Arm("prompted", road.student, paper.shown(worked, road.config.exam.shots)),
+    }
+    return arms | ({"taught": paper.Arm("taught", taught.model)} if taught else {})
+
+
+def examine(
+    road: Road, taught: Taught | None, own: Sequence[Turns], general: Sequence[Turns], correct: paper.Correct, lessons: Sequence[Example],
+    pairs: Sequence[tuple[str, str]],
+) -> dict[str, Any]:  # fmt: skip
+    """The exam as exam.json holds it.
+
+    Args:
+        own, general: held-out prompts of the material, and about anything else.
+        pairs: (answer, correction) of the training, whose errors are looked for again.
+    """
+    config, seed = road.config.exam, road.config.seed
+    own, general = list(own)[: config.prompts], list(general)[: config.general]
+    arms = arms_of(road, taught, lessons)
+    road.display.stage("exam", 2 * len(own) * len(arms))
+    sheets = {name: paper.sit(arm, own, correct, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
+    beside = elsewhere(road, arms, general)
+    unharmed = marks(beside, lessons)
+    gains = paper.fall(sheets, seed)
+    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if general and taught else 0.0
+    sought = sum(e.kind == "correction" for e in lessons)
+    found = {
+        "method": "corrections",
+        "teacher": road.config.teacher or "the file",
+        "rehearsal": road.config.rehearsal,
+        **paper.measures(arms, sheets, paper.errors(pairs), seed),
+        "fall": gains,
+        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
+        "noise_floor": noise_floor(road, arms["base"], own, sheets["base"], correct),
+        "sanity": sanities(sheets, seed),
+        "base_proof": proof(road),
+        "verdict": paper.verdict(sheets, gains, harmed, sought),
+        "rounds": road.run.ledger.noted("rounds") or [],
+        "answers": [*paper.side_by_side(own, sheets), *general_answers(beside)],
+    }
+    if taught:
+        found["displaced"] = statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions))
+        if general:
+            found["drift"] = drifted(road, taught.hf, beside)
+    written: dict[str, Any] = shared.as_json(found)
+    return written
+
+
+def elsewhere(road: Road, arms: dict[str, paper.Arm], general: Sequence[Turns]) -> dict[str, shared.Sheet]:
+    """The arms' greedy answers to general prompts."""
+    road.display.stage("exam general", len(general) * len(arms))
+    greedy = replace(GREEDY, max_tokens=road.config.exam.max_tokens)
+    texts = [question(p) for p in general]
+
+    def answers(arm: paper.Arm) -> list[Draw]:
+        return paper.answer(arm.model, "exam general", [arm.prompt(p) for p in general], greedy, road.config.seed, road.display.advance)
+
+    return {name: shared.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
+
+
+def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[str, list[bool]]:
+    """Whether each general answer is unharmed: no lesson, not empty, no loop, where the base's own is not so."""
+    taught = Overlap(e.chosen for e in lessons if e.kind == "correction")
+    return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
+
+
+def noise_floor(road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct) -> dict[str, Any]:
+    """The base against itself: the distance of a second draw at T=1 minus that of the first."""
+    sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)
+    again = paper.answer(base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance)
+    asked = [paper.Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
+    second = paper.Answers(again, paper.corrected(correct, asked))
+    return {"distance": statistics.paired_bootstrap(second.distances(), sheet.drawn.distances(), seed=road.config.seed)}
+
+
+def sanities(sheets: dict[str, paper.Sheet], seed: int) -> dict[str, Any]:
+    """Looping, empty answers and mean length of each arm, over its greedy answers."""
+    found = {}
+    for arm, sheet in sheets.items():
+        s = sanity([d.text for d in sheet.greedy.draws], [d.tokens for d in sheet.greedy.draws], seed=seed)
+        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
+    return found
+
+
+def general_answers(beside: dict[str, shared.Sheet]) -> list[dict[str, Any]]:
+    """Every general prompt with the arms' answers."""
+    return [
+        {"scope": "general", "prompt": text, "arms": {arm: {"greedy": s.greedy[i].text, "broken": False} for arm, s in beside.items()}}
+        for i, text in enumerate(beside["base"].questions)
+    ]

@@ -1,0 +1,302 @@
+"""Corrections: the model learns to need fewer of them.
+
+  1  read: corrections, approvals, criticisms and bare prompts; every prompt goes to train, dev or test at once
+  2  draw: the student answers the prompts whose answer is missing
+  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest revision, given question and answer
+  4  keep: what the teacher leaves as it is, and the beginnings of the base's own answers to other prompts, become anchors
+  5  train: each correction against the answer that it replaces, with the objective `correction` and its bound
+  6  again: the taught student answers anew, is corrected, learns from that too; until it needs no less correction than before
+  7  exam: base, corrections in the prompt, taught, on prompts that nothing was chosen on
+
+Source: correction-optimization; METHODS.md of this project, section 3. CIPHER (arXiv 2404.15269) for measuring in edits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from selfteach import statistics
+from selfteach.config import Corrections as Settings
+from selfteach.errors import DataError
+from selfteach.evaluate import corrections as paper
+from selfteach.evaluate.exam import as_json
+from selfteach.generate.ask import Subject, ask
+from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance
+from selfteach.materials.corrections import Corrections, read_edit
+from selfteach.methods.correcting import examine, file_teacher
+from selfteach.methods.road import Road, open_road
+from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
+from selfteach.models.recorded import Recorded
+from selfteach.records import GREEDY, Draw, Example, Request, Sampling, digest, question, user
+from selfteach.run.display import Display
+from selfteach.run.folder import Run
+from selfteach.run.ledger import Fate
+from selfteach.select.balance import split
+from selfteach.select.form import form_fault
+from selfteach.select.overlap import Overlap
+
+KINDS = {"correction": {"correction": 1.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+
+
+@dataclass
+class Parts:
+    """The prompts of train, dev and test; of each those of the material (`own`) and those that the student asked itself (`general`)."""
+
+    own: dict[str, list[Turns]]
+    general: dict[str, list[Turns]]
+
+
+@dataclass
+class Lessons:
+    """What is learned: examples, and the pairs (answer, correction) behind them."""
+
+    examples: list[Example] = field(default_factory=list)
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    def __iadd__(self, other: Lessons) -> Lessons:
+        known = {e.id for e in self.examples}
+        self.examples += [e for e in other.examples if e.id not in known]
+        self.pairs += other.pairs
+        return self
+
+
+def teach(run: Run, material: Corrections, config: Settings, display: Display) -> dict[str, Any]:
+    """Teaches corrections in a run folder; returns what `selfteach corrections --json` prints.
+
+    Raises:
+        DataError: too few prompts to learn from and to be examined on.
+    """
+    if done := run.ledger.noted("result"):
+        tidy(run)
+        display.say("this run is done: here is its result again")
+        return dict(done)
+    road = open_road(run, config, display, programs=True)
+    teacher = corrector(road)
+    if config.review:
+        with run.stage("review"):
+            material = reviewed(road, material)  # 2, 3
+    with run.stage("read"):
+        run.ledger.place("read", material.fates.values())
+        parts = parted(road, material)  # 1
+    with run.stage("correct"):
+        lessons = given(road, material, parts, teacher)  # 2, 3
+        lessons += corrected(road, road.student, parts.own["train"], material, teacher, 1)  # 2, 3
+    with run.stage("keep"):
+        anchors = kept(road, parts.general["train"], teacher, lessons)  # 4
+    judge = teacher.correct if teacher else file_teacher(material)
+    with run.stage("exam of the base"):
+        examine(road, None, parts.own["test"], parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+    taught = None
+    if any(e.kind == "correction" for e in lessons.examples):
+        taught = rounds(road, material, parts, teacher, lessons, anchors)  # 5, 6
+    with run.stage("exam"):
+        exam = examine(road, taught, parts.own["test"], parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+    return finish(road, exam, [*lessons.examples, *anchors], taught, material)
+
+
+def corrector(road: Road) -> Corrector | None:
+    """The living teacher, if there is one."""
+    if road.teacher is None:
+        return None
+    address, config = road.config.teacher, road.config.correct
+    form: Form = "program" if address.startswith("cmd:") else "chat" if "#" in address or "://" in address else "few-shot"
+    return Corrector(road.teacher, form, road.config.seed, config.tries, config.max_distance, 2 * config.max_tokens)
+
+
+def reviewed(road: Road, material: Corrections) -> Corrections:
+    """Steps 2, 3 with a person as the teacher: the student's answers wait in the review page until each has a decision."""
+    from selfteach.review.queue import corrections, put, waiting
+    from selfteach.review.serve import serve
+
+    answered = draws(road, road.student, "draw", material.prompts, 1, road.config.seed)
+    ids = put(road.run, [{"prompt": p, "answer": row[0].text} for p, row in answered.items() if row[0].text.strip()])
+    if waiting(road.run):
+        serve(road.run.ledger, name=road.run.path.name, say=road.display.say)
+    found = [read_edit(dict(row), "review") for row in corrections(road.run, ids)]
+    for edit in found:
+        (material.approved if edit.unchanged else material.edits).append(edit)
+    return material
+
+
+def parted(road: Road, material: Corrections) -> Parts:
+    """Step 1: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5)."""
+    own = list(dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts))
+    pool = Overlap(question(p) for p in own)
+    asked = general(road, pool)
+    texts, config = [*own, *asked], road.config.correct
+    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
+    strata = ["own"] * len(own) + ["general"] * len(asked)
+    sides = split([question(p) for p in texts], road.student.embed(texts), shares, road.config.seed, strata=strata,
+                  max_overlap=config.max_overlap)  # fmt: skip
+    sorts: dict[str, dict[str, list[Turns]]] = {sort: {part: [] for part in ("train", "dev", "test")} for sort in ("own", "general")}
+    for prompt, side, sort in zip(texts, sides, strata, strict=True):
+        sorts[sort][side].append(prompt)
+    if not sorts["own"]["train"] or not sorts["own"]["test"]:
+        raise DataError(
+            f"{len(own)} prompts are too few, or too much alike, to learn from some and to be examined on others.",
+            cure="Bring more prompts, or raise correct.max_overlap where they are alike by their nature.",
+        )
+    return Parts(sorts["own"], sorts["general"])
+
+
+def general(road: Road, pool: Overlap) -> list[Turns]:
+    """Prompts about anything, which the student asks itself."""
+    config = road.config.keep
+    road.display.stage("ask general", config.general, "prompts")
+    found, fates = [], {}
+
+    def fault(text: str) -> str:
+        return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
+
+    for asked, reason in ask(road.student, Subject(""), "general", config.general, fault, config.rounds, road.config.seed):
+        fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
+        if not reason:
+            found.append(user(asked.text))
+            road.display.advance()
+    road.run.ledger.place("ask general", fates.values())
+    return found
+
+
+def given(road: Road, material: Corrections, parts: Parts, teacher: Corrector | None) -> Lessons:
+    """Steps 2, 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
+    train = set(parts.own["train"])
+    missing = [e.prompt for e in material.edits if e.answer is None and e.prompt in train]
+    drawn = draws(road, road.student, "draw missing", missing, 1, road.config.seed)
+    found, fates = Lessons(), []
+    for edit in (*material.edits, *material.approved):
+        if edit.prompt not in train:
+            fates.append(Fate(edit.where, "dropped", "kept for the exam", edit.json()))
+            continue
+        answer = Answered(edit.prompt, edit.answer or drawn[edit.prompt][0].text)
+        revision = Revision(answer, edit.correction or "", strategy="file")
+        fault = "" if answer.answer.strip() else "the model's own answer is empty"
+        fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
+        if not fault:
+            found += lesson(revision, edit.where, 1)
+    road.run.ledger.place("lessons of the file", fates)
+    return found
+
+
+def corrected(
+    road: Road, model: Recorded, prompts: Sequence[Turns], material: Corrections, teacher: Corrector | None, turn: int
+) -> Lessons:  # fmt: skip
+    """Steps 2, 3: the student's answers to training prompts, corrected by the living teacher. Prompts with given corrections come first."""
+    if teacher is None:
+        return Lessons()
+    known = {e.prompt for e in (*material.edits, *material.approved)} if turn == 1 else set()
+    asked = [p for p in prompts if p not in known]
+    answered = draws(road, model, "draw", asked, road.config.correct.draws, road.config.seed + turn - 1)
+    items = {a.id: a for p in asked for d in answered[p] if (a := Answered(p, d.text, cut=d.finish == "length")).answer.strip()}
+    road.display.stage("correct", len(items))
+    found, fates = Lessons(), []
+    for revision in teacher.correct(list(items.values()), road.display.advance):
+        a = revision.asked
+        body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
+        fates.append(Fate(a.id, "dropped" if revision.fault else "accepted", revision.fault, body if revision.fault else None))
+        if not revision.fault:
+            found += lesson(revision, road.config.teacher, turn)
+    road.run.ledger.place(f"correct {turn}", fates)
+    return found
+
+
+def draws(road: Road, model: Recorded, stage: str, prompts: Sequence[Turns], count: int, seed: int) -> dict[Turns, list[Draw]]:
+    """`count` answers to each prompt, the first one greedy."""
+    limit = road.config.correct.max_tokens
+    requests = {
+        p: [Request(stage, p, Sampling(1.0, 1.0, limit) if k else replace(GREEDY, max_tokens=limit), k, seed) for k in range(count)]
+        for p in prompts
+    }
+    road.display.stage(stage, count * len(requests))
+    found = {}
+    for draw in model.draw([r for row in requests.values() for r in row]):
+        found[draw.id] = draw
+        road.display.advance()
+    return {p: [found[r.id(model.fingerprint)] for r in row] for p, row in requests.items()}
+
+
+def lesson(revision: Revision, source: str, turn: int) -> Lessons:
+    """An example from a revision: the correction against the answer; or the answer itself, where it may stay."""
+    a = revision.asked
+    cut = (["chosen"] if revision.unchanged else ["chosen", "rejected"]) if a.cut else []
+    origin = {"from": source, "strategy": revision.strategy, "round": turn, "cut": cut}
+    id = digest([a.id, revision.text])
+    if revision.unchanged:
+        return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
+    scores = {"distance": distance(a.answer, revision.text), "tries": float(revision.tries)}
+    return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], [(a.answer, revision.text)])
+
+
+def kept(road: Road, prompts: Sequence[Turns], teacher: Corrector | None, lessons: Lessons) -> list[Example]:
+    """Step 4: the beginnings of the base's own answers to general prompts, without those that the teacher would correct."""
+    limit = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens)
+    road.display.stage("keep", len(prompts))
+    begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
+    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
+    said = [a for a in asked if a.answer.strip()]
+    wrong = teacher_objects(said, teacher, lessons)
+    found, fates = [], []
+    for a in said:
+        reason = "the teacher would correct it" if a.id in wrong else ""
+        fates.append(Fate(a.id, "dropped" if reason else "accepted", reason, {"prompt": question(a.prompt), "answer": a.answer}))
+        if not reason:
+            found.append(Example(a.id, "general", a.prompt, a.answer, None, {}, {"scope": "general", "cut": ["chosen"] if a.cut else []}))
+    road.run.ledger.place("anchor", fates)
+    return found
+
+
+def teacher_objects(asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons) -> set[str]:
+    """The answers that the teacher would change; without a living teacher those that make an error which the corrections took out."""
+    if teacher:
+        return {r.asked.id for r in teacher.correct(asked) if not r.unchanged}
+    known = paper.errors(lessons.pairs)
+    return {a.id for a in asked if known & set(paper.pieces(a.answer))}
+
+
+def rounds(
+    road: Road, material: Corrections, parts: Parts, teacher: Corrector | None, lessons: Lessons, anchors: Sequence[Example]
+) -> Taught:  # fmt: skip
+    """Steps 5, 6: trains; then as often as wanted draws, corrects and trains anew, while the dev answers need less and less correction.
+
+    The curve, which the report shows, holds the amount of correction (nats) and the edit distance by round; round 0 is the base.
+    """
+    dev = parts.own["dev"]
+    curve = [measured(road, 0, road.student, dev, teacher)] if teacher and dev else []
+    best: Taught | None = None
+    for turn in range(1, road.config.rounds + 1):
+        with road.run.stage(f"train {turn}"):
+            if best is not None:
+                lessons += corrected(road, best.model, parts.own["train"], material, teacher, turn)
+                best.model.rest()
+            taught = teach_adapter(road, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
+        if teacher and dev:
+            curve.append(measured(road, turn, taught.model, dev, teacher))
+            road.run.ledger.note("rounds", [as_json(point) for point in curve])
+            if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value:
+                road.display.say(f"round {turn} needs no less correction than the one before: stopped there")
+                return best
+        best = taught
+    assert best is not None
+    return best
+
+
+def measured(road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector) -> dict[str, Any]:
+    """One point of the curve: how much the teacher corrects of new answers to dev prompts."""
+    sheet = paper.sit(paper.Arm("dev", model), dev, teacher.correct, road.config.correct.max_tokens, road.config.seed, road.display.advance)
+    seed = road.config.seed
+    distances = [*sheet.greedy.distances(), *sheet.drawn.distances()]
+    amounts = [x for side in (sheet.greedy, sheet.drawn) for x in paper.amounts(paper.Arm("dev", model), side)]
+    return {"round": turn, "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
+            "amount_nats": statistics.mean(amounts, seed=seed)}  # fmt: skip
+
+
+def finish(road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, material: Corrections) -> dict[str, Any]:
+    """Writes the exports and the report; returns the result as JSON."""
+    arms = {arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found} for arm in exam["distance"]}
+    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "correction"]
+    prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
+    return publish(road, exam, examples, taught, arms, prompted)
+
+
+SHOWN = ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "general")
