@@ -43,9 +43,9 @@ class Lesson:
         self.adapter = Lora.attach(model.module, settings, seed=0)
         self.student = Student(model.module, self.adapter)
         self.objectives = {name: registry.lookup("objectives", name)(settings)}
-        pairs = frozenset([name] if self.objectives[name].pairs else [])
+        pairs, edits = (frozenset([name] if getattr(self.objectives[name], need) else []) for need in ("pairs", "edits"))
         weights, found = {"in_scope": {name: 1.0}}, examples()
-        self.rows = encode(model, found, weights, pairs, 512, "drop").rows
+        self.rows = encode(model, found, weights, pairs, 512, "drop", edits).rows
         self.known = Teacher(model, self.student, self.objectives, {e.id: e for e in found}, settings).learn(self.rows, 4096)
         dice = torch.Generator().manual_seed(1)
         with torch.no_grad():

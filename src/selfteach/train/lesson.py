@@ -66,7 +66,7 @@ def _view(
     row = number[batch.row]
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
     rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
-    edited = _edited(batch, device) if objective.edits else None
+    edited = _edited(batch, mine, device) if objective.edits else None
     reference = torch.zeros(len(logp), device=device)
     if objective.reference:
         reference[row >= 0] = torch.cat([fact.reference for fact in facts if fact.reference is not None]).to(device)
@@ -88,7 +88,8 @@ def _view(
     )
 
 
-def _edited(batch: Packed, device: torch.device) -> Tensor:
-    """(all answer tokens,) bool; false in rows without a correction."""
+def _edited(batch: Packed, mine: list[int], device: torch.device) -> Tensor:
+    """(all answer tokens,) bool; false in rows of others, which may have no correction."""
+    assert all(batch.rows[i].edited for i in mine), "rows whose edits were not looked for"
     flags = (row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows)
     return torch.tensor([flag for sides in flags for side in sides for flag in side], dtype=torch.bool, device=device)
