@@ -60,7 +60,7 @@ def attributes(sources: Iterable[str]) -> set[str]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_key_is_read_by_code(method: str) -> None:
-    read = attributes(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "config.py")
+    read = attributes(path.read_text() for path in SOURCE.rglob("*.py"))  # config.py itself declares names and reads only in its validators
     assert [key for key in flatten(METHODS[method]().model_dump()) if key.split(".")[-1] not in read] == []
 
 
