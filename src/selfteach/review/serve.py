@@ -36,48 +36,54 @@ def serve(ledger: Ledger, *, name: str = "", port: int = 0, browser: bool = True
         UsageError: the port is taken.
         KeyboardInterrupt: Ctrl-C; every decision is kept.
     """
-    listener = _listen(port)
-    return _Service(ledger, name, listener, say).run(browser)
+    return Service(ledger, name, port, say).run(browser)
 
 
-class _Service:
-    def __init__(self, ledger: Ledger, name: str, listener: socket.socket, say: Callable[[str], None]) -> None:
-        self._ledger, self._listener, self._say = ledger, listener, say
-        self._port = listener.getsockname()[1]
+class Service:
+    """One page on one port. The token in its address works once; a new one is made when the tab has gone."""
+
+    def __init__(self, ledger: Ledger, name: str, port: int, say: Callable[[str], None]) -> None:
+        self._ledger, self._listener, self._say = ledger, _listen(port), say
+        self._port = self._listener.getsockname()[1]
         self._seat = Seat(self._vacated)
-        self._desk = Desk(ledger, name, self._seat, self._finish)
+        desk = Desk(ledger, name, self._seat, self.finish)
         settings = uvicorn.Config(
-            app(self._desk, self._port), log_level="critical", access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
+            app(desk, self._port), log_level="critical", access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
             server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=2,
         )  # fmt: skip
         self._server = _Server(settings)
-        self._server.ended = self._desk.ended
+        self._server.ended = desk.ended
+        self._offering: asyncio.TimerHandle | None = None
 
-    def run(self, browser: bool) -> queue.Progress:
-        self._say(f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self._address()}")
+    @property
+    def address(self) -> str:
+        """The page with its one-time token behind #: a browser sends that part to nobody, and no log has it."""
+        return f"http://{HOST}:{self._port}/#{self._seat.token}"
+
+    def run(self, browser: bool = False) -> queue.Progress:
+        """Serves until `finish`."""
+        self._say(f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self.address}")
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
-            webbrowser.open(self._address())
+            webbrowser.open(self.address)
         try:
             self._server.run(sockets=[self._listener])
         finally:
             self._listener.close()
         return queue.progress(self._ledger)
 
-    def _address(self) -> str:
-        """The page with its one-time token behind #: a browser sends that part to nobody and writes it into no log."""
-        return f"http://{HOST}:{self._port}/#{self._seat.token}"
-
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Ends the service, from any thread."""
         self._server.should_exit = True
 
     def _vacated(self) -> None:
-        if not self._server.should_exit:
-            asyncio.get_running_loop().call_later(RELOAD_S, self._offer)
+        if self._offering:
+            self._offering.cancel()
+        self._offering = asyncio.get_running_loop().call_later(RELOAD_S, self._offer)
 
     def _offer(self) -> None:
         if not self._seat.taken and not self._server.should_exit:
-            self._say(f"The page was closed. Open it again at {self._address()}")
+            self._say(f"The page was closed. Open it again at {self.address}")
 
 
 class _Server(uvicorn.Server):

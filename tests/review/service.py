@@ -1,0 +1,107 @@
+"""The review page on a real socket, in a thread, with a client that sends exactly the headers that it is told to."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from browser import until
+
+from selfteach.review import queue
+from selfteach.review.serve import Service
+from selfteach.run.ledger import Ledger
+
+ROWS = [
+    {"prompt": "Which color is the sky?", "answer": "The color is gray!"},
+    {"prompt": [{"role": "user", "content": "How far is it?"}], "answer": "Two miles."},
+    {"prompt": "Say yes.", "answer": "Yes."},
+]
+
+
+def seed(folder: Path, rows: Sequence[Mapping[str, Any]] = ROWS) -> Path:
+    """A run folder with answers that wait; returns its ledger's path."""
+    folder.mkdir(exist_ok=True)
+    ledger = Ledger(folder / "run.db")
+    queue.put(ledger, rows)
+    ledger.close()
+    return folder / "run.db"
+
+
+def edits(path: Path) -> list[queue.Correction]:
+    """The finished edits, read by another connection."""
+    ledger = Ledger(path, readonly=True)
+    try:
+        return queue.corrections(ledger)
+    finally:
+        ledger.close()
+
+
+@dataclass
+class Page:
+    """A client of one page."""
+
+    port: int
+    token: str
+    lines: list[str] = field(default_factory=list)
+    key: str = ""
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> http.client.HTTPResponse:
+        """One request with these headers and no others."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(len(body)), **(headers or {})}.items():
+            if value:
+                line.putheader(name, value)
+        line.endheaders(body)
+        return line.getresponse()
+
+    def post(self, name: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        """One request of the page's own script; headers may be changed, or left out by an empty value."""
+        usual = {"Origin": self.origin, "Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        changed = {key.replace("_", "-"): value for key, value in headers.items()}
+        reply = self.request("POST", f"/api/{name}", json.dumps(body or {}).encode(), usual | changed)
+        with reply:
+            return reply.status, json.loads(reply.read())
+
+    def open(self, **secret: str) -> http.client.HTTPResponse:
+        """Takes the seat, which is held until the reply is closed; `state` has the first line."""
+        headers = {"Origin": self.origin, "Content-Type": "application/json"}
+        reply = self.request("POST", "/api/open", json.dumps(secret or {"token": self.token}).encode(), headers)
+        if reply.status == 200:
+            self.state = json.loads(reply.readline())
+            self.key = self.state["key"]
+        return reply
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[Page]:
+    """The page over this ledger."""
+    made: list[Service] = []
+    lines: list[str] = []
+
+    def work() -> None:
+        ledger = Ledger(path)
+        made.append(Service(ledger, "trial", 0, lines.append))
+        made[0].run()
+        ledger.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    address = urlsplit(until(lambda: made and len(lines) == 2 and made[0].address, "the page"))
+    try:
+        yield Page(address.port or 0, address.fragment, lines)
+    finally:
+        made[0].finish()
+        thread.join(60)
+        assert not thread.is_alive(), "the page does not end"
