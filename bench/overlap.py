@@ -1,0 +1,145 @@
+"""The overlap filter against rouge_score, in one run: rows a second, and what comparing the same pairs with rouge_score would take.
+
+python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--growth] [--million] [--plot docs/overlap.svg]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rouge_score.rouge_scorer import RougeScorer
+
+from selfteach.select.overlap import overlap
+from selfteach.select.repeats import BLOCK, OverlapFilter
+
+PROMPTS = Path(__file__).parent / "prompts"
+PAIRS = 4000
+VERBS = "write list explain describe compare summarize rewrite translate classify suggest create find name generate give identify".split()
+SHAPES = (
+    "{v} a {n} about {n} {n}", "{v} {c} ways to {n} a {n} without {n}", "what is the {n} of {n} in {n} ?", "given a {n} , {v} its {n} and {n}",
+    "{v} the following {n} as {n} or {n}", "{v} a short {n} in which a {n} meets a {n} and they {n}", "how do I {n} my {n} when the {n} is {n} ?",
+    "{v} the {n} between {n} and {n} , then {v} {c} {n} of each", "you are given {c} {n} ; {v} the one with the most {n}",
+    "in this task , you will be given a {n} from a {n} and you need to {v} whether the {n} is {n} or {n}",
+)  # fmt: skip
+SYLLABLES = [a + b for a in "b c d f g l m n p r s t v ch st tr".split() for b in "a e i o u ar en ol".split()]
+
+
+def real(files: Sequence[Path] = ()) -> list[str]:
+    """The hand-written prompts of the bench, and the instructions of given files."""
+    found = [line for file in sorted(PROMPTS.glob("*.txt")) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    return found + [json.loads(line)["instruction"] for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+class Writer:
+    """Instructions as a model would write thousands of them: shapes that recur, words by Zipf's law, and edits of what is there already."""
+
+    def __init__(self, known: Sequence[str], seed: int = 0) -> None:
+        self._random, self._known = random.Random(seed), list(known)
+        self._nouns: dict[int, str] = {}
+
+    def next(self) -> str:
+        """45 % a shape with words, 15 % plain Zipfian text, 40 % an edit of a real instruction or of an earlier one."""
+        draw, turn = self._random, self._random.random()
+        if turn < 0.45:
+            text = self._shape()
+        elif turn < 0.6:
+            text = " ".join(self._noun() for _ in range(draw.randint(4, 30)))
+        else:
+            text = self._edit(draw.choice(self._known))
+        if draw.random() < 0.2:
+            self._known.append(text)
+        return text
+
+    def _noun(self) -> str:
+        rank = int(self._random.paretovariate(0.6)) % 2_000_003
+        if rank not in self._nouns:
+            own = random.Random(rank)
+            self._nouns[rank] = "".join(own.choice(SYLLABLES) for _ in range(own.randint(1, 3)))
+        return self._nouns[rank]
+
+    def _shape(self) -> str:
+        draw = self._random
+        parts = draw.choice(SHAPES).split() + (["for", "a", "{n}"] if draw.random() < 0.5 else [])
+        words = {"{v}": lambda: draw.choice(VERBS), "{n}": self._noun, "{c}": lambda: str(draw.randint(2, 12))}
+        return " ".join(words[part]() if part in words else part for part in parts)
+
+    def _edit(self, text: str) -> str:
+        words, draw = text.split(), self._random
+        for _ in range(draw.randint(0, max(1, len(words) // 2))):
+            place = draw.randrange(len(words) + 1)
+            words[place : place + draw.randint(0, 2)] = [self._noun() for _ in range(draw.randint(0, 2))]
+        return " ".join(words)
+
+
+def alike(rows: int, seed: int = 0) -> list[str]:
+    """The worst case: every text of 12 words, all of them among the same 60 common words."""
+    draw = random.Random(seed)
+    words = [f"{a}{b}" for a in "bdgklm" for b in ("an", "en", "in", "on", "un", "ar", "er", "ir", "or", "ur")]
+    return [" ".join(draw.choices(words, k=12)) for _ in range(rows)]
+
+
+def ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
+    """Seconds of the filter on texts against themselves, and how many pairs that decides: each text with every kept one before it."""
+    kept, pairs, started, began = 0, 0, time.monotonic(), time.process_time()
+    with OverlapFilter(workers=workers) as sieve:
+        for start in range(0, len(texts), BLOCK):
+            for verdict in sieve.decide(texts[start : start + BLOCK]):
+                pairs += kept
+                kept += verdict is None
+    seconds, cpu = time.monotonic() - started, time.process_time() - began
+    return {"rows": len(texts), "kept": kept, "seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "pairs": pairs}
+
+
+def theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
+    """Pairs a CPU second of rouge_score on random pairs of the same texts; each of its scores must be ours."""
+    draw, scorer = random.Random(seed), RougeScorer(["rougeL"])
+    drawn = [(draw.choice(texts), draw.choice(texts)) for _ in range(pairs)]
+    began = time.process_time()
+    scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in drawn]
+    cpu = time.process_time() - began
+    assert all(abs(score - overlap(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True))
+    return pairs / cpu
+
+
+def measure(texts: Sequence[str], reference: float) -> dict[str, Any]:
+    """Our figures with the ratio to rouge_score."""
+    found = ours(texts)
+    pace = found["pairs"] / found["cpu_seconds"]
+    return {**found, "pairs a cpu second": round(pace), "ratio to rouge_score": round(pace / reference), "peak_mb": _peak_mb()}
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main(
+    rows: int = 52_000, real_files: Sequence[Path] = (), growth: bool = False, million: bool = False, plot: Path | None = None
+) -> None:
+    """Measures and prints."""
+    writer = Writer(real(real_files))
+    sizes = sorted(
+        {rows, *([1000, 3000, 10_000, 30_000, 100_000, 300_000] if growth or million else []), *([1_000_000] if million else [])}
+    )
+    texts = [writer.next() for _ in range(sizes[-1])]
+    reference = theirs(texts)
+    print(json.dumps({"rouge_score, pairs a cpu second": round(reference)}), flush=True)
+    for name, make in (("instructions", texts.__getitem__), ("all of one length, common words", lambda cut: alike(cut.stop))):
+        for size in sizes if name == "instructions" else [min(rows, sizes[-1])]:
+            print(json.dumps({name: measure(make(slice(size)), reference)}), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=52_000)
+    parser.add_argument("--real", type=Path, nargs="*", default=(), dest="real_files")
+    parser.add_argument("--growth", action="store_true")
+    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--plot", type=Path)
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,222 @@
+"""A growing pool of texts that finds every pair with a common subsequence long enough, exactly, without comparing most of them.
+
+1. Length: L <= min(m, n), so that only lengths in one interval can exceed the threshold. Segments are sorted by length.
+2. Signature, narrow: the bound of signature.py over 64 to 512 bits, for all pairs of that interval.
+3. Signature, 512 bits, for the pairs that are left.
+4. The longest common subsequence itself (rapidfuzz), for the pairs that are left.
+Where the signatures leave most of a tile (low thresholds), all its pairs go through rapidfuzz's table at once, which costs less for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import process
+from rapidfuzz.distance import LCSseq
+
+from selfteach.select.rouge import least
+from selfteach.select.signature import LANES, Bits, fold, signatures
+
+Ints = NDArray[np.int64]
+Coded = str | list[int]
+ROWS, COLUMNS = 16, 4096  # of a tile: its signatures' differences stay in a core's second cache
+DENSE = 8  # where more than one pair in so many passes the signature, the table is cheaper than the list
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Texts as numbers of words. `number` is what the caller calls each."""
+
+    number: Ints  # (n,)
+    length: Ints  # (n,)
+    coded: NDArray[np.object_]  # (n,)
+    bits: Bits  # (n, LANES)
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def take(self, places: NDArray[np.integer] | slice) -> Rows:
+        """Some of them, in the given order."""
+        return Rows(self.number[places], self.length[places], self.coded[places], self.bits[places])
+
+    @staticmethod
+    def join(parts: Sequence[Rows]) -> Rows:
+        """All of several."""
+        fields = ("number", "length", "coded", "bits")
+        return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+class Coder:
+    """Texts become strings with one character a word, which rapidfuzz compares without a copy."""
+
+    def __init__(self, most: int = 0x10FFFF) -> None:
+        self._most = most
+        self._ids: dict[str, int] = {}
+
+    def rows(self, texts: Sequence[Sequence[str]], start: int = 0) -> Rows:
+        """Texts given as words, numbered from `start`. Words beyond the characters that there are make a list of numbers instead."""
+        ids = self._ids
+        numbered = [[ids.setdefault(word, len(ids)) for word in words] for words in texts]
+        coded = np.empty(len(texts), object)
+        coded[:] = [self._coded(row) for row in numbered]
+        length = np.array([len(row) for row in numbered], np.int64)
+        return Rows(np.arange(start, start + len(texts)), length, coded, signatures(numbered))
+
+    def _coded(self, row: list[int]) -> Coded:
+        return "".join(map(chr, row)) if not row or max(row) <= self._most else row
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs that exceed the threshold: number of the asked text, number of the pool's, their common subsequence, their words together."""
+
+    asked: Ints
+    found: Ints
+    common: Ints
+    total: Ints
+
+    @staticmethod
+    def join(parts: Sequence[Pairs]) -> Pairs:
+        """All of several."""
+        none = np.zeros(0, np.int64)
+        names = ("asked", "found", "common", "total")
+        return Pairs(*(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in names))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Texts sorted by length, with their folded signatures."""
+
+    rows: Rows
+    folded: dict[int, Bits] = field(default_factory=dict)
+
+    @staticmethod
+    def of(rows: Rows) -> Segment:
+        """A segment of texts in any order; those without words are left out, for they are like nothing."""
+        order = np.argsort(rows.length, kind="stable")
+        return Segment(rows.take(order[np.searchsorted(rows.length[order], 1) :]))
+
+    def lanes(self, lanes: int) -> Bits:
+        """Its signatures of 64 * lanes bits. Shapes: (lanes, n)."""
+        if lanes not in self.folded:
+            self.folded[lanes] = fold(self.rows.bits, lanes)
+        return self.folded[lanes]
+
+
+class Pool:
+    """The texts to compare with. They lie in segments of doubling size, so that adding costs little and few segments are searched."""
+
+    def __init__(self, threshold: Fraction, threads: ThreadPoolExecutor | None = None) -> None:
+        self._threshold, self._threads = threshold, threads
+        self._segments: list[Segment] = []
+        self._least = least(256, threshold)
+        self._longest = 0
+
+    def add(self, rows: Rows) -> None:
+        """Puts texts into the pool."""
+        if not len(rows):
+            return
+        self._longest = max(self._longest, int(rows.length.max()))
+        self._segments.append(Segment.of(rows))
+        while len(self._segments) > 1 and len(self._segments[-2].rows) < 2 * len(self._segments[-1].rows):
+            last, before = self._segments.pop(), self._segments.pop()
+            self._segments.append(Segment.of(Rows.join([before.rows, last.rows])))
+
+    def search(self, asked: Rows) -> Pairs:
+        """Every pair of an asked text and one of the pool that exceeds the threshold; in no order that depends on the threads."""
+        if not len(asked) or not self._segments:
+            return Pairs.join([])
+        self._grow(int(asked.length.max()) + self._longest)
+        tasks = list(self._tasks(Segment.of(asked).rows))
+        found = self._threads.map(self._compare, tasks) if self._threads else map(self._compare, tasks)
+        return Pairs.join([part for parts in found for part in parts])
+
+    def _grow(self, total: int) -> None:
+        if total >= len(self._least):
+            self._least = least(2 * total, self._threshold)
+
+    def _tasks(self, asked: Rows) -> Iterator[tuple[Rows, Segment, int, int]]:
+        """Asked texts of one length, each group with the stretch of every segment whose lengths can exceed the threshold."""
+        cuts = np.flatnonzero(np.diff(asked.length)) + 1
+        for low, high in zip([0, *cuts], [*cuts, len(asked)], strict=True):
+            group = asked.take(slice(low, high))
+            for segment in self._segments:
+                first, last = self._interval(int(group.length[0]) if len(group) else 0, segment.rows.length)
+                if first < last:
+                    yield group, segment, first, last
+
+    def _interval(self, length: int, lengths: Ints) -> tuple[int, int]:
+        """Where L <= min(m, n) is enough: a stretch, for 2 min(m, n) / (m + n) falls on both sides of n = m."""
+        possible = np.arange(1, self._longest + 1)
+        fits = possible[np.minimum(length, possible) >= self._least[length + possible]]
+        if not len(fits):
+            return 0, 0
+        return int(np.searchsorted(lengths, fits[0])), int(np.searchsorted(lengths, fits[-1], side="right"))
+
+    def _compare(self, task: tuple[Rows, Segment, int, int]) -> list[Pairs]:
+        group, segment, first, last = task
+        lanes = _lanes(2 * int(group.length[0]))
+        narrow, wide = fold(group.bits, lanes), segment.lanes(lanes)
+        parts = []
+        for left in range(first, last, COLUMNS):
+            columns = slice(left, min(left + COLUMNS, last))
+            total = segment.rows.length[columns] + group.length[0]
+            need = self._least[total]
+            room = np.minimum(total - 2 * need, 64 * lanes).astype(np.uint16)
+            for top in range(0, len(group), ROWS):
+                rows = slice(top, min(top + ROWS, len(group)))
+                near = _within(narrow[:, rows], wide[:, columns], room)
+                if (passed := int(np.count_nonzero(near))) == 0:
+                    continue
+                compare = _table if passed * DENSE > near.size else _listed
+                parts.append(compare(group.take(rows), segment.rows.take(columns), near, total, need))
+        return parts
+
+
+def _lanes(total: int) -> int:
+    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about two bits for each word."""
+    return min(LANES, 1 << max(0, (2 * total - 1).bit_length() - 6))
+
+
+def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Which pairs differ in at most `room` bits. Shapes: (lanes, r), (lanes, c), (c,) -> bool (r, c)."""
+    differ = np.bitwise_count(asked[0][:, None] ^ pool[0])
+    if len(asked) > 1:
+        differ = differ.astype(np.uint16)
+    for one, other in zip(asked[1:], pool[1:], strict=True):
+        differ += np.bitwise_count(one[:, None] ^ other)
+    return differ <= (room if len(asked) > 1 else room.astype(np.uint8))
+
+
+def _listed(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need: Ints) -> Pairs:
+    """Steps 3 and 4 for the pairs that are `near`."""
+    row, column = np.nonzero(near)
+    room = total - 2 * need
+    close = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64) <= room[column]
+    row, column = row[close], column[close]
+    common = _common(asked.coded[row], pool.coded[column])
+    return _exceeding(asked, pool, row, column, common, total, need)
+
+
+def _table(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need: Ints) -> Pairs:
+    """Step 4 for every pair of the tile."""
+    found = process.cdist(asked.coded, pool.coded, scorer=LCSseq.similarity, score_cutoff=int(need.min()), dtype=np.int32)
+    row, column = np.nonzero(found >= need)
+    return _exceeding(asked, pool, row, column, found[row, column].astype(np.int64), total, need)
+
+
+def _common(left: NDArray[np.object_], right: NDArray[np.object_]) -> Ints:
+    if not len(left):
+        return np.zeros(0, np.int64)
+    return np.asarray(process.cpdist(left, right, scorer=LCSseq.similarity, dtype=np.int64))
+
+
+def _exceeding(asked: Rows, pool: Rows, row: Ints, column: Ints, common: Ints, total: Ints, need: Ints) -> Pairs:
+    enough = common >= need[column]
+    row, column = row[enough], column[enough]
+    return Pairs(asked.number[row], pool.number[column], common[enough], total[column])
