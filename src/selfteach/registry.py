@@ -23,6 +23,12 @@ NAMES: dict[str, dict[str, str]] = {
         "yes_no": "selfteach.judge.yes_no:YesNo",
         "inverse": "selfteach.judge.inverse:Inverse",
     },
+    "knowledge_judges": {
+        "match": "selfteach.judge.contradiction:Match",
+        "prompted": "selfteach.judge.contradiction:Prompted",
+        "nli": "selfteach.judge.nli:Nli",
+        "gain": "selfteach.judge.contradiction:Gain",
+    },
     "objectives": {
         "sft": "selfteach.train.objectives.sft:Sft",
         "dpo": "selfteach.train.objectives.dpo:Dpo",

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from documents import write_docx, write_pdf
+
 from selfteach.errors import DataError
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.markup import read_html, read_markdown
@@ -144,7 +144,8 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
 
 
 def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
-    text = "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n\n## Part\n**Bold** 2*3 a_b\n```py\ncode\n```\n"
+    text = "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n"
+    text += "\n## Part\n**Bold** 2*3 a_b\n```py\ncode\n```\n"
     assert read_markdown(text) == ("The Mill", "The Mill\n\nSee the river and a pic.\n\nPart\n\nBold 2*3 a_b\n\ncode")
 
 

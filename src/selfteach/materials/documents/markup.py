@@ -8,17 +8,18 @@ from html.parser import HTMLParser
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
 
-BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 "
-    "h5 h6 header hr html legend li main menu nav ol option p pre section summary table tbody tfoot thead title tr ul".split()
-)
-APART = frozenset("script style template noscript svg math iframe object canvas".split())
-AROUND = frozenset("nav footer aside menu form button select".split())
+BLOCKS = {
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
+    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main", "menu",
+    "nav", "ol", "option", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul",
+}  # fmt: skip
+APART = {"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas"}
+AROUND = {"nav", "footer", "aside", "menu", "form", "button", "select"}
 """What stands around a page's text."""
 
 
 class _Reader(HTMLParser):
-    def __init__(self, skipped: frozenset[str]) -> None:
+    def __init__(self, skipped: set[str]) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.titles: dict[str, list[str]] = {"title": [], "h1": []}

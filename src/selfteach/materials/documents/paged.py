@@ -10,7 +10,13 @@ from pathlib import Path
 
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import (
-    MAX_CHARS, MAX_PAGES, MAX_PARTS, MAX_RATIO, MAX_UNPACKED_BYTES, SMALL_BYTES, TooMuch,
+    MAX_CHARS,
+    MAX_PAGES,
+    MAX_PARTS,
+    MAX_RATIO,
+    MAX_UNPACKED_BYTES,
+    SMALL_BYTES,
+    TooMuch,
 )  # fmt: skip
 
 _ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")

@@ -1,0 +1,114 @@
+"""Numbers of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU. Each equals its reference package.
+
+Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support` with zero_division=0; Lin 2004 and rouge_score
+0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 by sacrebleu 2 (Post 2018) for BLEU.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import LCSseq
+
+from selfteach.judge.match import contains_answer, exact_match, token_f1
+from selfteach.select.overlap import tokens
+
+
+@dataclass(frozen=True, slots=True)
+class PRF:
+    """Precision, recall and F1, each in [0, 1]; 0 where a denominator is 0. `support` counts the gold items."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int = 0
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """Each class's numbers; `macro`: their mean; `weighted`: their mean by support; `micro`: from the counts of all classes together."""
+
+    classes: dict[Hashable, PRF]
+    macro: PRF
+    micro: PRF
+    weighted: PRF
+    accuracy: float
+
+
+def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
+    """The best value against any of several gold answers, as SQuAD's script takes it.
+
+    Args:
+        metric: "f1", "exact" or "contains".
+
+    Raises:
+        ValueError: no gold answer, or no such metric.
+    """
+    found = {"f1": token_f1, "exact": exact_match, "contains": contains_answer}.get(metric)
+    if not golds or found is None:
+        raise ValueError(f"{len(golds)} gold answers for the metric {metric!r}")
+    return max(float(found(answer, gold)) for gold in golds)
+
+
+def classes(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> ClassReport:
+    """Precision, recall and F1 of each class that occurs on either side.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    pairs = list(zip(gold, predicted, strict=True))
+    names = sorted({*gold, *predicted}, key=repr)
+    hits, wanted, given = Counter(g for g, p in pairs if g == p), Counter(gold), Counter(predicted)
+    found = {name: _prf(hits[name], given[name], wanted[name]) for name in names}
+    rows, n = list(found.values()), len(pairs)
+    return ClassReport(
+        found, _mean(rows, [1] * len(rows)), _prf(hits.total(), given.total(), wanted.total()), _mean(rows, [r.support for r in rows]),
+        hits.total() / n if n else 0.0,
+    )  # fmt: skip
+
+
+def _prf(hits: int, given: int, wanted: int) -> PRF:
+    precision, recall = hits / given if given else 0.0, hits / wanted if wanted else 0.0
+    return PRF(precision, recall, 2 * precision * recall / (precision + recall) if hits else 0.0, wanted)
+
+
+def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
+    total = sum(weights)
+    means = [sum(w * getattr(r, name) for w, r in zip(weights, rows, strict=True)) / total if total else 0.0 for name in PRF.__slots__[:3]]
+    return PRF(*means, sum(r.support for r in rows))
+
+
+def rouge(answer: str, gold: str) -> dict[str, PRF]:
+    """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the gold text has it.
+
+    ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the longest common subsequence.
+    """
+    left, right = tokens(answer), tokens(gold)
+    found = {f"rouge{n}": _ngrams(left, right, n) for n in (1, 2)}
+    return found | {"rougeL": _prf(int(LCSseq.similarity(left, right)), len(left), len(right))}
+
+
+def _ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:
+    one, other = (Counter(zip(*(words[i:] for i in range(n)), strict=False)) for words in (left, right))
+    return _prf((one & other).total(), one.total(), other.total())
+
+
+def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
+    """Corpus BLEU in [0, 100], with sacrebleu's defaults (13a words, exponential smoothing).
+
+    Args:
+        golds: for each answer one or more references; the number may differ.
+
+    Raises:
+        ValueError: the lengths differ, or an answer has no reference.
+    """
+    from sacrebleu.metrics import BLEU
+
+    if len(answers) != len(golds) or not all(golds):
+        raise ValueError(f"{len(answers)} answers for {len(golds)} lists of references")
+    if not answers:
+        return 0.0
+    streams = [[refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))]
+    return float(BLEU().corpus_score(list(answers), streams).score)

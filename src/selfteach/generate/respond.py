@@ -1,0 +1,98 @@
+"""Answers to a question about a document: the best one with the document, draws with it, and draws without it.
+
+    y*   greedy with the document: the label
+    Y_c  K draws with it: is the label consistent?
+    Y_r  K draws without it: does the model know it anyway?
+
+Source: Self-Learning-llm (arXiv 2406.11275, section 3.2), with K = 10, temperature 1, top-p .9.
+Departs: all three are few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them
+differs in what it says and not in how, and the trained answer has the form in which a person is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from selfteach.generate.facts import PASSAGES
+from selfteach.generate.question import Question, fenced
+from selfteach.models import Drawer
+from selfteach.records import Draw, Prompt, Request, Sampling, clean, user
+
+MAX_TOKENS = 48
+STOP = ("\n",)
+TEMPERATURE, TOP_P = 1.0, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question with its label (`best`), the draws with the document (`informed`) and those without it (`blind`)."""
+
+    question: Question
+    best: str
+    informed: tuple[str, ...]
+    blind: tuple[str, ...]
+    cut: bool = False
+    """Whether the label did not come to its end."""
+
+
+def respond(
+    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, instructed: bool = False,
+    progress: Callable[[int], None] = lambda n: None,
+) -> list[Answered]:  # fmt: skip
+    """One `Answered` for each question, in their order; draws of one prompt stand together, so that an engine computes the prompt once.
+
+    A question whose label was lost (an endpoint may lose requests) is left out.
+
+    Args:
+        draws: K.
+        instructed: ask a chat model in plain words, in place of worked examples.
+    """
+    rows = [_requests(question, draws, seed, instructed) for question in questions]
+    found: dict[str, Draw] = {}
+    for draw in student.draw([request for row in rows for request in row]):
+        found[draw.id] = draw
+        progress(1)
+    answered = []
+    for question, row in zip(questions, rows, strict=True):
+        got = [found.get(request.id(student.fingerprint)) for request in row]
+        if got[0] is not None:
+            texts = [[_one_line(draw.text) for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :])]
+            answered.append(Answered(question, _one_line(got[0].text), tuple(texts[0]), tuple(texts[1]), got[0].finish == "length"))
+    return answered
+
+
+def _requests(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
+    chunk = question.chunk
+    informed = (open_chat if instructed else open_prompt)(question.text, chunk.title, chunk.passage)
+    blind = user(question.text) if instructed else closed_prompt(question.text)
+    greedy, drawn = Sampling(0.0, 1.0, MAX_TOKENS, STOP), Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
+    return [
+        Request("answer", informed, greedy, 0, seed),
+        *(Request("answer", informed, drawn, k, seed) for k in range(1, draws + 1)),
+        *(Request("answer blind", blind, drawn, k, seed) for k in range(1, draws + 1)),
+    ]
+
+
+def open_prompt(question: str, title: str, passage: str) -> str:
+    """Worked passages with their answers, then this one: plain text, which the model continues with an answer."""
+    shown = "".join(
+        f"Title: {p.title}\nPassage: {p.text}\n" + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered) + "\n" for p in PASSAGES
+    )
+    return f"{shown}Title: {_one_line(title)}\nPassage: {_one_line(passage)}\nQuestion: {_one_line(question)}\nAnswer:"
+
+
+def closed_prompt(question: str) -> str:
+    """The same without any passage."""
+    shown = "".join(f"Question: {q}\nAnswer: {a}\n\n" for pair in zip(*(p.answered for p in PASSAGES), strict=True) for q, a in pair)
+    return f"{shown}Question: {_one_line(question)}\nAnswer:"
+
+
+def open_chat(question: str, title: str, passage: str) -> Prompt:
+    """The question to a chat model with the document in its prompt: the open-book arm of the exam, and a teacher's prompt."""
+    return user(f"{fenced(title, passage)}\nAnswer in one short sentence, from this text: {question}")
+
+
+def _one_line(text: str) -> str:
+    """Untrusted text in a listing: its line breaks would begin a new label."""
+    return " ".join(clean(text).split())

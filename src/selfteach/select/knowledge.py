@@ -1,0 +1,93 @@
+"""Learn only what is not known: which labels are trusted, which are unknown, and the pairs to train on.
+
+    unsure   S_L > tau_L: draws with the document disagree with the label; it is not to be trusted
+    unknown  S_L <= tau_L and S_K > tau_K: trusted, and the model does not say it by itself; this is what is trained
+    known    S_L <= tau_L and S_K <= tau_K
+
+Everything here is a function of stored scores: another threshold needs no draw.
+
+Source: Self-Learning-llm (arXiv 2406.11275, section 3.2, and section 3.3 for the pair: chosen y*, rejected the most contradictory of Y_r).
+Departs: a draw that agrees with the label is never rejected, even as the most contradictory of all: it would unteach what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfteach.generate.respond import Answered
+from selfteach.judge.contradiction import Scored
+from selfteach.judge.match import SAME_F1, token_f1
+from selfteach.records import Example, digest, user
+
+State = Literal["known", "unknown", "unsure"]
+STATES: tuple[State, ...] = ("known", "unknown", "unsure")
+TAUS = tuple(round(0.05 * n, 2) for n in range(21))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """How many questions are in each state at a pair of thresholds."""
+
+    tau_label: float
+    tau_knowledge: float
+    known: int
+    unknown: int
+    unsure: int
+
+
+def state(scored: Scored, tau_label: float = 0.5, tau_knowledge: float = 0.5) -> State:
+    """What the scores say about one question."""
+    if scored.s_label > tau_label:
+        return "unsure"
+    return "unknown" if scored.s_knowledge > tau_knowledge else "known"
+
+
+def sizes(scored: Sequence[Scored], tau_label: float = 0.5, taus: Sequence[float] = TAUS) -> list[Point]:
+    """The size of the set against tau_K, at one tau_L: what raising the threshold would cost."""
+    points = []
+    for tau in taus:
+        found = [state(s, tau_label, tau) for s in scored]
+        points.append(Point(tau_label, tau, *(found.count(name) for name in STATES)))
+    return points
+
+
+def most_contradictory(answered: Answered, scored: Scored) -> str | None:
+    """The draw without the document that contradicts the label most, of equal ones the first; None where every draw agrees with it.
+
+    A judge that cannot tell draws apart (`gain`) leaves it to the words: the draw that shares fewest with the label.
+    """
+    apart = scored.contradicted or tuple(1 - token_f1(draw, answered.best) for draw in answered.blind)
+    least = 0.5 if scored.contradicted else 1 - SAME_F1
+    candidates = [(value, draw) for value, draw in zip(apart, answered.blind, strict=True) if draw.split() and value > least]
+    return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
+
+
+def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example:
+    """The training record of one question: chosen is the label, rejected the most contradictory blind draw, source its sentence."""
+    question = answered.question
+    return Example(
+        digest(["lesson", question.id, answered.best]), kind, user(question.text), answered.best, most_contradictory(answered, scored),
+        scores={"label": scored.s_label, "knowledge": scored.s_knowledge},
+        source={**question.chunk.place(question.sentence), "short": question.short, "judge": scored.judge},
+    )  # fmt: skip
+
+
+def lessons(
+    answered: Sequence[Answered], scored: Sequence[Scored], tau_label: float = 0.5, tau_knowledge: float = 0.5
+) -> tuple[list[Example], list[tuple[Answered, str]]]:
+    """(what is trained on, everything else with its reason).
+
+    A label that was cut off, or says nothing, is dropped whatever its scores.
+    """
+    kept: list[Example] = []
+    dropped: list[tuple[Answered, str]] = []
+    for one, score in zip(answered, scored, strict=True):
+        found = state(score, tau_label, tau_knowledge)
+        reason = "cut off" if one.cut else "no answer" if not one.best.split() else "" if found == "unknown" else found
+        if reason:
+            dropped.append((one, reason))
+        else:
+            kept.append(lesson(one, score))
+    return kept, dropped

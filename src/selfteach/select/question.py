@@ -1,0 +1,74 @@
+"""What a question about a document must be: it makes sense to somebody who has not read it, and its answer stands in it.
+
+Source: Self-Learning-llm (arXiv 2406.11275, appendix: questions are to be answerable without reference to the document, which is left to
+the instruction there). Departs: it is checked here, because a small model writes "according to the passage" whatever it is told.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selfteach.generate.question import Question
+from selfteach.judge.match import contains_answer, normalised, token_recall
+
+MAX_ANSWER_WORDS = 20
+LEAST_IN_PASSAGE = 0.8
+REASONS = (
+    "mentions the text", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
+    "gives its answer",
+)  # fmt: skip
+
+_NOUN = r"(?:passage|text|article|paragraph|excerpt|document|sentence|statement|fact|context|author|writer|reading|snippet|information)s?"
+_MENTION = re.compile(
+    rf"\b(?:(?:the|this|that|these|given|following|above|provided|preceding)\s+){{1,3}}{_NOUN}\b|\bas (?:mentioned|described|stated)\b|"
+    r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
+    r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
+    re.I,
+)
+_POINTER = re.compile(r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I)
+_STOP = set(
+    normalised(
+        """of in on at to for from by with and or not is are was were be been being do does did has have had can could may might will would
+        should must what which who whom whose when where why how many much long old often far it its this that these those he she they his
+        her their them there here one some any all most more than as if into about after before during called named name kind type"""
+    ).split()
+)
+
+
+def question_fault(question: Question) -> str:
+    """Why a question cannot be used (one of REASONS), or "" where it can. The form of the request itself is `form_fault`'s business."""
+    return stands_fault(question.text, question.chunk.title) or answer_fault(question)
+
+
+def stands_fault(text: str, title: str) -> str:
+    """Whether a question makes sense without the text.
+
+    A pronoun stands for something that the question itself must name: a word with a capital letter, or a word of the title.
+    """
+    if _MENTION.search(text):
+        return "mentions the text"
+    said = content(text)
+    names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
+    named = bool(names) or bool(set(content(title)) & set(said))
+    if _POINTER.search(text) and not named:
+        return "does not stand alone"
+    return "asks about nothing" if len(said) < 2 and not named else ""
+
+
+def answer_fault(question: Question) -> str:
+    """Whether the short answer stands in the passage, and not in the question."""
+    answer = question.short
+    words = normalised(answer).split()
+    if not words:
+        return "no answer"
+    if len(words) > MAX_ANSWER_WORDS:
+        return "long answer"
+    if token_recall(answer, question.chunk.passage) < LEAST_IN_PASSAGE:
+        return "answer not in the text"
+    given = contains_answer(question.text, answer)
+    return "gives its answer" if given and not re.search(r"\bor\b", question.text) else ""
+
+
+def content(text: str) -> list[str]:
+    """The words of a text that say what it is about."""
+    return [word for word in normalised(text).split() if word not in _STOP]
