@@ -14,6 +14,7 @@ import yaml
 
 from selfteach.report import view
 from selfteach.report.read import Run, at, items, measure, read
+from selfteach.report.wording import heading, wording
 from selfteach.report.words import NONE, count, decimal, duration, interval, megabytes, percent, short
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -21,16 +22,22 @@ SHOWN = 3
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 REHEARSAL = "**A rehearsal**: small budgets, wide intervals. Do not quote these numbers."
-LIMITS = """## Limits
-
-The exam's prompts were written by the model itself and judged as named above; `report.html` shows all of it.
-The adapter belongs to its base model alone and is under no other licence than that model's."""
 
 
 def card(folder: Path) -> str:
     """The card as Markdown: base, data, exam, how to use it, and what it is not."""
     run = read(folder)
-    parts = [_front_matter(run), "# A rule, taught", _rule(run), _verdict(run), _use(run), _exam(run), _data(run), _answers(run), LIMITS]
+    parts = [
+        _front_matter(run),
+        f"# {wording(run.exam).card}",
+        _rule(run),
+        _verdict(run),
+        _use(run),
+        _exam(run),
+        _data(run),
+        _answers(run),
+        _limits(run),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -48,7 +55,11 @@ def fenced(text: Any, length: int = 2000) -> str:
 
 
 def _front_matter(run: Run) -> str:
-    fields: dict[str, Any] = {"library_name": "peft", "pipeline_tag": "text-generation", "tags": ["selfteach", "lora", "verbal-feedback"]}
+    fields: dict[str, Any] = {
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["selfteach", "lora", wording(run.exam).tag],
+    }
     if base := _base(run):
         fields["base_model"] = base
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
@@ -61,7 +72,7 @@ def _base(run: Run) -> str:
 
 
 def _rule(run: Run) -> str:
-    return f"This adapter teaches its base model one rule:\n\n{fenced(run.exam.get('rule') or run.name)}"
+    return f"{wording(run.exam).about}\n\n{fenced(heading(run.exam) or run.name)}"
 
 
 def _verdict(run: Run) -> str:
@@ -82,14 +93,21 @@ def _exam(run: Run) -> str:
     rows = view.result(run.exam) + view.elsewhere(run.exam)
     if not rows:
         return ""
-    lines = [f"| held-out prompts, 95 % intervals | {' | '.join(view.ARMS.values())} | n |", "|---" * (len(view.ARMS) + 2) + "|"]
+    lines = [
+        f"| held-out prompts, 95 % intervals | {' | '.join(wording(run.exam).arms.values())} | n |",
+        "|---" * (len(view.ARMS) + 2) + "|",
+    ]
     for row in rows:
         known = [found for found in row["measures"].values() if found]
         cells = [f"{percent(found.value)} ({interval(found)})" if (found := row["measures"][arm]) else NONE for arm in view.ARMS]
         lines.append(f"| {row['label']} | {' | '.join(cells)} | {known[0].n if known else NONE} |")
     drift = measure(at(run.exam, "drift", "kl_nats"))
     after = f"\n\nDrift on general answers: KL(base, taught) {decimal(drift.value)} nats a token ({interval(drift, 3)})." if drift else ""
-    return "## Exam\n\n" + "\n".join(lines) + f"\n\nJudged by {plain(at(run.exam, 'judge', 'name') or 'nobody', 80)}.{after}"
+    return (
+        "## Exam\n\n"
+        + "\n".join(lines)
+        + f"\n\nJudged by {plain(at(run.exam, 'judge', 'name') or run.exam.get('teacher') or 'nobody', 80)}.{after}"
+    )
 
 
 def _data(run: Run) -> str:
@@ -97,7 +115,7 @@ def _data(run: Run) -> str:
         return ""
     kinds = ", ".join(f"{plain(kind, 40)} {count(number)}" for kind, number in run.kinds.items())
     lines = [
-        f"The model wrote its own examples from the rule: {kinds}.",
+        f"{wording(run.exam).data}: {kinds}.",
         "Each is in `examples.jsonl`, every rejected one with its reason in `dropped.jsonl`.",
     ]
     cost = run.exam.get("cost")
@@ -105,6 +123,13 @@ def _data(run: Run) -> str:
         tokens = f"{count(cost.get('drawn_tokens'))} drawn and {count(cost.get('trained_tokens'))} trained tokens"
         lines.append(f"It took {duration(cost.get('seconds'))}, {tokens}; the adapter has {megabytes(cost.get('adapter_mb'))}.")
     return "## Data\n\n" + "\n".join(lines)
+
+
+def _limits(run: Run) -> str:
+    return (
+        f"## Limits\n\n{wording(run.exam).limits}; `report.html` shows all of it.\n"
+        "The adapter belongs to its base model alone and is under no other licence than that model's."
+    )
 
 
 def _answers(run: Run) -> str:

@@ -73,7 +73,7 @@ def ticks(low: float, high: float, most: int = 4) -> list[float]:
     return [round(step * k, 12) for k in range(first, max(last, first + 1) + 1)]
 
 
-def _line(name: str, look: str, dots: Sequence[Dot]) -> Line:
+def line(name: str, look: str, dots: Sequence[Dot]) -> Line:
     return Line(name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else "")
 
 
@@ -101,7 +101,7 @@ def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
     words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
     return Plot(
         name,
-        [_line("each step", "faint", dots), _line("trend", "taught", trend)],
+        [line("each step", "faint", dots), line("trend", "taught", trend)],
         [Tick(0, str(first)), Tick(100, str(last) if first < last else "")],
         [Tick(100 - place(v, y[0], y[-1]), f"{v:g}") for v in y],
         words,
@@ -133,7 +133,7 @@ def need(rows: Any) -> Plot | None:
             for row in known
             if row.get("order") == order and (found := measure(row.get(key)))
         ]
-        lines.append(_line(name, look, dots))
+        lines.append(line(name, look, dots))
     return Plot(
         "share of test prompts",
         [line for line in lines if line.dots],

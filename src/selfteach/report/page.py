@@ -15,8 +15,9 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from selfteach.records import write_text
-from selfteach.report import figures, view, words
+from selfteach.report import edits, figures, view, words
 from selfteach.report.read import at, items, measure, number, read
+from selfteach.report.wording import heading, wording
 
 HERE = Path(__file__).parent / "templates"
 
@@ -43,7 +44,9 @@ def html(folder: Path) -> str:
         exam=exam,
         style=Markup(style),
         policy=_policy(style),
-        arms=view.ARMS,
+        arms=wording(exam).arms,
+        wording=wording(exam),
+        heading=heading(exam),
         verdicts=view.VERDICTS,
         scopes=figures.SCOPES,
         result=view.result(exam),
@@ -60,6 +63,7 @@ def html(folder: Path) -> str:
         judge=view.judge(notes.get("calibration"), exam),
         losses=figures.losses(run.metrics),
         need=figures.need(notes.get("curve")),
+        edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
         stages=view.stages(run),
         settings=view.settings(run.config),
         reproduce=view.texts(exam.get("reproduce")),

@@ -19,6 +19,7 @@ from rich.text import Text
 from selfteach.records import Measure, clean
 from selfteach.report import view
 from selfteach.report.read import at, measure
+from selfteach.report.wording import heading, wording
 from selfteach.report.words import NONE, SPACE, count, decimal, duration, interval, megabytes, percent, short
 
 LOOKS = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "calm": "bold"}
@@ -37,7 +38,7 @@ def result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
         exam: the content of exam.json.
         report: the page's path, shown last.
     """
-    parts: list[RenderableType] = [Text(inert(at(exam, "rule") or "(no rule)"), "bold")]
+    parts: list[RenderableType] = [Text(inert(heading(exam) or "(no rule)"), "bold")]
     if at(exam, "rehearsal") is True:
         parts.append(Text("A rehearsal: small budgets, wide intervals. Do not quote these numbers.", "yellow"))
     parts += [_verdict(exam), _arms(exam), *(Text(line, "dim") for line in _notes(exam))]
@@ -49,7 +50,7 @@ def result_table(exam: Mapping[str, Any], report: Path | None = None) -> Group:
 def _arms(exam: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("held-out prompts")
-    for name in view.ARMS.values():
+    for name in wording(exam).arms.values():
         table.add_column(Text(name), justify="right", no_wrap=True)
     for row in view.result(exam):
         table.add_row(Text(row["label"]), *(_cell(row["measures"][arm], strong=arm == "taught") for arm in view.ARMS))

@@ -11,11 +11,13 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.records import Measure, messages, question
+from selfteach.report import edits
 from selfteach.report.figures import SCOPES
 from selfteach.report.read import Run, at, items, measure
+from selfteach.report.wording import wording
 from selfteach.report.words import differences, short
 
-ARMS = {"base": "base", "prompted": "rule in the prompt", "taught": "taught"}
+ARMS = ("base", "prompted", "taught")
 VERDICTS = {"taught": "good", "nothing to learn": "calm", "just prompt it": "warn", "not learned": "bad"}
 ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
 OPEN = {"target": 3, "near": 1, "general": 1}
@@ -37,6 +39,8 @@ def result(exam: Row) -> list[Row]:
     """The rows of the result table: rule kept (greedy, drawn), near and general answers unharmed."""
     if not exam:
         return []
+    if exam.get("method") == "corrections":
+        return edits.result(exam)
     return [
         _row(
             "Rule kept, greedy",
@@ -92,7 +96,7 @@ def answers(exam: Row) -> Row | None:
     if not rows:
         return None
     rows = [row for scope in SCOPES for row in _mixed([row for row in rows if row["scope"] == scope], scope)]
-    states = {"mended": "broken before, kept now", "kept": "kept now", "broken": "broken now"}
+    states = wording(exam).states
     return {
         "rows": rows,
         "states": states,

@@ -1,0 +1,70 @@
+"""What the page shows of corrections: shares of words and of answers that a teacher changes, and how they fall by round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfteach.report.figures import Dot, Plot, Tick, line, place, ticks
+from selfteach.report.read import at, items, measure, number
+
+ARMS = ("base", "prompted", "taught")
+Row = Mapping[str, Any]
+ROWS = (
+    ("Words that the teacher changes, greedy", "edit distance to the teacher's correction; the single most likely answer",
+     ("distance",), ("greedy",)),
+    ("Words that the teacher changes, T = 1", "the same prompts; one answer drawn at temperature 1", ("distance",), ("drawn",)),
+    ("Answers that are corrected", "share of the greedy answers in which the teacher changes anything at all", ("corrected",), ()),
+    ("Answers with a repeated error", "a word or mark that corrections took out in training, and never left standing", ("repeated",), ()),
+    ("Criticism met", "new answers to prompts like the criticised ones, to which the criticism no longer applies", ("met",), ()),
+    ("General answers unharmed", "prompts about anything else: still answered as the base would", ("general",), ()),
+)  # fmt: skip
+"""Label, meaning, where it stands in exam.json before the arm's name, and after it."""
+
+
+def result(exam: Row) -> list[Row]:
+    """The rows of the result table; those that were not measured are left out."""
+    rows = [
+        {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
+        for label, meaning, before, after in ROWS
+    ]
+    return [row for row in rows if any(row["measures"].values())]
+
+
+def headline(exam: Row) -> list[tuple[str, Any, Any]]:
+    """(name, before, after) for the figures beside the verdict."""
+    pairs = [
+        ("Words changed, greedy", ("distance", "{}", "greedy")),
+        ("Words changed, T = 1", ("distance", "{}", "drawn")),
+        ("Answers corrected", ("corrected", "{}")),
+        ("Criticism met", ("met", "{}")),
+    ]
+    found = []
+    for name, path in pairs:
+        before, after = (measure(at(exam, *(part.format(arm) for part in path))) for arm in ("base", "taught"))
+        if before and after:
+            found.append((name, before, after))
+    return found
+
+
+def by_round(exam: Row) -> list[Plot]:
+    """Edit distance and amount of correction on dev prompts, by round; round 0 is the base."""
+    rows = [row for row in items(exam.get("rounds")) if number(row.get("round")) is not None]
+    named = (("edit distance", "distance"), ("amount of correction, nats", "amount_nats"))
+    return [plot for title, key in named if (plot := _plot(title, key, rows))]
+
+
+def _plot(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
+    known = [(int(row["round"]), found) for row in rows if (found := measure(row.get(key)))]
+    if len(known) < 2:
+        return None
+    last = known[-1][0]
+    y = ticks(min(m.low for _, m in known), max(m.high for _, m in known), 3)
+    up = lambda value: 100 - place(value, y[0], y[-1])
+    dots = [
+        Dot(place(turn, 0, last), up(m.value), up(m.low), up(m.high), f"round {turn}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}")
+        for turn, m in known
+    ]
+    words = f"{known[0][1].value:.3g} → {known[-1][1].value:.3g}"
+    marks = [Tick(place(turn, 0, last), str(turn)) for turn, _ in known]
+    return Plot(title, [line(title, "taught", dots)], marks, [Tick(up(v), f"{v:g}") for v in y], words)

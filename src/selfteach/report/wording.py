@@ -1,0 +1,56 @@
+"""What the report, the card and the printed table call things: each method has words of its own for the same places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The words of one method.
+
+    Attributes:
+        card: heading of the model card; `about` is the sentence before the material; `limits` what the exam does not say.
+        arms: the three ways of answering; `marks` the two verdicts on an answer, the bad one first.
+        hidden: sections of the page that this method has nothing for.
+    """
+
+    name: str
+    card: str
+    about: str
+    data: str
+    limits: str
+    tag: str
+    arms: Mapping[str, str]
+    marks: tuple[str, str]
+    question: str
+    states: Mapping[str, str]
+    hidden: frozenset[str] = frozenset()
+
+
+FEEDBACK = Wording(
+    "feedback", "A rule, taught", "This adapter teaches its base model one rule:", "The model wrote its own examples from the rule",
+    "The exam's prompts were written by the model itself and judged as named above", "verbal-feedback",
+    {"base": "base", "prompted": "rule in the prompt", "taught": "taught"}, ("✕ broken", "✓ kept"), "Rule",
+    {"mended": "broken before, kept now", "kept": "kept now", "broken": "broken now"},
+)  # fmt: skip
+CORRECTIONS = Wording(
+    "corrections", "Corrections, learned", "This adapter needs less correcting than its base model. What it learned from:",
+    "Each example is an answer of the model with its correction", "New answers were corrected by the teacher named above, or compared with "
+    "its known corrections where it was a file or a person", "corrections",
+    {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"}, ("✕ corrected", "✓ as it is"), "Correction",
+    {"mended": "corrected before, right now", "kept": "right now", "broken": "corrected now"}, frozenset({"map", "search", "judge"}),
+)  # fmt: skip
+WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS)}
+
+
+def wording(exam: Mapping[str, Any]) -> Wording:
+    """The words for an exam; feedback's where it names no other method."""
+    return WORDINGS.get(str(exam.get("method")), FEEDBACK)
+
+
+def heading(exam: Mapping[str, Any]) -> str:
+    """What was taught, in the person's own words where there are some."""
+    return str(exam.get("rule") or exam.get("material") or "")
