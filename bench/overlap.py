@@ -28,7 +28,7 @@ SHAPES = (
     "{v} the {n} between {n} and {n} , then {v} {c} {n} of each", "you are given {c} {n} ; {v} the one with the most {n}",
     "in this task , you will be given a {n} from a {n} and you need to {v} whether the {n} is {n} or {n}",
 )  # fmt: skip
-SYLLABLES = [a + b for a in "b c d f g l m n p r s t v ch st tr".split() for b in "a e i o u ar en ol".split()]
+SYLLABLES = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "ar", "en", "ol")]
 
 
 def real(files: Sequence[Path] = ()) -> list[str]:

@@ -233,6 +233,30 @@ def config(
     body.config(method, file, sets or [], as_json=json)
 
 
+@app.command()
+def overlap(
+    context: typer.Context,
+    first: Annotated[Path, typer.Argument(metavar="A", help="A dataset, .jsonl.")],
+    out: Annotated[Path, _option("--out", "FILE", "Where the kept rows go.")],
+    second: Annotated[Path | None, typer.Argument(metavar="B", help="Another: its rows are filtered, against A and themselves.")] = None,
+    dropped: Annotated[Path | None, _option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
+    field: Annotated[
+        str, _option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")
+    ] = "instruction",
+    threshold: Annotated[float, _option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1)] = 0.7,
+    words: Annotated[
+        str, _option("--words", "NAME", "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.")
+    ] = "rouge",
+    workers: Annotated[int | None, _option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1)] = None,
+    json: Json = False,
+) -> None:
+    """Keep the rows of a dataset that overlap with no kept row before them (ROUGE-L, exact)."""
+    from selfteach.commands import overlap as body
+
+    options = body.Options(out, dropped, field, threshold, words, workers, context.obj)
+    body.overlap(first, second, options, as_json=json)
+
+
 def main() -> None:
     """The program: runs a command, shows a fault in one line, and ends with its exit code. `--debug` may stand anywhere."""
     for name, value in PATIENT.items():

@@ -44,7 +44,7 @@ class OverlapFilter:
 
     def __init__(self, threshold: float = 0.7, words: Words = WORDS["rouge"], workers: int | None = None) -> None:
         self._threshold, self._words = exact(threshold), words
-        self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
+        self._threads = ThreadPoolExecutor(workers or _cores())
         self._coder = Coder()
         self._pool = Pool(self._threshold, self._threads)
         self._first: dict[str, int] = {}
@@ -130,3 +130,7 @@ class _Nearest:
 
 def _each(pairs: Pairs) -> Iterable[tuple[int, int, float]]:
     return zip(pairs.asked.tolist(), pairs.found.tolist(), (2 * pairs.common / pairs.total).tolist(), strict=True)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

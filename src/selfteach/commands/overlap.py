@@ -1,0 +1,217 @@
+"""`selfteach overlap`: the rows of a dataset that repeat no kept row before them."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from selfteach.commands.screen import Screen, print_json, screen
+from selfteach.errors import DataError, SelfteachError, UsageError
+from selfteach.records import BadLine, messages, question, read_jsonl
+from selfteach.run.disk import disk_faults
+from selfteach.run.signals import held, interruptible
+from selfteach.select.repeats import BLOCK, Like, OverlapFilter
+from selfteach.select.rouge import WORDS, Words
+
+BAD_SHARE = 0.1  # above this the file is not what the user takes it for
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """What counts as a repetition, and where the rows go."""
+
+    out: Path
+    dropped: Path | None = None
+    field: str = "instruction"
+    threshold: float = 0.7
+    words: str = "rouge"
+    workers: int | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the dataset with its place and the text that is compared."""
+
+    where: str
+    row: dict[str, Any]
+    text: str
+
+
+@dataclass
+class Tally:
+    """What was read so far, and what is needed to say what a dropped row is like."""
+
+    lines: array[int] = field(default_factory=lambda: array("Q"))  # the line of each text that the filter has seen, by its number
+    known: int = 0  # how many of them are of the file to compare with
+    texts: dict[int, str] = field(default_factory=dict)  # the kept ones, where they are wanted
+    kept: int = 0
+    dropped: int = 0
+    wordless: int = 0
+    bad: list[BadLine] = field(default_factory=list)
+
+
+def overlap(first: Path, second: Path | None, options: Options, *, as_json: bool) -> None:
+    """Filters the rows of a file against themselves, or those of a second file against the first and themselves."""
+    _check(first, second, options)
+    asked, tally = second or first, Tally()
+    with ExitStack() as stack:
+        shown = stack.enter_context(screen(None, debug=options.debug))
+        stack.enter_context(interruptible(shown.say))
+        out = stack.enter_context(whole(options.out))
+        dropped = stack.enter_context(whole(options.dropped)) if options.dropped else None
+        sieve = stack.enter_context(OverlapFilter(options.threshold, WORDS[options.words], options.workers))
+        if second:
+            _learn(first, sieve, tally, options, shown)
+        _filter(asked, first, sieve, tally, options, shown, out, dropped)
+        _warn(tally, options, shown)
+    found = {"out": str(options.out), "kept": tally.kept, "dropped": tally.dropped, "bad_lines": len(tally.bad)}
+    print_json(found) if as_json else print(f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped")
+
+
+def _check(first: Path, second: Path | None, options: Options) -> None:
+    if not 0 <= options.threshold <= 1:
+        raise UsageError("must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7.")
+    if options.words not in WORDS:
+        raise UsageError(f'there is no "{options.words}".', where="--words", cure=f"Give one of: {', '.join(WORDS)}.")
+    written = [path.resolve() for path in (options.out, options.dropped) if path]
+    read = [path.resolve() for path in (first, second) if path]
+    if len({*written}) < len(written) or {*written} & {*read}:
+        raise UsageError("is read or written twice.", where=str(options.dropped or options.out), cure="Give each file a path of its own.")
+
+
+def _learn(path: Path, sieve: OverlapFilter, tally: Tally, options: Options, shown: Screen) -> None:
+    shown.display.stage(f"read {path.name}", lines(path), "rows")
+    for block in blocks(path, options.field, tally):
+        if options.dropped:
+            tally.texts |= {len(tally.lines) + k: row.text for k, row in enumerate(block)}
+        _note(block, tally)
+        sieve.add([row.text for row in block])
+        shown.display.advance(len(block))
+    tally.known = len(tally.lines)
+
+
+def _filter(
+    path: Path, first: Path, sieve: OverlapFilter, tally: Tally, options: Options, shown: Screen, out: TextIO, dropped: TextIO | None
+) -> None:
+    words = WORDS[options.words]
+    shown.display.stage(f"filter {path.name}", lines(path), "rows")
+    for block in blocks(path, options.field, tally):
+        start = len(tally.lines)
+        _note(block, tally)
+        for number, (row, like) in enumerate(zip(block, sieve.decide([row.text for row in block]), strict=True), start):
+            if like is None:
+                tally.kept += 1
+                tally.wordless += not words(row.text)
+                _write(out, row.row)
+                if dropped:
+                    tally.texts[number] = row.text
+            else:
+                tally.dropped += 1
+                if dropped:
+                    _write(dropped, _account(row, like, tally, first if like.number < tally.known else path))
+        shown.display.advance(len(block))
+    if not tally.kept + tally.dropped:
+        raise DataError("holds no row.", where=str(path), cure="Give one JSON object a line.")
+    for bad in tally.bad if dropped else ():
+        _write(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
+
+
+def _account(row: Row, like: Like, tally: Tally, file: Path) -> dict[str, Any]:
+    """The line of a dropped row: why, and what it is like, so that the two can be read side by side."""
+    found = {"where": f"{file.name}:{tally.lines[like.number]}", "similarity": round(like.similarity, 6), "text": tally.texts[like.number]}
+    return {"reason": "overlap", "where": row.where, "like": found, "row": row.row}
+
+
+def _note(block: list[Row], tally: Tally) -> None:
+    tally.lines.extend(int(row.where.rpartition(":")[2]) for row in block)
+
+
+def _write(handle: TextIO | None, row: dict[str, Any]) -> None:
+    if handle:
+        handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _warn(tally: Tally, options: Options, shown: Screen) -> None:
+    for bad in tally.bad[:SHOWN]:
+        shown.say(f"{bad.where}: left out: {bad.fault}.")
+    if len(tally.bad) > SHOWN:
+        shown.say(f"{len(tally.bad) - SHOWN:,} more bad lines were left out" + ("." if options.dropped else "; --dropped FILE lists them."))
+    if tally.wordless:
+        hint = " --words unicode compares words of every script." if options.words == "rouge" else ""
+        shown.say(f"{tally.wordless:,} kept rows hold no word that is compared, and so are like nothing.{hint}")
+
+
+def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
+    """The rows of a file by the block; what is no row, or has no text there, is noted as bad.
+
+    Raises:
+        DataError: the first row has no such field, or too many lines are bad.
+    """
+    rows, read, before = _rows(path, name, tally.bad), 0, len(tally.bad)
+    while block := list(islice(rows, BLOCK)):
+        yield block
+        read += len(block)
+    if (bad := len(tally.bad) - before) > BAD_SHARE * (read + bad):
+        what = f"{bad:,} of {read + bad:,} lines cannot be used; the first: {tally.bad[before].where}: {tally.bad[before].fault}."
+        raise DataError(what, where=str(path), cure="Mend or remove them.")
+
+
+def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
+    known = False
+    for where, row in read_jsonl(path, bad):
+        if name not in row and not known:
+            there = ", ".join(list(row)[:20]) or "none"
+            raise DataError(f'has no field "{name}".', where=where, cure=f"Give --field one of those that it has: {there}.")
+        known = True
+        try:
+            yield Row(where, row, _text(row, name))
+        except (ValueError, SelfteachError) as fault:
+            bad.append(BadLine(where, fault.what.rstrip(".") if isinstance(fault, SelfteachError) else str(fault)))
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    """The text of a field; of messages the last turn of the user."""
+    if name not in row:
+        raise ValueError(f'no field "{name}"')
+    value = row[name]
+    if isinstance(value, list):
+        return question(messages(value))
+    if not isinstance(value, str):
+        raise ValueError(f'"{name}" is no text')
+    return value
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has, for the progress alone; 0 where it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: handle.read(1 << 20), b""))
+    except OSError:
+        return 0
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[TextIO]:
+    """A file that appears whole or not at all, and whose folder is proven to be writable at once."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_faults(path):
+        if path.is_dir():
+            raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")
+        try:
+            with temporary.open("w", encoding="utf-8") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            with held():
+                os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
