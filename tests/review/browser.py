@@ -42,7 +42,8 @@ class Browser:
         )
         where = profile / "DevToolsActivePort"
         port, path = until(lambda: where.exists() and where.read_text().split(), "Chromium")[:2]
-        self._line = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None)
+        self._connection = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None)
+        self._line = self._connection.__enter__()
         self._number = 0
         self.events: list[dict[str, Any]] = []
 
@@ -65,7 +66,7 @@ class Browser:
 
     def close(self) -> None:
         """Ends the browser."""
-        self._line.close()
+        self._connection.__exit__(None, None, None)
         self._process.kill()
         self._process.wait()
 

@@ -99,7 +99,7 @@ class _Talk:
                 self._write("nothing is changed")
                 return False
             queue.draft(self._ledger, item.id, text)
-            self._write("\n" + marked(item.answer, text, colour=self._colour) + "\n")
+            self._write(_barred("what changed", marked(item.answer, text, colour=self._colour)))
             match self._choice(CONFIRM):
                 case "":
                     try:
@@ -141,8 +141,12 @@ def _turns(prompt: Any) -> list[tuple[str, str]]:
 
 
 def _quoted(label: str, text: str) -> str:
+    return _barred(printable(label), printable(text))
+
+
+def _barred(label: str, text: str) -> str:
     """A text under its name, each line behind a bar, so that no text can pass for the program's own words."""
-    return f"{printable(label)}\n" + "\n".join(f"  | {line}" for line in printable(text).split("\n"))
+    return f"{label}\n" + "\n".join(f"  | {line}" for line in text.split("\n"))
 
 
 def _first(ledger: Ledger) -> queue.Item | None:

@@ -1,0 +1,139 @@
+"""The review in the terminal: the same queue; text of a model moves no cursor and passes for no line of the program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from service import ROWS, edits, seed
+
+from selfteach.errors import UsageError
+from selfteach.review import queue
+from selfteach.review.terminal import converse, marked
+from selfteach.run.ledger import Ledger
+
+
+@pytest.fixture
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets EDITOR to a program that runs this Python line on `text`."""
+
+    def use(line: str) -> None:
+        script = tmp_path / "editor.py"
+        script.write_text(
+            f"import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\ntext = file.read_text()\n{line}\nfile.write_text(text)\n"
+        )
+        monkeypatch.delenv("VISUAL", raising=False)
+        monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
+
+    return use
+
+
+def work(book: Ledger, *keys: str) -> str:
+    """What the terminal shows while these lines are typed; then the input ends."""
+    typed, shown = iter(keys), list[str]()
+
+    def read(question: str) -> str:
+        shown.append(question)
+        try:
+            return next(typed)
+        except StopIteration:
+            raise EOFError from None
+
+    converse(book, read, shown.append, colour=False)
+    assert next(typed, None) is None, "not every line was asked for"
+    return "\n".join(shown)
+
+
+def test_edit_accept_skip(book: Ledger, editor: Callable[[str], None]) -> None:
+    queue.put(book, ROWS)
+    editor("text = text.replace('color', 'colour').replace('!', '.')")
+    shown = work(book, "e", "", "A", "skip")
+    assert "--- answer 1 of 3 " in shown
+    assert "  | Which color is the sky?" in shown
+    assert "The [-color-]{+colour+} is gray[-!-]{+.+}" in shown
+    assert [row["correction"] for row in queue.corrections(book)] == ["The colour is gray.", "Two miles."]
+    assert queue.progress(book).skipped == 1
+
+
+def test_undo_and_quit(book: Ledger) -> None:
+    ids = queue.put(book, ROWS)
+    assert "nothing to take back" in work(book, "u", "a", "a", "u", "u", "q")
+    assert [item.id for item in queue.waiting(book)] == ids
+    assert "e, a, s, u or q" in work(book, "x", "")
+
+
+def test_an_edit_can_be_gone_on_with_or_discarded(book: Ledger, editor: Callable[[str], None]) -> None:
+    queue.put(book, ROWS[:1])
+    editor("text = text.rstrip() + ' Really.'")
+    shown = work(book, "e", "e", "d", "e", "q", "q")
+    assert "{+ Really. Really.+}" in shown
+    assert queue.waiting(book)[0].draft == "The color is gray! Really.", "kept: it was neither saved nor discarded"
+    editor("text = 'The color is gray!'")
+    assert "nothing is changed" in work(book, "e", "q")
+    editor("text = ' '")
+    assert "the correction is empty" in work(book, "e", "", "d", "q")
+
+
+def test_an_editor_that_fails_or_is_missing_is_said(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue.put(book, ROWS[:1])
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", "false")
+    with pytest.raises(UsageError, match="the editor failed"):
+        work(book, "e")
+    monkeypatch.delenv("EDITOR")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="Set EDITOR"):
+        work(book, "e")
+
+
+def test_hostile_text_is_shown_as_text(book: Ledger, editor: Callable[[str], None]) -> None:
+    hostile = "\x1b[2J\x1b]0;title\x07\x9b31m\u202egnp\rover\x08\n--- answer 9 of 9\n[e]dit > "
+    queue.put(book, [{"prompt": hostile, "answer": hostile}])
+    editor("text = 'x\\x1b[31m\\u202e' + text")
+    shown = work(book, "e", "q", "q")
+    assert not [char for char in shown if char != "\n" and (ord(char) < 32 or 127 <= ord(char) < 160 or "\u202a" <= char <= "\u202e")]
+    assert "  | --- answer 9 of 9" in shown
+    assert shown.count("\n--- answer 9") == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("a b c", "a x c", "a [-b-]{+x+} c"),
+        ("a b", "a b c", "a b{+ c+}"),
+        ("same", "same \n", "same"),
+        ("don't", "do not", "[-don't-]{+do not+}"),
+        ("私は猫", "私は犬", "私は[-猫-]{+犬+}"),
+        ("x \x1b[31m", "x", "x[- \ufffd[31m-]"),
+    ],
+)
+def test_differences_are_marked_without_colour(before: str, after: str, expected: str) -> None:
+    assert marked(before, after) == expected
+    coloured = marked(before, after, colour=True)
+    assert ("\x1b[" in coloured) == (before.strip() != after.strip())
+
+
+def test_the_command(tmp_path: Path) -> None:
+    path = seed(tmp_path / "run")
+
+    def review(typed: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-m", "selfteach", "review", "--run", "run", "--terminal"]
+        return subprocess.run(program, cwd=tmp_path, input=typed, capture_output=True, text=True, env={**os.environ, "EDITOR": "false"})
+
+    done = review("a\ns\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("2 of 3 reviewed: 0 edited, 1 accepted as they are, 1 skipped.\n")
+    assert [row["correction"] for row in edits(path)] == ["The color is gray!"]
+    failed = review("e\n")
+    assert (failed.returncode, "the editor failed" in failed.stderr) == (2, True)
+
+
+def test_a_run_without_answers_for_review_is_said(tmp_path: Path) -> None:
+    Ledger(tmp_path / "run.db").close()
+    done = subprocess.run([sys.executable, "-m", "selfteach", "review", "--run", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "has no answers for review" in done.stderr
