@@ -21,13 +21,19 @@ from selfteach.select.repeats import BLOCK, OverlapFilter
 
 PROMPTS = Path(__file__).parent / "prompts"
 PAIRS = 4000
-VERBS = "write list explain describe compare summarize rewrite translate classify suggest create find name generate give identify".split()
+VERBS = ("write", "list", "explain", "describe", "compare", "summarize", "rewrite", "translate", "classify", "suggest", "create", "name")
 SHAPES = (
-    "{v} a {n} about {n} {n}", "{v} {c} ways to {n} a {n} without {n}", "what is the {n} of {n} in {n} ?", "given a {n} , {v} its {n} and {n}",
-    "{v} the following {n} as {n} or {n}", "{v} a short {n} in which a {n} meets a {n} and they {n}", "how do I {n} my {n} when the {n} is {n} ?",
-    "{v} the {n} between {n} and {n} , then {v} {c} {n} of each", "you are given {c} {n} ; {v} the one with the most {n}",
+    "{v} a {n} about {n} {n}",
+    "{v} {c} ways to {n} a {n} without {n}",
+    "what is the {n} of {n} in {n} ?",
+    "given a {n} , {v} its {n} and {n}",
+    "{v} the following {n} as {n} or {n}",
+    "{v} a short {n} in which a {n} meets a {n} and they {n}",
+    "how do I {n} my {n} when the {n} is {n} ?",
+    "{v} the {n} between {n} and {n} , then {v} {c} {n} of each",
+    "you are given {c} {n} ; {v} the one with the most {n}",
     "in this task , you will be given a {n} from a {n} and you need to {v} whether the {n} is {n} or {n}",
-)  # fmt: skip
+)
 SYLLABLES = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "ar", "en", "ol")]
 
 
@@ -72,7 +78,7 @@ class Writer:
 
     def _edit(self, text: str) -> str:
         words, draw = text.split(), self._random
-        for _ in range(draw.randint(0, max(1, len(words) // 2))):
+        for _ in range(draw.randint(1, len(words) + 1)):
             place = draw.randrange(len(words) + 1)
             words[place : place + draw.randint(0, 2)] = [self._noun() for _ in range(draw.randint(0, 2))]
         return " ".join(words)

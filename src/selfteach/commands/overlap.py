@@ -18,7 +18,7 @@ from selfteach.records import BadLine, messages, question, read_jsonl
 from selfteach.run.disk import disk_faults
 from selfteach.run.signals import held, interruptible
 from selfteach.select.repeats import BLOCK, Like, OverlapFilter
-from selfteach.select.rouge import WORDS, Words
+from selfteach.select.rouge import WORDS
 
 BAD_SHARE = 0.1  # above this the file is not what the user takes it for
 SHOWN = 5

@@ -190,7 +190,7 @@ def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.boo
         differ = differ.astype(np.uint16)
     for one, other in zip(asked[1:], pool[1:], strict=True):
         differ += np.bitwise_count(one[:, None] ^ other)
-    return differ <= (room if len(asked) > 1 else room.astype(np.uint8))
+    return np.asarray(differ <= (room if len(asked) > 1 else room.astype(np.uint8)))
 
 
 def _listed(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need: Ints) -> Pairs:
