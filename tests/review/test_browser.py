@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,14 +17,21 @@ import pytest
 from browser import CHROMIUM, CTRL, Browser, Tab, until
 from service import ROWS, Page, edits, seed, serving
 
+from selfteach.review import queue
 from selfteach.run.ledger import Ledger
 
 pytest.importorskip("websockets.sync.client")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")]
 HOSTILE = [
-    {"prompt": "<script>window.pwned = 1</script><b>bold</b>", "answer": "<img src=x onerror='window.pwned = 2'></textarea><script>window.pwned = 3</script>"},
-    {"prompt": [{"role": "<i>user", "content": "\u202egnp.exe \x1b[2J"}, {"role": "user", "content": "{{7*7}} ${7*7}"}], "answer": "</ins><svg onload='window.pwned = 4'>"},
-]  # fmt: skip
+    {
+        "prompt": "<script>window.pwned = 1</script><b>bold</b>",
+        "answer": "<img src=x onerror='window.pwned = 2'></textarea><script>window.pwned = 3</script>",
+    },
+    {
+        "prompt": [{"role": "<i>user", "content": "\u202egnp.exe \x1b[2J"}, {"role": "user", "content": "{{7*7}} ${7*7}"}],
+        "answer": "</ins><svg onload='window.pwned = 4'>",
+    },
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +66,7 @@ def test_type_save_and_find_it_in_the_corrections(tab: Tab, path: Path) -> None:
     assert tab.js("document.activeElement.id") == "work"
     tab.key("e")
     retype(tab, "The colour is grey.")
-    assert tab.js("[...document.querySelectorAll('del, ins')].map(e => e.tagName + ' ' + e.innerText)") == [
+    assert tab.js("[...document.querySelectorAll('del, ins')].map(e => e.tagName + ' ' + e.textContent)") == [
         "DEL [out: color]", "INS [in: colour]", "DEL [out: gray!]", "INS [in: grey.]",
     ]  # fmt: skip
     assert tab.text("amount") == "2 words out, 2 in"
@@ -172,9 +180,7 @@ def test_kill_9_after_save_and_amid_the_next_edit(browser: Browser, tmp_path: Pa
 def draft_of(path: Path) -> str:
     ledger = Ledger(path, readonly=True)
     try:
-        return next(
-            (str((fate.body or {})["draft"]) for _, fate in ledger.candidates("review", "pending") if "draft" in (fate.body or {})), ""
-        )
+        return "".join(item.draft for item in queue.waiting(ledger))
     finally:
         ledger.close()
 
@@ -198,7 +204,7 @@ def test_hostile_text_is_inert(browser: Browser, tmp_path: Path) -> None:
         assert tab.js("document.querySelectorAll('#work script, #work img, #work svg, #work i').length") == 0
         with pytest.raises(AssertionError, match="TrustedHTML"):
             tab.js("document.body.innerHTML = '<b>x</b>'")
-    assert edits(path)[0]["correction"] == "<script>window.pwned = 5</script>" + str(HOSTILE[0]["answer"])
+    assert edits(path)[0]["correction"] == str(HOSTILE[0]["answer"]) + "<script>window.pwned = 5</script>"
 
 
 def test_no_error_no_request_to_elsewhere(browser: Browser, tab: Tab, page: Page) -> None:
@@ -241,8 +247,6 @@ WORDS = [
 
 
 def test_differences_of_words(tab: Tab) -> None:
-    import json
-
     pairs = json.dumps([[before, after] for before, after, _ in WORDS])
     found = tab.js(f"import('/words.js').then(m => {pairs}.map(([a, b]) => m.differences(a, b)))")
     assert found == [pieces for *_, pieces in WORDS]

@@ -119,7 +119,7 @@ function changed() {
 
 function mark([kind, text]) {
   if (kind === "same") return document.createTextNode(text);
-  const piece = element(kind === "gone" ? "del" : "ins", text.replaceAll("\n", kind === "gone" ? "↵" : "↵\n"));
+  const piece = element(kind === "gone" ? "del" : "ins", text.replaceAll("\n", kind === "gone" ? "¶" : "¶\n"));
   piece.prepend(element("span", kind === "gone" ? "[out: " : "[in: ", "unseen"));
   piece.append(element("span", "]", "unseen"));
   return piece;
