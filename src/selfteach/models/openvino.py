@@ -19,6 +19,7 @@ from selfteach.models.decode import TAIL_TOKENS, Row, as_draw, row_of
 from selfteach.models.embedded import cache_folder
 from selfteach.models.gguf import why_not_gguf, write_gguf
 from selfteach.models.memory import release
+from selfteach.models.signal_stack import kept_signal_stack
 from selfteach.records import Draw, Request, seed_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def _pipeline(path: Path, precision: str) -> Any:
     scheduler.max_num_batched_tokens = 2048
     scheduler.enable_prefix_caching = True
     properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}  # 8-bit keys and values are no faster here
-    pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
+    with kept_signal_stack():
+        pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
     release()  # reading and compiling leave several times the weights behind
     return pipe
 

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 EXIT_INTERRUPTED = 130
@@ -22,6 +22,7 @@ class _State:
 
     depth = 0
     pending = False
+    seen = False
 
 
 @contextmanager
@@ -33,16 +34,20 @@ def held() -> Iterator[None]:
     _State.depth += 1
     try:
         yield
-    finally:
+    except BaseException:
         _State.depth -= 1
-    if _State.depth == 0 and _State.pending:
-        _State.pending = False
-        raise KeyboardInterrupt
+        raise
+    _release()
 
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[None]:
-    """Handles both signals inside the block. `say` shows one line at once when the first one arrives."""
+    """Handles both signals inside the block. `say` shows one line at once when the first one arrives.
+
+    No signal cuts the block's beginning and end. After an interrupted block the next signal still ends the process at once: it is on its
+    way out.
+    """
+    _State.depth, _State.pending, _State.seen = 1, False, False
     read, write = os.pipe()
     os.set_blocking(write, False)
     watcher = threading.Thread(target=_watch, args=(read, say), daemon=True)
@@ -50,18 +55,31 @@ def interruptible(say: Callable[[str], None]) -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     watcher.start()
     try:
+        _release()
         yield
     finally:
+        _State.depth += 1
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(write)
         watcher.join()
         os.close(read)
-        _State.depth, _State.pending = 0, False
+        for number, handler in before.items():
+            signal.signal(number, _handle if _State.seen else handler)
+        _release()
+
+
+def _release() -> None:
+    """The end of a held stretch."""
+    _State.depth -= 1
+    if _State.depth == 0 and _State.pending:
+        _State.pending = False
+        raise KeyboardInterrupt
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
+    if _State.seen:
+        os._exit(EXIT_INTERRUPTED)
+    _State.seen = True
     if _State.depth:
         _State.pending = True
     else:
@@ -71,8 +89,9 @@ def _handle(number: int, frame: FrameType | None) -> None:
 def _watch(read: int, say: Callable[[str], None]) -> None:
     seen = 0
     while data := os.read(read, 64):
-        seen += sum(byte in WATCHED for byte in data)
+        before, seen = seen, seen + sum(byte in WATCHED for byte in data)
         if seen > 1:
             os._exit(EXIT_INTERRUPTED)
-        if seen == 1:
-            say("stopping at the next safe point; once more stops at once")
+        if seen > before:
+            with suppress(OSError, ValueError):  # a closed terminal must not make the second signal unheard
+                say("stopping at the next safe point; once more stops at once")

@@ -1,0 +1,42 @@
+"""Keeps a compiled engine from leaving a thread with a signal stack that is no longer there.
+
+OpenVINO's processor plugin gives the thread that loads it an alternate signal stack and unmaps it when the engine goes, but leaves its
+address with the thread. Python's handlers ask for that stack: the next Ctrl-C would be a segmentation fault, and no handler would run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DISABLED = 2
+
+
+class Stack(ctypes.Structure):
+    """Linux' stack_t."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("bytes", ctypes.c_size_t))
+
+
+def current() -> Stack:
+    """The alternate signal stack of this thread."""
+    found = Stack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
+    return found
+
+
+@contextmanager
+def kept_signal_stack() -> Iterator[None]:
+    """Afterwards this thread has the signal stack that it had before. Only on Linux is there anything to do."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = current()
+    try:
+        yield
+    finally:
+        system = ctypes.CDLL(None)
+        if system.sigaltstack(ctypes.byref(before), None):  # too small for what the engine has switched on: then the ordinary stack
+            system.sigaltstack(ctypes.byref(Stack(None, DISABLED, 0)), None)
