@@ -88,6 +88,40 @@ class Lora(Section):
     targets: Literal["all-linear", "attention"] = "all-linear"
 
 
+class Layers(Section):
+    """Which weights the adapter `layers` may change: `last 4`, `3,7`, or parts of their names."""
+
+    which: str = "last 4"
+
+
+class Bottleneck(Section):
+    """A small network of `size` hidden units after the MLP of each layer."""
+
+    size: Positive = 32
+    layers: str = "all"
+
+
+class Prompt(Section):
+    """A soft prompt of so many tokens, which start as a `text`, as random words, or as noise of their size."""
+
+    tokens: Annotated[int, Field(ge=1, le=100)] = 20
+    start: Literal["text", "vocabulary", "noise"] = "vocabulary"
+    text: str = ""
+
+
+class Reft(Section):
+    """Edits of representations: in `rank` directions, after each of the `layers`, at these `positions` (`all`, `f1+l1`, ...).
+
+    `tied`: first and last positions share one edit. `site`: a layer's output, or what its MLP adds (at all positions other weights do the same).
+    """
+
+    rank: Positive = 4
+    layers: str = "all"
+    positions: str = "f1+l1"
+    tied: bool = True
+    site: Literal["stream", "down_proj"] = "stream"
+
+
 class Correction(Section):
     """The objective `correction`: how far an answer may be pushed towards its correction, and on which tokens.
 
@@ -135,6 +169,10 @@ class Train(Section):
 
     adapter: str = "lora"
     lora: Lora = Lora()
+    layers: Layers = Layers()
+    bottleneck: Bottleneck = Bottleneck()
+    prompt: Prompt = Prompt()
+    reft: Reft = Reft()
     objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill"] = "sft+dpo"
     trial_steps: Positive = 12
     weights: dict[str, dict[str, float]] = {}
@@ -148,7 +186,7 @@ class Train(Section):
     anchor: Literal["nll", "kl"] = "kl"
     correction: Correction = Correction()
     on_policy: Share = 0.0
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Literal["linear", "cosine"] = "linear"
     warmup: Share = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -166,7 +204,7 @@ class Exam(Section):
     """What is asked on held-out prompts, and how much."""
 
     target: Positive = 40
-    near: Count = 20
+    near: Count = 30
     general: Count = 24
     max_tokens: Positive = 96
     system: str = "You are a careful assistant for a public library."
@@ -208,6 +246,17 @@ class Correct(Section):
     max_overlap: Share = 0.7
 
 
+class Criticism(Section):
+    """How far a criticism reaches: `similar` prompts that the model asks itself, in at most so many rounds; a share is for the exam.
+
+    A revision that a model wrote must have at least `least_token_logp` nats a token under the base.
+    """
+
+    similar: Positive = 80
+    rounds: Positive = 4
+    least_token_logp: Annotated[float, Field(le=0)] = -4.0
+
+
 class Keep(Section):
     """What must not change: the beginnings of the base's own answers to `general` prompts that it asks itself. Some are for the exam."""
 
@@ -231,6 +280,7 @@ class Corrections(Section):
     model: str = "embedded"
     teacher: str = ""
     engine: Literal["auto", "openvino", "hf"] = "auto"
+    check: str = ""
     seed: Count = 0
     rehearsal: bool = False
     review: bool = False
@@ -238,6 +288,8 @@ class Corrections(Section):
     max_bad_rows: Share = 0.1
     max_failures: Share = 0.1
     correct: Correct = Correct()
+    criticism: Criticism = Criticism()
+    judge: Judge = Judge()
     keep: Keep = Keep()
     train: Train = Train()
     exam: CorrectionsExam = CorrectionsExam()

@@ -97,7 +97,7 @@ def enough(material: Corrections, config: Settings) -> None:
     """
     asked = {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
     teaches = bool(material.edits or config.teacher or config.review)
-    if len(asked) >= LEAST and teaches:
+    if material.criticisms or (len(asked) >= LEAST and teaches):
         return
     counts = f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, {len(material.prompts)} other prompts"
     dropped = sum(fate.state == "dropped" for fate in material.fates.values())

@@ -146,14 +146,17 @@ def instruction(asked: Answered) -> Turns:
 
 def listing(asked: Answered) -> str:
     """For a small local model: a list of worked corrections, which it continues. Each text stands on one line."""
-    line = lambda text: " ".join(text.split())
     if asked.feedback:
         worked = "".join(f"Question: {a}\nAnswer: {b}\nCriticism: {c}\nBetter answer: {d}\n\n" for a, b, c, d in CRITICISED)
-        asks = f"Criticism: {line(asked.feedback)}\nBetter answer:"
+        asks = f"Criticism: {_line(asked.feedback)}\nBetter answer:"
     else:
         worked = "".join(f"Question: {a}\nAnswer: {b}\nCorrected answer: {c}\n\n" for a, b, c in WORKED)
         asks = "Corrected answer:"
-    return f"{worked}Question: {line(question(asked.prompt))}\nAnswer: {line(asked.answer)}\n{asks}"
+    return f"{worked}Question: {_line(question(asked.prompt))}\nAnswer: {_line(asked.answer)}\n{asks}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def tidied(text: str, asked: Answered) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,9 @@ from selfteach import statistics
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate import exam as shared
 from selfteach.evaluate.sanity import sanity
-from selfteach.generate.correct import Turns
+from selfteach.generate.correct import Answered, Revision, Turns
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.criticisms import Critic
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.records import GREEDY, Draw, Example, Sampling, question
@@ -24,6 +25,22 @@ def file_teacher(material: Corrections) -> paper.Correct:
     for edit in (*material.edits, *material.approved):
         references.setdefault(edit.prompt, []).append(edit.correction or "")
     return paper.nearest(references)
+
+
+def by_prompt(criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]], otherwise: paper.Correct) -> paper.Correct:
+    """Who corrects an answer: the criticism that its prompt was asked for, else the teacher."""
+    owner = {prompt: critic for critic, prompts in criticised for part in prompts.values() for prompt in part}
+
+    def correct(asked: Sequence[Answered]) -> list[Revision]:
+        found: dict[str, Revision] = {}
+        for critic, _ in criticised:
+            mine = [a for a in asked if owner.get(a.prompt) is critic]
+            found |= dict(zip((a.id for a in mine), critic.correct(mine), strict=True))
+        rest = [a for a in asked if a.prompt not in owner]
+        found |= dict(zip((a.id for a in rest), otherwise(rest), strict=True))
+        return [found[a.id] for a in asked]
+
+    return correct
 
 
 def arms_of(road: Road, taught: Taught | None, lessons: Sequence[Example]) -> dict[str, paper.Arm]:
@@ -100,7 +117,7 @@ def noise_floor(road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
     sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)
     again = paper.answer(base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance)
-    asked = [paper.Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
+    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
     second = paper.Answers(again, paper.corrected(correct, asked))
     return {"distance": statistics.paired_bootstrap(second.distances(), sheet.drawn.distances(), seed=road.config.seed)}
 

@@ -2,7 +2,8 @@
 
   1  read: corrections, approvals, criticisms and bare prompts; every prompt goes to train, dev or test at once
   2  draw: the student answers the prompts whose answer is missing
-  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest revision, given question and answer
+  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest revision, given question and answer;
+     a criticism reaches prompts like the criticised ones, and becomes corrections (criticisms.py)
   4  keep: what the teacher leaves as it is, and the beginnings of the base's own answers to other prompts, become anchors
   5  train: each correction against the answer that it replaces, with the objective `correction` and its bound
   6  again: the taught student answers anew, is corrected, learns from that too; until it needs no less correction than before
@@ -13,7 +14,7 @@ Source: correction-optimization; METHODS.md of this project, section 3. CIPHER (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,29 +24,39 @@ from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import as_json
 from selfteach.generate.ask import Subject, ask
-from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance
+from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces
 from selfteach.materials.corrections import Corrections, read_edit
-from selfteach.methods.correcting import examine, file_teacher
+from selfteach.methods.correcting import by_prompt, examine, file_teacher
+from selfteach.methods.criticisms import Critic, Newness, critics
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Request, Sampling, digest, question, user
+from selfteach.records import GREEDY, Draw, Example, Request, Sampling, digest, prompt_json, question, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
-from selfteach.select.balance import split
+from selfteach.select.balance import Part, split
 from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 KINDS = {"correction": {"correction": 1.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 
 
+Prompts = dict[str, list[Turns]]
+"""Prompts by part: train, dev and test."""
+
+
 @dataclass
 class Parts:
-    """The prompts of train, dev and test; of each those of the material (`own`) and those that the student asked itself (`general`)."""
+    """The prompts of the material (`own`), those that the student asked itself (`general`), and each criticism with those like its own."""
 
-    own: dict[str, list[Turns]]
-    general: dict[str, list[Turns]]
+    own: Prompts
+    general: Prompts
+    criticised: list[tuple[Critic, Prompts]]
+
+    def tested(self) -> list[Turns]:
+        """The held-out prompts on which answers are corrected."""
+        return [*self.own["test"], *(p for _, prompts in self.criticised for p in prompts["test"])]
 
 
 @dataclass
@@ -79,20 +90,20 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
             material = reviewed(road, material)  # 2, 3
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
-        parts = parted(road, material)  # 1
+        parts = parted(road, material, teacher or Corrector(road.student, "few-shot", config.seed, config.correct.tries))  # 1
     with run.stage("correct"):
-        lessons = given(road, material, parts, teacher)  # 2, 3
-        lessons += corrected(road, road.student, parts.own["train"], material, teacher, 1)  # 2, 3
+        lessons = given(road, material, parts)  # 2, 3
+        lessons += corrected(road, road.student, parts, teacher, known={e.prompt for e in (*material.edits, *material.approved)})  # 2, 3
     with run.stage("keep"):
-        anchors = kept(road, parts.general["train"], teacher, lessons)  # 4
-    judge = teacher.correct if teacher else file_teacher(material)
+        anchors = kept(road, parts, teacher, lessons)  # 4
+    judge = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
     with run.stage("exam of the base"):
-        examine(road, None, parts.own["test"], parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+        examine(road, None, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
     taught = None
     if any(e.kind == "correction" for e in lessons.examples):
-        taught = rounds(road, material, parts, teacher, lessons, anchors)  # 5, 6
+        taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
     with run.stage("exam"):
-        exam = examine(road, taught, parts.own["test"], parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+        exam = examine(road, taught, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
     return finish(road, exam, [*lessons.examples, *anchors], taught, material)
 
 
@@ -120,37 +131,48 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
     return material
 
 
-def parted(road: Road, material: Corrections) -> Parts:
-    """Step 1: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5)."""
+def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
+    """Step 1: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5).
+
+    A criticised prompt is always learned from: those that the student asks like it, and that are unlike enough, are for the exam.
+    """
     own = list(dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts))
-    pool = Overlap(question(p) for p in own)
-    asked = general(road, pool)
-    texts, config = [*own, *asked], road.config.correct
-    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    strata = ["own"] * len(own) + ["general"] * len(asked)
-    sides = split([question(p) for p in texts], road.student.embed(texts), shares, road.config.seed, strata=strata,
-                  max_overlap=config.max_overlap)  # fmt: skip
-    sorts: dict[str, dict[str, list[Turns]]] = {sort: {part: [] for part in ("train", "dev", "test")} for sort in ("own", "general")}
-    for prompt, side, sort in zip(texts, sides, strata, strict=True):
-        sorts[sort][side].append(prompt)
-    if not sorts["own"]["train"] or not sorts["own"]["test"]:
+    pool = Overlap(question(p) for p in (*own, *(e.prompt for e in material.criticisms)))
+
+    def newness(text: str) -> str:
+        return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
+
+    spoken = critics(road, material.criticisms, writer, newness)
+    sorts = {"own": own, "general": general(road, newness), **{f"criticism {i}": c.similar for i, c in enumerate(spoken)}}
+    flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
+    found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
+    for (prompt, sort), side in zip(flat, sides(road, flat), strict=True):
+        found[sort][side].append(prompt)
+    criticised = [(c, found[f"criticism {i}"]) for i, c in enumerate(spoken)]
+    parts = Parts(found["own"], found["general"], criticised)
+    if not parts.tested() or not (found["own"]["train"] or spoken):
         raise DataError(
             f"{len(own)} prompts are too few, or too much alike, to learn from some and to be examined on others.",
             cure="Bring more prompts, or raise correct.max_overlap where they are alike by their nature.",
         )
-    return Parts(sorts["own"], sorts["general"])
+    return parts
 
 
-def general(road: Road, pool: Overlap) -> list[Turns]:
+def sides(road: Road, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
+    """train, dev or test for each (prompt, sort)."""
+    config, prompts = road.config.correct, [prompt for prompt, _ in flat]
+    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
+    strata, texts = [sort for _, sort in flat], [question(p) for p in prompts]
+    return split(texts, road.student.embed(prompts), shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
+
+
+def general(road: Road, newness: Newness) -> list[Turns]:
     """Prompts about anything, which the student asks itself."""
     config = road.config.keep
     road.display.stage("ask general", config.general, "prompts")
-    found, fates = [], {}
-
-    def fault(text: str) -> str:
-        return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
-
-    for asked, reason in ask(road.student, Subject(""), "general", config.general, fault, config.rounds, road.config.seed):
+    found: list[Turns] = []
+    fates: dict[str, Fate] = {}
+    for asked, reason in ask(road.student, Subject(""), "general", config.general, newness, config.rounds, road.config.seed):
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
         if not reason:
             found.append(user(asked.text))
@@ -159,7 +181,7 @@ def general(road: Road, pool: Overlap) -> list[Turns]:
     return found
 
 
-def given(road: Road, material: Corrections, parts: Parts, teacher: Corrector | None) -> Lessons:
+def given(road: Road, material: Corrections, parts: Parts) -> Lessons:
     """Steps 2, 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
     train = set(parts.own["train"])
     missing = [e.prompt for e in material.edits if e.answer is None and e.prompt in train]
@@ -180,24 +202,44 @@ def given(road: Road, material: Corrections, parts: Parts, teacher: Corrector | 
 
 
 def corrected(
-    road: Road, model: Recorded, prompts: Sequence[Turns], material: Corrections, teacher: Corrector | None, turn: int
+    road: Road, model: Recorded, parts: Parts, teacher: Corrector | None, turn: int = 1, known: Set[Turns] = frozenset()
 ) -> Lessons:  # fmt: skip
-    """Steps 2, 3: the student's answers to training prompts, corrected by the living teacher. Prompts with given corrections come first."""
-    if teacher is None:
-        return Lessons()
-    known = {e.prompt for e in (*material.edits, *material.approved)} if turn == 1 else set()
-    asked = [p for p in prompts if p not in known]
-    answered = draws(road, model, "draw", asked, road.config.correct.draws, road.config.seed + turn - 1)
-    items = {a.id: a for p in asked for d in answered[p] if (a := Answered(p, d.text, cut=d.finish == "length")).answer.strip()}
-    road.display.stage("correct", len(items))
+    """Steps 2, 3: a student's answers to training prompts, corrected by the living teacher, and by each criticism on prompts like its own.
+
+    Args:
+        known: prompts whose corrections the person brought.
+    """
+    found = Lessons()
+    if teacher:
+        asked = answered(road, model, [p for p in parts.own["train"] if p not in known], turn)
+        found += learned(road, teacher.correct, asked, f"correct {turn}", road.config.teacher, turn)
+    for number, (critic, prompts) in enumerate(parts.criticised, 1):
+        asked = answered(road, model, prompts["train"], turn)
+        if turn == 1:
+            asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
+        found += learned(road, critic.correct, asked, f"criticism {number}, round {turn}", critic.feedback, turn)
+    return found
+
+
+def answered(road: Road, model: Recorded, prompts: Sequence[Turns], turn: int) -> list[Answered]:
+    """The student's answers to prompts, without empty ones and repeats."""
+    found = draws(road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1)
+    items = (Answered(p, d.text, cut=d.finish == "length") for p in prompts for d in found[p])
+    return list({a.id: a for a in items if a.answer.strip()}.values())
+
+
+def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage: str, source: str, turn: int) -> Lessons:
+    """What answers teach after their correction; those that got none are dropped with the reason."""
+    road.display.stage("correct", len(asked))
     found, fates = Lessons(), []
-    for revision in teacher.correct(list(items.values()), road.display.advance):
+    for revision in correct(asked):
+        road.display.advance()
         a = revision.asked
         body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
         fates.append(Fate(a.id, "dropped" if revision.fault else "accepted", revision.fault, body if revision.fault else None))
         if not revision.fault:
-            found += lesson(revision, road.config.teacher, turn)
-    road.run.ledger.place(f"correct {turn}", fates)
+            found += lesson(revision, source, turn)
+    road.run.ledger.place(stage, fates)
     return found
 
 
@@ -220,7 +262,9 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
     """An example from a revision: the correction against the answer; or the answer itself, where it may stay."""
     a = revision.asked
     cut = (["chosen"] if revision.unchanged else ["chosen", "rejected"]) if a.cut else []
-    origin = {"from": source, "strategy": revision.strategy, "round": turn, "cut": cut}
+    origin: dict[str, Any] = {"from": source, "strategy": revision.strategy, "round": turn, "cut": cut}
+    if a.feedback:
+        origin["teacher_prompt"] = prompt_json(user(question(a.prompt), system=a.feedback))
     id = digest([a.id, revision.text])
     if revision.unchanged:
         return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
@@ -228,9 +272,9 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
     return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], [(a.answer, revision.text)])
 
 
-def kept(road: Road, prompts: Sequence[Turns], teacher: Corrector | None, lessons: Lessons) -> list[Example]:
+def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
     """Step 4: the beginnings of the base's own answers to general prompts, without those that the teacher would correct."""
-    limit = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens)
+    limit, prompts = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens), parts.general["train"]
     road.display.stage("keep", len(prompts))
     begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
@@ -251,11 +295,11 @@ def teacher_objects(asked: Sequence[Answered], teacher: Corrector | None, lesson
     if teacher:
         return {r.asked.id for r in teacher.correct(asked) if not r.unchanged}
     known = paper.errors(lessons.pairs)
-    return {a.id for a in asked if known & set(paper.pieces(a.answer))}
+    return {a.id for a in asked if known & set(pieces(a.answer))}
 
 
 def rounds(
-    road: Road, material: Corrections, parts: Parts, teacher: Corrector | None, lessons: Lessons, anchors: Sequence[Example]
+    road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons, anchors: Sequence[Example]
 ) -> Taught:  # fmt: skip
     """Steps 5, 6: trains; then as often as wanted draws, corrects and trains anew, while the dev answers need less and less correction.
 
@@ -267,7 +311,7 @@ def rounds(
     for turn in range(1, road.config.rounds + 1):
         with road.run.stage(f"train {turn}"):
             if best is not None:
-                lessons += corrected(road, best.model, parts.own["train"], material, teacher, turn)
+                lessons += corrected(road, best.model, parts, teacher, turn)
                 best.model.rest()
             taught = teach_adapter(road, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
         if teacher and dev:

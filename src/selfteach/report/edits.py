@@ -24,7 +24,7 @@ ROWS = (
 
 def result(exam: Row) -> list[Row]:
     """The rows of the result table; those that were not measured are left out."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
         for label, meaning, before, after in ROWS
     ]
@@ -60,7 +60,10 @@ def _plot(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
         return None
     last = known[-1][0]
     y = ticks(min(m.low for _, m in known), max(m.high for _, m in known), 3)
-    up = lambda value: 100 - place(value, y[0], y[-1])
+
+    def up(value: float) -> float:
+        return 100 - place(value, y[0], y[-1])
+
     dots = [
         Dot(place(turn, 0, last), up(m.value), up(m.low), up(m.high), f"round {turn}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}")
         for turn, m in known

@@ -1,0 +1,80 @@
+"""The smallest revision that passes a check, without a model: what the check objects to is taken out, and nothing else.
+
+Signs that alone break a condition go, or become a full stop; so do words; an answer that is too long ends after its last sentence that
+fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend is left to a teacher.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from selfteach.generate.correct import distance
+from selfteach.records import sentences
+
+Keeps = Callable[[str], bool]
+NEUTRAL = "a"
+STOPS = {"!": ".", "—": ",", ";": ","}
+"""What stands for a sign that ends or joins a sentence; any other sign leaves nothing behind."""
+
+
+def smallest(text: str, conditions: Sequence[Keeps]) -> str | None:
+    """The text with as little changed as possible so that every condition holds; None where none was found."""
+    for keeps in conditions:
+        if keeps(text):
+            continue
+        passing = [found for found in candidates(text, keeps) if found and keeps(found)]
+        if not passing:
+            return None
+        before = text
+        text = min(passing, key=lambda found: distance(before, found))
+    return text if all(keeps(text) for keeps in conditions) else None
+
+
+def candidates(text: str, keeps: Keeps) -> Iterator[str]:
+    """Texts with something taken out."""
+    if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
+        yield without_signs(text, keeps)
+        yield without_words(text, keeps)
+    parts = list(sentences(text))
+    yield " ".join(part for part in parts if keeps(part))
+    yield from (" ".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+    yield from clauses(parts[0] if parts else "")
+    yield text.lower()
+
+
+def without_signs(text: str, keeps: Keeps) -> str:
+    """The text without signs that alone break the condition."""
+    bad = {char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)}
+    if not bad:
+        return text
+    runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
+    return _mended(runs.sub(lambda run: next((STOPS[c] for c in run.group() if c in STOPS and keeps(STOPS[c])), ""), text))
+
+
+def without_words(text: str, keeps: Keeps) -> str:
+    """The text without words that alone break the condition; a comma after the first word of a sentence goes with it."""
+    kept: list[str] = []
+    for token in re.findall(r"\S+\s*", text):
+        core = token.strip().strip(".,!?;:\"'()")
+        if core and not keeps(core):
+            end = re.search(r"[.!?]+\s*$", token)
+            if end and kept:
+                kept[-1] = kept[-1].rstrip(" ,;:") + end.group()
+            continue
+        starts = not kept or re.search(r"[.!?]\s*$", kept[-1])
+        kept.append(token[:1].upper() + token[1:] if starts else token)
+    return _mended("".join(kept))
+
+
+def clauses(sentence: str) -> Iterator[str]:
+    """Beginnings of a sentence that end where a clause does."""
+    ends = [match.start() for match in re.finditer(r"[,;:–—]\s|\s(?:and|but|which|because|so that)\s", sentence)]
+    yield from (sentence[:end].rstrip(" ,;:–—") + "." for end in reversed(ends) if end)
+
+
+def _mended(text: str) -> str:
+    """Spaces and stops as they should be after something went."""
+    text = re.sub(r"(?<=[.?!,])(?:\s*[.,])+(?!\.)", "", text) if "..." not in text else text
+    text = re.sub(r"[ \t]+(?=[.,;:!?](?:\s|$))", "", text)
+    return re.sub(r"[ \t]{2,}", " ", text).strip()

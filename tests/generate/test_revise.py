@@ -1,0 +1,53 @@
+"""The smallest revision without a model: literal texts, and promises over all texts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfteach.generate.correct import distance
+from selfteach.generate.revise import smallest
+from selfteach.judge.check import parse
+
+TEXT = "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! Certainly, it is old."
+
+
+@pytest.mark.parametrize(
+    ("check", "revised"),
+    [
+        ('not contains "!"', "Tea is a drink. It is made of leaves and hot water 🎉. People love it. Certainly, it is old."),
+        (r'not regex "\\p{Emoji_Presentation}"', "Tea is a drink!! It is made of leaves and hot water. People love it! Certainly, it is old."),
+        ('not contains "certainly"', "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! It is old."),
+        ("max_words=12", "Tea is a drink!! It is made of leaves and hot water 🎉."),
+        ("max_sentences=1", "Tea is a drink!!"),
+        ("max_words=30", TEXT),
+        ("min_words=40", None),
+    ],
+)
+def test_only_what_the_check_objects_to_goes(check: str, revised: str | None) -> None:
+    assert smallest(TEXT, [parse(check).keeps]) == revised
+
+
+def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
+    assert smallest(TEXT, [parse("max_words=12").keeps, parse('not contains "!"').keeps]) == (
+        "Tea is a drink. It is made of leaves and hot water 🎉."
+    )
+    assert smallest("Yes, tea, milk.", [parse("max_words=2").keeps, parse("min_words=3").keeps]) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.sampled_from("ab !.,?🎉\n"), max_size=60), st.sampled_from(['not contains "!"', "max_words=3", "max_sentences=1"]))
+def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -> None:
+    keeps = parse(check).keeps
+    found = smallest(text, [keeps])
+    assert found is None or keeps(found)
+    if keeps(text):
+        assert found == text
+
+
+def test_distance_counts_words_and_marks() -> None:
+    assert distance("The color is red.", "The colour is red.") == pytest.approx(1 / 5)
+    assert distance("Red!", "Red.") == pytest.approx(1 / 2)
+    assert distance("a  b\n", "a b") == 0
+    assert distance("", "a") == 1

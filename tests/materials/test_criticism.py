@@ -1,0 +1,37 @@
+"""Criticisms whose form is recognised, and those of which nothing is claimed."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.judge.check import parse
+from selfteach.materials.criticism import conditions
+
+SHORT, LONG = "Tea is a drink. " * 3, "Tea is a drink. " * 9  # 12 and 36 words
+
+
+@pytest.mark.parametrize(
+    ("feedback", "checks"),
+    [
+        ("too long", ("max_words=8",)),
+        ("It's much too long.", ("max_words=8",)),
+        ("too short", ("min_words=55",)),
+        ("no exclamation marks", ('not contains "!"',)),
+        ("too many exclamation marks", ('not contains "!"',)),
+        ("too long and uses exclamation marks", ("max_words=8", 'not contains "!"')),
+        ("Do not talk about cars.", ('not contains "car"',)),
+        ("sounds cold", ()),
+        ("too long, and sounds cold", ()),
+        ("", ()),
+        (" , and ", ()),
+    ],
+)
+def test_a_criticism_becomes_checks_or_nothing(feedback: str, checks: tuple[str, ...]) -> None:
+    assert conditions(feedback, [SHORT, LONG]) == checks
+
+
+def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
+    for feedback, answers in (("too long, and no emoji", [SHORT + "🎉", LONG + "🎉"]), ("too short", [SHORT, LONG])):
+        found = [parse(check) for check in conditions(feedback, answers)]
+        assert found
+        assert not any(check.keeps(answer) for check in found for answer in answers)
