@@ -72,6 +72,9 @@ class KnowledgeJudge(Protocol):
         ...
 
 
+LINKS = frozenset(("is", "are", "was", "were", "be", "been", "by", "in", "on", "at", "of", "to", "for", "from", "with", "it", "its"))
+
+
 class Consistency:
     """A judge that compares the label with every draw, from a word on single sentences: `probabilities`."""
 
@@ -114,8 +117,8 @@ class Match(Consistency):
 
 
 def without(answer: str, question: str) -> str:
-    """The words of an answer that its question does not hold; all of them where the question holds all."""
-    asked = set(normalised(question).split())
+    """The words of an answer that neither its question holds nor only link others; all of them where nothing is left."""
+    asked = {*normalised(question).split(), *LINKS}
     kept = [word for word in normalised(answer).split() if word not in asked]
     return " ".join(kept) or answer
 

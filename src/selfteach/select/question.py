@@ -18,9 +18,11 @@ REASONS = (
     "gives its answer",
 )  # fmt: skip
 
-_NOUN = r"(?:passage|text|article|paragraph|excerpt|document|sentence|statement|fact|context|author|writer|reading|snippet|information)s?"
+_SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
+_SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
 _MENTION = re.compile(
-    rf"\b(?:(?:the|this|that|these|given|following|above|provided|preceding)\s+){{1,3}}{_NOUN}\b|\bas (?:mentioned|described|stated)\b|"
+    rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|third|next|last)\s+)*{_SHOWN}\b|"
+    rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas (?:mentioned|described|stated)\b|"
     r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
     r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
     re.I,

@@ -30,8 +30,8 @@ class Document:
 
     @property
     def id(self) -> str:
-        """The hash of the title and the text: the same document in two files is one document."""
-        return digest(["document", self.title, self.text])
+        """The hash of the text: the same text in two files is one document."""
+        return digest(["document", self.text])
 
     def page(self, place: int) -> int | None:
         """The number of the page, from 1, on which a character stands; None where the file has no pages."""

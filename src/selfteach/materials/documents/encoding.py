@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import unicodedata
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
@@ -68,10 +69,10 @@ def _guessed(data: bytes) -> tuple[str, str]:
 
     found = from_bytes(data[:LOOKED_AT])
     best = found.best()
+    likeliest = best.encoding if best else ""
     western = next((m for m in found if "cp1252" in m.could_be_from_charset), None)
-    if western and best and (western.chaos, -western.coherence) <= (best.chaos, -best.coherence):
-        best = western
-    likeliest = "cp1252" if best is western else best.encoding if best else ""
+    if best and western and _is_latin(str(best)) and western.chaos <= best.chaos + 0.1 and western.coherence >= best.coherence - 0.1:
+        likeliest = "cp1252"
     for name in filter(None, (likeliest, "cp1252", "latin-1")):
         try:
             text = data.decode(name)
@@ -80,3 +81,9 @@ def _guessed(data: bytes) -> tuple[str, str]:
         hint = "if its letters look wrong, convert it: iconv -f ENCODING -t utf-8"
         return text, f"is not UTF-8, read as {name}, which is a guess; {hint}"
     raise ValueError("is no text in any known encoding")
+
+
+def _is_latin(text: str) -> bool:
+    """Whether most letters beyond ASCII are Latin ones: then the guess was between many encodings that are alike."""
+    beyond = [char for char in text if not char.isascii() and char.isalpha()]
+    return sum(unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASCULINE")) for char in beyond) >= 0.5 * len(beyond)

@@ -1,0 +1,83 @@
+"""Every metric equals its reference package, and its value worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+import sacrebleu
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from selfteach.evaluate.metrics import best_over, bleu, classes, rouge
+
+prose = st.lists(st.sampled_from(["the", "mill", "Mill,", "is", "old", "a-b", "12", "!", "_"]), max_size=12).map(" ".join)
+labels = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=30)
+
+
+def test_best_over_several_gold_answers() -> None:
+    assert best_over(["Rankine", "the cycle"], "Rankine cycle") == pytest.approx(2 / 3)
+    assert best_over(["x", "Rankine!"], "rankine", "exact") == 1.0
+    assert best_over(["cycle"], "The Rankine cycle.", "contains") == 1.0
+    for golds, metric in (([], "f1"), (["x"], "rouge")):
+        with pytest.raises(ValueError, match="gold answers"):
+            best_over(golds, "x", metric)
+
+
+@given(labels)
+@settings(deadline=None)
+def test_classes_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
+    gold, predicted = zip(*pairs, strict=True)
+    names = sorted({*gold, *predicted})
+    report = classes(gold, predicted)
+    rows = zip(*precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0), strict=True)
+    for name, (p, r, f, n) in zip(names, rows, strict=True):
+        found = report.classes[name]
+        assert (found.precision, found.recall, found.f1, found.support) == pytest.approx((p, r, f, n))
+    for average in ("macro", "micro", "weighted"):
+        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=names, average=average, zero_division=0)
+        found = getattr(report, average)
+        assert (found.precision, found.recall, found.f1) == pytest.approx((p, r, f))
+    assert report.accuracy == pytest.approx(accuracy_score(gold, predicted))
+
+
+def test_classes_by_hand() -> None:
+    """Gold a a b, given a b b: a has precision 1, recall 1/2, F1 2/3; b has 1/2, 1, 2/3."""
+    report = classes("aab", "abb")
+    assert (report.classes["a"].precision, report.classes["a"].recall, report.classes["b"].precision) == (1.0, 0.5, 0.5)
+    assert report.macro.f1 == pytest.approx(2 / 3)
+    assert classes("", "").accuracy == 0.0
+
+
+@given(prose, prose)
+@settings(deadline=None)
+def test_rouge_is_rouge_score_s(answer: str, gold: str) -> None:
+    reference = RougeScorer(["rouge1", "rouge2", "rougeL"]).score(gold, answer)
+    for name, found in rouge(answer, gold).items():
+        expected = reference[name]
+        assert (found.precision, found.recall, found.f1) == pytest.approx((expected.precision, expected.recall, expected.fmeasure))
+
+
+def test_rouge_counts_are_clipped() -> None:
+    """The answer says "the" four times, the gold text once: one hit of four, one of two."""
+    found = rouge("the the the the", "the mill")
+    assert (found["rouge1"].precision, found["rouge1"].recall) == (0.25, 0.5)
+    assert rouge("a c b", "a b c")["rougeL"].f1 == pytest.approx(2 / 3)
+    assert rouge("", "")["rougeL"].f1 == 0.0
+
+
+@given(st.lists(st.tuples(prose, st.lists(prose, min_size=1, max_size=3)), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=40)
+def test_bleu_is_sacrebleu_s(rows: list[tuple[str, list[str]]]) -> None:
+    answers, golds = [a for a, _ in rows], [g for _, g in rows]
+    width = max(map(len, golds))
+    streams = [[g[i] if i < len(g) else None for g in golds] for i in range(width)]
+    assert bleu(answers, golds) == pytest.approx(sacrebleu.corpus_bleu(answers, streams).score)
+
+
+def test_bleu_by_hand() -> None:
+    assert bleu(["the old mill is here now"], [["the old mill is here now"]]) == pytest.approx(100)
+    assert bleu([], []) == 0.0
+    for answers, golds in ((["x"], []), (["x"], [[]])):
+        with pytest.raises(ValueError, match="references"):
+            bleu(answers, golds)

@@ -1,0 +1,67 @@
+"""Row 28, documents: no link leads out of a folder, nothing but files is opened, names from disk are inert."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from selfteach.errors import DataError
+from selfteach.materials.documents.read import read_documents
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/key.txt").write_text("The key is 1234.")
+    (tmp_path / "wiki").mkdir()
+    (tmp_path / "wiki/mill.txt").write_text("The mill.")
+    return tmp_path / "wiki"
+
+
+def test_links_that_lead_out_are_put_aside(folder: Path) -> None:
+    (folder / "link.txt").symlink_to(folder.parent / "secret/key.txt")
+    (folder / "up").symlink_to(folder.parent / "secret")
+    (folder / "loop").symlink_to(folder)
+    (folder / "own.md").symlink_to(folder / "mill.txt")
+    reading = read_documents([folder])
+    assert [d.text for d in reading.documents] == ["The mill."]
+    assert {line.where: line.fault for line in reading.aside} == {
+        "wiki/link.txt": "a link that leads out of the folder",
+        "wiki/own.md": "the same text as wiki/mill.txt",
+    }
+
+
+def test_a_pipe_or_a_device_is_never_opened(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.txt")
+    reading = read_documents([folder])
+    assert [line.fault for line in reading.aside] == ["not a file"]
+    for path in (folder / "pipe.txt", Path("/dev/zero")):
+        assert not stat.S_ISREG(path.stat().st_mode)
+        with pytest.raises(DataError, match="is not a file"):
+            read_documents([path])
+
+
+def test_a_broken_link_and_a_locked_file_are_put_aside(folder: Path) -> None:
+    (folder / "gone.txt").symlink_to(folder / "nothing.txt")
+    reading = read_documents([folder])
+    assert [line.fault for line in reading.aside] == ["not a file"]
+
+
+@pytest.mark.parametrize("name", ["\udcff\udcfe.txt", "\u202egpj.txt", "$(reboot).txt", "-rf.txt", "a\nb.pdf", "<script>.html"])
+def test_names_are_inert(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b"<p>Words of it.")
+    reading = read_documents([folder])
+    assert any(d.text == "The mill." for d in reading.documents)
+    for source in [d.source for d in reading.documents] + [line.where for line in reading.aside]:
+        source.encode("utf-8")
+        assert "\u202e" not in source
+
+
+def test_folders_within_folders_have_an_end(folder: Path) -> None:
+    deep = folder.joinpath(*["d"] * 60)
+    deep.mkdir(parents=True)
+    (deep / "deep.txt").write_text("Too deep.")
+    assert [d.text for d in read_documents([folder]).documents] == ["The mill."]

@@ -1,0 +1,123 @@
+"""Row 36: documents that unpack to too much, or that a parser chokes on, are put aside in bounded time and memory; others are read."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from documents import write_docx, write_pdf
+
+from selfteach.errors import DataError
+from selfteach.materials.documents import child, limits, read
+from selfteach.materials.documents.limits import TooMuch
+from selfteach.materials.documents.paged import inspect_zip
+from selfteach.materials.documents.read import read_documents
+
+WORDS = "The old mill."
+
+
+def deflated(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_packed_bomb_is_refused_by_its_ratio(tmp_path: Path) -> None:
+    path = deflated(tmp_path / "a.docx", {"word/document.xml": b"<a/>", "word/media/x.xml": b"\0" * (64 << 20)})
+    assert path.stat().st_size < 200_000
+    with pytest.raises(DataError, match="decompression bomb"):
+        read_documents([path])
+
+
+def test_many_small_parts_are_refused_by_their_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfteach.materials.documents.paged.MAX_UNPACKED_BYTES", 1 << 20)
+    path = deflated(tmp_path / "a.docx", {f"p{i}": bytes(300_000) for i in range(4)})
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        inspect_zip(path)
+
+
+def test_an_archive_that_lies_about_its_sizes_gains_nothing(tmp_path: Path) -> None:
+    """The directory says 10 bytes where 64 MB are packed: the unpacker stops there, and the file counts as damaged."""
+    path = deflated(tmp_path / "a.docx", {"[Content_Types].xml": b" " * (64 << 20)})
+    path.write_bytes(path.read_bytes().replace((64 << 20).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    with pytest.raises(DataError, match=r"damaged|no DOCX"):
+        read_documents([path])
+
+
+def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:
+    laughs = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha">' + b"".join(
+        f'<!ENTITY {b} "{f"&{a};" * 10}">'.encode() for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
+    path = write_docx(tmp_path / "a.docx", WORDS)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["word/document.xml"] = laughs + b"]>" + members["word/document.xml"].partition(b"?>")[2].replace(b"mill", b"&j;")
+    start = time.monotonic()
+    try:
+        text = read_documents([deflated(path, members)]).documents[0].text
+    except DataError:
+        text = ""
+    assert len(text) < 1000
+    assert time.monotonic() - start < 60
+
+
+def test_a_pdf_with_a_huge_stream_ends_by_its_bounds(tmp_path: Path) -> None:
+    """400 MB of content in 400 KB, within 256 MB of memory and 5 s of processor time."""
+    packer = zlib.compressobj(9)
+    stream = b"".join(packer.compress(b"BT (a) Tj ET\n" * 80_000) for _ in range(400)) + packer.flush()
+    path = write_pdf(tmp_path / "a.pdf", [], streams=[stream])
+    assert path.stat().st_size < 4 << 20
+    with pytest.raises(ValueError, match=r"memory|damaged"):
+        child.parse("pdf", path, cpu_s=5, memory_bytes=256 << 20)
+
+
+@pytest.mark.parametrize("page", [b"<!--" * 200_000, b"<a " * 200_000, b"<div>" * 200_000 + b"x", b"<p a='" * 100_000], ids=range(4))
+def test_hostile_html_is_read_or_ended_within_its_processor_time(tmp_path: Path, page: bytes) -> None:
+    path = tmp_path / "a.html"
+    path.write_bytes(page)
+    before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    start = time.process_time()
+    with contextlib.suppress(TooMuch):
+        child.parse("html", path, cpu_s=2)
+    spent = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    assert spent - before < 4
+    assert time.process_time() - start < 1
+
+
+def test_the_next_document_is_read_after_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.html").write_bytes(b"<!--" * 200_000)
+    (tmp_path / "b.html").write_text(f"<p>{WORDS}")
+    monkeypatch.setattr(read, "parse", lambda kind, file: child.parse(kind, file, cpu_s=2))
+    reading = read_documents([tmp_path])
+    assert [d.text for d in reading.documents] == [WORDS]
+    assert "processor time" in reading.aside[0].fault
+
+
+def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
+    for name, size in (("a.txt", limits.MAX_FILE_BYTES), ("a.html", limits.MAX_MARKUP_BYTES), ("a.pdf", limits.MAX_FILE_BYTES)):
+        with (tmp_path / name).open("wb") as handle:
+            handle.truncate(size + 1)  # a sparse file
+        with pytest.raises(DataError, match="larger than"):
+            read_documents([tmp_path / name])
+
+
+def test_a_parser_that_writes_or_sees_secrets_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-1234")
+    seen: list[dict[str, str]] = []
+    real = child.subprocess.run
+
+    def run(*args, **kwargs):  # type: ignore[no-untyped-def]
+        seen.append(kwargs["env"])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(child.subprocess, "run", run)
+    (tmp_path / "a.html").write_text(WORDS)
+    read_documents([tmp_path])
+    assert "canary-1234" not in str(seen)
+    assert seen

@@ -1,0 +1,63 @@
+"""Short answers compared by their words: SQuAD's script, and clusters."""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.judge.match import clusters, contains_answer, exact_match, normalised, semantic_entropy, token_f1, token_recall
+
+ascii_text = st.text(st.sampled_from(" aAtThHeEnN.,'-!?019bz\n\t"), max_size=40)
+
+
+def script_normalised(s: str) -> str:
+    """As SQuAD's script orders it: lower case, punctuation, articles, white space."""
+    s = "".join(ch for ch in s.lower() if ch not in set(string.punctuation))
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", s).split())
+
+
+def script_f1(prediction: str, truth: str) -> float:
+    one, other = script_normalised(prediction).split(), script_normalised(truth).split()
+    same = sum((Counter(one) & Counter(other)).values())
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(one), same / len(other)
+    return 2 * precision * recall / (precision + recall)
+
+
+@given(ascii_text, ascii_text)
+def test_on_ascii_it_is_the_script(one: str, other: str) -> None:
+    assert normalised(one) == script_normalised(one)
+    assert exact_match(one, other) == (script_normalised(one) == script_normalised(other))
+    assert token_f1(one, other) == pytest.approx(script_f1(one, other))
+
+
+def test_literal_values() -> None:
+    assert token_f1("the Rankine cycle", "Rankine") == pytest.approx(2 / 3)
+    assert exact_match("The Rankine-cycle!", "rankinecycle")
+    assert token_f1("", "") == 0.0
+    assert token_recall("two old mills", "An old mill, two wheels.") == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("answer", "gold", "there"), [
+    ("It is called the Rankine cycle.", "Rankine", True), ("It took 15 years", "5", False), ("In 1790.", "1790", True), ("x", "", False),
+    ("", "x", False), ("the", "the", False), ("It was on October 16, 1973, that", "October 16, 1973,", True),
+    ("図書館は駅の近くにあります", "駅の近く", True), ("L’école", "l'école", True), ("cafe\u0301", "café", True),
+])  # fmt: skip
+def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:
+    assert contains_answer(answer, gold) is there
+
+
+def test_clusters_and_their_entropy() -> None:
+    answers = ["Ann Ames", "It was Ann Ames", "John", "", "...", "john."]
+    assert clusters(answers) == [0, 0, 1, 2, 2, 1]
+    assert semantic_entropy(answers) == pytest.approx(math.log(3))
+    assert semantic_entropy(["x"] * 5) == 0.0
+    assert semantic_entropy([]) == 0.0
+    assert semantic_entropy(["a1", "b2", "c3", "d4"]) == pytest.approx(math.log(4))

@@ -1,0 +1,100 @@
+"""Chunks and sentences: nothing is lost, everything has its place, no piece is too long."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import Chunk, Span, chunked, sentence_spans
+from selfteach.materials.documents.layout import paragraphs
+
+TEXT = (
+    "The mill is old. Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.\n\nIt has a wheel (of oak). It turns!\n\nAppendix\nNotes here."
+)
+
+
+def count(text: str) -> int:
+    return len(text.split())
+
+
+def cut(text: str = TEXT, size: int = 512, pages: tuple[int, ...] = ()) -> list[Chunk]:
+    return chunked(Document("mill.pdf", "Mill", text, pages), count, size)
+
+
+def test_sentences_end_where_they_end() -> None:
+    (chunk,) = cut()
+    assert [chunk.words(i) for i in range(len(chunk.sentences))] == [
+        "The mill is old.", "Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.", "It has a wheel (of oak).", "It turns!", "Appendix",
+        "Notes here.",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "parts"), [
+    ("It costs 3.5 million. In 1990 it fell.", 2), ('He said "Go!" and left. "Why?" she asked.', 2), ("The U.S. Navy came. 12 died.", 2),
+    ("Wait... what? Nothing.", 2), ("図書館はどこ。駅の近く。", 2), ("no end", 1), ("", 0), ("\n\n", 0), ("A. B. C.", 1),
+    ("See Fig. 3 and No. 5. Then go.", 2),
+])  # fmt: skip
+def test_how_many_sentences(text: str, parts: int) -> None:
+    assert len(sentence_spans(text)) == parts
+
+
+def test_chunks_are_whole_paragraphs_with_the_first_sentence_carried_along() -> None:
+    chunks = cut(size=24)
+    assert [chunk.text for chunk in chunks] == [*TEXT.split("\n\n")[:1], "\n\n".join(TEXT.split("\n\n")[1:])]
+    assert [chunk.lead for chunk in chunks] == ["", "The mill is old."]
+    assert chunks[1].passage.startswith("The mill is old. It has")
+    assert len({chunk.id for chunk in chunks}) == 2
+
+
+def test_a_place_says_file_title_characters_page_and_sentence() -> None:
+    chunk = cut(size=24, pages=(0, TEXT.index("It has")))[1]
+    place = chunk.place(1)
+    assert TEXT[place["start"] : place["end"]] == "It turns!"
+    assert (place["file"], place["title"], place["page"], place["sentence"]) == ("mill.pdf", "Mill", 2, 1)
+    assert place["document"] == chunk.document.id
+    assert "sentence" not in chunk.place()
+    assert "page" not in cut()[0].place()
+
+
+def test_a_long_first_sentence_is_not_carried() -> None:
+    text = " ".join(["long"] * 30) + ".\n\nNext one.\n\nLast one."
+    assert {chunk.lead for chunk in cut(text, 40)} == {""}
+
+
+def test_no_room_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no room"):
+        cut(size=2)
+
+
+words = st.lists(st.sampled_from(["mill", "Wheel", "Dr.", "oak.", "Why?", "x" * 40, "A.", "3.5", "。"]), max_size=30).map(" ".join)
+
+
+@given(st.lists(words, max_size=6).map("\n\n".join), st.integers(6, 40))
+def test_every_word_is_in_one_chunk_and_one_sentence_and_none_is_too_long(text: str, size: int) -> None:
+    text = paragraphs(text)
+    chunks = chunked(Document("a", "A", text), count, size)
+    assert " ".join(chunk.text for chunk in chunks).split() == text.split()
+    for chunk in chunks:
+        assert count(chunk.passage) <= size
+        assert " ".join(chunk.words(i) for i in range(len(chunk.sentences))).split() == chunk.text.split()
+        assert all(chunk.span.start <= s.start < s.end <= chunk.span.end for s in chunk.sentences)
+    assert all(a.span.end <= b.span.start for a, b in pairwise(chunks))
+
+
+@given(st.text(st.sampled_from("aB.!? \n。\"')("), max_size=200))
+def test_sentences_follow_one_another(text: str) -> None:
+    spans = sentence_spans(text)
+    assert all(isinstance(s, Span) and s.start < s.end for s in spans)
+    assert "".join(text[s.start : s.end] for s in spans).split() == "".join(text.split()).split() or (
+        "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
+    )
+
+
+def test_a_text_without_a_break_is_cut_and_takes_no_time() -> None:
+    chunks = chunked(Document("a", "A", "a. " * 20_000), count, 50)
+    assert sum(count(chunk.text) for chunk in chunks) == 20_000
+    assert max(count(chunk.passage) for chunk in chunks) <= 50

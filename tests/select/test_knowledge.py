@@ -1,0 +1,84 @@
+"""Selection by thresholds: three states, the pair that is trained on, the size of the set as a curve."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.generate.question import Question
+from selfteach.generate.respond import Answered
+from selfteach.judge.contradiction import Scored
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import chunked
+from selfteach.records import Example
+from selfteach.select.knowledge import TAUS, lessons, most_contradictory, sizes, state
+
+CHUNK = chunked(Document("mill.txt", "Mill", "Heading\nThe mill was built by Ann."), lambda t: len(t.split()))[0]
+ONE = Answered(
+    Question("Who built the mill?", "Ann", CHUNK, 1), "Ann built it.", ("Ann did.",), ("Bob did.", "Carl was it.", "Ann built it.")
+)
+
+
+def scored(label: float, *knowledge: float) -> Scored:
+    return Scored("table", (label,), knowledge, knowledge)
+
+
+@pytest.mark.parametrize(("label", "knowledge", "expected"), [
+    (0.5, 0.51, "unknown"), (0.5, 0.5, "known"), (0.51, 1.0, "unsure"), (0.0, 0.0, "known"),
+])  # fmt: skip
+def test_the_thresholds_are_the_paper_s(label: float, knowledge: float, expected: str) -> None:
+    """Keep S_L <= tau_L and S_K > tau_K."""
+    assert state(scored(label, knowledge)) == expected
+
+
+def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
+    ((example,), dropped) = lessons([ONE], [scored(0.1, 0.7, 0.9, 0.2)])
+    assert dropped == []
+    assert (example.chosen, example.rejected, example.kind) == ("Ann built it.", "Carl was it.", "unknown")
+    assert example.scores == {"label": 0.1, "knowledge": pytest.approx(0.6)}
+    source = example.source
+    assert CHUNK.document.text[source["start"] : source["end"]] == "The mill was built by Ann."
+    assert (source["file"], source["sentence"], source["short"], source["judge"]) == ("mill.txt", 1, "Ann", "table")
+    assert Example.from_json(example.json()) == example
+
+
+def test_a_draw_that_agrees_is_never_rejected() -> None:
+    assert most_contradictory(ONE, scored(0.0, 0.4, 0.5, 0.1)) is None
+    assert most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", "of equal ones the first"
+
+
+def test_a_judge_that_cannot_tell_draws_apart_leaves_it_to_the_words() -> None:
+    gain = Scored("gain", (0.1,), (0.9,))
+    assert most_contradictory(ONE, gain) == "Bob did."
+    same = Answered(ONE.question, ONE.best, (), ("Ann built it!", ""))
+    assert most_contradictory(same, gain) is None
+    ((example,), _) = lessons([same], [gain])
+    assert example.rejected is None
+
+
+def test_what_is_dropped_has_its_reason() -> None:
+    cut = Answered(ONE.question, "Ann built", (), (), cut=True)
+    empty = Answered(ONE.question, " ", (), ())
+    rows = [ONE, ONE, cut, empty]
+    kept, dropped = lessons(rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), scored(0.0, 1.0), scored(0.0, 1.0)])
+    assert kept == []
+    assert [reason for _, reason in dropped] == ["unsure", "known", "cut off", "no answer"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20), st.floats(0, 1))
+def test_the_curve_falls_and_every_question_is_in_one_state(rows: list[tuple[float, float]], tau_label: float) -> None:
+    points = sizes([scored(a, b) for a, b in rows], tau_label)
+    assert [p.tau_knowledge for p in points] == list(TAUS)
+    assert all(p.known + p.unknown + p.unsure == len(rows) for p in points)
+    assert all(a.unknown >= b.unknown and a.unsure == b.unsure for a, b in pairwise(points))
+    assert points[-1].unknown == 0
+
+
+def test_the_curve_is_what_the_selection_would_give() -> None:
+    scores = [scored(a, b, b, b) for a, b in ((0.1, 0.3), (0.1, 0.6), (0.8, 0.9))]
+    at = {p.tau_knowledge: p.unknown for p in sizes(scores)}
+    for tau in (0.0, 0.3, 0.5, 0.6, 1.0):
+        assert at[tau] == len(lessons([ONE] * 3, scores, 0.5, tau)[0])
