@@ -1,6 +1,6 @@
 """The promises of every name in the registry: a new judge, objective, engine or method is tested here without a new test.
 
-Adapters have theirs in tests/train/test_lora.py (`test_contract_*`), over the registry as well; drawers and scorers the finer ones in
+Adapters have theirs in tests/train/test_adapters.py, over the registry as well; drawers and scorers the finer ones in
 tests/models/test_scripted.py.
 """
 

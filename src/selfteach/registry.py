@@ -41,6 +41,11 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "adapters": {
         "lora": "selfteach.train.adapters.lora:Lora",
+        "full": "selfteach.train.adapters.full:Full",
+        "layers": "selfteach.train.adapters.full:Layers",
+        "bottleneck": "selfteach.train.adapters.hooked:BottleneckAdapter",
+        "prompt": "selfteach.train.adapters.hooked:PromptAdapter",
+        "reft": "selfteach.train.adapters.hooked:ReftAdapter",
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",

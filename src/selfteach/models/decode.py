@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import DataError
+from selfteach.models.worn import PADDING, lead_of, standing
 from selfteach.records import Draw, Prompt, Request, Sampling, question, seed_of
 
 if TYPE_CHECKING:
@@ -93,10 +94,12 @@ def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
             cache.batch_select_indices(index)
             mask, lengths = mask[index], lengths[index]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
-        out = hf.module(
-            input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
-            attention_mask=mask, position_ids=lengths[:, None], past_key_values=cache, use_cache=True,
-        )  # fmt: skip
+        prompts = torch.tensor([[len(row.prompt_ids)] for row in rows], device=hf.device)
+        with standing(hf.module, lengths[:, None], prompts):
+            out = hf.module(
+                input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
+                attention_mask=mask, position_ids=lengths[:, None], past_key_values=cache, use_cache=True,
+            )  # fmt: skip
         logits, lengths = out.logits[:, -1], lengths + 1
 
 
@@ -105,13 +108,15 @@ def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tens
     from transformers import DynamicCache
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
-    width = max(map(len, distinct))
+    lead = lead_of(hf.module)
+    width = max(map(len, distinct)) + lead
     ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in distinct], device=hf.device)
-    lengths = torch.tensor([len(p) for p in distinct], device=hf.device)
+    lengths = torch.tensor([len(p) + lead for p in distinct], device=hf.device)
     mask = torch.arange(width, device=hf.device)[None] >= (width - lengths)[:, None]
-    positions = (torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]).clamp(min=0)
-    cache = DynamicCache()
-    out = hf.module(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
+    positions, cache = counted.clamp(min=0), DynamicCache()
+    with standing(hf.module, torch.where(mask, counted, PADDING), (lengths - lead)[:, None]):
+        out = hf.module(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
     place = {prompt: i for i, prompt in enumerate(distinct)}
     index = torch.tensor([place[tuple(row.prompt_ids)] for row in rows], device=hf.device)
     cache.batch_select_indices(index)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from selfteach.errors import UsageError
+from selfteach.models.worn import worn
 
 FAMILIES = ("llama", "qwen2", "qwen3")
 F16_MAX = 65504.0
@@ -42,12 +43,17 @@ OUTER_NAMES = {
 def why_not_gguf(module: Any, tokenizer: Any) -> str:
     """Why this model cannot be written, or an empty text."""
     config = module.config
+    if mine := worn(module):
+        return f'it wears a "{mine.kind}" adapter, which is no change of weights'
     if config.model_type not in FAMILIES:
         return f'the family "{config.model_type}" is not one of {", ".join(FAMILIES)}'
     if rope_of(config).get("rope_type", "default") != "default":
         return f'its rotary embedding is scaled ("{rope_of(config)["rope_type"]}")'
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
+    biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
+    if odd := next((n for n, _ in module.named_parameters() if n.endswith(".bias") and not n.endswith(biased)), ""):
+        return f"its weights have a bias ({odd}), which this family does not have in the format"
     if getattr(config, "use_sliding_window", False):
         return "it uses a sliding window"
     if _bpe(tokenizer) is None:

@@ -24,6 +24,8 @@ from selfteach.models.memory import keep_pages
 from selfteach.models.quiet import quiet
 from selfteach.models.score import Head, answer_logits, embed_all, logp_all
 from selfteach.models.tokens import Tokens
+from selfteach.models.wear import wear
+from selfteach.models.worn import lead_of, worn
 from selfteach.records import Continuations, Draw, Logp, Prompt, Request
 from selfteach.registry import did_you_mean
 
@@ -53,7 +55,7 @@ class Hf:
         device: str = "auto",
         progress: Callable[[str], None] | None = None,
     ) -> Hf:
-        """Loads "embedded", a folder, or a hub name; with `adapter`, a PEFT folder merged into it.
+        """Loads "embedded", a folder, or a hub name; with `adapter`, a saved one merged into it or worn by it.
 
         Raises:
             UsageError: no such model, or one that must not be opened (remote code, pickles).
@@ -68,8 +70,10 @@ class Hf:
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _dtype(dtype, target))
         if adapter:
-            module, fingerprint = _merge(module, adapter), safety.adapter_fingerprint(fingerprint, adapter)
+            module, fingerprint = wear(module, adapter), safety.adapter_fingerprint(fingerprint, adapter)
         tokens = Tokens(_load_tokenizer(folder), _generation_ends(module))
+        if mine := worn(module):
+            mine.to(target)
         return Hf(module.to(target).eval(), tokens, str(name_or_folder), fingerprint, [note for note in notes if note])
 
     def wearing(self, module: nn.Module, fingerprint: str) -> Hf:
@@ -91,7 +95,7 @@ class Hf:
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
         text = self.module.config.get_text_config()  # type: ignore[operator,union-attr]
-        return int(getattr(text, "max_position_embeddings", None) or 1 << 20)
+        return int(getattr(text, "max_position_embeddings", None) or 1 << 20) - lead_of(self.module)
 
     @property
     def head(self) -> Head:
@@ -202,17 +206,3 @@ def _load_tokenizer(folder: Path) -> Any:
 def _generation_ends(module: Any) -> Sequence[int]:
     ends = getattr(module.generation_config, "eos_token_id", None)
     return [] if ends is None else [ends] if isinstance(ends, int) else ends
-
-
-def _merge(module: Any, adapter: Path) -> Any:
-    """Adds the adapter to the weights in float32, then goes back to the module's dtype: an attached adapter costs half the speed."""
-    from peft import PeftModel
-
-    dtype = module.dtype
-    try:
-        with quiet():
-            merged = PeftModel.from_pretrained(module.float(), adapter, is_trainable=False).merge_and_unload(safe_merge=True)
-    except (ValueError, RuntimeError, KeyError, SafetensorError) as fault:
-        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
-        raise UsageError(f"the adapter does not fit the model ({first}).", where=str(adapter)) from fault
-    return merged.to(dtype)

@@ -17,6 +17,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.models.attention import for_trees
 from selfteach.models.memory import release
 from selfteach.models.tokens import common_prefix
+from selfteach.models.worn import lead_of, positional, standing
 from selfteach.records import Continuations, Logp, Prompt
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
 
 
 def _takes_trees(hf: Hf, longest: int) -> bool:
-    """Whether every layer attends to all earlier positions that a mask shows, at this length."""
+    """Whether every layer attends to all earlier positions that a mask shows, at this length, and nothing counts positions."""
+    if positional(hf.module):
+        return False
     config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     window = getattr(config, "sliding_window", None)
@@ -113,7 +116,9 @@ def _score_plainly(hf: Hf, rows: Sequence[_Row], prefix: list[int]) -> Iterator[
     flat = [(row, k) for row in rows for k in range(len(row.texts))]
     lengths = [len(prefix) + len(row.rest) + len(row.texts[k]) for row, k in flat]
     for group in _by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
-        hidden = _hidden(hf, [prefix + flat[i][0].rest + flat[i][0].texts[flat[i][1]] for i in group])
+        rows_of = [flat[i][0] for i in group]
+        prompts = [len(prefix) + len(row.rest) for row in rows_of]
+        hidden = _hidden(hf, [prefix + row.rest + row.texts[flat[i][1]] for row, i in zip(rows_of, group, strict=True)], prompts)
         for b, i in enumerate(group):
             (row, k), start = flat[i], len(prefix) + len(flat[i][0].rest) - 1
             text = row.texts[k]
@@ -221,7 +226,7 @@ def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple
         _fits(hf, len(ids) + len(answer), prompt)
     order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
     for group in _by_tokens(order, [len(p) + len(a) for p, a in encoded]):
-        hidden = _hidden(hf, [encoded[i][0] + encoded[i][1] for i in group])
+        hidden = _hidden(hf, [encoded[i][0] + encoded[i][1] for i in group], [len(encoded[i][0]) for i in group])
         for row, i in enumerate(group):
             prompt_ids, answer = encoded[i]
             states = hidden[row, len(prompt_ids) - 1 : len(prompt_ids) + len(answer) - 1]
@@ -236,7 +241,7 @@ def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
     rows = np.zeros((len(prompts), width), dtype=np.float32)
     order = sorted(range(len(prompts)), key=lambda i: spans[i][2])
     for group in _by_tokens(order, [span[2] for span in spans]):
-        hidden = _hidden(hf, [spans[i][0][: spans[i][2]] for i in group])
+        hidden = _hidden(hf, [spans[i][0][: spans[i][2]] for i in group], [len(spans[i][0]) for i in group])
         for row, i in enumerate(group):
             rows[i] = hidden[row, spans[i][1] : spans[i][2]].float().mean(0).cpu().numpy()
     return rows
@@ -254,9 +259,11 @@ def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[in
         yield group
 
 
-def _hidden(hf: Hf, rows: Sequence[list[int]]) -> torch.Tensor:
-    """Last hidden states (B, T, D) of right-padded rows."""
-    width = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
-    found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
-    return found
+def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.Tensor:
+    """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their prompts."""
+    width, lead = max(map(len, rows)), lead_of(hf.module)
+    ids = torch.tensor([[0] * lead + row + [0] * (width - len(row)) for row in rows], device=hf.device)
+    position = torch.arange(width + lead, device=hf.device)[None]
+    with standing(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
+        found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
+    return found[:, lead:]

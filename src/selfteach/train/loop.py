@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,7 +93,8 @@ def train(
     encoded = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     keep_pages()
     release()
-    adapter: Adapter = registry.lookup("adapters", config.adapter).attach(hf.module, config, seed=seed)
+    adapter = attach(hf, config, seed)
+    config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
         with fast_norms(hf.module):
             training = Training(hf, encoded.rows, {e.id: e for e in examples}, objectives, adapter, config, folder, seed, draw_student)
@@ -109,6 +111,13 @@ def train(
         folder / "adapter", training.step, sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve), curve,
         training.halvings, stopped, encoded.overlong, training.captured, training.events,
     )  # fmt: skip
+
+
+def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
+    """The adapter that the configuration names, on the model."""
+    kind = registry.lookup("adapters", config.adapter)
+    found: Adapter = kind.attach(hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False))
+    return found
 
 
 class Training:
@@ -128,7 +137,8 @@ class Training:
         self.events: list[tuple[str, Mapping[str, Any]]] = []
         if not self.student.packs:
             self.event("not_packed", {"model": type(hf.module).__name__})
-        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.top_rate = config.learning_rate or adapter.learning_rate
+        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
         self.per_epoch = math.ceil(len(rows) / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
         self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
@@ -177,9 +187,9 @@ class Training:
         """The learning rate of a step: linear warm-up, then linear or cosine decay to zero."""
         warm = round(self.config.warmup * self.total)
         if step < warm:
-            return self.config.learning_rate * (step + 1) / warm
+            return self.top_rate * (step + 1) / warm
         left = (self.total - step) / max(self.total - warm, 1)
-        return self.config.learning_rate * (left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left)))
+        return self.top_rate * (left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left)))
 
     def _step(self, batch: list[Row]) -> dict[str, Any]:
         """One update from one batch; on lack of memory the same batch again in smaller parts."""

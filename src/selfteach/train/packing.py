@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from selfteach.models.worn import Places
 from selfteach.train.batch import Row
 
 
@@ -84,6 +85,7 @@ class Packed:
 
     Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token where the state is that predicts it
     (shifted by one), the token, its row in this batch, whether it is of the chosen (0) or the rejected (1) answer, its place in it.
+    `lead`: tokens that the adapter puts before every sequence; they and the shared beginning stand once, `beginning` tokens in all.
     """
 
     rows: tuple[Row, ...]
@@ -95,53 +97,68 @@ class Packed:
     side: Tensor
     place: Tensor
     strips: tuple[Strips, ...]
+    lead: int = 0
+    beginning: int = 0
+
+    def places(self) -> Places:
+        """Where each token stands in its own sequence: for adapters to which that matters."""
+        lengths = [min(len(row.prompt) for row in self.rows)] * self.beginning
+        for row in self.rows:
+            lengths += [len(row.prompt)] * (row.length - self.beginning + self.lead)
+        return Places(self.positions - self.lead, torch.tensor(lengths, device=self.ids.device)[None])
 
 
-def shared_prefix(rows: Sequence[Row]) -> int:
-    """How many tokens all prompts begin with; each keeps at least one of its own, and one row shares with nobody."""
+def shared_prefix(rows: Sequence[Row], tail: int = 1) -> int:
+    """How many tokens all prompts begin with; each keeps at least `tail` of its own, and one row shares with nobody."""
     if len(rows) == 1:
         return 0
-    return _common([row.prompt for row in rows])
+    return _common([row.prompt for row in rows], tail)
 
 
-def _common(prompts: Sequence[tuple[int, ...]]) -> int:
+def _common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
     low, high = min(prompts), max(prompts)  # all others lie between these two
     same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    return min(same, min(map(len, prompts)) - 1)
+    return max(0, min(same, min(map(len, prompts)) - tail))
 
 
-def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
-    """Packs rows."""
+def pack(rows: Sequence[Row], device: torch.device | str = "cpu", lead: int = 0, tail: int = 1) -> Packed:
+    """Packs rows.
+
+    Args:
+        lead: places before everything for the tokens of a soft prompt.
+        tail: how many of a prompt's last tokens an adapter treats apart: they are never shared.
+    """
 
     def to(values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=device)
 
-    shared = shared_prefix(rows)
-    ids, positions = list(rows[0].prompt[:shared]), list(range(shared))
+    shared = shared_prefix(rows, tail)
+    ids, positions = [0] * lead + list(rows[0].prompt[:shared]), list(range(lead + shared))
     answers: list[tuple[int, int, int, int, int]] = []  # state, target, row, side, place
     for r, row in enumerate(rows):
         ids += row.prompt[shared:]
-        positions += range(shared, len(row.prompt))
+        positions += range(lead + shared, lead + len(row.prompt))
         last = len(ids) - 1
         for side, answer in enumerate(row.answers):
             first = len(ids)
             answers += [(last if t == 0 else first + t - 1, token, r, side, t) for t, token in enumerate(answer)]
             ids += answer
-            positions += range(len(row.prompt), len(row.prompt) + len(answer))
+            positions += range(lead + len(row.prompt), lead + len(row.prompt) + len(answer))
     columns = (to(column) for column in zip(*answers, strict=True))
     states, targets, owner, side_of, place = columns
-    strips = _strips(rows, shared, device)
-    return Packed(tuple(rows), to(ids)[None], to(positions)[None], states, targets, owner, side_of, place, strips)
+    strips = _strips(rows, shared, lead, device)
+    ids_of, positions_of = to(ids)[None], to(positions)[None]
+    return Packed(tuple(rows), ids_of, positions_of, states, targets, owner, side_of, place, strips, lead, lead + shared)
 
 
-def _strips(rows: Sequence[Row], shared: int, device: torch.device | str) -> tuple[Strips, ...]:
+def _strips(rows: Sequence[Row], shared: int, lead: int, device: torch.device | str) -> tuple[Strips, ...]:
     """The shared beginning alone, then the rows in groups whose keys fit the same width."""
-    found = [_strip_group([shared], [()], 0, 0, device)] if shared else []
-    start = shared
-    for _, group in itertools.groupby(rows, key=lambda row: _width(row.length)):
+    start = beginning = lead + shared
+    found = [_strip_group([beginning], [()], 0, 0, device)] if beginning else []
+    for _, group in itertools.groupby(rows, key=lambda row: _width(lead + row.length)):
         members = list(group)
         answers = [(len(row.prompt) - shared, *map(len, row.answers)) for row in members]
-        found.append(_strip_group([row.length - shared for row in members], answers, start, shared, device))
+        found.append(_strip_group([row.length - shared for row in members], answers, start, beginning, device))
         start = found[-1].stop
     return tuple(found)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from selfteach.models.score import Head
+from selfteach.models.worn import standing
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
@@ -52,14 +53,18 @@ class Student:
 
         answers = (tokens(5, 9, 2), tokens(8, 3))
         rows = [Row(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {}) for i in range(3)]
+        with self.adapter.off():
+            right = self._packs(rows)
+        return right and (self.adapter.worn is None or self._packs(rows))
+
+    def _packs(self, rows: Sequence[Row]) -> bool:
         batch = self.pack(rows)
         try:
-            with self.adapter.off(), packed(self.module):
+            with packed(self.module):
                 ours = self._packed_states(batch).float()
         except (CannotPack, TypeError, ValueError, RuntimeError):
             return False
-        with self.adapter.off():
-            theirs = self._sequence_states(batch).float()
+        theirs = self._sequence_states(batch).float()
         return bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
 
     def ready(self) -> AbstractContextManager[None]:
@@ -68,22 +73,28 @@ class Student:
 
     def pack(self, rows: Sequence[Row]) -> Packed:
         """Rows on this model's device."""
-        return pack(rows, self.device)
+        worn = self.adapter.worn
+        return pack(rows, self.device, worn.lead, worn.tail) if worn else pack(rows, self.device)
 
     def states(self, batch: Packed) -> Tensor:
         """The hidden state before each answer token: (N, D), contiguous, gathered before the head."""
         return self._packed_states(batch) if self.packs else self._sequence_states(batch)
 
     def _packed_states(self, batch: Packed) -> Tensor:
-        out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
+        worn = self.adapter.worn
+        with worn.at(batch.places()) if worn and worn.positional else nullcontext():
+            out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def _sequence_states(self, batch: Packed) -> Tensor:
-        found = []
+        found, lead = [], batch.lead
         for row in batch.rows:
             for answer in row.answers:
-                ids = torch.tensor([[*row.prompt, *answer]], device=self.device)
-                found.append(self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, len(row.prompt) - 1 : -1])
+                ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
+                position = torch.arange(ids.shape[1], device=self.device)[None]
+                with standing(self.module, position, torch.tensor([[len(row.prompt)]], device=self.device)):
+                    states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
+                found.append(states[lead + len(row.prompt) - 1 : -1])
         return torch.cat(found)
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from selfteach import config
+from selfteach.models.worn import Worn
+from selfteach.records import write_bytes, write_text
+
+Encode = Callable[[str], Sequence[int]]
 
 
 class Adapter(Protocol):
     """Trainable parameters on a frozen base. The registry names a class whose `attach` returns one of these."""
 
+    learning_rate: float
+    """The rate where the configuration names none."""
+    worn: Worn | None
+    """What it does to forward passes beside changing weights."""
+
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int) -> Adapter:
-        """Puts fresh parameters on the module; it answers as before until they are trained."""
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Adapter:
+        """Puts fresh parameters on the module; it answers as before until they are trained (a soft prompt: as after its first words).
+
+        Args:
+            encode: the tokens of a text, for parameters that start as words.
+        """
         ...
 
     def parameters(self) -> list[nn.Parameter]:
@@ -34,7 +49,7 @@ class Adapter(Protocol):
         ...
 
     def merged(self) -> AbstractContextManager[None]:
-        """Inside, the module draws at the base's speed; no gradients."""
+        """Inside, the module draws as fast as it can with this adapter; no gradients."""
         ...
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -46,7 +61,7 @@ class Adapter(Protocol):
         ...
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Writes an ordinary PEFT folder, and `about` as selfteach.json."""
+        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this kind), and `about` as selfteach.json."""
         ...
 
     def detach(self) -> None:
@@ -56,3 +71,11 @@ class Adapter(Protocol):
     def layers(self) -> Iterator[str]:
         """The names of the layers that it sits on."""
         ...
+
+
+def write_folder(folder: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """An adapter's three files, each whole or not at all: the tensors, what kind they are (`settings`), on which base (`about`)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"}))
+    write_text(folder / "adapter_config.json", json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n")
+    write_text(folder / "selfteach.json", json.dumps(dict(about), indent=2, sort_keys=True) + "\n")

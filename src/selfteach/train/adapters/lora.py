@@ -6,19 +6,17 @@ Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import nn
 
 from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.records import write_bytes, write_text
+from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.adapters.linear import LoraLinear
 
 PREFIX = "base_model.model."
@@ -27,12 +25,15 @@ PREFIX = "base_model.model."
 class Lora:
     """LoRA on the linear layers of a module."""
 
+    learning_rate = 1e-3
+    worn = None
+
     def __init__(self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora) -> None:
         self._module, self._places, self._settings = module, places, settings
         self._frozen: list[nn.Parameter] = []
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int) -> Lora:
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Lora:
         """Replaces each target layer by one with an update that starts at zero.
 
         Raises:
@@ -114,15 +115,12 @@ class Lora:
         """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or not at all."""
         from peft import LoraConfig
 
-        folder.mkdir(parents=True, exist_ok=True)
         peft = LoraConfig(
             r=self._settings.rank, lora_alpha=self._settings.alpha, lora_dropout=0.0, target_modules=self._names(),
             task_type="CAUSAL_LM", base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
         )  # fmt: skip
         row = {k: sorted(v) if isinstance(v, set) else v for k, v in peft.to_dict().items()}
-        write_bytes(folder / "adapter_model.safetensors", save(self.state(), metadata={"format": "pt"}))
-        write_text(folder / "adapter_config.json", json.dumps(row, indent=2, sort_keys=True, default=str) + "\n")
-        write_text(folder / "selfteach.json", json.dumps(dict(about), indent=2, sort_keys=True) + "\n")
+        write_folder(folder, self.state(), row, about)
 
     def detach(self) -> None:
         """Puts the base's own layers back."""

@@ -1,0 +1,53 @@
+"""Soft prompts: trained vectors that stand before every sequence, where the embeddings of words would stand.
+
+Source: Lester et al. 2021 (arXiv 2104.08691); file and positions as PEFT's prompt tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfteach.models.worn import Hook, Places, Worn
+
+NAME = "prompt_embeddings"
+
+
+class SoftPrompt(Worn):
+    """`prompt_embeddings` (n, D) in place of the embeddings of the first n tokens of each sequence."""
+
+    kind = "prompt"
+    positional = True
+
+    def __init__(self, module: Any, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__(module, tensors)
+        self._tokens = len(tensors[NAME])
+
+    @property
+    def lead(self) -> int:  # type: ignore[override]
+        """The soft tokens; none while it is off."""
+        return self._tokens if self.active else 0
+
+    def shapes(self, width: int) -> dict[str, tuple[int, ...]]:
+        """One vector for each soft token."""
+        return {NAME: (self._tokens, width)}
+
+    def hooks(self) -> Iterator[tuple[nn.Module, Hook]]:
+        """The embedding of tokens."""
+        yield self.module.get_input_embeddings(), self._embed
+
+    def _embed(self, embedded: Tensor) -> Tensor:
+        rows, columns, which = self.places.once("soft", lambda: _soft(self.places, self._tokens))
+        if not len(rows):
+            return embedded
+        return embedded.index_put((rows, columns), self.tensors[NAME].to(embedded.dtype).index_select(0, which))
+
+
+def _soft(places: Places, tokens: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Row, column and number of each soft token."""
+    soft = (places.position < 0) & (places.position >= -tokens)
+    rows, columns = torch.nonzero(soft, as_tuple=True)
+    return rows, columns, places.position[soft] + tokens

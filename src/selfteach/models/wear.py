@@ -1,0 +1,111 @@
+"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn (worn.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from selfteach.errors import UsageError
+from selfteach.models.bottleneck import Bottleneck
+from selfteach.models.quiet import quiet
+from selfteach.models.reft import Reft, as_low_rank
+from selfteach.models.safety import read_json
+from selfteach.models.soft_prompt import NAME, SoftPrompt
+from selfteach.models.worn import Worn
+
+KIND = "selfteach_adapter"
+"""The key of adapter_config.json that names a kind which PEFT does not have."""
+
+
+def wear(module: Any, folder: Path) -> Any:
+    """Returns the module with the adapter: other weights, or a `Worn` on it.
+
+    Raises:
+        UsageError: an unknown kind, or tensors that do not fit.
+    """
+    settings = read_json(folder / "adapter_config.json")
+    kind = settings.get(KIND) or str(settings.get("peft_type", "")).lower()
+    try:
+        if kind == "lora":
+            return _merge_lora(module, folder, bool(settings.get("lora_bias")))
+        tensors = load_file(folder / "adapter_model.safetensors")
+        if kind in ("full", "layers"):
+            return _exchange(module, tensors)
+        return _put_on(module, kind, settings, tensors)
+    except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
+        first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
+        raise UsageError(f"the adapter does not fit the model ({first}).", where=str(folder)) from fault
+
+
+def _put_on(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    made: Worn
+    if kind == "prompt_tuning":
+        made = SoftPrompt(module, {NAME: tensors[NAME]})
+    elif kind == "reft":
+        made = Reft(module, tensors, settings)
+    elif kind == "bottleneck":
+        made = Bottleneck(module, tensors, settings)
+    else:
+        raise ValueError(f'its kind "{kind}" is unknown')
+    if made.shapes(module.config.get_text_config().hidden_size) != {name: tuple(t.shape) for name, t in made.tensors.items()}:
+        raise ValueError(f"its tensors have other shapes than {made.kind} has here")
+    if isinstance(made, Reft) and made.exact:
+        return _merge_reft(module, made)
+    made.put_on()
+    return module
+
+
+def _exchange(module: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Takes over the changed tensors; every other one stays the base's."""
+    own = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            if own[name].shape != tensor.shape:
+                raise ValueError(f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}")
+            own[name].copy_(tensor)
+    return module
+
+
+def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
+    """Adds the adapter to the weights in float32, then goes back to the module's dtype: an attached adapter costs half the speed."""
+    from peft import PeftModel
+
+    dtype = module.dtype
+    module = module.float()
+    if biased:
+        _give_biases(module, folder)
+    with quiet():
+        merged = PeftModel.from_pretrained(module, folder, is_trainable=False).merge_and_unload(safe_merge=True)
+    return merged.to(dtype)
+
+
+def _give_biases(module: Any, folder: Path) -> None:
+    """A bias of zeros for each layer whose update has one: PEFT merges it into nothing else."""
+    ending = ".lora_B.bias"
+    for name in load_file(folder / "adapter_model.safetensors"):
+        if name.endswith(ending):
+            linear = module.get_submodule(name.removesuffix(ending).removeprefix("base_model.model."))
+            if linear.bias is None:
+                linear.bias = nn.Parameter(torch.zeros_like(linear.weight[:, 0]))
+
+
+@torch.no_grad()
+def _merge_reft(module: Any, made: Reft) -> Any:
+    """Edits of a linear layer's own output, at all positions, are other weights: computed in float32, rounded once."""
+    for (layer, linear), name in zip(made.sites.items(), made.names(), strict=True):
+        r, w, b = (made.tensors[f"{name}.{part}"].float() for part in "RWb")
+        weight = linear.weight.float()
+        a, up, shift = as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.float())  # type: ignore[operator]
+        linear.weight.copy_(torch.addmm(weight, up, a))
+        if linear.bias is not None:
+            linear.bias.add_(shift.to(linear.weight.dtype))  # type: ignore[operator]
+        elif shift.any():
+            linear.bias = nn.Parameter(shift.to(linear.weight.dtype))
+        del layer
+    return module

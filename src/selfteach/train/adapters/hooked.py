@@ -1,0 +1,159 @@
+"""Adapters that sit on a module as hooks (models/worn.py): what is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfteach import config
+from selfteach.errors import IntegrityError
+from selfteach.models.bottleneck import Bottleneck, mlps
+from selfteach.models.reft import Reft, Spans, orthonormal, sites
+from selfteach.models.soft_prompt import NAME, SoftPrompt
+from selfteach.models.wear import KIND
+from selfteach.models.worn import Worn
+from selfteach.train.adapters import Encode, write_folder
+from selfteach.train.adapters.first_words import first_words
+
+
+class Hooked:
+    """Trainable tensors of a `Worn`, by the names of the saved file."""
+
+    learning_rate = 1e-3
+
+    def __init__(self, module: nn.Module, worn: Worn, settings: Mapping[str, Any]) -> None:
+        self.worn, self._module, self._settings = worn, module, dict(settings)
+        self._frozen = [p for p in module.parameters() if p.requires_grad]
+        module.requires_grad_(False)
+        worn.put_on()
+
+    @property
+    def _tensors(self) -> dict[str, Tensor]:
+        return self.worn.tensors
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The tensors, in the order of their making."""
+        return [tensor for tensor in self._tensors.values() if isinstance(tensor, nn.Parameter)]
+
+    def begin_step(self) -> None:
+        """Nothing: the hooks read the tensors themselves."""
+
+    def off(self) -> AbstractContextManager[None]:
+        """Inside, the hooks do nothing."""
+        return self.worn.off()
+
+    def merged(self) -> AbstractContextManager[None]:
+        """The hooks are all there is."""
+        return nullcontext()
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors as they are now."""
+        return {name: tensor.detach().cpu().clone() for name, tensor in self._tensors.items()}
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Takes over saved tensors.
+
+        Raises:
+            IntegrityError: they are those of another configuration.
+        """
+        if {k: v.shape for k, v in self._tensors.items()} != {k: v.shape for k, v in state.items()}:
+            raise IntegrityError("the saved adapter has other tensors.", cure="Use the configuration that it was trained with.")
+        for name, tensor in self._tensors.items():
+            tensor.copy_(state[name])
+
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """A config that names the kind, and the tensors."""
+        self.begin_step()
+        base = {"base_model_name_or_path": str(about.get("base") or "")}
+        write_folder(folder, self.state(), {KIND: self.worn.kind, **self._settings, **base}, about)
+
+    def detach(self) -> None:
+        """Takes the hooks off."""
+        self.worn.take_off()
+        for parameter in self._frozen:
+            parameter.requires_grad_(True)
+
+    def layers(self) -> Iterator[str]:
+        """The tensors' names without their last part."""
+        yield from dict.fromkeys(name.rpartition(".")[0] or name for name in self._tensors)
+
+
+class ReftAdapter(Hooked):
+    """LoReFT (models/reft.py)."""
+
+    learning_rate = 4e-3
+
+    @classmethod
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> ReftAdapter:
+        """R has random orthonormal rows, W is R, b is zero: nothing changes."""
+        settings = config.reft.model_dump()
+        generator, width = torch.Generator().manual_seed(seed), _width(module)
+        parts = Spans.of(config.reft.positions).parts(config.reft.tied)
+        tensors: dict[str, Tensor] = {}
+        for layer in sites(module, config.reft.layers, config.reft.site):
+            for part in parts:
+                r = orthonormal(torch.randn(config.reft.rank, width, generator=generator)).contiguous()
+                for name, start in (("R", r), ("W", r.clone()), ("b", torch.zeros(len(r)))):
+                    tensors[f"layers.{layer}.{part}.{name}"] = _parameter(module, start)
+        return cls(module, Reft(module, tensors, settings), settings)
+
+    @torch.no_grad()
+    def begin_step(self) -> None:
+        """An optimizer's step leaves the orthonormal rows; this takes them back."""
+        for name, tensor in self._tensors.items():
+            if name.endswith(".R"):
+                tensor.copy_(orthonormal(tensor))
+
+
+class BottleneckAdapter(Hooked):
+    """Bottleneck layers (models/bottleneck.py)."""
+
+    @classmethod
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> BottleneckAdapter:
+        """The upper half is zero: nothing changes."""
+        settings = config.bottleneck.model_dump()
+        generator, width, size = torch.Generator().manual_seed(seed), _width(module), config.bottleneck.size
+        tensors: dict[str, Tensor] = {}
+        for layer in mlps(module, config.bottleneck.layers):
+            down = torch.randn(size, width, generator=generator) * width**-0.5
+            parts = {"down": down, "down_bias": torch.zeros(size), "up": torch.zeros(width, size), "up_bias": torch.zeros(width)}
+            tensors |= {f"layers.{layer}.{name}": _parameter(module, start) for name, start in parts.items()}
+        return cls(module, Bottleneck(module, tensors, settings), settings)
+
+
+class PromptAdapter(Hooked):
+    """A soft prompt (models/soft_prompt.py), in PEFT's format."""
+
+    learning_rate = 1e-2
+
+    @classmethod
+    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> PromptAdapter:
+        """The first values are the embeddings of a text, of random words, or noise of their size."""
+        start = first_words(module, config.prompt, seed, encode)
+        return cls(module, SoftPrompt(module, {NAME: _parameter(module, start)}), config.prompt.model_dump())
+
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """As PEFT's prompt tuning saves it."""
+        from peft import PromptTuningConfig, TaskType
+
+        shape: Any = self._module.config.get_text_config()  # type: ignore[union-attr,operator]
+        peft = PromptTuningConfig(
+            task_type=TaskType.CAUSAL_LM, num_virtual_tokens=len(self._tensors[NAME]), token_dim=self._tensors[NAME].shape[1],
+            num_transformer_submodules=1, num_attention_heads=shape.num_attention_heads, num_layers=shape.num_hidden_layers,
+            base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
+        )  # fmt: skip
+        write_folder(folder, self.state(), peft.to_dict(), about)
+
+
+def _width(module: Any) -> int:
+    return int(module.config.get_text_config().hidden_size)
+
+
+def _parameter(module: nn.Module, start: Tensor) -> nn.Parameter:
+    return nn.Parameter(start.float().to(next(module.parameters()).device))

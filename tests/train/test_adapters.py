@@ -1,0 +1,286 @@
+"""The promises of every adapter, over the registry; and that packed rows, drawing and scoring are right for those that count positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import Tiny, examples, letters
+
+from selfteach import config, registry
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.models import decode
+from selfteach.models.hf import Hf
+from selfteach.models.opening import choose_drawer
+from selfteach.models.openvino import why_not_openvino
+from selfteach.models.score import _hidden
+from selfteach.records import Continuations, Request, Sampling, user
+from selfteach.train.attention import packed
+from selfteach.train.batch import Row
+from selfteach.train.loop import attach, train
+from selfteach.train.student import Student
+
+KINDS = [
+    {"adapter": "lora"},
+    {"adapter": "full"},
+    {"adapter": "layers", "layers": {"which": "last 1"}},
+    {"adapter": "layers", "layers": {"which": "model.layers.0.mlp, norm"}},
+    {"adapter": "bottleneck", "bottleneck": {"size": 5}},
+    {"adapter": "prompt", "prompt": {"tokens": 7}},
+    {"adapter": "prompt", "prompt": {"tokens": 7, "start": "text", "text": "Be brief."}},
+    {"adapter": "prompt", "prompt": {"tokens": 7, "start": "noise"}},
+    {"adapter": "reft", "reft": {"rank": 3}},
+    {"adapter": "reft", "reft": {"rank": 3, "positions": "f2+l3", "tied": False, "layers": "0"}},
+    {"adapter": "reft", "reft": {"rank": 3, "positions": "l2"}},
+    {"adapter": "reft", "reft": {"rank": 3, "positions": "all"}},
+    {"adapter": "reft", "reft": {"rank": 3, "positions": "all", "site": "down_proj"}},
+]
+PLAIN = {"lora", "full", "layers"}
+
+
+def told(kind: dict[str, Any], **more: Any) -> config.Train:
+    return config.Train.model_validate({**kind, **more})
+
+
+def name_of(kind: dict[str, Any]) -> str:
+    inner = kind.get(kind["adapter"], {})
+    return "-".join([kind["adapter"], *(f"{v}" for k, v in inner.items() if k not in ("rank", "size", "tokens"))]).replace(" ", "")
+
+
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
+
+
+def test_every_adapter_of_the_registry_is_tried_here() -> None:
+    gradual = {name for name in registry.NAMES["adapters"] if hasattr(registry.lookup("adapters", name), "attach")}
+    assert {kind["adapter"] for kind in KINDS} == gradual
+
+
+def rows(count: int = 5) -> list[Row]:
+    """Prompts of 5 to 29 tokens with a common beginning; two answers each."""
+    found = []
+    for i in range(count):
+        answers = tuple(tuple(letters(text)) for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"))
+        found.append(Row(i, str(i), "", tuple(letters(f"the {'q' * (1 + 6 * i)}?")), answers, {}))
+    return found
+
+
+def shaken(adapter: Any, seed: int = 3, by: float = 0.05) -> Any:
+    """Moves every parameter."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * by)
+    adapter.begin_step()
+    return adapter
+
+
+def put_on(kind: dict[str, Any], model: Tiny | None = None, seed: int = 0) -> tuple[Tiny, Any, Student]:
+    model = model or Tiny()
+    adapter = attach(model, told(kind), seed)
+    return model, adapter, Student(model.module, adapter)
+
+
+def states(student: Student) -> torch.Tensor:
+    with student.ready():
+        return student.states(student.pack(rows()))
+
+
+@torch.no_grad()
+def seen(student: Student) -> torch.Tensor:
+    return states(student)
+
+
+@each_kind
+def test_attaching_changes_nothing_and_detaching_leaves_nothing(kind: dict[str, Any]) -> None:
+    model, fresh = Tiny(), Tiny()
+    flags = [p.requires_grad for p in model.module.parameters()]
+    _, _, plain = put_on({"adapter": "lora"}, fresh)
+    base = seen(plain)
+    model, adapter, student = put_on(kind, model)
+    assert student.packs
+    if kind["adapter"] != "prompt":
+        torch.testing.assert_close(seen(student), base, atol=1e-5, rtol=1e-5)
+    shaken(adapter)
+    mine = seen(student)
+    assert (mine - base).abs().max() > 1e-3
+    with adapter.off():
+        torch.testing.assert_close(seen(student), base, atol=1e-6, rtol=1e-6)
+    with adapter.merged():
+        torch.testing.assert_close(seen(student), mine, atol=1e-4, rtol=1e-4)
+    adapter.detach()
+    ids = torch.tensor([letters("and now?")])
+    with torch.no_grad():
+        assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
+    assert [p.requires_grad for p in model.module.parameters()] == flags
+    assert str(model.module) == str(Tiny().module)
+    assert not hasattr(model.module, "selfteach_worn")
+
+
+@each_kind
+def test_only_its_parameters_get_gradients(kind: dict[str, Any]) -> None:
+    model, adapter, student = put_on(kind)
+    shaken(adapter)
+    found = states(student)
+    student.token_logp(found, student.pack(rows()).targets).mean().backward()
+    mine = {id(p) for p in adapter.parameters()}
+    assert mine
+    assert all(p.grad is not None and p.grad.any() for p in adapter.parameters())
+    assert all(p.grad is None for p in model.module.parameters() if id(p) not in mine)
+
+
+@each_kind
+def test_the_state_goes_round_and_a_foreign_one_is_refused(kind: dict[str, Any]) -> None:
+    _, adapter, student = put_on(kind, seed=1)
+    _, twin, other = put_on(kind, seed=2)
+    shaken(adapter)
+    twin.load(adapter.state())
+    torch.testing.assert_close(seen(student), seen(other), atol=1e-6, rtol=1e-6)
+    with pytest.raises(IntegrityError):
+        twin.load({"nonsense": torch.zeros(1)})
+
+
+@each_kind
+def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(kind: dict[str, Any]) -> None:
+    _, adapter, student = put_on(kind)
+    shaken(adapter)
+    batch = student.pack(rows())
+    grads = []
+    for run in (student._packed_states, student._sequence_states):
+        with packed(student.module) if run == student._packed_states else torch.enable_grad():
+            found = run(batch)
+            weights = torch.linspace(-1, 1, found.numel()).view_as(found)
+            (found * weights).sum().backward()
+        grads.append((found.detach(), [p.grad.clone() for p in adapter.parameters()]))
+        for parameter in adapter.parameters():
+            parameter.grad = None
+    (ours, mine), (theirs, others) = grads
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+    for one, two in zip(mine, others, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-3 * float(two.abs().max()) + 1e-6, rtol=1e-3)
+
+
+@each_kind
+def test_training_learns_and_resumes_to_the_same_weights(kind: dict[str, Any], tmp_path: Path) -> None:
+    settings = told(kind, weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=4, checkpoint_every=3)
+    straight = train(Tiny(), examples(), settings, tmp_path / "a", seed=0)
+    halted = settings.model_copy(update={"max_steps": 0})
+    train(Tiny(), examples(), halted, tmp_path / "b", seed=0, on_epoch=lambda step: step == 4)
+    (tmp_path / "b" / "adapter" / "adapter_model.safetensors").unlink()
+    again = train(Tiny(), examples(), settings, tmp_path / "b", seed=0)
+    losses = [row["loss"] for row in straight.curve]
+    assert losses[-1] < losses[0]
+    assert again.steps == straight.steps == 8
+    files = [(t.adapter / "adapter_model.safetensors").read_bytes() for t in (straight, again)]
+    assert files[0] == files[1]
+
+
+# ------------------------------------------------------------------------------------------------- saved and loaded again
+
+
+@pytest.fixture
+def saved(tiny: Path, tmp_path: Path):
+    """Saves a shaken adapter of a kind for the tiny model, and gives the states of the student that saved it."""
+
+    def make(kind: dict[str, Any]) -> tuple[Path, list[torch.Tensor]]:
+        hf = Hf.load(tiny, dtype="float32", device="cpu")
+        adapter = shaken(attach(hf, told(kind), 0))
+        adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
+        with adapter.merged():
+            found = [logits for _, logits in sorted(hf.answer_logits(PAIRS), key=lambda pair: pair[0])]
+        adapter.detach()
+        return tmp_path / "adapter", found
+
+    return make
+
+
+PAIRS = [(user("Tell me about music."), "I like bread."), (user("Hi"), "A rule is a rule; keep it."), (user("What?"), "No.")]
+
+
+@each_kind
+def test_a_saved_one_is_loaded_again_and_answers_the_same(kind: dict[str, Any], saved: Any, tiny: Path) -> None:
+    folder, before = saved(kind)
+    taught, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (folder, None))
+    after = [logits for _, logits in sorted(taught.answer_logits(PAIRS), key=lambda pair: pair[0])]
+    for mine, theirs in zip(after, before, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=1e-3)
+    assert taught.fingerprint != base.fingerprint
+    assert taught.notes == []
+
+
+@each_kind
+def test_it_draws_and_scores_what_its_logits_say(kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any) -> None:
+    folder, _ = saved(kind)
+    taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    items = [Continuations(prompt, (text, "Yes."), end=True) for prompt, text in PAIRS]
+    scored = dict(taught.logp(items))
+    logits = dict(taught.answer_logits(PAIRS))
+    for i, (item, (_, text)) in enumerate(zip(items, PAIRS, strict=True)):
+        ids = torch.tensor(taught.encode_answer(text))
+        expected = logits[i].log_softmax(-1).gather(1, ids[:, None]).sum()
+        assert scored[item.id(taught.fingerprint)][0].logp == pytest.approx(float(expected), abs=2e-2)
+    drawn: dict[str, list[int]] = {}
+    monkeypatch.setattr(decode, "as_draw", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id)
+    requests = [Request("t", prompt, Sampling(0.0, 1.0, 8)) for prompt, _ in PAIRS]
+    assert len(list(taught.draw(requests))) == len(PAIRS)
+    for request in requests:  # greedy: each token is the likeliest after those before it
+        prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
+        logits_of = taught.head(_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1])
+        top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
+        assert float(top.detach().max()) < 1e-2
+
+
+@each_kind
+def test_another_base_is_refused_by_its_fingerprint(kind: dict[str, Any], saved: Any, make_tiny: Any, tmp_path: Path) -> None:
+    folder, _ = saved(kind)
+    other = make_tiny(tmp_path / "other", seed=1)
+    with pytest.raises(IntegrityError, match="another base"):
+        Hf.load(other, adapter=folder)
+    (folder / "selfteach.json").unlink()
+    narrow = make_tiny(tmp_path / "narrow", hidden_size=32, head_dim=8)
+    with pytest.raises(UsageError, match="does not fit"):
+        Hf.load(narrow, adapter=folder)
+
+
+@each_kind
+def test_the_drawing_engine_is_chosen_by_what_can_be_merged(kind: dict[str, Any], saved: Any, tiny: Path) -> None:
+    pytest.importorskip("openvino_genai")
+    folder, _ = saved(kind)
+    taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")
+    if kind["adapter"] in PLAIN:
+        assert not why_not_openvino(taught)
+        return
+    opened = choose_drawer(taught)
+    assert opened.engine == "hf"
+    assert "no change of weights" in opened.reason or "bias" in opened.reason
+    with pytest.raises(UsageError, match=r"cannot draw with"):
+        choose_drawer(taught, "openvino")
+
+
+def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
+    model, _, _ = put_on({"adapter": "prompt"})
+    with pytest.raises(AssertionError, match="where its tokens stand"):
+        model.module(torch.tensor([[5, 6]]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ({"adapter": "reft", "reft": {"positions": "x1"}}, "names no positions"),
+        ({"adapter": "reft", "reft": {"positions": "f1l1"}}, "names no positions"),
+        ({"adapter": "reft", "reft": {"layers": "2"}}, "layers 0 to 1"),
+        ({"adapter": "reft", "reft": {"layers": "last 3"}}, "layers 0 to 1"),
+        ({"adapter": "reft", "reft": {"layers": "some"}}, "names no layers"),
+        ({"adapter": "layers", "layers": {"which": "lm_heat"}}, "lm_heat"),
+        ({"adapter": "layers", "layers": {"which": ""}}, "names no layers"),
+        ({"adapter": "prompt", "prompt": {"start": "text"}}, "needs one"),
+        ({"adapter": "loraa"}, "Did you mean"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else name_of(value),
+)
+def test_a_configuration_that_does_not_fit_is_explained(kind: dict[str, Any], says: str) -> None:
+    model = Tiny()
+    with pytest.raises(UsageError, match=says):
+        attach(model, told(kind), 0)
+    assert not hasattr(model.module, "selfteach_worn")
