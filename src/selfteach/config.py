@@ -159,8 +159,8 @@ class Correction(Section):
             raise ValueError('the bound "apo_zero" holds both answers to the base: it needs reference=true')
         if self.margin is not None and self.bound not in ("hinge", "logistic"):
             raise ValueError(f'the bound "{self.bound}" has no margin; hinge and logistic have one')
-        if self.prior and self.bound in ("none", "clip"):
-            raise ValueError(f'a prior adds a constant to the bound "{self.bound}", which teaches nothing; name another bound')
+        if self.prior and self.bound not in ("hinge", "logistic"):
+            raise ValueError(f'a prior is a margin between two answers, and the bound "{self.bound}" has none; name hinge or logistic')
         return self
 
 

@@ -126,14 +126,15 @@ class Correction(Objective):
 
     def _bound(self, pair: Arms, prior: Tensor | None) -> Tensor:
         s = self.own
-        lead = 0.0 if prior is None else s.prior_weight * prior  # nats by which D must exceed what it would without the prior
         if s.bound == "none":
             return unbounded(pair.chosen, pair.rejected)
         if s.bound == "clip":
             return clip(pair.chosen, pair.rejected, -s.clip_nats * (pair.edits.clamp(max=1) if s.per_token else pair.edits))
         if s.bound == "apo_zero":
-            return apo_zero(pair.chosen - lead / 2, pair.rejected + lead / 2, s.beta)
-        gap = pair.chosen - pair.rejected - lead
+            return apo_zero(pair.chosen, pair.rejected, s.beta)
+        gap = pair.chosen - pair.rejected
+        if prior is not None:  # the student itself must come to hold l: where l likes y' better, D must be greater by as much
+            gap = gap - s.prior_weight * prior
         if s.bound == "hinge":
             return hinge(gap, s.beta, 1.0 if s.margin is None else s.margin)
         return logistic(gap, s.beta, s.margin or 0.0)

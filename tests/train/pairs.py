@@ -1,0 +1,80 @@
+"""Views of pairs for tests of the objective `correction`: made-up log-probabilities, and a toy that can be trained in a blink."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfteach import config
+from selfteach.train.objectives import View
+from selfteach.train.objectives.correction import Correction
+
+
+def objective(**settings: Any) -> Correction:
+    """The objective with these settings of `train.correction`."""
+    return Correction(config.Train(correction=config.Correction(**settings)))
+
+
+def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> View:
+    """Pairs of 1 to 9 tokens with random log-probabilities and random edits (at least one a side)."""
+    dice = torch.Generator().manual_seed(seed)
+
+    def side() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        sizes = torch.randint(1, 10, (rows,), generator=dice)
+        row = torch.repeat_interleave(torch.arange(rows), sizes)
+        logp, base = (-3 * torch.rand(len(row), generator=dice, dtype=torch.float64) for _ in range(2))
+        edited = torch.rand(len(row), generator=dice) < 0.5
+        edited[sizes.cumsum(0) - 1] = True
+        return logp.requires_grad_(), base, row, edited
+
+    (logp, base, row, edited), (rejected, rejected_base, rejected_row, rejected_edited) = side(), side()
+    return View(
+        rows, logp, row, rejected, rejected_row, base, rejected_base,
+        edited=edited, rejected_edited=rejected_edited, prior=prior, numbers=tuple(range(rows)),
+    )  # fmt: skip
+
+
+def one_pair(chosen: float, rejected: float, edits: int = 1, prior: float | None = None) -> tuple[View, Tensor, Tensor]:
+    """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are what is given; and both arms."""
+    logp, other = (torch.tensor([r - 4.0]).requires_grad_() for r in (chosen, rejected))
+    zero, base, yes = torch.zeros(1, dtype=torch.long), torch.full((1,), -4.0), torch.ones(1, dtype=torch.bool)
+    given = None if prior is None else torch.tensor([prior])
+    assert edits == 1
+    return View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, prior=given, numbers=(0,)), logp, other
+
+
+class Toy:
+    """A linear next-token model: 40 contexts of 6 features, 12 tokens. The first 20 contexts are taught one single-token correction each;
+    the others see only what that does to the shared weights."""
+
+    def __init__(self) -> None:
+        dice = torch.Generator().manual_seed(0)
+        self.features = torch.randn(40, 6, generator=dice)
+        self.base = torch.randn(6, 12, generator=dice)
+        self.rejected = (self.features @ self.base)[:20].argmax(-1)
+        self.chosen = (self.rejected + 1 + torch.arange(20) % 3) % 12
+
+    def logp(self, weight: Tensor) -> Tensor:
+        """(40, 12) nats."""
+        return (self.features @ weight).log_softmax(-1)
+
+    def teach(self, correction: Correction, steps: int) -> dict[str, float]:
+        """What is left after some steps of AdamW at a constant rate."""
+        weight = self.base.clone().requires_grad_()
+        optimizer, base, row = torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0), self.logp(self.base), torch.arange(20)
+        yes = torch.ones(20, dtype=torch.bool)
+        for step in range(steps + 1):
+            mine = self.logp(weight)
+            view = View(20, mine[row, self.chosen], row, mine[row, self.rejected], row, base[row, self.chosen], base[row, self.rejected],
+                        edited=yes, rejected_edited=yes, numbers=tuple(range(20)))  # fmt: skip
+            loss = correction.terms(view).mean()
+            if step < steps:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        elsewhere = (base[20:].exp() * (base[20:] - mine[20:])).sum(-1).mean()
+        rose = (mine[row, self.chosen] - base[row, self.chosen]).mean()
+        return {"loss": float(loss.detach()), "drift_nats": float(elsewhere.detach()), "chosen_nats": float(rose.detach()),
+                "norm": float((weight - self.base).detach().norm())}  # fmt: skip

@@ -1,0 +1,108 @@
+"""Which tokens a correction changed: worked examples, properties over random answers, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import EOS, Tiny, examples
+
+from selfteach.errors import DataError
+from selfteach.records import Example, user
+from selfteach.train.batch import encode
+from selfteach.train.edits import edited
+
+END = 9
+
+
+def words(chosen: str, rejected: str) -> tuple[str, str]:
+    """The edited words of both sides, an answer being words and an end (.)."""
+    sides = [*chosen.split(), "."], [*rejected.split(), "."]
+    ids = {word: i for i, word in enumerate(sorted({*sides[0], *sides[1]}))}
+    flags = edited(*([ids[w] for w in side] for side in sides))
+    first, second = (" ".join(w for w, flag in zip(side, marks, strict=True) if flag) for side, marks in zip(sides, flags, strict=True))
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "expected"),
+    [
+        ("the colour is red", "the color is red", ("colour", "color")),
+        ("a b c", "a b c d e", (".", "d e")),  # it ends earlier: the end of turn is the lesson
+        ("a b c d e", "a b c", ("d e", ".")),
+        ("a d", "a b c d", ("d", "b c")),  # the token where the two part
+        ("a x y d", "a b d", ("x y", "b")),
+        ("a b c", "x y z", ("a b c", "x y z")),
+        ("one b two", "uno b due", ("one two", "uno due")),  # two edits, what is between stays
+        ("a b", "a b", ("", "")),
+    ],
+)
+def test_worked_examples(chosen: str, rejected: str, expected: tuple[str, str]) -> None:
+    assert words(chosen, rejected) == expected
+
+
+answers = st.lists(st.integers(0, 4), max_size=14).map(lambda tokens: (*tokens, END))
+
+
+@settings(max_examples=150, deadline=None)
+@given(answers, answers)
+def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
+    flags = edited(chosen, rejected)
+    assert [len(f) for f in flags] == [len(chosen), len(rejected)]
+    if chosen == rejected:
+        assert not any(flags[0] + flags[1])
+        return
+    assert any(flags[0])
+    assert any(flags[1])
+    prefix = next(i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b)
+    assert not any(flags[0][:prefix] + flags[1][:prefix])
+    suffix = next(i for i, (a, b) in enumerate(zip((*chosen[::-1], -1), (*rejected[::-1], -2), strict=False)) if a != b)
+    ends = [flag for side in flags for flag in side[len(side) - suffix + 1 :]]  # all but the first may be the place where the two part
+    assert suffix < 2 or not any(ends)
+
+
+@settings(max_examples=150, deadline=None)
+@given(answers, st.lists(st.integers(5, 8), min_size=1, max_size=3), st.data())
+def test_a_replacement_leaves_both_its_sides_alone(answer: tuple[int, ...], new: list[int], data: st.DataObject) -> None:
+    """One token gives way to others that occur nowhere else: exactly these are edited."""
+    place = data.draw(st.integers(0, len(answer) - 1))
+    chosen = (*answer[:place], *new, *answer[place + 1 :])
+    expected = [False] * place + [True] * len(new) + [False] * (len(answer) - place - 1)
+    assert edited(chosen, answer) == (tuple(expected), tuple(i == place for i in range(len(answer))))
+
+
+WEIGHTS, NAMES = {"correction": {"correction": 1.0}}, frozenset(["correction"])
+
+
+def rows(lessons: list[Example], max_tokens: int = 512, overlong: str = "drop"):
+    return encode(Tiny(), lessons, WEIGHTS, NAMES, max_tokens, overlong, NAMES)
+
+
+def test_rows_are_built_with_the_edits_of_both_answers() -> None:
+    row = rows([Example("a", "correction", user("q"), "a b", "a bc")]).rows[0]
+    assert row.edited == ((False, False, False, True), (False, False, False, True, False))
+    assert row.answers[0][-1] == EOS
+
+
+def test_a_correction_that_changes_nothing_is_an_error_that_names_it() -> None:
+    same = replace(examples(1, "correction")[0], id="twin", chosen="same", rejected="same")
+    with pytest.raises(DataError, match=r"twin.*changes no token"):
+        rows([*examples(2, "correction"), same])
+
+
+def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
+    """q is 4 tokens as a turn; with 12 tokens in all the answers keep 8, which are the same."""
+    long = Example("long", "correction", user("q"), "the same beginning, x", "the same beginning, y")
+    early = Example("early", "correction", user("q"), "x, then the same end", "y, then the same end")
+    found = rows([long, early], 12, "cut")
+    assert [row.id for row in found.rows] == ["early"]
+    assert found.overlong == {"drop": 1, "cut": 1}
+    assert [len(flags) for flags in found.rows[0].edited] == [len(answer) for answer in found.rows[0].answers] == [8, 8]
+
+
+def test_other_kinds_are_not_aligned() -> None:
+    lessons = [*examples(2, "correction"), *examples(2, "near")]
+    found = encode(Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES).rows
+    assert [bool(row.edited) for row in found] == [True, True, False, False]
