@@ -54,6 +54,12 @@ def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature
     assert systems == ["A rule."] * 5
 
 
+def test_where_the_base_breaks_the_rule_the_lesson_is_in_its_place() -> None:
+    base, taught = sheet("Dogs.", "A cat.", "Birds."), sheet(LESSON, LESSON, "My cat.")
+    good, wrong = exam.unharmed(taught, base, Overlap([LESSON]), exam.breaches(base, VERDICTS))
+    assert (good, wrong) == ([False, True, True], [True, False, False])
+
+
 def test_answers_come_in_the_order_of_the_questions() -> None:
     class Backwards(Scripted):
         def draw(self, requests: Sequence[Request]):

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
 from selfteach.generate import shots
 from selfteach.generate.ask import LISTS, Asked, Subject, ask, ask_like, listings, read_subject
 from selfteach.models.scripted import Scripted
-from selfteach.records import Request
+from selfteach.records import Prompt, Request
 
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
 
-def teller(topic: str, words: str = "mast, harbour,", siblings: str = "rowing, diving,") -> Scripted:
-    """Names a topic, and lists."""
+def teller(topic: str, words: str = "mast, harbour,", siblings: str = "rowing, diving,", foreign: Sequence[str] = ()) -> Scripted:
+    """Names a topic, and lists; every word but the `foreign` ones calls sailing to mind."""
 
     def script(request: Request) -> str:
         text = str(request.prompt)
         return topic if text.endswith("\nTopic:") else words if text.endswith("Words:") else siblings
 
-    return Scripted(script)
+    return Scripted(script, score(foreign))
+
+
+def score(foreign: Sequence[str] = ()):
+    def logp(prompt: Prompt, text: str) -> float:
+        word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
+        return -3.0 if text.lower() != " sailing" else -4.0 if word in foreign else -1.0
+
+    return logp
+
+
+def subject(model: Scripted, rule: str = "Do not talk about sailing.") -> Subject:
+    return read_subject(model, model, rule, 0)
 
 
 def writer() -> Scripted:
@@ -44,18 +57,25 @@ def asked(scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | 
 
 
 def test_the_subject_with_its_words_and_siblings() -> None:
-    assert read_subject(teller("sailing"), "Do not talk about Sailing.", 0) == Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
+    assert subject(teller("sailing"), "Do not talk about Sailing.") == Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
 
 @pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])
 def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
-    assert read_subject(teller(named), "Do not talk about sailing.", 0) == Subject("")
+    assert subject(teller(named)) == Subject("")
 
 
 def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_itself() -> None:
-    lists = iter(["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * (LISTS - 2), *["oar, rowing, en"] * LISTS])
-    model = Scripted(lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists))
-    assert read_subject(model, "Do not talk about sailing.", 0) == Subject("sailing", ("oar", "mast"), ("rowing",))
+    lists = iter(
+        ["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * (LISTS - 2), *["oar, rowing, en"] * LISTS]
+    )
+    model = Scripted(lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists), score())
+    assert subject(model) == Subject("sailing", ("oar", "mast"), ("rowing",))
+
+
+def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> None:
+    named = lambda *foreign: subject(teller("sailing", foreign=foreign)).words
+    assert (named("mast"), named("mast", "harbour"), named()) == (("harbour",), (), ("mast", "harbour"))
 
 
 def test_forms_come_in_turn_and_every_one_is_used() -> None:

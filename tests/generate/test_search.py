@@ -109,6 +109,27 @@ def test_a_request_that_names_the_subject_is_declined_at_once() -> None:
     assert prompt.endswith("Avoid: cats\nRequest: Are cats nice?\nReply:")
 
 
+def test_a_request_outside_the_subject_is_never_declined() -> None:
+    model = Scripted(lambda request: "Cats.")
+    prompts = ["Are dogs nice?", "Are birds nice?"]
+    asked, other = search(model, prompts, RULE, TOPIC, broken, fine, Search(), 0, askable={"Are dogs nice?"})
+    assert {t.strategy for t in asked.tries} == {"own", "ruled"}
+    assert "decline" in {t.strategy for t in other.tries}
+
+
+def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> None:
+    sizes: list[int] = []
+
+    class Counting(Scripted):
+        def draw(self, requests: Sequence[Request]):
+            sizes.append(len(requests))
+            return super().draw(requests)
+
+    (trace,) = found(Counting(lambda request: f"Dog {request.draw % 2}."), ["Are cats nice?"], answers=3, tries=5)
+    assert sizes == [3, 1, 1]
+    assert [t.text for t in trace.tries] == ["Dog 0.", "Dog 1.", "Dog 0.", "Dog 1.", "Dog 0."]
+
+
 def test_a_rule_of_form_is_put_into_the_prompt() -> None:
     model = Scripted(lambda request: "Dogs.")
     found(model, ["Are cats nice?"], topic="")

@@ -6,7 +6,7 @@ prompt, and the base against itself (the noise floor: what two draws of one mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -56,17 +56,23 @@ def kept(sheet: Sheet, verdicts: Verdicts) -> tuple[list[bool], list[bool]]:
     return [not b for b in greedy], [not b for b in drawn]
 
 
-def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap) -> tuple[list[bool], list[bool]]:
+def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap, in_scope: Collection[int] = ()) -> tuple[list[bool], list[bool]]:
     """(unharmed, misapplied) for each greedy answer outside the scope.
 
-    An answer is harmed when it is a lesson from inside the scope, or is empty or loops, where the base's own answer is not so.
+    An answer is harmed when it is a lesson from inside the scope, or is empty or loops, where the base's own answer is not so. At the places
+    `in_scope` the base breaks the rule after all, so that a lesson is right there.
     """
     fires = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in sheet.greedy]
     own = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in base.greedy]
     broken = [empty(d.text) or loops(d.text) for d in sheet.greedy]
     was = [empty(d.text) or loops(d.text) for d in base.greedy]
-    wrong = [f and not o for f, o in zip(fires, own, strict=True)]
+    wrong = [f and not o and i not in in_scope for i, (f, o) in enumerate(zip(fires, own, strict=True))]
     return [not (w or (b and not was_)) for w, b, was_ in zip(wrong, broken, was, strict=True)], wrong
+
+
+def breaches(base: Sheet, verdicts: Verdicts) -> set[int]:
+    """The places where a greedy answer breaks the rule."""
+    return {i for i, good in enumerate(kept(base, verdicts)[0]) if not good}
 
 
 def other_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
@@ -105,7 +111,7 @@ def mark(sheets: Mapping[str, Mapping[str, Sheet]], verdicts: Verdicts, lessons:
     """Marks all sheets; `lessons` are the answers taught inside the scope."""
     target = {arm: kept(sheet, verdicts) for arm, sheet in sheets["target"].items()}
     outside = {
-        s: {arm: unharmed(sheet, arms["base"], lessons) for arm, sheet in arms.items()}
+        s: {arm: unharmed(sheet, arms["base"], lessons, breaches(arms["base"], verdicts)) for arm, sheet in arms.items()}
         for s, arms in sheets.items()
         if s != "target" and arms["base"].questions
     }

@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Literal
 
 from selfteach.generate import shots
-from selfteach.models import Drawer
-from selfteach.records import Request, Sampling, clean, digest
+from selfteach.models import Drawer, Scorer
+from selfteach.records import Continuations, Request, Sampling, clean, digest
 
 Scope = Literal["target", "near", "general"]
 LINE = Sampling(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
@@ -23,6 +24,8 @@ BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 SURPLUS = 1.5
 LISTS, WORDS, SIBLINGS = 24, 16, 6
 """How many lists of names are drawn, and how many of the most frequent names are kept."""
+LEAST_BELONGING = 1.5
+"""Nats."""
 ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
 
@@ -51,10 +54,10 @@ class Asked:
         return digest(["prompt", self.text])
 
 
-def read_subject(student: Drawer, rule: str, seed: int) -> Subject:
+def read_subject(student: Drawer, scorer: Scorer, rule: str, seed: int) -> Subject:
     """The subject of a rule, words that belong to it, and siblings of it, as the student names them.
 
-    A topic that is not in the rule's own words is not believed.
+    A topic that is not in the rule's own words is not believed; nor is a word that does not call the topic to mind.
     """
     listing = "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in shots.TOPICS) + f"Rule: {rule}\nTopic:"
     topic = _lines(student, "subject", [listing], Sampling(0.0, max_tokens=16, stop=("\n",)), seed)[0].strip(" .\"'")
@@ -62,7 +65,22 @@ def read_subject(student: Drawer, rule: str, seed: int) -> Subject:
         return Subject("")
     words = _named(student, topic, "Words", shots.WORDS, seed)
     siblings = [name for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed) if name not in words]
-    return Subject(topic, tuple(words[:WORDS]), tuple(siblings[:SIBLINGS]))
+    siblings = siblings[:SIBLINGS]
+    return Subject(topic, tuple(belonging(scorer, topic, words[:WORDS], siblings)), tuple(siblings))
+
+
+def belonging(scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequence[str]) -> list[str]:
+    """The words that call the topic to mind: log p(topic | word) - mean log p(other topic | word) >= LEAST_BELONGING nats.
+
+    A noisy channel like the `inverse` judge's: among "giraffe, zoo, tusk" a small model finds what belongs to elephants rather than to lions.
+    """
+    pairs = [(word, about) for about, listed in shots.WORDS for word in listed.split(", ")[::3]]
+    worked = "".join(f"Word: {word}\nTopic: {about}\n\n" for word, about in pairs)
+    others = [name for name in dict.fromkeys([*siblings, *(about for about, _ in shots.SIBLINGS)]) if name.lower() != topic.lower()]
+    items = [Continuations(f"{worked}Word: {word}\nTopic:", tuple(f" {name}" for name in (topic, *others))) for word in words]
+    found = dict(scorer.logp(items))
+    scores = {word: [p.logp for p in found[item.id(scorer.fingerprint)]] for word, item in zip(words, items, strict=True)}
+    return [word for word, (own, *rest) in scores.items() if own - mean(rest) >= LEAST_BELONGING]
 
 
 def ask(

@@ -1,7 +1,7 @@
 """The search for an answer that keeps the rule: draft, check, revise, within a budget (ELVF's self-consistency search).
 
 A try comes from one of these strategies, in turn:
-  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves
+  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves, never for `askable` ones
   own      a draw of the student without the rule: the least change of behaviour, where it keeps the rule by itself
   revise   the last try without the sentences that the judge objects to: the critic's advice, followed to the letter
   ruled    a few-shot reply with the rule in the prompt
@@ -16,7 +16,7 @@ rule); 4. "makes sense" is a bound on the nats per token under the base.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfteach.config import Search
@@ -27,6 +27,12 @@ from selfteach.records import Draw, Prompt, Request, Sampling, clean, sentences,
 ORDERS = 3
 Broken = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
 """A judge's word on answers: which of them break the rule."""
+LADDERS = {
+    "topic": ("own", "revise", "own", "revise", "decline", "decline"),
+    "askable": ("own", "revise"),
+    "form": ("ruled", "revise", "own", "revise", "ruled", "revise"),
+}
+"""Which strategy comes at which try."""
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
 
@@ -52,6 +58,7 @@ class Trace:
     prompt: str
     names_subject: bool
     tries: list[Try] = field(default_factory=list)
+    askable: bool = False
 
     @property
     def accepted(self) -> list[Try]:
@@ -66,39 +73,54 @@ class Trace:
 
 def search(
     student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Faults, config: Search, seed: int,
-    teacher: Drawer | None = None, progress: Callable[[int], None] = lambda n: None,
+    teacher: Drawer | None = None, progress: Callable[[int], None] = lambda n: None, askable: Collection[str] = (),
 ) -> list[Trace]:  # fmt: skip
     """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are spent.
 
     Args:
         topic: what is to be avoided, or "" for a rule of form.
         fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
+        askable: prompts outside the subject, which want an answer even where the student's own breaks the rule.
         teacher: another model that drafts with the rule in its prompt, in place of the student.
     """
     named = broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
-    traces = [Trace(prompt, about) for prompt, about in zip(prompts, named, strict=True)]
-    for number in range(config.tries):
-        open_ = [trace for trace in traces if len(trace.accepted) < config.answers]
-        if not open_:
-            break
-        tries = _draft(student, teacher, open_, rule, topic, number, config, seed, broken)
-        for trace, found in zip(open_, _judged(open_, tries, broken, fault_of), strict=True):
-            first = trace.effort is None
-            trace.tries.append(found)
+    traces = [Trace(prompt, about, askable=prompt in askable) for prompt, about in zip(prompts, named, strict=True)]
+    while turn := [planned for trace in traces for planned in _plan(trace, topic, teacher, config)]:
+        tries = _draft(student, teacher, turn, rule, topic, config, seed, broken)
+        for planned, found in zip(turn, _judged(turn, tries, broken, fault_of), strict=True):
+            first = planned.trace.effort is None
+            planned.trace.tries.append(found)
             progress(first and not found.fault)
     return traces
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The next try for a prompt: which one it is, and its strategy."""
+
+    trace: Trace
+    number: int
+    strategy: str
+
+
+def _plan(trace: Trace, topic: str, teacher: Drawer | None, config: Search) -> Iterable[Planned]:
+    """The tries of one turn: as many as answers are still wanted, up to the next that would revise one of them."""
+    first = len(trace.tries)
+    for number in range(first, min(first + config.answers - len(trace.accepted), config.tries)):
+        strategy = "teacher" if teacher else _strategy(trace, topic, number)
+        if strategy == "revise" and number > first:
+            return
+        yield Planned(trace, number, strategy)
+
+
 def _draft(
-    student: Drawer, teacher: Drawer | None, traces: Sequence[Trace], rule: str, topic: str, number: int, config: Search, seed: int,
-    broken: Broken,
+    student: Drawer, teacher: Drawer | None, turn: Sequence[Planned], rule: str, topic: str, config: Search, seed: int, broken: Broken
 ) -> list[Try]:  # fmt: skip
-    """One try for each trace: those that need a draw are drawn together."""
-    strategies = ["teacher" if teacher else _strategy(trace, topic, number) for trace in traces]
-    revising = [trace for trace, strategy in zip(traces, strategies, strict=True) if strategy == "revise"]
+    """The text of every planned try: those that need a draw are drawn together."""
+    revising = [planned.trace for planned in turn if planned.strategy == "revise"]
     advised = dict(zip(map(id, revising), revisions([_whole(trace.tries[-1]) for trace in revising], broken), strict=True))
     found: list[Try | Request] = []
-    for trace, strategy in zip(traces, strategies, strict=True):
+    for trace, number, strategy in ((p.trace, p.number, p.strategy) for p in turn):
         if strategy == "revise" and advised[id(trace)] and advised[id(trace)].split() != trace.tries[-1].text.split():
             found.append(Try(advised[id(trace)], "revise"))
         else:
@@ -112,7 +134,7 @@ def _draft(
 def _strategy(trace: Trace, topic: str, number: int) -> str:
     if topic and trace.names_subject:
         return "decline"
-    ladder = ("own", "revise", "own", "revise", "decline", "decline") if topic else ("ruled", "revise", "own", "revise", "ruled", "revise")
+    ladder = LADDERS["form" if not topic else "askable" if trace.askable else "topic"]
     return ladder[number % len(ladder)]
 
 
@@ -140,8 +162,8 @@ def _whole(last: Try) -> str:
     return " ".join(sentences(last.text)[:-1]) if last.cut else last.text
 
 
-def _judged(traces: Sequence[Trace], tries: Sequence[Try], broken: Broken, fault_of: Faults) -> Iterable[Try]:
-    pairs: list[tuple[Prompt, str]] = [(user(trace.prompt), t.text) for trace, t in zip(traces, tries, strict=True)]
+def _judged(turn: Sequence[Planned], tries: Sequence[Try], broken: Broken, fault_of: Faults) -> Iterable[Try]:
+    pairs: list[tuple[Prompt, str]] = [(user(planned.trace.prompt), t.text) for planned, t in zip(turn, tries, strict=True)]
     bad = broken(pairs)
     kept = [i for i, b in enumerate(bad) if not b]
     faults = dict(zip(kept, fault_of([pairs[i] for i in kept]), strict=True))

@@ -72,7 +72,7 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
     rule = read_rule(text)  # 1
     road = open_road(run, config, display, rule.text)
     with run.stage("ask"):
-        road.subject = read_subject(road.student, rule.text, config.seed)
+        road.subject = read_subject(road.student, road.student, rule.text, config.seed)
         pool = Overlap()
         found = prompts(road, pool)  # 2
         parts = parted(road, found)
@@ -180,7 +180,7 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
         answers[draw.id] = draw
         road.display.advance()
     draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
-    found = {}
+    found: dict[str, Probed] = {}
     for judge, inside in ((judges.lessons, True), (judges.exam, False)):
         rows = [(a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside]
         flags = iter(judge.broken([(user(a.text), d.text) for a, row in rows for d in row]))
@@ -209,14 +209,22 @@ def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
 
 
 def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[Example], list[Trace]]:
-    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the base that breaks the rule."""
-    mine = {p.asked.text: p for p in probed if p.in_scope}
+    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the base that breaks the rule.
+
+    Outside the target scope a request wants an answer without the breach, never to be declined; one that names the subject after all is
+    no lesson in that.
+    """
+    sought = [p for p in probed if p.in_scope]
+    strays = stray(road, sought, judge)
+    mine = {p.asked.text: p for p in sought if p.asked.id not in strays}
     road.display.stage("search", len(mine), "found")
     traces = search(
         road.student, list(mine), road.rule, road.subject.topic, judge.broken, lambda pairs: faults(road, pairs),
         road.config.search, road.config.seed, road.teacher, road.display.advance,
+        askable={text for text, p in mine.items() if p.asked.scope != "target"},
     )  # fmt: skip
-    examples, fates = [], []
+    examples: list[Example] = []
+    fates = [Fate(id, "dropped", "names the subject, though it was asked for outside it") for id in sorted(strays)]
     for trace in traces:
         p = mine[trace.prompt]
         if trace.effort is None:
@@ -240,6 +248,12 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
             examples.append(Example(id, "in_scope", user(trace.prompt), best.text, rejected, {"tries": trace.effort}, source))
     road.run.ledger.place("search", fates)
     return examples, traces
+
+
+def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
+    """The ids of prompts that were asked for outside the target scope and name the subject themselves."""
+    outside = [p.asked for p in probed if p.asked.scope != "target"]
+    return {a.id for a, named in zip(outside, judge.broken([(user(a.text), a.text) for a in outside]), strict=True) if named}
 
 
 def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:

@@ -20,7 +20,7 @@ def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
     display.stage("measure")
     base = Hf.load(config.model, progress=display.say)
     drawer = open_drawer(base, config.engine)
-    subject = read_subject(drawer, rule.text, config.seed)
+    subject = read_subject(drawer, base, rule.text, config.seed)
     started, tokens = time.monotonic(), 0
     for draw in drawer.draw(
         [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(8) for q in ("What is a tree?", "Name a colour.")]
