@@ -202,10 +202,10 @@ def lines(path: Path) -> int:
 @contextmanager
 def whole(path: Path) -> Iterator[TextIO]:
     """A file that appears whole or not at all, and whose folder is proven to be writable at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_faults(path):
         if path.is_dir():
             raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("w", encoding="utf-8") as handle:
                 yield handle

@@ -22,7 +22,7 @@ import numpy as np
 from selfteach.select.pool import Coder, Pairs, Pool, Rows
 from selfteach.select.rouge import WORDS, Words, exact
 
-BLOCK, LEAF = 8192, 256
+BLOCK, LEAF = 8192, 1024
 
 
 @dataclass(frozen=True, slots=True)
