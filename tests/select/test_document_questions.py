@@ -42,3 +42,10 @@ CHUNK = chunked(
 def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
     assert question_fault(Question(text, short, CHUNK, 0)) == fault
     assert fault in ("", *REASONS)
+
+
+@pytest.mark.parametrize(("back", "fault"), [
+    (None, ""), ("Newcomen", ""), ("It was Newcomen.", ""), ("Rankine", "another answer comes back"), ("", "another answer comes back"),
+])  # fmt: skip
+def test_the_answer_must_come_back(back: str | None, fault: str) -> None:
+    assert question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back)) == fault

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 
 from selfteach.generate.question import Question
-from selfteach.judge.match import contains_answer, normalised, token_recall
+from selfteach.judge.match import SAME_F1, contains_answer, normalised, token_f1, token_recall
 
 MAX_ANSWER_WORDS = 20
 LEAST_IN_PASSAGE = 0.8
 REASONS = (
     "mentions the text", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
-    "gives its answer",
+    "gives its answer", "another answer comes back",
 )  # fmt: skip
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
@@ -58,7 +58,7 @@ def stands_fault(text: str, title: str) -> str:
 
 
 def answer_fault(question: Question) -> str:
-    """Whether the short answer stands in the passage, and not in the question."""
+    """Whether the short answer stands in the passage and not in the question, and comes back when the question is asked."""
     answer = question.short
     words = normalised(answer).split()
     if not words:
@@ -67,8 +67,11 @@ def answer_fault(question: Question) -> str:
         return "long answer"
     if token_recall(answer, question.chunk.passage) < LEAST_IN_PASSAGE:
         return "answer not in the text"
-    given = contains_answer(question.text, answer)
-    return "gives its answer" if given and not re.search(r"\bor\b", question.text) else ""
+    if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
+        return "gives its answer"
+    came = question.back
+    same = came is None or token_f1(came, answer) >= SAME_F1 or contains_answer(came, answer)
+    return "" if same else "another answer comes back"
 
 
 def content(text: str) -> list[str]:

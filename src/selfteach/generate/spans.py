@@ -1,0 +1,43 @@
+"""Answers that a question could have: dates and numbers, names, quoted words, and what follows a preposition or a "called".
+
+Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the model to think of it. English forms; a
+sentence in a language without capitals or these prepositions yields numbers and quotations only.
+
+Source: the answer-first order of Self-Instruct (arXiv 2212.10560, section 2.2, "output-first"); spans by form as in cloze question
+generation (Lewis et al. 2019, arXiv 1906.04980).
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_WORDS = 10
+_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
+_DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
+_NUMBER = re.compile(rf"{_DATE}|[$€£]?\b\d[\d,.]*(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*")
+_NAME = re.compile(r"(?<![-\w])[A-Z][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){0,2}(?:[A-Z]\.|[A-Z0-9][\w'’.-]*\w))*")
+_QUOTED = re.compile(r"[\"“]([^\"“”]{3,80})[\"”]")
+_PHRASE = re.compile(
+    r"\b(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|into|is|are|was|were)\s+"
+    r"((?:the |a |an )?[a-z][\w'’ -]{3,50}?)"
+    r"(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)\b)"
+)
+
+
+def spans(sentence: str, title: str) -> list[str]:
+    """The answers that a sentence offers, the surest kind first; none lies within another, and none is the title."""
+    taken: list[tuple[int, int]] = []
+    for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
+        for match in pattern.finditer(sentence):
+            words = match[pattern.groups].rstrip(" ,.")
+            start = match.start(pattern.groups)
+            end = start + len(words)
+            if pattern is _NAME and start == 0 and " " not in words:
+                continue  # any sentence begins with a capital letter
+            if words and len(words.split()) <= MAX_WORDS and words.lower() not in title.lower() and _apart(start, end, taken):
+                taken.append((start, end))
+    return list(dict.fromkeys(sentence[start:end] for start, end in taken))
+
+
+def _apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
+    return all(e <= start or end <= s for s, e in taken)

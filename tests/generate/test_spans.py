@@ -1,0 +1,37 @@
+"""The answers that a sentence offers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.generate.spans import MAX_WORDS, spans
+
+
+@pytest.mark.parametrize(("sentence", "found"), [
+    ("On October 6, 1973, OPEC raised the price by 70%, to $5.11 a barrel.", ["October 6, 1973", "70%", "$5.11", "OPEC", "the price"]),
+    ("The chair after Rajendra K. Pachauri was Hoesung Lee.", ["Rajendra K. Pachauri", "Hoesung Lee"]),
+    ("It is called the Rankine cycle, and made of cast iron.", ["Rankine", "cast iron"]),
+    ('He said "all is well" to the crew.', ["all is well", "the crew"]),
+    ("It cost 2.2 billion in 12 May 1990 terms.", ["2.2 billion", "12 May 1990"]),
+    ("Nothing here.", []), ("", []), ("図書館は1990年に建てられた。", ["1990"]),
+])  # fmt: skip
+def test_kinds(sentence: str, found: list[str]) -> None:
+    assert [span for span in spans(sentence, "Title") if span in found] == found
+
+
+def test_what_the_title_holds_is_no_answer() -> None:
+    assert spans("The bridge of Aldmoor is at Hale.", "Aldmoor Bridge") == ["Hale"]
+
+
+@given(st.text(st.sampled_from('aB 1,."$%of the'), max_size=80))
+def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) -> None:
+    found = spans(sentence, "")
+    assert all(span and span in sentence and len(span.split()) <= MAX_WORDS for span in found)
+    assert len(set(found)) == len(found)
+
+
+def test_hostile_sentences_take_no_time() -> None:
+    for text in ("A " * 20_000, "of a" * 20_000, '"' * 40_000, "1," * 20_000, "a" * 60_000, "is " + "a " * 20_000):
+        spans(text, "T")
