@@ -1,0 +1,161 @@
+"""The road of corrections on a model that talks by a table: an editor who never says "fox"; a file of edits; a criticism alone."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach.run.ledger import Ledger
+from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, said
+
+SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
+EDITOR = """
+import json, sys
+for line in sys.stdin:
+    row = json.loads(line)
+    print(json.dumps({"id": row["id"], "correction": row["answer"].replace("fox-", "bear-")}))
+"""
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1 keep.general=10 keep.rounds=3 criticism.similar=14
+    criticism.rounds=2 exam.max_tokens=14 exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
+    train.epochs=3 train.checkpoint_every=5"""
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def questions(count: int) -> list[str]:
+    dice, found = random.Random(0), dict[str, None]()
+    while len(found) < count:
+        a, b = dice.choice(NOUNS), dice.choice(NOUNS)
+        found[f"{dice.choice(OPENINGS)} the {dice.choice(ADJECTIVES)} {a} {dice.choice(VERBS)} a {b}?"] = None
+    return list(found)
+
+
+def write(path: Path, material: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in material), "utf-8")
+    return path
+
+
+def command(model: Path, out: Path, *more: str) -> list[str]:
+    sets = [word for item in SETS.split() for word in ("--set", item)]
+    return ["corrections", "--model", str(model), "--out", str(out), "--json", *sets, *more]
+
+
+@contextmanager
+def opened(run: Path) -> Iterator[Ledger]:
+    ledger = Ledger(run / "run.db", readonly=True)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Prompts, and a program that corrects the answers to them."""
+    folder = tmp_path_factory.mktemp("editor")
+    (folder / "editor.py").write_text(EDITOR)
+    prompts = write(folder / "prompts.jsonl", [{"prompt": q} for q in questions(40)])
+    return ["--prompts", str(prompts), "--teacher", f"cmd:{sys.executable} {folder / 'editor.py'}"]
+
+
+@pytest.fixture(scope="module")
+def edited(talker: Path, editor: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run of two rounds with the editor, and what it printed."""
+    run = tmp_path_factory.mktemp("edited") / "run"
+    code, result = said(command(talker, run, *editor, "--rounds", "2"))
+    assert code == 0
+    return run, result
+
+
+def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> None:
+    run, result = edited
+    exam = json.loads((run / "exam.json").read_text())
+    for way in ("greedy", "drawn"):
+        assert exam["distance"]["taught"][way]["value"] < 0.5 * exam["distance"]["base"][way]["value"]
+    assert exam["repeated"]["taught"]["value"] < exam["repeated"]["base"]["value"]
+    assert exam["fall"]["base"]["low"] > 0
+    assert exam["displaced"]["value"] <= 0.2
+    assert result["word"] in ("taught", "not learned"), "what it does to the general answers of a toy is not the point"
+    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    assert "corrections" in Path(result["report"]).read_text()
+
+
+def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(edited: tuple[Path, dict[str, Any]]) -> None:
+    run, _ = edited
+    examples = rows(run / "examples.jsonl")
+    corrected = [row for row in examples if row["kind"] == "correction"]
+    assert corrected
+    for row in corrected:
+        assert row["chosen"][0]["content"] == row["rejected"][0]["content"].replace("fox-", "bear-") != row["rejected"][0]["content"]
+    kept = [row for row in examples if row["kind"] != "correction"]
+    assert not any("fox-" in row["chosen"][0]["content"] for row in kept)
+    with opened(run) as ledger:
+        for f in ledger.funnel():
+            assert f.requested == f.accepted + f.dropped + f.failed + f.pending
+            assert sum(f.reasons.values()) == f.dropped + f.failed
+        rounds = ledger.noted("rounds")
+    assert [point["round"] for point in rounds] == [0, 1, 2]
+    assert rounds[1]["distance"]["value"] < rounds[0]["distance"]["value"]
+
+
+def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[str, Any]]) -> None:
+    from selfteach.select.overlap import Overlap
+
+    run, _ = edited
+    taught = Overlap(row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl"))
+    asked = [row["prompt"] for row in json.loads((run / "exam.json").read_text())["answers"]]
+    assert asked
+    assert max(taught.nearest(question).similarity for question in asked) < 0.8
+
+
+def test_the_same_command_again_is_a_lookup(edited: tuple[Path, dict[str, Any]], talker: Path, editor: list[str]) -> None:
+    run, result = edited
+    before = {name: (run / name).read_bytes() for name in (*SAME, "exam.json", "report.html", "README.md")}
+    with opened(run) as ledger:
+        asked = ledger.counts()
+    assert said(command(talker, run, *editor, "--rounds", "2")) == (0, result)
+    with opened(run) as ledger:
+        assert ledger.counts() == asked
+    assert {name: (run / name).read_bytes() for name in before} == before
+
+
+def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path, tmp_path: Path) -> None:
+    asked = questions(24)
+    material: list[dict[str, Any]] = [
+        {"prompt": q, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."} for q in asked[:16]
+    ]
+    material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[16:20]]
+    material += [{"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]]
+    edits = write(tmp_path / "edits.jsonl", [*material, material[0]])
+    code, _ = said(command(talker, tmp_path / "run", str(edits)))
+    assert code == 0
+    examples = rows(tmp_path / "run" / "examples.jsonl")
+    assert {"correction", "kept"} <= {row["kind"] for row in examples}
+    drawn = [row for row in examples if row["kind"] == "correction" and row["chosen"][0]["content"] == "The bear- likes honey."]
+    assert all(row["rejected"][0]["content"] for row in drawn)
+    exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["teacher"] == "the file"
+    assert exam["distance"]["taught"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
+    assert any(row["reason"] == "repeats another row" for row in rows(tmp_path / "run" / "dropped.jsonl"))
+    assert any(row["reason"] == "kept for the exam" for row in rows(tmp_path / "run" / "dropped.jsonl"))
+
+
+def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
+    row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": 'Do not say "fox".'}
+    code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row]))))
+    assert code == 0
+    examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] == "correction"]
+    assert len({e["prompt"][-1]["content"] for e in examples}) > 3, "it did not reach beyond its own prompt"
+    for e in examples:
+        assert "fox" in e["rejected"][0]["content"]
+        assert "fox" not in e["chosen"][0]["content"]
+        assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
+    exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]

@@ -1,0 +1,71 @@
+"""A program as teacher: what it is told, what is believed of it, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfteach.errors import EndpointError, UsageError
+from selfteach.models.program import Program
+from selfteach.records import Message, Request, Sampling
+
+ASKED = [
+    Request("correct", (Message("user", "Tea?"), Message("assistant", f"A color {n}; $(touch owned)\n\u2028"), *more), Sampling(0.0), 0)
+    for n, more in enumerate([(), (Message("user", "too long"),)])
+]
+
+
+def program(folder: Path, body: str) -> Program:
+    (folder / "teacher.py").write_text("import json, sys\nrows = [json.loads(line) for line in sys.stdin]\n" + body)
+    return Program(f"cmd:{sys.executable} {folder / 'teacher.py'}")
+
+
+def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path: Path) -> None:
+    teacher = program(tmp_path, "for r in reversed(rows): print(json.dumps({'id': r['id'], 'correction': json.dumps(r)}))")
+    found = {draw.id: json.loads(draw.text) for draw in teacher.draw(ASKED)}
+    told = [found[request.id(teacher.fingerprint)] for request in ASKED]
+    assert [row["prompt"] for row in told] == [[{"role": "user", "content": "Tea?"}]] * 2
+    assert [row["answer"].split(";")[0] for row in told] == ["A color 0", "A color 1"]
+    assert [row["feedback"] for row in told] == ["", "too long"]
+    assert not (tmp_path / "owned").exists()
+    assert teacher.failures == []
+
+
+def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:
+    teacher = program(
+        tmp_path, "print(json.dumps({'id': rows[0]['id'], 'correction': 'A\\u0000B'})); print('{\"id\": 1, \"correction\": \"x\"}')"
+    )
+    assert [draw.text for draw in teacher.draw(ASKED)] == ["A\ufffdB"]
+    assert [reason for _, reason in teacher.failures] == ["the program gave no answer"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("print('Hello!')", "wrote 'Hello!"),
+        ("print('[1]')", "which is no"),
+        ('print(\'{"id": "a"}\')', "which is no"),
+        ("print('x' * (1 << 21))", "which is no"),
+        ("sys.exit('it broke')", "exit code 1: it broke"),
+        ("import os; os.kill(os.getpid(), 9)", "exit code -9: it said nothing"),
+    ],
+)
+def test_its_faults_are_told_with_its_name(tmp_path: Path, body: str, why: str) -> None:
+    with pytest.raises(EndpointError, match="cmd:") as fault:
+        list(program(tmp_path, body).draw(ASKED))
+    assert why in str(fault.value)
+
+
+@pytest.mark.parametrize("command", ["cmd:", "cmd:/no/such/program", "cmd:'open"])
+def test_a_command_that_cannot_run_is_refused_at_once(command: str) -> None:
+    with pytest.raises(UsageError, match="--teacher"):
+        Program(command)
+
+
+def test_another_program_text_is_another_teacher(tmp_path: Path) -> None:
+    before = program(tmp_path, "pass").fingerprint
+    assert program(tmp_path, "pass").fingerprint == before
+    assert program(tmp_path, "pass  # other").fingerprint != before
