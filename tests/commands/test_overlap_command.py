@@ -107,8 +107,8 @@ def test_an_empty_file(content: str, capfd: pytest.CaptureFixture[str]) -> None:
     "more",
     [
         ["--out", "a.jsonl"], ["--out", "none/kept.jsonl"], ["--out", "."], ["--out", "b.jsonl/kept.jsonl"],
-        ["--out", "k", "--dropped", "k"], ["--out", "k", "--dropped", "none/d"], ["--out", "k", "--threshold", "1.5"], ["--out", "k", "--threshold", "nan"],
-        ["--out", "k", "--words", "rogue"], ["--out", "k", "--workers", "0"],
+        ["--out", "k", "--dropped", "k"], ["--out", "k", "--dropped", "none/d"], ["--out", "k", "--words", "rogue"],
+        ["--out", "k", "--threshold", "1.5"], ["--out", "k", "--threshold", "nan"], ["--out", "k", "--workers", "0"],
     ],
 )  # fmt: skip
 def test_refused_before_any_work(more: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
