@@ -21,19 +21,23 @@ def review(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
     try:
         ledger = Ledger(folder / LEDGER)
         try:
-            print(_sentence(_work(ledger, folder, port, browser, terminal)))
+            _work(ledger, folder, port, browser, terminal)
         finally:
             ledger.close()
     finally:
         lock.release()
 
 
-def _work(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool) -> queue.Progress:
+def _work(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool) -> None:
     if not queue.progress(ledger).total:
         raise UsageError("has no answers for review.", where=str(folder), cure="`selfteach corrections --review` draws some.")
-    if terminal:
-        return converse(ledger)
-    return serve(ledger, name=folder.resolve().name, port=port, browser=browser, say=lambda line: print(printable(line), flush=True))
+    try:
+        if terminal:
+            converse(ledger)
+        else:
+            serve(ledger, name=folder.resolve().name, port=port, browser=browser, say=lambda line: print(printable(line), flush=True))
+    finally:  # after Ctrl-C too
+        print(_sentence(queue.progress(ledger)))
 
 
 def _sentence(found: queue.Progress) -> str:

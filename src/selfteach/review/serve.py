@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -16,6 +20,7 @@ from selfteach.review import queue
 from selfteach.review.guard import Seat
 from selfteach.review.page import Desk, app
 from selfteach.run.ledger import Ledger
+from selfteach.run.signals import WATCHED
 
 HOST = "127.0.0.1"
 RELOAD_S = 2.0
@@ -61,7 +66,11 @@ class Service:
         return f"http://{HOST}:{self._port}/#{self._seat.token}"
 
     def run(self, browser: bool = False) -> queue.Progress:
-        """Serves until `finish`."""
+        """Serves until `finish`.
+
+        Raises:
+            KeyboardInterrupt: a signal asked the program to stop.
+        """
         self._say(f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self.address}")
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
@@ -70,6 +79,8 @@ class Service:
             self._server.run(sockets=[self._listener])
         finally:
             self._listener.close()
+        if self._server.interrupted:
+            raise KeyboardInterrupt
         return queue.progress(self._ledger)
 
     def finish(self) -> None:
@@ -87,13 +98,29 @@ class Service:
 
 
 class _Server(uvicorn.Server):
-    """Ends the open line of the tab first: a server waits for its connections."""
+    """Ends the open line of the tab first, for a server waits for its connections; and after a signal it raises no second one."""
 
     ended: asyncio.Event
+    interrupted = False
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.ended.set()
         await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._interrupt) for number in WATCHED}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.interrupted = self.should_exit = True
 
 
 def _listen(port: int) -> socket.socket:

@@ -125,3 +125,27 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
     with serving(path) as page, page.open():
         assert page.state["progress"]["done"] == 1
         assert page.state["item"]["draft"] == "Three kilo"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("inside", ["", "with interruptible(lambda line: print(line, flush=True)): "])
+def test_a_signal_ends_it_in_order_with_the_tab_open(tmp_path: Path, number: signal.Signals, inside: str) -> None:
+    seed(tmp_path / "run")
+    body = f"{inside}review(Path('run'), 0, browser=False, terminal=False)"
+    names = ("pathlib import Path", "selfteach.commands.review import review", "selfteach.run.signals import interruptible")
+    imports = "import sys\n" + "\n".join(f"from {name}" for name in names)
+    code = f"{imports}\ntry:\n    {body}\nexcept KeyboardInterrupt:\n    sys.exit(130)"
+    program = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    try:
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/#(\S+)", program.stdout.readline())
+        assert found
+        with Page(int(found[1]), found[2]).open():
+            program.send_signal(number)
+            said = program.stdout.read()
+            assert program.wait(60) == 130
+        assert "0 of 3 reviewed" in said
+    finally:
+        program.kill()
+        program.wait()
+        program.stdout.close()
