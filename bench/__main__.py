@@ -1,7 +1,17 @@
-"""Speed against other programs, each ratio measured in one run: `make bench`."""
+"""Speed against other programs, each ratio measured in one run: `make bench`, or `python -m bench --run RUN` on a run that is there."""
 
-from bench import drawing, training
+import argparse
+import re
 
-if __name__ == "__main__":
-    drawing.main()
-    training.main()
+from bench import drawing, overlap, road, training
+
+parser = argparse.ArgumentParser(description=__doc__)
+road.arguments(parser)
+given = vars(parser.parse_args())
+drawn = drawing.main()
+batch = drawing.best_batch(
+    {int(found[1]): speed for name, speed in drawn.items() if (found := re.fullmatch(r"generate, batch (\d+)", name))}
+)
+trained = training.main([])
+road.main(**given, batch=batch, autocast=trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"])
+overlap.main()

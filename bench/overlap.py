@@ -1,12 +1,13 @@
 """The overlap filter against rouge_score, in one run: rows a second, and what comparing the same pairs with rouge_score would take.
 
-python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--growth] [--million] [--plot docs/overlap.svg]
+python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--largest 1000000 --plot docs/overlap.svg]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import resource
 import time
@@ -16,11 +17,19 @@ from typing import Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
+from selfteach.records import write_text
+from selfteach.report.figures import place
 from selfteach.select.overlap import overlap
 from selfteach.select.repeats import BLOCK, OverlapFilter
 
 PROMPTS = Path(__file__).parent / "prompts"
 PAIRS = 4000
+GROWTH = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
+FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 290" role="img" aria-label="Seconds against rows, both logarithmic">
+<style>text{{font:11px sans-serif;fill:#555}}.g{{stroke:#8884}}@media(prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>
+{}
+</svg>
+"""
 VERBS = ("write", "list", "explain", "describe", "compare", "summarize", "rewrite", "translate", "classify", "suggest", "create", "name")
 SHAPES = (
     "{v} a {n} about {n} {n}",
@@ -125,27 +134,57 @@ def _peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
-def main(
-    rows: int = 52_000, real_files: Sequence[Path] = (), growth: bool = False, million: bool = False, plot: Path | None = None
-) -> None:
-    """Measures and prints."""
+def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
+    """Growth on two logarithmic axes, as an SVG: CPU seconds of the filter, and of rouge_score on the same pairs."""
+    ends = [math.log10(row["rows"]) for row in measured]
+    lines = [("the filter", "#2a78d6", [row["cpu_seconds"] for row in measured])]
+    lines.append(("rouge_score, from its pairs a second", "#b5651d", [row["pairs"] / reference for row in measured]))
+    powers = [math.log10(max(value, 1e-3)) for _, _, values in lines for value in values]
+    low, high = math.floor(min(powers)), math.ceil(max(powers))
+
+    def spot(rows: float, seconds: float) -> tuple[float, float]:
+        x, y = place(rows, ends[0], ends[-1]), place(math.log10(max(seconds, 1e-3)), low, high)
+        return round(60 + 5.2 * x, 1), round(260 - 2.3 * y, 1)
+
+    parts = []
+    for power in range(low, high + 1):
+        y = spot(ends[0], 10.0**power)[1]
+        parts.append(
+            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" y="{y + 4}" text-anchor="end">{10.0**power:g} s</text>'
+        )
+    for row, end in zip(measured, ends, strict=True):
+        parts.append(f'<text x="{spot(end, 1)[0]}" y="280" text-anchor="middle">{row["rows"]:,}</text>')
+    for at, (name, colour, values) in enumerate(lines):
+        dots = [spot(end, value) for end, value in zip(ends, values, strict=True)]
+        parts.append(f'<path d="M{"L".join(f"{x} {y}" for x, y in dots)}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, y), value, row in zip(dots, values, measured, strict=True):
+            parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"><title>{row["rows"]:,} rows: {value:,.3g} s</title></circle>')
+        parts.append(
+            f'<rect x="{60 + 130 * at}" y="6" width="10" height="10" fill="{colour}"/><text x="{75 + 130 * at}" y="15">{name}</text>'
+        )
+    return FRAME.format("\n".join(parts))
+
+
+def main(rows: int = 52_000, real_files: Sequence[Path] = (), largest: int = 0, plot: Path | None = None) -> None:
+    """Measures and prints; `largest` above 0 measures the growth from 1,000 rows to so many, and `plot` draws it."""
     writer = Writer(real(real_files))
-    sizes = sorted(
-        {rows, *([1000, 3000, 10_000, 30_000, 100_000, 300_000] if growth or million else []), *([1_000_000] if million else [])}
-    )
+    sizes = sorted({rows, *(size for size in GROWTH if size <= largest)})
     texts = [writer.next() for _ in range(sizes[-1])]
     reference = theirs(texts)
     print(json.dumps({"rouge_score, pairs a cpu second": round(reference)}), flush=True)
-    for name, make in (("instructions", texts.__getitem__), ("all of one length, common words", lambda cut: alike(cut.stop))):
-        for size in sizes if name == "instructions" else [min(rows, sizes[-1])]:
-            print(json.dumps({name: measure(make(slice(size)), reference)}), flush=True)
+    measured = []
+    for size in sizes:
+        measured.append(measure(texts[:size], reference))
+        print(json.dumps({"overlap, instructions": measured[-1]}), flush=True)
+    print(json.dumps({"overlap, all of one length, common words": measure(alike(rows), reference)}), flush=True)
+    if plot:
+        write_text(plot, picture(measured, reference))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=52_000)
     parser.add_argument("--real", type=Path, nargs="*", default=(), dest="real_files")
-    parser.add_argument("--growth", action="store_true")
-    parser.add_argument("--million", action="store_true")
+    parser.add_argument("--largest", type=int, default=0, help="1000000 takes long")
     parser.add_argument("--plot", type=Path)
     main(**vars(parser.parse_args()))

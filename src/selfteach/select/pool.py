@@ -179,8 +179,8 @@ class Pool:
 
 
 def _lanes(total: int) -> int:
-    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about two bits for each word."""
-    return min(LANES, 1 << max(0, (2 * total - 1).bit_length() - 6))
+    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about three bits for each word (docs/log.md)."""
+    return min(LANES, 1 << max(0, (3 * total - 1).bit_length() - 6))
 
 
 def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.bool_]:
