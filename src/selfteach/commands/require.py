@@ -15,6 +15,11 @@ OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operat
 NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
     "kept": (("kept", "taught", "greedy", "value"), "share of held-out target prompts whose greedy answer keeps the rule"),
     "drawn": (("kept", "taught", "drawn", "value"), "the same for answers drawn at temperature 1"),
+    "distance": (("distance", "taught", "greedy", "value"), "corrections: share of the words of new answers that the teacher changes"),
+    "corrected": (("corrected", "taught", "value"), "corrections: share of new answers that the teacher changes at all"),
+    "repeated": (("repeated", "taught", "value"), "corrections: share of new answers that make a corrected error again"),
+    "fall": (("fall", "base", "value"), "corrections: how much less of the words is changed than of the base's"),
+    "displaced": (("displaced", "value"), "corrections: share of held-out corrections that became less likely than under the base"),
     "near": (("leakage", "near", "value"), "change of behaviour on near prompts, where the rule must not fire"),
     "general": (("leakage", "general", "value"), "the same on general prompts"),
     "misapplied": (("leakage", "misapplied", "value"), "share of near and general prompts that got the rule's answer"),

@@ -80,6 +80,7 @@ def examine(
         **paper.measures(arms, sheets, paper.errors(pairs), seed),
         "fall": gains,
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
+        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if general and taught else {},
         "noise_floor": noise_floor(road, arms["base"], own, sheets["base"], correct),
         "sanity": sanities(sheets, seed),
         "base_proof": proof(road),

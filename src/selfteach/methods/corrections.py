@@ -99,6 +99,7 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
     judge = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
     with run.stage("exam of the base"):
         examine(road, None, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+        road.student.rest()
     taught = None
     if any(e.kind == "correction" for e in lessons.examples):
         taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
@@ -340,7 +341,15 @@ def finish(road: Road, exam: dict[str, Any], examples: Sequence[Example], taught
     arms = {arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found} for arm in exam["distance"]}
     worked = [(e.prompt, e.chosen) for e in examples if e.kind == "correction"]
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
-    return publish(road, exam, examples, taught, arms, prompted)
+    return publish(road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted)
+
+
+def told(material: Corrections, teacher: str) -> str:
+    """What the person brought, in a line: the words of criticisms, the counts of everything else."""
+    words = dict.fromkeys(e.feedback for e in material.criticisms)
+    counts = {"corrections": len(material.edits), "approved answers": len(material.approved), "prompts": len(material.prompts)}
+    parts = [f'"{text}"' for text in words] + [f"{n} {name}" for name, n in counts.items() if n]
+    return ", ".join(parts) + (f"; corrected by {teacher}" if counts["prompts"] else "")
 
 
 SHOWN = ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "general")

@@ -1,0 +1,60 @@
+"""The report and the card of a run of corrections: its own words, and nothing that a person or a model wrote becomes active (row 34)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from selfteach.report.card import card
+from selfteach.report.page import html
+
+
+def corrections_run(folder: Path) -> Path:
+    """A run of corrections as its exam.json has it; the words that people and models wrote are hostile (row 34)."""
+    share = lambda value: {"value": value, "low": value / 2, "high": min(1.0, value * 2), "n": 12}
+    arms = lambda *values: {arm: share(value) for arm, value in zip(("base", "prompted", "taught"), values, strict=True)}
+    answer = {
+        "greedy": "A <b>color</b>! {{ 7*7 }}",
+        "broken": True,
+        "correction": "</p><script>alert(1)</script>",
+        "drawn": "x",
+        "drawn_broken": False,
+    }
+    exam = {
+        "method": "corrections", "material": '"<img src=x onerror=alert(1)>", 3 corrections', "teacher": "cmd:<i>x</i>", "rehearsal": False,
+        "distance": {arm: {"greedy": share(v), "drawn": share(v)} for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))},
+        "corrected": arms(0.9, 0.8, 0.3), "repeated": {}, "general": arms(1.0, 1.0, 0.95), "displaced": share(0.01),
+        "amount_nats": arms(0.9, 0.5, 0.1),
+        "rounds": [{"round": n, "distance": share(0.2 / (n + 1)), "amount_nats": share(0.5)} for n in range(3)],
+        "verdict": {"word": "taught", "sentence": "Taught: the teacher changes 20 % of the words before and 5 % after."},
+        "answers": [{"scope": "target", "prompt": "What is <u>tea</u>?", "arms": dict.fromkeys(("base", "prompted", "taught"), answer)}],
+    }  # fmt: skip
+    folder.mkdir()
+    (folder / "exam.json").write_text(json.dumps(exam))
+    return folder
+
+
+def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
+    page = html(corrections_run(tmp_path / "run"))
+    for words in (
+        "Words that the teacher changes, greedy",
+        "By round",
+        "corrections in the prompt",
+        "Displaced corrections",
+        "✕ corrected",
+    ):
+        assert words in page
+    for words in ("Rule kept", "rule in the prompt", "Map of the prompts", "Answers with a repeated error", "Does it hold elsewhere?"):
+        assert words not in page
+
+
+def test_hostile_words_of_corrections_stay_words(tmp_path: Path) -> None:
+    run = corrections_run(tmp_path / "run")
+    page = html(run)
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "<u>tea" not in page
+    assert "{{ 7*7 }}" in page
+    heading, _, _ = card(run).partition("## Use")
+    assert "# Corrections, learned" in heading
+    assert "<img src=x" in heading.split("```text")[1], "in its fence it is only text"
