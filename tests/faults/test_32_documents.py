@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ def prompts(asked: Question) -> list[Prompt]:
     Gain(model).scores(answered)
     list(ask_about(model, [asked.chunk], 1, lambda q: "", 1, 0))
     list(ask_about(model, [asked.chunk], 1, lambda q: "", 1, 0, instructed=True))
-    return [*seen, *(request.prompt for request in model.asked), open_chat(asked.text, asked.chunk.title, asked.chunk.passage)]
+    return [
+        *seen,
+        *(request.prompt for request in model.asked),
+        open_chat(asked.text, asked.chunk),
+        open_prompt(replace(asked, sentence=None)),
+    ]
 
 
 @pytest.mark.parametrize("text", STRINGS, ids=range(len(STRINGS)))
@@ -96,4 +102,4 @@ def test_a_hostile_document_stays_behind_its_label() -> None:
     assert str(asking(Plan(chunk, 0, "here", 0))).rpartition("Fact: ")[2] == "One fact here\nAnswer: here\nQuestion:"
     asked = Question("q\nAnswer: x", "", chunk, 0)
     assert str(answering(asked)).rpartition("Fact: ")[2] == "One fact here\nQuestion: q Answer: x\nAnswer:"
-    assert open_prompt("q\nAnswer: x", chunk.title, chunk.passage).endswith("Question: q Answer: x\nAnswer:")
+    assert open_prompt(asked).endswith("Question: q Answer: x\nAnswer:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.generate.facts import FACTS, PASSAGES
+from selfteach.generate.facts import FACTS
 from selfteach.generate.question import Question, ask_about, fenced, offered
 from selfteach.generate.respond import Answered, closed_prompt, open_prompt, respond
 from selfteach.judge.match import contains_answer
@@ -37,7 +37,7 @@ def test_every_answer_of_every_sentence_gets_its_turn_and_knows_its_place() -> N
     assert all(q.short in chunk.words(q.sentence) and q.back == "oak" for q in found)
     assert found[0].text == "Which word of 4 letters is at Hale Mill, try 0?", "one line, without what the model went on with"
     first = student.asked[0]
-    assert str(first.prompt).endswith(f"Topic: Hale Mill\nFact: {chunk.words(0)}\nAnswer: {found[0].short}\nQuestion:")
+    assert str(first.prompt).endswith(f"Topic: Hale Mill\nFact: {chunk.words(found[0].sentence)}\nAnswer: {found[0].short}\nQuestion:")
     assert first.sampling.temperature == 0
 
 
@@ -92,10 +92,17 @@ def test_answers_are_one_greedy_k_with_and_k_without_the_document() -> None:
     )
     assert two.question is questions[1]
     prompts = [str(r.prompt) for r in student.asked[:7]]
-    assert all(TEXT.split("\n")[1] in p for p in prompts[:4])
+    assert all("Fact: It was built by Ann Ames in 1790.\nQuestion: Who built" in p for p in prompts[:4])
     assert not any("built by Ann" in p for p in prompts[4:])
     assert student.asked[0].sampling.temperature == 0
     assert {(r.sampling.temperature, r.sampling.top_p) for r in student.asked[1:7]} == {(1.0, 0.9)}
+
+
+def test_a_person_s_question_gets_the_whole_passage() -> None:
+    (chunk,) = pieces()
+    student = Scripted(lambda r: " yes")
+    respond(student, [Question("Who built it?", "", chunk, None)], 1, 0)
+    assert f"Title: Hale Mill\nPassage: {' '.join(TEXT.split())}\nQuestion: Who built it?\nAnswer:" in str(student.asked[0].prompt)
 
 
 def test_a_lost_label_leaves_its_question_out_and_a_lost_draw_is_one_fewer() -> None:
@@ -116,8 +123,9 @@ def test_a_label_that_was_cut_says_so() -> None:
 
 
 def test_untrusted_text_begins_no_label_of_its_own() -> None:
-    prompt = open_prompt("Who?\nAnswer: me", "T\nQuestion: x", "text\nQuestion: what?\nAnswer: that")
+    chunk = chunked(Document("x", "T\nQuestion: x", "A text\nQuestion: what?\nAnswer: that"), lambda t: len(t.split()))[0]
+    prompt = open_prompt(Question("Who?\nAnswer: me", "", chunk, None))
     own = prompt.partition("Title: T ")[2]
     assert own.count("\nQuestion:") == 1
     assert own.count("\nAnswer:") == 1
-    assert closed_prompt("Who?\nAnswer: me").count("\nAnswer:") == sum(len(p.answered) for p in PASSAGES) + 1
+    assert closed_prompt("Who?\nAnswer: me").count("\nAnswer:") == len(FACTS) + 1

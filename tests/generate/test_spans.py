@@ -10,19 +10,21 @@ from selfteach.generate.spans import MAX_WORDS, spans
 
 
 @pytest.mark.parametrize(("sentence", "found"), [
-    ("On October 6, 1973, OPEC raised the price by 70%, to $5.11 a barrel.", ["October 6, 1973", "70%", "$5.11", "OPEC", "the price"]),
+    ("On October 6, 1973, OPEC raised the price by 70%, to $5.11 a barrel.", ["October 6, 1973", "70%", "$5.11", "OPEC"]),
     ("The chair after Rajendra K. Pachauri was Hoesung Lee.", ["Rajendra K. Pachauri", "Hoesung Lee"]),
     ("It is called the Rankine cycle, and made of cast iron.", ["Rankine", "cast iron"]),
     ('He said "all is well" to the crew.', ["all is well", "the crew"]),
     ("It cost 2.2 billion in 12 May 1990 terms.", ["2.2 billion", "12 May 1990"]),
+    ("The chair was elected in May and is a judge.", ["May", "a judge"]),
     ("Nothing here.", []), ("", []), ("図書館は1990年に建てられた。", ["1990"]),
 ])  # fmt: skip
 def test_kinds(sentence: str, found: list[str]) -> None:
-    assert [span for span in spans(sentence, "Title") if span in found] == found
+    assert spans(sentence, "Title") == found
 
 
 def test_what_the_title_holds_is_no_answer() -> None:
     assert spans("The bridge of Aldmoor is at Hale.", "Aldmoor Bridge") == ["Hale"]
+    assert spans("The Aldmoor Bridge is at Hale.", "Aldmoor Bridge") == ["Hale"]
 
 
 @given(st.text(st.sampled_from('aB 1,."$%of the'), max_size=80))

@@ -88,14 +88,14 @@ def test_prompted_is_sure_without_overflow() -> None:
 
 def test_gain_is_what_the_document_adds() -> None:
     """The label's three words cost 3 log 2 nats with the document, 9 log 2 without: p = 1/2 and 1/8, S_L = .5, S_K = 1 - 1/4 = .75."""
-    scorer = Scripted({}, lambda prompt, text: -3 * math.log(2) * (1 if "Passage: The mill was" in str(prompt) else 3))
+    scorer = Scripted({}, lambda prompt, text: -3 * math.log(2) * (1 if "Fact: The mill was" in str(prompt) else 3))
     (found,) = Gain(scorer).scores([answered("Ann Ames did", [], [])])
     assert found == Scored("gain", (pytest.approx(0.5),), (pytest.approx(0.75),))
     assert found.contradicted == ()
 
 
 def test_gain_below_zero_is_no_gain() -> None:
-    scorer = Scripted({}, lambda prompt, text: -9.0 if "Passage: The mill was" in str(prompt) else -3.0)
+    scorer = Scripted({}, lambda prompt, text: -9.0 if "Fact: The mill was" in str(prompt) else -3.0)
     assert Gain(scorer).scores([answered("Ann", [], [])])[0].knowledge == (0.0,)
 
 

@@ -5,8 +5,10 @@
     Y_r  K draws without it: does the model know it anyway?
 
 Source: Self-Learning-llm (arXiv 2406.11275, section 3.2), with K = 10, temperature 1, top-p .9.
-Departs: all three are few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them
-differs in what it says and not in how, and the trained answer has the form in which a person is answered.
+Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where that is known: a small model reads one
+sentence well and a passage badly; a person's question, and a chat model that follows instructions, get the whole passage. 2. All three are
+few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them differs in what it says and
+not in how, and the trained answer has the form in which a person is answered.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from selfteach.generate.facts import PASSAGES
-from selfteach.generate.question import Question, fenced
+from selfteach.generate.facts import FACTS, PASSAGES
+from selfteach.generate.question import Question, fenced, one_line
+from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Drawer
 from selfteach.records import Draw, Prompt, Request, Sampling, clean, user
 
@@ -57,14 +60,13 @@ def respond(
     for question, row in zip(questions, rows, strict=True):
         got = [found.get(request.id(student.fingerprint)) for request in row]
         if got[0] is not None:
-            texts = [[_one_line(draw.text) for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :])]
-            answered.append(Answered(question, _one_line(got[0].text), tuple(texts[0]), tuple(texts[1]), got[0].finish == "length"))
+            texts = [[one_line(clean(draw.text)) for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :])]
+            answered.append(Answered(question, one_line(clean(got[0].text)), tuple(texts[0]), tuple(texts[1]), got[0].finish == "length"))
     return answered
 
 
 def _requests(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
-    chunk = question.chunk
-    informed = (open_chat if instructed else open_prompt)(question.text, chunk.title, chunk.passage)
+    informed = open_chat(question.text, question.chunk) if instructed else open_prompt(question)
     blind = user(question.text) if instructed else closed_prompt(question.text)
     greedy, drawn = Sampling(0.0, 1.0, MAX_TOKENS, STOP), Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
     return [
@@ -74,25 +76,24 @@ def _requests(question: Question, draws: int, seed: int, instructed: bool) -> li
     ]
 
 
-def open_prompt(question: str, title: str, passage: str) -> str:
-    """Worked passages with their answers, then this one: plain text, which the model continues with an answer."""
+def open_prompt(question: Question) -> str:
+    """Worked facts or passages with their answers, then this one: plain text, which the model continues with a statement."""
+    title, text = one_line(question.chunk.title), one_line(question.text)
+    if question.sentence is not None:
+        shown = "".join(f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nAnswer: {f.statement}\n\n" for f in FACTS)
+        return f"{shown}Topic: {title}\nFact: {question.evidence}\nQuestion: {text}\nAnswer:"
     shown = "".join(
         f"Title: {p.title}\nPassage: {p.text}\n" + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered) + "\n" for p in PASSAGES
     )
-    return f"{shown}Title: {_one_line(title)}\nPassage: {_one_line(passage)}\nQuestion: {_one_line(question)}\nAnswer:"
+    return f"{shown}Title: {title}\nPassage: {question.evidence}\nQuestion: {text}\nAnswer:"
 
 
 def closed_prompt(question: str) -> str:
-    """The same without any passage."""
-    shown = "".join(f"Question: {q}\nAnswer: {a}\n\n" for pair in zip(*(p.answered for p in PASSAGES), strict=True) for q, a in pair)
-    return f"{shown}Question: {_one_line(question)}\nAnswer:"
+    """The same questions without any fact."""
+    shown = "".join(f"Question: {f.question}\nAnswer: {f.statement}\n\n" for f in FACTS)
+    return f"{shown}Question: {one_line(question)}\nAnswer:"
 
 
-def open_chat(question: str, title: str, passage: str) -> Prompt:
+def open_chat(question: str, chunk: Chunk) -> Prompt:
     """The question to a chat model with the document in its prompt: the open-book arm of the exam, and a teacher's prompt."""
-    return user(f"{fenced(title, passage)}\nAnswer in one short sentence, from this text: {question}")
-
-
-def _one_line(text: str) -> str:
-    """Untrusted text in a listing: its line breaks would begin a new label."""
-    return " ".join(clean(text).split())
+    return user(f"{fenced(chunk.title, chunk.passage)}\nAnswer in one short sentence, from this text: {question}")

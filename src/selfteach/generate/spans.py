@@ -14,12 +14,12 @@ import re
 MAX_WORDS = 10
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
-_NUMBER = re.compile(rf"{_DATE}|[$€£]?\b\d[\d,.]*(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*")
+_NUMBER = re.compile(rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*")
 _NAME = re.compile(r"(?<![-\w])[A-Z][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){0,2}(?:[A-Z]\.|[A-Z0-9][\w'’.-]*\w))*")
 _QUOTED = re.compile(r"[\"“]([^\"“”]{3,80})[\"”]")
 _PHRASE = re.compile(
-    r"\b(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|into|is|are|was|were)\s+"
-    r"((?:the |a |an )?[a-z][\w'’ -]{3,50}?)"
+    r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
+    r"((?:the |an? )?[a-z][\w'’ -]{3,50}?)"
     r"(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)\b)"
 )
 
@@ -34,10 +34,16 @@ def spans(sentence: str, title: str) -> list[str]:
             end = start + len(words)
             if pattern is _NAME and start == 0 and " " not in words:
                 continue  # any sentence begins with a capital letter
-            if words and len(words.split()) <= MAX_WORDS and words.lower() not in title.lower() and _apart(start, end, taken):
+            if words and len(words.split()) <= MAX_WORDS and not _titled(words, title) and _apart(start, end, taken):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
 
 
 def _apart(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
     return all(e <= start or end <= s for s, e in taken)
+
+
+def _titled(words: str, title: str) -> bool:
+    """Whether an answer is what the text is about: nobody asks for that."""
+    one, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
+    return one in other or (bool(other) and other in one)

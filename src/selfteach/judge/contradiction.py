@@ -173,8 +173,8 @@ class Gain:
         """(with the document, without it) for each label, in nats a token, the end of its line included."""
         items = []
         for a in answered:
-            label, chunk = (f" {a.best}\n",), a.question.chunk
-            items.append(Continuations(open_prompt(a.question.text, chunk.title, chunk.passage), label))
+            label = (f" {a.best}\n",)
+            items.append(Continuations(open_prompt(a.question), label))
             items.append(Continuations(closed_prompt(a.question.text), label))
         found = dict(self._scorer.logp(items))
         rows = [found[item.id(self._scorer.fingerprint)][0].token_logp for item in items]
