@@ -7,8 +7,9 @@ Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rapidfuzz.distance import LCSseq
 
@@ -76,8 +77,11 @@ def _prf(hits: int, given: int, wanted: int) -> PRF:
 
 def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
     total = sum(weights)
-    means = [sum(w * getattr(r, name) for w, r in zip(weights, rows, strict=True)) / total if total else 0.0 for name in PRF.__slots__[:3]]
-    return PRF(*means, sum(r.support for r in rows))
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(w * v for w, v in zip(weights, values, strict=True)) / total if total else 0.0
+
+    return PRF(mean(r.precision for r in rows), mean(r.recall for r in rows), mean(r.f1 for r in rows), sum(r.support for r in rows))
 
 
 def rouge(answer: str, gold: str) -> dict[str, PRF]:
@@ -104,11 +108,11 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
     Raises:
         ValueError: the lengths differ, or an answer has no reference.
     """
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     if len(answers) != len(golds) or not all(golds):
         raise ValueError(f"{len(answers)} answers for {len(golds)} lists of references")
     if not answers:
         return 0.0
-    streams = [[refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))]
+    streams: list[Any] = [[refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))]
     return float(BLEU().corpus_score(list(answers), streams).score)

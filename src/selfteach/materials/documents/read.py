@@ -93,8 +93,8 @@ def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str, bool]]:
         folders[:] = sorted(f for f in folders if not f.startswith(".")) if len(here.relative_to(path).parts) < MAX_DEPTH else []
         for name in sorted(n for n in names if not n.startswith(".")):
             file, source = here / name, clean(str(Path(root.name) / here.relative_to(path) / name))
-            if fault := _unfit(file, root):
-                reading.aside.append(BadLine(source, fault))
+            if reason := _unfit(file, root):
+                reading.aside.append(BadLine(source, reason))
                 continue
             count += 1
             if count > MAX_FILES:
