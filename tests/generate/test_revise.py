@@ -17,10 +17,14 @@ TEXT = "Tea is a drink!! It is made of leaves and hot water 🎉. People love it
     ("check", "revised"),
     [
         ('not contains "!"', "Tea is a drink. It is made of leaves and hot water 🎉. People love it. Certainly, it is old."),
-        (r'not regex "\\p{Emoji_Presentation}"', "Tea is a drink!! It is made of leaves and hot water. People love it! Certainly, it is old."),
+        (
+            r'not regex "\\p{Emoji_Presentation}"',
+            "Tea is a drink!! It is made of leaves and hot water. People love it! Certainly, it is old.",
+        ),
         ('not contains "certainly"', "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! It is old."),
         ("max_words=12", "Tea is a drink!! It is made of leaves and hot water 🎉."),
         ("max_sentences=1", "Tea is a drink!!"),
+        ('not contains "hot"', "Tea is a drink!! People love it! Certainly, it is old."),
         ("max_words=30", TEXT),
         ("min_words=40", None),
     ],
@@ -44,6 +48,20 @@ def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -
     assert found is None or keeps(found)
     if keeps(text):
         assert found == text
+
+
+@pytest.mark.parametrize(
+    ("text", "revised"),
+    [
+        ("The fox eats bread.", None),
+        ("Tea, fox, bread.", "Tea, bread."),
+        ("It is, certainly, old.", "It is old."),
+        ("It is old, certainly.", "It is old."),
+        ("Certainly!", None),
+    ],
+)
+def test_a_word_that_holds_its_clause_together_is_left_to_a_model(text: str, revised: str | None) -> None:
+    assert smallest(text, [parse('not (contains "certainly" or contains "fox")').keeps]) == revised
 
 
 def test_distance_counts_words_and_marks() -> None:

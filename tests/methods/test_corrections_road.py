@@ -134,7 +134,8 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path,
     material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[16:20]]
     material += [{"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]]
     edits = write(tmp_path / "edits.jsonl", [*material, material[0]])
-    code, _ = said(command(talker, tmp_path / "run", str(edits)))
+    gently = ["--set", "train.learning_rate=0.001", "--set", "train.epochs=6"]  # so few rows at full speed break this toy
+    code, _ = said(command(talker, tmp_path / "run", str(edits), *gently))
     assert code == 0
     examples = rows(tmp_path / "run" / "examples.jsonl")
     assert {"correction", "kept"} <= {row["kind"] for row in examples}

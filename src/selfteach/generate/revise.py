@@ -1,7 +1,8 @@
 """The smallest revision that passes a check, without a model: what the check objects to is taken out, and nothing else.
 
-Signs that alone break a condition go, or become a full stop; so do words; an answer that is too long ends after its last sentence that
-fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend is left to a teacher.
+Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart, and sentences; an answer that is too
+long ends after its last sentence that fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend is
+left to a model.
 """
 
 from __future__ import annotations
@@ -53,18 +54,18 @@ def without_signs(text: str, keeps: Keeps) -> str:
 
 
 def without_words(text: str, keeps: Keeps) -> str:
-    """The text without words that alone break the condition; a comma after the first word of a sentence goes with it."""
-    kept: list[str] = []
-    for token in re.findall(r"\S+\s*", text):
-        core = token.strip().strip(".,!?;:\"'()")
-        if core and not keeps(core):
-            end = re.search(r"[.!?]+\s*$", token)
-            if end and kept:
-                kept[-1] = kept[-1].rstrip(" ,;:") + end.group()
-            continue
-        starts = not kept or re.search(r"[.!?]\s*$", kept[-1])
-        kept.append(token[:1].upper() + token[1:] if starts else token)
-    return _mended("".join(kept))
+    """The text without words that alone break the condition, where they can go: before a comma at a sentence's start, or between commas.
+
+    A word in the middle of a clause holds it together ("The fox eats bread."); a sentence with such a word goes as a whole, or a model is
+    asked.
+    """
+    for word in dict.fromkeys(re.findall(r"[\w'’-]+", text)):
+        if not keeps(word):
+            bare = re.escape(word)
+            text = re.sub(rf"(^|(?<=[.!?])\s+|\n){bare},\s+(\w)", lambda found: found[1] + found[2].upper(), text)
+            adverb = word.lower().endswith("ly")  # an adverb between commas takes both with it, a thing in a list one
+            text = re.sub(rf",\s+{bare}(?:,|(?=[.!?]))" if adverb else rf",\s+{bare}(?=[,.!?])", "", text)
+    return text
 
 
 def clauses(sentence: str) -> Iterator[str]:

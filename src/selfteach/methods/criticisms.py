@@ -3,7 +3,8 @@
   1  recognise: the checks that the criticism's words ask for ("too long, and no emoji"); else a judge is calibrated for it
   2  reach: the student asks itself prompts like the criticised ones, and answers them
   3  revise: where the criticism applies, the smallest revision that meets it. First what a check objects to is taken out; then the
-     teacher, or the student with worked examples, is asked; each revision is judged, and dropped where it does not meet the criticism
+     teacher is asked, or, where there is none, the student: for other answers of its own, then with worked examples. Each revision is
+     judged, and dropped where it does not meet the criticism
 
 Source: METHODS.md of this project, section 3. The criticism in the prompt is the context of `distill`'s teacher.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, ask_like, read_subject
-from selfteach.generate.correct import Answered, Corrector, Revision, Turns
+from selfteach.generate.correct import Answered, Corrector, Revision, Turns, distance
 from selfteach.generate.revise import smallest
 from selfteach.judge import Broken, Verdicts
 from selfteach.judge.check import CheckJudge, parse
@@ -24,7 +25,7 @@ from selfteach.materials.criticism import conditions
 from selfteach.materials.rule import Rule
 from selfteach.methods.judging import judge
 from selfteach.methods.road import Road
-from selfteach.records import Continuations, digest, question, user
+from selfteach.records import Continuations, Request, Sampling, digest, question, user
 from selfteach.run.ledger import Fate
 
 Newness = Callable[[str], str]
@@ -57,6 +58,9 @@ class Critic:
         own = {replace(a, feedback="").id: self._without_model(a) for a in hit}
         found |= {id: revision for id, revision in own.items() if revision}
         rest = [a for a in hit if not own[replace(a, feedback="").id]]
+        other = self._own(rest) if rest and self.road.teacher is None else {}
+        found |= other
+        rest = [a for a in rest if replace(a, feedback="").id not in other]
         for revision in self._judged(self.writer.correct(rest)) if rest else []:
             found[replace(revision.asked, feedback="").id] = revision
         progress(len(asked))
@@ -68,6 +72,23 @@ class Critic:
         if text is None or _senseless(text):
             return None
         return Revision(asked, text, strategy="smallest")
+
+    def _own(self, asked: Sequence[Answered]) -> dict[str, Revision]:
+        """Of other draws of the student, to which the criticism does not apply, the one that is most like the answer."""
+        config, model = self.road.config.correct, self.road.student
+        sampling = Sampling(1.0, 0.95, config.max_tokens)
+        requests = [[Request("revise own", a.prompt, sampling, k, self.road.config.seed) for k in range(config.tries)] for a in asked]
+        draws = {draw.id: draw for draw in model.draw([r for row in requests for r in row])}
+        found = {}
+        for a, row in zip(asked, requests, strict=True):
+            said = [draws[r.id(model.fingerprint)] for r in row]
+            texts = [d.text for d in said if d.finish == "stop" and not _senseless(d.text)]
+            flags = self.broken([replace(a, answer=text) for text in texts])
+            good = [text for text, flag in zip(texts, flags, strict=True) if not flag]
+            if good:
+                best = min(good, key=lambda text: distance(a.answer, text))
+                found[replace(a, feedback="").id] = Revision(a, best, strategy="own")
+        return found
 
     def _judged(self, revisions: Sequence[Revision]) -> list[Revision]:
         """A teacher's revisions, with a fault where they do not meet the criticism, or make no sense."""
