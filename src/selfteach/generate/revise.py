@@ -1,8 +1,8 @@
 """The smallest revision that passes a check, without a model: what the check objects to is taken out, and nothing else.
 
 Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart, and sentences; an answer that is too
-long ends after its last sentence that fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend is
-left to a model.
+long ends after its last sentence that fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend
+is left to a model.
 """
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""A person as the teacher: the answers wait in the queue, the decisions become edits and approvals, and nothing is asked twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.config import Corrections as Settings
+from selfteach.config import resolve
+from selfteach.materials.corrections import Corrections
+from selfteach.methods.corrections import reviewed
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import user
+from selfteach.review import queue, serve
+from selfteach.run.display import open_display
+from selfteach.run.folder import open_run
+from selfteach.run.ledger import Ledger
+
+
+def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = resolve(Settings)
+    opened: list[int] = []
+
+    def person(ledger: Ledger, **more: Any) -> queue.Progress:
+        """Edits the first answer, accepts the second, skips the third."""
+        opened.append(len(queue.waiting(ledger)))
+        first, second, third = queue.waiting(ledger)
+        queue.save(ledger, first.id, "A drink.")
+        queue.accept(ledger, second.id)
+        queue.skip(ledger, third.id)
+        return queue.progress(ledger)
+
+    monkeypatch.setattr(serve, "serve", person)
+    with open_run(tmp_path / "run", "edits", "corrections", resolved, {}) as run:
+        model = Scripted({"Tea?": "A color.", "Milk?": "White.", "Ink?": "Blue.", "Snow?": " "})
+        road: Any = SimpleNamespace(run=run, config=resolved.config, display=open_display(), student=Recorded(run.ledger, model))
+        for _ in range(2):
+            found = reviewed(road, Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]))
+            assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [(user("Tea?"), "A color.", "A drink.")]
+            assert [(e.prompt, e.answer) for e in found.approved] == [(user("Milk?"), "White.")]
+        assert opened == [3], "the page opened again for answers that were decided"
+        assert len(model.asked) == 4
