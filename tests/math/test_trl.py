@@ -53,7 +53,7 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
     table = [example.json() for example in EXAMPLES]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if objective == "dpo":
+        if objective in ("dpo", "correction"):
             data = Dataset.from_list([{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in table])
             trainer: Any = DPOTrainer(args=DPOConfig(**options, beta=0.3), train_dataset=data, **shared)
         else:
@@ -73,20 +73,21 @@ def shake(parameters: dict[str, torch.Tensor]) -> None:
             parameter.copy_(torch.randn(parameter.shape) * 0.1)
 
 
-@pytest.mark.parametrize("objective", ["sft", "dpo"])
+@pytest.mark.parametrize("objective", ["sft", "dpo", "correction"])
 def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: str) -> None:
     theirs, expected = oracle(tiny, objective, tmp_path)
     expected.backward()
     model = Hf.load(tiny, dtype="float32", device="cpu")
-    settings = config.Train(lora=config.Lora(rank=RANK, alpha=ALPHA), beta=0.3)
+    logistic = config.Correction(bound="logistic", beta=0.3, mask=False)
+    settings = config.Train(lora=config.Lora(rank=RANK, alpha=ALPHA), beta=0.3, correction=logistic)
     adapter = Lora.attach(model.module, settings, seed=0)
     values = adapter.state()
     shake(values)
     adapter.load(values)
     student = Student(model.module, adapter)
     objectives = {objective: registry.lookup("objectives", objective)(settings)}
-    pairs = frozenset([objective] if objectives[objective].pairs else [])
-    rows = encode(model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop").rows
+    pairs, edits = (frozenset([objective] if getattr(objectives[objective], need) else []) for need in ("pairs", "edits"))
+    rows = encode(model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits).rows
     known = Teacher(model, student, objectives, {}, settings).learn(rows, 4096)
     with student.ready():
         loss, _ = loss_of(student, rows, objectives, units(objectives, rows), known)

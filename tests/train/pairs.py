@@ -60,8 +60,8 @@ class Toy:
         """(40, 12) nats."""
         return (self.features @ weight).log_softmax(-1)
 
-    def teach(self, correction: Correction, steps: int) -> dict[str, float]:
-        """What is left after some steps of AdamW at a constant rate."""
+    def teach(self, correction: Correction, steps: int, watched: bool = False) -> dict[str, float]:
+        """What is left after some steps of AdamW at a constant rate, with the watchdog or without it."""
         weight = self.base.clone().requires_grad_()
         optimizer, base, row = torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0), self.logp(self.base), torch.arange(20)
         yes = torch.ones(20, dtype=torch.bool)
@@ -74,6 +74,8 @@ class Toy:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
+            if watched:
+                correction.after_step(step + 1, correction.watch(view), 20)
         elsewhere = (base[20:].exp() * (base[20:] - mine[20:])).sum(-1).mean()
         rose = (mine[row, self.chosen] - base[row, self.chosen]).mean()
         return {"loss": float(loss.detach()), "drift_nats": float(elsewhere.detach()), "chosen_nats": float(rose.detach()),

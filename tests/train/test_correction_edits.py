@@ -59,6 +59,7 @@ def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
     prefix = next(i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b)
     assert not any(flags[0][:prefix] + flags[1][:prefix])
     suffix = next(i for i, (a, b) in enumerate(zip((*chosen[::-1], -1), (*rejected[::-1], -2), strict=False)) if a != b)
+    suffix = min(suffix, len(chosen) - prefix, len(rejected) - prefix)  # a token is of one of both
     ends = [flag for side in flags for flag in side[len(side) - suffix + 1 :]]  # all but the first may be the place where the two part
     assert suffix < 2 or not any(ends)
 
