@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -54,11 +55,16 @@ def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
     return drawn / (time.monotonic() - started)
 
 
+def best_batch(speeds: Mapping[int, float]) -> int:
+    """The batch size with most tokens a second."""
+    return max(speeds, key=lambda batch: speeds[batch])
+
+
 def main(prompts: int = 96, tokens: int = 64) -> dict[str, float]:
     """Measures and prints; returns the figures."""
     hf, asked = Hf.load("embedded"), questions(prompts)
     theirs = {batch: generate(hf, asked, tokens, batch) for batch in BATCHES}
-    best = max(theirs.values())
+    best = theirs[best_batch(theirs)]
     found = {f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()}
     for name, draws, subset in (("one draw a prompt", 1, asked), ("eight draws a prompt", 8, asked[: max(prompts // 8, 1)])):
         speed = ours(hf, subset, tokens, draws)

@@ -1,0 +1,193 @@
+"""The whole road of a finished run against the same road from transformers, PEFT and TRL, both measured here, in turns.
+
+    python -m bench.road [--run RUN] [--slices 8] [--rounds 2] [--batch N] [--rule TEXT]
+
+Equal work: both sides draw the run's requests, score the texts that it scored, embed its prompts, train on its examples for its epochs,
+and draw its exam. Each round takes another slice of every part, one of `--slices`, first ours, then theirs; seconds are scaled up by what
+was left out. Loading is measured whole. What only our command does (overlap, clusters, the ledger, the report) is in its own seconds, which
+are compared last: those are fair only where the run was made on the same quiet machine, as it is without `--run`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import drawing
+from bench import transformers_road as theirs
+from bench.work import Work, read_work, scaled, sliced
+from selfteach import config
+from selfteach.evaluate.drift import drift
+from selfteach.methods.feedback import ANCHOR
+from selfteach.models import Drawer
+from selfteach.models.embedded import embedded_folder
+from selfteach.models.hf import Hf
+from selfteach.models.opening import choose_drawer
+from selfteach.train.loop import train
+
+RULE = "Do not talk about elephants."
+OWN_RUN = Path(".bench") / "run"
+PARTS = ("load", "draw", "judge", "train", "exam")
+EXAM = "exam"
+MODELS = 2
+"""Base and taught are loaded once each."""
+
+
+@dataclass
+class Clock:
+    """Seconds by part, scaled to the whole run; and the tokens drawn."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    drawn: int = 0
+
+    def measure(self, part: str, whole: int, done: int, work: Callable[[], Any]) -> Any:
+        """Runs a slice of a part, and counts what the whole would have taken."""
+        started = time.monotonic()
+        found = work()
+        self.seconds[part] += scaled(time.monotonic() - started, whole, done)
+        return found
+
+
+@dataclass(frozen=True)
+class Side:
+    """The parts of a road as one side does them."""
+
+    load: Callable[[], Any]
+    draw: Callable[[Sequence[Any]], int]
+    score: Callable[[Sequence[Any]], Any]
+    embed: Callable[[Sequence[Any]], Any]
+    compare: Callable[[Sequence[Any]], Any]
+    train: Callable[[Sequence[Any], Path], Any]
+    before_training: Callable[[], Any]
+
+
+def ours(hf: Hf, drawer: Drawer, settings: config.Train, folder: str) -> Side:
+    """As `selfteach feedback` does it."""
+    kinds = {"in_scope": dict.fromkeys(settings.objective.split("+"), 1.0), **ANCHOR}
+    return Side(
+        load=lambda: choose_drawer(Hf.load(folder)),
+        draw=lambda requests: sum(d.tokens for d in drawer.draw(requests)),
+        score=lambda items: list(hf.logp(items)),
+        embed=hf.embed,
+        compare=lambda pairs: drift(hf, hf, pairs),
+        train=lambda rows, scratch: train(hf, rows, settings, scratch, seed=0, defaults=kinds),
+        before_training=lambda: getattr(drawer, "rest", lambda: None)(),
+    )
+
+
+def other(hf: Hf, folder: str, settings: Mapping[str, Any], batch: int, autocast: bool) -> Side:
+    """As transformers, PEFT and TRL do it."""
+    model, fresh = theirs.load(folder), list[Any]()
+    return Side(
+        load=lambda: theirs.load(folder),
+        draw=lambda requests: theirs.draw(model, hf, requests, batch),
+        score=lambda items: theirs.score(model, hf, items, batch),
+        embed=lambda prompts: theirs.embed(model, hf, prompts, batch),
+        compare=lambda pairs: theirs.compare(model, model, hf, pairs, batch),
+        train=lambda rows, scratch: theirs.train(fresh.pop(), rows, settings, scratch, autocast),
+        before_training=lambda: fresh.append(theirs.load(folder)),  # TRL changes the model that it is given; loading is counted once
+    )
+
+
+def walk(side: Side, work: Work, slices: int, number: int, clock: Clock) -> None:
+    """One slice of every part, in the order of the road."""
+    clock.measure("load", MODELS, 1, side.load)
+    for part, stages in (
+        ("draw", [s for s in work.draws if not s.startswith(EXAM)]),
+        ("exam", [s for s in work.draws if s.startswith(EXAM)]),
+    ):
+        for stage in stages:  # stages follow one another in a run: their draws do not share a batch
+            mine = sliced(work.draws[stage], slices, number)
+            clock.drawn += clock.measure(part, len(work.draws[stage]), len(mine), lambda mine=mine: side.draw(mine))
+    for part, rows, do in (("judge", work.scored, side.score), ("judge", work.embedded, side.embed), ("exam", work.compared, side.compare)):
+        if mine := sliced(rows, slices, number):
+            clock.measure(part, len(rows), len(mine), lambda do=do, mine=mine: do(mine))
+    lessons = [
+        row
+        for kind in sorted({e.kind for e in work.examples})
+        for row in sliced([e for e in work.examples if e.kind == kind], slices, number)
+    ]
+    side.before_training()
+    with tempfile.TemporaryDirectory() as scratch:
+        clock.measure("train", len(work.examples), len(lessons), lambda: side.train(lessons, Path(scratch)))
+
+
+def own_run(rule: str) -> Path:
+    """Makes a run of our own, with a list of what it scores."""
+    shutil.rmtree(OWN_RUN, ignore_errors=True)
+    OWN_RUN.mkdir(parents=True)
+    command = [sys.executable, "-m", "bench.watch", str(OWN_RUN), "feedback", rule, "--out", str(OWN_RUN), "--new"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return OWN_RUN
+
+
+def table(clocks: Mapping[str, Clock], rounds: int, work: Work) -> tuple[list[str], dict[str, float]]:
+    """The lines to be printed, and the ratios behind them."""
+    mine, others = ({part: clock.seconds[part] / rounds for part in PARTS} for clock in clocks.values())
+    rows = {**{part: (mine[part], others[part]) for part in PARTS}, "together": (sum(mine.values()), sum(others.values()))}
+    rows["the whole command"] = (work.seconds, sum(others.values()))
+    ratios = {name: round(b / a, 2) if a else 0.0 for name, (a, b) in rows.items()}
+    lines = [f"{'':18} {'selfteach':>10} {'TRL, transformers':>18} {'ratio':>6}"]
+    lines += [f"{name:18} {a:9.1f}s {b:17.1f}s {ratios[name]:5.2f}x" for name, (a, b) in rows.items()]
+    return lines, ratios
+
+
+def main(
+    run: Path | None = None, rule: str = RULE, slices: int = 8, rounds: int = 2, batch: int = 0, autocast: bool = False
+) -> dict[str, float]:
+    """Measures and prints; returns the ratios."""
+    work = read_work(run or own_run(rule))
+    folder = str(embedded_folder())
+    hf = Hf.load(folder)
+    batch = batch or drawing.best_batch({n: drawing.generate(hf, drawing.questions(96), 32, n) for n in drawing.BATCHES})
+    settings = config.Train(
+        **nested(work.settings, "train."),
+    )
+    sides = {"ours": ours(hf, choose_drawer(hf).drawer, settings, folder), "theirs": other(hf, folder, work.settings, batch, autocast)}
+    clocks = {name: Clock() for name in sides}
+    for number in range(rounds):
+        for name, side in sides.items():
+            walk(side, work, slices, number, clocks[name])
+    asked = sum(map(len, work.draws.values()))
+    print(f"the road of {asked} draws, {len(work.scored)} scored prompts (of {work.scored_of}), {len(work.examples)} examples; measured on")
+    print(f"{rounds} slices of 1/{slices} each, in turns, and scaled up; generate in batches of {batch}; tokens drawn: "
+          f"{clocks['ours'].drawn} and {clocks['theirs'].drawn}")  # fmt: skip
+    lines, ratios = table(clocks, rounds, work)
+    print("\n".join(lines), flush=True)
+    return ratios
+
+
+def nested(flat: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The dotted keys below a prefix as nested mappings."""
+    found: dict[str, Any] = {}
+    for key, value in flat.items():
+        if key.startswith(prefix):
+            *path, last = key.removeprefix(prefix).split(".")
+            place = found
+            for step in path:
+                place = place.setdefault(step, {})
+            place[last] = value
+    return found
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that `python -m bench` has too."""
+    parser.add_argument("--run", type=Path, help="a finished run; without it one is made first")
+    parser.add_argument("--rule", default=RULE, help="what the run that is made teaches")
+    parser.add_argument("--slices", type=int, default=8, help="each round takes one of so many parts of the work")
+    parser.add_argument("--rounds", type=int, default=2)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments(parser)
+    parser.add_argument("--batch", type=int, default=0, help="of `generate`; 0 measures which is best")
+    main(**vars(parser.parse_args()))
