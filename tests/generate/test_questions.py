@@ -26,7 +26,7 @@ def writes(request: Request) -> str:
     if request.stage == "ask back":
         return " oak"
     short = str(request.prompt).rpartition("Answer: ")[2].partition("\n")[0]
-    return f" Which word of {len(short)} letters is at Hale Mill, try {request.draw}?\nAnswer: no"
+    return f" word of {len(short)} letters is at Hale Mill, try {request.draw}?\nAnswer: no"
 
 
 def test_every_answer_of_every_sentence_gets_its_turn_and_knows_its_place() -> None:
@@ -35,9 +35,9 @@ def test_every_answer_of_every_sentence_gets_its_turn_and_knows_its_place() -> N
     found = [question for question, _ in ask_about(student, [chunk], 3, lambda q: "", 2, 0)]
     assert [(q.short, q.sentence) for q in found] == [(short, i) for i, short in offered(chunk)[:3]]
     assert all(q.short in chunk.words(q.sentence) and q.back == "oak" for q in found)
-    assert found[0].text == "Which word of 4 letters is at Hale Mill, try 0?", "one line, without what the model went on with"
+    assert found[0].text == "When word of 4 letters is at Hale Mill, try 0?", "one line, without what the model went on with"
     first = student.asked[0]
-    assert str(first.prompt).endswith(f"Topic: Hale Mill\nFact: {chunk.words(found[0].sentence)}\nAnswer: {found[0].short}\nQuestion:")
+    assert str(first.prompt).endswith(f"Topic: Hale Mill\nFact: {chunk.words(found[0].sentence)}\nAnswer: {found[0].short}\nQuestion: When")
     assert first.sampling.temperature == 0
 
 
@@ -52,7 +52,7 @@ def test_it_asks_again_for_what_was_refused_and_stops_after_its_rounds() -> None
     assert sum(not fault for _, fault in found) == len(offered(pieces()[0]))
     ids = [request.id(student.fingerprint) for request in student.asked if request.stage == "ask"]
     assert len(set(ids)) == len(ids), "no request is repeated"
-    assert {r.sampling.temperature for r in student.asked if r.stage == "ask" and r.draw} == {0.7}
+    assert {r.sampling.temperature for r in student.asked if r.stage == "ask" and r.draw > 1} == {0.7}
 
 
 def test_a_chunk_that_says_nothing_is_not_asked_about() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.generate.spans import MAX_WORDS, spans
+from selfteach.generate.spans import MAX_WORDS, openings, spans
 
 
 @pytest.mark.parametrize(("sentence", "found"), [
@@ -37,3 +37,14 @@ def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) 
 def test_hostile_sentences_take_no_time() -> None:
     for text in ("A " * 20_000, "of a" * 20_000, '"' * 40_000, "1," * 20_000, "a" * 60_000, "is " + "a " * 20_000):
         spans(text, "T")
+
+
+@pytest.mark.parametrize(("sentence", "answer", "ways"), [
+    ("It fell in 1990.", "1990", ("When", "In what year")), ("On 12 May 1990 it fell.", "12 May 1990", ("When", "In what year")),
+    ("It cost $5.", "$5", ("How much",)), ("It rose by 70%.", "70%", ("What percentage", "How much")),
+    ("It has 300 workers.", "300", ("How many workers",)), ("It has 40.", "40", ("How many", "What")),
+    ("It closed because of a flood.", "a flood", ("Why",)), ("It was built in Hale.", "Hale", ("Where", "Which")),
+    ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
+])  # fmt: skip
+def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
+    assert openings(sentence, answer) == ways

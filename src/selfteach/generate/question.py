@@ -1,7 +1,7 @@
 """Questions about a document, asked by the model itself: for every answer that a sentence offers, the question to it.
 
   1  spans (generate/spans.py) finds the answers in each sentence: dates, numbers, names, phrases
-  2  the model writes the question: shown are the topic, the sentence and the answer
+  2  the model writes the question: shown are the topic, the sentence and the answer, and how a question to such an answer begins
   3  the model answers its question from the sentence alone: `back`; a question to which another answer comes back is of no use
 
 Source: Self-Learning-llm (arXiv 2406.11275, section 3.1: the model asks questions about each document); the round trip: Alberti et al.
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.generate.facts import FACTS, Fact
-from selfteach.generate.spans import spans
+from selfteach.generate.spans import openings, spans
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Drawer
 from selfteach.records import Prompt, Request, Sampling, clean, digest, user
@@ -88,12 +88,23 @@ def ask_about(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked for: a question about a sentence whose answer is `short`; `draw` numbers the tries, the first of them greedy."""
+    """What is asked for: a question about a sentence whose answer is `short`; `draw` numbers the tries."""
 
     chunk: Chunk
     sentence: int
     short: str
     draw: int
+
+    @property
+    def opening(self) -> str:
+        """How the question begins: the ways to begin take turns."""
+        ways = openings(self.chunk.words(self.sentence), self.short)
+        return ways[self.draw % len(ways)]
+
+    @property
+    def greedy(self) -> bool:
+        """Whether this is the first try that begins so."""
+        return self.draw < len(openings(self.chunk.words(self.sentence), self.short))
 
 
 def offered(chunk: Chunk) -> list[tuple[int, str]]:
@@ -105,11 +116,11 @@ def offered(chunk: Chunk) -> list[tuple[int, str]]:
 
 def _drawn(student: Drawer, plans: Sequence[Plan], seed: int, instructed: bool) -> Iterator[Question]:
     asked = [
-        Request("ask", asking(plan, instructed), SAMPLING if plan.draw else GREEDY, plan.draw, seed) for plan in plans
+        Request("ask", asking(plan, instructed), GREEDY if plan.greedy else SAMPLING, plan.draw, seed) for plan in plans
     ]  # fmt: skip
     found = _texts(student, asked)
     questions = [
-        Question(text.removeprefix("Question:").strip(), plan.short, plan.chunk, plan.sentence)
+        Question(text.removeprefix("Question:").strip() if instructed else f"{plan.opening} {text}", plan.short, plan.chunk, plan.sentence)
         for plan, request in zip(plans, asked, strict=True)
         if (text := found.get(request.id(student.fingerprint))) is not None
     ]  # fmt: skip
@@ -136,7 +147,7 @@ def asking(plan: Plan, instructed: bool = False) -> Prompt:
         )
     worked = shuffled(plan.draw)
     shown = "".join(f"Topic: {f.topic}\nFact: {f.sentence}\nAnswer: {f.short}\nQuestion: {f.question}\n\n" for f in worked)
-    return f"{shown}Topic: {one_line(plan.chunk.title)}\nFact: {sentence}\nAnswer: {plan.short}\nQuestion:"
+    return f"{shown}Topic: {one_line(plan.chunk.title)}\nFact: {sentence}\nAnswer: {plan.short}\nQuestion: {plan.opening}"
 
 
 def answering(question: Question, instructed: bool = False) -> Prompt:

@@ -1,4 +1,4 @@
-"""Answers that a question could have: dates and numbers, names, quoted words, and what follows a preposition or a "called".
+"""Answers that a question could have (dates, numbers, names, quoted words, phrases), and how a question to each of them begins.
 
 Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the model to think of it. English forms; a
 sentence in a language without capitals or these prepositions yields numbers and quotations only.
@@ -47,3 +47,29 @@ def _titled(words: str, title: str) -> bool:
     """Whether an answer is what the text is about: nobody asks for that."""
     one, other = (re.sub(r"^(?:the|an?) ", "", text.lower()) for text in (words, title))
     return one in other or (bool(other) and other in one)
+
+
+_YEAR = re.compile(rf"^(?:.*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
+
+
+def openings(sentence: str, answer: str) -> tuple[str, ...]:
+    """How a question with this answer begins, the likeliest first.
+
+    A small model that is shown an answer asks about something else all the same (docs/log.md); from "When did" it cannot go far astray.
+    """
+    before, _, after = sentence.partition(answer)
+    led = (re.findall(r"[\w']+", before) or [""])[-1].lower()
+    if _YEAR.match(answer):
+        return ("When", "In what year")
+    if re.match(r"[$€£]", answer):
+        return ("How much",)
+    if re.search(r"%|percent", answer):
+        return ("What percentage", "How much")
+    if answer[:1].isdigit():
+        counted = re.match(r" ([a-z]{3,})", after)
+        return (f"How many {counted[1]}",) if counted else ("How many", "What")
+    if re.search(r"\b(?:because of|due to) $", before):
+        return ("Why",)
+    if answer[:1].isupper():
+        return ("Where", "Which") if led in ("in", "at", "near", "from") else ("Who", "What")
+    return ("What", "Which")
