@@ -122,6 +122,25 @@ class Reft(Section):
     site: Literal["stream", "down_proj"] = "stream"
 
 
+class ClosedForm(Section):
+    """Teaching without gradient: `shots` worked examples in the prompt are moved into the `down_proj` of the `layers`.
+
+    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it falls by 3 a sweep while KL(base || taught) on held-out anchors
+    is at most `drift`. `lam`: shrinkage. `null_space`: instead of `mu`, the share of the anchors' squares whose directions are left alone.
+    `rank`: of the LoRA that is saved; 0 keeps all.
+    """
+
+    shots: Positive = 6
+    layers: str = "last 6"
+    anchors: Positive = 200
+    mu: Annotated[float, Field(gt=0)] = 30.0
+    lam: Annotated[float, Field(gt=0)] = 0.01
+    null_space: Share = 0.0
+    sweeps: Positive = 4
+    drift: Annotated[float, Field(gt=0)] = 0.01
+    rank: Count = 64
+
+
 class Correction(Section):
     """The objective `correction`: how far an answer may be pushed towards its correction, and on which tokens.
 
@@ -135,10 +154,10 @@ class Correction(Section):
 
     bound: Literal["none", "clip", "hinge", "logistic", "apo_zero"] = "apo_zero"
     allow_unbounded: bool = False
-    beta: Annotated[float, Field(gt=0)] = 0.1
+    beta: Annotated[float, Field(gt=0)] = 0.5
     margin: float | None = None
     clip_nats: Annotated[float, Field(gt=0)] = 2.0
-    alpha: Annotated[float, Field(ge=0)] = 0.0
+    alpha: Annotated[float, Field(ge=0)] = 0.2
     mask: bool = True
     reference: bool = True
     per_token: bool = False
@@ -173,6 +192,8 @@ class Train(Section):
     bottleneck: Bottleneck = Bottleneck()
     prompt: Prompt = Prompt()
     reft: Reft = Reft()
+    closed_form: ClosedForm = ClosedForm()
+    fast: Literal["", "reft"] = ""
     objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill"] = "sft+dpo"
     trial_steps: Positive = 12
     weights: dict[str, dict[str, float]] = {}

@@ -78,7 +78,7 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     theirs, expected = oracle(tiny, objective, tmp_path)
     expected.backward()
     model = Hf.load(tiny, dtype="float32", device="cpu")
-    logistic = config.Correction(bound="logistic", beta=0.3, mask=False)
+    logistic = config.Correction(bound="logistic", beta=0.3, alpha=0.0, mask=False)
     settings = config.Train(lora=config.Lora(rank=RANK, alpha=ALPHA), beta=0.3, correction=logistic)
     adapter = Lora.attach(model.module, settings, seed=0)
     values = adapter.state()

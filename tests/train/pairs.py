@@ -13,8 +13,8 @@ from selfteach.train.objectives.correction import Correction
 
 
 def objective(**settings: Any) -> Correction:
-    """The objective with these settings of `train.correction`."""
-    return Correction(config.Train(correction=config.Correction(**settings)))
+    """The objective with these settings of `train.correction`; without NLL, if they do not say otherwise."""
+    return Correction(config.Train(correction=config.Correction(**{"alpha": 0.0, **settings})))
 
 
 def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> View:
@@ -36,13 +36,11 @@ def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> Vi
     )  # fmt: skip
 
 
-def one_pair(chosen: float, rejected: float, edits: int = 1, prior: float | None = None) -> tuple[View, Tensor, Tensor]:
+def one_pair(chosen: float, rejected: float) -> tuple[View, Tensor, Tensor]:
     """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are what is given; and both arms."""
     logp, other = (torch.tensor([r - 4.0]).requires_grad_() for r in (chosen, rejected))
     zero, base, yes = torch.zeros(1, dtype=torch.long), torch.full((1,), -4.0), torch.ones(1, dtype=torch.bool)
-    given = None if prior is None else torch.tensor([prior])
-    assert edits == 1
-    return View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, prior=given, numbers=(0,)), logp, other
+    return View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)), logp, other
 
 
 class Toy:

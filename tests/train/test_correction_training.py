@@ -18,7 +18,7 @@ from selfteach.train.prior import LengthPrior
 from selfteach.train.watchdog import Watchdog
 
 WEIGHTS = {"correction": {"correction": 1.0}}
-SINKING = {"bound": "none", "allow_unbounded": True, "mask": False}
+SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0}
 
 
 def teach(folder: Path, progress: Any = None, steps: int = 14, rate: float = 5e-2, **correction: Any) -> Trained:

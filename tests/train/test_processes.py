@@ -14,7 +14,7 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.train.loop import train
 
-WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5}}
+WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5}}
 SETTINGS = config.Train(weights=WEIGHTS, batch_size=6, epochs=2, learning_rate=5e-3, checkpoint_every=2)
 
 
