@@ -73,7 +73,7 @@ class Writer:
         return text
 
     def _noun(self) -> str:
-        rank = int(self._random.paretovariate(0.6)) % 2_000_003
+        rank = int(10 * self._random.paretovariate(0.6)) % 2_000_003  # the commonest is one word in eighteen, as in English
         if rank not in self._nouns:
             own = random.Random(rank)
             self._nouns[rank] = "".join(own.choice(SYLLABLES) for _ in range(own.randint(1, 3)))

@@ -145,18 +145,18 @@ class Pool:
         cuts = np.flatnonzero(np.diff(asked.length)) + 1
         for low, high in zip([0, *cuts], [*cuts, len(asked)], strict=True):
             group = asked.take(slice(low, high))
+            shortest, longest = self._lengths(int(asked.length[low])) if low < high else (0, 0)
             for segment in self._segments:
-                first, last = self._interval(int(group.length[0]) if len(group) else 0, segment.rows.length)
+                first = int(np.searchsorted(segment.rows.length, shortest))
+                last = int(np.searchsorted(segment.rows.length, longest, side="right"))
                 if first < last:
                     yield group, segment, first, last
 
-    def _interval(self, length: int, lengths: Ints) -> tuple[int, int]:
-        """Where L <= min(m, n) is enough: a stretch, for 2 min(m, n) / (m + n) falls on both sides of n = m."""
+    def _lengths(self, length: int) -> tuple[int, int]:
+        """Between which lengths L <= min(m, n) is enough: one stretch, for 2 min(m, n) / (m + n) falls on both sides of n = m."""
         possible = np.arange(1, self._longest + 1)
         fits = possible[np.minimum(length, possible) >= self._least[length + possible]]
-        if not len(fits):
-            return 0, 0
-        return int(np.searchsorted(lengths, fits[0])), int(np.searchsorted(lengths, fits[-1], side="right"))
+        return (int(fits[0]), int(fits[-1])) if len(fits) else (0, 0)
 
     def _compare(self, task: tuple[Rows, Segment, int, int]) -> list[Pairs]:
         group, segment, first, last = task
@@ -171,10 +171,13 @@ class Pool:
             for top in range(0, len(group), ROWS):
                 rows = slice(top, min(top + ROWS, len(group)))
                 near = _within(narrow[:, rows], wide[:, columns], room)
-                if (passed := int(np.count_nonzero(near))) == 0:
+                if not len(places := np.flatnonzero(near)):  # on one axis, which numpy does many times faster than on two
                     continue
-                compare = _table if passed * DENSE > near.size else _listed
-                parts.append(compare(group.take(rows), segment.rows.take(columns), near, total, need))
+                asked, pool = group.take(rows), segment.rows.take(columns)
+                if len(places) * DENSE > near.size:
+                    parts.append(_table(asked, pool, total, need))
+                else:
+                    parts.append(_listed(asked, pool, *np.divmod(places, len(pool)), total, need))
         return parts
 
 
@@ -193,9 +196,8 @@ def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.boo
     return np.asarray(differ <= (room if len(asked) > 1 else room.astype(np.uint8)))
 
 
-def _listed(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need: Ints) -> Pairs:
-    """Steps 3 and 4 for the pairs that are `near`."""
-    row, column = np.nonzero(near)
+def _listed(asked: Rows, pool: Rows, row: Ints, column: Ints, total: Ints, need: Ints) -> Pairs:
+    """Steps 3 and 4 for the given pairs."""
     room = total - 2 * need
     close = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64) <= room[column]
     row, column = row[close], column[close]
@@ -203,7 +205,7 @@ def _listed(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need:
     return _exceeding(asked, pool, row, column, common, total, need)
 
 
-def _table(asked: Rows, pool: Rows, near: NDArray[np.bool_], total: Ints, need: Ints) -> Pairs:
+def _table(asked: Rows, pool: Rows, total: Ints, need: Ints) -> Pairs:
     """Step 4 for every pair of the tile."""
     found = process.cdist(asked.coded, pool.coded, scorer=LCSseq.similarity, score_cutoff=int(need.min()), dtype=np.int32)
     row, column = np.nonzero(found >= need)
