@@ -53,7 +53,7 @@ def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path
     (tmp_path / "wiki/deep/b.txt").write_text("Second.")
     (tmp_path / "wiki/a.md").write_text("# First\n\nFirst.")
     (tmp_path / "wiki/a.html").write_text("")
-    (tmp_path / "wiki/c.txt").write_text("Second.")
+    (tmp_path / "wiki/c.txt").write_text("Third.")
     (tmp_path / "wiki/b.pdf").write_bytes(b"%PDF-1.4 nothing")
     (tmp_path / "wiki/d.docx").write_bytes(b"PK nothing")
     (tmp_path / "wiki/photo.png").write_bytes(b"\x89PNG")
