@@ -46,6 +46,7 @@ NAMES: dict[str, dict[str, str]] = {
         "bottleneck": "selfteach.train.adapters.hooked:BottleneckAdapter",
         "prompt": "selfteach.train.adapters.hooked:PromptAdapter",
         "reft": "selfteach.train.adapters.hooked:ReftAdapter",
+        "closed_form": "selfteach.train.adapters.closed_form:ClosedForm",
     },
     "engines": {
         "openvino": "selfteach.models.openvino:OpenVino",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,30 @@ def wear(module: Any, folder: Path) -> Any:
         tensors = load_file(folder / "adapter_model.safetensors")
         if kind in ("full", "layers"):
             return _exchange(module, tensors)
-        return _put_on(module, kind, settings, tensors)
+        made = _made(module, kind, settings, tensors)
+        if isinstance(made, Reft) and made.exact:
+            return _merge_reft(module, made)
     except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(f"the adapter does not fit the model ({first}).", where=str(folder)) from fault
+    made.put_on()
+    return module
 
 
-def _put_on(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+@contextmanager
+def wearing(module: Any, folder: Path) -> Iterator[None]:
+    """Inside, the module wears a saved adapter that is hooks; afterwards it is what it was."""
+    settings = read_json(folder / "adapter_config.json")
+    made = _made(module, str(settings.get(KIND)), settings, load_file(folder / "adapter_model.safetensors"))
+    made.to(next(module.parameters()).device)
+    made.put_on()
+    try:
+        yield
+    finally:
+        made.take_off()
+
+
+def _made(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Worn:
     made: Worn
     if kind == "prompt_tuning":
         made = SoftPrompt(module, {NAME: tensors[NAME]})
@@ -55,10 +73,7 @@ def _put_on(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mappin
         raise ValueError(f'its kind "{kind}" is unknown')
     if made.shapes(module.config.get_text_config().hidden_size) != {name: tuple(t.shape) for name, t in made.tensors.items()}:
         raise ValueError(f"its tensors have other shapes than {made.kind} has here")
-    if isinstance(made, Reft) and made.exact:
-        return _merge_reft(module, made)
-    made.put_on()
-    return module
+    return made
 
 
 def _exchange(module: Any, tensors: Mapping[str, Tensor]) -> Any:

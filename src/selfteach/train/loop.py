@@ -87,6 +87,13 @@ def train(
         ResourceError: one row alone does not fit into memory.
     """
     weights = {**(defaults or {}), **config.weights}
+    if hasattr(registry.lookup("adapters", config.adapter), "solve"):
+        return solved(hf, examples, config, folder, seed, progress)
+    fast = None
+    if config.fast:
+        first = config.model_copy(update={"adapter": config.fast, "fast": "", "on_policy": 0.0, "max_steps": 0, "learning_rate": None})
+        fast = train(hf, examples, first, folder / "fast", seed=seed, defaults=defaults).adapter
+        weights = {kind: distilled(named) for kind, named in weights.items()}
     names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
     objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
     pairs, edits = (frozenset(n for n, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
@@ -97,7 +104,8 @@ def train(
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
         with fast_norms(hf.module):
-            training = Training(hf, encoded.rows, {e.id: e for e in examples}, objectives, adapter, config, folder, seed, draw_student)
+            known = {e.id: e for e in examples}
+            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, fast)
             stopped = training.run(progress, on_epoch)
             about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
                      "adapter": config.adapter}  # fmt: skip
@@ -120,12 +128,26 @@ def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
     return found
 
 
+def solved(hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None) -> Trained:
+    """What an adapter that is solved for, without steps, leaves behind."""
+    curve, kept = registry.lookup("adapters", config.adapter).solve(hf, examples, config, folder, seed=seed, progress=progress)
+    tokens, seconds = sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)
+    return Trained(folder / "adapter", len(curve), tokens, seconds, curve, 0, "solved", {}, None, [(config.adapter, kept)])
+
+
+def distilled(weights: Mapping[str, float]) -> dict[str, float]:
+    """The objectives of a kind of example where a fast adapter has learned them before: what holds the base in place stays, the rest
+    becomes distillation from that adapter."""
+    kept = {name: weight for name, weight in weights.items() if name == "anchor"}
+    return kept | ({"distill": 1.0} if len(kept) < len(weights) else {})
+
+
 class Training:
     """One training while it runs."""
 
     def __init__(
         self, hf: Any, rows: list[Row], examples: Mapping[str, Example], objectives: dict[str, Objective], adapter: Adapter,
-        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None,
+        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None, fast: Path | None = None,
     ) -> None:  # fmt: skip
         if config.on_policy and draw_student is None:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
@@ -133,7 +155,7 @@ class Training:
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.accelerator = Accelerator(cpu=next(hf.module.parameters()).device.type == "cpu")
         self.student = Student(hf.module, adapter)
-        self.teacher = Teacher(hf, self.student, objectives, examples, config)
+        self.teacher = Teacher(hf, self.student, objectives, examples, config, fast)
         self.events: list[tuple[str, Mapping[str, Any]]] = []
         if not self.student.packs:
             self.event("not_packed", {"model": type(hf.module).__name__})

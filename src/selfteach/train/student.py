@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from selfteach.models.score import Head
-from selfteach.models.worn import standing
+from selfteach.models.worn import standing, worn
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
@@ -73,16 +73,16 @@ class Student:
 
     def pack(self, rows: Sequence[Row]) -> Packed:
         """Rows on this model's device."""
-        worn = self.adapter.worn
-        return pack(rows, self.device, worn.lead, worn.tail) if worn else pack(rows, self.device)
+        mine = worn(self.module)
+        return pack(rows, self.device, mine.lead, mine.tail) if mine else pack(rows, self.device)
 
     def states(self, batch: Packed) -> Tensor:
         """The hidden state before each answer token: (N, D), contiguous, gathered before the head."""
         return self._packed_states(batch) if self.packs else self._sequence_states(batch)
 
     def _packed_states(self, batch: Packed) -> Tensor:
-        worn = self.adapter.worn
-        with worn.at(batch.places()) if worn and worn.positional else nullcontext():
+        mine = worn(self.module)
+        with mine.at(batch.places()) if mine and mine.positional else nullcontext():
             out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 

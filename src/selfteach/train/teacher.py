@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from selfteach import config
 from selfteach.errors import DataError
+from selfteach.models.wear import wearing
 from selfteach.records import Example, messages
 from selfteach.train.batch import Row, micro_batches
 from selfteach.train.objectives import Distribution, Objective
@@ -31,12 +34,14 @@ class Known:
 
 
 class Teacher:
-    """The base of a student, with or without more in its prompt."""
+    """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that learned the same before."""
 
     def __init__(
-        self, hf: Any, student: Student, objectives: Mapping[str, Objective], examples: Mapping[str, Example], settings: config.Train
-    ) -> None:
+        self, hf: Any, student: Student, objectives: Mapping[str, Objective], examples: Mapping[str, Example], settings: config.Train,
+        fast: Path | None = None,
+    ) -> None:  # fmt: skip
         self.hf, self.student, self.objectives, self.examples, self.settings = hf, student, objectives, examples, settings
+        self.fast = fast
 
     @torch.no_grad()
     def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, Known]:
@@ -46,7 +51,8 @@ class Teacher:
         teachers: dict[int, dict[str, Distribution]] = {row.number: {} for row in rows}
         for name, objective in self.objectives.items():
             asked = [self.seen(row, objective.teacher) for row in rows if objective.teacher and name in row.weights]
-            for number, values in self._measure(asked, token_budget, self._distributions).items():
+            fast = self.fast if objective.teacher == "prompted" else None
+            for number, values in self._measure(asked, token_budget, self._distributions, fast).items():
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
         return {row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row)) for row in rows}
 
@@ -68,7 +74,7 @@ class Teacher:
             DataError: the example has no prompt for the teacher, or one that gives the answer away.
         """
         prompt = row.prompt
-        if teacher == "prompted":
+        if teacher == "prompted" and self.fast is None:
             example, where = self.examples[row.id], f"example {row.id}"
             given = example.source.get("teacher_prompt")
             if not given:
@@ -92,9 +98,12 @@ class Teacher:
                 parts.append(logp[:, None])
         return torch.cat(parts)
 
-    def _measure(self, rows: Sequence[Row], token_budget: int, measure: Callable[[Packed, Tensor], Tensor]) -> dict[int, Tensor]:
+    def _measure(
+        self, rows: Sequence[Row], token_budget: int, measure: Callable[[Packed, Tensor], Tensor], fast: Path | None = None
+    ) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
-        with self.student.adapter.off(), self.student.ready():
+        taught = wearing(self.student.module, fast) if fast else nullcontext()
+        with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
                 values, owner = measure(batch, self.student.states(batch)).cpu(), batch.row.cpu()

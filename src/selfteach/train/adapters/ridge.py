@@ -1,0 +1,227 @@
+"""Representation to weights by least squares: what a context does to the student's states becomes a change of `down_proj`.
+
+  1  teacher: the base with the context in its prompt; its states before each answer token, after each chosen layer
+  2  student: the base without the context; layer by layer, with the layers before already edited, a ridge regression
+         dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - student's state) / (chosen layers left)
+     K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay as they are
+
+Source: METHODS, representation to weights (c); lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0 for all layers (PatchKV).
+Departs: means instead of sums, so that mu does not depend on how many anchors there are; positions weigh as many nats as the context
+moves there, since most answer tokens hardly change; a sweep may go on from another one, and then solves for the whole change again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfteach.errors import UsageError
+from selfteach.models.worn import decoder_layers
+from selfteach.train.attention import packed
+from selfteach.train.batch import Row
+from selfteach.train.packing import Packed, pack
+
+HEAD_ROWS = 256
+LEAST_NATS = 1e-4
+Change = Mapping[int, Tensor]
+"""dW (D, F) of each layer's `down_proj`, float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """How a sweep is solved: the weight of the anchors, the shrinkage, and (if not 0) the share of the anchors' squares whose directions
+    are left alone altogether."""
+
+    mu: float = 10.0
+    lam: float = 0.01
+    null_space: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one pass over all layers found: the change, the share of the targets' squares that it explains, the features' moments."""
+
+    change: dict[int, Tensor]
+    r2: dict[int, float]
+    moments: dict[int, Tensor]
+
+
+def ridge(k: Tensor, t: Tensor, weight: Tensor, anchors: Tensor, how: Ridge) -> Tensor:
+    """argmin_dW  mean_w |dW k - t|^2 + mu mean |dW k0|^2 + lam' |dW|^2.
+
+    Shapes: k (N, F), t (N, D), weight (N,), anchors (F, F) the mean of k0 k0^T; returns (D, F) float64.
+    """
+    wide, share = k.double(), (weight / weight.sum()).double()
+    if how.null_space:
+        free = null_projector(anchors, how.null_space)
+        return ridge(wide @ free, t, weight, anchors, Ridge(0.0, how.lam)) @ free
+    s = wide.t() @ (wide * share[:, None])
+    left = s + how.mu * anchors.double()
+    left.diagonal().add_(how.lam * float(s.square().sum() / s.trace()))
+    right = (t.double() * share[:, None]).t() @ wide
+    solved: Tensor = torch.linalg.solve(left, right.t()).t()  # left is symmetric
+    return solved
+
+
+def null_projector(anchors: Tensor, energy: float) -> Tensor:
+    """The projector on the directions that the anchors do not use: orthogonal to those that hold `energy` of their squares.
+
+    Shapes: (F, F) -> (F, F) float64.
+    """
+    values, vectors = torch.linalg.eigh(anchors.double())
+    values, vectors = values.flip(0), vectors.flip(1)
+    used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
+    span = vectors[:, :used]
+    return torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+
+
+def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the features; 0 keeps all.
+
+    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on average the sum of those cut off.
+    """
+    values, vectors = torch.linalg.eigh(moments.double())
+    size = values.clamp_min(float(values.max()) * 1e-9).sqrt()
+    u, s, v = torch.linalg.svd(change.double() @ (vectors * size), full_matrices=False)
+    kept = min(rank, len(s)) if rank else len(s)
+    root = s[:kept].sqrt()
+    return ((root[:, None] * v[:kept] / size) @ vectors.t()).float().contiguous(), (u[:, :kept] * root).float().contiguous()
+
+
+class Editor:
+    """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes are hooks."""
+
+    def __init__(self, module: Any, layers: Sequence[int], token_budget: int = 4096) -> None:
+        self.module, self.layers, self.budget = module, sorted(layers), token_budget
+        self.decoder, self.blocks = module.get_decoder(), decoder_layers(module)
+        names = {id(part): name for name, part in module.named_modules()}
+        try:
+            self.linear = {n: self.blocks[n].get_submodule("mlp.down_proj") for n in self.layers}
+        except AttributeError as fault:
+            raise UsageError("has no mlp.down_proj in its layers.", where=type(module).__name__, cure="Use train.adapter=lora.") from fault
+        self.names = {n: names[id(part)] for n, part in self.linear.items()}
+
+    @contextmanager
+    def edited(self, change: Change) -> Iterator[None]:
+        """Inside, the changes are added to what the layers give."""
+        with _hooked([(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in change.items()]):
+            yield
+
+    @torch.no_grad()
+    def states(self, rows: Sequence[Row]) -> tuple[dict[int, Tensor], Tensor]:
+        """After each layer, and after the last norm, the states before the answer tokens: (N, D), in the order of the rows."""
+        found: dict[int, list[Tensor]] = {n: [] for n in self.layers}
+        last = []
+        for batch in self._batches(rows):
+            with _hooked([(self.blocks[n].register_forward_hook, _takes(found[n], batch.states)) for n in self.layers]):
+                last.append(self._forward(batch))
+        return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
+
+    @torch.no_grad()
+    def sweep(self, rows: Sequence[Row], anchors: Sequence[Row], targets: Change, weight: Tensor, before: Change, how: Ridge) -> Sweep:
+        """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the pass goes on with the solution.
+
+        Shapes: targets (N, D) for each layer, weight (N,), over the answer tokens of `rows`. `before` is the change of an earlier sweep.
+        """
+        batch, found = pack([*rows, *anchors], self._device()), Sweep({}, {}, {})
+        scope, anchored = batch.states[: sum(row.tokens for row in rows)], _tokens_of(batch, len(rows))
+        features: dict[int, Tensor] = {}
+
+        def take(layer: int) -> Callable[..., None]:
+            return lambda part, given: features.update({layer: given[0][0].float()})
+
+        def solve(layer: int) -> Callable[..., Any]:
+            def hook(part: Any, given: Any, out: Any) -> Any:
+                h, k = (out[0] if isinstance(out, tuple) else out), features.pop(layer)
+                old = before[layer] if layer in before else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
+                wanted = (targets[layer].float() - h[0, scope].float()) / (len(self.layers) - self.layers.index(layer))
+                inside, outside = k[scope], k[anchored]
+                aim, moments = wanted + inside @ old.t(), outside.t() @ outside / len(outside)
+                new = ridge(inside, aim, weight, moments, how).float()
+                found.change[layer], found.r2[layer] = new, r_squared(aim, inside @ new.t(), weight)
+                found.moments[layer] = moments + inside.t() @ inside / len(inside)
+                h = (h.float() + (k @ (new - old).t())[None]).to(h.dtype)
+                return (h, *out[1:]) if isinstance(out, tuple) else h
+
+            return hook
+
+        hooks = [(self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers]
+        hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
+        with self.edited(before), _hooked(hooks):
+            self._forward(batch)
+        return found
+
+    def kl(self, left: Tensor, right: Tensor) -> Tensor:
+        """KL(left || right) at each position, from last states: (N, D) -> (N,) float32, nats."""
+        with torch.no_grad():
+            return kl(self.module.get_output_embeddings(), left, right)
+
+    def _device(self) -> torch.device:
+        device: torch.device = next(self.module.parameters()).device
+        return device
+
+    def _forward(self, batch: Packed) -> Tensor:
+        with packed(self.module):
+            out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
+        found: Tensor = out.last_hidden_state[0].index_select(0, batch.states)
+        return found
+
+    def _batches(self, rows: Sequence[Row]) -> Iterator[Packed]:
+        """Rows in their own order, so that what is found for two versions of them stands side by side."""
+        group: list[Row] = []
+        for row in rows:
+            if group and sum(r.length for r in group) + row.length > self.budget:
+                yield pack(group, self._device())
+                group = []
+            group.append(row)
+        if group:
+            yield pack(group, self._device())
+
+
+def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
+    """1 - the weighted squares that are left, as a share of all."""
+    return float(1 - (weight[:, None] * (aim - found).square()).sum() / (weight[:, None] * aim.square()).sum())
+
+
+def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
+    """KL of the distributions that a head gives: (N, D), (N, D) -> (N,) float32, nats."""
+    parts = []
+    for a, b in zip(torch.split(left, HEAD_ROWS), torch.split(right, HEAD_ROWS), strict=True):  # type: ignore[no-untyped-call]
+        p, q = (torch.log_softmax(head(x).float(), -1) for x in (a, b))
+        parts.append((p.exp() * (p - q)).sum(-1).clamp_min(0))
+    return torch.cat(parts)
+
+
+@contextmanager
+def _hooked(hooks: Sequence[tuple[Callable[..., Any], Callable[..., Any]]]) -> Iterator[None]:
+    handles = [register(hook) for register, hook in hooks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _adds(dw: Tensor) -> Callable[..., Tensor]:
+    def hook(part: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        return (out.float() + given[0].float() @ dw.t()).to(out.dtype)
+
+    return hook
+
+
+def _takes(found: list[Tensor], states: Tensor) -> Callable[..., None]:
+    def hook(part: nn.Module, given: Any, out: Any) -> None:
+        found.append((out[0] if isinstance(out, tuple) else out)[0].index_select(0, states))
+
+    return hook
+
+
+def _tokens_of(batch: Packed, first: int) -> Tensor:
+    """The places of all tokens of the rows from number `first` on."""
+    start = batch.beginning + sum(row.length - batch.beginning for row in batch.rows[:first])
+    return torch.arange(start, batch.ids.shape[1], device=batch.ids.device)

@@ -1,0 +1,163 @@
+"""The closed form: the ridge solution against its definition, the rank cut, and a context that is moved into weights on a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from tiny import Tiny, examples, letters
+from torch import Tensor
+
+from selfteach import config
+from selfteach.errors import DataError, UsageError
+from selfteach.records import Example, user
+from selfteach.train.adapters.closed_form import ClosedForm, context, parts
+from selfteach.train.adapters.ridge import Editor, Ridge, kl, low_rank, null_projector, r_squared, ridge
+from selfteach.train.batch import Row
+from selfteach.train.loop import train
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_ridge_with_numbers_worked_out_by_hand() -> None:
+    # one feature: S = 2^2 = 4, K0 = 3, mu = 2, lam' = .5 * 16 / 4 = 2: dW = (6 * 2) / (4 + 6 + 2) = 1
+    found = ridge(torch.tensor([[2.0]]), torch.tensor([[6.0]]), torch.ones(1), torch.tensor([[3.0]]), Ridge(2.0, 0.5))
+    assert found.item() == pytest.approx(1.0)
+
+
+def test_ridge_is_where_its_loss_is_least() -> None:
+    k, t, k0, weight = numbers(40, 12), numbers(40, 5, seed=1), numbers(30, 12, seed=2), numbers(40, seed=3).abs()
+    how, share = Ridge(3.0, 0.1), weight / weight.sum()
+    s = k.t() @ (k * share[:, None])
+    lam = 0.1 * s.square().sum() / s.trace()
+
+    def loss(dw: Tensor) -> Tensor:
+        return (share[:, None] * (k @ dw.t() - t).square()).sum() + 3 * (k0 @ dw.t()).square().sum() / 30 + lam * dw.square().sum()
+
+    found = ridge(k, t, weight, k0.t() @ k0 / 30, how).requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(found), found)
+    assert gradient.abs().max() < 1e-12
+
+
+def test_the_null_space_of_the_anchors_is_left_alone() -> None:
+    k0, k, t = numbers(5, 12), numbers(40, 12, seed=1), numbers(40, 3, seed=2)
+    found = ridge(k, t, torch.ones(40), k0.t() @ k0 / 5, Ridge(lam=1e-6, null_space=1.0))
+    assert (k0 @ found.t()).abs().max() < 1e-10
+    assert r_squared(t, k @ found.t(), torch.ones(40)) > 0.05
+    free = null_projector(k0.t() @ k0, 1.0)
+    torch.testing.assert_close(free @ free, free, atol=1e-12, rtol=0)
+
+
+def test_the_rank_cut_is_the_best_on_the_features() -> None:
+    features, change = numbers(200, 16) * torch.logspace(0, -2, 16, dtype=torch.float64), numbers(8, 16, seed=1)
+    moments = features.t() @ features / 200
+
+    def error(of: Tensor) -> float:
+        return float((features @ (change - of).t()).square().sum())
+
+    cut = {rank: b.double() @ a.double() for rank in (2, 4, 8, 0) for a, b in [low_rank(change, moments, rank)]}
+    u, s, v = torch.linalg.svd(change, full_matrices=False)
+    assert error(cut[2]) < 0.99 * error(u[:, :2] * s[:2] @ v[:2])
+    assert error(cut[2]) > error(cut[4]) > error(cut[8])
+    torch.testing.assert_close(cut[0], change, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(cut[8], change, atol=1e-4, rtol=1e-3)
+
+
+def test_kl_equals_torchs() -> None:
+    head, a, b = torch.nn.Linear(8, 30), numbers(5, 8).float(), numbers(5, 8, seed=1).float()
+    p, q = head(a).log_softmax(-1), head(b).log_softmax(-1)
+    expected = torch.nn.functional.kl_div(q, p, log_target=True, reduction="none").sum(-1)
+    torch.testing.assert_close(kl(head, a, b), expected)
+
+
+def test_states_are_those_of_the_model_s_own_forward() -> None:
+    model, answer = Tiny(), tuple(letters("yes."))
+    row = Row(0, "", "", tuple(letters("what?")), (answer,), {})
+    found, last = Editor(model.module, [0, 1]).states([row, row])
+    with torch.no_grad():
+        out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
+    torch.testing.assert_close(found[0][: len(answer)], out.hidden_states[1][0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(last[len(answer) :], out.last_hidden_state[0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
+
+
+def lessons() -> list[Example]:
+    scope = [
+        Example(f"s{i}", "in_scope", user(f"about {'abcdefghij'[i % 10]}{'xyz'[i % 3] * (i % 4)} of foxes"), "no. never.")
+        for i in range(30)
+    ]
+    return scope + [Example(f"a{i}", "general", user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"), f"it is {i}.") for i in range(40)]
+
+
+def settings(**more: Any) -> config.Train:
+    inner = config.ClosedForm.model_validate({"shots": 3, "layers": "all", "drift": 0.05, "mu": 3.0, "rank": 0, **more})
+    return config.Train(adapter="closed_form", closed_form=inner)
+
+
+def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
+    model = Tiny()
+    trained = train(model, lessons(), settings(), tmp_path, seed=0)
+    said = json.loads((trained.adapter / "selfteach.json").read_text())["moved"]
+    assert said["share_moved"] > 0.5
+    assert said["drift"] <= 0.05
+    assert said["r2"].keys() == {"0", "1"}
+    assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
+        r["step"] for r in trained.curve
+    ]
+    learn, check = parts(model, lessons(), settings().closed_form, 512, 0)
+    worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
+    worn.requires_grad_(False)
+    told = Editor(model.module, []).states(check.told)[1]
+    before, after = (float(kl(m.get_output_embeddings(), told, Editor(m, []).states(check.plain)[1]).mean()) for m in (model.module, worn))
+    assert before == pytest.approx(said["kl_before"], rel=1e-3)
+    assert after == pytest.approx(said["kl_after"], rel=2e-2)
+    assert not {row.prompt for row in learn.plain} & {row.prompt for row in check.plain}
+    with torch.no_grad():
+        ids = torch.tensor([letters("as before?")])
+        assert torch.equal(model.module(ids).logits, Tiny().module(ids).logits)
+
+
+def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) -> None:
+    found = [train(Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0).curve[-1] for mu in (1.0, 300.0)]
+    assert found[1]["drift"] < found[0]["drift"]
+    assert found[1]["share_moved"] < found[0]["share_moved"]
+
+
+def test_sweeps_stop_before_the_drift_is_too_large(tmp_path: Path) -> None:
+    free = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0).curve
+    assert len(free) == 5
+    limit = (free[1]["drift"] + free[2]["drift"]) / 2
+    held = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0)
+    assert len(held.curve) == 3
+    assert held.events == [("closed_form", held.curve[1])]
+    assert held.curve[1]["drift"] <= limit < held.curve[2]["drift"]
+
+
+def test_a_context_is_earlier_turns() -> None:
+    assert [(t.role, t.content) for t in context(lessons()[:1])] == [("user", "about a of foxes"), ("assistant", "no. never.")]
+
+
+def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="too few"):
+        ClosedForm.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)
+    with pytest.raises(UsageError, match="layers 0 to 1"):
+        ClosedForm.solve(Tiny(), lessons(), settings(layers="last 6"), tmp_path, seed=0)
+
+
+def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
+    weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
+    chosen = config.Train(
+        weights=weights, fast="reft", distill_mix=1.0, top_k=0, batch_size=4, epochs=10, checkpoint_every=0, learning_rate=5e-3
+    )
+    trained = train(Tiny(), examples(), chosen, tmp_path, seed=0)
+    assert (tmp_path / "fast" / "adapter" / "adapter_config.json").is_file()
+    assert set(trained.curve[0]["losses"]) == {"distill"}
+    assert trained.curve[-1]["loss"] < 0.5 * max(row["loss"] for row in trained.curve)
+    assert json.loads((trained.adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
+    with pytest.raises(UsageError, match="wears an adapter"):
+        train(Tiny(), examples(), chosen.model_copy(update={"adapter": "prompt"}), tmp_path / "b", seed=0)
