@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -160,3 +161,12 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]
+
+
+def test_every_number_of_the_exam_is_explained(edited: tuple[Path, dict[str, Any]]) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    explained = set(re.findall(r"`([\w.]+)`", (docs / "corrections.md").read_text() + (docs / "feedback.md").read_text()))
+    exam = json.loads((edited[0] / "exam.json").read_text())
+    assert set(exam) <= explained
+    assert set(exam["answers"][0]["arms"]["base"]) <= explained
+    assert set(exam["rounds"][0]) <= explained
