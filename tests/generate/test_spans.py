@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.generate.spans import MAX_WORDS, openings, spans
+from selfteach.generate.spans import MAX_WORDS, openings, spans, without_answer
 
 
 @pytest.mark.parametrize(("sentence", "found"), [
@@ -44,7 +44,22 @@ def test_hostile_sentences_take_no_time() -> None:
     ("It cost $5.", "$5", ("How much",)), ("It rose by 70%.", "70%", ("What percentage", "How much")),
     ("It has 300 workers.", "300", ("How many workers",)), ("It has 40.", "40", ("How many", "What")),
     ("It closed because of a flood.", "a flood", ("Why",)), ("It was built in Hale.", "Hale", ("Where", "Which")),
-    ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
+    ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")),
+    ("Oil went to the United States.", "United States", ("Where", "Which")),
+    ("Since September it fell.", "September", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
 ])  # fmt: skip
 def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
     assert openings(sentence, answer) == ways
+
+
+@pytest.mark.parametrize(("question", "answer", "mended"), [
+    ("When did it open in 1790?", "1790", "When did it open?"), ("How much did Ann pay $5 to Bob?", "$5", "How much did Ann pay to Bob?"),
+    ("When did it open?", "1790", "When did it open?"), ("Who is Ann?", "Ann", "Who is Ann?"),
+    ("Why 17901 of 1790s?", "1790", "Why 17901 of 1790s?"),
+])  # fmt: skip
+def test_a_question_loses_its_answer_where_enough_is_left(question: str, answer: str, mended: str) -> None:
+    assert without_answer(question, answer) == mended
+
+
+def test_a_possessive_is_a_name() -> None:
+    assert spans("It prevented Israel's fall.", "T") == ["Israel"]

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.generate.facts import FACTS, Fact
-from selfteach.generate.spans import openings, spans
+from selfteach.generate.spans import openings, spans, without_answer
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.models import Drawer
 from selfteach.records import Prompt, Request, Sampling, clean, digest, user
@@ -120,14 +120,19 @@ def _drawn(student: Drawer, plans: Sequence[Plan], seed: int, instructed: bool) 
     ]  # fmt: skip
     found = _texts(student, asked)
     questions = [
-        Question(text.removeprefix("Question:").strip() if instructed else f"{plan.opening} {text}", plan.short, plan.chunk, plan.sentence)
+        Question(_written(plan, text, instructed), plan.short, plan.chunk, plan.sentence)
         for plan, request in zip(plans, asked, strict=True)
         if (text := found.get(request.id(student.fingerprint))) is not None
-    ]  # fmt: skip
+    ]
     checks = [Request("ask back", answering(question, instructed), GREEDY, 0, seed) for question in questions]
     back = _texts(student, checks)
     for question, request in zip(questions, checks, strict=True):
         yield replace(question, back=back.get(request.id(student.fingerprint)))
+
+
+def _written(plan: Plan, text: str, instructed: bool) -> str:
+    whole = text.removeprefix("Question:").strip() if instructed else f"{plan.opening} {text}"
+    return without_answer(whole, plan.short)
 
 
 def _texts(student: Drawer, requests: Sequence[Request]) -> dict[str, str]:

@@ -29,7 +29,7 @@ def spans(sentence: str, title: str) -> list[str]:
     taken: list[tuple[int, int]] = []
     for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
         for match in pattern.finditer(sentence):
-            words = match[pattern.groups].rstrip(" ,.")
+            words = re.sub(r"(?:['’]s?|[ ,.])+$", "", match[pattern.groups])
             start = match.start(pattern.groups)
             end = start + len(words)
             if pattern is _NAME and start == 0 and " " not in words:
@@ -49,7 +49,7 @@ def _titled(words: str, title: str) -> bool:
     return one in other or (bool(other) and other in one)
 
 
-_YEAR = re.compile(rf"^(?:.*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
+_YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
 def openings(sentence: str, answer: str) -> tuple[str, ...]:
@@ -58,7 +58,7 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
     A small model that is shown an answer asks about something else all the same (docs/log.md); from "When did" it cannot go far astray.
     """
     before, _, after = sentence.partition(answer)
-    led = (re.findall(r"[\w']+", before) or [""])[-1].lower()
+    led = next((word for word in reversed(re.findall(r"[\w']+", before.lower())) if word not in ("the", "a", "an")), "")
     if _YEAR.match(answer):
         return ("When", "In what year")
     if re.match(r"[$€£]", answer):
@@ -71,5 +71,11 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
     if re.search(r"\b(?:because of|due to) $", before):
         return ("Why",)
     if answer[:1].isupper():
-        return ("Where", "Which") if led in ("in", "at", "near", "from") else ("Who", "What")
+        return ("Where", "Which") if led in ("in", "at", "near", "from", "to") else ("Who", "What")
     return ("What", "Which")
+
+
+def without_answer(question: str, answer: str) -> str:
+    """A question that gives its answer, without it and the preposition before it: "When did it open (in 1790)?"."""
+    cut = re.sub(rf"\s+(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?{re.escape(answer)}(?!\w)", "", question)
+    return cut if len(cut.split()) > 2 else question
