@@ -26,12 +26,11 @@ class Candidate:
 
 
 def calibrate(
-    candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float
+    candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float, readable: str = ""
 ) -> tuple[Verdicts | None, Verdicts | None, dict[str, Any]]:
     """The judge that decides, and the best one, with their thresholds, or None where none is good enough; and the report of all of them.
 
-    Candidates come in order of simplicity: the first whose interval reaches the best AUROC decides, so that a check that people can read
-    gives way only to a judge that is better beyond the noise.
+    The one named `readable` decides where it reaches `least`: people can see what it finds. Otherwise the best one does.
     """
     pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
     if len(set(labels)) < 2:
@@ -43,15 +42,16 @@ def calibrate(
         values = judge.values(pairs)
         found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
     top = max(found, key=lambda c: c.auroc.value)
-    best = next((c for c in found if c.auroc.high >= top.auroc.value and c.auroc.value >= least), top)
-    usable = best.auroc.value >= least
-    reason = (
-        f"the simplest of {len(found)} candidates that is as good as the best: AUROC {best.auroc.value:.2f}, best {top.auroc.value:.2f}"
-        if usable
-        else f"no candidate reaches an AUROC of {least:.2f}; the best, {best.judge.name}, has {best.auroc.value:.2f}"
-    )
+    chosen = next((c for c in found if c.judge.name == readable and c.auroc.value >= least), top)
+    usable = chosen.auroc.value >= least
+    if not usable:
+        reason = f"no candidate reaches an AUROC of {least:.2f}; the best, {top.judge.name}, has {top.auroc.value:.2f}"
+    elif chosen is top:
+        reason = f"the best of {len(found)} candidates: AUROC {top.auroc.value:.2f}"
+    else:
+        reason = f"which people can read: AUROC {chosen.auroc.value:.2f}; the best, {top.judge.name}, has {top.auroc.value:.2f}"
     report = {
-        "chosen": best.judge.name if usable else "",
+        "chosen": chosen.judge.name if usable else "",
         "best": top.judge.name,
         "reason": reason,
         "candidates": [_row(c, least) for c in found],
@@ -62,7 +62,7 @@ def calibrate(
     }
     if not usable:
         return None, None, report
-    return Verdicts(best.judge, best.threshold), Verdicts(top.judge, top.threshold), report
+    return Verdicts(chosen.judge, chosen.threshold), Verdicts(top.judge, top.threshold), report
 
 
 def _row(candidate: Candidate, least: float) -> dict[str, Any]:

@@ -45,6 +45,10 @@ ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """The weight outside the scope. The first token decides whether the rule fires; in a mean over tokens an anchor's is one in twenty-four."""
 
 
+ELSEWHERE = 80
+"""Answers of each scope outside that the lessons' judge is tempered on."""
+
+
 @dataclass(frozen=True)
 class Probed:
     """A prompt with the base's own draws (the greedy one first) and which of them break the rule."""
@@ -77,7 +81,7 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         found = prompts(road, pool)  # 2
         parts = parted(road, found)
     with run.stage("judge"):
-        judges = judge(road, rule, found)  # 4
+        judges = judge(road, rule, found, elsewhere(road, parts["train"]))  # 4
     with run.stage("probe"):
         probed = probe(road, parts["train"], judges)  # 3
     with run.stage("search"):
@@ -186,6 +190,14 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
         flags = iter(judge.broken([(user(a.text), d.text) for a, row in rows for d in row]))
         found |= {a.id: Probed(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
     return [found[a.id] for a in asked]
+
+
+def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
+    """The base's answers to some near and general prompts: the same draws that the probe makes of them."""
+    some = [a for scope in ("near", "general") for a in [a for a in asked if a.scope == scope][:ELSEWHERE]]
+    requests = [request for a in some for request in probes(road, a)]
+    texts = {draw.id: draw.text for draw in road.student.draw(requests)}
+    return [(request.prompt, texts[request.id(road.student.fingerprint)]) for request in requests]
 
 
 def probes(road: Road, asked: Asked) -> list[Request]:

@@ -3,12 +3,13 @@ simplest judge that calibration finds good enough."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Asked, Scope
-from selfteach.judge import AnyOf, Broken, Judge, Verdicts
+from selfteach.judge import AnyOf, Answered, Broken, Judge, Verdicts
 from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
@@ -19,10 +20,13 @@ from selfteach.records import Prompt, Request, Sampling, user
 from selfteach.registry import did_you_mean
 
 
+FALSE_ALARMS = 0.05
+
+
 @dataclass(frozen=True)
 class Judges:
-    """`exam` decides, by a measure that people can read where there is one. While lessons on target prompts are made, `lessons` is asked:
-    it also objects to what the best calibrated judge objects to, so that a breach in other words is no lesson, and teaches one."""
+    """`exam` decides: the check where there is one. While lessons on target prompts are made, `lessons` is asked: it also objects to what
+    the best calibrated judge objects to, so that a breach in other words is no lesson, and teaches one."""
 
     exam: Verdicts
     lessons: Broken
@@ -46,8 +50,12 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
     return rows
 
 
-def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Judges:
-    """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone."""
+def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Sequence[Answered]) -> Judges:
+    """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
+
+    Args:
+        elsewhere: the base's answers to near and general prompts. There the rule should hardly ever fire.
+    """
     if road.config.check:
         return _alone(road.config.check)
     suggested = suggest_check(rule)
@@ -68,7 +76,7 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Judges:
             raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
         candidates = [known[name]]
     road.display.stage("judge")
-    verdicts, best, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc)
+    verdicts, best, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc, "check")
     road.run.ledger.note("calibration", report)
     if verdicts is None or best is None:
         raise DataError(
@@ -76,7 +84,19 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]]) -> Judges:
             cure='Say how to check it, for instance --check "max_words=50".',
         )
     road.display.say(f"judge: {verdicts.name}, {report['reason']}")
-    return Judges(verdicts, AnyOf((verdicts, best)) if best.name != verdicts.name else verdicts)
+    wary = tempered(best, elsewhere)
+    return Judges(verdicts, wary if best.name == verdicts.name else AnyOf((verdicts, wary)))
+
+
+def tempered(verdicts: Verdicts, elsewhere: Sequence[Answered]) -> Verdicts:
+    """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the answers that are about something else.
+
+    The few answers that it was calibrated on leave the threshold loose; on requests that only resemble the subject a loose one would teach
+    the model to decline.
+    """
+    values = sorted(verdicts.judge.values(elsewhere))
+    bound = values[int((1 - FALSE_ALARMS) * (len(values) - 1))] if values else verdicts.threshold
+    return Verdicts(verdicts.judge, max(verdicts.threshold, bound))
 
 
 def _alone(check: str) -> Judges:
