@@ -189,6 +189,14 @@ def report(run: RunFolder, json: Json = False) -> None:
     body.report(run, as_json=json)
 
 
+@app.command("soft-prompt")
+def soft_prompt(context: typer.Context, run: RunFolder, json: Json = False) -> None:
+    """Read a trained soft prompt: the nearest words of each token, and whether those words as a plain prompt do the same."""
+    from selfteach.commands import soft_prompt as body
+
+    body.soft_prompt(run, as_json=json, debug=context.obj)
+
+
 @app.command()
 def status(
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A run, or a folder of runs; by default runs/.")] = None,

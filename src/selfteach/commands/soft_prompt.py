@@ -1,0 +1,94 @@
+"""`selfteach soft-prompt`: what a trained soft prompt is near to, and whether those words do the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past
+from selfteach.commands.screen import print_json, screen
+from selfteach.errors import DataError, UsageError
+from selfteach.records import Prompt, messages, read_jsonl
+
+ANSWERS, NEAREST = 40, 5
+
+
+def soft_prompt(folder: Path, *, as_json: bool, debug: bool) -> None:
+    """Prints the nearest words of each soft token, and how much of the effect those words have as a plain prompt."""
+    adapter = past.adapter(folder)
+    pairs = lessons(folder / "examples.jsonl")
+    with screen(None, debug=debug) as shown:
+        found = read(past.base(folder), adapter, pairs, shown.display.say)
+    if as_json:
+        print_json({"run": str(folder), **found})
+    else:
+        show(found)
+
+
+def read(base: str, adapter: Path, pairs: list[tuple[Prompt, str]], say: Any) -> dict[str, Any]:
+    """The reading as JSON.
+
+    Raises:
+        UsageError: the adapter is no soft prompt.
+    """
+    from safetensors.torch import load_file
+
+    from selfteach.evaluate.soft_prompt import nearest, read_back
+    from selfteach.models.hf import Hf
+    from selfteach.models.safety import check_adapter, read_json
+    from selfteach.models.soft_prompt import NAME
+
+    if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
+        raise UsageError("is no soft prompt.", where=str(adapter), cure="This command reads a run with train.adapter=prompt.")
+    hf = Hf.load(base, progress=say)
+    check_adapter(adapter, hf.fingerprint)
+    soft = load_file(adapter / "adapter_model.safetensors")[NAME]
+    words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
+    found = nearest(soft.to(hf.device), words.weight.detach(), NEAREST)
+    tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
+    whole: dict[str, Any] = {}
+    for measure, (ids, values) in found.items():
+        for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
+            row[measure] = [{"word": hf.tokenizer.decode([id]), "value": v} for id, v in zip(near, value, strict=True)]
+        back = read_back(hf, soft, ids[:, 0].tolist(), pairs)
+        said = hf.tokenizer.decode(ids[:, 0].tolist())
+        whole[measure] = {"words": said, "effect_nats": back.effect, "left_nats": back.left, "share": back.share}
+    return {"tokens": tokens, "read_back": whole, "answers": len(pairs)}
+
+
+def lessons(path: Path) -> list[tuple[Prompt, str]]:
+    """The prompts and the chosen answers that the run taught, the first of each prompt.
+
+    Raises:
+        DataError: there are none.
+    """
+    found: dict[str, tuple[Prompt, str]] = {}
+    for where, row in read_jsonl(path):
+        if row["kind"] not in ("near", "general"):
+            found.setdefault(str(row["prompt"]), (messages(row["prompt"], where), messages(row["chosen"], where)[0].content))
+    if not found:
+        raise DataError("holds no example that was taught.", where=str(path), cure="Give a finished run.")
+    return list(found.values())[:ANSWERS]
+
+
+def show(found: dict[str, Any]) -> None:
+    """Prints a table, and a sentence for each measure."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("token", "nearest by cosine", "nearest by dot product", title="The soft prompt")
+    for row in found["tokens"]:
+        cells = (" ".join(f"{near['word'].strip()!r} {near['value']:.2f}" for near in row[name]) for name in ("cosine", "dot"))
+        table.add_row(str(row["token"]), *(Text(cell) for cell in cells))
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+    for name, back in found["read_back"].items():
+        console.print(
+            Text(
+                f"The nearest words by {name} as a plain prompt have {100 * back['share']:.0f} % of the effect "
+                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} left): {back['words']!r}"
+            )
+        )

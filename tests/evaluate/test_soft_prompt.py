@@ -1,0 +1,82 @@
+"""Reading a soft prompt: nearest words by hand, the read-back of words and of what are no words, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from selfteach import config
+from selfteach.cli import run
+from selfteach.evaluate.soft_prompt import ReadBack, nearest, read_back
+from selfteach.models.hf import Hf
+from selfteach.records import user
+from selfteach.train.loop import attach
+
+PAIRS = [(user("Tell me about music."), "I like bread."), (user("Hi"), "A rule is a rule; keep it.")]
+
+
+def test_nearest_words_with_numbers_worked_out_by_hand() -> None:
+    # cosine of (3, 4) with (1, 0), (0, 1), (10, 0) is .6, .8, .6; dot products are 3, 4, 30
+    found = nearest(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 0.0]]), 2)
+    assert found["cosine"][0][0, 0] == 1
+    assert found["cosine"][1][0, 0] == pytest.approx(0.8)
+    assert found["dot"][0].tolist() == [[2, 1]]
+    assert found["dot"][1].tolist() == [[30.0, 4.0]]
+
+
+def test_words_that_are_the_soft_prompt_have_all_of_its_effect(tiny_hf: Any) -> None:
+    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60, 70, 80]
+    back = read_back(tiny_hf, words[ids], ids, PAIRS)
+    assert back.effect > 0.1
+    assert back.left < 1e-6
+    assert back.share == pytest.approx(1)
+    other = read_back(tiny_hf, words[ids], [51, 61, 71, 81], PAIRS)
+    assert other.effect == pytest.approx(back.effect)
+    assert other.share < 0.9
+    assert not hasattr(tiny_hf.module, "selfteach_worn")
+    assert ReadBack(0.0, 1.0).share == 0
+
+
+@pytest.fixture
+def finished(tiny: Path, tmp_path: Path) -> Path:
+    """The folder of a run that taught a soft prompt which is four words."""
+    hf = Hf.load(tiny, dtype="float32", device="cpu")
+    adapter = attach(hf, config.Train(adapter="prompt", prompt=config.Prompt(tokens=4)), 0)
+    with torch.no_grad():
+        adapter.parameters()[0].copy_(hf.module.get_input_embeddings().weight[[50, 60, 70, 80]])
+    adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
+    adapter.detach()
+    (tmp_path / "config.yaml").write_text(f"model: {tiny}\n")
+    rows = [
+        {
+            "id": str(i),
+            "kind": kind,
+            "prompt": [{"role": "user", "content": p[-1].content}],
+            "chosen": [{"role": "assistant", "content": a}],
+        }
+        for kind in ("in_scope", "general")
+        for i, (p, a) in enumerate(PAIRS)
+    ]
+    (tmp_path / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def test_the_command_reads_a_run(finished: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["soft-prompt", "--run", str(finished), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    tokenizer = Hf.load(tiny).tokenizer
+    assert [row["cosine"][0]["word"] for row in found["tokens"]] == [tokenizer.decode([i]) for i in (50, 60, 70, 80)]
+    assert found["read_back"]["cosine"]["share"] == pytest.approx(1, abs=0.02)
+    assert found["answers"] == 2
+    assert run(["soft-prompt", "--run", str(finished)]) == 0
+    assert "100 % of the effect" in capsys.readouterr().out
+
+
+def test_another_kind_of_adapter_is_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (finished / "adapter" / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
+    assert run(["soft-prompt", "--run", str(finished)]) == 2
+    assert "is no soft prompt" in capsys.readouterr().err
