@@ -150,7 +150,7 @@ def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
     for power in range(low, high + 1):
         y = spot(ends[0], 10.0**power)[1]
         parts.append(
-            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" y="{y + 4}" text-anchor="end">{10.0**power:g} s</text>'
+            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" y="{y + 4}" text-anchor="end">{10.0**power:,.10g} s</text>'
         )
     for row, end in zip(measured, ends, strict=True):
         parts.append(f'<text x="{spot(end, 1)[0]}" y="280" text-anchor="middle">{row["rows"]:,}</text>')
