@@ -25,7 +25,7 @@ from selfteach.select.repeats import BLOCK, OverlapFilter
 PROMPTS = Path(__file__).parent / "prompts"
 PAIRS = 4000
 GROWTH = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 290" role="img" aria-label="Seconds against rows, both logarithmic">
+FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="-25 0 640 290" role="img" aria-label="Seconds against rows, both logarithmic">
 <style>text{{font:11px sans-serif;fill:#555}}.g{{stroke:#8884}}@media(prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>
 {}
 </svg>
