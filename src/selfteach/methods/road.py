@@ -21,6 +21,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
+from selfteach.train.adapters.join import why_not_joined
 
 PROBE: Sequence[tuple[Prompt, str]] = (
     (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
@@ -51,7 +52,7 @@ def open_road(run: Run, config: Any, display: Display, rule: str = "", *, progra
         programs: whether a program (`cmd:`) may be the teacher.
     """
     display.stage("load", unit="loaded")
-    base = Hf.load(config.model, adapter=_earlier(run), progress=display.say)
+    base = Hf.load(config.model, adapter=_earlier(run, config), progress=display.say)
     run.bind("student", base.fingerprint)
     opened = choose_drawer(base, config.engine)
     display.say(f"{base.name} draws with {opened.engine}: {opened.reason}")
@@ -83,6 +84,20 @@ def _teacher(run: Run, config: Any, programs: bool) -> Recorded:
     return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
 
 
-def _earlier(run: Run) -> Path | None:
-    """The adapter of the run that this one goes on from (`--from`)."""
-    return Path(run.material["from"]) if run.material.get("from") else None
+def _earlier(run: Run, config: Any) -> Path | None:
+    """The adapter of the run that this one goes on from (`--from`).
+
+    Raises:
+        UsageError: it and the one that is to be trained cannot become one file.
+    """
+    if not run.material.get("from"):
+        return None
+    found = Path(run.material["from"])
+    reason = (
+        why_not_joined(found) if config.train.adapter in ("lora", "closed_form") else "only adapters of low rank can be joined to one file"
+    )
+    if reason:
+        raise UsageError(
+            f"cannot go on from it: {reason}.", where=str(found), cure="Go on from a run with train.adapter=lora, with the same."
+        )
+    return found

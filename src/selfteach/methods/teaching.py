@@ -18,7 +18,7 @@ from selfteach.judge import Verdicts
 from selfteach.materials.rule import Rule
 from selfteach.methods.road import PROBE, Road
 from selfteach.models.hf import Hf
-from selfteach.models.opening import open_drawer
+from selfteach.models.opening import choose_drawer
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, Measure, Prompt, Sampling, user
 from selfteach.report.card import card
@@ -72,7 +72,10 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
 def open_taught(road: Road, trained: Trained) -> Taught:
     """The base with the adapter merged, drawing through the run's engine."""
     hf = Hf.load(road.config.model, adapter=trained.adapter)
-    return Taught(trained, hf, Recorded(road.run.ledger, open_drawer(hf, road.config.engine, road.run.path / ENGINE), hf))
+    opened = choose_drawer(hf, road.config.engine, road.run.path / ENGINE)
+    if hf.worn:
+        road.display.say(f"the taught model draws with {opened.engine}: {opened.reason}")
+    return Taught(trained, hf, Recorded(road.run.ledger, opened.drawer, hf))
 
 
 def base_arms(road: Road) -> dict[str, Arm]:

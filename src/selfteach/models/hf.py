@@ -98,6 +98,11 @@ class Hf:
         return int(getattr(text, "max_position_embeddings", None) or 1 << 20) - lead_of(self.module)
 
     @property
+    def worn(self) -> bool:
+        """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
+        return worn(self.module) is not None
+
+    @property
     def head(self) -> Head:
         """The language-model head alone."""
         return Head(self.module)

@@ -32,7 +32,8 @@ def edit(h: Tensor, r: Tensor, w: Tensor, b: Tensor) -> Tensor:
 def orthonormal(free: Tensor) -> Tensor:
     """Rows that span the same space and are orthonormal; rows that are so already stay as they are. (r, D) -> (r, D)."""
     q, triangle = torch.linalg.qr(free.t())
-    return (q * torch.where(triangle.diagonal() < 0, -1.0, 1.0).to(q.dtype)).t()
+    rows: Tensor = (q * torch.where(triangle.diagonal() < 0, -1.0, 1.0).to(q.dtype)).t()
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

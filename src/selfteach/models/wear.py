@@ -113,14 +113,14 @@ def _give_biases(module: Any, folder: Path) -> None:
 @torch.no_grad()
 def _merge_reft(module: Any, made: Reft) -> Any:
     """Edits of a linear layer's own output, at all positions, are other weights: computed in float32, rounded once."""
-    for (layer, linear), name in zip(made.sites.items(), made.names(), strict=True):
-        r, w, b = (made.tensors[f"{name}.{part}"].float() for part in "RWb")
+    for part, name in zip(made.sites.values(), made.names(), strict=True):
+        linear: Any = part
+        r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
         weight = linear.weight.float()
-        a, up, shift = as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.float())  # type: ignore[operator]
+        a, up, shift = as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.float())
         linear.weight.copy_(torch.addmm(weight, up, a))
         if linear.bias is not None:
-            linear.bias.add_(shift.to(linear.weight.dtype))  # type: ignore[operator]
+            linear.bias.add_(shift.to(linear.weight.dtype))
         elif shift.any():
             linear.bias = nn.Parameter(shift.to(linear.weight.dtype))
-        del layer
     return module

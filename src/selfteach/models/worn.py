@@ -133,13 +133,14 @@ def positional(module: Any) -> bool:
 def standing(module: Any, position: Tensor, prompt: Tensor) -> AbstractContextManager[None]:
     """`at` for a module that may wear something. `position` is as the model counts: the lead's tokens come first, from 0.
 
-    Shapes: position (B, T) or broadcastable to it, prompt (B, 1) or (B, T): own tokens of the prompts.
+    Shapes: position (B, T) or (1, T), prompt (B, 1): own tokens of the prompts.
     """
     mine = worn(module)
     if mine is None or not mine.active or not mine.positional:
         return nullcontext()
-    position, prompt = torch.broadcast_tensors(torch.where(position < 0, position, position - mine.lead), prompt)
-    return mine.at(Places(position, prompt))
+    own = torch.where(position < 0, position, position - mine.lead)
+    shape = prompt.shape[0], position.shape[1]
+    return mine.at(Places(own.expand(shape), prompt.expand(shape)))
 
 
 def decoder_layers(module: Any) -> Sequence[nn.Module]:

@@ -26,7 +26,8 @@ def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode 
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
         spread, mean = words.float().std(0).cpu(), words.float().mean(0).cpu()
-        return torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
+        noise: Tensor = torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
+        return noise
     if settings.start == "vocabulary":
         ids = torch.randint(0, words.shape[0], (settings.tokens,), generator=generator)
     else:

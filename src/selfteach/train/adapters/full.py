@@ -39,7 +39,8 @@ class Full:
         for name, weight in self._chosen.items():
             weight.data = weight.data.clone()
             weight.requires_grad_(True)
-            self._handles.append(weight.register_post_accumulate_grad_hook(partial(_collect, self._mine[name])))
+            collect = partial(_collect, self._mine[name])
+            self._handles.append(weight.register_post_accumulate_grad_hook(collect))  # type: ignore[no-untyped-call]
 
     @classmethod
     def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Full:

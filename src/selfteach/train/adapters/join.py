@@ -16,6 +16,12 @@ from selfteach.records import write_bytes, write_text
 A, B = ".lora_A.weight", ".lora_B.weight"
 
 
+def why_not_joined(earlier: Path) -> str:
+    """Why no lesson can be learned on top of an adapter and leave the run as one with it, or an empty text."""
+    kind = json.loads((earlier / "adapter_config.json").read_text("utf-8")).get("peft_type")
+    return "" if kind == "LORA" else "only adapters of low rank can be joined to one file"
+
+
 def join(earlier: Path, later: Path, folder: Path) -> Path:
     """Writes the adapter that does to the first base what both do one after the other; returns its folder.
 

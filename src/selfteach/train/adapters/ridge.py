@@ -28,6 +28,9 @@ from selfteach.train.packing import Packed, pack
 
 HEAD_ROWS = 256
 LEAST_NATS = 1e-4
+ELSEWHERE = 0.1
+Hooks = tuple[Callable[..., Any], Callable[..., Any]]
+"""Where a hook is put, and the hook."""
 Change = Mapping[int, Tensor]
 """dW (D, F) of each layer's `down_proj`, float32."""
 
@@ -59,7 +62,8 @@ def ridge(k: Tensor, t: Tensor, weight: Tensor, anchors: Tensor, how: Ridge) -> 
     wide, share = k.double(), (weight / weight.sum()).double()
     if how.null_space:
         free = null_projector(anchors, how.null_space)
-        return ridge(wide @ free, t, weight, anchors, Ridge(0.0, how.lam)) @ free
+        inside: Tensor = ridge(wide @ free, t, weight, anchors, Ridge(0.0, how.lam)) @ free
+        return inside
     s = wide.t() @ (wide * share[:, None])
     left = s + how.mu * anchors.double()
     left.diagonal().add_(how.lam * float(s.square().sum() / s.trace()))
@@ -77,7 +81,8 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     values, vectors = values.flip(0), vectors.flip(1)
     used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
     span = vectors[:, :used]
-    return torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+    free: Tensor = torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+    return free
 
 
 def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
@@ -129,7 +134,8 @@ class Editor:
         Shapes: targets (N, D) for each layer, weight (N,), over the answer tokens of `rows`. `before` is the change of an earlier sweep.
         """
         batch, found = pack([*rows, *anchors], self._device()), Sweep({}, {}, {})
-        scope, anchored = batch.states[: sum(row.tokens for row in rows)], _tokens_of(batch, len(rows))
+        scope, anchored = batch.states[: len(weight)], _tokens_of(batch, len(rows))
+        heavy = anchor_weights(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
         def take(layer: int) -> Callable[..., None]:
@@ -141,7 +147,7 @@ class Editor:
                 old = before[layer] if layer in before else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
                 wanted = (targets[layer].float() - h[0, scope].float()) / (len(self.layers) - self.layers.index(layer))
                 inside, outside = k[scope], k[anchored]
-                aim, moments = wanted + inside @ old.t(), outside.t() @ outside / len(outside)
+                aim, moments = wanted + inside @ old.t(), outside.t() @ (outside * heavy) / heavy.sum()
                 new = ridge(inside, aim, weight, moments, how).float()
                 found.change[layer], found.r2[layer] = new, r_squared(aim, inside @ new.t(), weight)
                 found.moments[layer] = moments + inside.t() @ inside / len(inside)
@@ -150,7 +156,7 @@ class Editor:
 
             return hook
 
-        hooks = [(self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers]
+        hooks: list[Hooks] = [(self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers]
         hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
         with self.edited(before), _hooked(hooks):
             self._forward(batch)
@@ -183,6 +189,23 @@ class Editor:
             yield pack(group, self._device())
 
 
+def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
+    """How heavy each token of a batch is as an anchor: before an answer token, as many nats as the context moves at that place of an answer
+    (nothing may change most where most is changed in scope); elsewhere a tenth of the mean.
+
+    Shapes: weight (N,) of the batch's first N answer tokens, which are in scope; returns (T,).
+    """
+    mine = len(weight)
+    count = int(batch.place.max()) + 1
+    sums, numbers = (
+        torch.zeros(count, device=weight.device).index_add(0, batch.place[:mine], values) for values in (weight, torch.ones_like(weight))
+    )
+    by_place = torch.where(numbers > 0, sums / numbers.clamp_min(1), weight.mean())
+    found = torch.full((batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device)
+    found[batch.states[mine:]] = by_place[batch.place[mine:]]
+    return found
+
+
 def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
     """1 - the weighted squares that are left, as a share of all."""
     return float(1 - (weight[:, None] * (aim - found).square()).sum() / (weight[:, None] * aim.square()).sum())
@@ -198,7 +221,7 @@ def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:
 
 
 @contextmanager
-def _hooked(hooks: Sequence[tuple[Callable[..., Any], Callable[..., Any]]]) -> Iterator[None]:
+def _hooked(hooks: Sequence[Hooks]) -> Iterator[None]:
     handles = [register(hook) for register, hook in hooks]
     try:
         yield
