@@ -14,20 +14,19 @@ Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
 from selfteach.config import Feedback
-from selfteach.errors import DataError
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
-from selfteach.generate.ask import Asked, Scope, ask, ask_like, read_subject
+from selfteach.generate.ask import Asked, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Broken
-from selfteach.judge.check import parse
-from selfteach.materials.rule import read_rule, suggest_check
+from selfteach.materials.rule import read_rule
+from selfteach.methods.asking import by_scope, corners, parted, prompts
 from selfteach.methods.curve import curve
 from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
@@ -36,11 +35,9 @@ from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Requ
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
-from selfteach.select.balance import Clusters, cluster, quotas, split
-from selfteach.select.form import form_fault
+from selfteach.select.balance import Clusters, cluster
 from selfteach.select.overlap import Overlap
 
-SCOPES: tuple[Scope, ...] = ("target", "near", "general")
 ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """The weight outside the scope. The first token decides whether the rule fires; in a mean over tokens an anchor's is one in twenty-four."""
 
@@ -105,73 +102,6 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
     return finish(road, rule, exam, examples, traces, taught)
 
 
-def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
-    """Step 2; every kept prompt goes into `pool`."""
-    found: dict[Scope, list[Asked]] = {}
-    config = road.config.ask
-    wanted: dict[Scope, int] = {"target": config.target, "near": config.near, "general": config.general}
-    if not road.subject.topic:  # a rule of form may fire on every prompt: nothing is out of its scope
-        wanted |= {"near": 0, "general": 0}
-    for scope, count in wanted.items():
-        road.display.stage(f"ask {scope}", count, "prompts")
-        kept: list[Asked] = []
-        fates: dict[str, Fate] = {}
-        names = named(road) if scope != "target" else None
-        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool, names), config.rounds, road.config.seed):
-            body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
-            fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
-            if not fault:
-                kept.append(asked)
-                road.display.advance()
-        road.run.ledger.place(f"ask {scope}", fates.values())
-        found[scope] = kept
-    return found
-
-
-def named(road: Road) -> Callable[[str], bool] | None:
-    """Whether a text names the subject itself, where the rule has a check that finds it."""
-    text = road.config.check or suggest_check(road.rule)
-    if not text or not road.subject.topic:
-        return None
-    check = parse(text)
-    return lambda prompt: not check.keeps(prompt)
-
-
-def newness(road: Road, pool: Overlap, named: Callable[[str], bool] | None = None) -> Callable[[str], str]:
-    """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is then in the pool."""
-
-    def fault(text: str) -> str:
-        if reason := form_fault(text):
-            return reason
-        if named and named(text):
-            return "names the subject"
-        return "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
-
-    return fault
-
-
-def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
-    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5)."""
-    asked = [a for scope in SCOPES for a in found[scope]]
-    config = road.config.ask
-    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    embedded, strata = road.student.embed([user(a.text) for a in asked]), [a.scope for a in asked]
-    sides = split([a.text for a in asked], embedded, shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
-    parts = {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
-    if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
-        reasons = {reason: n for f in road.run.ledger.funnel() if f.stage == "ask target" for reason, n in f.reasons.items()}
-        raise DataError(
-            f"only {len(found['target'])} usable requests to learn from and to be examined on (refused: {reasons or 'none'}).",
-            cure="Ask for more with --set ask.target=N, or try another model.",
-        )
-    return parts
-
-
-def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
-    """The words of the prompts of each scope."""
-    return {scope: [a.text for a in asked if a.scope == scope] for scope in SCOPES}
-
-
 def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
     """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy one, which is what an anchor keeps.
 
@@ -185,9 +115,9 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
         road.display.advance()
     draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
     found: dict[str, Probed] = {}
-    for judge, inside in ((judges.lessons, True), (judges.exam, False)):
+    for asks, inside in ((judges.lessons, True), (judges.exam, False)):
         rows = [(a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside]
-        flags = iter(judge.broken([(user(a.text), d.text) for a, row in rows for d in row]))
+        flags = iter(asks.broken([(user(a.text), d.text) for a, row in rows for d in row]))
         found |= {a.id: Probed(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
     return [found[a.id] for a in asked]
 
@@ -360,31 +290,6 @@ def failures(road: Road, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[
     ]
     flags = [judge.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)]) for draws in rows]
     return {a.text: any(pair) for a, pair in zip(dev, zip(*flags, strict=True), strict=True)}
-
-
-def corners(
-    road: Road, place: Mapping[str, int], parts: Mapping[str, list[Asked]], failed: Mapping[str, bool], pool: Overlap, turn: int
-) -> list[Asked]:  # fmt: skip
-    """New prompts like the dev failures, cluster by cluster."""
-    targets = [a.text for a in parts["train"] if a.scope == "target"]
-    labels = sorted(set(place.values()))
-
-    def inside(texts: Iterable[str], label: int) -> list[str]:
-        return [text for text in texts if place[text] == label]
-
-    sizes = [len(inside(targets, label)) for label in labels]
-    rates = [sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1) for label in labels]
-    lists = []
-    for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
-        bad, kin = [t for t in inside(failed, label) if failed[t]], inside(targets, label) or targets
-        lists += [[*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]] for i in range(quota if bad else 0)]
-    fates: dict[str, Fate] = {}
-    kept: list[Asked] = []
-    for asked, fault in ask_like(road.student, lists, newness(road, pool), road.config.seed, turn):
-        fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "like": asked.subject}))
-        kept += [] if fault else [asked]
-    road.run.ledger.place("ask corners", fates.values())
-    return kept
 
 
 def note_clusters(road: Road, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]) -> None:

@@ -1,5 +1,5 @@
 """Step 4 of feedback: who decides what "breaks the rule" means. A check that the person gave, one that the rule's form suggests, or the
-simplest judge that calibration finds good enough."""
+best judge that calibration finds good enough."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Asked, Scope
-from selfteach.judge import AnyOf, Answered, Broken, Judge, Verdicts
+from selfteach.judge import Answered, AnyOf, Broken, Judge, Verdicts
 from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
@@ -18,7 +18,6 @@ from selfteach.materials.rule import Rule, suggest_check
 from selfteach.methods.road import Road
 from selfteach.records import Prompt, Request, Sampling, user
 from selfteach.registry import did_you_mean
-
 
 FALSE_ALARMS = 0.05
 
@@ -50,7 +49,7 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
     return rows
 
 
-def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Sequence[Answered]) -> Judges:
+def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Sequence[Answered] = ()) -> Judges:
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
     Args:

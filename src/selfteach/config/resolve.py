@@ -1,0 +1,132 @@
+"""YAML and `--set a.b=c` become frozen models. Every mistake is reported at once, with the nearest right word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from selfteach.config.safe_yaml import load_yaml, parse_yaml
+from selfteach.config.sections import Section
+from selfteach.errors import UsageError
+from selfteach.registry import did_you_mean
+
+T = TypeVar("T", bound=Section)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration, and where each of its values came from (`default`, a file's name, `--set`, or an option)."""
+
+    config: Any
+    origins: Mapping[str, str]
+
+
+def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (), options: Mapping[str, Any] | None = None) -> Resolved:
+    """Defaults, then the file, then `--set a.b=c`, then the command's own options; later ones win.
+
+    Raises:
+        UsageError: every mistake found, one a line, each with its place and the nearest right key.
+    """
+    faults: list[str] = []
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in _layers(schema, file, sets, options or {}, faults):
+        for key, value in layer.items():
+            _put(values, key.split("."), value)
+            origins[key] = origin
+    try:
+        config = schema.model_validate(values)
+    except ValidationError as error:
+        faults += [_explain(schema, fault, origins) for fault in error.errors(include_input=False, include_url=False)]
+    if faults:
+        raise UsageError("\n  ".join(["the configuration has mistakes:", *faults]), cure="\n  `selfteach config` prints every key.")
+    return Resolved(config, {key: origins.get(key, "default") for key in flatten(config.model_dump())})
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted keys; an empty mapping stays a value."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def dump(resolved: Resolved) -> str:
+    """The configuration as YAML, each value's origin beside it."""
+    lines = []
+    for line, (key, origin) in zip(_flat_yaml(resolved), resolved.origins.items(), strict=True):
+        lines.append(f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line)
+        del key
+    return "\n".join(lines) + "\n"
+
+
+def _flat_yaml(resolved: Resolved) -> list[str]:
+    return [f"{key}: {_inline(value)}" for key, value in flatten(resolved.config.model_dump()).items()]
+
+
+def _inline(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
+
+
+Layer = tuple[str, dict[str, Any]]
+"""An origin and its dotted keys."""
+
+
+def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[Layer]:
+    layers: list[Layer] = []
+    if file is not None:
+        layers.append((file.name, flatten(load_yaml(file))))
+    for item in sets:
+        key, equals, text = item.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
+            continue
+        try:
+            layers.append(("--set", {key: text if _is_text(schema, key) else parse_yaml(text, f"--set {key}")}))
+        except UsageError as fault:
+            faults.append(str(fault))
+    layers.append(("option", {key: value for key, value in options.items() if value is not None}))
+    return layers
+
+
+def _is_text(schema: type[BaseModel], key: str) -> bool:
+    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means nothing."""
+    *path, last = key.split(".")
+    for part in path:
+        field = schema.model_fields.get(part)
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return False
+        schema = field.annotation
+    return last in schema.model_fields and schema.model_fields[last].annotation is str
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    tree[path[-1]] = value
+
+
+def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:
+    path = [str(part) for part in fault["loc"]]
+    key = ".".join(path)
+    origin = origins.get(key, "")
+    where = f"{key} ({origin})" if origin else key
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {fault['msg']}."
+    known: type[BaseModel] = schema
+    for part in path[:-1]:
+        annotation = known.model_fields[part].annotation
+        known = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Section
+    return f"{where}: there is no such key. {did_you_mean(path[-1], known.model_fields)}"
