@@ -28,9 +28,9 @@ from selfteach import config
 from selfteach.evaluate.drift import drift
 from selfteach.methods.feedback import ANCHOR
 from selfteach.models import Drawer
-from selfteach.models.embedded import embedded_folder
-from selfteach.models.hf import Hf
+from selfteach.models.hf import Hf, model_folder
 from selfteach.models.opening import choose_drawer
+from selfteach.records import Request, Sampling, user
 from selfteach.train.loop import train
 
 RULE = "Do not talk about elephants."
@@ -48,11 +48,13 @@ class Clock:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
     drawn: int = 0
 
-    def measure(self, part: str, whole: int, done: int, work: Callable[[], Any]) -> Any:
-        """Runs a slice of a part, and counts what the whole would have taken."""
+    def measure(self, part: str, whole: int, do: Callable[[Any], Any], rows: Sequence[Any]) -> Any:
+        """Does some rows of a part, and counts what the whole would have taken."""
+        if not rows:
+            return 0
         started = time.monotonic()
-        found = work()
-        self.seconds[part] += scaled(time.monotonic() - started, whole, done)
+        found = do(rows)
+        self.seconds[part] += scaled(time.monotonic() - started, whole, len(rows))
         return found
 
 
@@ -60,12 +62,13 @@ class Clock:
 class Side:
     """The parts of a road as one side does them."""
 
-    load: Callable[[], Any]
+    load: Callable[[Any], Any]
     draw: Callable[[Sequence[Any]], int]
     score: Callable[[Sequence[Any]], Any]
     embed: Callable[[Sequence[Any]], Any]
     compare: Callable[[Sequence[Any]], Any]
     train: Callable[[Sequence[Any], Path], Any]
+    before_drawing: Callable[[], Any]
     before_training: Callable[[], Any]
 
 
@@ -73,12 +76,13 @@ def ours(hf: Hf, drawer: Drawer, settings: config.Train, folder: str) -> Side:
     """As `selfteach feedback` does it."""
     kinds = {"in_scope": dict.fromkeys(settings.objective.split("+"), 1.0), **ANCHOR}
     return Side(
-        load=lambda: choose_drawer(Hf.load(folder)),
+        load=lambda _: choose_drawer(Hf.load(folder)),
         draw=lambda requests: sum(d.tokens for d in drawer.draw(requests)),
         score=lambda items: list(hf.logp(items)),
         embed=hf.embed,
         compare=lambda pairs: drift(hf, hf, pairs),
         train=lambda rows, scratch: train(hf, rows, settings, scratch, seed=0, defaults=kinds),
+        before_drawing=lambda: list(drawer.draw([Request("warm", user("Hello"), Sampling(1.0, 1.0, 4))])),
         before_training=lambda: getattr(drawer, "rest", lambda: None)(),
     )
 
@@ -87,44 +91,38 @@ def other(hf: Hf, folder: str, settings: Mapping[str, Any], batch: int, autocast
     """As transformers, PEFT and TRL do it."""
     model, fresh = theirs.load(folder), list[Any]()
     return Side(
-        load=lambda: theirs.load(folder),
+        load=lambda _: theirs.load(folder),
         draw=lambda requests: theirs.draw(model, hf, requests, batch),
         score=lambda items: theirs.score(model, hf, items, batch),
         embed=lambda prompts: theirs.embed(model, hf, prompts, batch),
         compare=lambda pairs: theirs.compare(model, model, hf, pairs, batch),
         train=lambda rows, scratch: theirs.train(fresh.pop(), rows, settings, scratch, autocast),
+        before_drawing=lambda: None,
         before_training=lambda: fresh.append(theirs.load(folder)),  # TRL changes the model that it is given; loading is counted once
     )
 
 
 def walk(side: Side, work: Work, slices: int, number: int, clock: Clock) -> None:
     """One slice of every part, in the order of the road."""
-    clock.measure("load", MODELS, 1, side.load)
-    for part, stages in (
-        ("draw", [s for s in work.draws if not s.startswith(EXAM)]),
-        ("exam", [s for s in work.draws if s.startswith(EXAM)]),
-    ):
-        for stage in stages:  # stages follow one another in a run: their draws do not share a batch
-            mine = sliced(work.draws[stage], slices, number)
-            clock.drawn += clock.measure(part, len(work.draws[stage]), len(mine), lambda mine=mine: side.draw(mine))
-    for part, rows, do in (("judge", work.scored, side.score), ("judge", work.embedded, side.embed), ("exam", work.compared, side.compare)):
-        if mine := sliced(rows, slices, number):
-            clock.measure(part, len(rows), len(mine), lambda do=do, mine=mine: do(mine))
-    lessons = [
-        row
-        for kind in sorted({e.kind for e in work.examples})
-        for row in sliced([e for e in work.examples if e.kind == kind], slices, number)
-    ]
+    clock.measure("load", MODELS, side.load, [None])
+    side.before_drawing()
+    for stage, requests in work.draws.items():  # stages follow one another in a run: their draws do not share a batch
+        part = EXAM if stage.startswith(EXAM) else "draw"
+        clock.drawn += clock.measure(part, len(requests), side.draw, sliced(requests, slices, number))
+    clock.measure("judge", len(work.scored), side.score, sliced(work.scored, slices, number))
+    clock.measure("judge", len(work.embedded), side.embed, sliced(work.embedded, slices, number))
+    clock.measure(EXAM, len(work.compared), side.compare, sliced(work.compared, slices, number))
+    kinds = [[e for e in work.examples if e.kind == kind] for kind in sorted({e.kind for e in work.examples})]
+    lessons = [row for rows in kinds for row in sliced(rows, slices, number)]
     side.before_training()
     with tempfile.TemporaryDirectory() as scratch:
-        clock.measure("train", len(work.examples), len(lessons), lambda: side.train(lessons, Path(scratch)))
+        clock.measure("train", len(work.examples), lambda rows: side.train(rows, Path(scratch)), lessons)
 
 
 def own_run(rule: str) -> Path:
     """Makes a run of our own, with a list of what it scores."""
     shutil.rmtree(OWN_RUN, ignore_errors=True)
-    OWN_RUN.mkdir(parents=True)
-    command = [sys.executable, "-m", "bench.watch", str(OWN_RUN), "feedback", rule, "--out", str(OWN_RUN), "--new"]
+    command = [sys.executable, "-m", "bench.watch", str(OWN_RUN), "feedback", rule, "--out", str(OWN_RUN)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return OWN_RUN
 
@@ -145,7 +143,7 @@ def main(
 ) -> dict[str, float]:
     """Measures and prints; returns the ratios."""
     work = read_work(run or own_run(rule))
-    folder = str(embedded_folder())
+    folder = str(model_folder(work.settings["model"]))
     hf = Hf.load(folder)
     batch = batch or drawing.best_batch({n: drawing.generate(hf, drawing.questions(96), 32, n) for n in drawing.BATCHES})
     settings = config.Train(

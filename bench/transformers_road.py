@@ -11,12 +11,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from transformers import StoppingCriteria, StoppingCriteriaList
 
 from bench.training import ALPHA, RANK
+from selfteach.models.decode import TAIL_TOKENS
 from selfteach.models.hf import Hf
 from selfteach.records import Continuations, Example, Prompt, Request
 
 T = TypeVar("T")
+
+
+class Stops(StoppingCriteria):
+    """Ends a row whose last tokens hold a stop text. (The library's own `stop_strings` reads the whole vocabulary first.)"""
+
+    def __init__(self, tokenizer: Any, stops: Sequence[str], start: int) -> None:
+        self.tokenizer, self.stops, self.start = tokenizer, stops, start
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """(B,) bool: which rows are over."""
+        tails = self.tokenizer.batch_decode(input_ids[:, max(self.start, input_ids.shape[1] - TAIL_TOKENS) :])
+        return torch.tensor([any(stop in tail for stop in self.stops) for tail in tails])
 
 
 def load(folder: str) -> Any:
@@ -47,13 +61,14 @@ def draw(model: Any, hf: Hf, requests: Sequence[Request], batch: int) -> int:
         rows = [hf.encode(r.prompt) for r in requests if r.sampling == sampling]
         warm = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
         options: dict[str, Any] = warm if sampling.temperature > 0 else {"do_sample": False}
-        if sampling.stop:
-            options |= {"stop_strings": list(sampling.stop), "tokenizer": hf.tokenizer}
         for group in batches(rows, list(map(len, rows)), batch):
             given = padded(hf, group)
+            start = given["input_ids"].shape[1]
+            if sampling.stop:
+                options["stopping_criteria"] = StoppingCriteriaList([Stops(hf.tokenizer, sampling.stop, start)])
             out = model.generate(**given, **options, max_new_tokens=sampling.max_tokens, pad_token_id=hf.tokenizer.pad_token_id)
-            answers = out[:, given["input_ids"].shape[1] :].tolist()
-            drawn += sum(next((i + 1 for i, token in enumerate(row) if token in hf.end_ids), len(row)) for row in answers)
+            over = {*hf.end_ids, hf.tokenizer.pad_token_id}
+            drawn += sum(next((i + 1 for i, token in enumerate(row) if token in over), len(row)) for row in out[:, start:].tolist())
     return drawn
 
 

@@ -56,7 +56,7 @@ class Halves:
         return len(rows)
 
     def side(self) -> road.Side:
-        return road.Side(lambda: self.take([None]), self.take, self.take, self.take, self.take, self.take, lambda: None)
+        return road.Side(self.take, self.take, self.take, self.take, self.take, self.take, lambda: None, lambda: None)
 
 
 def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,30 @@
+"""The whole comparison on a run of the toy model: it is made under watch, read again, and walked by both sides."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+
+from bench.work import read_work
+
+from bench import road
+from talker import lesson
+
+
+@pytest.mark.slow
+def test_both_sides_walk_the_road_of_a_run(talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    done = subprocess.run([sys.executable, "-m", "bench.watch", str(run), *lesson(talker, run)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    work = read_work(run)
+    assert len(work.scored) == work.scored_of > 0
+    assert work.compared
+    ratios = road.main(run, slices=2, rounds=1, batch=8)
+    assert set(ratios) == {*road.PARTS, "together", "the whole command"}
+    assert all(ratio > 0 for ratio in ratios.values())
+    assert f"{len(work.scored)} scored prompts (of {work.scored_of})" in capsys.readouterr().out
