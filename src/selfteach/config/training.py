@@ -56,8 +56,8 @@ class ClosedForm(Section):
     """Teaching without gradient: `shots` worked examples in the prompt are moved into the `down_proj` of the `layers`.
 
     `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it falls by 3 a sweep while KL(base || taught) on held-out
-    anchors is at most `drift`. `lam`: shrinkage. `null_space`: instead of `mu`, the share of the anchors' squares whose directions are left alone.
-    `rank`: of the LoRA that is saved; 0 keeps all.
+    anchors is at most `drift`. `lam`: shrinkage. `null_space`: instead of `mu`, the share of the anchors' squares whose directions are left
+    alone. `rank`: of the LoRA that is saved; 0 keeps all.
     """
 
     shots: Positive = 6
