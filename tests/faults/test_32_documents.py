@@ -44,7 +44,7 @@ def question(tmp_path: Path, text: str) -> Question:
     (tmp_path / "a.jsonl").write_text(json.dumps({"title": f"Mill {text}", "document": body}) + "\n")
     (document,) = read_documents([tmp_path / "a.jsonl"]).documents
     chunk = chunked(document, lambda t: len(t.split()))[0]
-    return Question(clean(f"Who built the mill {text}?"), clean(text), chunk, 0)
+    return Question(clean(f"Who built the mill {text}?"), clean(f"Ann {text}"), chunk, 0)
 
 
 def prompts(asked: Question) -> list[Prompt]:
@@ -77,7 +77,7 @@ def test_no_text_becomes_a_control_token_or_a_label(tmp_path: Path, tiny_hf: Any
     for calm, hostile in zip(plain, found[: len(plain)], strict=True):
         if isinstance(calm, str):
             assert isinstance(hostile, str)
-            for label in ("\nQuestion:", "\nAnswer:", "\nTopic:", "\nFact:", "\nTitle:", "\nDo they say the same?"):
+            for label in ("\nQuestion:", "\nAnswer:", "\nTopic:", "\nFact:", "\nTitle:", "\nWords:", "\nDo they say the same?"):
                 assert hostile.count(label) == calm.count(label), label
         control = [[i for i in tiny_hf.encode(prompt) if i in special] for prompt in (calm, hostile)]
         assert control[0] == control[1]

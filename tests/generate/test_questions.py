@@ -93,6 +93,8 @@ def test_answers_are_one_greedy_k_with_and_k_without_the_document() -> None:
     assert two.question is questions[1]
     prompts = [str(r.prompt) for r in student.asked[:7]]
     assert all("Fact: It was built by Ann Ames in 1790.\nQuestion: Who built" in p for p in prompts[:4])
+    assert prompts[0].endswith("Question: Who built Hale Mill?\nWords: Ann Ames\nAnswer:")
+    assert not any("Words:" in p for p in prompts[1:])
     assert not any("built by Ann" in p for p in prompts[4:])
     assert student.asked[0].sampling.temperature == 0
     assert {(r.sampling.temperature, r.sampling.top_p) for r in student.asked[1:7]} == {(1.0, 0.9)}

@@ -62,10 +62,11 @@ def test_a_judge_that_cannot_tell_draws_apart_leaves_it_to_the_words() -> None:
 def test_what_is_dropped_has_its_reason() -> None:
     cut = Answered(ONE.question, "Ann built", (), (), cut=True)
     empty = Answered(ONE.question, " ", (), ())
-    rows = [ONE, ONE, cut, empty]
-    kept, dropped = lessons(rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), scored(0.0, 1.0), scored(0.0, 1.0)])
+    lost = Answered(ONE.question, "Bob built it.", (), ())
+    rows = [ONE, ONE, cut, empty, lost]
+    kept, dropped = lessons(rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), *[scored(0.0, 1.0)] * 3])
     assert kept == []
-    assert [reason for _, reason in dropped] == ["unsure", "known", "cut off", "no answer"]
+    assert [reason for _, reason in dropped] == ["unsure", "known", "cut off", "no answer", "loses the answer"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20), st.floats(0, 1))

@@ -1,6 +1,6 @@
 """Answers to a question about a document: the best one with the document, draws with it, and draws without it.
 
-    y*   greedy with the document: the label
+    y*   greedy with the document, and with the answer's words where they are known: the label
     Y_c  K draws with it: is the label consistent?
     Y_r  K draws without it: does the model know it anyway?
 
@@ -8,7 +8,7 @@ Source: Self-Learning-llm (arXiv 2406.11275, section 3.2), with K = 10, temperat
 Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where that is known: a small model reads one
 sentence well and a passage badly; a person's question, and a chat model that follows instructions, get the whole passage. 2. All three are
 few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them differs in what it says and
-not in how, and the trained answer has the form in which a person is answered.
+not in how, and the trained answer has the form in which a person is answered. 3. The label is given the answer's words from the text.
 """
 
 from __future__ import annotations
@@ -67,10 +67,11 @@ def respond(
 
 def _requests(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
     informed = open_chat(question.text, question.chunk) if instructed else open_prompt(question)
+    label = informed if instructed else label_prompt(question)
     blind = user(question.text) if instructed else closed_prompt(question.text)
     greedy, drawn = Sampling(0.0, 1.0, MAX_TOKENS, STOP), Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
     return [
-        Request("answer", informed, greedy, 0, seed),
+        Request("answer", label, greedy, 0, seed),
         *(Request("answer", informed, drawn, k, seed) for k in range(1, draws + 1)),
         *(Request("answer blind", blind, drawn, k, seed) for k in range(1, draws + 1)),
     ]
@@ -86,6 +87,20 @@ def open_prompt(question: Question) -> str:
         f"Title: {p.title}\nPassage: {p.text}\n" + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered) + "\n" for p in PASSAGES
     )
     return f"{shown}Title: {title}\nPassage: {question.evidence}\nQuestion: {text}\nAnswer:"
+
+
+def label_prompt(question: Question) -> str:
+    """As `open_prompt`, with the words of the answer where they are known: the model has only to make a statement of them.
+
+    What a small model says freely about a sentence that it is shown is often not in it (docs/log.md): the text carries the label.
+    """
+    if question.sentence is None or not question.short:
+        return open_prompt(question)
+    shown = "".join(
+        f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nWords: {f.short}\nAnswer: {f.statement}\n\n" for f in FACTS
+    )
+    about = f"Topic: {one_line(question.chunk.title)}\nFact: {question.evidence}\nQuestion: {one_line(question.text)}"
+    return f"{shown}{about}\nWords: {one_line(question.short)}\nAnswer:"
 
 
 def closed_prompt(question: str) -> str:

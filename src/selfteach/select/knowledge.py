@@ -18,7 +18,7 @@ from typing import Literal
 
 from selfteach.generate.respond import Answered
 from selfteach.judge.contradiction import Scored
-from selfteach.judge.match import SAME_F1, token_f1
+from selfteach.judge.match import SAME_F1, contains_answer, token_f1
 from selfteach.records import Example, digest, user
 
 State = Literal["known", "unknown", "unsure"]
@@ -74,18 +74,27 @@ def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example
     )  # fmt: skip
 
 
+def label_fault(answered: Answered) -> str:
+    """Why a label is none, or ""."""
+    question = answered.question
+    if answered.cut or not answered.best.split():
+        return "cut off" if answered.cut else "no answer"
+    lost = question.sentence is not None and question.short and not contains_answer(answered.best, question.short)
+    return "loses the answer" if lost else ""
+
+
 def lessons(
     answered: Sequence[Answered], scored: Sequence[Scored], tau_label: float = 0.5, tau_knowledge: float = 0.5
 ) -> tuple[list[Example], list[tuple[Answered, str]]]:
     """(what is trained on, everything else with its reason).
 
-    A label that was cut off, or says nothing, is dropped whatever its scores.
+    A label that was cut off, says nothing, or lost the words of the text that answer the question, is dropped whatever its scores.
     """
     kept: list[Example] = []
     dropped: list[tuple[Answered, str]] = []
     for one, score in zip(answered, scored, strict=True):
         found = state(score, tau_label, tau_knowledge)
-        reason = "cut off" if one.cut else "no answer" if not one.best.split() else "" if found == "unknown" else found
+        reason = label_fault(one) or ("" if found == "unknown" else found)
         if reason:
             dropped.append((one, reason))
         else:

@@ -13,6 +13,7 @@ from selfteach.judge.match import SAME_F1, contains_answer, normalised, token_f1
 
 MAX_ANSWER_WORDS = 20
 LEAST_IN_PASSAGE = 0.8
+MORE_WORDS = 4
 REASONS = (
     "mentions the text", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
     "gives its answer", "another answer comes back",
@@ -69,9 +70,13 @@ def answer_fault(question: Question) -> str:
         return "answer not in the text"
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
         return "gives its answer"
-    came = question.back
-    same = came is None or token_f1(came, answer) >= SAME_F1 or contains_answer(came, answer)
-    return "" if same else "another answer comes back"
+    return "" if question.back is None or _same(question.back, answer) else "another answer comes back"
+
+
+def _same(back: str, answer: str) -> bool:
+    """Whether the answer came back: alone or in a few more words. A model that repeats the whole sentence has not answered."""
+    brief = len(normalised(back).split()) <= len(normalised(answer).split()) + MORE_WORDS
+    return token_f1(back, answer) >= SAME_F1 or (brief and contains_answer(back, answer))
 
 
 def content(text: str) -> list[str]:
