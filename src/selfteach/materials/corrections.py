@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_rows
+from selfteach.materials.rows import read_rows, refuse_bad
 from selfteach.records import BadLine, Message, clean, digest, messages, question
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
 
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
 FORMS = "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
-SHOWN = 5
 Turns = tuple[Message, ...]
 
 
@@ -87,7 +86,7 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -
             read.append(read_edit(row, where))
         except DataError as fault:
             bad.append(BadLine(where, fault.what.rstrip(".")))
-    _refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
+    refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
     found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
     for edit in _agreeing(read, found.fates):
         found.fates[edit.where] = Fate(edit.where, "accepted")
@@ -95,17 +94,6 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -
     if not found.rows:
         raise DataError(f"there is no correction in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")
     return found
-
-
-def _refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
-    if not bad or (skip and len(bad) <= most_bad * rows):
-        return
-    lines = [f"{b.where}: {b.fault}." for b in bad[:SHOWN]] + ([f"and {len(bad) - SHOWN} more."] if len(bad) > SHOWN else [])
-    if skip:
-        cure = f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
-    else:
-        cure = f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of {rows} rows)."
-    raise DataError("\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]), where=str(path), cure=f"\n{cure}")
 
 
 def read_edit(row: Mapping[str, Any], where: str) -> Edit:
@@ -244,7 +232,7 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Co
         seen[prompt] = where
         found.fates[where] = Fate(where, "accepted")
         found.prompts.append(prompt)
-    _refuse_bad(path, bad, len(seen) + len(bad), skip, most_bad)
+    refuse_bad(path, bad, len(seen) + len(bad), skip, most_bad)
     found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
     if not found.prompts:
         raise DataError("there is no prompt in it.", where=str(path), cure='Write {"prompt": "..."} a line.')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, parse_json, 
 MAX_FILE_BYTES = 256 << 20
 """Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of any length."""
 DELIMITERS = ",;\t"
+SHOWN = 5
 Row = dict[str, Any]
 
 
@@ -112,6 +113,22 @@ def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
     if bad is None:
         raise DataError(f"{fault}.", where=where, cure="Mend or remove the row.")
     bad.append(BadLine(where, fault))
+
+
+def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
+    """Stops at rows that cannot be used, unless they may be skipped and are few.
+
+    Raises:
+        DataError: naming the first of them.
+    """
+    if not bad or (skip and len(bad) <= most_bad * rows):
+        return
+    lines = [f"{b.where}: {b.fault}." for b in bad[:SHOWN]] + ([f"and {len(bad) - SHOWN} more."] if len(bad) > SHOWN else [])
+    if skip:
+        cure = f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
+    else:
+        cure = f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of {rows} rows)."
+    raise DataError("\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]), where=str(path), cure=f"\n{cure}")
 
 
 def _safe(row: Row, where: str, mended: list[BadLine] | None) -> Row:
