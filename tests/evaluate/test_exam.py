@@ -89,6 +89,12 @@ def test_harm_is_a_lesson_or_nothing_or_a_loop_where_the_base_had_none(answer: s
     assert exam.unharmed(sheet(answer), sheet(own), Overlap([LESSON])) == ([good], [wrong])
 
 
+def test_only_more_loops_than_the_base_had_are_harm() -> None:
+    loop, fine = "tea " * 30, "Tea is hot."
+    base, taught = sheet(loop, fine, fine, fine), sheet(fine, loop, loop, fine)
+    assert exam.unharmed(taught, base, Overlap([LESSON]))[0] == [True, True, False, True]
+
+
 def test_marks_of_all_scopes() -> None:
     sheets = {
         "target": {"base": sheet("Cats.", "Dogs.", drawn=["Cats.", "Cats."]), "taught": sheet("No.", "Cat.", drawn=["No.", "No."])},

@@ -59,15 +59,18 @@ def kept(sheet: Sheet, verdicts: Verdicts) -> tuple[list[bool], list[bool]]:
 def unharmed(sheet: Sheet, base: Sheet, lessons: Overlap, in_scope: Collection[int] = ()) -> tuple[list[bool], list[bool]]:
     """(unharmed, misapplied) for each greedy answer outside the scope.
 
-    An answer is harmed when it is a lesson from inside the scope, or is empty or loops, where the base's own answer is not so. At the places
-    `in_scope` the base breaks the rule after all, so that a lesson is right there.
+    An answer is harmed when it is a lesson from inside the scope or is empty, where the base's own answer is not so; and when it loops, as
+    far as more answers loop than the base's: any change makes some answers loop and mends others. At the places `in_scope` the base breaks
+    the rule after all, so that a lesson is right there.
     """
     fires = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in sheet.greedy]
     own = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in base.greedy]
-    broken = [empty(d.text) or loops(d.text) for d in sheet.greedy]
-    was = [empty(d.text) or loops(d.text) for d in base.greedy]
     wrong = [f and not o and i not in in_scope for i, (f, o) in enumerate(zip(fires, own, strict=True))]
-    return [not (w or (b and not was_)) for w, b, was_ in zip(wrong, broken, was, strict=True)], wrong
+    loop = [(loops(d.text), loops(b.text)) for d, b in zip(sheet.greedy, base.greedy, strict=True)]
+    mended = sum(was and not now for now, was in loop)
+    looping = [i for i, (now, was) in enumerate(loop) if now and not was][mended:]
+    emptied = [empty(d.text) and not empty(b.text) for d, b in zip(sheet.greedy, base.greedy, strict=True)]
+    return [not (w or e or i in looping) for i, (w, e) in enumerate(zip(wrong, emptied, strict=True))], wrong
 
 
 def breaches(base: Sheet, verdicts: Verdicts) -> set[int]:
