@@ -55,15 +55,15 @@ class Reft(Section):
 class ClosedForm(Section):
     """Teaching without gradient: `shots` worked examples in the prompt are moved into the `down_proj` of the `layers`.
 
-    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it falls by 3 a sweep while KL(base || taught) on held-out
+    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it is halved each sweep while KL(base || taught) on held-out
     anchors is at most `drift`. `lam`: shrinkage. `null_space`: instead of `mu`, the share of the anchors' squares whose directions are left
     alone. `rank`: of the LoRA that is saved; 0 keeps all.
     """
 
     shots: Positive = 6
-    layers: str = "last 6"
-    anchors: Positive = 200
-    mu: Annotated[float, Field(gt=0)] = 30.0
+    layers: str = "last 8"
+    anchors: Positive = 400
+    mu: Annotated[float, Field(gt=0)] = 60.0
     lam: Annotated[float, Field(gt=0)] = 0.01
     null_space: Share = 0.0
     sweeps: Positive = 4

@@ -31,7 +31,7 @@ from selfteach.train.adapters.ridge import LEAST_NATS, Change, Editor, Ridge, lo
 from selfteach.train.batch import Row, encode_row
 
 CHECK_SHARE, LEAST = 0.2, 4
-FALL = 3.0
+FALL = 2.0
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
@@ -100,12 +100,17 @@ class Meter:
         self.before = float(editor.kl(self.told, editor.states(check.plain)[1]).mean())
 
     def measure(self, change: Change) -> dict[str, float]:
-        """KL(context || student) before and after, the share that was moved, and KL(base || student) on anchors; nats a token."""
+        """KL(context || student) before and after, the share that was moved, and KL(base || student) on anchors, general ones and
+        others apart (where there is one sort only, it is the drift); nats a token."""
         with self.editor.edited(change):
             mine, still = self.editor.states(self.check.plain)[1], self.editor.states(self.check.anchors)[1]
         after = float(self.editor.kl(self.told, mine).mean())
-        drift = float(self.editor.kl(self.still, still).mean())
-        return {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before, "drift": drift}
+        drifts = self.editor.kl(self.still, still)
+        general = torch.tensor([row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)], device=drifts.device)
+        found = {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before}
+        if bool(general.any()) and not bool(general.all()):
+            return found | {"drift": float(drifts[general].mean()), "drift_elsewhere": float(drifts[~general].mean())}
+        return found | {"drift": float(drifts.mean())}
 
 
 def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_tokens: int, seed: int) -> tuple[Part, Part]:
