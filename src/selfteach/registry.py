@@ -17,6 +17,7 @@ NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback:teach",
         "corrections": "selfteach.methods.corrections:teach",
+        "tasks": "selfteach.methods.tasks:teach",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",
@@ -34,6 +35,7 @@ NAMES: dict[str, dict[str, str]] = {
         "dpo": "selfteach.train.objectives.dpo:Dpo",
         "distill": "selfteach.train.objectives.distill:Distill",
         "anchor": "selfteach.train.objectives.anchor:Anchor",
+        "hold": "selfteach.train.objectives.anchor:Hold",
         "correction": "selfteach.train.objectives.correction:Correction",
     },
     "priors": {

@@ -114,3 +114,12 @@ class Shifted:
             logits = logits.clone()
             logits[:, 5] += 3
             yield i, logits
+
+
+def test_tokens_left_out_are_not_counted():
+    rows = [[log(0.25, 0.75), log(0.9, 0.1), log(0.5, 0.5)]], [[log(0.5, 0.5), log(0.1, 0.9), log(0.5, 0.5)]]
+    base, taught = map(Table, rows)
+    found = drift(base, taught, [(user("?"), "1 1")], left_out=[[False, True]])
+    assert found.tokens == 2
+    assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
+    assert drift(base, taught, [(user("?"), "1 1")], left_out=[[]]).tokens == 3

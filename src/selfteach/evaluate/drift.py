@@ -49,7 +49,10 @@ class Drift:
 
 
 @torch.inference_mode()
-def drift(base: Logits, taught: Logits, pairs: Sequence[tuple[Prompt, str]], *, cut: Sequence[bool] = (), seed: int = 0) -> Drift:
+def drift(
+    base: Logits, taught: Logits, pairs: Sequence[tuple[Prompt, str]], *, cut: Sequence[bool] = (), seed: int = 0,
+    left_out: Sequence[Sequence[bool]] = (),
+) -> Drift:  # fmt: skip
     """Per-token KL(pi0 || pi) over the full vocabulary, and what goes with it. One answer of each model is in memory at a time.
 
     Source: METHODS' exam; KL to the base on general prompts goes with forgetting (rank correlation .83-.95).
@@ -57,6 +60,7 @@ def drift(base: Logits, taught: Logits, pairs: Sequence[tuple[Prompt, str]], *, 
     Args:
         pairs: (prompt, the base's own answer).
         cut: whether each answer stopped at its token limit. Its end of turn is not the base's own and is left out.
+        left_out: for each answer the tokens that are not counted, such as those that were meant to change; none where it is empty.
 
     Raises:
         ValueError: the two models give their answers in another order or shape.
@@ -70,7 +74,10 @@ def drift(base: Logits, taught: Logits, pairs: Sequence[tuple[Prompt, str]], *, 
         rows = left.shape[0] - (1 if cut and cut[i] else 0)
         ids = torch.tensor(base.encode_answer(pairs[i][1], end=True), device=left.device)[:rows]
         per_token = _compare(left[:rows], right[:rows].to(left.device), ids)  # (4, T)
-        sums[i], lengths[i] = per_token.sum(1), rows
+        if left_out and left_out[i]:
+            skipped = np.flatnonzero(left_out[i][:rows])
+            per_token = np.delete(per_token, skipped, 1)
+        sums[i], lengths[i] = per_token.sum(1), per_token.shape[1]
         kls.append(per_token[0])
     kl, same, base_logp, taught_logp = (
         ratio(sums[:, column], lengths, seed=seed, limits=(0.0, 1.0) if column == 1 else None) for column in range(4)

@@ -17,6 +17,7 @@ from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.records import GREEDY, Draw, Example, Sampling, question
 from selfteach.select.overlap import Overlap
+from selfteach.train.edits import edited
 
 
 def file_teacher(material: Corrections) -> paper.Correct:
@@ -91,7 +92,8 @@ def examine(
     if taught:
         found["displaced"] = statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions))
         if general:
-            found["drift"] = drifted(road, taught.hf, beside)
+            objected = objections(road, beside["base"], general, correct)
+            found["drift"] = drifted(road, taught.hf, beside, objected) | {"left_out": sum(map(sum, objected))}
     written: dict[str, Any] = shared.as_json(found)
     return written
 
@@ -106,6 +108,16 @@ def elsewhere(road: Road, arms: dict[str, paper.Arm], general: Sequence[Turns]) 
         return paper.answer(arm.model, "exam general", [arm.prompt(p) for p in general], greedy, road.config.seed, road.display.advance)
 
     return {name: shared.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
+
+
+def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct) -> list[list[bool]]:
+    """For each general answer of the base the tokens that the teacher would change there too: that they change is what was asked for."""
+    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(general, sheet.greedy, strict=True)]
+    found = []
+    for revision in paper.corrected(correct, asked):
+        answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
+        found.append([] if revision.fault or revision.unchanged else list(edited(text, answer)[1]))
+    return found
 
 
 def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[str, list[bool]]:

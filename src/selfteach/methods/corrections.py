@@ -14,9 +14,12 @@ Source: correction-optimization; METHODS.md of this project, section 3. CIPHER (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from rapidfuzz.distance import Prefix
 
 from selfteach import statistics
 from selfteach.config import Corrections as Settings
@@ -39,7 +42,7 @@ from selfteach.select.balance import Part, split
 from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
-KINDS = {"correction": {"correction": 1.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+KINDS = {"correction": {"correction": 1.0, "hold": 8.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 
 
 Prompts = dict[str, list[Turns]]
@@ -280,23 +283,34 @@ def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) 
     begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
     said = [a for a in asked if a.answer.strip()]
-    wrong = teacher_objects(said, teacher, lessons)
+    right = unobjected(said, teacher, lessons)
     found, fates = [], []
     for a in said:
-        reason = "the teacher would correct it" if a.id in wrong else ""
+        text = right[a.id]
+        reason = "" if text else "the teacher would correct it"
         fates.append(Fate(a.id, "dropped" if reason else "accepted", reason, {"prompt": question(a.prompt), "answer": a.answer}))
         if not reason:
-            found.append(Example(a.id, "general", a.prompt, a.answer, None, {}, {"scope": "general", "cut": ["chosen"] if a.cut else []}))
+            cut = ["chosen"] if a.cut or text != a.answer else []
+            found.append(Example(a.id, "general", a.prompt, text, None, {}, {"scope": "general", "cut": cut}))
     road.run.ledger.place("anchor", fates)
     return found
 
 
-def teacher_objects(asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons) -> set[str]:
-    """The answers that the teacher would change; without a living teacher those that make an error which the corrections took out."""
+def unobjected(asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons) -> dict[str, str]:
+    """Of each answer all words before the first that the teacher would change, "" where that is none; without a living teacher an answer
+    counts wholly or, where it makes an error which the corrections took out, not at all."""
     if teacher:
-        return {r.asked.id for r in teacher.correct(asked) if not r.unchanged}
+        return {r.asked.id: unchanged_start(r.asked.answer, r.text) for r in teacher.correct(asked)}
     known = paper.errors(lessons.pairs)
-    return {a.id for a in asked if known & set(pieces(a.answer))}
+    return {a.id: "" if known & set(pieces(a.answer)) else a.answer for a in asked}
+
+
+def unchanged_start(answer: str, correction: str) -> str:
+    """The whole words that both begin with."""
+    if answer == correction:
+        return answer
+    together = int(Prefix.similarity(f"{answer} ", f"{correction} "))
+    return re.sub(r"\S*$", "", f"{answer} "[:together]).rstrip()
 
 
 def rounds(

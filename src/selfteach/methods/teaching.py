@@ -144,12 +144,12 @@ def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: pap
     return {"kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)}
 
 
-def drifted(road: Road, taught: Hf, sheets: Mapping[str, paper.Sheet]) -> dict[str, Any]:
-    """KL(base || taught) on the base's own answers to general prompts; the share of identical greedy answers."""
+def drifted(road: Road, taught: Hf, sheets: Mapping[str, paper.Sheet], left_out: Sequence[Sequence[bool]] = ()) -> dict[str, Any]:
+    """KL(base || taught) on the base's own answers to general prompts, but for tokens `left_out`; the share of identical greedy answers."""
     base, mine = sheets["base"], sheets["taught"]
     pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
     road.display.stage("drift")
-    d = drift(road.base, taught, pairs, cut=[x.finish == "length" for x in base.greedy], seed=road.config.seed)
+    d = drift(road.base, taught, pairs, cut=[x.finish == "length" for x in base.greedy], seed=road.config.seed, left_out=left_out)
     same = [x.text == y.text for x, y in zip(base.greedy, mine.greedy, strict=True)]
     return {"kl_nats": d.kl_nats, "kl_p95": d.kl_p95_nats, "top1_agreement": d.same_top, "identical": share(same),
             "base_logp": d.base_token_logp.value, "taught_logp": d.taught_token_logp.value}  # fmt: skip
