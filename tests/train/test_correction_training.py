@@ -30,14 +30,16 @@ def teach(folder: Path, progress: Any = None, steps: int = 14, rate: float = 5e-
 
 
 def test_the_watchdog_counts_each_pair_as_it_was_last_seen() -> None:
-    """Ten pairs, a tenth may fall: one below is no more than that, two are; back above, the share falls, but the bark stays."""
+    """Ten pairs, a tenth may fall: one below is no more than that, two are; back above, it guards no longer, but the bark stays."""
     dog = Watchdog(0.1)
     assert dog.see(1, {3: -0.5, 4: -0.001, 5: 0.2}, 10) == 0.1
     assert dog.barked is None
     assert dog.see(2, {6: -0.02}, 10) == 0.2
     assert dog.barked == {"step": 2, "displaced_share": 0.2, "pairs": 10}
+    assert dog.guards
     assert dog.see(3, {3: 0.1, 6: 0.1}, 10) == 0.0
     assert dog.barked["step"] == 2
+    assert not dog.guards
 
 
 def test_a_watchdog_at_one_never_barks_and_needs_no_base() -> None:

@@ -10,7 +10,8 @@ TOLERANCE_NATS = 0.01
 
 
 class Watchdog:
-    """Remembers which corrections stand below the base, each as it was last seen, and barks once, when they are too many.
+    """Remembers which corrections stand below the base, each as it was last seen; barks once, when they are too many, and guards while
+    they are.
 
     `share` counts among all pairs of the training: one that was not seen yet stands where the base left it.
     """
@@ -19,6 +20,11 @@ class Watchdog:
         self.most = most
         self.below: set[int] = set()
         self.barked: dict[str, Any] | None = None
+
+    @property
+    def guards(self) -> bool:
+        """Whether too many stand below the base now. The first steps of a training may sink some that rise by themselves."""
+        return self.barked is not None and len(self.below) > self.most * self.barked["pairs"]
 
     def see(self, step: int, chosen_nats: Mapping[int, float], pairs: int) -> float:
         """Takes log pi/pi0 of corrections, in nats a token, by row number; returns the share of all pairs that stand below the base."""

@@ -140,7 +140,7 @@ class Correction(Objective):
         return logistic(gap, s.beta, s.margin or 0.0)
 
     def _alpha(self) -> float:
-        return self.own.alpha + (self.own.anchor_alpha if self.watchdog.barked else 0.0)
+        return self.own.alpha + (self.own.anchor_alpha if self.watchdog.guards else 0.0)
 
     def watch(self, view: View) -> Mapping[int, Mapping[str, float]]:
         """By row number: log pi/pi0 (y') in nats a token, and the amount of correction log pi(y) - log pi(y') in nats."""
