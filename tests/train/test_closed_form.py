@@ -142,6 +142,15 @@ def test_a_context_is_earlier_turns() -> None:
     assert [(t.role, t.content) for t in context(lessons()[:1])] == [("user", "about a of foxes"), ("assistant", "no. never.")]
 
 
+def test_a_context_without_effect_is_refused(tmp_path: Path) -> None:
+    deaf = Tiny()
+    with torch.no_grad():
+        for layer in deaf.module.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+    with pytest.raises(DataError, match="nothing to put into weights"):
+        ClosedForm.solve(deaf, lessons(), settings(), tmp_path, seed=0)
+
+
 def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too few"):
         ClosedForm.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)

@@ -32,6 +32,7 @@ from selfteach.train.batch import Row, encode_row
 
 CHECK_SHARE, LEAST = 0.2, 4
 FALL = 2.0
+LEAST_EFFECT = 1e-3
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
@@ -54,7 +55,7 @@ class ClosedForm:
         """Writes `folder/adapter`; returns one row for each sweep, as metrics.jsonl, and what the kept one moved.
 
         Raises:
-            DataError: too few examples, or none that says what must stay.
+            DataError: too few examples, none that says what must stay, or a context without effect.
         """
         how = settings.closed_form
         learn, check = parts(hf, examples, how, settings.max_tokens, seed)
@@ -63,6 +64,11 @@ class ClosedForm:
         targets, told = editor.states(learn.told)
         weight = editor.kl(told, editor.states(learn.plain)[1]).clamp_min(LEAST_NATS)
         meter = Meter(editor, check)
+        if meter.before < LEAST_EFFECT:
+            raise DataError(
+                f"the worked examples in the prompt move the answers by {meter.before:.2g} nats a token: there is nothing to put into weights.",
+                where="train.closed_form", cure="Give more shots, or train with train.adapter=lora.",
+            )  # fmt: skip
         curve: list[dict[str, Any]] = []
         before: Change = {}
         kept: tuple[dict[str, Any], dict[int, tuple[Tensor, Tensor]]] | None = None
