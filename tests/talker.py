@@ -66,18 +66,22 @@ TABLE: Mapping[str, Mapping[str, float]] = {
 }
 
 
-def vocabulary() -> dict[str, int]:
-    words = [*SPECIAL, *TABLE, "\n\n", " Yes", "Yes", *(word for row in TABLE.values() for word in row)]
+JOINED = r"\nRequest:"
+"""What is one token though a line break is in it."""
+
+
+def vocabulary(table: Mapping[str, Mapping[str, float]] = TABLE) -> dict[str, int]:
+    words = [*SPECIAL, *table, "\n\n", " Yes", "Yes", *(word for row in table.values() for word in row)]
     return {word: place for place, word in enumerate(dict.fromkeys(words))}
 
 
-def tokenizer(chat_template: str):
+def tokenizer(chat_template: str | None, table: Mapping[str, Mapping[str, float]] = TABLE, joined: str = JOINED):
     """One token for each word with the space before it."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    core = Tokenizer(models.WordLevel(vocabulary(), unk_token=SPECIAL[0]))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\nRequest:|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated")
+    core = Tokenizer(models.WordLevel(vocabulary(table), unk_token=SPECIAL[0]))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(joined + r"|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated")
     core.decoder = decoders.Fuse()
     made = PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token=SPECIAL[1], eos_token=SPECIAL[2], unk_token=SPECIAL[0], pad_token=SPECIAL[0]
@@ -86,12 +90,12 @@ def tokenizer(chat_template: str):
     return made
 
 
-def write_talker(folder: Path, chat_template: str) -> Path:
+def write_talker(folder: Path, chat_template: str | None, table: Mapping[str, Mapping[str, float]] = TABLE, joined: str = JOINED) -> Path:
     """Writes the model folder. Every share is a little off, so that no answers tie."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    ids, made = vocabulary(), tokenizer(chat_template)
+    ids, made = vocabulary(table), tokenizer(chat_template, table, joined)
     torch.manual_seed(0)
     module = LlamaForCausalLM(LlamaConfig(
         vocab_size=WIDTH, hidden_size=WIDTH, intermediate_size=64, num_hidden_layers=1, num_attention_heads=10, num_key_value_heads=5,
@@ -99,10 +103,10 @@ def write_talker(folder: Path, chat_template: str) -> Path:
         bos_token_id=ids[SPECIAL[1]], eos_token_id=ids[SPECIAL[2]], pad_token_id=ids[SPECIAL[0]],
     ))  # fmt: skip
     shares = torch.full((WIDTH, WIDTH), 1e-6)
-    for word, row in TABLE.items():
+    for word, row in table.items():
         for follower, share in row.items():
             shares[ids[word], ids[follower]] += share
-    for word in ids.keys() - TABLE.keys():
+    for word in ids.keys() - table.keys():
         shares[ids[word], ids[SPECIAL[2]]] += 1.0
     shares *= torch.exp(0.3 * torch.randn(WIDTH, WIDTH))  # no two words alike: else no adapter could tell them apart
     with torch.no_grad():

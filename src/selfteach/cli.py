@@ -121,6 +121,70 @@ def corrections(
 
 
 @app.command()
+def tasks(
+    context: typer.Context,
+    seeds: Annotated[
+        Path | None, typer.Argument(help="Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; by default our own.")
+    ] = None,
+    mode: Annotated[str | None, _option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented.")] = None,
+    count: Annotated[int | None, _option("--count", "N", "How many tasks to invent.", min=1)] = None,
+    test: Annotated[Path | None, _option("--test", "FILE", "Tasks of people for the exam alone.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")] = False,
+    model: Annotated[str | None, typer.Option("--model", "--base", metavar="M", help="embedded, a hub name, or a folder.")] = None,
+    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that invents the tasks.")] = None,
+    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
+    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, show a prompt; teach nothing.")] = False,
+    require: Require = "",
+    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+) -> None:
+    """Learn to follow instructions: from a few worked tasks the model invents many, filters them, answers them, and learns.
+
+    The same command again goes on where it stopped.
+    """
+    from selfteach.commands import tasks as body
+    from selfteach.commands.lesson import Options
+
+    settings = {"model": model, "teacher": teacher, "seed": seed, "mode": mode, "count": count}
+    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    body.tasks(body.Files(seeds, test, skip_bad_rows), settings, options)
+
+
+@app.command()
+def documents(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")],
+    questions: Annotated[Path | None, _option("--questions", "FILE", "Questions of people with answers, for the exam alone.")] = None,
+    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
+    nli: Annotated[str | None, _option("--nli", "M", "An entailment model that judges what is known.")] = None,
+    model: Model = None,
+    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
+    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the documents, say what is in them; teach nothing.")] = False,
+    require: Require = "",
+    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+) -> None:
+    """Learn from documents: ask about them, find what the model does not know, learn only that.
+
+    The same command again goes on where it stopped.
+    """
+    from selfteach.commands import documents as body
+    from selfteach.commands.lesson import Options
+
+    settings = {"model": model, "teacher": teacher, "seed": seed, "select.nli": nli, "select.judge": "nli" if nli else None}
+    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    body.documents(body.Files(paths, questions), settings, options)
+
+
+@app.command()
 def answer(
     context: typer.Context,
     prompts: Annotated[Path, _option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],

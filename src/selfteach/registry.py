@@ -17,6 +17,7 @@ NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback:teach",
         "corrections": "selfteach.methods.corrections:teach",
+        "documents": "selfteach.methods.documents:teach",
         "tasks": "selfteach.methods.tasks:teach",
     },
     "judges": {

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from selfteach.config.documents import Documents
 from selfteach.config.sections import Count, Positive, Section, Share
 from selfteach.config.training import Train
 
@@ -155,4 +156,81 @@ class Corrections(Section):
     exam: CorrectionsExam = CorrectionsExam()
 
 
-METHODS: dict[str, type[Section]] = {"feedback": Feedback, "corrections": Corrections}
+class Invent(Section):
+    """How tasks are invented: `requests` a round, at most `rounds` rounds.
+
+    `temperature` and `top_p`: null is the mode's own, .7 and .5 of self-instruct, 1 and 1 of alpaca and magpie.
+    """
+
+    requests: Positive = 32
+    rounds: Positive = 40
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Positive = 192
+
+
+class Sift(Section):
+    """Which invented tasks are kept: of so many words, without a word of the `blacklist`, and with a ROUGE-L of at most `max_overlap` to
+    every seed and every kept task; instances likewise. `any_script`: also tasks that begin with a letter beyond ASCII. `similar`: how many
+    of the nearest are remembered.
+    """
+
+    max_overlap: Share = 0.7
+    least_words: Positive = 4
+    most_words: Positive = 150
+    any_script: bool = False
+    similar: Positive = 10
+    blacklist: list[str] = Field(default=[
+        "image", "graph", "picture", "file", "map", "draw", "plot", "go to", "video", "audio", "music", "flowchart", "diagram",
+    ])  # fmt: skip
+
+
+class Cases(Section):
+    """The instances of a task: at most `most`, drawn with this temperature."""
+
+    most: Positive = 4
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    max_tokens: Positive = 192
+
+
+class TasksExam(Section):
+    """What is asked: `tasks` of the held-out seeds and as many of --test, of each the first instance.
+
+    `shots` worked tasks stand in the prompt of the arm that is only shown them.
+    """
+
+    tasks: Positive = 60
+    general: Count = 24
+    max_tokens: Positive = 128
+    shots: Positive = 4
+
+
+class Tasks(Section):
+    """Everything that `selfteach tasks` can be told.
+
+    `count`: accepted tasks. `learn_seeds`: whether the people's own tasks are learned too. `test_share`: of the seeds, for the exam alone.
+    `templates`: one of them is drawn for each example.
+    """
+
+    model: str = "embedded"
+    teacher: str = ""
+    engine: Literal["auto", "openvino", "hf"] = "auto"
+    seed: Count = 0
+    rehearsal: bool = False
+    mode: Literal["self-instruct", "alpaca", "magpie"] = "self-instruct"
+    count: Positive = 300
+    learn_seeds: bool = True
+    test_share: Share = 0.2
+    templates: list[str] = Field(default=["plain", "line", "labelled", "input-first", "quoted"])
+    max_bad_rows: Share = 0.1
+    max_failures: Share = 0.1
+    invent: Invent = Invent()
+    sift: Sift = Sift()
+    cases: Cases = Cases()
+    judge: Judge = Judge()
+    keep: Keep = Keep()
+    train: Train = Train()
+    exam: TasksExam = TasksExam()
+
+
+METHODS: dict[str, type[Section]] = {"feedback": Feedback, "corrections": Corrections, "documents": Documents, "tasks": Tasks}

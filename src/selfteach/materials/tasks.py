@@ -7,7 +7,8 @@ A row is one of these; other keys are left alone.
   messages: [{role, content}]                                      the first exchange counts
   prompt, completion                                               texts, or lists of messages
 
-Source: Self-Instruct (arXiv 2212.10560), data/seed_tasks.jsonl of yizhongw/self-instruct for the form. The tasks beside this file are our own.
+Source: Self-Instruct (arXiv 2212.10560), data/seed_tasks.jsonl of yizhongw/self-instruct, for the form. The tasks beside this file are
+our own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prompt templates: any row with named columns becomes a prompt and its answer. One template is drawn for each example.
 
-A template is a text with {column} in it. Values are put in once, as they are: braces in a value mean nothing. A *chat* template is the words
-of a user's turn; a *completion* template is plain text that the model goes on with.
+A template is a text with {column} in it. Values are put in once, as they are: braces in a value mean nothing. A *chat* template is the
+words of a user's turn; a *completion* template is plain text that the model goes on with.
 
 Source: Alpaca (tatsu-lab/stanford_alpaca, train.py) and Self-Instruct (arXiv 2212.10560, 2.3: several templates, so that the model does not
 hang on one of them) for the idea; the words are our own, but for `alpaca`, whose words models know.

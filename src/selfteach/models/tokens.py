@@ -48,9 +48,15 @@ class Tokens:
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt: messages with the header of the answer to come, or plain text as it stands."""
+        """Token ids of a prompt: messages with the header of the answer to come, or plain text as it stands.
+
+        Messages without any turn of the user's are followed by the header of his turn: then the model writes the request (Magpie,
+        arXiv 2406.08464).
+        """
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
+        if not any(m.role == "user" for m in prompt):
+            return self._user_header(prompt)
         return self._render(prompt, answer_follows=True)
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
@@ -114,6 +120,11 @@ class Tokens:
             else:
                 carried += part
         return ids + self._raw(carried)
+
+    def _user_header(self, turns: Sequence[Message]) -> list[int]:
+        """What the template puts before the words of the user's next turn."""
+        words = "xyzzy"
+        return self._raw(self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[0])
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         try:

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from selfteach.records import write_text
-from selfteach.report import edits, figures, view, words
+from selfteach.report import edits, figures, following, view, words
 from selfteach.report.read import at, items, measure, number, read
 from selfteach.report.wording import heading, wording
 
@@ -63,6 +63,7 @@ def html(folder: Path) -> str:
         judge=view.judge(notes.get("calibration"), exam),
         losses=figures.losses(run.metrics),
         need=figures.need(notes.get("curve")),
+        following={"losses": following.losses(exam), "inspection": following.inspection(notes.get("inspection"))},
         edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
         stages=view.stages(run),
         settings=view.settings(run.config),

@@ -43,7 +43,14 @@ CORRECTIONS = Wording(
     {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"}, ("✕ corrected", "✓ as it is"), "Correction",
     {"mended": "corrected before, right now", "kept": "right now", "broken": "corrected now"}, frozenset({"map", "search", "judge"}),
 )  # fmt: skip
-WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS)}
+TASKS = Wording(
+    "tasks", "Tasks, learned", "This adapter learned to follow instructions, from tasks that its base model invented:",
+    "Each example is an instance of a task, of a person (seed) or invented (task)", "New answers were compared with those of people, which "
+    "is not the same as being right", "self-instruct",
+    {"base": "base", "prompted": "tasks in the prompt", "taught": "taught"}, ("✕ further from people's", "✓ no further"), "Task",
+    {"mended": "nearer than before", "kept": "no further now", "broken": "further now"}, frozenset({"map", "search", "judge"}),
+)  # fmt: skip
+WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS)}
 
 
 def wording(exam: Mapping[str, Any]) -> Wording:

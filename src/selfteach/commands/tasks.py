@@ -1,0 +1,125 @@
+"""`selfteach tasks`: the seeds are read before any model is, a run is opened, the method teaches, the result is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past, require
+from selfteach.commands.exam import show
+from selfteach.commands.lesson import Options, guided
+from selfteach.commands.screen import print_json
+from selfteach.config import Tasks as Settings
+from selfteach.config import resolve
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
+from selfteach.materials.templates import LIBRARY, chosen
+from selfteach.run.folder import open_run
+
+LEAST = 8
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the person brings; without seeds the package's own are taken."""
+
+    seeds: Path | None
+    test: Path | None
+    skip_bad_rows: bool
+
+    def read(self, most_bad: float) -> Tasks:
+        """The material of both files.
+
+        Raises:
+            DataError: nothing in them can be used.
+        """
+        found = read_tasks(self.seeds or OWN_SEEDS, skip=self.skip_bad_rows, most_bad=most_bad)
+        if self.test:
+            more = read_tasks(self.test, skip=self.skip_bad_rows, most_bad=most_bad)
+            found.test, found.mended = more.seeds, found.mended + more.mended
+            found.fates |= more.fates if self.test.name != (self.seeds or OWN_SEEDS).name else {}
+        return found
+
+    def json(self) -> dict[str, str]:
+        """For the run's identity: names and sums, so that a changed file is another run."""
+        named = {"seeds": self.seeds or OWN_SEEDS, "test": self.test}
+        return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in named.items() if path}
+
+
+def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+    """Teaches tasks, or with `dry_run` says what was read."""
+    wanted = require.parse(options.require)
+    resolved = resolve(Settings, options.file, options.sets, settings)
+    config: Settings = resolved.config
+    refuse(config)
+    material = files.read(config.max_bad_rows)
+    enough(material)
+    if options.dry_run:
+        plan(material, config, as_json=options.as_json)
+        return
+    brought = files.json() | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
+    name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
+    with open_run(options.out, name, "tasks", resolved, brought, new=options.new) as run:
+        result = guided(run, "tasks", material, options.debug)
+    exam = past.exam(run.path)
+    if options.as_json:
+        print_json(result)
+    else:
+        show(exam, Path(result["report"]))
+    require.check(wanted, exam)
+
+
+def refuse(config: Settings) -> None:
+    """Refuses what does not fit together.
+
+    Raises:
+        UsageError: and says what would.
+    """
+    if not config.templates:
+        raise UsageError("there is no template to write examples in.", where="templates", cure='For instance templates=["plain"].')
+    if odd := [template.name for template in chosen(config.templates) if template.form != "chat"]:
+        fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
+        raise UsageError(
+            f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.', where="templates",
+            cure=f"Take some of: {fitting}. `selfteach templates --in FILE --out FILE` writes datasets in every template.",
+        )  # fmt: skip
+    if config.mode == "magpie" and ("#" in config.teacher or "://" in config.teacher):
+        raise UsageError("an endpoint gives no way to let the model write the user's turn.", where="mode",
+                         cure="Use self-instruct or alpaca with it.")  # fmt: skip
+
+
+def enough(material: Tasks) -> None:
+    """Looks before any model is loaded whether there are enough seeds.
+
+    Raises:
+        DataError: there are not; the message counts what there is.
+    """
+    if len(material.seeds) < LEAST:
+        dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+        raise DataError(
+            f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
+            cure=f"At least {LEAST} are needed; without a file the package's own {len(read_tasks().seeds)} are taken.",
+        )
+
+
+def plan(material: Tasks, config: Settings, *, as_json: bool) -> None:
+    """Prints what was read and how it would be asked, without a model."""
+    from selfteach.generate.invent import invention
+    from selfteach.records import Sampling
+
+    shown = invention(config.mode, material.seeds, [], Sampling(), 0, config.seed).request.prompt
+    stated = {
+        "seeds": len(material.seeds), "instances": sum(len(task.instances) for task in material.seeds),
+        "classification": sum(task.classification is True for task in material.seeds), "test": len(material.test),
+        "mended": [b.where for b in material.mended],
+        "left_out": [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"],
+        "a_prompt": shown if isinstance(shown, str) else "the header of the user's turn, and nothing else",
+    }  # fmt: skip
+    if as_json:
+        print_json(stated)
+        return
+    for key, value in stated.items():
+        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))

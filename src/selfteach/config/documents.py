@@ -1,0 +1,108 @@
+"""The settings of `selfteach documents`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from selfteach.config.sections import Count, Positive, Section, Share
+from selfteach.config.training import Train
+
+
+class Read(Section):
+    """How documents are cut: pieces of at most `chunk_tokens` tokens, the document's first sentence carried along."""
+
+    chunk_tokens: Annotated[int, Field(ge=32)] = 384
+
+
+class Questions(Section):
+    """What the model asks itself about each piece, in at most so many rounds.
+
+    `held_out`: the share of the sentences whose questions are for the exam, where nobody brought questions. Nothing that overlaps with a
+    question of the exam by `max_overlap` is learned from.
+    """
+
+    per_chunk: Positive = 24
+    rounds: Positive = 2
+    held_out: Share = 0.2
+    max_overlap: Share = 0.7
+
+
+class Select(Section):
+    """Which questions become pairs: `draws` answers with the document and as many without it are held against the label by the `judge`.
+
+    Learned is what is consistent (S_L <= tau_label) and unknown (S_K > tau_knowledge); without `filter` all that has a label. `nli` names
+    an entailment model, for the judge of that name.
+    """
+
+    judge: Literal["match", "prompted", "nli", "gain"] = "gain"
+    nli: str = ""
+    draws: Positive = 5
+    tau_label: Share = 0.5
+    tau_knowledge: Share = 0.5
+    filter: bool = True
+
+
+class Study(Section):
+    """Study data: every sentence in many forms, at most `per_sentence` rows each; every form can be switched off.
+
+    `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
+    `asked`: the model's questions; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its
+    beginning; `topics`: what is known about a name in it; `recite`: what is known about the title.
+    """
+
+    label: Literal["sentence", "statement", "words"] = "sentence"
+    per_sentence: Positive = 24
+    asked: bool = True
+    backwards: bool = True
+    gaps: bool = True
+    halves: bool = True
+    topics: bool = True
+    recite: bool = True
+
+
+class Stages(Section):
+    """Which trainings there are, one after the other: `general` (the base's own answers to general questions, and worked reading, before
+    anything else), the documents themselves (`study` data, and the filtered `pairs`), and `healing` (general answers once more)."""
+
+    general: bool = False
+    study: bool = True
+    pairs: bool = True
+    healing: bool = False
+
+
+class Replay(Section):
+    """What must not change: the base's own answers to so many `general` prompts, their first `anchor_tokens` tokens."""
+
+    general: Count = 120
+    rounds: Positive = 6
+    anchor_tokens: Positive = 24
+
+
+class DocumentsExam(Section):
+    """What is asked on held-out questions; `common` questions are those that many people can answer: what was known before."""
+
+    questions: Positive = 200
+    general: Count = 24
+    common: Count = 60
+    max_tokens: Positive = 64
+
+
+class Documents(Section):
+    """Everything that `selfteach documents` can be told."""
+
+    model: str = "embedded"
+    teacher: str = ""
+    engine: Literal["auto", "openvino", "hf"] = "auto"
+    seed: Count = 0
+    rehearsal: bool = False
+    max_failures: Share = 0.1
+    read: Read = Read()
+    questions: Questions = Questions()
+    select: Select = Select()
+    study: Study = Study()
+    stages: Stages = Stages()
+    replay: Replay = Replay()
+    train: Train = Train(beta=0.3)
+    exam: DocumentsExam = DocumentsExam()

@@ -1,0 +1,95 @@
+"""Is a task a classification? And what are its inputs and outputs? Asked by few-shot lists, which small models go on with.
+
+Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all others their input first, because input first
+biases a classification towards one label; tables 6 to 8).
+Departs: the classification is read from log p(" Yes") - log p(" No"), which has a threshold that the seed tasks set, not from a drawn word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from selfteach.generate.invent import one_line
+from selfteach.generate.task_shots import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
+from selfteach.materials.tasks import Instance, no_input
+from selfteach.models import Scorer
+from selfteach.records import Continuations, Draw, Request, Sampling, clean
+from selfteach.statistics import best_threshold
+
+LEAST_LABELLED = 6
+"""So many tasks of either kind must be known before they may set the threshold."""
+_EXAMPLE = re.compile(r"^\s*example\s*\d*\s*:?\s*$", re.I | re.M)
+_FIELD = re.compile(r"^\s*(input|output|class label|label)\s*\d*\s*:[ \t]*", re.I | re.M)
+
+
+def classify(scorer: Scorer, instructions: Sequence[str]) -> list[float]:
+    """For each instruction log p(yes) - log p(no), in nats, to "is it a classification?"."""
+    worked = "".join(f"Task: {task}\nIs it a classification? {'Yes' if yes else 'No'}\n\n" for task, yes in CLASSIFIED)
+    head = "Is the output of the task one of a few fixed labels?\n\n" + worked
+    items = [Continuations(f"{head}Task: {one_line(text)}\nIs it a classification?", (" Yes", " No")) for text in instructions]
+    found = dict(scorer.logp(items))
+    return [yes.logp - no.logp for yes, no in (found[item.id(scorer.fingerprint)] for item in items)]
+
+
+def threshold(labelled: Sequence[tuple[bool, float]]) -> float:
+    """Above which log-odds a task counts as a classification: what separates the known ones best, or 0 where too few are known."""
+    yes = sum(label for label, _ in labelled)
+    if min(yes, len(labelled) - yes) < LEAST_LABELLED:
+        return 0.0
+    return best_threshold([label for label, _ in labelled], [value for _, value in labelled])
+
+
+def instance_request(instruction: str, classification: bool, sampling: Sampling, seed: int) -> Request:
+    """The request for instances of one task."""
+    task = f"Task: {one_line(instruction)}\n"
+    if classification:
+        worked = "".join(f"Task: {name}\n{_labels(cases)}\n\n" for name, cases in OUTPUT_FIRST)
+        return Request("instances", f"Examples for every label of a task.\n\n{worked}{task}Class label:", sampling, 0, seed)
+    worked = "".join(f"Task: {name}\n{_cases(cases)}\n\n" for name, cases in INPUT_FIRST)
+    head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
+    return Request("instances", f"{head}{worked}{task}Example 1\nInput:", sampling, 0, seed)
+
+
+def _labels(cases: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"Class label: {label}\nInput: {text}" for label, text in cases)
+
+
+def _cases(cases: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"Example {n}\nInput: {given or 'none'}\nOutput: {output}" for n, (given, output) in enumerate(cases, 1))
+
+
+def read_instances(draw: Draw, classification: bool) -> list[Instance]:
+    """The instances in what the model wrote. Of an answer that was cut the last one is left out."""
+    begun = "Class label:" if classification else "Input:"
+    parts = _FIELD.split(_EXAMPLE.sub("", clean(f"{begun} {draw.text.lstrip(' ')}")))[1:]
+    fields = [
+        ("label" if "label" in name.lower() else name.lower(), value.strip()) for name, value in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    found = list(_output_first(fields) if classification else _input_first(fields))
+    return found[:-1] if draw.finish == "length" else found
+
+
+def _input_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
+    """An output closes an instance; the input before it may be missing."""
+    found, given = [], ""
+    for name, value in fields:
+        if name == "input":
+            given = "" if no_input(value) else value
+        else:
+            found.append(Instance(given, value))
+            given = ""
+    return found
+
+
+def _output_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
+    """A label opens an instance, which ends with its input; a label without one is an instance where no label has an input."""
+    found: list[Instance] = []
+    labels: list[str] = []
+    for name, value in fields:
+        if name == "input" and labels:
+            found.append(Instance("" if no_input(value) else value, labels.pop()))
+            labels = []
+        elif name != "input":
+            labels.append(value)
+    return found or [Instance("", label) for label in labels]

@@ -1,0 +1,146 @@
+"""The model invents tasks from a few that it is shown, and what it wrote is taken apart again.
+
+*self-instruct*: 8 tasks stand in a list, 6 of people and 2 that the model invented before (all 8 of people until there are such); the
+model goes on with the list. *alpaca*: 3 whole tasks of people, 20 are asked for at once, each with its input and output. *magpie*: nothing
+is shown at all; the model gets the header of a user's turn and writes the turn.
+
+Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instructions.py`), Alpaca (tatsu-lab/stanford_alpaca,
+`generate_instruction.py`), Magpie (arXiv 2406.08464).
+Departs: rounds of requests in place of one after the other, so that a request sees the machine tasks of earlier rounds only; where an
+answer was cut, its last item is left out and not all of it; only the first letter is made a capital, so that acronyms stay as written.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from selfteach.materials.tasks import Instance, Task, no_input
+from selfteach.records import Draw, Prompt, Request, Sampling, clean
+
+Mode = Literal["self-instruct", "alpaca", "magpie"]
+SHOWN, MACHINE = 8, 2
+"""Tasks in a prompt of Self-Instruct, and how many of them at most were invented."""
+ALPACA_SHOWN, ALPACA_ASKED = 3, 20
+_NUMBER = re.compile(r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?\d{1,3}\s?(?:[.):]|\s-)\s*", re.I)
+_INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
+_PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
+_BREAK = re.compile(r"^\s*#{2,}\s*\d*\s*$", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Invention:
+    """One request for tasks: which tasks of people and which of the model's own stand in its prompt."""
+
+    request: Request
+    human: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One task as the model wrote it; Alpaca's come with an instance. `cut`: the answer ended in the middle of it."""
+
+    instruction: str
+    instance: Instance | None = None
+    cut: bool = False
+
+
+def invention(mode: Mode, human: Sequence[Task], machine: Sequence[Task], sampling: Sampling, number: int, seed: int) -> Invention:
+    """One request, whose tasks follow from its number and the seed."""
+    chance = random.Random(f"invent {seed} {number}")
+    own: list[Task] = []
+    invented: list[Task] = []
+    prompt: Prompt = ()
+    if mode == "alpaca":
+        own = chance.sample(list(human), min(ALPACA_SHOWN, len(human)))
+        prompt = alpaca_list(own)
+    elif mode == "self-instruct":
+        invented = chance.sample(list(machine), min(MACHINE, len(machine)))
+        own = chance.sample(list(human), min(SHOWN - len(invented), len(human)))
+        listed = [*own, *invented]
+        chance.shuffle(listed)
+        prompt = task_list([task.instruction for task in listed])
+    request = Request("invent", prompt, sampling, number, seed)
+    return Invention(request, tuple(task.id for task in own), tuple(task.id for task in invented))
+
+
+def task_list(instructions: Sequence[str]) -> str:
+    """Self-Instruct's list, up to the number of the next task."""
+    lines = [f"{n}. {one_line(text).rstrip(':')}" for n, text in enumerate(instructions, 1)]
+    return "\n".join(["Come up with a series of tasks:", *lines, f"{len(lines) + 1}."])
+
+
+def alpaca_list(tasks: Sequence[Task]) -> str:
+    """Alpaca's list of whole tasks, up to the instruction of the next one."""
+    parts = [f"A list of {ALPACA_ASKED} different tasks, each with an instruction, an input where one is needed, and the right output."]
+    for n, task in enumerate(tasks, 1):
+        case = task.instances[0] if task.instances else Instance("", "")
+        parts.append(
+            f"###\n{n}. Instruction: {one_line(task.instruction)}\n{n}. Input:\n{case.input or '<noinput>'}\n{n}. Output:\n{case.output}"
+        )
+    return "\n".join([*parts, f"###\n{len(tasks) + 1}. Instruction:"])
+
+
+def stops(mode: Mode) -> tuple[str, ...]:
+    """The texts that end an answer."""
+    last = f"\n{ALPACA_ASKED + 1}."
+    return {"self-instruct": ("\n\n", "\n16."), "alpaca": (last, f"\n###{last}"), "magpie": ("\n###",)}[mode]
+
+
+def one_line(text: str) -> str:
+    """The words of a text with single spaces."""
+    return " ".join(text.split())
+
+
+def tidied(text: str) -> str:
+    """An instruction as it is kept: one line, the first letter a capital, everything else as written (an acronym stays one)."""
+    line = one_line(clean(text)).strip("\ufffd ")
+    return line[:1].upper() + line[1:]
+
+
+def read_invented(mode: Mode, draw: Draw) -> list[Item]:
+    """The tasks in what the model wrote."""
+    cut = draw.finish == "length"
+    if mode == "magpie":
+        return [Item(tidied(draw.text), None, cut)] if draw.text.strip() else []
+    return read_alpaca(draw.text, cut) if mode == "alpaca" else read_list(draw.text, cut)
+
+
+def read_list(text: str, cut: bool = False) -> list[Item]:
+    """The items of a list. A line is an item, numbered or not; a number after the end of a sentence begins another on the same line.
+
+    The continued list begins in the middle of its first line. `cut` marks the last item.
+    """
+    lines = [part for line in clean(text).splitlines() for part in _INSIDE.split(line)]
+    found = [tidied(_NUMBER.sub("", line, count=1)) for line in lines]
+    items = [Item(line) for line in found if line]
+    return _marked(items, cut)
+
+
+def read_alpaca(text: str, cut: bool = False) -> list[Item]:
+    """Whole tasks. Parts are found by their names; numbers and the signs between tasks may be missing or wrong."""
+    parts = _PART.split(f"Instruction: {_BREAK.sub('', clean(text)).lstrip()}")[1:]
+    items: list[Item] = []
+    fields: dict[str, str] = {}
+    for name, value in zip(parts[::2], parts[1::2], strict=True):
+        key = "instruction" if name.lower() == "task" else name.lower()
+        if key == "instruction" and fields:
+            items.append(_whole(fields))
+            fields = {}
+        fields.setdefault(key, value.strip())
+    return _marked([*items, _whole(fields)], cut)
+
+
+def _whole(fields: dict[str, str]) -> Item:
+    said = fields.get("input", "")
+    case = Instance("" if no_input(said) else said, fields["output"]) if "output" in fields else None
+    return Item(tidied(fields.get("instruction", "")), case)
+
+
+def _marked(items: list[Item], cut: bool) -> list[Item]:
+    """Marks the last item as cut, where the answer stopped at its limit."""
+    return [*items[:-1], Item(items[-1].instruction, items[-1].instance, True)] if cut and items else items

@@ -1,0 +1,179 @@
+"""Step 8 of tasks: the arms sit the exam, a calibrated judge compares their answers in both orders, and the numbers become exam.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from selfteach import statistics
+from selfteach.errors import UsageError
+from selfteach.evaluate import corrections as shared
+from selfteach.evaluate import exam as common
+from selfteach.evaluate import tasks as paper
+from selfteach.evaluate.sanity import sanity
+from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement
+from selfteach.materials.tasks import Task
+from selfteach.materials.templates import LIBRARY, draw_template
+from selfteach.methods.road import Road
+from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.records import GREEDY, Draw, Example, Measure, Sampling, question
+from selfteach.registry import did_you_mean
+from selfteach.run.ledger import Fate
+from selfteach.select.overlap import Overlap
+
+if TYPE_CHECKING:
+    from selfteach.methods.tasks import Parts
+
+PLAIN = [template for template in LIBRARY if template.name == "plain"]
+CLOSER = "closer"
+
+
+def questions(road: Road, parts: Parts) -> list[paper.Question]:
+    """The held-out tasks, in the plainest template. One that leaves no room for an answer is left out, and counted."""
+    found, fates = [], []
+    for part, tasks in (("seed", parts.held_out), ("human", parts.test)):
+        for task in tasks[: road.config.exam.tasks]:
+            asked = question_of(task, part)
+            needed = road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
+            reason = "" if road.base.room_tokens(asked.prompt) > needed else "prompt longer than the context"
+            fates.append(Fate(f"{part} {task.id}", "dropped" if reason else "accepted", reason, {"instruction": task.instruction}))
+            found += [] if reason else [asked]
+    road.run.ledger.place("questions of the exam", fates)
+    return found
+
+
+def question_of(task: Task, part: str) -> paper.Question:
+    """A task's first instance, and all outputs that people gave for it."""
+    first = task.instances[0]
+    row = {"instruction": task.instruction, "input": first.input, "output": first.output}
+    template = draw_template(PLAIN, row, 0, "")
+    assert template is not None
+    prompt, _ = template.fill(row)
+    golds = tuple(dict.fromkeys(case.output for case in task.instances if case.input == first.input))
+    assert isinstance(prompt, tuple)
+    return paper.Question(part, prompt, golds, task.classification is True)
+
+
+def arms_of(road: Road, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]) -> dict[str, shared.Arm]:
+    """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every question."""
+    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "seed"] or [(e.prompt, e.chosen) for e in examples if e.kind == "task"]
+    shown = next(
+        (turns for count in range(road.config.exam.shots, -1, -1)
+         if (turns := shared.shown(worked, count)) is not None and all(roomy(road, (*turns, *q.prompt), q) for q in asked)), ()
+    )  # fmt: skip
+    arms = {"base": shared.Arm("base", road.student), "prompted": shared.Arm("prompted", road.student, shown)}
+    return arms | ({"taught": shared.Arm("taught", taught.model)} if taught else {})
+
+
+def roomy(road: Road, prompt: paper.Turns, asked: paper.Question) -> bool:
+    """Whether question and answers fit behind this prompt."""
+    return road.base.room_tokens(prompt) > road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
+
+
+def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[Example]) -> dict[str, Any]:
+    """The exam as exam.json holds it."""
+    config, seed = road.config.exam, road.config.seed
+    asked = questions(road, parts)
+    arms = arms_of(road, taught, examples, asked)
+    road.display.stage("exam", 2 * len(asked) * len(arms))
+    sheets = {name: paper.sit(arm, asked, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
+    judge, told = judged(road, parts, asked)
+    beside = elsewhere(road, arms, parts)
+    unharmed = {arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()}
+    there = bool(beside["base"].questions) and taught is not None
+    harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0
+    found = {
+        "method": "tasks",
+        "rehearsal": road.config.rehearsal,
+        "judge": told,
+        **paper.numbers(asked, sheets, seed),
+        "pairwise": paper.contest(judge, asked, sheets, seed),
+        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()} if beside["base"].questions else {},
+        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
+        "noise_floor": noise_floor(road, asked, sheets["base"]),
+        "sanity": sanities(sheets, seed),
+        "base_proof": proof(road),
+        "verdict": paper.verdict(asked, sheets, harmed, sum(e.kind != "general" for e in examples), seed),
+        "answers": [*paper.side_by_side(asked, sheets), *general_answers(beside, unharmed)],
+    }
+    if taught and there:
+        found["drift"] = drifted(road, taught.hf, beside)
+    written: dict[str, Any] = common.as_json(found)
+    return written
+
+
+def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[Prefers, dict[str, Any]]:
+    """Who compares answers: the model that tells a person's answer to a task from the answer to another one best, where it is good enough.
+
+    Else the answer that is closer to the person's own wins.
+
+    Raises:
+        UsageError: the configuration names a judge that there is not.
+    """
+    config = road.config.judge
+    closer = Closer({q.prompt: q.golds for q in asked})
+    known: list[Prefers] = [Preference(road.student), Preference(road.student, chat=True)]
+    if road.teacher:
+        known.append(Preference(road.teacher, chat=True, name="teacher"))
+    if config.name not in ("auto", CLOSER, *(j.name for j in known)):
+        cure = did_you_mean(config.name, ["auto", CLOSER, *(j.name for j in known)])
+        raise UsageError(f'there is no judge "{config.name}" of two answers.', where="judge.name", cure=cure)
+    known = [j for j in known if config.name in ("auto", j.name)]
+    pairs = mismatched(parts.train)[: config.pairs]
+    marks = {j.name: agreement(j, pairs) for j in known} if pairs and config.name != CLOSER else {}
+    best = max(known, key=lambda j: marks[j.name].value) if marks else None
+    usable = best is not None and marks[best.name].value >= config.min_auroc
+    told = {name: common.as_json(mark) for name, mark in marks.items()}
+    if best is not None and usable:
+        return best, {"name": best.name, "source": "model", "agreement": told}
+    if config.name not in ("auto", CLOSER):
+        road.display.say(f"the judge {config.name} is no better than chance at telling a right answer from one to another task")
+    return closer, {"name": CLOSER, "source": "people's answers", "agreement": told}
+
+
+def mismatched(tasks: Sequence[Task]) -> list[Duel]:
+    """A person's answer to each task against a person's answer to the next one: the first is better by construction."""
+    asked = [question_of(task, "seed") for task in tasks]
+    turned = [*asked[1:], *asked[:1]]
+    return [Duel(q.prompt, q.golds[0], other.golds[0]) for q, other in zip(asked, turned, strict=True) if q.golds[0] != other.golds[0]]
+
+
+def elsewhere(road: Road, arms: Mapping[str, shared.Arm], parts: Parts) -> dict[str, common.Sheet]:
+    """The arms' greedy answers to general prompts, which no lesson was about."""
+    prompts, greedy = parts.general["test"], replace(GREEDY, max_tokens=road.config.exam.max_tokens)
+    road.display.stage("exam general", len(prompts) * len(arms))
+    texts = [question(p) for p in prompts]
+
+    def answers(arm: shared.Arm) -> list[Draw]:
+        asked = [arm.prompt(p) for p in prompts]
+        return shared.answer(arm.model, "exam general", asked, greedy, road.config.seed, road.display.advance)
+
+    return {name: common.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
+
+
+def general_answers(beside: Mapping[str, common.Sheet], unharmed: Mapping[str, Sequence[bool]]) -> list[dict[str, Any]]:
+    """Every general prompt with the arms' answers."""
+    return [
+        {"scope": "general", "prompt": text,
+         "arms": {arm: {"greedy": s.greedy[i].text, "broken": not unharmed[arm][i]} for arm, s in beside.items()}}
+        for i, text in enumerate(beside["base"].questions)
+    ]  # fmt: skip
+
+
+def noise_floor(road: Road, asked: Sequence[paper.Question], sheet: paper.Sheet) -> dict[str, Measure]:
+    """The base against itself: ROUGE-L of a second draw at T=1 minus that of the first."""
+    again = shared.answer(
+        road.student, "exam again", [q.prompt for q in asked], Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed + 1,
+        road.display.advance,
+    )  # fmt: skip
+    return {"rouge_l": statistics.paired_bootstrap(paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=road.config.seed)}
+
+
+def sanities(sheets: Mapping[str, paper.Sheet], seed: int) -> dict[str, Any]:
+    """Looping, empty answers and mean length of each arm, over its greedy answers."""
+    found = {}
+    for arm, sheet in sheets.items():
+        s = sanity([d.text for d in sheet.greedy], [d.tokens for d in sheet.greedy], seed=seed)
+        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
+    return found

@@ -1,0 +1,184 @@
+"""Tasks: from a few worked tasks the model invents thousands, and learns to follow instructions.
+
+  1  read: the seeds are split at once, like with like: some are shown and learned, the others are for the exam alone
+  2  invent: the model goes on with a list of 6 tasks of people and 2 of its own (or by Alpaca's, or Magpie's way)
+  3  filter: form, blacklist, ROUGE-L to every seed and every kept task; each refusal has its reason
+  4  classify: is the output one of a few labels?
+  5  instances: for a classification output first, else input first; filtered too
+  6  inspect: how near to the seeds, how diverse, how long; pages to read
+  7  train: supervised, one template drawn for each example, the answer alone in the loss; the base's own answers hold it in place
+  8  exam: base, worked tasks in the prompt, taught, on held-out seeds and on tasks of people (--test)
+
+Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464); METHODS.md of this project, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from selfteach.config import Tasks as Settings
+from selfteach.errors import DataError
+from selfteach.evaluate import corrections as paper
+from selfteach.generate.ask import Subject, ask
+from selfteach.materials.tasks import Task, Tasks
+from selfteach.materials.templates import chosen, draw_template
+from selfteach.methods.instructed import examine
+from selfteach.methods.inventing import Invented, classified, instanced, invent
+from selfteach.methods.road import Road, open_road
+from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
+from selfteach.records import GREEDY, Example, Message, digest, user
+from selfteach.run.display import Display
+from selfteach.run.folder import Run
+from selfteach.run.ledger import Fate
+from selfteach.select.balance import split
+from selfteach.select.form import form_fault
+from selfteach.select.inspection import inspection
+from selfteach.select.overlap import Overlap
+
+KINDS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
+UNFITTING = "no template fits"
+Turns = tuple[Message, ...]
+
+
+@dataclass
+class Parts:
+    """The seeds that are shown and learned, those of the exam, the people's tasks of --test, and general prompts for training and exam."""
+
+    train: list[Task]
+    held_out: list[Task]
+    test: list[Task]
+    general: dict[str, list[Turns]]
+
+
+def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict[str, Any]:
+    """Teaches tasks in a run folder; returns what `selfteach tasks --json` prints.
+
+    Raises:
+        DataError: too few seeds to show some and to be examined on others, or nothing usable was invented.
+    """
+    if done := run.ledger.noted("result"):
+        tidy(run)
+        display.say("this run is done: here is its result again")
+        return dict(done)
+    templates = chosen(config.templates)
+    road = open_road(run, config, display)
+    with run.stage("read"):
+        run.ledger.place("read", material.fates.values())
+        parts = parted(road, material)  # 1
+    with run.stage("invent"):
+        known = [t.instruction for t in (*material.seeds, *material.test)]
+        found = invent(road, parts.train, known)  # 2, 3
+    with run.stage("classify"):
+        found = classified(road, found, parts.train)  # 4
+    with run.stage("instances"):
+        found = instanced(road, found)  # 5
+    with run.stage("inspect"):
+        inspect(road, found, material.seeds)  # 6
+        examples = lessons(road, parts.train if config.learn_seeds else [], found, templates)  # 7
+        examples += anchors(road, parts.general["train"])
+    with run.stage("exam of the base"):
+        examine(road, None, parts, examples)  # 8
+        road.student.rest()
+    taught = None
+    if any(e.kind != "general" for e in examples):
+        with run.stage("train"):
+            taught = teach_adapter(road, examples, KINDS)  # 7
+    with run.stage("exam"):
+        exam = examine(road, taught, parts, examples)  # 8
+    return finish(road, exam, examples, taught, found, material)
+
+
+def parted(road: Road, material: Tasks) -> Parts:
+    """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt like a task."""
+    seeds, held_out = material.seeds, road.config.test_share
+    texts = [task.instruction for task in seeds]
+    sides = split(texts, road.student.embed([user(t) for t in texts]), (1 - held_out, 0.0, held_out), road.config.seed,
+                  strata=[str(task.classification) for task in seeds], max_overlap=road.config.sift.max_overlap)  # fmt: skip
+    train, test = ([t for t, side in zip(seeds, sides, strict=True) if side == part] for part in ("train", "test"))
+    if not train or not (test or material.test):
+        raise DataError(
+            f"{len(seeds)} seeds are too few, or too much alike, to show some and to be examined on others.",
+            cure="Bring more seeds, or tasks for the exam with --test FILE.",
+        )
+    return Parts(train, test, list(material.test), general(road, [*texts, *(t.instruction for t in material.test)]))
+
+
+def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
+    """Prompts about anything, which the student asks itself: a share holds the model in place, the others show whether it stayed there."""
+    config, pool = road.config.keep, Overlap(texts)
+
+    def newness(text: str) -> str:
+        return form_fault(text) or ("" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt")
+
+    road.display.stage("ask general", config.general, "prompts")
+    found: list[Turns] = []
+    fates: dict[str, Fate] = {}
+    for asked, reason in ask(road.student, Subject(""), "general", config.general, newness, config.rounds, road.config.seed):
+        fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
+        if not reason:
+            found.append(user(asked.text))
+            road.display.advance()
+    road.run.ledger.place("ask general", fates.values())
+    held_out = min(road.config.exam.general, len(found) // 2)
+    return {"test": found[:held_out], "train": found[held_out:]}
+
+
+def inspect(road: Road, found: Sequence[Invented], seeds: Sequence[Task]) -> None:
+    """Step 6: the numbers and pages of the inspection, for the report and for `selfteach inspect`."""
+    tasks = [one.task for one in found]
+    road.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
+    road.run.ledger.note("inspection", inspection(tasks, [task.instruction for task in seeds], road.config.seed))
+
+
+def similarity(one: Invented) -> dict[str, Any]:
+    """What stands beside a task in tasks.jsonl: the nearest texts, the mean similarity."""
+    return {"most_similar": [list(pair) for pair in one.near.most_similar], "mean_similarity": one.near.mean}
+
+
+def lessons(road: Road, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]) -> list[Example]:
+    """Step 7: every instance as an example, in a template that is drawn for it."""
+    made, fates = [], []
+    for kind, tasks in (("seed", seeds), ("task", [one.task for one in found])):
+        for task in tasks:
+            for case in task.instances:
+                row = {"instruction": task.instruction, "input": case.input, "output": case.output}
+                id = digest([task.id, case.input, case.output])
+                template = draw_template(templates, row, road.config.seed, id)
+                fates.append(Fate(id, "accepted" if template else "dropped", "" if template else UNFITTING, row))
+                if template:
+                    prompt, answer = template.fill(row)
+                    source = {"task": task.id, "template": template.name, "classification": task.classification}
+                    made.append(Example(id, kind, prompt if isinstance(prompt, tuple) else user(prompt), answer, None, {}, source))
+    road.run.ledger.place("examples", fates)
+    return made
+
+
+def anchors(road: Road, prompts: Sequence[Turns]) -> list[Example]:
+    """Step 7: the beginnings of the base's own answers to general prompts."""
+    limit = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens)
+    road.display.stage("keep", len(prompts))
+    begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
+    return [
+        Example(digest(["keep", draw.id]), "general", prompt, draw.text, None, {}, {"cut": ["chosen"] if draw.finish == "length" else []})
+        for prompt, draw in zip(prompts, begun, strict=True)
+        if draw.text.strip()
+    ]
+
+
+def finish(
+    road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, found: Sequence[Invented], material: Tasks
+) -> dict[str, Any]:  # fmt: skip
+    """Writes the exports and the report; returns the result as JSON."""
+    arms = {arm: by_part(exam, arm) for arm in exam["sanity"]}
+    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "seed"]
+    told = f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {road.config.mode} way"
+    prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
+    return publish(road, exam | {"material": told}, examples, taught, arms, prompted)
+
+
+def by_part(exam: dict[str, Any], arm: str) -> dict[str, Any]:
+    """One arm's numbers: of each part of the questions, against the base, and on general prompts."""
+    shown: dict[str, Any] = {key: {part: found[arm] for part, found in exam[key].items()} for key in ("rouge_l", "token_f1", "loss_nats")}
+    return shown | {key: exam[key][arm] for key in ("pairwise", "general") if arm in exam[key]}

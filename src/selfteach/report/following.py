@@ -1,0 +1,67 @@
+"""What the page shows of tasks: how near new answers are to people's, who wins against the base, and what the invented tasks are like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfteach.report.figures import bars
+from selfteach.report.read import at, items, measure
+
+ARMS = ("base", "prompted", "taught")
+Row = Mapping[str, Any]
+PARTS = {"seed": "held-out seeds", "human": "tasks of people"}
+
+
+def result(exam: Row) -> list[Row]:
+    """The rows of the result table; those that were not measured are left out."""
+    rows = []
+    for part, name in PARTS.items():
+        rows += [
+            _row(f"ROUGE-L, {name}, greedy", "the single most likely answer against a person's", exam, ("rouge_l", part), ("greedy",)),
+            _row(f"ROUGE-L, {name}, T = 1", "one answer drawn at temperature 1", exam, ("rouge_l", part), ("drawn",)),
+            _row(f"Token-F1, {name}", "words in common with a person's answer, whatever their order", exam, ("token_f1", part), ()),
+            _row(f"Right labels, {name}", "classification tasks whose label is exactly a person's", exam, ("exact", part), ()),
+        ]
+    rows.append(_row("Win rate against the base", "judged in both orders; a tie counts one half", exam, ("pairwise",), ("win_rate",)))
+    rows.append(_row("The same at equal length", "what the win rate would be if answers were equally long", exam, ("pairwise",),
+                     ("length_controlled",)))  # fmt: skip
+    rows.append(_row("General answers unharmed", "prompts about anything else: neither empty nor looping", exam, ("general",), ()))
+    return [row for row in rows if any(row["measures"].values())]
+
+
+def _row(label: str, meaning: str, exam: Row, before: tuple[str, ...], after: tuple[str, ...]) -> Row:
+    return {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
+
+
+def losses(exam: Row) -> list[tuple[str, Row]]:
+    """For each part the loss of each arm on people's answers, nats a token."""
+    return [
+        (name, found)
+        for part, name in PARTS.items()
+        if any((found := {arm: measure(at(exam, "loss_nats", part, arm)) for arm in ARMS}).values())
+    ]
+
+
+def inspection(note: Any) -> Row | None:
+    """The note "inspection" with the widths of its bars, or None."""
+    if not isinstance(note, Mapping) or not note.get("tasks"):
+        return None
+    verbs = items(note.get("verbs"))
+    return {
+        **note,
+        "near": bars({f"{k / 10:.1f} to {(k + 1) / 10:.1f}": n for k, n in enumerate(at(note, "nearest_seed", "histogram") or [])}),
+        "verb_bars": [
+            (row, width) for row, (_, _, width) in zip(verbs, bars({str(r.get("verb")): r.get("count") for r in verbs}), strict=False)
+        ],
+        "length_bars": {name: _length_bars(found) for name, found in (at(note, "lengths") or {}).items()},
+        "label_bars": bars(note.get("labels")),
+        "twins": items(note.get("twins")),
+        "read": items(note.get("read")),
+    }
+
+
+def _length_bars(found: Row) -> list[tuple[str, float, float]]:
+    counts = at(found, "histogram") or []
+    step = float(at(found, "top") or 1.0) / max(len(counts), 1)
+    return bars({f"{k * step:.0f} to {(k + 1) * step:.0f}": n for k, n in enumerate(counts)})

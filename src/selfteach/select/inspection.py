@@ -1,0 +1,229 @@
+"""What a set of invented tasks is like: how near to the seeds, how diverse, how long, how balanced; and pages of it to read.
+
+Source: Self-Instruct (arXiv 2212.10560, 2.4, figures 2 to 5).
+Departs: verb and noun are found by a rule (the first word, and the last word of the noun phrase that follows it), not by a parser.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from selfteach.materials.tasks import Task
+from selfteach.select.overlap import Overlap, tokens
+
+BINS = 10
+READ, TWINS, VERBS, NOUNS, LEAST_TWIN = 50, 12, 20, 4, 0.4
+_BLOCK = 2048
+_BEFORE = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "some",
+        "any",
+        "each",
+        "every",
+        "all",
+        "both",
+        "following",
+        "given",
+        "next",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "ten",
+        "one",
+        "me",
+        "us",
+        "him",
+        "them",
+        "list",
+        "short",
+        "brief",
+        "simple",
+        "new",
+        "good",
+    ]
+)
+_AFTER = frozenset(
+    [
+        "of",
+        "for",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "from",
+        "about",
+        "into",
+        "that",
+        "which",
+        "who",
+        "whose",
+        "when",
+        "where",
+        "while",
+        "if",
+        "so",
+        "and",
+        "or",
+        "but",
+        "as",
+        "than",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "can",
+        "could",
+        "using",
+        "between",
+        "through",
+        "without",
+        "within",
+        "under",
+        "over",
+        "after",
+        "before",
+        "during",
+        "against",
+        "do",
+        "does",
+        "did",
+        "will",
+        "would",
+        "should",
+        "has",
+        "have",
+        "had",
+        "not",
+    ]
+)
+
+
+def inspection(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
+    """All of it, as JSON."""
+    texts = [task.instruction for task in tasks]
+    near = nearest(texts, seeds)
+    cases = [case for task in tasks for case in task.instances]
+    chance = random.Random(f"inspection {seed}")
+    shown = chance.sample(list(tasks), min(READ, len(tasks)))
+    return {
+        "tasks": len(tasks), "instances": len(cases), "seeds": len(seeds),
+        "nearest_seed": {"histogram": histogram([value for value, _ in near], 0.0, 1.0), "mean": _mean([value for value, _ in near])},
+        "verbs": verbs(texts), "diversity": diversity(texts),
+        "lengths": {name: lengths(found) for name, found in (("instruction", texts), ("input", [c.input for c in cases if c.input]),
+                                                            ("output", [c.output for c in cases]))},
+        "labels": {"classification": sum(t.classification is True for t in tasks), "other": sum(t.classification is False for t in tasks),
+                   "with_input": sum(bool(c.input) for c in cases), "without_input": sum(not c.input for c in cases)},
+        "twins": twins(texts, seeds),
+        "read": [task.json() for task in shown],
+    }  # fmt: skip
+
+
+def nearest(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str]]:
+    """For each text the greatest ROUGE-L F1 to a seed, and that seed."""
+    pool = Overlap(seeds)
+    found = []
+    for start in range(0, len(texts), _BLOCK):
+        alike = pool.matrix(texts[start : start + _BLOCK])
+        found += [(float(row.max(initial=0.0)), seeds[int(row.argmax())] if row.size else "") for row in alike]
+    return found
+
+
+def histogram(values: Sequence[float], low: float, high: float) -> list[int]:
+    """Counts in BINS bins of equal width."""
+    return [int(n) for n in np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))[0]]
+
+
+def lengths(texts: Sequence[str]) -> dict[str, Any]:
+    """Words of each text: quartiles, and a histogram up to the 95th percentile (the last bin holds what is longer)."""
+    words = np.array([len(text.split()) for text in texts] or [0], dtype=np.float64)
+    top = max(float(np.quantile(words, 0.95)), 1.0)
+    low, middle, high = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75]))
+    return {"histogram": histogram(np.minimum(words, top).tolist(), 0.0, top) if texts else [0] * BINS, "top": top,
+            "quartiles": [low, middle, high], "n": len(texts)}  # fmt: skip
+
+
+def verb_noun(text: str) -> tuple[str, str]:
+    """The first word of an instruction, and the last word of the noun phrase that follows it, or "".
+
+    "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it errs.
+    """
+    first = re.split(r"[.!?;:]\s|\n", text.strip(), maxsplit=1)[0]
+    words = [word.strip("\"'()[],.?!;:") for word in re.split(r"\s+|(?<=,)", first.lower())]
+    words = [word for word in words if word]
+    if not words:
+        return "", ""
+    phrase: list[str] = []
+    for word in words[1:]:
+        if word in _AFTER or (phrase and word in _BEFORE):
+            break
+        if word not in _BEFORE:
+            phrase.append(word)
+    return words[0], phrase[-1] if phrase and len(phrase) <= 5 else ""
+
+
+def verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """The most frequent verbs, each with its most frequent nouns."""
+    pairs = [verb_noun(text) for text in texts]
+    counts = Counter(verb for verb, _ in pairs if verb)
+    found = []
+    for verb, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:VERBS]:
+        nouns = Counter(noun for v, noun in pairs if v == verb and noun)
+        top = sorted(nouns.items(), key=lambda pair: (-pair[1], pair[0]))[:NOUNS]
+        found.append({"verb": verb, "count": count, "nouns": [list(pair) for pair in top]})
+    return found
+
+
+def diversity(texts: Sequence[str]) -> dict[str, float]:
+    """How many different verbs and pairs there are, the entropy of the pairs in nats, and distinct-2 (different pairs of words / all)."""
+    pairs = Counter(pair for text in texts if (pair := verb_noun(text))[0])
+    total = pairs.total()
+    entropy = -sum(n / total * math.log(n / total) for n in pairs.values()) if total else 0.0
+    grams = [gram for text in texts for gram in pairwise(tokens(text))]
+    return {"verbs": len({verb for verb, _ in pairs}), "pairs": len(pairs), "entropy_nats": entropy,
+            "distinct_2": len(set(grams)) / len(grams) if grams else 0.0}  # fmt: skip
+
+
+def twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
+    """The pairs of a task and an earlier one (or a seed) that are most alike."""
+    everything, first = Overlap([*seeds, *texts]), len(seeds)
+    found: list[tuple[float, int, int]] = []
+    for start in range(0, len(texts), _BLOCK):
+        alike = everything.matrix(texts[start : start + _BLOCK], cutoff=LEAST_TWIN)
+        for row, column in zip(*np.nonzero(alike), strict=True):
+            if column < first + start + row:
+                found.append((-float(alike[row, column]), start + int(row), int(column)))
+    return [
+        {"text": texts[i], "like": everything.texts[j], "of": "seed" if j < first else "task", "similarity": round(-value, 4)}
+        for value, i, j in sorted(found)[:TWINS]
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

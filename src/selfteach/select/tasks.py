@@ -1,0 +1,135 @@
+"""Which invented tasks, and which of their instances, are kept; every refusal has a reason that is counted.
+
+Source: Self-Instruct (arXiv 2212.10560, 2.2 and `bootstrap_instructions.py`, `prepare_for_finetuning.py`).
+Departs: the blacklist is a setting; a task in another script can be let in; an instance is also refused where it is like another one.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfteach.config import Sift
+from selfteach.judge.check import count_words
+from selfteach.materials.tasks import Instance
+from selfteach.select.overlap import Overlap, tokens
+
+CUT, LIKE = "cut off", "like another task"
+TOO_SHORT, TOO_LONG, BLACKLISTED = "too short", "too long", "on the blacklist"
+PUNCTUATION, SCRIPT, PROGRAM = "begins with punctuation", "begins with a letter beyond ASCII", "asks to write a program"
+ECHO, EMPTY, COLON, TWO_OUTPUTS, REPEATED, LIKE_INSTANCE = (
+    "input equals output", "empty output", "ends with a colon", "same input, two outputs", "repeats an instance", "like another instance",
+)  # fmt: skip
+BARE_WORDS = 8
+"""An output without an input is compared with others from so many words on: "yes" is the right answer to many tasks."""
+ROUNDING = 1e-9
+
+
+def instruction_fault(text: str, sift: Sift, *, cut: bool = False) -> str:
+    """Why an instruction is no usable task, or "". What it is like is looked at by `Novelty`."""
+    words = count_words(text)
+    faults = {
+        CUT: cut,
+        TOO_SHORT: words < sift.least_words,
+        TOO_LONG: words > sift.most_words,
+        BLACKLISTED: bool(blacklisted(text, sift.blacklist)),
+        PROGRAM: text.lower().startswith("write a program"),
+        PUNCTUATION: text[:1] in string.punctuation,
+        SCRIPT: not sift.any_script and not text[:1].isascii(),
+    }
+    return next((reason for reason, found in faults.items() if found), "")
+
+
+def blacklisted(text: str, words: Sequence[str]) -> str:
+    """The first word of the list that stands in the text as a word of its own, or in the plural."""
+    return next((word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?:s|es)?(?!\w)", text, re.I)), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What a text is like: the nearest kept texts with their ROUGE-L F1, the greatest first, and the mean over all kept ones."""
+
+    most_similar: tuple[tuple[str, float], ...]
+    mean: float
+
+    @property
+    def nearest(self) -> float:
+        """The greatest similarity; 0 where nothing was kept."""
+        return self.most_similar[0][1] if self.most_similar else 0.0
+
+
+class Novelty:
+    """The kept instructions. A text is new where its overlap with every kept one is at most the threshold."""
+
+    def __init__(self, texts: Sequence[str], threshold: float, shown: int = 10) -> None:
+        self._pool, self._threshold, self._shown = Overlap(texts), threshold, shown
+
+    def decide(self, texts: Sequence[str]) -> list[tuple[bool, Near]]:
+        """For each text whether it is new, and what it is like; a new one is kept before the next is looked at.
+
+        Shapes: overlap with the pool (N, pool), among the texts (N, N).
+        """
+        against, among = self._pool.matrix(texts), Overlap(texts).matrix(texts)
+        known, kept = list(self._pool.texts), list[int]()
+        found = []
+        for i in range(len(texts)):
+            row = np.concatenate([against[i], among[i, kept]])
+            first = np.argsort(-row, kind="stable")[: self._shown]
+            names = [known[j] if j < len(known) else texts[kept[j - len(known)]] for j in first]
+            alike = tuple((name, round(float(row[j]), 6)) for name, j in zip(names, first, strict=True))
+            near = Near(alike, round(float(row.mean()), 6) if row.size else 0.0)
+            new = bool(row.max(initial=0.0) <= self._threshold + ROUNDING)
+            if new:
+                kept.append(i)
+            found.append((new, near))
+        for i in kept:
+            self._pool.add(texts[i])
+        return found
+
+
+class Instances:
+    """The kept instances of all tasks."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._inputs, self._outputs = Overlap(), Overlap()
+        self._known: set[tuple[str, str, str]] = set()
+
+    def sieve(self, instruction: str, found: Sequence[Instance]) -> list[tuple[Instance, str]]:
+        """Each instance of a task with the reason to drop it, or ""; those without are kept."""
+        outputs: dict[str, set[str]] = {}
+        for case in found:
+            outputs.setdefault(case.input, set()).add(case.output)
+        told = []
+        for case in found:
+            reason = self._fault(instruction, case, len(outputs[case.input]) > 1)
+            if not reason:
+                self._known.add((instruction, case.input, case.output))
+                self._inputs.add(case.input)
+                self._outputs.add(case.output)
+            told.append((case, reason))
+        return told
+
+    def _fault(self, instruction: str, case: Instance, disputed: bool) -> str:
+        faults = {
+            EMPTY: not case.output.strip(),
+            ECHO: bool(case.input) and case.input == case.output,
+            COLON: case.input.rstrip().endswith((":", "：")) or case.output.rstrip().endswith((":", "：")),
+            TWO_OUTPUTS: bool(case.input) and disputed,
+            REPEATED: (instruction, case.input, case.output) in self._known,
+        }
+        reason = next((reason for reason, found in faults.items() if found), "")
+        return reason or (LIKE_INSTANCE if self._alike(case) else "")
+
+    def _alike(self, case: Instance) -> bool:
+        """Whether one kept instance overlaps with both its input and its output. Where there is no input, the outputs decide."""
+        if not self._outputs.texts or (not case.input and len(tokens(case.output)) < BARE_WORDS):
+            return False
+        outputs = self._outputs.matrix([case.output])[0]
+        bare = np.array([0.0 if text else 1.0 for text in self._inputs.texts])
+        inputs = self._inputs.matrix([case.input])[0] if case.input else bare
+        return bool(((inputs > self._threshold + ROUNDING) & (outputs > self._threshold + ROUNDING)).any())
