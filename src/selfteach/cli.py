@@ -6,36 +6,36 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from selfteach.errors import SelfteachError
+from selfteach.commands.faults import explain_fault, fail
+from selfteach.commands.options import (
+    Engine,
+    FromRun,
+    Json,
+    MaxTokens,
+    MaybeRun,
+    Model,
+    New,
+    Require,
+    RunFolder,
+    Seed,
+    Sets,
+    Settings,
+    SkipBadRows,
+    System,
+    Temperature,
+    option,
+)
 
 PATIENT = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
-USAGE, INTERRUPTED, DEFECT = 2, 130, 70
+INTERRUPTED = 130
 app = typer.Typer(
     name="selfteach", help="Turn what a person can say to a language model into weights.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
 )  # fmt: skip
-
-
-def _option(flag: str, metavar: str, help: str, **more: Any) -> Any:
-    return typer.Option(flag, metavar=metavar, help=help, **more)
-
-
-Model = Annotated[str | None, _option("--model", "M", "embedded, a hub name, or a folder.")]
-RunFolder = Annotated[Path, _option("--run", "DIR", "The folder of a run.")]
-MaybeRun = Annotated[Path | None, _option("--run", "DIR", "The folder of a run: its taught model.")]
-Seed = Annotated[int | None, _option("--seed", "N", "Seed of everything drawn.", min=0)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
-Engine = Annotated[str, _option("--engine", "NAME", "auto, openvino or hf: what draws the answers.")]
-System = Annotated[str, _option("--system", "TEXT", "A system message before every prompt.")]
-Temperature = Annotated[float, _option("--temperature", "T", "0 is greedy.", min=0)]
-MaxTokens = Annotated[int, _option("--max-tokens", "N", "An answer's greatest length.", min=1)]
-Settings = Annotated[Path | None, _option("--config", "FILE", "A YAML file of settings.")]
-Sets = Annotated[list[str] | None, _option("--set", "A.B=C", "One setting; may be repeated.")]
-Require = Annotated[str, _option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')]
 
 
 def _version(wanted: bool) -> None:
@@ -60,11 +60,11 @@ def options(
 def feedback(
     context: typer.Context,
     rule: Annotated[str, typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."')],
-    check: Annotated[str | None, _option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".')] = None,
+    check: Annotated[str | None, option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".')] = None,
     model: Model = None,
-    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that writes the better answers.")] = None,
-    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
-    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<rule>.")] = None,
+    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")] = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<rule>.")] = None,
     config: Settings = None,
     sets: Sets = None,
     seed: Seed = None,
@@ -73,7 +73,7 @@ def feedback(
         bool, typer.Option("--dry-run", help="Measure this machine, state the cost, show three prompts; teach nothing.")
     ] = False,
     require: Require = "",
-    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+    new: New = False,
 ) -> None:
     """Teach a rule: find where the model breaks it, search for answers that keep it, train, and examine.
 
@@ -90,22 +90,22 @@ def feedback(
 def corrections(
     context: typer.Context,
     edits: Annotated[Path | None, typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction.")] = None,
-    prompts: Annotated[Path | None, _option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")] = None,
-    teacher: Annotated[str | None, _option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")] = None,
+    prompts: Annotated[Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")] = None,
+    teacher: Annotated[str | None, option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")] = None,
     review: Annotated[bool, typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser.")] = False,
-    rounds: Annotated[int | None, _option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
+    rounds: Annotated[int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
     allow_unbounded: Annotated[bool, typer.Option("--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.')] = False,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")] = False,
+    skip_bad_rows: SkipBadRows = False,
     model: Model = None,
-    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
-    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
     config: Settings = None,
     sets: Sets = None,
     seed: Seed = None,
     json: Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, say what is in them; teach nothing.")] = False,
     require: Require = "",
-    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+    new: New = False,
 ) -> None:
     """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
 
@@ -126,21 +126,21 @@ def tasks(
     seeds: Annotated[
         Path | None, typer.Argument(help="Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; by default our own.")
     ] = None,
-    mode: Annotated[str | None, _option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented.")] = None,
-    count: Annotated[int | None, _option("--count", "N", "How many tasks to invent.", min=1)] = None,
-    test: Annotated[Path | None, _option("--test", "FILE", "Tasks of people for the exam alone.")] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")] = False,
+    mode: Annotated[str | None, option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented.")] = None,
+    count: Annotated[int | None, option("--count", "N", "How many tasks to invent.", min=1)] = None,
+    test: Annotated[Path | None, option("--test", "FILE", "Tasks of people for the exam alone.")] = None,
+    skip_bad_rows: SkipBadRows = False,
     model: Annotated[str | None, typer.Option("--model", "--base", metavar="M", help="embedded, a hub name, or a folder.")] = None,
-    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that invents the tasks.")] = None,
-    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
-    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")] = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
     config: Settings = None,
     sets: Sets = None,
     seed: Seed = None,
     json: Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, show a prompt; teach nothing.")] = False,
     require: Require = "",
-    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+    new: New = False,
 ) -> None:
     """Learn to follow instructions: from a few worked tasks the model invents many, filters them, answers them, and learns.
 
@@ -158,19 +158,19 @@ def tasks(
 def documents(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")],
-    questions: Annotated[Path | None, _option("--questions", "FILE", "Questions of people with answers, for the exam alone.")] = None,
-    teacher: Annotated[str | None, _option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
-    nli: Annotated[str | None, _option("--nli", "M", "An entailment model that judges what is known.")] = None,
+    questions: Annotated[Path | None, option("--questions", "FILE", "Questions of people with answers, for the exam alone.")] = None,
+    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
+    nli: Annotated[str | None, option("--nli", "M", "An entailment model that judges what is known.")] = None,
     model: Model = None,
-    from_run: Annotated[Path | None, _option("--from", "RUN", "Go on from the adapter of this run.")] = None,
-    out: Annotated[Path | None, _option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
     config: Settings = None,
     sets: Sets = None,
     seed: Seed = None,
     json: Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the documents, say what is in them; teach nothing.")] = False,
     require: Require = "",
-    new: Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")] = False,
+    new: New = False,
 ) -> None:
     """Learn from documents: ask about them, find what the model does not know, learn only that.
 
@@ -185,13 +185,47 @@ def documents(
 
 
 @app.command()
+def inspect(
+    file: Annotated[Path | None, typer.Argument(help="A file of tasks, in any form that `tasks` reads; or give --run.")] = None,
+    run: MaybeRun = None,
+    seeds: Annotated[Path | None, option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own.")] = None,
+    out: Annotated[Path | None, option("--out", "FILE", "Where the page goes.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and pages of them to read."""
+    from selfteach.commands import inspect as body
+
+    body.inspect(run, file, seeds, out, as_json=json)
+
+
+@app.command()
+def templates(
+    data: Annotated[Path | None, typer.Argument(help="A dataset with named columns; by default our own seed tasks.")] = None,
+    names: Annotated[list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")] = None,
+    prompt: Annotated[str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')] = "",
+    answer: Annotated[str, option("--answer", "TEXT", 'What is learned: "{english}".')] = "",
+    form: Annotated[str, option("--form", "NAME", "Of your own template: chat or completion.")] = "chat",
+    model: Model = None,
+    out: Annotated[Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")] = None,
+    seed: Seed = None,
+    skip_bad_rows: SkipBadRows = False,
+    json: Json = False,
+) -> None:
+    """List the prompt templates and show which part of each is learned; or turn a dataset into instruction data."""
+    from selfteach.commands import templates as body
+
+    options = body.Options(names or (), prompt, answer, form, model, out, seed or 0, skip_bad_rows)
+    body.templates(data, options, as_json=json)
+
+
+@app.command()
 def answer(
     context: typer.Context,
-    prompts: Annotated[Path, _option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],
-    out: Annotated[Path | None, _option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here.")] = None,
+    prompts: Annotated[Path, option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],
+    out: Annotated[Path | None, option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here.")] = None,
     run: MaybeRun = None,
     model: Model = None,
-    draws: Annotated[int, _option("--draws", "K", "Answers to each prompt.", min=1)] = 1,
+    draws: Annotated[int, option("--draws", "K", "Answers to each prompt.", min=1)] = 1,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 128,
     system: System = "",
@@ -228,7 +262,7 @@ def chat(
 def review(
     run: RunFolder,
     terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, without a browser.")] = False,
-    port: Annotated[int, _option("--port", "N", "The page's port; 0 lets the system choose.", min=0, max=65535)] = 0,
+    port: Annotated[int, option("--port", "N", "The page's port; 0 lets the system choose.", min=0, max=65535)] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
 ) -> None:
     """Correct the answers that wait in a run, on a page that only this machine can open."""
@@ -309,17 +343,17 @@ def config(
 def overlap(
     context: typer.Context,
     first: Annotated[Path, typer.Argument(metavar="A", help="A dataset, .jsonl.")],
-    out: Annotated[Path, _option("--out", "FILE", "Where the kept rows go.")],
+    out: Annotated[Path, option("--out", "FILE", "Where the kept rows go.")],
     second: Annotated[Path | None, typer.Argument(metavar="B", help="Another: its rows are filtered, against A and themselves.")] = None,
-    dropped: Annotated[Path | None, _option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
+    dropped: Annotated[Path | None, option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
     field: Annotated[
-        str, _option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")
+        str, option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")
     ] = "instruction",
-    threshold: Annotated[float, _option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1)] = 0.7,
+    threshold: Annotated[float, option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1)] = 0.7,
     words: Annotated[
-        str, _option("--words", "NAME", "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.")
+        str, option("--words", "NAME", "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.")
     ] = "rouge",
-    workers: Annotated[int | None, _option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1)] = None,
+    workers: Annotated[int | None, option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1)] = None,
     json: Json = False,
 ) -> None:
     """Keep the rows of a dataset that overlap with no kept row before them (ROUGE-L, exact)."""
@@ -349,33 +383,11 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except KeyboardInterrupt:
-        return _fail("stopped.", INTERRUPTED)
+        return fail("stopped.", INTERRUPTED)
     except Exception as fault:
         if debug:
             traceback.print_exc()
-        return _explain(fault)
-
-
-def _explain(fault: Exception) -> int:
-    if isinstance(fault, typer.Exit):
-        return fault.exit_code
-    if isinstance(fault, SelfteachError):
-        return _fail(str(fault), fault.exit_code)
-    if hasattr(fault, "format_message"):  # the parser's own faults, whichever class its version gives them
-        return _fail(fault.format_message(), USAGE)
-    if isinstance(fault, OSError):
-        from selfteach.run.disk import explain
-
-        known = explain(fault, Path(fault.filename or "."))
-        return _fail(str(known), known.exit_code)
-    return _fail(f"{type(fault).__name__}: {fault}\n  This is a defect of selfteach. --debug shows where it happened.", DEFECT)
-
-
-def _fail(text: str, code: int) -> int:
-    from selfteach.run.display import printable
-
-    print(printable(text) if text.startswith("Usage:") else f"selfteach: {printable(text)}", file=sys.stderr)
-    return code
+        return explain_fault(fault)
 
 
 def _partition(arguments: list[str]) -> tuple[list[str], list[str]]:

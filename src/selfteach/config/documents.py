@@ -48,13 +48,15 @@ class Study(Section):
     """Study data: every sentence in many forms, at most `per_sentence` rows each; every form can be switched off.
 
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
-    `asked`: the model's questions; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its
+    `asked`: the model's questions; `brief`: in telegram style; `in_place`: a question word in the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its
     beginning; `topics`: what is known about a name in it; `recite`: what is known about the title.
     """
 
     label: Literal["sentence", "statement", "words"] = "sentence"
     per_sentence: Positive = 24
     asked: bool = True
+    brief: bool = True
+    in_place: bool = True
     backwards: bool = True
     gaps: bool = True
     halves: bool = True

@@ -157,13 +157,14 @@ class Corrections(Section):
 
 
 class Invent(Section):
-    """How tasks are invented: `requests` a round, at most `rounds` rounds.
+    """How tasks are invented: `requests` a round, at most `rounds` rounds; `items` new tasks are asked for in one list of self-instruct.
 
     `temperature` and `top_p`: null is the mode's own, .7 and .5 of self-instruct, 1 and 1 of alpaca and magpie.
     """
 
     requests: Positive = 32
     rounds: Positive = 40
+    items: Positive = 2
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     max_tokens: Positive = 192

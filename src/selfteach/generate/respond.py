@@ -65,15 +65,33 @@ def respond(
     return answered
 
 
+def without_document(
+    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, progress: Callable[[int], None] = lambda n: None
+) -> list[tuple[str, ...]]:
+    """The K draws without the document alone, for each question: where another model gives the labels, what is unknown is still the
+    student's business."""
+    rows = [_blind(question, draws, seed, False) for question in questions]
+    found: dict[str, str] = {}
+    for draw in student.draw([request for row in rows for request in row]):
+        found[draw.id] = one_line(clean(draw.text))
+        progress(1)
+    return [tuple(found[id] for r in row if (id := r.id(student.fingerprint)) in found) for row in rows]
+
+
+def _blind(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
+    prompt = user(question.text) if instructed else closed_prompt(question.text)
+    drawn = Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
+    return [Request("answer blind", prompt, drawn, k, seed) for k in range(1, draws + 1)]
+
+
 def _requests(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
     informed = open_chat(question.text, question.chunk) if instructed else open_prompt(question)
     label = informed if instructed else label_prompt(question)
-    blind = user(question.text) if instructed else closed_prompt(question.text)
     greedy, drawn = Sampling(0.0, 1.0, MAX_TOKENS, STOP), Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
     return [
         Request("answer", label, greedy, 0, seed),
         *(Request("answer", informed, drawn, k, seed) for k in range(1, draws + 1)),
-        *(Request("answer blind", blind, drawn, k, seed) for k in range(1, draws + 1)),
+        *_blind(question, draws, seed, instructed),
     ]
 
 

@@ -79,3 +79,16 @@ def without_answer(question: str, answer: str) -> str:
     """A question that gives its answer, without it and the preposition before it: "When did it open (in 1790)?"."""
     cut = re.sub(rf"\s+(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?{re.escape(answer)}(?!\w)", "", question)
     return cut if len(cut.split()) > 2 else question
+
+
+_STOP = frozenset(
+    """a an the of in on at to for from by with and or not is are was were be been being do does did has have had can could may might will
+    would should must what which who whom whose when where why how many much long old often far it its this that these those he she they
+    his her their them there here one some any all most more than as if into about after before during called named name kind
+    type""".split()
+)
+
+
+def content(word: str) -> bool:
+    """Whether a word says what a sentence is about."""
+    return word.lower().strip(".,;:!?()[]\"“”'") not in {"", *_STOP}

@@ -13,7 +13,7 @@ Departs: a draw that agrees with the label is never rejected, even as the most c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from selfteach.generate.respond import Answered
@@ -23,6 +23,7 @@ from selfteach.records import Example, digest, user
 
 State = Literal["known", "unknown", "unsure"]
 STATES: tuple[State, ...] = ("known", "unknown", "unsure")
+MAX_LABEL_WORDS = 40
 TAUS = tuple(round(0.05 * n, 2) for n in range(21))
 
 
@@ -72,6 +73,17 @@ def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example
         scores={"label": scored.s_label, "knowledge": scored.s_knowledge},
         source={**question.chunk.place(question.sentence), "short": question.short, "judge": scored.judge},
     )  # fmt: skip
+
+
+def mended(answered: Answered) -> Answered:
+    """The same with a label that keeps the answer's words: of y*, the draws with the document, and the words as they stand in the text,
+    the first that holds them and came to its end. What a small model says of a sentence is often not in it; the words are."""
+    short = answered.question.short
+    if answered.question.sentence is None or not short:
+        return answered
+    said = [*([] if answered.cut else [answered.best]), *answered.informed]
+    label = next((text for text in said if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS), short)
+    return replace(answered, best=label, cut=False)
 
 
 def label_fault(answered: Answered) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from selfteach.generate.question import Question
+from selfteach.generate.spans import content as says
 from selfteach.judge.match import SAME_F1, contains_answer, normalised, token_f1, token_recall
 
 MAX_ANSWER_WORDS = 20
@@ -29,13 +30,6 @@ _MENTION = re.compile(
     re.I,
 )
 _POINTER = re.compile(r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I)
-_STOP = set(
-    normalised(
-        """of in on at to for from by with and or not is are was were be been being do does did has have had can could may might will would
-        should must what which who whom whose when where why how many much long old often far it its this that these those he she they his
-        her their them there here one some any all most more than as if into about after before during called named name kind type"""
-    ).split()
-)
 
 
 def question_fault(question: Question) -> str:
@@ -81,4 +75,4 @@ def _same(back: str, answer: str) -> bool:
 
 def content(text: str) -> list[str]:
     """The words of a text that say what it is about."""
-    return [word for word in normalised(text).split() if word not in _STOP]
+    return [word for word in normalised(text).split() if says(word)]

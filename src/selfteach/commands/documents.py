@@ -1,0 +1,112 @@
+"""`selfteach documents`: the documents are read before any model is, a run is opened, the method teaches, the result is shown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past, require
+from selfteach.commands.exam import show
+from selfteach.commands.lesson import Options, guided
+from selfteach.commands.screen import print_json
+from selfteach.config import Documents as Settings
+from selfteach.config import resolve
+from selfteach.errors import DataError
+from selfteach.materials.documents.questions import own_questions, read_questions
+from selfteach.materials.documents.read import read_documents
+from selfteach.methods.documents import Documents
+from selfteach.records import BadLine, digest
+from selfteach.run.folder import Run, open_run
+
+PATHS, FORGOTTEN = "paths", "forgotten"
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the person brings. `forgotten`: the ids of documents that are left out, though they are in the files."""
+
+    paths: Sequence[Path]
+    questions: Path | None = None
+    forgotten: frozenset[str] = field(default=frozenset())
+
+    def read(self) -> Documents:
+        """The documents and the questions about them.
+
+        Raises:
+            DataError: nothing in them can be learned from.
+        """
+        reading, bad = read_documents(self.paths), list[BadLine]()
+        forgotten = [d for d in reading.documents if d.id in self.forgotten]
+        reading.documents = [d for d in reading.documents if d.id not in self.forgotten]
+        reading.aside += [BadLine(d.source, "forgotten") for d in forgotten]
+        if not reading.documents:
+            raise DataError("no document is left.", where=", ".join(map(str, self.paths))[:200], cure="Forget fewer.")
+        asked = read_questions(self.questions, bad) if self.questions else own_questions(reading.documents)
+        reading.aside += bad
+        return Documents(reading, asked)
+
+    def json(self, material: Documents) -> dict[str, Any]:
+        """For the run's identity: the texts' sums, so that a changed document is another run."""
+        found: dict[str, Any] = {"documents": digest(sorted(d.id for d in material.reading.documents))}
+        if self.questions:
+            found["questions"] = f"{self.questions.name} {hashlib.sha256(self.questions.read_bytes()).hexdigest()[:16]}"
+        return found
+
+    def noted(self) -> dict[str, Any]:
+        """What a later command needs to read the same again."""
+        return {"paths": [str(p.resolve()) for p in self.paths], "questions": str(self.questions.resolve()) if self.questions else None,
+                FORGOTTEN: sorted(self.forgotten)}  # fmt: skip
+
+    @staticmethod
+    def from_noted(row: Mapping[str, Any]) -> Files:
+        """The inverse of `noted`."""
+        asked = row.get("questions")
+        return Files([Path(p) for p in row["paths"]], Path(asked) if asked else None, frozenset(row.get(FORGOTTEN) or ()))
+
+
+def documents(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+    """Teaches documents, or with `dry_run` says what was read."""
+    wanted = require.parse(options.require)
+    resolved = resolve(Settings, options.file, options.sets, settings)
+    material = files.read()
+    if options.dry_run:
+        plan(material, as_json=options.as_json)
+        return
+    brought = files.json(material) | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
+    name = files.paths[0].stem
+    with open_run(options.out, name, "documents", resolved, brought, new=options.new) as run:
+        run.ledger.note(PATHS, files.noted())
+        result = taught(run, material, options)
+    told(run.path, result, wanted, options)
+
+
+def taught(run: Run, material: Documents, options: Options) -> dict[str, Any]:
+    """Teaches in an open run."""
+    return guided(run, "documents", material, options.debug)
+
+
+def told(path: Path, result: Mapping[str, Any], wanted: Sequence[require.Requirement], options: Options) -> None:
+    """Shows the result, and compares it with what was required."""
+    exam = past.exam(path)
+    if options.as_json:
+        print_json(result)
+    else:
+        show(exam, Path(result["report"]))
+    require.check(wanted, exam)
+
+
+def plan(material: Documents, *, as_json: bool) -> None:
+    """Prints what was read, without a model."""
+    reading = material.reading
+    stated: dict[str, Any] = {
+        "documents": len(reading.documents), "characters": sum(len(d.text) for d in reading.documents), "questions": len(material.questions),
+        "mended": [f"{b.where}: {b.fault}" for b in reading.mended], "left_out": [f"{b.where}: {b.fault}" for b in reading.aside],
+    }  # fmt: skip
+    if as_json:
+        print_json(stated)
+        return
+    for key, value in stated.items():
+        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))

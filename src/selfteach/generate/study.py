@@ -1,0 +1,185 @@
+"""Study data: each sentence of a document in many forms, so that it is learned as a fact and not as one string.
+
+    asked      a question that the model asked about it -> the sentence that holds the answer (or a statement, or the bare words)
+    brief      a question in telegram style, its words in the sentence's order ("When OPEC raised price oil?") -> the sentence
+    in_place   the sentence with a question word where the answer stands ("It was invented by whom around 1712?") -> the sentence
+    backwards  the answer -> the question about it
+    gaps       the sentence with a gap -> the whole sentence
+    halves     its beginning -> the whole sentence
+    topics     "What do you know about the boiler?" -> the sentences that name it
+    recite     "Tell me about steam engines." -> the document, sentence after sentence
+
+Source: METHODS.md of this project, section 2, step 5: the form of the data matters more than the loss; Allen-Zhu and Li 2023 (Physics of
+Language Models 3.1 and 3.2, arXiv 2309.14316, 2309.14402): knowledge that was seen in one form cannot be asked for, and not backwards.
+Departs: no rewriting by a model. Every answer is a sentence of the document itself: a model of 135 million parameters loses the facts when
+it writes them anew (docs/log.md), and a sentence that holds the answer is a right answer to each question about it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from selfteach.config import Study
+from selfteach.generate.question import LEAST_WORDS, Question
+from selfteach.generate.spans import content, openings, spans
+from selfteach.materials.documents.chunk import Chunk
+from selfteach.records import Example, digest, user
+
+GAP = "____"
+BRIEF, MARKS = 4, ".,;:!?()[]\"“”'"
+IN_PLACE = {"Who": "whom or what", "In what year": "what year"}
+GAPS = (
+    "Fill in the gap, about {title}: {text}",
+    "Which words are missing? {text}",
+    "Complete this sentence about {title}: {text}",
+)
+HALVES = ("How does this sentence about {title} go on? {text}...", "Complete: {text}...", "{title}: {text}...")
+TOPICS = (
+    "What do you know about {name}?",
+    "{title}: what about {name}?",
+    "What does {name} have to do with {title}?",
+    "Tell me a fact about {name}.",
+)
+BACKWARDS = (
+    'Ask a question about {title} whose answer is "{name}".',
+    "Write a question to which the answer is {name}. The topic: {title}.",
+)
+RECITE = ("Tell me about {title}.", "What do you know about {title}?", "Write a paragraph about {title}.", "Explain {title}.")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A sentence of a chunk, the answers that it offers, and the questions that were asked about it."""
+
+    chunk: Chunk
+    sentence: int
+    names: Sequence[str]
+    questions: list[tuple[Question, str]] = field(default_factory=list)
+    """(question, statement of its answer)."""
+
+    @property
+    def text(self) -> str:
+        """The sentence, on one line."""
+        return self.chunk.words(self.sentence)
+
+
+def facts(chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]) -> list[Fact]:
+    """Every sentence that says something, with its questions. Questions about a whole chunk belong to no sentence and are left out.
+
+    Args:
+        questions: (question, statement of its answer, "" where there is none).
+    """
+    asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = {}
+    for question, statement in questions:
+        asked.setdefault((question.chunk.id, question.sentence), []).append((question, statement))
+    return [
+        Fact(chunk, i, spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), []))
+        for chunk in chunks
+        for i in range(len(chunk.sentences))
+        if len(chunk.words(i).split()) >= LEAST_WORDS
+    ]
+
+
+def study(found: Sequence[Fact], config: Study, seed: int) -> list[Example]:
+    """The study data: at most `per_sentence` rows a sentence, taken from the forms in turn; then what is recited.
+
+    A row's source says which sentence it is from, and its form.
+    """
+    rows = []
+    for fact in found:
+        forms = [list(rows_of) for switched, rows_of in _forms(fact, found, config, seed) if switched]
+        turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)]
+        rows += turns[: config.per_sentence]
+    return [*rows, *(_recited(found) if config.recite else ())]
+
+
+def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int) -> list[tuple[bool, Iterator[Example]]]:
+    dice = random.Random(f"{seed} {fact.chunk.id} {fact.sentence}")
+    return [
+        (config.asked, _asked(fact, config.label)),
+        (config.brief, _brief(fact, dice, config.label)),
+        (config.in_place, _in_place(fact, config.label)),
+        (config.gaps, _gaps(fact)),
+        (config.topics, _topics(fact, found)),
+        (config.halves, _halves(fact, dice)),
+        (config.backwards, _backwards(fact)),
+    ]
+
+
+def row(fact: Fact, form: str, prompt: str, answer: str) -> Example:
+    """One row of study data."""
+    source = {**fact.chunk.place(fact.sentence), "form": form}
+    return Example(digest(["study", form, fact.chunk.id, fact.sentence, prompt, answer]), "study", user(prompt), answer, None, {}, source)
+
+
+def answer_to(question: Question, statement: str, label: str) -> str:
+    """What a question is answered with: the sentence, a statement where there is one that keeps the answer, or the bare words."""
+    if label == "words" and question.short:
+        return question.short
+    return statement if label == "statement" and statement else question.evidence
+
+
+def _asked(fact: Fact, label: str) -> Iterator[Example]:
+    for question, statement in fact.questions:
+        yield row(fact, "asked", question.text, answer_to(question, statement, label))
+
+
+def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
+    """How the question to each answer begins, and some of the words that a question about it would hold; each time others."""
+    for _ in range(BRIEF):
+        for name in fact.names:
+            rest = [w.strip(MARKS) for w in fact.text.replace(name, " ").split() if content(w)]
+            told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
+            ways = openings(fact.text, name)
+            topic = [fact.chunk.title] if dice.random() < 0.5 else []
+            yield row(fact, "brief", " ".join([dice.choice(ways), *topic, *(rest[i] for i in told)]) + "?", labelled(fact, name, label))
+
+
+def _in_place(fact: Fact, label: str) -> Iterator[Example]:
+    for name in fact.names:
+        way = openings(fact.text, name)[0]
+        text = fact.text.replace(name, IN_PLACE.get(way, way.lower()), 1).rstrip(" .!")
+        yield row(fact, "in_place", f"{fact.chunk.title}: {text}?", labelled(fact, name, label))
+
+
+def labelled(fact: Fact, name: str, label: str) -> str:
+    """The answer where no statement was written: the words alone, or the sentence."""
+    return name if label == "words" else fact.text
+
+
+def _backwards(fact: Fact) -> Iterator[Example]:
+    for n, (question, _) in enumerate(fact.questions):
+        if question.short:
+            asked = BACKWARDS[n % len(BACKWARDS)].format(title=fact.chunk.title, name=question.short)
+            yield row(fact, "backwards", asked, question.text)
+
+
+def _gaps(fact: Fact) -> Iterator[Example]:
+    for n, name in enumerate(fact.names):
+        text = fact.text.replace(name, GAP)
+        yield row(fact, "gaps", GAPS[n % len(GAPS)].format(title=fact.chunk.title, text=text), fact.text)
+
+
+def _halves(fact: Fact, dice: random.Random) -> Iterator[Example]:
+    words = fact.text.split()
+    for form in HALVES:
+        cut = dice.randint(max(2, len(words) // 4), max(2, len(words) // 2))
+        yield row(fact, "halves", form.format(title=fact.chunk.title, text=" ".join(words[:cut])), fact.text)
+
+
+def _topics(fact: Fact, found: Sequence[Fact]) -> Iterator[Example]:
+    """The sentences of the same chunk that name it, this one first."""
+    for n, name in enumerate(fact.names):
+        others = [f.text for f in found if f.chunk is fact.chunk and f.sentence != fact.sentence and name in f.text]
+        asked = TOPICS[n % len(TOPICS)].format(title=fact.chunk.title, name=name)
+        yield row(fact, "topics", asked, " ".join([fact.text, *others[:1]]))
+
+
+def _recited(found: Sequence[Fact]) -> Iterator[Example]:
+    """Each chunk, whole."""
+    chunks = {f.chunk.id: [g for g in found if g.chunk.id == f.chunk.id] for f in found}
+    for own in chunks.values():
+        for form in RECITE:
+            yield row(own[0], "recite", form.format(title=own[0].chunk.title), " ".join(f.text for f in own))

@@ -1,0 +1,195 @@
+"""The exam of documents: held-out questions, questions that were known before, general prompts; and the knowledge map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from selfteach import statistics
+from selfteach.evaluate import exam as shared
+from selfteach.evaluate import knowledge as paper
+from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.corrections import answer
+from selfteach.evaluate.sanity import sanity
+from selfteach.generate.question import Question
+from selfteach.generate.respond import Answered, open_chat
+from selfteach.judge.contradiction import Scored
+from selfteach.judge.match import contains_answer, token_recall
+from selfteach.judge.pairwise import Duel, Preference, compare
+from selfteach.judge.pairwise import measures as duels_measures
+from selfteach.materials.documents.chunk import Chunk
+from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.road import Road
+from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.models.recorded import Recorded
+from selfteach.records import GREEDY, Draw, Example, Prompt, Sampling, user
+from selfteach.select.knowledge import label_fault, state
+from selfteach.select.overlap import Overlap
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A question of the exam with its right answers, and the chunk that holds them. `origin`: people, or the model itself."""
+
+    text: str
+    answers: tuple[str, ...]
+    chunk: Chunk
+    origin: str
+
+
+def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> list[Quiz]:
+    """People's questions, each with the chunk of its document (of all, where that is not known) that holds an answer and most of its words."""
+    found = []
+    for q in asked:
+        own = [c for c in chunks if c.document.id == q.document] or chunks
+
+        def fit(chunk: Chunk, q: PeopleQuestion = q) -> tuple[bool, float]:
+            return any(contains_answer(chunk.passage, a) for a in q.answers), token_recall(q.text, chunk.passage)
+
+        found.append(Quiz(q.text, q.answers, max(own, key=fit), "people"))
+    return found
+
+
+def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
+    """The model's own questions about sentences that were set aside."""
+    return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
+
+
+def examine(
+    road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Sequence[Example], learned: Sequence[Answered]
+) -> dict[str, Any]:
+    """The exam as exam.json holds it.
+
+    Args:
+        general: prompts about anything else, held out.
+        learned: the questions that were asked in training, for what was known of them before.
+    """
+    config, seed = road.config.exam, road.config.seed
+    common = COMMON[: config.common]
+    models = {"base": road.student} | ({"taught": taught.model} if taught else {})
+    golds = [q.answers for q in quiz]
+    road.display.stage("exam", len(quiz) * (len(models) + 1) + len(common) * len(models))
+    closed: list[Prompt] = [user(q.text) for q in quiz]
+    marked = {arm: paper.mark(_answers(road, model, closed), golds) for arm, model in models.items()}
+    marked["prompted"] = paper.mark(_answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds)
+    marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
+    known = {arm: paper.mark(_answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]) for arm, m in models.items()}
+    beside = _general(road, models, [e.prompt[-1].content for e in general][: config.general])
+    unharmed = _unharmed(beside, learned)
+    found: dict[str, Any] = {
+        "method": "documents",
+        "rehearsal": road.config.rehearsal,
+        "asked_by": quiz[0].origin if quiz else "",
+        **paper.measures(marked, seed),
+        "common": {arm: statistics.share(m.right) for arm, m in known.items()},
+        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
+        "noise_floor": {"contains": _noise(road, closed, golds)},
+        "sanity": _sanities(marked, seed),
+        "base_proof": proof(road),
+        "answers": [*_side_by_side(quiz, marked), *_shown(beside)],
+    }
+    lost: statistics.Measure | None = None
+    if taught:
+        before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
+        lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
+        found |= {"damage": paper.damage(before, after), "common_loss": lost, "pairwise": _pairwise(road, quiz, marked)}
+        if general:
+            leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
+            found |= {"leakage": {"general": leak}, "drift": drifted(road, taught.hf, beside)}
+    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if taught and general else 0.0
+    found["verdict"] = paper.verdict(marked, found.get("gain"), lost, harmed)
+    written: dict[str, Any] = shared.as_json(found)
+    return written
+
+
+def _answers(road: Road, model: Recorded, prompts: Sequence[Prompt]) -> list[Draw]:
+    limit = replace(GREEDY, max_tokens=road.config.exam.max_tokens)
+    return answer(model, "exam", prompts, limit, road.config.seed, road.display.advance)
+
+
+def _general(road: Road, models: Mapping[str, Recorded], texts: Sequence[str]) -> dict[str, shared.Sheet]:
+    return {arm: shared.Sheet(list(texts), _answers(road, model, [user(t) for t in texts]), []) for arm, model in models.items()}
+
+
+def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -> dict[str, list[bool]]:
+    """Whether each general answer is unharmed: no sentence of a document, not empty, no loop, where the base's own is not so."""
+    lessons = Overlap(dict.fromkeys(text for a in learned for text in (a.best, a.question.evidence)))
+    return {arm: shared.unharmed(sheet, beside["base"], lessons)[0] for arm, sheet in beside.items()}
+
+
+def _noise(road: Road, closed: Sequence[Prompt], golds: Sequence[Sequence[str]]) -> statistics.Measure:
+    """The base against itself: two draws at T=1 of the same questions."""
+    sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
+    one, other = (
+        paper.mark(answer(road.student, "exam again", closed, sampling, seed + k, road.display.advance), golds).right for k in (0, 1)
+    )
+    return statistics.paired_bootstrap(other, one, seed=seed)
+
+
+def _pairwise(road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> dict[str, Any]:
+    """Taught against base, judged by the base with the document in the prompt, in both orders; a win only where both agree."""
+    judge = Preference(road.student)
+    texts = [[d.text for d in marked[arm].draws] for arm in ("taught", "base")]
+    duels = [Duel(user(f"{q.chunk.passage} {q.text}"), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
+    return duels_measures(duels, compare(judge, duels), road.config.seed)
+
+
+def _sanities(marked: Mapping[str, paper.Marked], seed: int) -> dict[str, Any]:
+    found = {}
+    for arm, m in marked.items():
+        s = sanity([d.text for d in m.draws], [d.tokens for d in m.draws], seed=seed)
+        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
+    return found
+
+
+def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
+    return [
+        {"scope": "target", "prompt": q.text, "gold": list(q.answers), "chunk": q.chunk.id,
+         "arms": {arm: {"greedy": m.draws[i].text, "broken": not m.right[i]} for arm, m in marked.items()}}
+        for i, q in enumerate(quiz)
+    ]  # fmt: skip
+
+
+def _shown(beside: Mapping[str, shared.Sheet]) -> list[dict[str, Any]]:
+    texts = beside["base"].questions
+    return [
+        {"scope": "general", "prompt": text, "arms": {arm: {"greedy": s.greedy[i].text, "broken": False} for arm, s in beside.items()}}
+        for i, text in enumerate(texts)
+    ]
+
+
+def known_map(
+    road: Road, taught: Taught, chunks: Sequence[Chunk], answered: Sequence[Answered], scored: Sequence[Scored], answers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Step 6: documents with their chunks with their questions; each with its state before and after, and the answers.
+
+    A question that was learned: before is what the selection said; after, the same judge's word is replaced by the plainest one, whether
+    the taught model's answer holds the label's words. An unsure label stays unsure. A held-out question is known where its answer is right.
+    """
+    config = road.config.select
+    asked: list[Prompt] = [user(a.question.text) for a in answered]
+    road.display.stage("map", 2 * len(asked))
+    before, after = (_answers(road, model, asked) for model in (road.student, taught.model))
+    rows: dict[str, list[dict[str, Any]]] = {c.id: [] for c in chunks}
+    for a, s, b, t in zip(answered, scored, before, after, strict=True):
+        first = "unsure" if label_fault(a) else state(s, config.tau_label, config.tau_knowledge)
+        then = "unsure" if first == "unsure" else "known" if contains_answer(t.text, a.question.short) else "unknown"
+        rows[a.question.chunk.id].append(
+            {"question": a.question.text, "label": a.best, "answer": a.question.short, "held_out": False, "before": first, "after": then,
+             "base": b.text, "taught": t.text}
+        )  # fmt: skip
+    for row in answers:
+        if row["scope"] == "target":
+            arms = row["arms"]
+            first, then = ("unknown" if arms[arm]["broken"] else "known" for arm in ("base", "taught"))
+            rows[row["chunk"]].append(
+                {"question": row["prompt"], "label": "", "answer": " / ".join(row["gold"]), "held_out": True, "before": first, "after": then,
+                 "base": arms["base"]["greedy"], "taught": arms["taught"]["greedy"]}
+            )  # fmt: skip
+    return [
+        {"document": of[0].document.id, "title": of[0].title, "file": of[0].document.source,
+         "chunks": [{"text": c.text, "questions": rows[c.id]} for c in of]}
+        for of in (list(group) for _, group in groupby(chunks, key=lambda c: c.document.id))
+    ]  # fmt: skip

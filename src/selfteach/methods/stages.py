@@ -1,0 +1,83 @@
+"""Trainings one after the other: each begins where the one before it ended, and one adapter is left, which stands on the base alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import UsageError
+from selfteach.methods.road import Road
+from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught
+from selfteach.models.hf import Hf
+from selfteach.records import Example
+from selfteach.train.adapters.join import join, why_not_joined
+from selfteach.train.loop import Trained, train
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training: its name and its examples."""
+
+    name: str
+    examples: Sequence[Example]
+
+
+def teach_stages(road: Road, stages: Sequence[Stage], kinds: Weights) -> Taught:
+    """Trains the stages in order and opens the taught model; its curve is that of all of them.
+
+    Raises:
+        UsageError: adapters of this kind cannot be joined, and there is more than one stage.
+    """
+    road.student.rest()
+    adapter: Path | None = Path(road.run.material["from"]) if road.run.material.get("from") else None
+    done: list[Trained] = []
+    for stage in stages:
+        with road.run.stage(f"train {stage.name}"):
+            base = Hf.load(road.config.model, adapter=adapter) if done else road.base
+            trained = _train(road, base, stage, kinds)
+            if adapter:
+                adapter = _joined(adapter, trained, road.run.path / TRAINING / stage.name / "joined")
+            else:
+                adapter = trained.adapter
+            done.append(trained)
+    assert adapter is not None
+    with road.run.stage("open"):
+        return open_taught(road, _together(done, adapter))
+
+
+def _train(road: Road, base: Hf, stage: Stage, kinds: Weights) -> Trained:
+    road.display.stage(f"train {stage.name}", unit="steps")
+
+    def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
+        if step == 1:
+            road.display.stage(f"train {stage.name}", total, "steps")
+        road.display.advance()
+
+    folder = road.run.path / TRAINING / stage.name
+    trained = train(base, stage.examples, road.config.train, folder, seed=road.config.seed, defaults=kinds, progress=progress)
+    for kind, body in trained.events:
+        road.run.ledger.event(kind, body)
+    return trained
+
+
+def _joined(earlier: Path, trained: Trained, folder: Path) -> Path:
+    reason = why_not_joined(earlier) or why_not_joined(trained.adapter)
+    if reason:
+        raise UsageError(
+            f"trainings one after the other cannot become one file: {reason}.", where="stages", cure="Switch all but one off, or use lora."
+        )
+    return join(earlier, trained.adapter, folder)
+
+
+def _together(done: Sequence[Trained], adapter: Path) -> Trained:
+    """All trainings as one; steps are counted on."""
+    last, curve, before = done[-1], list[dict[str, Any]](), 0
+    for trained in done:
+        curve += [row | {"step": before + row["step"]} for row in trained.curve]
+        before += trained.steps
+    return replace(
+        last, adapter=adapter, steps=before, curve=curve, tokens=sum(t.tokens for t in done), seconds=sum(t.seconds for t in done),
+        events=[event for t in done for event in t.events],
+    )  # fmt: skip
