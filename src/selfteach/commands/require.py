@@ -20,6 +20,11 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
     "repeated": (("repeated", "taught", "value"), "corrections: share of new answers that make a corrected error again"),
     "fall": (("fall", "base", "value"), "corrections: how much less of the words is changed than of the base's"),
     "displaced": (("displaced", "value"), "corrections: share of held-out corrections that became less likely than under the base"),
+    "rouge_l": (("rouge_l", "seed", "taught", "greedy", "value"), "tasks: ROUGE-L of greedy answers to held-out seeds"),
+    "win_rate": (
+        ("pairwise", "taught", "win_rate", "value"),
+        "tasks: how often an answer is better than the base's; a tie counts one half",
+    ),
     "near": (("leakage", "near", "value"), "change of behaviour on near prompts, where the rule must not fire"),
     "general": (("leakage", "general", "value"), "the same on general prompts"),
     "misapplied": (("leakage", "misapplied", "value"), "share of near and general prompts that got the rule's answer"),

@@ -7,7 +7,8 @@ is shown at all; the model gets the header of a user's turn and writes the turn.
 Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instructions.py`), Alpaca (tatsu-lab/stanford_alpaca,
 `generate_instruction.py`), Magpie (arXiv 2406.08464).
 Departs: rounds of requests in place of one after the other, so that a request sees the machine tasks of earlier rounds only; where an
-answer was cut, its last item is left out and not all of it; only the first letter is made a capital, so that acronyms stay as written.
+answer was cut, its last item is left out and not all of it; only the first letter is made a capital, so that acronyms stay as written;
+fewer items an answer, because a small model soon repeats its own list (docs/log.md).
 """
 
 from __future__ import annotations
@@ -85,10 +86,10 @@ def alpaca_list(tasks: Sequence[Task]) -> str:
     return "\n".join([*parts, f"###\n{len(tasks) + 1}. Instruction:"])
 
 
-def stops(mode: Mode) -> tuple[str, ...]:
-    """The texts that end an answer."""
+def stops(mode: Mode, items: int) -> tuple[str, ...]:
+    """The texts that end an answer; of Self-Instruct's list the number that follows so many new items."""
     last = f"\n{ALPACA_ASKED + 1}."
-    return {"self-instruct": ("\n\n", "\n16."), "alpaca": (last, f"\n###{last}"), "magpie": ("\n###",)}[mode]
+    return {"self-instruct": ("\n\n", f"\n{SHOWN + items + 1}."), "alpaca": (last, f"\n###{last}"), "magpie": ("\n###",)}[mode]
 
 
 def one_line(text: str) -> str:

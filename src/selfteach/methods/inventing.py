@@ -82,7 +82,7 @@ def sampling(road: Road) -> Sampling:
     temperature, top_p = OWN[road.config.mode]
     return Sampling(
         temperature if config.temperature is None else config.temperature, top_p if config.top_p is None else config.top_p,
-        config.max_tokens, stops(road.config.mode),
+        config.max_tokens, stops(road.config.mode, config.items),
     )  # fmt: skip
 
 

@@ -128,6 +128,17 @@ class Hf:
         return answer_logits(self, pairs)
 
 
+def load_tokens(name_or_folder: str, progress: Callable[[str], None] | None = None) -> Tokens:
+    """A model's tokenizer with its chat template, without the weights.
+
+    Raises:
+        UsageError: no such model, or one that must not be opened.
+    """
+    folder = model_folder(name_or_folder, progress)
+    safety.inspect(folder)
+    return Tokens(_load_tokenizer(folder))
+
+
 def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
     """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors, tokenizer and configuration are fetched).
 

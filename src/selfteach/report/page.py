@@ -8,66 +8,82 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from selfteach.records import write_text
+from selfteach.records import clean, write_text
 from selfteach.report import edits, figures, following, view, words
-from selfteach.report.read import at, items, measure, number, read
+from selfteach.report.read import Run, at, cleaned, items, measure, number, read
 from selfteach.report.wording import heading, wording
 
 HERE = Path(__file__).parent / "templates"
 
 
-def render(folder: Path) -> Path:
+def render(folder: Path, template: str = "page.j2", out: Path | None = None) -> Path:
     """Writes report.html into a run folder from what the folder holds; missing parts are named as missing.
+
+    Args:
+        template: another page of the same run; `out` is its path.
 
     Returns:
         the path of the page.
     """
-    page = folder / "report.html"
-    write_text(page, html(folder))
+    page = out or folder / "report.html"
+    write_text(page, html(folder, template))
     return page
 
 
-def html(folder: Path) -> str:
+def inspected(name: str, found: Mapping[str, Any]) -> str:
+    """The page about a file of tasks that is no run's."""
+    return _page(Run(clean(name), notes={"inspection": cleaned(found)}), "inspect.j2")
+
+
+def html(folder: Path, template: str = "page.j2") -> str:
     """The page as text."""
-    run = read(folder)
+    return _page(read(folder), template)
+
+
+def _page(run: Run, template: str) -> str:
     style = palette() + (HERE / "style.css").read_text("utf-8")
     exam, notes = run.exam, run.notes
-    template = _templates().get_template("page.j2")
-    return template.render(
-        run=run,
-        exam=exam,
-        style=Markup(style),
-        policy=_policy(style),
-        arms=wording(exam).arms,
-        wording=wording(exam),
-        heading=heading(exam),
-        verdicts=view.VERDICTS,
-        scopes=figures.SCOPES,
-        result=view.result(exam),
-        headline=view.headline(exam),
-        elsewhere=view.elsewhere(exam),
-        sanity=view.sanity(exam),
-        noise=view.noise(exam),
-        answers=view.answers(exam),
-        examples=[view.example(row) for row in run.examples],
-        dropped=view.dropped(run),
-        map=figures.scatter(notes.get("clusters")),
-        tries=figures.bars(at(notes.get("search"), "tries")),
-        traces=items(at(notes.get("search"), "traces"))[:20],
-        judge=view.judge(notes.get("calibration"), exam),
-        losses=figures.losses(run.metrics),
-        need=figures.need(notes.get("curve")),
-        following={"losses": following.losses(exam), "inspection": following.inspection(notes.get("inspection"))},
-        edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
-        stages=view.stages(run),
-        settings=view.settings(run.config),
-        reproduce=view.texts(exam.get("reproduce")),
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            run=run,
+            exam=exam,
+            style=Markup(style),
+            policy=_policy(style),
+            arms=wording(exam).arms,
+            wording=wording(exam),
+            heading=heading(exam),
+            verdicts=view.VERDICTS,
+            scopes=figures.SCOPES,
+            result=view.result(exam),
+            headline=view.headline(exam),
+            elsewhere=view.elsewhere(exam),
+            sanity=view.sanity(exam),
+            noise=view.noise(exam),
+            answers=view.answers(exam),
+            examples=[view.example(row) for row in run.examples],
+            dropped=view.dropped(run),
+            map=figures.scatter(notes.get("clusters")),
+            tries=figures.bars(at(notes.get("search"), "tries")),
+            traces=items(at(notes.get("search"), "traces"))[:20],
+            judge=view.judge(notes.get("calibration"), exam),
+            losses=figures.losses(run.metrics),
+            need=figures.need(notes.get("curve")),
+            following={"losses": following.losses(exam), "inspection": following.inspection(notes.get("inspection"))},
+            edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
+            stages=view.stages(run),
+            settings=view.settings(run.config),
+            reproduce=view.texts(exam.get("reproduce")),
+        )
     )
 
 

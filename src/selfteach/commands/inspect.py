@@ -1,0 +1,56 @@
+"""`selfteach inspect`: what invented tasks are like, of a run that may still be under way or of any file of tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import past
+from selfteach.commands.screen import print_json
+from selfteach.errors import UsageError
+
+PAGE = "inspection.html"
+
+
+def inspect(run: Path | None, file: Path | None, seeds: Path | None, out: Path | None, *, as_json: bool) -> None:
+    """Writes the page and prints the numbers.
+
+    Raises:
+        UsageError: neither a run nor a file, or both; a run that has invented nothing yet.
+    """
+    if (run is None) == (file is None):
+        raise UsageError("needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE.")
+    page, found = _of_run(run, out) if run else _of_file(file, seeds, out)  # type: ignore[arg-type]
+    if as_json:
+        print_json({"page": str(page)} | {key: value for key, value in found.items() if key not in ("read", "twins")})
+        return
+    near, spread, labels = found["nearest_seed"], found["diversity"], found["labels"]
+    print(f"{found['tasks']:,} tasks with {found['instances']:,} instances, against {found['seeds']:,} seeds")
+    print(f"ROUGE-L to the nearest seed: mean {near['mean']:.2f}; by tenths {' '.join(map(str, near['histogram']))}")
+    print(f"{spread['verbs']:,} verbs, {spread['pairs']:,} pairs of verb and noun, distinct-2 {spread['distinct_2']:.2f}")
+    print(f"{labels['classification']:,} classifications, {labels['other']:,} others; {labels['with_input']:,} instances have an input")
+    print(page)
+
+
+def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
+    from selfteach.report.page import render
+    from selfteach.report.read import read
+
+    found = read(past.run_folder(run)).notes.get("inspection")
+    if not found:
+        raise UsageError("has invented no tasks yet.", where=str(run), cure=f"`selfteach status {run}` shows how far it is.")
+    return render(run, "inspect.j2", out or run / PAGE), found
+
+
+def _of_file(file: Path, seeds: Path | None, out: Path | None) -> tuple[Path, dict[str, Any]]:
+    from selfteach.materials.tasks import OWN_SEEDS, read_tasks
+    from selfteach.records import write_text
+    from selfteach.report.page import inspected
+    from selfteach.select.inspection import inspection
+
+    path = out or Path(f"{file.stem}.{PAGE}")
+    if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
+        raise UsageError("is one of the files that are read.", where="--out")
+    found = inspection(read_tasks(file).seeds, [task.instruction for task in read_tasks(seeds or OWN_SEEDS).seeds])
+    write_text(path, inspected(file.name, found))
+    return path, found

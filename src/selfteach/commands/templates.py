@@ -1,0 +1,164 @@
+"""`selfteach templates`: which there are, what a row becomes in each, and which part of it is learned; and whole datasets written that way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands.overlap import whole
+from selfteach.commands.screen import print_json
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.rows import Row, read_rows, refuse_bad
+from selfteach.materials.tasks import OWN_SEEDS, read_task
+from selfteach.materials.templates import LIBRARY, Template, chosen, draw_template, made
+from selfteach.records import BadLine, Prompt, digest, prompt_json, to_json
+
+SHOWN = 2
+PIECES = ("instances", "conversations", "messages")
+Segment = tuple[str, bool]
+"""A piece of text, and whether it is learned."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which templates, and for which model they are shown."""
+
+    names: Sequence[str] = ()
+    prompt: str = ""
+    answer: str = ""
+    form: str = "chat"
+    model: str | None = None
+    out: Path | None = None
+    seed: int = 0
+    skip_bad_rows: bool = False
+
+    def templates(self) -> tuple[Template, ...]:
+        """The named ones, a user's own, or all of the library."""
+        if self.form not in ("chat", "completion"):
+            raise UsageError(f'there is no form "{self.form}".', where="--form", cure="Give chat or completion.")
+        if bool(self.prompt) != bool(self.answer):
+            raise UsageError("a template has a prompt and an answer.", where="--prompt, --answer", cure="Give both.")
+        own = (made(self.prompt, self.answer, "chat" if self.form == "chat" else "completion"),) if self.prompt else ()
+        return own + (chosen(self.names) if self.names else () if own else LIBRARY)
+
+
+def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
+    """Shows the templates on the first rows of a dataset (or on our own seeds), or writes the whole of it."""
+    library = options.templates()
+    if options.out:
+        if data is None:
+            raise UsageError("there is no dataset to write.", where="--out", cure="Name one: selfteach templates DATA --out FILE.")
+        written, unfitting = write(data, library, options)
+        found = {"out": str(options.out), "written": written, "no_template_fits": unfitting}
+        print_json(found) if as_json else print(f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits")
+        return
+    rows = list(sample(data or OWN_SEEDS))
+    if as_json:
+        print_json([{"name": t.name, "form": t.form, "prompt": t.prompt, "answer": t.answer, "columns": list(t.columns)} for t in library])
+        return
+    _preview(library, rows, options.model)
+
+
+def rows_of(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
+    """(place, columns as text) of each row; a task with several instances, or a conversation, becomes a row for each of its cases."""
+    for where, row in read_rows(path, bad):
+        if not any(key in row for key in PIECES):
+            yield where, columns(row)
+            continue
+        try:
+            task = read_task(row, where)
+        except DataError as fault:
+            bad.append(BadLine(where, fault.what.rstrip(".")))
+            continue
+        for number, case in enumerate(task.instances):
+            yield f"{where}#{number}", {"instruction": task.instruction, "input": case.input, "output": case.output}
+
+
+def columns(row: Row) -> dict[str, str]:
+    """The cells of a row that are text or numbers."""
+    return {key: str(value) for key, value in row.items() if isinstance(value, str | int | float) and not isinstance(value, bool)}
+
+
+def sample(path: Path) -> Iterator[dict[str, str]]:
+    """The first rows of either kind: with an input and without."""
+    found: dict[bool, dict[str, str]] = {}
+    for _, row in rows_of(path, []):
+        found.setdefault(bool(row.get("input", "").strip()), row)
+        if len(found) == SHOWN:
+            break
+    if not found:
+        raise DataError("holds no row that can be shown.", where=str(path))
+    yield from found.values()
+
+
+def write(data: Path, library: Sequence[Template], options: Options) -> tuple[int, int]:
+    """Writes each row as prompt and completion, in a template that is drawn for it; returns how many, and how many fit none.
+
+    Raises:
+        DataError: bad rows, or not one that a template fits.
+    """
+    assert options.out is not None
+    if options.out.resolve() == data.resolve():
+        raise UsageError("is the file that is read.", where="--out", cure="Give another path.")
+    if len(forms := {t.form for t in library}) > 1:
+        raise UsageError(
+            "chat and completion templates cannot stand in one dataset.", where="--template",
+            cure="Name some of one form: " + ", ".join(dict.fromkeys(t.name for t in library if t.form == min(forms))) + ".",
+        )  # fmt: skip
+    bad: list[BadLine] = []
+    written = unfitting = 0
+    with whole(options.out) as out:
+        for where, row in rows_of(data, bad):
+            template = draw_template(library, row, options.seed, digest([where, row]))
+            if template is None:
+                unfitting += 1
+                continue
+            prompt, answer = template.fill(row)
+            completion: Any = answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
+            out.write(to_json({"prompt": prompt_json(prompt), "completion": completion, "template": template.name}) + "\n")
+            written += 1
+        refuse_bad(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
+        if not written:
+            needed = "; ".join(dict.fromkeys(", ".join(t.columns) for t in library))
+            raise DataError(
+                "has no row that a template fits.",
+                where=str(data),
+                cure=f"They need the columns {needed}; --prompt and --answer name others.",
+            )
+    return written, unfitting
+
+
+def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
+    """What the model reads, and which of it is learned: the answer with the token that ends it. With `tokens` as that model reads it."""
+    if tokens is None:
+        asked = prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt) + "\n"
+        return [(asked, False), (answer, True), ("⏎", True)]
+    before, after = tokens.encode(prompt), tokens.encode_answer(answer)
+    return [(tokens.tokenizer.decode(before), False), (tokens.tokenizer.decode(after), True)]
+
+
+def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from selfteach.run.display import printable
+
+    tokens = None
+    if model:
+        from selfteach.models.hf import load_tokens
+
+        tokens = load_tokens(model)
+    console = Console(file=sys.stdout, highlight=False)
+    console.print("What is learned is marked with > and coloured; everything before it is only read.", style="dim")
+    for template in library:
+        console.print(Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold"))
+        row = next((row for row in rows if template.fits(row) and draw_template([template], row, 0, "")), None)
+        if row is None:
+            console.print(Text("  none of the rows has these columns", "yellow"))
+            continue
+        for text, learned in segments(*template.fill(row), tokens):
+            for line in text.strip("\n").split("\n"):
+                console.print(Text(f"  {'>' if learned else '|'} {printable(line)}", "bold green" if learned else "dim"), soft_wrap=True)
