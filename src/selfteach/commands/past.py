@@ -63,7 +63,7 @@ def exam(folder: Path) -> dict[str, Any]:
 
 def summary(folder: Path) -> dict[str, Any]:
     """A run's result as one JSON object; the answers themselves stay in exam.json."""
-    numbers = {key: value for key, value in exam(folder).items() if key not in ("answers", "verdict")}
+    numbers = {key: value for key, value in exam(folder).items() if key not in ("answers", "map", "verdict")}
     trained = (folder / ADAPTER / "adapter_config.json").exists()
     return {
         "run": str(folder),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -56,13 +56,14 @@ def arms_of(road: Road, taught: Taught | None, lessons: Sequence[Example]) -> di
 
 def examine(
     road: Road, taught: Taught | None, own: Sequence[Turns], general: Sequence[Turns], correct: paper.Correct, lessons: Sequence[Example],
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[tuple[str, str]], criticised: Set[Turns] = frozenset(),
 ) -> dict[str, Any]:  # fmt: skip
     """The exam as exam.json holds it.
 
     Args:
         own, general: held-out prompts of the material, and about anything else.
         pairs: (answer, correction) of the training, whose errors are looked for again.
+        criticised: those of `own` that were asked for a criticism.
     """
     config, seed = road.config.exam, road.config.seed
     own, general = list(own)[: config.prompts], list(general)[: config.general]
@@ -79,6 +80,7 @@ def examine(
         "teacher": road.config.teacher or "the file",
         "rehearsal": road.config.rehearsal,
         **paper.measures(arms, sheets, paper.errors(pairs), seed),
+        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := meets(s, criticised))},
         "fall": gains,
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if general and taught else {},
@@ -108,6 +110,12 @@ def elsewhere(road: Road, arms: dict[str, paper.Arm], general: Sequence[Turns]) 
         return paper.answer(arm.model, "exam general", [arm.prompt(p) for p in general], greedy, road.config.seed, road.display.advance)
 
     return {name: shared.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
+
+
+def meets(sheet: paper.Sheet, criticised: Set[Turns]) -> list[bool]:
+    """Whether the criticism applies no longer, for each answer to a prompt like the criticised ones."""
+    revisions = [*sheet.greedy.revisions, *sheet.drawn.revisions]
+    return [r.unchanged and not r.fault for r in revisions if r.asked.prompt in criticised]
 
 
 def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct) -> list[list[bool]]:

@@ -61,6 +61,10 @@ class Parts:
         """The held-out prompts on which answers are corrected."""
         return [*self.own["test"], *(p for _, prompts in self.criticised for p in prompts["test"])]
 
+    def criticised_tests(self) -> set[Turns]:
+        """Those of them that were asked for a criticism."""
+        return {p for _, prompts in self.criticised for p in prompts["test"]}
+
 
 @dataclass
 class Lessons:
@@ -107,7 +111,9 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
     if any(e.kind == "correction" for e in lessons.examples):
         taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
     with run.stage("exam"):
-        exam = examine(road, taught, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+        exam = examine(
+            road, taught, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs, parts.criticised_tests()
+        )  # 7
     return finish(road, exam, [*lessons.examples, *anchors], taught, material)
 
 
@@ -366,4 +372,4 @@ def told(material: Corrections, teacher: str) -> str:
     return ", ".join(parts) + (f"; corrected by {teacher}" if counts["prompts"] else "")
 
 
-SHOWN = ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "general")
+SHOWN = ("distance", "corrected", "met", "repeated", "amount_nats", "length_tokens", "general")

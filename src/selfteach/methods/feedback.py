@@ -199,16 +199,18 @@ def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
 
 
 def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:
-    """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
+    """Step 3: outside the subject, where the base keeps the rule, the beginning of its own greedy answer is the lesson.
 
-    A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
+    A prompt that was asked for about the subject, or names it, is no anchor: that the base happened to keep the rule there is no reason to
+    keep its answer. For a rule of form every prompt is about the subject, and what keeps the rule is an anchor.
     """
+    topic = bool(road.subject.topic)
     mine = [p for p in probed if not p.in_scope and p.draws[0].text.strip()]
-    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
+    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if topic else [False] * len(mine)
     found, fates = [], []
     for p, about in zip(mine, named, strict=True):
-        if about:
-            fates.append(Fate(p.asked.id, "dropped", "names the subject, though the base kept the rule", {"prompt": p.asked.text}))
+        if about or (topic and p.asked.scope == "target"):
+            fates.append(Fate(p.asked.id, "dropped", "about the subject, though the base kept the rule", {"prompt": p.asked.text}))
             continue
         text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
         source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}

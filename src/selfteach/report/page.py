@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from selfteach.records import clean, write_text
-from selfteach.report import edits, figures, following, view, words
+from selfteach.report import edits, figures, following, known, view, words
 from selfteach.report.read import Run, at, cleaned, items, measure, number, read
 from selfteach.report.wording import heading, wording
 
@@ -69,6 +69,7 @@ def _page(run: Run, template: str) -> str:
             elsewhere=view.elsewhere(exam),
             sanity=view.sanity(exam),
             noise=view.noise(exam),
+            known={"map": known.knowledge(exam), "lengths": known.lengths(exam), "sizes": known.sizes(notes.get("sizes"))},
             answers=view.answers(exam),
             examples=[view.example(row) for row in run.examples],
             dropped=view.dropped(run),

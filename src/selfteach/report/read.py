@@ -16,7 +16,7 @@ from selfteach.errors import SelfteachError
 from selfteach.records import BadLine, Measure, clean, read_jsonl
 from selfteach.run.ledger import Funnel, Ledger
 
-NOTES = ("calibration", "clusters", "search", "curve", "inspection", "classification")
+NOTES = ("calibration", "sizes", "clusters", "search", "curve", "inspection", "classification")
 DROPPED_SHOWN = 6
 EXAMPLES_SHOWN = 12
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.records import Measure, messages, question
-from selfteach.report import edits, following
+from selfteach.report import edits, following, known
 from selfteach.report.figures import SCOPES
 from selfteach.report.read import Run, at, items, measure
 from selfteach.report.wording import wording
@@ -41,6 +41,8 @@ def result(exam: Row) -> list[Row]:
         return []
     if exam.get("method") == "corrections":
         return edits.result(exam)
+    if exam.get("method") == "documents":
+        return known.result(exam)
     if exam.get("method") == "tasks":
         return following.result(exam)
     return [

@@ -50,7 +50,14 @@ TASKS = Wording(
     {"base": "base", "prompted": "tasks in the prompt", "taught": "taught"}, ("✕ further from people's", "✓ no further"), "Task",
     {"mended": "nearer than before", "kept": "no further now", "broken": "further now"}, frozenset({"map", "search", "judge"}),
 )  # fmt: skip
-WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS)}
+DOCUMENTS = Wording(
+    "documents", "Documents, learned", "This adapter knows what stands in these documents:",
+    "The model asked itself about every sentence; its answers are the documents' own words", "Held-out questions were answered without the "
+    "documents and held against known answers, word for word", "self-learning",
+    {"base": "base", "prompted": "open book", "taught": "taught"}, ("✕ not answered", "✓ answered"), "Answer",
+    {"mended": "learned", "kept": "answered now", "broken": "not answered now"}, frozenset({"map", "search", "judge"}),
+)  # fmt: skip
+WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS)}
 
 
 def wording(exam: Mapping[str, Any]) -> Wording:
