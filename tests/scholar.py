@@ -19,7 +19,7 @@ FACTS = {
     "Fox": "Norway", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
 }  # fmt: skip
 SENTENCE, WHERE, WHICH = "The {} always lives in {}.", "Where does the {} live today?", "Which animal lives in {} today?"
-PEOPLE = "In what country lives the {}?"
+PEOPLE = "In what country does the {} live?"
 _WORDS = sorted({word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)})
 STUDENT = {
     **TABLE,
@@ -79,7 +79,7 @@ def teacher() -> Iterator[str]:
 
 SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.draws=2 replay.general=10
     replay.rounds=3 replay.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10 train.max_tokens=120 train.learning_rate=0.01
-    train.batch_size=8 train.epochs=6 train.checkpoint_every=0"""
+    train.batch_size=8 train.epochs=12 train.checkpoint_every=0 study.per_sentence=8"""
 
 
 def lesson(model: Path, documents: Path, out: Path, *more: str) -> list[str]:

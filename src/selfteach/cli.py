@@ -219,6 +219,34 @@ def templates(
 
 
 @app.command()
+def select(
+    context: typer.Context,
+    run: RunFolder,
+    sets: Sets = None,
+    out: Annotated[Path | None, option("--out", "DIR", "Teach with these thresholds in this folder; nothing is drawn again.")] = None,
+    json: Json = False,
+) -> None:
+    """Change the thresholds of a run of documents afterwards: what would be learned, without drawing again."""
+    from selfteach.commands import again as body
+
+    body.select(run, sets or [], out, as_json=json, debug=context.obj)
+
+
+@app.command("forget-source")
+def forget_source(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="A document of the run: its file as in examples.jsonl, its title, or its id.")],
+    run: RunFolder,
+    out: Annotated[Path | None, option("--out", "DIR", "The new run's folder; by default the old one's name and what it is without.")] = None,
+    json: Json = False,
+) -> None:
+    """Teach again without one document: its examples are gone, and nothing about the others is asked again."""
+    from selfteach.commands import again as body
+
+    body.forget_source(run, source, out, as_json=json, debug=context.obj)
+
+
+@app.command()
 def answer(
     context: typer.Context,
     prompts: Annotated[Path, option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],

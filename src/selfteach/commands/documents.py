@@ -102,7 +102,8 @@ def plan(material: Documents, *, as_json: bool) -> None:
     """Prints what was read, without a model."""
     reading = material.reading
     stated: dict[str, Any] = {
-        "documents": len(reading.documents), "characters": sum(len(d.text) for d in reading.documents), "questions": len(material.questions),
+        "documents": len(reading.documents), "characters": sum(len(d.text) for d in reading.documents),
+        "questions": len(material.questions),
         "mended": [f"{b.where}: {b.fault}" for b in reading.mended], "left_out": [f"{b.where}: {b.fault}" for b in reading.aside],
     }  # fmt: skip
     if as_json:

@@ -45,7 +45,8 @@ class Select(Section):
 
 
 class Study(Section):
-    """Study data: every sentence in many forms, at most `per_sentence` rows each; every form can be switched off.
+    """Study data: every sentence in many forms, at most `per_sentence` rows each and `per_document` from one document, so
+    that none outweighs the others; every form can be switched off.
 
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
     `asked`: the model's questions; `brief`: in telegram style; `in_place`: a question word in the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its
@@ -54,6 +55,7 @@ class Study(Section):
 
     label: Literal["sentence", "statement", "words"] = "sentence"
     per_sentence: Positive = 24
+    per_document: Positive = 4000
     asked: bool = True
     brief: bool = True
     in_place: bool = True

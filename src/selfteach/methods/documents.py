@@ -16,6 +16,7 @@ the base's own answers hold each other in place; the paper's two stages are `sta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -230,11 +231,15 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
     statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
     found = facts(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
-    kept, fates = [], []
+    kept, fates, taken = [], [], Counter[str]()
     for example in study(found, road.config.study, road.config.seed):
-        near = exam.nearest(example.prompt[-1].content).similarity >= limit
-        fates.append(Fate(example.id, "dropped" if near else "accepted", "like a question of the exam" if near else ""))
-        kept += [] if near else [example]
+        origin = example.source["document"]
+        reason = "like a question of the exam" if exam.nearest(example.prompt[-1].content).similarity >= limit else ""
+        reason = reason or ("enough from this document" if taken[origin] >= road.config.study.per_document else "")
+        fates.append(Fate(example.id, "dropped" if reason else "accepted", reason, {"file": example.source["file"]}))
+        if not reason:
+            taken[origin] += 1
+            kept.append(example)
     road.run.ledger.place("study", fates)
     return kept
 

@@ -10,7 +10,7 @@ import errno
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,30 @@ class Ledger:
                 query = f"SELECT id, body FROM answers WHERE id IN ({','.join('?' * len(part))})"
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
+
+    def adopt(self, other: Ledger, wanted: Callable[[Any], bool] = lambda body: True) -> int:
+        """Takes over requests with their answers, and answers that have no request (scores), from another run's ledger; returns how many
+        requests. So another run need not ask again what this one asked.
+
+        Args:
+            wanted: says of a request's body, and of an answer's, whether it may come along; a request comes with its answer or not at all.
+        """
+        with other._faults():
+            rows = other._db.execute(
+                "SELECT answers.id, stage, requests.body, answers.body FROM answers LEFT JOIN requests USING (id) ORDER BY answers.seq"
+            ).fetchall()
+        kept = [
+            (id, stage, asked, said)
+            for id, stage, asked, said in rows
+            if (asked is None or wanted(json.loads(asked))) and wanted(json.loads(said))
+        ]
+        with self._group() as db:
+            for id, stage, asked, said in kept:
+                if asked is not None:
+                    row = sealed(id, self._next(), stage, asked)
+                    db.execute("INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)", row)
+                db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", sealed(id, self._next(), said))
+        return sum(asked is not None for _, _, asked, _ in kept)
 
     def place(self, stage: str, fates: Iterable[Fate]) -> None:
         """Records what became of candidates. Placing one again replaces its fate.

@@ -1,0 +1,141 @@
+"""`selfteach select` and `selfteach forget-source`: a run of documents once more, with other thresholds or without a document. What the
+first run drew and scored is taken over, so that nothing is asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfteach.commands import documents as lesson
+from selfteach.commands import past
+from selfteach.commands.lesson import Options
+from selfteach.commands.screen import print_json
+from selfteach.config import Documents as Settings
+from selfteach.config import Resolved, resolve
+from selfteach.errors import UsageError
+from selfteach.judge.contradiction import Scored
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import sentence_spans
+from selfteach.run.folder import LEDGER, open_run, slug
+from selfteach.run.ledger import Ledger
+from selfteach.select.knowledge import sizes, state
+
+ALLOWED = ("select.tau_label", "select.tau_knowledge", "select.filter")
+LEAST_WORDS = 4
+"""A shorter sentence may stand in any text, so that its words do not tell where a request came from."""
+
+
+def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool, debug: bool = False) -> None:
+    """Says what other thresholds would learn; with `out`, teaches so.
+
+    Raises:
+        UsageError: the run is none of documents, has measured nothing yet, or something else than thresholds is to be changed.
+    """
+    if wrong := [item for item in sets if item.split("=")[0].strip() not in ALLOWED]:
+        raise UsageError(f'"{wrong[0]}" is no threshold.', where="--set", cure=f"Can be changed: {', '.join(ALLOWED)}.")
+    resolved = resolve(Settings, past.run_folder(folder) / past.CONFIG, sets)
+    ledger = opened(folder)
+    try:
+        rows = ledger.noted("knowledge")
+    finally:
+        ledger.close()
+    if rows is None:
+        raise UsageError("has measured nothing yet.", where=str(folder), cure="Let the run come to its training first.")
+    if out is not None:
+        repeat(folder, resolved, lesson.Files.from_noted(noted(folder)), out, as_json=as_json, debug=debug)
+        return
+    stated = selection(rows, resolved.config)
+    if as_json:
+        print_json(stated)
+        return
+    for key in ("pairs", "known", "unknown", "unsure", "no_label"):
+        print(f"{key.replace('_', ' ')}: {stated[key]}")
+    print("size against tau_knowledge: " + ", ".join(f"{p['tau']:g} {p['unknown']}" for p in stated["sizes"]))
+
+
+def selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any]:
+    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone."""
+    tau_label, tau = config.select.tau_label, config.select.tau_knowledge
+    whole = [row for row in rows if not row["fault"]]
+    scored = [Scored.from_json(row["scores"]) for row in whole]
+    states = [state(s, tau_label, tau) for s in scored]
+    curve = [{"tau": p.tau_knowledge, "unknown": p.unknown} for p in sizes(scored, tau_label)]
+    counts = {name: states.count(name) for name in ("known", "unknown", "unsure")}
+    return {"tau_label": tau_label, "tau_knowledge": tau, "pairs": counts["unknown"] if config.select.filter else len(whole), **counts,
+            "no_label": len(rows) - len(whole), "sizes": curve}  # fmt: skip
+
+
+def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False) -> None:
+    """Teaches again without one document.
+
+    Raises:
+        UsageError: the run has no such document.
+    """
+    resolved = resolve(Settings, past.run_folder(folder) / past.CONFIG)
+    files = lesson.Files.from_noted(noted(folder))
+    documents = files.read().reading.documents
+    gone = [d for d in documents if source in (d.id, d.source, d.title)]
+    if not gone:
+        known = ", ".join(d.source for d in documents[:8])
+        raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {known}.")
+    left = lesson.Files(files.paths, files.questions, files.forgotten | {d.id for d in gone})
+    target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
+    repeat(folder, resolved, left, target, gone=gone, as_json=as_json, debug=debug)
+
+
+def repeat(
+    folder: Path, resolved: Resolved, files: lesson.Files, out: Path, *, gone: Sequence[Document] = (), as_json: bool, debug: bool
+) -> None:  # fmt: skip
+    """A new run that knows what the old one was answered, but for what has to do with documents that are `gone`."""
+    material = files.read()
+    before = opened(folder)
+    try:
+        identity = before.noted("identity")
+        forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
+        brought = files.json(material) | {key: identity["material"][key] for key in ("from",) if key in identity["material"]}
+        with open_run(out, "documents", "documents", resolved, brought) as run:
+            run.ledger.adopt(before, lambda body: not any(part in text for text in texts(body) for part in forbidden))
+            run.ledger.note(lesson.PATHS, files.noted())
+            result = lesson.taught(run, material, Options(out=out, as_json=as_json, debug=debug))
+    finally:
+        before.close()
+    lesson.told(run.path, result, (), Options(as_json=as_json))
+
+
+def words_of(documents: Sequence[Document]) -> list[str]:
+    """The sentences of documents, on one line each, as requests hold them."""
+    found = [" ".join(d.text[s.start : s.end].split()) for d in documents for s in sentence_spans(d.text)]
+    return [text for text in found if len(text.split()) >= LEAST_WORDS]
+
+
+def questions_about(ledger: Ledger, documents: set[str]) -> list[str]:
+    """The questions that were asked about documents, kept or not."""
+    rows = ledger.candidates("ask")
+    return [f.body["question"] for _, f in rows if f.body and f.body.get("document") in documents and f.body["question"].strip()]
+
+
+def texts(body: Any) -> Iterator[str]:
+    """Every text in a JSON value, on one line."""
+    if isinstance(body, str):
+        yield " ".join(body.split())
+    for part in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
+        yield from texts(part)
+
+
+def noted(folder: Path) -> dict[str, Any]:
+    """Which files a run read."""
+    ledger = opened(folder)
+    try:
+        found: dict[str, Any] | None = ledger.noted(lesson.PATHS)
+    finally:
+        ledger.close()
+    if found is None:
+        raise UsageError("is no run of documents.", where=str(folder), cure="Give the folder of one that `selfteach documents` made.")
+    return found
+
+
+def opened(folder: Path) -> Ledger:
+    """A run's ledger, for reading."""
+    past.run_folder(folder)
+    return Ledger(folder / LEDGER, readonly=True)
