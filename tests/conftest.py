@@ -94,6 +94,14 @@ def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model that invents tasks and answers them (tasker.py)."""
+    from tasker import write_tasker
+
+    return write_tasker(tmp_path_factory.mktemp("tasker"), CHATML)
+
+
+@pytest.fixture(scope="session")
 def tiny_hf(tiny: Path):
     """The tiny model, loaded in float32."""
     from selfteach.models.hf import Hf

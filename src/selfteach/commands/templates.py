@@ -1,4 +1,4 @@
-"""`selfteach templates`: which there are, what a row becomes in each, and which part of it is learned; and whole datasets written that way."""
+"""`selfteach templates`: what a row becomes in each template, and which part of it is learned; and whole datasets written that way."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model:
     console.print("What is learned is marked with > and coloured; everything before it is only read.", style="dim")
     for template in library:
         console.print(Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold"))
-        row = next((row for row in rows if template.fits(row) and draw_template([template], row, 0, "")), None)
+        row = min(filter(template.fits, rows), key=lambda row: sum(map(bool, row.values())) - len(template.columns), default=None)
         if row is None:
             console.print(Text("  none of the rows has these columns", "yellow"))
             continue

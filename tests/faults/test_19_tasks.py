@@ -1,0 +1,173 @@
+"""Rows 6, 14, 19, 20, 21, 22 for tasks: torn rows, prompts beyond the context, nothing to learn from, monsters, unsafe text, encodings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach import cli
+from selfteach.config import Tasks
+from selfteach.errors import DataError
+from selfteach.materials.tasks import Instance, Task, read_tasks
+from selfteach.methods import inventing
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Request
+from selfteach.run.display import open_display
+from selfteach.run.ledger import Ledger
+from selfteach.select.tasks import Near
+
+WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
+GOOD = [{"instruction": f"Explain to a child what a {w} is", "instances": [{"input": "", "output": f"A {w}."}]} for w in WORDS]
+LINES = [json.dumps(row).encode() for row in GOOD]
+
+
+def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int:
+    """The exit code of the command on this file; a model that does not exist shows that none was loaded before."""
+    (folder / name).write_bytes(data)
+    return cli.run(["tasks", str(folder / name), "--model", str(folder / "no-model"), "--out", str(folder / "run"), *more])
+
+
+TORN = {
+    "torn": b'{"instruction": "Tea?", "inst',
+    "no instances": b'{"instruction": "Tea?", "instances": []}',
+    "not an object": b"[1, 2]",
+    "not utf-8": b'{"instruction": "caf\xe9", "output": "x"}',
+    "key twice": b'{"instruction": "a", "instruction": "b", "output": "c"}',
+    "nested": b'{"instruction": ' + b"[" * 200_000 + b"}",
+    "integer": b'{"instruction": "a", "output": "b", "n": ' + b"9" * 5000 + b"}",
+    "long": b'{"instruction": "' + b"x" * (10 << 20) + b'", "output": "b"}',
+}
+
+
+@pytest.mark.parametrize("kind", TORN)
+def test_a_bad_row_stops_before_the_model_with_its_line(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, b"\n".join([*LINES, TORN[kind]])) == 3
+    said = capsys.readouterr().err
+    assert "seeds.jsonl:11" in said
+    assert "--skip-bad-rows continues without them (1 of 11 rows)" in said
+    assert len(said) < 2000
+    assert not (tmp_path / "run").exists()
+
+
+def test_bad_rows_are_left_out_when_asked_and_only_up_to_the_threshold(tmp_path: Path) -> None:
+    data = b"\n".join([*LINES, TORN["torn"]])
+    assert run(tmp_path, data, "--skip-bad-rows", "--dry-run") == 0
+    assert read_tasks(tmp_path / "seeds.jsonl", skip=True).fates["seeds.jsonl:11"].reason == "cannot be read"
+    assert run(tmp_path, data, "--skip-bad-rows", "--dry-run", "--set", "max_bad_rows=0.01") == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "there is no task in it"),
+        (LINES[0], "1 different seed tasks are too few"),
+        (b"\n".join([LINES[0]] * 9), "1 different seed tasks are too few, 8 rows left out"),
+        (b"\n".join(LINES[:7]), "At least 8 are needed"),
+    ],
+    ids=["empty", "one row", "one row nine times", "seven"],
+)
+def test_too_little_is_said_before_the_model_loads(data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, data) == 3
+    assert why in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+@pytest.mark.parametrize("name", ["seeds.jsonl", "seeds.json", "seeds.csv"])
+def test_another_encoding_is_named_with_its_cure(encoding: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flat = [{"instruction": row["instruction"], "output": "Un café."} for row in GOOD]
+    texts = {
+        "seeds.jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in flat), "seeds.json": json.dumps(flat, ensure_ascii=False),
+        "seeds.csv": "instruction,output\n" + "\n".join(",".join(row.values()) for row in flat),
+    }  # fmt: skip
+    assert run(tmp_path, texts[name].encode(encoding), name=name) == 3
+    assert "iconv" in capsys.readouterr().err
+
+
+def test_unsafe_characters_are_replaced_once_and_the_rows_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("\ufeff" + json.dumps({"instruction": "What is \ud800 tea\u2028?", "output": "A\x00 drink\u202e."}))
+    found = read_tasks(path)
+    assert (found.seeds[0].instruction, found.seeds[0].instances[0].output) == ("What is \ufffd tea\n?", "A\ufffd drink.")
+    assert [line.where for line in found.mended] == ["t.jsonl:1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "why"),
+    [
+        (("--set", "templates=[alpaca]"), 2, "lessons are turns of a conversation"),
+        (("--set", "templates=[plane]"), 2, 'Did you mean "plain"'),
+        (("--set", "templates=[]"), 2, "no template"),
+        (("--mode", "magpie", "--teacher", "http://localhost:1/v1#m"), 2, "no way to let the model write"),
+        (("--mode", "pixie"), 2, "mode"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    more: tuple[str, ...], code: int, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, b"\n".join(LINES), *more) == code
+    assert why in capsys.readouterr().err
+
+
+def road(folder: Path, script: Any, room: int = 1000, **settings: Any) -> Any:
+    """What the steps of inventing need of a road, over a scripted model with `room` characters of context."""
+    ledger = Ledger(folder / "run.db")
+    student = Recorded(ledger, made := Scripted(script), made)
+    base = SimpleNamespace(room_tokens=lambda prompt: room - len(str(prompt)))
+    config = Tasks(**{"count": 5, "invent": {"requests": 4, "rounds": 2}, **settings})
+    return SimpleNamespace(
+        run=SimpleNamespace(ledger=ledger), config=config, display=open_display(), student=student, teacher=None, base=base
+    )
+
+
+HUMAN = [Task(f"s:{i}", row["instruction"], (Instance("", "x"),)) for i, row in enumerate(GOOD)]
+
+
+def test_a_prompt_beyond_the_context_is_dropped_by_name_and_counted(tmp_path: Path) -> None:
+    there = road(tmp_path, lambda r: "never asked", room=10)
+    assert inventing.invent(there, HUMAN, []) == []
+    (stage,) = there.run.ledger.funnel()
+    assert (stage.requested, stage.reasons) == (8, {"prompt longer than the context": 8})
+    found = [inventing.Invented(HUMAN[0], Near((), 0.0))]
+    assert inventing.instanced(there, found) == []
+    reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
+    assert reasons["tasks with instances"] == {"prompt longer than the context": 1}
+
+
+UGLY = ["", "\n\n\n", "10.", "\x00\x00", "- - - -", "a" * 5000, "\u202e\ufffd", "<|im_end|> {{ x }} </s>", "Write", "?!" * 200]
+
+
+@pytest.mark.parametrize("mode", ["self-instruct", "alpaca", "magpie"])
+def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path: Path) -> None:
+    there = road(tmp_path, lambda r: UGLY[r.draw % len(UGLY)], room=100_000, mode=mode, invent={"requests": 10, "rounds": 3})
+    kept = inventing.invent(there, HUMAN, [t.instruction for t in HUMAN])
+    texts = [one.task.instruction for one in kept]
+    assert all("<|im_end|>" in text for text in texts), "the only one of four words and no punctuation first would be it"
+    for stage in there.run.ledger.funnel():
+        assert stage.requested == stage.accepted + stage.dropped
+        assert sum(stage.reasons.values()) == stage.dropped
+
+
+def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
+    def script(request: Request) -> str:
+        return "word " * 500 if request.stage == "instances" else "Name a colour of the evening sky"
+
+    there = road(tmp_path, script, room=100_000, mode="magpie", count=1)
+    found = inventing.instanced(there, inventing.invent(there, HUMAN, []))
+    assert found == []
+    reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
+    assert reasons["tasks with instances"] == {"cut off": 1}
+
+
+def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
+    from selfteach.methods.tasks import parted
+
+    alike = [Task(f"s:{i}", f"Explain to a child what a thing of {w} is", (Instance("", "x"),)) for i, w in enumerate(WORDS)]
+    material = SimpleNamespace(seeds=alike, test=[])
+    with pytest.raises(DataError, match="too much alike"):
+        parted(road(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]

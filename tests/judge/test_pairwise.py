@@ -1,0 +1,92 @@
+"""Two orders, ties, the position bias, and the win rate at equal length, by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from selfteach.judge.pairwise import Closer, Duel, Preference, agreement, compare, length_controlled, measures
+from selfteach.models.scripted import Scripted
+from selfteach.records import Prompt, user
+
+PROMPT = user("What is tea?")
+
+
+class Says:
+    """Prefers by a function of the two answers."""
+
+    name = "says"
+
+    def __init__(self, rule) -> None:
+        self._rule = rule
+
+    def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
+        return [float(self._rule(a, b)) for _, a, b in duels]
+
+
+def words(judge: Says, *pairs: tuple[str, str]) -> list[str]:
+    return [v.word for v in compare(judge, [Duel(PROMPT, *pair) for pair in pairs])]
+
+
+def test_only_what_both_orders_say_counts() -> None:
+    longer = Says(lambda a, b: len(a) - len(b))
+    assert words(longer, ("aaa", "b"), ("a", "bbb"), ("aa", "bb"), ("same", "same")) == ["win", "loss", "tie", "tie"]
+    assert words(Says(lambda a, b: 1.0), ("aaa", "b"), ("a", "bbb")) == ["tie", "tie"], "always the first place"
+
+
+def test_position_bias_is_the_first_place_s_surplus() -> None:
+    duels = [Duel(PROMPT, "a" * n, "b") for n in (2, 3)]
+    always = Says(lambda a, b: 1.0)
+    never = Says(lambda a, b: -1.0)
+    fair = Says(lambda a, b: len(a) - len(b))
+    blind = Says(lambda a, b: 0.0)
+    values = [measures(duels, compare(judge, duels))["position_bias"].value for judge in (always, never, fair, blind)]
+    assert values == [0.5, -0.5, 0.0, 0.0]
+
+
+def test_the_numbers_of_four_duels() -> None:
+    duels = [Duel(PROMPT, ours, theirs) for ours, theirs in (("aaa", "b"), ("aaa", "bb"), ("a", "bb"), ("a", "b"))]
+    found = measures(duels, compare(Says(lambda a, b: len(a) - len(b)), duels))
+    assert (found["wins"], found["ties"], found["losses"]) == (2, 1, 1)
+    assert found["win_rate"].value == pytest.approx(2.5 / 4)
+    assert 0 <= found["win_rate"].low < found["win_rate"].high <= 1
+
+
+def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
+    rng = np.random.default_rng(0)
+    longer = rng.normal(2.0, 4.0, size=400)
+    points = (rng.random(400) < 1 / (1 + np.exp(-2 * np.tanh(longer / longer.std())))).astype(float)
+    plain = points.mean()
+    found = length_controlled(points, longer)
+    assert plain > 0.6
+    assert found.low < 0.5 < found.high
+    assert abs(found.value - 0.5) < 0.08
+
+
+def test_where_length_says_nothing_it_is_the_win_rate() -> None:
+    assert length_controlled([1, 1, 1, 0], [0, 0, 0, 0]).value == pytest.approx(0.75, abs=1e-3)
+    assert length_controlled([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, "finite where everything is won"
+    assert length_controlled([], []).n == 0
+    assert math.isfinite(length_controlled([1, 0], [1e6, -1e6]).high)
+
+
+def test_a_model_is_asked_in_both_orders_and_its_log_odds_decide() -> None:
+    def score(prompt: object, text: str) -> float:
+        first = str(prompt).rsplit("Answer A: ", 1)[1].startswith("good")
+        return -0.5 if (text == " A") is first else -2.0
+
+    duels = [Duel(PROMPT, "good", "bad"), Duel(PROMPT, "bad", "good")]
+    assert [v.word for v in compare(Preference(Scripted({}, score)), duels)] == ["win", "loss"]
+    assert agreement(Preference(Scripted({}, score)), duels[:1]).value == 1.0
+    assert agreement(Preference(Scripted({}, lambda p, t: -1.0)), duels).value == 0.5
+
+
+def test_the_answer_closer_to_a_person_s_wins() -> None:
+    judge = Closer({PROMPT: ("a hot drink", "leaves in water")})
+    assert [v.word for v in compare(judge, [Duel(PROMPT, "leaves in hot water", "a colour"), Duel(PROMPT, "no", "never")])] == [
+        "win",
+        "tie",
+    ]

@@ -1,0 +1,182 @@
+"""The road of tasks on a model that talks by a table: it invents "Name seven red- foxes", and learns to answer about the bear."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach.materials.tasks import read_tasks
+from selfteach.run.ledger import Ledger
+from selfteach.select.overlap import Overlap
+from talker import said
+from tasker import command, write_seeds, write_tasker
+
+SAME = (
+    "examples.jsonl",
+    "tasks.jsonl",
+    "dropped.jsonl",
+    "config.yaml",
+    "adapter/adapter_model.safetensors",
+    "exam.json",
+    "report.html",
+    "README.md",
+)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@contextmanager
+def opened(run: Path) -> Iterator[Ledger]:
+    ledger = Ledger(run / "run.db", readonly=True)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="session")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_seeds(tmp_path_factory.mktemp("seeds") / "seeds.jsonl")
+
+
+@pytest.fixture(scope="module")
+def invented(tasker: Path, seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A run, and what it printed. The people's tasks of --test are four of its own kind."""
+    folder = tmp_path_factory.mktemp("invented")
+    test = folder / "people.jsonl"
+    test.write_text("".join(json.dumps({"instruction": f"Greet {n} old- crows", "output": "The bear- eats honey and bread!"}) + "\n"
+                            for n in ("three", "four", "five", "six")))  # fmt: skip
+    code, result = said(command(tasker, folder / "run", "--test", str(test), str(seeds)))
+    assert code == 0
+    return folder / "run", result
+
+
+def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) -> None:
+    run, result = invented
+    exam = json.loads((run / "exam.json").read_text())
+    for part in ("seed", "human"):
+        assert exam["loss_nats"][part]["taught"]["value"] < exam["loss_nats"][part]["base"]["value"]
+        assert exam["rouge_l"][part]["taught"]["drawn"]["value"] > exam["rouge_l"][part]["base"]["drawn"]["value"]
+    assert exam["pairwise"]["taught"]["win_rate"]["value"] > 0.5
+    assert set(exam["pairwise"]) == {"prompted", "taught"}
+    assert result["word"] in ("taught", "just prompt it", "not learned")
+    assert set(result["exam"]) == {"base", "prompted", "taught"}
+    assert exam["base_proof"]["same"] is True
+
+
+def test_six_and_two_are_proven_by_the_ledger(invented: tuple[Path, dict[str, Any]], seeds: Path) -> None:
+    """From what the ledger holds alone: the ids that each request was shown, and the very words of its prompt."""
+    run, _ = invented
+    own = {task.id: task.instruction for task in read_tasks(seeds).seeds}
+    with opened(run) as ledger:
+        made = {f.body["instruction"] for _, f in ledger.candidates("tasks", "accepted") if f.body}
+        asked = {f.id: f.body for _, f in ledger.candidates("requests for tasks") if f.body}
+        prompts = {
+            id: json.loads(body)["prompt"] for id, body in ledger._db.execute("SELECT id, body FROM requests WHERE stage = 'invent'")
+        }
+    assert asked.keys() == prompts.keys()
+    counts = {(len(body["human"]), len(body["machine"])) for body in asked.values()}
+    assert counts == {(8, 0), (6, 2)}
+    for id, body in asked.items():
+        lines = {line.partition(". ")[2] for line in prompts[id].splitlines()[1:-1]}
+        human = {own[task] for task in body["human"]}
+        assert len(lines) == 8
+        assert human <= lines
+        assert lines - human <= made, "what is not of people was kept before"
+
+
+def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]]) -> None:
+    run, _ = invented
+    with opened(run) as ledger:
+        funnel = {f.stage: f for f in ledger.funnel()}
+        accepted = [f.body for _, f in ledger.candidates("tasks", "accepted")]
+    for f in funnel.values():
+        assert f.requested == f.accepted + f.dropped + f.failed + f.pending
+        assert sum(f.reasons.values()) == f.dropped + f.failed
+    assert {
+        "read",
+        "requests for tasks",
+        "tasks",
+        "instances",
+        "tasks with instances",
+        "questions of the exam",
+        "examples",
+    } <= funnel.keys()
+    assert funnel["tasks"].accepted == 12
+    assert "like another task" in funnel["tasks"].reasons
+    assert all(len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1 for body in accepted if body)
+    dropped = rows(run / "dropped.jsonl")
+    assert sum(row["stage"] == "tasks" for row in dropped) == funnel["tasks"].dropped
+    assert all(row["reason"] for row in dropped)
+
+
+def test_no_task_of_the_exam_is_shown_learned_or_resembled(invented: tuple[Path, dict[str, Any]], seeds: Path) -> None:
+    run, _ = invented
+    exam = json.loads((run / "exam.json").read_text())
+    asked = [row["prompt"].splitlines()[0] for row in exam["answers"] if row["scope"] == "target"]
+    assert len(asked) >= 8
+    learned = [row["instruction"] for row in rows(run / "tasks.jsonl")]
+    assert max(Overlap(learned).nearest(text).similarity for text in asked) <= 0.7
+    held_out = {task.id for task in read_tasks(seeds).seeds if task.instruction in asked}
+    with opened(run) as ledger:
+        shown = {id for _, f in ledger.candidates("requests for tasks") if f.body for id in f.body["human"]}
+    assert held_out
+    assert not held_out & shown
+    assert not {row["source"].get("task") for row in rows(run / "examples.jsonl")} & held_out
+
+
+def test_the_examples_are_turns_with_one_template_each(invented: tuple[Path, dict[str, Any]]) -> None:
+    examples = rows(invented[0] / "examples.jsonl")
+    assert {row["kind"] for row in examples} == {"seed", "task", "general"}
+    assert len({row["source"]["template"] for row in examples if row["kind"] != "general"}) > 1
+    assert all(row["prompt"][-1]["role"] == "user" and row["chosen"][0]["role"] == "assistant" for row in examples)
+
+
+def test_the_report_and_the_page_of_inspection_show_it(invented: tuple[Path, dict[str, Any]]) -> None:
+    run, _ = invented
+    page = (run / "report.html").read_text()
+    for words in ("The invented tasks", "ROUGE-L to the nearest seed", "Win rate against the base", "Verbs and their nouns"):
+        assert words in page
+    code, printed = said(["inspect", "--run", str(run), "--json"])
+    assert code == 0
+    assert printed["tasks"] == len(rows(run / "tasks.jsonl"))
+    inspected = Path(printed["page"]).read_text()
+    assert "Most alike, side by side" in inspected
+    assert "Left out, and why" in inspected
+    Path(printed["page"]).unlink()
+
+
+def test_the_same_command_again_is_a_lookup(invented: tuple[Path, dict[str, Any]], tasker: Path, seeds: Path) -> None:
+    run, result = invented
+    before = {name: (run / name).read_bytes() for name in SAME}
+    with opened(run) as ledger:
+        asked = ledger.counts()
+    assert said(command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))) == (0, result)
+    with opened(run) as ledger:
+        assert ledger.counts() == asked
+    assert {name: (run / name).read_bytes() for name in before} == before
+
+
+FAST = ("--set", "keep.general=0", "--set", "exam.general=0", "--set", "train.max_steps=2", "--set", "count=4", "--set", "exam.tasks=3")
+
+
+@pytest.mark.parametrize("chat", [True, False], ids=["chat", "base"])
+@pytest.mark.parametrize("mode", ["alpaca", "magpie"])
+def test_the_other_ways_to_invent(mode: str, chat: bool, tasker: Path, seeds: Path, tmp_path: Path) -> None:
+    """With a chat template, and with a base model that has none."""
+    model = tasker if chat else write_tasker(tmp_path / "base", None)
+    more = () if mode == "magpie" else ("--set", "invent.max_tokens=60")
+    code, _ = said(command(model, tmp_path / "run", *FAST, *more, "--mode", mode, str(seeds)))
+    assert code == 0
+    with opened(tmp_path / "run") as ledger:
+        bodies = [f.body for _, f in ledger.candidates("requests for tasks") if f.body]
+        funnel = {f.stage: f for f in ledger.funnel()}
+    shown = {(len(body["human"]), len(body["machine"])) for body in bodies}
+    assert shown == ({(3, 0)} if mode == "alpaca" else {(0, 0)})
+    if chat:  # a base model without the header's words writes something else than a task
+        assert funnel["tasks"].accepted == 4
