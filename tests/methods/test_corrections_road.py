@@ -161,6 +161,8 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]
+    assert exam["met"]["taught"]["value"] > exam["met"]["base"]["value"]
+    assert exam["met"]["taught"]["n"] == 2 * len([row for row in exam["answers"] if row["scope"] == "target"]), "greedy, and drawn at T=1"
 
 
 def test_every_number_of_the_exam_is_explained(edited: tuple[Path, dict[str, Any]]) -> None:

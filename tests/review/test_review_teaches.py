@@ -1,0 +1,62 @@
+"""From an edit that is saved in the page to the adapter that learned it: `selfteach corrections --review`, with the real page."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from service import Page
+
+from selfteach.review import queue
+from selfteach.review.serve import Service
+from selfteach.run.ledger import Ledger
+from talker import ADJECTIVES, NOUNS, said
+
+SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 keep.general=8 keep.rounds=3 exam.max_tokens=14 exam.general=2 exam.shots=1
+    exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
+
+
+def person(address: str) -> None:
+    """Writes "bear" for every "fox", accepts every other answer, and finishes."""
+    parts = urlsplit(address)
+    page = Page(parts.port or 0, parts.fragment)
+    with page.open():
+        state = page.state
+        while item := state["item"]:
+            text = item["answer"].replace("fox-", "bear-")
+            edit = ("save", {"id": item["id"], "text": text}) if text != item["answer"] else ("accept", {"id": item["id"]})
+            status, state = page.post(*edit)
+            assert status == 200, state
+        page.post("finish")
+
+
+def test_a_saved_edit_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Service] = []
+
+    def serve(ledger: Ledger, *, name: str, say: Any) -> queue.Progress:
+        opened.append(Service(ledger, name, 0, say))
+        threading.Thread(target=person, args=[opened[0].address]).start()
+        return opened[0].run()
+
+    monkeypatch.setattr("selfteach.review.serve.serve", serve)
+    asked = [f"Can the {how} {who} follow a {whom}?" for how, who, whom in zip(ADJECTIVES, NOUNS, reversed(NOUNS), strict=True)]
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"prompt": q}) + "\n" for q in asked), "utf-8")
+    sets = [word for item in SETS.split() for word in ("--set", item)]
+    run = tmp_path / "run"
+    code, _ = said(["corrections", "--model", str(talker), "--prompts", str(prompts), "--review", "--out", str(run), "--json", *sets])
+    assert code == 0
+    assert len(opened) == 1
+    lessons = [json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()]
+    taught = [e for e in lessons if e["kind"] == "correction"]
+    assert taught
+    for e in taught:
+        assert e["source"]["from"].startswith("review")
+        assert e["chosen"][0]["content"] == e["rejected"][0]["content"].replace("fox-", "bear-") != e["rejected"][0]["content"]
+    steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert any(row["losses"].get("correction") for row in steps), "no step saw an edit"
+    assert (run / "adapter" / "adapter_model.safetensors").is_file()
