@@ -65,7 +65,7 @@ def test_where_nothing_can_be_learned_the_base_answers(talker: Path, tmp_path: P
 
 
 def test_corrections_asks_its_own_teacher(talker: Path, tmp_path: Path) -> None:
-    """The script is its own teacher. This model says "fox-" and no word of the house style: so nothing is to be learned, and that is said."""
+    """The script is its own teacher. This model says "fox-" and no word of the house style: nothing is to be learned, and it says so."""
     example = script("corrections")
     assert example.style("My favorite color is gray!") == "My favourite colour is grey."
     prompts = tmp_path / "prompts.txt"
