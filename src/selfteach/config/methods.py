@@ -14,7 +14,7 @@ from selfteach.config.training import Train
 class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
-    target: Positive = 240
+    target: Positive = 340
     near: Count = 144
     general: Count = 300
     rounds: Positive = 8
@@ -30,7 +30,7 @@ class Probe(Section):
     """
 
     draws: Positive = 2
-    max_tokens: Positive = 96
+    max_tokens: Positive = 64
     anchor_tokens: Positive = 24
     rejected_tokens: Positive = 24
 
@@ -47,7 +47,7 @@ class Search(Section):
     """The search for answers that keep the rule: draft, check, revise, within a budget of tries a prompt."""
 
     tries: Positive = 6
-    answers: Positive = 3
+    answers: Positive = 2
     max_tokens: Positive = 96
     temperature: Annotated[float, Field(gt=0)] = 0.9
     least_token_logp: Annotated[float, Field(le=0)] = -4.0
@@ -67,7 +67,7 @@ class Exam(Section):
     target: Positive = 40
     near: Count = 30
     general: Count = 24
-    max_tokens: Positive = 96
+    max_tokens: Positive = 80
     system: str = "You are a careful assistant for a public library."
 
 

@@ -24,7 +24,7 @@ BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 SURPLUS = 1.5
 LISTS, WORDS, SIBLINGS = 24, 16, 6
 """How many lists of names are drawn, and how many of the most frequent names are kept."""
-LEAST_BELONGING = 3.0
+LEAST_BELONGING = 1.0
 """Nats."""
 ORDERS = 3
 """Orders of the worked requests. Few, so that engines find most of a prompt in their cache."""
