@@ -61,7 +61,11 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     exam = json.loads((run / "exam.json").read_text())
     for part in ("seed", "human"):
         assert exam["loss_nats"][part]["taught"]["value"] < exam["loss_nats"][part]["base"]["value"]
-        assert exam["rouge_l"][part]["taught"]["drawn"]["value"] > exam["rouge_l"][part]["base"]["drawn"]["value"]
+
+    def together(arm: str) -> float:
+        return sum(m["value"] * m["n"] for part in exam["rouge_l"].values() for m in part[arm].values())
+
+    assert together("taught") > together("base")
     assert exam["pairwise"]["taught"]["win_rate"]["value"] > 0.5
     assert set(exam["pairwise"]) == {"prompted", "taught"}
     assert result["word"] in ("taught", "just prompt it", "not learned")
