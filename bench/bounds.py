@@ -56,8 +56,8 @@ def drawn(model: Hf, prompts: Sequence[str], temperature: float) -> list[Draw]:
 class Paper:
     """Held-out prompts and what the base answers to them."""
 
-    def __init__(self, base: Hf) -> None:
-        self.base, self.asked, self.general = base, lines("everyday-dev.txt"), lines("general.txt")
+    def __init__(self, base: Hf, count: int) -> None:
+        self.base, self.asked, self.general = base, lines("everyday-dev.txt")[:count], lines("general.txt")[:count]
         self.before = [*drawn(base, self.asked, 0.0), *drawn(base, self.asked, 1.0)]
         self.kept = drawn(base, self.general, 0.0)
         wrong = [(p, d) for p, d in zip(self.asked * 2, self.before, strict=True) if styled(d.text) != d.text]
@@ -105,10 +105,11 @@ def main() -> None:
     parser.add_argument("--hold", type=float, default=0.0, help="weight of `hold` beside the form")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--asked", type=int, default=40, help="held-out prompts")
     parser.add_argument("--times", default="1,10")
     given = parser.parse_args()
     base = Hf.load("embedded")
-    paper, examples = Paper(base), lessons(base, given.pairs)
+    paper, examples = Paper(base, given.asked), lessons(base, given.pairs)
     print(json.dumps({"pairs": len(examples), "held out": len(paper.items)}), flush=True)
     for name in given.forms.split(","):
         for times in map(int, given.times.split(",")):
