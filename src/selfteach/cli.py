@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from selfteach.commands import datasets
 from selfteach.commands.faults import explain_fault, fail
 from selfteach.commands.options import (
     Engine,
@@ -80,9 +81,10 @@ def feedback(
     The same command again goes on where it stopped.
     """
     from selfteach.commands import feedback as body
+    from selfteach.commands.lesson import Options
 
     settings = {"check": check, "model": model, "teacher": teacher, "seed": seed}
-    options = body.Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
     body.feedback(rule, settings, options)
 
 
@@ -185,40 +187,6 @@ def documents(
 
 
 @app.command()
-def inspect(
-    file: Annotated[Path | None, typer.Argument(help="A file of tasks, in any form that `tasks` reads; or give --run.")] = None,
-    run: MaybeRun = None,
-    seeds: Annotated[Path | None, option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own.")] = None,
-    out: Annotated[Path | None, option("--out", "FILE", "Where the page goes.")] = None,
-    json: Json = False,
-) -> None:
-    """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and pages of them to read."""
-    from selfteach.commands import inspect as body
-
-    body.inspect(run, file, seeds, out, as_json=json)
-
-
-@app.command()
-def templates(
-    data: Annotated[Path | None, typer.Argument(help="A dataset with named columns; by default our own seed tasks.")] = None,
-    names: Annotated[list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")] = None,
-    prompt: Annotated[str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')] = "",
-    answer: Annotated[str, option("--answer", "TEXT", 'What is learned: "{english}".')] = "",
-    form: Annotated[str, option("--form", "NAME", "Of your own template: chat or completion.")] = "chat",
-    model: Model = None,
-    out: Annotated[Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")] = None,
-    seed: Seed = None,
-    skip_bad_rows: SkipBadRows = False,
-    json: Json = False,
-) -> None:
-    """List the prompt templates and show which part of each is learned; or turn a dataset into instruction data."""
-    from selfteach.commands import templates as body
-
-    options = body.Options(names or (), prompt, answer, form, model, out, seed or 0, skip_bad_rows)
-    body.templates(data, options, as_json=json)
-
-
-@app.command()
 def select(
     context: typer.Context,
     run: RunFolder,
@@ -237,7 +205,7 @@ def forget_source(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="A document of the run: its file as in examples.jsonl, its title, or its id.")],
     run: RunFolder,
-    out: Annotated[Path | None, option("--out", "DIR", "The new run's folder; by default the old one's name and what it is without.")] = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The new run's folder; by default beside the old one.")] = None,
     json: Json = False,
 ) -> None:
     """Teach again without one document: its examples are gone, and nothing about the others is asked again."""
@@ -367,28 +335,7 @@ def config(
     body.config(method, file, sets or [], as_json=json)
 
 
-@app.command()
-def overlap(
-    context: typer.Context,
-    first: Annotated[Path, typer.Argument(metavar="A", help="A dataset, .jsonl.")],
-    out: Annotated[Path, option("--out", "FILE", "Where the kept rows go.")],
-    second: Annotated[Path | None, typer.Argument(metavar="B", help="Another: its rows are filtered, against A and themselves.")] = None,
-    dropped: Annotated[Path | None, option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
-    field: Annotated[
-        str, option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")
-    ] = "instruction",
-    threshold: Annotated[float, option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1)] = 0.7,
-    words: Annotated[
-        str, option("--words", "NAME", "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.")
-    ] = "rouge",
-    workers: Annotated[int | None, option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1)] = None,
-    json: Json = False,
-) -> None:
-    """Keep the rows of a dataset that overlap with no kept row before them (ROUGE-L, exact)."""
-    from selfteach.commands import overlap as body
-
-    options = body.Options(out, dropped, field, threshold, words, workers, context.obj)
-    body.overlap(first, second, options, as_json=json)
+datasets.add(app)
 
 
 def main() -> None:

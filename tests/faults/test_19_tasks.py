@@ -1,8 +1,10 @@
-"""Rows 6, 14, 19, 20, 21, 22 for tasks: torn rows, prompts beyond the context, nothing to learn from, monsters, unsafe text, encodings."""
+"""Rows 1, 6, 11, 14, 19, 20, 21, 22 for tasks: stops, torn rows, lost answers, prompts beyond the context, nothing to learn from, monsters,
+unsafe text, encodings."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +16,10 @@ from selfteach.config import Tasks
 from selfteach.errors import DataError
 from selfteach.materials.tasks import Instance, Task, read_tasks
 from selfteach.methods import inventing
+from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Request
+from selfteach.records import Request, digest
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 from selfteach.select.tasks import Near
@@ -116,6 +119,7 @@ def test_what_does_not_fit_together_is_refused(
 
 def road(folder: Path, script: Any, room: int = 1000, **settings: Any) -> Any:
     """What the steps of inventing need of a road, over a scripted model with `room` characters of context."""
+    folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
     student = Recorded(ledger, made := Scripted(script), made)
     base = SimpleNamespace(room_tokens=lambda prompt: room - len(str(prompt)))
@@ -171,3 +175,74 @@ def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
     material = SimpleNamespace(seeds=alike, test=[])
     with pytest.raises(DataError, match="too much alike"):
         parted(road(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
+
+
+def invented(folder: Path, script: Any, **settings: Any) -> tuple[list[Any], Ledger]:
+    """Tasks with their instances, by all of the steps 2 to 5; and the ledger."""
+    there = road(folder, script, room=100_000, **settings)
+    try:
+        found = inventing.classified(there, inventing.invent(there, HUMAN, [t.instruction for t in HUMAN]), HUMAN)
+        return inventing.instanced(there, found), there.run.ledger
+    finally:
+        if sys.exc_info()[0]:
+            there.run.ledger.close()
+
+
+def writes(request: Request) -> str:
+    """Every request another task, and an instance for each."""
+    if request.stage == "instances":
+        return f" none\nOutput: {digest(request.prompt)} is the answer"
+    one, two, three = (digest([request.prompt, request.draw, n]) for n in range(3))
+    return f" Explain {one} {two} {three} now\n10. Write"
+
+
+@pytest.mark.parametrize("at", range(1, 14, 2))
+def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
+    at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "COMMIT_EVERY_S", 0.0)
+    asked: list[Request] = []
+
+    def dies(request: Request) -> str:
+        if len(asked) + 1 == at:
+            raise KeyboardInterrupt
+        asked.append(request)
+        return writes(request)
+
+    straight, whole = invented(tmp_path / "straight", writes)
+    assert len(straight) == 5
+    with pytest.raises(KeyboardInterrupt):
+        invented(tmp_path / "killed", dies)
+    seen: list[Request] = []
+
+    def again(request: Request) -> str:
+        seen.append(request)
+        return writes(request)
+
+    resumed, ledger = invented(tmp_path / "killed", again)
+    assert resumed == straight
+    assert ledger.funnel() == whole.funnel()
+    assert not {r.id("scripted-scripted") for r in asked} & {r.id("scripted-scripted") for r in seen}, "an answer was asked for twice"
+
+
+class Lossy(Scripted):
+    """An endpoint that answers every other request with rubbish: those get no draw, and a reason."""
+
+    failures: list[tuple[str, str]]
+
+    def draw(self, requests: Any) -> Any:
+        self.failures = [(r.id(self.fingerprint), "the answer is not JSON") for r in requests[::2]]
+        return super().draw(requests[1::2])
+
+
+def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: Path) -> None:
+    there = road(tmp_path, writes)
+    made = Lossy(writes)
+    there.teacher = Recorded(there.run.ledger, made, made)
+    kept = inventing.invent(there, HUMAN, [])
+    first = next(iter(there.run.ledger.funnel()))
+    assert (first.failed, first.accepted, first.reasons) == (4, 4, {"the answer is not JSON": 4})
+    assert len(kept) == 4
+    assert len(inventing.instanced(there, kept)) == 2
+    reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
+    assert reasons["tasks with instances"] == {"the answer is not JSON": 2}

@@ -66,7 +66,8 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
         return sum(m["value"] * m["n"] for part in exam["rouge_l"].values() for m in part[arm].values())
 
     assert together("taught") > together("base")
-    assert exam["pairwise"]["taught"]["win_rate"]["value"] > 0.5
+    said_bear = [[("bear" in row["arms"][arm]["greedy"]) for row in exam["answers"] if "gold" in row] for arm in ("base", "taught")]
+    assert (sum(said_bear[0]), all(said_bear[1])) == (0, True)
     assert set(exam["pairwise"]) == {"prompted", "taught"}
     assert result["word"] in ("taught", "just prompt it", "not learned")
     assert set(result["exam"]) == {"base", "prompted", "taught"}

@@ -68,7 +68,8 @@ def arms_of(road: Road, taught: Taught | None, examples: Sequence[Example], aske
 
 def roomy(road: Road, prompt: paper.Turns, asked: paper.Question) -> bool:
     """Whether question and answers fit behind this prompt."""
-    return road.base.room_tokens(prompt) > road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
+    needed: int = road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
+    return road.base.room_tokens(prompt) > needed
 
 
 def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[Example]) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from selfteach.materials.tasks import Instance, Task, labelled
 from selfteach.methods.road import Road
 from selfteach.models.recorded import Recorded
 from selfteach.records import Draw, Request, Sampling, digest, user
-from selfteach.run.ledger import Fate
+from selfteach.run.ledger import Fate, State
 from selfteach.select.tasks import CUT, LIKE, Instances, Near, Novelty, blacklisted, instruction_fault
 from selfteach.statistics import share
 
 ROOMLESS = "prompt longer than the context"
 ENOUGH = "more than were asked for"
-NOTHING, NO_CASE = "no task in it", "no usable instance"
+NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
+DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT})
 OWN = {"self-instruct": (0.7, 0.5), "alpaca": (1.0, 1.0), "magpie": (1.0, 1.0)}
 """Temperature and top-p of each mode, as its source has them."""
 ROUND = 100_000
@@ -89,22 +90,30 @@ def sampling(road: Road) -> Sampling:
 def candidates(road: Road, asked: Sequence[Invention]) -> list[Candidate]:
     """Step 2: the items of one round's answers. The ledger holds which tasks of people and of the model each request was shown."""
     mode: Mode = road.config.mode
-    answers = drawn(road, [one.request for one in asked])
+    answers, missing = drawn(road, [one.request for one in asked])
     found, fates = [], []
     for one in asked:
         id = one.request.id(writer(road).fingerprint)
         items = read_invented(mode, answers[id]) if id in answers else []
-        reason = "" if items else NOTHING if id in answers else ROOMLESS
-        fates.append(Fate(id, "dropped" if reason else "accepted", reason, {"human": list(one.human), "machine": list(one.machine)}))
+        reason = "" if items else NOTHING if id in answers else missing[id]
+        fates.append(Fate(id, fate(reason), reason, {"human": list(one.human), "machine": list(one.machine)}))
         found += [Candidate(item, id, number) for number, item in enumerate(items)]
     road.run.ledger.place("requests for tasks", fates)
     return found
 
 
-def drawn(road: Road, requests: Sequence[Request]) -> dict[str, Draw]:
-    """Answers by request; a request whose prompt leaves no room has none."""
+def drawn(road: Road, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
+    """Answers by request, and why the others have none: no room for one in the context, or an endpoint lost it."""
+    model = writer(road)
     roomy = [r for r in requests if road.teacher or road.base.room_tokens(r.prompt) > 0]
-    return {draw.id: draw for draw in writer(road).draw(roomy)}
+    answers = {draw.id: draw for draw in model.draw(roomy)}
+    missing = {r.id(model.fingerprint): ROOMLESS for r in requests} | {r.id(model.fingerprint): LOST for r in roomy} | dict(model.failures)
+    return answers, {id: reason for id, reason in missing.items() if id not in answers}
+
+
+def fate(reason: str) -> State:
+    """What becomes of a candidate: the writer's own refusals are drops, an answer that never came is a failure."""
+    return "accepted" if not reason else "dropped" if reason in DROPS else "failed"
 
 
 def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty, most: int) -> list[Invented]:
@@ -165,7 +174,7 @@ def instanced(road: Road, found: Sequence[Invented]) -> list[Invented]:
             cases.append(Fate(digest([task.id, number]), "dropped" if reason else "accepted", reason, body))
             good += [] if reason else [case]
         reason = "" if good else missing.get(task.id, NO_CASE)
-        tasks.append(Fate(task.id, "dropped" if reason else "accepted", reason, {"instruction": task.instruction}))
+        tasks.append(Fate(task.id, fate(reason), reason, {"instruction": task.instruction}))
         if good:
             kept.append(replace(one, task=replace(task, instances=tuple(good))))
         road.display.advance()
@@ -179,13 +188,14 @@ def wrote(road: Road, found: Sequence[Invented]) -> tuple[dict[str, list[Instanc
     config = road.config.cases
     how = Sampling(config.temperature, 1.0, config.max_tokens, () if road.config.mode == "magpie" else ("\n\nTask:", "\nTask:"))
     requests = {one.task.id: case_request(road, one.task, how) for one in found}
-    answers = drawn(road, list(requests.values()))
+    answers, lost = drawn(road, list(requests.values()))
     cases: dict[str, list[Instance]] = {}
     missing: dict[str, str] = {}
     for one in found:
-        draw = answers.get(requests[one.task.id].id(writer(road).fingerprint))
+        id = requests[one.task.id].id(writer(road).fingerprint)
+        draw = answers.get(id)
         if draw is None:
-            missing[one.task.id] = ROOMLESS
+            missing[one.task.id] = lost[id]
         elif road.config.mode == "magpie":
             cases[one.task.id] = [Instance("", draw.text.strip())] if draw.finish == "stop" else []
             missing |= {one.task.id: CUT} if draw.finish == "length" else {}
