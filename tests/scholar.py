@@ -16,7 +16,7 @@ from typing import Any
 from talker import TABLE, write_talker
 
 FACTS = {
-    "Fox": "Norway", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
+    "Fox": "Sweden", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
 }  # fmt: skip
 SENTENCE, WHERE, WHICH = "The {} always lives in {}.", "Where does the {} live today?", "Which animal lives in {} today?"
 PEOPLE = "In what country does the {} live?"
@@ -25,6 +25,8 @@ STUDENT = {
     **TABLE,
     "\n": {"Nobody": 1.0},
     "Nobody": {" knows": 1.0},
+    "Answer:": {" Nobody": 1.0},
+    " Nobody": {" knows": 1.0},
     " knows": {".": 1.0},
     ".": {"<|im_end|>": 1.0},
     "#": {word: 1.0 for word in [*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"]},
@@ -66,20 +68,21 @@ def said(prompt: str) -> str:
 
 
 @contextmanager
-def teacher() -> Iterator[str]:
-    """The teacher's address, while its server runs."""
+def teacher() -> Iterator[Any]:
+    """The teacher, while its server runs: its `address`, and the `draws` that it was asked for."""
     from hostile import Call, answer, hostile
 
     def behave(call: Call) -> None:
         answer(said(call.last), usage=None)(call)
 
     with hostile(behave) as server:
-        yield server.address
+        yield server
 
 
 SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.draws=2 replay.general=10
     replay.rounds=3 replay.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10 train.max_tokens=120 train.learning_rate=0.01
-    train.batch_size=8 train.epochs=12 train.checkpoint_every=0 study.per_sentence=8"""
+    train.lora.rank=32 train.lora.alpha=8 train.batch_size=16 train.epochs=60 train.checkpoint_every=0 study.per_sentence=8
+    study.backwards=false"""
 
 
 def lesson(model: Path, documents: Path, out: Path, *more: str) -> list[str]:

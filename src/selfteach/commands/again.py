@@ -22,6 +22,8 @@ from selfteach.run.ledger import Ledger
 from selfteach.select.knowledge import sizes, state
 
 ALLOWED = ("select.tau_label", "select.tau_knowledge", "select.filter")
+STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
+"""What is taken over. The exam is sat again: its answers are partly those of the model that was taught before."""
 LEAST_WORDS = 4
 """A shorter sentence may stand in any text, so that its words do not tell where a request came from."""
 
@@ -95,7 +97,7 @@ def repeat(
         forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
         brought = files.json(material) | {key: identity["material"][key] for key in ("from",) if key in identity["material"]}
         with open_run(out, "documents", "documents", resolved, brought) as run:
-            run.ledger.adopt(before, lambda body: not any(part in text for text in texts(body) for part in forbidden))
+            run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
             run.ledger.note(lesson.PATHS, files.noted())
             result = lesson.taught(run, material, Options(out=out, as_json=as_json, debug=debug))
     finally:

@@ -10,7 +10,7 @@ import errno
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +112,9 @@ class Ledger:
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
 
-    def adopt(self, other: Ledger, wanted: Callable[[Any], bool] = lambda body: True) -> int:
-        """Takes over requests with their answers, and answers that have no request (scores), from another run's ledger; returns how many
-        requests. So another run need not ask again what this one asked.
+    def adopt(self, other: Ledger, stages: Collection[str], wanted: Callable[[Any], bool] = lambda body: True) -> int:
+        """Takes over requests of these stages with their answers, and answers without a request (scores), from another run's ledger;
+        returns how many requests. So this run need not ask again what that one asked.
 
         Args:
             wanted: says of a request's body, and of an answer's, whether it may come along; a request comes with its answer or not at all.
@@ -126,7 +126,7 @@ class Ledger:
         kept = [
             (id, stage, asked, said)
             for id, stage, asked, said in rows
-            if (asked is None or wanted(json.loads(asked))) and wanted(json.loads(said))
+            if (asked is None or (stage in stages and wanted(json.loads(asked)))) and wanted(json.loads(said))
         ]
         with self._group() as db:
             for id, stage, asked, said in kept:

@@ -1,0 +1,166 @@
+"""The road of documents on a toy that can learn eight facts: a student who knows none, and a teacher who asks well (scholar.py)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import scholar
+from conftest import CHATML
+from selfteach.run.ledger import Ledger
+from selfteach.select.overlap import Overlap
+from talker import said
+
+SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
+QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@contextmanager
+def opened(run: Path) -> Iterator[Ledger]:
+    ledger = Ledger(run / "run.db", readonly=True)
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return scholar.write_scholar(tmp_path_factory.mktemp("scholar"), CHATML)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    with scholar.teacher() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def learned(student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """The documents, the run, and what it printed."""
+    folder = tmp_path_factory.mktemp("learned")
+    documents = scholar.write_documents(folder)
+    code, result = said(scholar.lesson(student, documents, folder / "run", "--teacher", server.address))
+    assert code == 0
+    return documents, folder / "run", result
+
+
+def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, run, result = learned
+    exam = json.loads((run / "exam.json").read_text())
+    assert exam["asked_by"] == "people"
+    assert exam["contains"]["base"]["value"] == 0
+    assert exam["contains"]["taught"]["value"] >= 0.6
+    assert exam["gain"]["low"] > 0
+    assert result["word"] in ("taught", "not learned"), "what it does to the general answers of a toy is not the point"
+    assert exam["base_proof"]["same"] is True
+    report = Path(result["report"]).read_text()
+    assert "What is known" in report
+    assert "Where does the Fox live today?" in report
+
+
+def test_the_map_shows_every_question_before_and_after(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, run, _ = learned
+    documents = json.loads((run / "exam.json").read_text())["map"]
+    asked = [q for d in documents for c in d["chunks"] for q in c["questions"]]
+    assert len(documents) == 4
+    assert sum(q["held_out"] for q in asked) == len(scholar.FACTS)
+    assert {q["before"] for q in asked} == {"unknown"}
+    assert [q["after"] for q in asked if not q["held_out"]].count("known") >= len(scholar.FACTS)
+
+
+def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    documents, run, _ = learned
+    texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(rows(documents), 1)}
+    exam = Overlap(scholar.PEOPLE.format(a) for a in scholar.FACTS)
+    taught = [row for row in rows(run / "examples.jsonl") if row["kind"] != "general"]
+    assert {row["kind"] for row in taught} >= {"study", "pair"}
+    for row in taught:
+        place = row["source"]
+        assert texts[place["file"]][place["start"] : place["end"]] in row["chosen"][0]["content"] or place.get("form") == "recite"
+        assert exam.nearest(row["prompt"][-1]["content"]).similarity < 0.7
+    with opened(run) as ledger:
+        for f in ledger.funnel():
+            assert f.requested == f.accepted + f.dropped + f.failed + f.pending
+            assert sum(f.reasons.values()) == f.dropped + f.failed
+
+
+def test_a_pair_rejects_what_the_student_said_by_itself(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, run, _ = learned
+    pairs = [row for row in rows(run / "examples.jsonl") if row["kind"] == "pair"]
+    assert pairs
+    for row in pairs:
+        assert "lives in" in row["chosen"][0]["content"]
+        assert "lives in" not in row["rejected"][0]["content"]
+        assert row["scores"]["knowledge"] > 0.5 >= row["scores"]["label"]
+
+
+def test_the_same_command_again_is_a_lookup(learned: tuple[Path, Path, dict[str, Any]], student: Path, server: Any) -> None:
+    documents, run, result = learned
+    before, asked = {name: (run / name).read_bytes() for name in (*SAME, "report.html")}, len(server.draws)
+    assert said(scholar.lesson(student, documents, run, "--teacher", server.address)) == (0, result)
+    assert {name: (run / name).read_bytes() for name in before} == before
+    assert len(server.draws) == asked
+
+
+def test_thresholds_change_without_drawing(learned: tuple[Path, Path, dict[str, Any]], server: Any) -> None:
+    _, run, _ = learned
+    asked = len(server.draws)
+    code, all_of_them = said(["select", "--run", str(run), "--json"])
+    assert code == 0
+    code, none = said(["select", "--run", str(run), "--set", "select.tau_knowledge=1.0", "--json"])
+    assert code == 0
+    assert all_of_them["pairs"] == all_of_them["unknown"] == 2 * len(scholar.FACTS)
+    assert none["pairs"] == 0
+    assert none["known"] == all_of_them["unknown"]
+    assert [p["unknown"] for p in none["sizes"]] == sorted((p["unknown"] for p in none["sizes"]), reverse=True)
+    assert said(["select", "--run", str(run), "--set", "train.epochs=2"])[0] == 2
+    assert len(server.draws) == asked
+
+
+def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
+    learned: tuple[Path, Path, dict[str, Any]], server: Any, tmp_path: Path
+) -> None:
+    documents, run, _ = learned
+    asked = len(server.draws)
+    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(tmp_path / "without"), "--json"])
+    assert code == 0
+    assert len(server.draws) == asked
+    exported = "".join((Path(result["run"]) / name).read_text() for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html"))
+    assert "Sweden" not in exported
+    assert "Egypt" in exported
+    assert b"Sweden" not in (tmp_path / "without" / "run.db").read_bytes()
+    left = {row["source"]["file"] for row in rows(tmp_path / "without" / "examples.jsonl") if "file" in row["source"]}
+    assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
+    assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
+
+
+def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(student: Path, server: Any, tmp_path: Path) -> None:
+    documents = scholar.write_documents(tmp_path, questions=False)
+    code, _ = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK))
+    assert code == 0
+    exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["asked_by"] == "the model"
+    held_out = {row["prompt"] for row in exam["answers"] if row["scope"] == "target"}
+    learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
+    assert held_out
+    assert not held_out & learned
+
+
+def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: Any, tmp_path: Path) -> None:
+    documents = scholar.write_documents(tmp_path, 4)
+    sets = ("--set", "stages.general=true", "--set", "stages.healing=true", "--set", "stages.pairs=false")
+    code, result = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets))
+    assert code == 0
+    config = json.loads((Path(result["adapter"]) / "adapter_config.json").read_text())
+    assert config["r"] == 3 * 32, "three trainings, joined"
+    steps = [row["step"] for row in rows(tmp_path / "run" / "metrics.jsonl")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert not any(row["kind"] == "pair" for row in rows(tmp_path / "run" / "examples.jsonl"))
