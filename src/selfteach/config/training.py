@@ -87,7 +87,7 @@ class Correction(Section):
     beta: Annotated[float, Field(gt=0)] = 0.5
     margin: float | None = None
     clip_nats: Annotated[float, Field(gt=0)] = 2.0
-    alpha: Annotated[float, Field(ge=0)] = 0.2
+    alpha: Annotated[float, Field(ge=0)] = 0.5
     mask: bool = True
     reference: bool = True
     per_token: bool = False

@@ -42,7 +42,7 @@ from selfteach.select.balance import Part, split
 from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
-KINDS = {"correction": {"correction": 1.0, "hold": 8.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+KINDS = {"correction": {"correction": 1.0, "hold": 4.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 
 
 Prompts = dict[str, list[Turns]]
