@@ -18,6 +18,10 @@ from talker import TABLE, write_talker
 FACTS = {
     "Fox": "Sweden", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
 }  # fmt: skip
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 SENTENCE, WHERE, WHICH = "The {} always lives in {}.", "Where does the {} live today?", "Which animal lives in {} today?"
 PEOPLE = "In what country does the {} live?"
 _WORDS = sorted({word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)})
@@ -29,13 +33,13 @@ STUDENT = {
     " Nobody": {" knows": 1.0},
     " knows": {".": 1.0},
     ".": {"<|im_end|>": 1.0},
-    "#": {word: 1.0 for word in [*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"]},
+    "#": dict.fromkeys([*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"], 1.0),
 }
 
 
-def write_scholar(folder: Path, chat_template: str) -> Path:
+def write_scholar(folder: Path) -> Path:
     """The student's model folder."""
-    return write_talker(folder, chat_template, STUDENT)
+    return write_talker(folder, TEMPLATE, STUDENT)
 
 
 def write_documents(folder: Path, count: int = len(FACTS), questions: bool = True) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,7 +145,9 @@ def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
 
 def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(student: Path, server: Any, tmp_path: Path) -> None:
     documents = scholar.write_documents(tmp_path, questions=False)
-    code, _ = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK))
+    code, _ = said(
+        scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, "--set", "study.per_document=5")
+    )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["asked_by"] == "the model"
@@ -152,6 +155,9 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(studen
     learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
     assert held_out
     assert not held_out & learned
+    study = Counter(row["source"]["file"] for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "study")
+    assert set(study.values()) == {5}, "no document outweighs the others (row 33)"
+    assert any(row["reason"] == "enough from this document" for row in rows(tmp_path / "run" / "dropped.jsonl"))
 
 
 def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: Any, tmp_path: Path) -> None:

@@ -113,3 +113,16 @@ def test_looking_changes_nothing(tmp_path: Path, ledger: Ledger) -> None:
     assert (look.noted("x"), look.counts(), look.funnel()) == (None, {}, [])
     look.close()
     assert (tmp_path / "empty.db").stat().st_size == 0
+
+
+def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path: Path) -> None:
+    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old.ask("ask", [("1", {"prompt": "of tea"}), ("2", {"prompt": "of ink"}), ("3", {"prompt": "never answered"})])
+    old.ask("exam", [("4", {"prompt": "x"})])
+    old.answer([("1", {"text": "a"}), ("2", {"text": "b"}), ("4", {"text": "c"}), ("score", [[-1.0, 2]])])
+    for _ in range(2):
+        assert new.adopt(old, ("ask",), lambda body: "ink" not in str(body)) == 1
+    assert new.answers(["1", "2", "3", "4", "score"]) == {"1": {"text": "a"}, "score": [[-1.0, 2]]}
+    assert new.counts() == {"ask": (1, 1, 0)}
+    new.close()
+    Ledger(tmp_path / "new.db").close()

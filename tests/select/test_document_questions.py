@@ -7,7 +7,7 @@ import pytest
 from selfteach.generate.question import Question
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
-from selfteach.select.question import REASONS, question_fault
+from selfteach.select.question import REASONS, question_fault, strays
 
 CHUNK = chunked(
     Document("x", "Steam engine", "The ideal cycle of a steam engine is called the Rankine cycle. It was made by Newcomen around 1712."),
@@ -50,3 +50,9 @@ def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
 ])  # fmt: skip
 def test_the_answer_must_come_back(back: str | None, fault: str) -> None:
     assert question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back)) == fault
+
+
+def test_a_question_that_shares_too_little_with_its_sentence_strays() -> None:
+    assert not strays(Question("What is the ideal cycle called?", "the Rankine cycle", CHUNK, 0))
+    assert strays(Question("What is the largest factory that has ever been built?", "the Rankine cycle", CHUNK, 0))
+    assert strays(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), "the title alone names no fact"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
+from selfteach.generate.question import LEAST_WORDS
+from selfteach.materials.documents.chunk import sentence_spans
 from selfteach.materials.documents.questions import own_questions, read_questions
 from selfteach.materials.documents.read import read_documents
 from selfteach.methods.documents import Documents
@@ -22,6 +25,7 @@ from selfteach.records import BadLine, digest
 from selfteach.run.folder import Run, open_run
 
 PATHS, FORGOTTEN = "paths", "forgotten"
+LEAST_SENTENCES = 2
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ def documents(files: Files, settings: Mapping[str, Any], options: Options) -> No
     wanted = require.parse(options.require)
     resolved = resolve(Settings, options.file, options.sets, settings)
     material = files.read()
+    enough(material, resolved.config)
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
@@ -81,6 +86,28 @@ def documents(files: Files, settings: Mapping[str, Any], options: Options) -> No
         run.ledger.note(PATHS, files.noted())
         result = taught(run, material, options)
     told(run.path, result, wanted, options)
+
+
+def enough(material: Documents, config: Settings) -> None:
+    """Looks before any model is loaded whether there is something to learn and something to be examined on.
+
+    Raises:
+        DataError: there is not, or too much of what was brought cannot be read.
+    """
+    reading = material.reading
+    torn = [line for line in reading.aside if re.search(r":\d+$", line.where) and line.fault != "forgotten"]
+    rows = sum(re.search(r":\d+$", d.source) is not None for d in reading.documents) + len(torn)
+    if rows and len(torn) / rows > config.max_bad_rows:
+        raise DataError(
+            f"{len(torn)} of {rows} rows cannot be read; the first: {torn[0].fault}.", where=torn[0].where,
+            cure="Mend or remove them; --set max_bad_rows=0.5 allows more.",
+        )  # fmt: skip
+    told = sum(len(d.text[s.start : s.end].split()) >= LEAST_WORDS for d in reading.documents for s in sentence_spans(d.text))
+    if told < (1 if material.questions else LEAST_SENTENCES):
+        raise DataError(
+            f"{told} sentences are too few to learn from and to be examined on.", where=reading.documents[0].source,
+            cure=f"Bring at least {LEAST_SENTENCES} sentences of {LEAST_WORDS} words, or people's questions (--questions).",
+        )  # fmt: skip
 
 
 def taught(run: Run, material: Documents, options: Options) -> dict[str, Any]:

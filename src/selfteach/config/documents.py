@@ -101,6 +101,7 @@ class Documents(Section):
     engine: Literal["auto", "openvino", "hf"] = "auto"
     seed: Count = 0
     rehearsal: bool = False
+    max_bad_rows: Share = 0.1
     max_failures: Share = 0.1
     read: Read = Read()
     questions: Questions = Questions()

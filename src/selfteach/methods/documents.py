@@ -24,8 +24,8 @@ from typing import Any
 from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Subject, ask
-from selfteach.generate.question import Question, ask_about
-from selfteach.generate.respond import Answered, respond, without_document
+from selfteach.generate.question import Plan, Question, ask_about, asking
+from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
 from selfteach.generate.study import facts, study
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted, Scored
 from selfteach.materials.documents.chunk import Chunk, chunked
@@ -42,7 +42,7 @@ from selfteach.run.ledger import Fate
 from selfteach.select.form import form_fault
 from selfteach.select.knowledge import label_fault, lessons, mended, sizes
 from selfteach.select.overlap import Overlap
-from selfteach.select.question import answer_fault, stands_fault
+from selfteach.select.question import answer_fault, stands_fault, strays
 
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 4.0}, "own": {"sft": 1.0}}
 
@@ -84,7 +84,7 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     road = open_road(run, config, display)
     with run.stage("read"):
         chunks = read(road, material)  # 1
-        quiz = people_quiz(chunks, material.questions)[: config.exam.questions]
+        quiz = fitting(road, people_quiz(chunks, material.questions))[: config.exam.questions]
     with run.stage("ask"):
         asked = questions(road, chunks, quiz)  # 2
         if not quiz:
@@ -118,7 +118,30 @@ def read(road: Road, material: Documents) -> list[Chunk]:
     def count(text: str) -> int:
         return len(road.base.encode_answer(text, end=False))
 
-    return [chunk for document in reading.documents for chunk in chunked(document, count, config.chunk_tokens)]
+    chunks = [chunk for document in reading.documents for chunk in chunked(document, count, config.chunk_tokens)]
+    if road.teacher is None:
+        longest = max(
+            (Plan(c, i, "", 0) for c in chunks for i in range(len(c.sentences))), key=lambda plan: count(plan.chunk.words(plan.sentence))
+        )
+        if (needed := len(road.base.encode(asking(longest))) + 2 * MAX_TOKENS) > road.base.context_tokens:
+            raise DataError(
+                f"a sentence of {count(longest.chunk.words(longest.sentence))} tokens and the worked examples need {needed}, more than the "
+                f"model's context of {road.base.context_tokens}.", where=longest.chunk.document.source,
+                cure="Lower read.chunk_tokens, which cuts it, or use a model with a longer context.",
+            )  # fmt: skip
+    return chunks
+
+
+def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
+    """The questions of the exam that fit into the model's context with their document; the others are dropped with that reason."""
+    kept, fates = [], []
+    for q in quiz:
+        needed = len(road.base.encode(open_chat(q.text, q.chunk))) + road.config.exam.max_tokens
+        reason = "" if needed <= road.base.context_tokens else "longer than the model's context"
+        fates.append(Fate(digest(["quiz", q.text]), "dropped" if reason else "accepted", reason, {"question": q.text[:200]}))
+        kept += [] if reason else [q]
+    road.run.ledger.place("people's questions", fates)
+    return kept
 
 
 def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
@@ -128,6 +151,8 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
 
     def fault(question: Question) -> str:
         reason = stands_fault(question.text, question.chunk.title)
+        if not reason and strays(question) and answer_fault(question):
+            reason = "asks about something else"
         if not reason and question.text.lower() in seen:
             reason = "repeats another question"
         if not reason and exam.nearest(question.text).similarity >= config.max_overlap:

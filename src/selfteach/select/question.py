@@ -15,6 +15,7 @@ from selfteach.judge.match import SAME_F1, contains_answer, normalised, token_f1
 MAX_ANSWER_WORDS = 20
 LEAST_IN_PASSAGE = 0.8
 MORE_WORDS = 4
+LEAST_SHARED = 0.5
 REASONS = (
     "mentions the text", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
     "gives its answer", "another answer comes back",
@@ -65,6 +66,13 @@ def answer_fault(question: Question) -> str:
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
         return "gives its answer"
     return "" if question.back is None or _same(question.back, answer) else "another answer comes back"
+
+
+def strays(question: Question) -> bool:
+    """Whether a question asks about something else than its sentence: less than half of what it says, beside the title, stands there."""
+    said = [word for word in content(question.text) if word not in content(question.chunk.title)]
+    there = set(content(question.evidence))
+    return not said or sum(word in there for word in said) < LEAST_SHARED * len(said)
 
 
 def _same(back: str, answer: str) -> bool:

@@ -1,0 +1,132 @@
+"""The paper's claims about knowledge detection (Self-Learning-llm, arXiv 2406.11275), measured on a model and documents of your own.
+
+    python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims
+
+The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO on all pairs, each after the paper's
+SFT stage and without study data. Printed is each claim with its number, its 95 % interval, and whether it holds here. A claim that does not
+hold at this size is printed as not held.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfteach.config import Documents as Settings
+from selfteach.config import resolve
+from selfteach.errors import DataError
+from selfteach.generate.question import Question
+from selfteach.generate.respond import respond
+from selfteach.judge.match import clusters, contains_answer
+from selfteach.materials.documents.questions import own_questions
+from selfteach.materials.documents.read import read_documents
+from selfteach.methods.documents import Documents, read, teach
+from selfteach.methods.quizzing import people_quiz
+from selfteach.methods.road import open_road
+from selfteach.records import Measure
+from selfteach.run.display import open_display
+from selfteach.run.folder import open_run
+from selfteach.statistics import paired_bootstrap
+
+PAPER = ("stages.general=true", "stages.study=false", "select.filter=true")
+RUNS = {
+    "sft": ("train.weights={pair: {sft: 1.0}, unknown: {sft: 1.0}}",),
+    "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}",),
+    "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}", "select.filter=false"),
+}
+STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement, the number that it is about, and whether the number's interval bears it out."""
+
+    text: str
+    number: Measure
+    held: bool
+
+    def line(self) -> str:
+        """As it is printed."""
+        n = self.number
+        return f"{'held    ' if self.held else 'NOT HELD'}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
+
+
+def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | None) -> dict[str, Any]:
+    """Teaches in a folder, with what the first run was answered; returns exam.json and the run's stored numbers."""
+    from selfteach.run.ledger import Ledger
+
+    resolved = resolve(Settings, sets=[*PAPER, *sets])
+    with open_run(folder, "claims", "documents", resolved, {"documents": sorted(d.id for d in material.reading.documents)}) as run:
+        if first:
+            before = Ledger(first / "run.db", readonly=True)
+            run.ledger.adopt(before, STAGES)
+            before.close()
+        teach(run, material, resolved.config, open_display())
+        sizes = run.ledger.noted("sizes")
+    return {**json.loads((folder / "exam.json").read_text("utf-8")), "sizes": sizes}
+
+
+def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
+    """Right labels among people's questions: the greedy answer with the document, minus the commonest answer without it."""
+    resolved = resolve(Settings, sets=sets)
+    with open_run(folder, "labels", "documents", resolved, {"labels": True}) as run:
+        road = open_road(run, resolved.config, open_display())
+        quiz = people_quiz(read(road, material), material.questions)
+        asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
+        answered = respond(road.student, asked, resolved.config.select.draws, resolved.config.seed)
+        grounded = [contains_answer(a.best, a.question.short) for a in answered]
+        consistent = [contains_answer(commonest(a.blind), a.question.short) for a in answered]
+    return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
+
+
+def commonest(answers: Sequence[str]) -> str:
+    """The first answer of the largest cluster."""
+    found = clusters(answers)
+    return answers[found.index(Counter(found).most_common(1)[0][0])] if answers else ""
+
+
+def right(found: dict[str, Any], arm: str = "taught") -> list[bool]:
+    """Which held-out questions an arm answers."""
+    return [not row["arms"][arm]["broken"] for row in found["answers"] if row["scope"] == "target"]
+
+
+def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Claim]:
+    """All claims, measured.
+
+    Raises:
+        DataError: the documents bring no questions of people.
+    """
+    reading = read_documents([documents])
+    material = Documents(reading, own_questions(reading.documents))
+    if not material.questions:
+        raise DataError("brings no questions of people.", where=str(documents), cure='Give rows with "questions".')
+    found: dict[str, dict[str, Any]] = {}
+    for name, more in RUNS.items():
+        first = folder / "sft" if found else None
+        found[name] = exam(material, folder / name, [*more, *sets], first)
+    better = paired_bootstrap(right(found["dpo"]), right(found["sft"]))
+    losses = [Measure(**found[name]["common_loss"]) for name in ("dpo", "all")]
+    grounded = labels(material, folder / "labels", sets)
+    counts = [point["unknown"] for point in found["dpo"]["sizes"]]
+    fall = Measure(float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), counts[0])
+    return [
+        Claim("filtered DPO answers more than SFT (difference of shares)", better, better.low > 0),
+        Claim("filtered DPO forgets nothing (share of common questions lost)", losses[0], losses[0].low <= 0),
+        Claim("unfiltered DPO forgets (the same)", losses[1], losses[1].low > 0),
+        Claim("labels with the document are right more often than self-consistent ones", grounded, grounded.low > 0),
+        Claim(
+            "a higher tau_K makes a smaller set (questions, from tau 0 to 1)",
+            fall,
+            counts == sorted(counts, reverse=True) and fall.value < 0,
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    for claim in claims(Path(sys.argv[1]), Path(sys.argv[2])):
+        print(claim.line())

@@ -1,0 +1,67 @@
+"""Study data: every row answers with what the document says, and says where."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from selfteach.config import Study
+from selfteach.generate.question import Question
+from selfteach.generate.study import GAP, facts, study
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import chunked
+from selfteach.records import Example
+
+TEXT = (
+    "Tea was first sold in London by Thomas Garway in 1657. It came from China.\nHeading\nGreen tea is made without fermentation in Japan."
+)
+CHUNK = chunked(Document("tea.txt", "Tea", TEXT), lambda text: len(text.split()))[0]
+ASKED = Question("When was tea first sold in London?", "1657", CHUNK, 0)
+FORMS = ("asked", "brief", "in_place", "backwards", "gaps", "halves", "topics", "recite")
+
+
+def made(**settings: object) -> list[Example]:
+    return study(facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0)  # type: ignore[arg-type]
+
+
+def test_every_form_is_there_and_a_heading_teaches_nothing() -> None:
+    rows = made(per_sentence=100)
+    assert set(Counter(row.source["form"] for row in rows)) == set(FORMS)
+    assert {row.source["sentence"] for row in rows} == {0, 3}, "what has fewer than five words is left out"
+
+
+def test_the_answer_is_the_sentence_and_the_source_its_place() -> None:
+    for row in made():
+        place = row.source
+        if place["form"] not in ("recite", "backwards"):
+            assert row.chosen.startswith(TEXT[place["start"] : place["end"]])
+            assert place["file"] == "tea.txt"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_that_is_switched_off_is_gone(form: str) -> None:
+    assert form not in {row.source["form"] for row in made(per_sentence=100, **{form: False})}
+
+
+def test_a_gap_hides_its_answer() -> None:
+    gaps = [row.prompt[-1].content for row in made(per_sentence=100) if row.source["form"] == "gaps"]
+    assert any(GAP in text and "1657" not in text for text in gaps)
+    assert all(GAP in text for text in gaps)
+
+
+@pytest.mark.parametrize(
+    ("label", "answer"), [("sentence", TEXT.split(" It ")[0]), ("statement", "Tea was first sold in 1657."), ("words", "1657")]
+)
+def test_the_label_is_what_was_chosen(label: str, answer: str) -> None:
+    asked = [row for row in made(label=label) if row.source["form"] == "asked"]
+    assert [row.chosen for row in asked] == [answer]
+
+
+def test_rows_of_a_sentence_are_bounded_and_forms_take_turns() -> None:
+    rows = [row for row in made(per_sentence=5, recite=False) if row.source["sentence"] == 0]
+    assert [row.source["form"] for row in rows] == ["asked", "brief", "in_place", "gaps", "topics"]
+
+
+def test_the_same_seed_makes_the_same_rows() -> None:
+    assert made() == made()
