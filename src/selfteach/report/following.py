@@ -7,6 +7,7 @@ from typing import Any
 
 from selfteach.report.figures import bars
 from selfteach.report.read import at, items, measure
+from selfteach.report.sunburst import sunburst
 
 ARMS = ("base", "prompted", "taught")
 Row = Mapping[str, Any]
@@ -55,6 +56,7 @@ def inspection(note: Any) -> Row | None:
             (row, width) for row, (_, _, width) in zip(verbs, bars({str(r.get("verb")): r.get("count") for r in verbs}), strict=False)
         ],
         "length_bars": {name: _length_bars(found) for name, found in (at(note, "lengths") or {}).items()},
+        "slices": sunburst(verbs),
         "label_bars": bars(note.get("labels")),
         "twins": items(note.get("twins")),
         "read": items(note.get("read")),

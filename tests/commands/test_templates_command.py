@@ -1,0 +1,91 @@
+"""`selfteach templates` and `selfteach inspect` on files: what is shown, what is written, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selfteach import cli
+from selfteach.commands.templates import segments
+from selfteach.materials.templates import chosen
+from talker import said
+
+ROWS = [{"german": "Wasser", "english": "water"}, {"german": "Brot", "english": "{german}"}, {"german": "", "english": "none"}]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    path = tmp_path / "words.jsonl"
+    path.write_text("\n".join(map(json.dumps, ROWS)))
+    return path
+
+
+def test_a_dataset_with_named_columns_becomes_instruction_data(words: Path, tmp_path: Path) -> None:
+    out = tmp_path / "train.jsonl"
+    code, found = said(["templates", str(words), "--prompt", "Translate: {german}", "--answer", "{english}", "--out", str(out), "--json"])
+    assert (code, found["written"], found["no_template_fits"]) == (0, 2, 1)
+    first, second = [json.loads(line) for line in out.read_text().splitlines()]
+    assert first["prompt"] == [{"role": "user", "content": "Translate: Wasser"}]
+    assert first["completion"] == [{"role": "assistant", "content": "water"}]
+    assert second["completion"][0]["content"] == "{german}", "a value is no template"
+
+
+def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
+    rows = [{"instruction": "Add.", "instances": [{"input": "1 2", "output": "3"}, {"input": "", "output": "what?"}]}]
+    data, out = tmp_path / "t.jsonl", tmp_path / "o.jsonl"
+    data.write_text(json.dumps(rows[0]))
+    assert said(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1]["written"] == 2
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(row["prompt"], row["completion"]) for row in found] == [
+        ("Add.\n\nInput: 1 2\nOutput:", " 3"), ("Add.\n\nOutput:", " what?"),
+    ]  # fmt: skip
+
+
+def test_the_library_is_shown_with_what_is_learned(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["templates", "--template", "plain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  > 4. dried lentils" in lines
+    assert any(line.startswith("  | Sort these groceries") for line in lines)
+    assert sum(line.startswith("plain (chat)") for line in lines) == 2
+
+
+def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Path) -> None:
+    from selfteach.models.hf import load_tokens
+
+    template = chosen(["plain"])[0]
+    (before, learned), (after, yes) = segments(*template.fill({"instruction": "What?", "output": "I like bread."}), load_tokens(str(tiny)))
+    assert (learned, yes) == (False, True)
+    assert before.endswith("<|im_start|>assistant\n")
+    assert after == "I like bread.<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "why"),
+    [
+        (["--out", "o.jsonl", "--template", "plain", "--template", "output"], 2, "cannot stand in one dataset"),
+        (["--out", "o.jsonl", "--template", "plain"], 3, "no row that a template fits"),
+        (["--prompt", "x {german}"], 2, "Give both"),
+        (["--form", "poem"], 2, "no form"),
+        (["--template", "plian"], 2, "Did you mean"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    more: list[str], code: int, why: str, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(words.parent)
+    assert cli.run(["templates", str(words), *more]) == code
+    assert why in capsys.readouterr().err
+    assert not (words.parent / "o.jsonl").exists()
+
+
+def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
+    from selfteach.materials.tasks import OWN_SEEDS
+
+    code, found = said(["inspect", str(OWN_SEEDS), "--out", str(tmp_path / "p.html"), "--json"])
+    assert code == 0
+    assert found["tasks"] == found["seeds"] == 42
+    assert found["nearest_seed"]["mean"] == 1.0
+    assert (tmp_path / "p.html").is_file()
+    assert cli.run(["inspect"]) == 2

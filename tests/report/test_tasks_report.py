@@ -1,0 +1,71 @@
+"""The page of invented tasks: the sunburst's geometry, and that nothing a model wrote becomes active."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from selfteach.materials.tasks import Instance, Task
+from selfteach.report.following import losses, result
+from selfteach.report.page import inspected
+from selfteach.report.sunburst import HOLE, sunburst
+from selfteach.select.inspection import BINS, inspection, verb_noun
+
+HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
+
+
+def test_a_quarter_is_a_quarter() -> None:
+    """Two verbs of 1 and 3 tasks: the first ends at three o'clock, x = 50 + radius, y = 50."""
+    first, noun, second = sunburst([{"verb": "write", "count": 1, "nouns": [["story", 1]]}, {"verb": "list", "count": 3, "nouns": []}])
+    assert (first.label, noun.label, second.label) == ("write", "story", "list")
+    assert re.search(rf"L{50 + HOLE} 50\.0A", first.path)
+    assert " 0 1 1 " in second.path, "three quarters are the long way round"
+    assert sunburst([{"verb": "x", "count": 0}]) == sunburst(None) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("Write a short friendly message that says no.", ("write", "message")),
+        ("Sort these groceries by how long they keep", ("sort", "groceries")),
+        ("Explain to a child why it rains", ("explain", "")),
+        ("", ("", "")),
+        ("Список", ("список", "")),
+    ],
+)
+def test_verb_and_noun_by_a_rule(text: str, pair: tuple[str, str]) -> None:
+    assert verb_noun(text) == pair
+
+
+def test_the_numbers_of_an_inspection() -> None:
+    tasks = [
+        Task("a", "Name five red foxes", (Instance("", "one two"),), True),
+        Task("b", "Name five red bears", (Instance("x", "three"),), False),
+    ]
+    found = inspection(tasks, ["Name five red foxes today"])
+    assert sum(found["nearest_seed"]["histogram"]) == 2
+    assert len(found["nearest_seed"]["histogram"]) == BINS
+    assert found["nearest_seed"]["histogram"][8] == 1, "2 * 4 / (4 + 5) = .89"
+    assert found["labels"] == {"classification": 1, "other": 1, "with_input": 1, "without_input": 1}
+    assert found["verbs"][0]["verb"] == "name"
+    assert found["verbs"][0]["count"] == 2
+    assert [(t["of"], t["similarity"]) for t in found["twins"]] == [("seed", 0.8889), ("task", 0.75), ("seed", 0.6667)]
+    assert inspection([], [])["tasks"] == 0
+
+
+def test_what_a_model_wrote_stays_text() -> None:
+    page = inspected("x<b>.jsonl", inspection([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE]))
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "{{ 7*7 }}" in page
+    assert "\x1b" not in page
+    assert "x<b>" not in page
+
+
+def test_what_was_not_measured_has_no_row() -> None:
+    assert result({"method": "tasks"}) == []
+    assert losses({}) == []
+    number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    (row,) = result({"rouge_l": {"human": {"base": {"greedy": number}}}})
+    assert row["measures"]["base"].value == 0.5
