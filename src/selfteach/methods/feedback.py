@@ -42,8 +42,8 @@ ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 """The weight outside the scope. The first token decides whether the rule fires; in a mean over tokens an anchor's is one in twenty-four."""
 
 
-ELSEWHERE = 80
-"""Answers of each scope outside that the lessons' judge is tempered on."""
+ELSEWHERE = 120
+"""General answers that the lessons' judge is tempered on. Near ones are too near: of "vehicle" in an answer about trucks it should know."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,8 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
 
 
 def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
-    """The base's answers to some near and general prompts: the same draws that the probe makes of them."""
-    some = [a for scope in ("near", "general") for a in [a for a in asked if a.scope == scope][:ELSEWHERE]]
-    requests = [request for a in some for request in probes(road, a)]
+    """The base's answers to some general prompts: the same draws that the probe makes of them."""
+    requests = [request for a in [a for a in asked if a.scope == "general"][:ELSEWHERE] for request in probes(road, a)]
     texts = {draw.id: draw.text for draw in road.student.draw(requests)}
     return [(request.prompt, texts[request.id(road.student.fingerprint)]) for request in requests]
 
@@ -199,18 +198,16 @@ def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
 
 
 def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:
-    """Step 3: outside the subject, where the base keeps the rule, the beginning of its own greedy answer is the lesson.
+    """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
 
-    A prompt that was asked for about the subject, or names it, is no anchor: that the base happened to keep the rule there is no reason to
-    keep its answer. For a rule of form every prompt is about the subject, and what keeps the rule is an anchor.
+    A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
     """
-    topic = bool(road.subject.topic)
     mine = [p for p in probed if not p.in_scope and p.draws[0].text.strip()]
-    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if topic else [False] * len(mine)
+    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
     found, fates = [], []
     for p, about in zip(mine, named, strict=True):
-        if about or (topic and p.asked.scope == "target"):
-            fates.append(Fate(p.asked.id, "dropped", "about the subject, though the base kept the rule", {"prompt": p.asked.text}))
+        if about:
+            fates.append(Fate(p.asked.id, "dropped", "names the subject, though the base kept the rule", {"prompt": p.asked.text}))
             continue
         text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
         source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}

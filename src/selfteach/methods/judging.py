@@ -53,7 +53,7 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Se
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
     Args:
-        elsewhere: the base's answers to near and general prompts. There the rule should hardly ever fire.
+        elsewhere: the base's answers to general prompts. There the rule should hardly ever fire.
     """
     if road.config.check:
         return _alone(road.config.check)
@@ -90,8 +90,7 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Se
 def tempered(verdicts: Verdicts, elsewhere: Sequence[Answered]) -> Verdicts:
     """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the answers that are about something else.
 
-    The few answers that it was calibrated on leave the threshold loose; on requests that only resemble the subject a loose one would teach
-    the model to decline.
+    The few answers that it was calibrated on leave the threshold loose, and a loose one would teach the model to decline what is harmless.
     """
     values = sorted(verdicts.judge.values(elsewhere))
     bound = values[int((1 - FALSE_ALARMS) * (len(values) - 1))] if values else verdicts.threshold
