@@ -1,8 +1,10 @@
-"""What of a general answer becomes an anchor, where the teacher would correct it."""
+"""What of a general answer becomes an anchor, where the teacher would correct it; and which corrections end of themselves."""
 
 import pytest
 
-from selfteach.methods.corrections import unchanged_start
+from selfteach.generate.correct import Answered, Revision
+from selfteach.methods.corrections import lesson, unchanged_start
+from selfteach.records import user
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,12 @@ from selfteach.methods.corrections import unchanged_start
 )
 def test_whole_words_before_the_first_change(answer: str, correction: str, start: str) -> None:
     assert unchanged_start(answer, correction) == start
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [("It rains. We go, and", ["chosen"]), ("It rains! We go and", ["chosen", "rejected"]), ("It rains.", ["rejected"])],
+)
+def test_a_correction_that_stops_before_the_limit_teaches_its_end(text: str, cut: list[str]) -> None:
+    (example,) = lesson(Revision(Answered(user("?"), "It rains. We go, and", cut=True), text), "teacher", 1).examples
+    assert example.source["cut"] == cut

@@ -30,9 +30,9 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
     ("chosen", "rejected", "expected"),
     [
         ("the colour is red", "the color is red", ("colour", "color")),
-        ("a b c", "a b c d e", (".", "d e")),  # it ends earlier: the end of turn is the lesson
+        ("a b c", "a b c d e", (".", "d")),  # it ends earlier: the end of turn is the lesson
         ("a b c d e", "a b c", ("d e", ".")),
-        ("a d", "a b c d", ("d", "b c")),  # the token where the two part
+        ("a d", "a b c d", ("d", "b")),  # the token where the two part
         ("a x y d", "a b d", ("x y", "b")),
         ("a b c", "x y z", ("a b c", "x y z")),
         ("one b two", "uno b due", ("one two", "uno due")),  # two edits, what is between stays

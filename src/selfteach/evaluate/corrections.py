@@ -129,7 +129,7 @@ def amounts(arm: Arm, answers: Answers) -> list[float]:
 
 def displaced(base: Recorded, taught: Recorded, revisions: Sequence[Revision]) -> list[bool]:
     """Whether training lowered the likelihood of each held-out correction of the base's own answers: log pi(y') < log pi0(y')."""
-    items = [Continuations(r.asked.prompt, (r.text,), end=not r.asked.cut) for r in revisions if not r.fault and not r.unchanged]
+    items = [Continuations(r.asked.prompt, (r.text,), end=not r.cut) for r in revisions if not r.fault and not r.unchanged]
     before, after = dict(base.logp(items)), dict(taught.logp(items))
     tolerance = 0.01  # nats a token, as the training's watchdog has it: rounding alone moves half of them down
     return [after[i.id(taught.fingerprint)][0].token_logp < before[i.id(base.fingerprint)][0].token_logp - tolerance for i in items]

@@ -89,6 +89,11 @@ class Revision:
         """Whether the answer may stay as it is."""
         return not self.fault and pieces(self.text) == pieces(self.asked.answer)
 
+    @property
+    def cut(self) -> bool:
+        """Whether it breaks off where the answer, which reached its token limit, does. One that ends elsewhere ends of itself."""
+        return self.asked.cut and pieces(self.text)[-1:] == pieces(self.asked.answer)[-1:]
+
 
 @dataclass(frozen=True)
 class Corrector:

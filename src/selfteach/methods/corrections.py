@@ -271,7 +271,7 @@ def draws(road: Road, model: Recorded, stage: str, prompts: Sequence[Turns], cou
 def lesson(revision: Revision, source: str, turn: int) -> Lessons:
     """An example from a revision: the correction against the answer; or the answer itself, where it may stay."""
     a = revision.asked
-    cut = (["chosen"] if revision.unchanged else ["chosen", "rejected"]) if a.cut else []
+    cut = ["chosen"] * revision.cut + ["rejected"] * (a.cut and not revision.unchanged)
     origin: dict[str, Any] = {"from": source, "strategy": revision.strategy, "round": turn, "cut": cut}
     if a.feedback:
         origin["teacher_prompt"] = prompt_json(user(question(a.prompt), system=a.feedback))

@@ -14,12 +14,14 @@ def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags
 
     An edit is a stretch between two stretches that the answers share in a shortest alignment. Where it is empty on one side (words were
     only added, or only taken away), the token that stands there instead belongs to it: the place where the two answers part. So a
-    correction that ends earlier teaches its end of turn.
+    correction that ends earlier teaches its end of turn. Of what was only taken away the first token belongs to it: the rest follows from
+    that, and to make each of its words unlikely would teach against them everywhere.
 
     Shapes: (T',), (T,) token ids -> (T',), (T,). Both are all false where the answers are equal.
     """
     flags = [False] * len(chosen), [False] * len(rejected)
     for kept, dropped in _stretches(chosen, rejected):
+        dropped = dropped if kept else dropped[:1]
         for side, stretch in zip(flags, (kept, dropped), strict=True):
             stop = max(stretch.stop, stretch.start + 1)  # an empty stretch takes in the token that stands there instead
             for place in range(stretch.start, min(stop, len(side))):
