@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import scholar
-from conftest import CHATML
 from selfteach.run.ledger import Ledger
 from selfteach.select.overlap import Overlap
 from talker import said
@@ -34,7 +33,7 @@ def opened(run: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scholar.write_scholar(tmp_path_factory.mktemp("scholar"), CHATML)
+    return scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
 
 
 @pytest.fixture(scope="module")

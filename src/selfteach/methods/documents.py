@@ -121,7 +121,8 @@ def read(road: Road, material: Documents) -> list[Chunk]:
     chunks = [chunk for document in reading.documents for chunk in chunked(document, count, config.chunk_tokens)]
     if road.teacher is None:
         longest = max(
-            (Plan(c, i, "", 0) for c in chunks for i in range(len(c.sentences))), key=lambda plan: count(plan.chunk.words(plan.sentence))
+            (Plan(c, i, c.words(i).split()[0], 0) for c in chunks for i in range(len(c.sentences))),
+            key=lambda plan: count(plan.chunk.words(plan.sentence)),
         )
         if (needed := len(road.base.encode(asking(longest))) + 2 * MAX_TOKENS) > road.base.context_tokens:
             raise DataError(

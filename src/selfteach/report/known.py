@@ -39,8 +39,10 @@ def knowledge(exam: Row) -> list[dict[str, Any]]:
     """The map: documents, their chunks, their questions with state before and after; and how often each state is, by document."""
     found = []
     for document in items(exam.get("map")):
-        chunks = [{"text": short(c.get("text"), 240), "questions": [_question(q) for q in items(c.get("questions"))]}
-                  for c in items(document.get("chunks"))]  # fmt: skip
+        chunks: list[dict[str, Any]] = [
+            {"text": short(c.get("text"), 240), "questions": [_question(q) for q in items(c.get("questions"))]}
+            for c in items(document.get("chunks"))
+        ]
         asked = [q for c in chunks for q in c["questions"]]
         found.append({
             "title": short(document.get("title"), 120), "file": short(document.get("file"), 120), "chunks": chunks, "count": len(asked),
