@@ -85,6 +85,16 @@ def test_a_model_that_cannot_ask_is_told_so(tiny: Path, tmp_path: Path) -> None:
         script("feedback").learn("Answer in four words.", tmp_path / "run", [f"model={tiny}", "check=max_words=4", *SMALL])
 
 
+def test_tasks_are_invented_taught_and_shown(tasker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tasker import SETS, write_seeds
+
+    sets = [f"model={tasker}", *SETS.split(), "count=4", "keep.general=0", "exam.general=0", "exam.tasks=3", "train.max_steps=2"]
+    example = script("tasks")
+    assert example.learn(write_seeds(tmp_path / "seeds.jsonl"), tmp_path / "run", sets)["word"]
+    example.show(tmp_path / "run", 2)
+    assert sum(line.startswith("- ") for line in capsys.readouterr().out.splitlines()) == 2
+
+
 def keys(value: Any, depth: int) -> Iterator[str]:
     """The keys of nested objects; under `arms` and the names of arms, scopes and stages the keys are values."""
     for key, inner in value.items() if isinstance(value, dict) else ():
