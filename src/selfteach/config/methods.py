@@ -14,7 +14,7 @@ from selfteach.config.training import Train
 class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
-    target: Positive = 340
+    target: Positive = 300
     near: Count = 144
     general: Count = 300
     rounds: Positive = 8
@@ -47,7 +47,7 @@ class Search(Section):
     """The search for answers that keep the rule: draft, check, revise, within a budget of tries a prompt."""
 
     tries: Positive = 6
-    answers: Positive = 2
+    answers: Positive = 3
     max_tokens: Positive = 96
     temperature: Annotated[float, Field(gt=0)] = 0.9
     least_token_logp: Annotated[float, Field(le=0)] = -4.0
