@@ -94,7 +94,7 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         pairs = select(road, measured)  # 4
     with run.stage("keep"):
         general = replay(road)
-    examples = [*study_data(road, chunks, asked, measured, quiz), *pairs]
+    examples = [*study_data(road, chunks, asked, measured, quiz), *(pairs if config.stages.pairs else ())]
     with run.stage("exam of the base"):
         examine(road, None, quiz, general["test"], measured.answered)  # 7
         road.student.rest()
@@ -307,9 +307,8 @@ def stages(road: Road, examples: Sequence[Example], general: Sequence[Example]) 
     """
     wanted = road.config.stages
     own = [Example(e.id, "own", e.prompt, e.chosen, None, {}, e.source) for e in general]
-    taken = [e for e in examples if e.kind == "study" or wanted.pairs]
-    if not taken:
+    if not examples:
         raise DataError("nothing is left to learn.", cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.")
     before = [Stage("general", own)] if wanted.general else []
     after = [Stage("healing", own)] if wanted.healing else []
-    return [*before, Stage("documents", [*taken, *general]), *after]
+    return [*before, Stage("documents", [*examples, *general]), *after]
