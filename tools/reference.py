@@ -79,7 +79,8 @@ def _section(section: Section, indent: str = "") -> Iterator[str]:
             yield f"{indent}{key}:"
             yield from _section(value, indent + "  ")
         else:
-            yield f"{indent}{yaml.safe_dump({key: value}, default_flow_style=False, allow_unicode=True, width=10**6).strip()}"
+            text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+            yield f"{indent}{key}: {text}"
 
 
 def main(root: Path) -> None:

@@ -15,6 +15,7 @@ from selfteach.judge import Answered, Judge, Verdicts
 from selfteach.records import Measure
 from selfteach.statistics import auroc, best_threshold
 
+
 @dataclass(frozen=True)
 class Candidate:
     """One judge's calibration."""
