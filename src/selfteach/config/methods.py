@@ -14,9 +14,9 @@ from selfteach.config.training import Train
 class Ask(Section):
     """How many prompts the model asks itself, in each scope."""
 
-    target: Positive = 280
+    target: Positive = 300
     near: Count = 144
-    general: Count = 260
+    general: Count = 300
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6
