@@ -165,7 +165,7 @@ def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(strai
 
 def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path) -> None:
     """What was taught before is the base now; the adapter that comes of it stands alone, and holds both lessons."""
-    gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0005"]
+    gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0003"]
     assert said(lesson(talker, tmp_path / "first", *gently))[0] == 0
     more = [*gently, "--from", str(tmp_path / "first")]
     code, result = said(lesson(talker, tmp_path / "next", *more, rule="Do not talk about bread.", check='not contains "bread"'))
