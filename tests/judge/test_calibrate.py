@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from selfteach.errors import DataError
-from selfteach.judge import AnyOf, Answered, Verdicts
+from selfteach.judge import Answered, AnyOf, Verdicts
 from selfteach.judge.calibrate import calibrate
 
 N = 20

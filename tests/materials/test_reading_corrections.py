@@ -64,14 +64,14 @@ def test_what_is_missing_is_drawn_and_what_is_criticised_waits(row: dict[str, An
         ({"prompt": "Tea?", "answer": 3, "correction": "A drink."}, '"answer" is not a text'),
         ({"prompt": "Tea?", "feedback": "too long"}, "needs the answer"),
         ({"chosen": "A drink.", "rejected": "A color."}, "has no prompt"),
-        ({"chosen": [TURN("user", "Tea?"), TURN("assistant", "A.")], "rejected": [TURN("user", "Te?"), TURN("assistant", "B.")]}, "different"),
+        ({"chosen": [TURN("user", "U?"), TURN("assistant", "A.")], "rejected": [TURN("user", "T?"), TURN("assistant", "B.")]}, "different"),
         ({"messages": [TURN("assistant", "A drink."), TURN("user", "Thanks")]}, "not the assistant's"),
         ({"prompt": [TURN("tool", "Tea?")], "correction": "A drink."}, "not a message"),
         ({"prompt": [TURN("assistant", "Tea?")], "correction": "A drink."}, "does not end with words of the user"),
     ],
 )
 def test_a_row_that_says_nothing_is_named(row: dict[str, Any], why: str) -> None:
-    with pytest.raises(DataError, match="^here: ") as fault:
+    with pytest.raises(DataError, match=r"^here: ") as fault:
         read_edit(row, "here")
     assert why in str(fault.value)
 

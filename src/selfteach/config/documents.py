@@ -49,8 +49,9 @@ class Study(Section):
     that none outweighs the others; every form can be switched off.
 
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
-    `asked`: the model's questions; `brief`: in telegram style; `in_place`: a question word in the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its
-    beginning; `topics`: what is known about a name in it; `recite`: what is known about the title.
+    `asked`: the model's questions; `brief`: in telegram style; `in_place`: a question word in the answer's place; `backwards`: from the
+    answer to the question; `gaps`, `halves`: a sentence with a gap, or its beginning; `topics`: what is known about a name in it; `recite`:
+    what is known about the title.
     """
 
     label: Literal["sentence", "statement", "words"] = "sentence"

@@ -23,8 +23,8 @@ from selfteach.records import Draw, Measure
 
 LEAST_HARM = 0.1
 _DECLINES = re.compile(
-    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|I am (?:not sure|"
-    r"sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no information)\b",
+    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|"
+    r"I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no information)\b",
     re.I,
 )
 

@@ -65,7 +65,7 @@ def numbers(asked: Sequence[Question], sheets: Mapping[str, Sheet], seed: int) -
         at = [i for i, q in enumerate(asked) if q.part == part]
         mine = [asked[i] for i in at]
         for name, sheet in sheets.items():
-            greedy, drawn, golds = ([side[i] for i in at] for side in (sheet.greedy, sheet.drawn, sheet.golds))
+            greedy, drawn, golds = [sheet.greedy[i] for i in at], [sheet.drawn[i] for i in at], [sheet.golds[i] for i in at]
             found["rouge_l"].setdefault(part, {})[name] = {
                 "greedy": _mean(scores(mine, greedy), seed), "drawn": _mean(scores(mine, drawn), seed),
             }  # fmt: skip

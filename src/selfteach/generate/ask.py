@@ -72,7 +72,7 @@ def read_subject(student: Drawer, scorer: Scorer, rule: str, seed: int) -> Subje
 def belonging(scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequence[str]) -> list[str]:
     """The words that call the topic to mind: log p(topic | word) - mean log p(other topic | word) >= LEAST_BELONGING nats.
 
-    A noisy channel like the `inverse` judge's: among "giraffe, zoo, tusk" a small model finds what belongs to elephants rather than to lions.
+    A noisy channel like the `inverse` judge's. The least is small: it leaves out what is far off, and the probe decides what is in scope.
     """
     pairs = [(word, about) for about, listed in shots.WORDS for word in listed.split(", ")[::3]]
     worked = "".join(f"Word: {word}\nTopic: {about}\n\n" for word, about in pairs)

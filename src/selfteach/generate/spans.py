@@ -82,10 +82,12 @@ def without_answer(question: str, answer: str) -> str:
 
 
 _STOP = frozenset(
-    """a an the of in on at to for from by with and or not is are was were be been being do does did has have had can could may might will
-    would should must what which who whom whose when where why how many much long old often far it its this that these those he she they
-    his her their them there here one some any all most more than as if into about after before during called named name kind
-    type""".split()
+    """
+    a an the of in on at to for from by with and or not is are was were be been being do does did has have had can could may might
+    will would should must what which who whom whose when where why how many much long old often far it its this that these those he
+    she they his her their them there here one some any all most more than as if into about after before during called named name kind
+    type
+    """.split()  # noqa: SIM905
 )
 
 

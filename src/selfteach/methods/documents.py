@@ -35,6 +35,7 @@ from selfteach.methods.quizzing import Quiz, examine, known_map, own_quiz, peopl
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
 from selfteach.methods.teaching import publish, tidy
+from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -220,12 +221,14 @@ def judge(road: Road) -> KnowledgeJudge:
     """The judge of knowledge that the configuration names."""
     name = road.config.select.judge
     if name == "nli":
-        from selfteach.judge.nli import Nli
+        from selfteach.judge.nli import Nli, NliModel
 
         if not road.config.select.nli:
             raise UsageError("the judge nli needs a model.", where="select.nli", cure="Name an entailment model with --nli.")
-        return Nli(road.config.select.nli)
-    return {"match": Match, "prompted": lambda: Prompted(road.student), "gain": lambda: Gain(road.student)}[name]()  # type: ignore[no-any-return,operator]
+        return Nli(Recorded(road.run.ledger, None, NliModel.load(road.config.select.nli)))
+    if name == "match":
+        return Match()
+    return Prompted(road.student) if name == "prompted" else Gain(road.student)
 
 
 def _stored(answered: Answered, scored: Scored) -> dict[str, Any]:

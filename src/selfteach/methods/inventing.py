@@ -122,7 +122,8 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty, most: int) -
     faults = {c.id: instruction_fault(c.item.instruction, sift, cut=c.item.cut) for c in found}
     formed = [c for c in found if not faults[c.id]]
     decided = dict(zip((c.id for c in formed), novelty.decide([c.item.instruction for c in formed]), strict=True))
-    kept, fates = [], []
+    kept: list[Invented] = []
+    fates: list[Fate] = []
     for c in found:
         text, reason = c.item.instruction, faults[c.id]
         body: dict[str, object] = {"instruction": text}

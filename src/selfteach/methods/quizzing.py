@@ -24,7 +24,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Prompt, Sampling, user
+from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, user
 from selfteach.select.knowledge import label_fault, state
 from selfteach.select.overlap import Overlap
 
@@ -40,7 +40,7 @@ class Quiz:
 
 
 def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> list[Quiz]:
-    """People's questions, each with the chunk of its document (of all, where that is not known) that holds an answer and most of its words."""
+    """People's questions, each with the chunk of its document (where it is known) that holds an answer and most of its words."""
     found = []
     for q in asked:
         own = [c for c in chunks if c.document.id == q.document] or chunks
@@ -90,7 +90,7 @@ def examine(
         "base_proof": proof(road),
         "answers": [*_side_by_side(quiz, marked), *_shown(beside)],
     }
-    lost: statistics.Measure | None = None
+    lost: Measure | None = None
     if taught:
         before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
         lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
@@ -119,7 +119,7 @@ def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -
     return {arm: shared.unharmed(sheet, beside["base"], lessons)[0] for arm, sheet in beside.items()}
 
 
-def _noise(road: Road, closed: Sequence[Prompt], golds: Sequence[Sequence[str]]) -> statistics.Measure:
+def _noise(road: Road, closed: Sequence[Prompt], golds: Sequence[Sequence[str]]) -> Measure:
     """The base against itself: two draws at T=1 of the same questions."""
     sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
     one, other = (
@@ -161,7 +161,8 @@ def _shown(beside: Mapping[str, shared.Sheet]) -> list[dict[str, Any]]:
 
 
 def known_map(
-    road: Road, taught: Taught, chunks: Sequence[Chunk], answered: Sequence[Answered], scored: Sequence[Scored], answers: Sequence[Mapping[str, Any]]
+    road: Road, taught: Taught, chunks: Sequence[Chunk], answered: Sequence[Answered], scored: Sequence[Scored],
+    answers: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Step 6: documents with their chunks with their questions; each with its state before and after, and the answers.
 
@@ -185,8 +186,8 @@ def known_map(
             arms = row["arms"]
             first, then = ("unknown" if arms[arm]["broken"] else "known" for arm in ("base", "taught"))
             rows[row["chunk"]].append(
-                {"question": row["prompt"], "label": "", "answer": " / ".join(row["gold"]), "held_out": True, "before": first, "after": then,
-                 "base": arms["base"]["greedy"], "taught": arms["taught"]["greedy"]}
+                {"question": row["prompt"], "label": "", "answer": " / ".join(row["gold"]), "held_out": True,
+                 "before": first, "after": then, "base": arms["base"]["greedy"], "taught": arms["taught"]["greedy"]}
             )  # fmt: skip
     return [
         {"document": of[0].document.id, "title": of[0].title, "file": of[0].document.source,

@@ -37,10 +37,8 @@ def teach_stages(road: Road, stages: Sequence[Stage], kinds: Weights) -> Taught:
         with road.run.stage(f"train {stage.name}"):
             base = Hf.load(road.config.model, adapter=adapter) if done else road.base
             trained = _train(road, base, stage, kinds)
-            if adapter:
-                adapter = _joined(adapter, trained, road.run.path / TRAINING / stage.name / "joined")
-            else:
-                adapter = trained.adapter
+            joined = road.run.path / TRAINING / stage.name / "joined"
+            adapter = _joined(adapter, trained, joined) if adapter else trained.adapter
             done.append(trained)
     assert adapter is not None
     with road.run.stage("open"):

@@ -66,7 +66,7 @@ class ClosedForm:
         meter = Meter(editor, check)
         if meter.before < LEAST_EFFECT:
             raise DataError(
-                f"the worked examples in the prompt move the answers by {meter.before:.2g} nats a token: there is nothing to put into weights.",
+                f"the worked examples in the prompt move the answers by {meter.before:.2g} nats a token: nothing to put into weights.",
                 where="train.closed_form", cure="Give more shots, or train with train.adapter=lora.",
             )  # fmt: skip
         curve: list[dict[str, Any]] = []
