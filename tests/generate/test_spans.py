@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,9 +36,12 @@ def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) 
     assert len(set(found)) == len(found)
 
 
-def test_hostile_sentences_take_no_time() -> None:
-    for text in ("A " * 20_000, "of a" * 20_000, '"' * 40_000, "1," * 20_000, "a" * 60_000, "is " + "a " * 20_000):
-        spans(text, "T")
+@pytest.mark.parametrize("text", ["A " * 20_000, "of a" * 20_000, '"' * 40_000, "1," * 20_000, "a" * 60_000, "is " + "a " * 20_000])
+def test_hostile_sentences_take_no_time(text: str) -> None:
+    """Seconds of the processor; what grows with the square takes minutes."""
+    before = time.process_time()
+    spans(text, "T")
+    assert time.process_time() - before < 5
 
 
 @pytest.mark.parametrize(("sentence", "answer", "ways"), [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfteach.errors import DataError
-from selfteach.generate.ask import Asked, Scope, ask, ask_like
+from selfteach.generate.ask import Asked, Scope, Subject, ask, ask_like
 from selfteach.judge.check import parse
 from selfteach.materials.rule import suggest_check
 from selfteach.methods.road import Road
@@ -26,19 +26,24 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     if not road.subject.topic:  # a rule of form may fire on every prompt: nothing is out of its scope
         wanted |= {"near": 0, "general": 0}
     for scope, count in wanted.items():
-        road.display.stage(f"ask {scope}", count, "prompts")
-        kept: list[Asked] = []
-        fates: dict[str, Fate] = {}
-        names = named(road) if scope != "target" else None
-        for asked, fault in ask(road.student, road.subject, scope, count, newness(road, pool, names), config.rounds, road.config.seed):
-            body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
-            fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
-            if not fault:
-                kept.append(asked)
-                road.display.advance()
-        road.run.ledger.place(f"ask {scope}", fates.values())
-        found[scope] = kept
+        new = newness(road, pool, named(road) if scope != "target" else None)
+        found[scope] = asked_for(road, road.subject, scope, count, config.rounds, new)
     return found
+
+
+def asked_for(road: Road, subject: Subject, scope: Scope, count: int, rounds: int, fault_of: Callable[[str], str]) -> list[Asked]:
+    """Prompts of one scope that the student asks itself, shown and accounted for; without a topic `general` ones are about anything."""
+    road.display.stage(f"ask {scope}", count, "prompts")
+    kept: list[Asked] = []
+    fates: dict[str, Fate] = {}
+    for asked, fault in ask(road.student, subject, scope, count, fault_of, rounds, road.config.seed):
+        body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
+        fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
+        if not fault:
+            kept.append(asked)
+            road.display.advance()
+    road.run.ledger.place(f"ask {scope}", fates.values())
+    return kept
 
 
 def named(road: Road) -> Callable[[str], bool] | None:

@@ -26,9 +26,10 @@ from selfteach.config import Corrections as Settings
 from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import as_json
-from selfteach.generate.ask import Subject, ask
+from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces
 from selfteach.materials.corrections import Corrections, read_edit
+from selfteach.methods.asking import asked_for
 from selfteach.methods.correcting import by_prompt, examine, file_teacher
 from selfteach.methods.criticisms import Critic, Newness, critics
 from selfteach.methods.road import Road, open_road
@@ -179,16 +180,7 @@ def sides(road: Road, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
 def general(road: Road, newness: Newness) -> list[Turns]:
     """Prompts about anything, which the student asks itself."""
     config = road.config.keep
-    road.display.stage("ask general", config.general, "prompts")
-    found: list[Turns] = []
-    fates: dict[str, Fate] = {}
-    for asked, reason in ask(road.student, Subject(""), "general", config.general, newness, config.rounds, road.config.seed):
-        fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
-        if not reason:
-            found.append(user(asked.text))
-            road.display.advance()
-    road.run.ledger.place("ask general", fates.values())
-    return found
+    return [user(a.text) for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
 
 
 def given(road: Road, material: Corrections, parts: Parts) -> Lessons:

@@ -23,7 +23,7 @@ from typing import Any
 
 from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import Subject, ask
+from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
 from selfteach.generate.study import facts, study
@@ -31,6 +31,7 @@ from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted,
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import Reading
+from selfteach.methods.asking import asked_for
 from selfteach.methods.quizzing import Quiz, examine, known_map, own_quiz, people_quiz
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
@@ -276,18 +277,12 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
 def replay(road: Road) -> dict[str, list[Example]]:
     """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam."""
     config, seed = road.config.replay, road.config.seed
-    road.display.stage("ask general", config.general, "prompts")
-    pool, prompts, fates = Overlap(), list[str](), dict[str, Fate]()
+    pool = Overlap()
 
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.questions.max_overlap)[0] else "like another prompt")
 
-    for asked, reason in ask(road.student, Subject(""), "general", config.general, newness, config.rounds, seed):
-        fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
-        if not reason:
-            prompts.append(asked.text)
-            road.display.advance()
-    road.run.ledger.place("ask general", fates.values())
+    prompts = [a.text for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
     limit = Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
     requests = {text: Request("keep", user(text), limit, 0, seed) for text in train}

@@ -21,9 +21,10 @@ from typing import Any
 from selfteach.config import Tasks as Settings
 from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
-from selfteach.generate.ask import Subject, ask
+from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
+from selfteach.methods.asking import asked_for
 from selfteach.methods.instructed import examine
 from selfteach.methods.inventing import Invented, classified, instanced, invent
 from selfteach.methods.road import Road, open_road
@@ -112,15 +113,7 @@ def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt")
 
-    road.display.stage("ask general", config.general, "prompts")
-    found: list[Turns] = []
-    fates: dict[str, Fate] = {}
-    for asked, reason in ask(road.student, Subject(""), "general", config.general, newness, config.rounds, road.config.seed):
-        fates.setdefault(asked.id, Fate(asked.id, "dropped" if reason else "accepted", reason, {"text": asked.text}))
-        if not reason:
-            found.append(user(asked.text))
-            road.display.advance()
-    road.run.ledger.place("ask general", fates.values())
+    found = [user(a.text) for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
     held_out = min(road.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
