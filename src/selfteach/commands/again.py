@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import documents as lesson
-from selfteach.commands import past
-from selfteach.commands.lesson import Options
+from selfteach.commands import documents, past
+from selfteach.commands.lesson import Options, teach
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
@@ -17,7 +16,7 @@ from selfteach.errors import UsageError
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import sentence_spans
-from selfteach.run.folder import LEDGER, open_run, slug
+from selfteach.run.folder import LEDGER, Run, slug
 from selfteach.run.ledger import Ledger
 from selfteach.select.knowledge import sizes, state
 
@@ -45,7 +44,7 @@ def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool
     if rows is None:
         raise UsageError("has measured nothing yet.", where=str(folder), cure="Let the run come to its training first.")
     if out is not None:
-        repeat(folder, resolved, lesson.Files.from_noted(noted(folder)), out, as_json=as_json, debug=debug)
+        repeat(folder, resolved, documents.Files.from_noted(noted(folder)), out, as_json=as_json, debug=debug)
         return
     stated = selection(rows, resolved.config)
     if as_json:
@@ -75,19 +74,19 @@ def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool,
         UsageError: the run has no such document.
     """
     resolved = resolve(Settings, past.run_folder(folder) / past.CONFIG)
-    files = lesson.Files.from_noted(noted(folder))
-    documents = files.read().reading.documents
-    gone = [d for d in documents if source in (d.id, d.source, d.title)]
+    files = documents.Files.from_noted(noted(folder))
+    held = files.read().reading.documents
+    gone = [d for d in held if source in (d.id, d.source, d.title)]
     if not gone:
-        known = ", ".join(d.source for d in documents[:8])
+        known = ", ".join(d.source for d in held[:8])
         raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {known}.")
-    left = lesson.Files(files.paths, files.questions, files.forgotten | {d.id for d in gone})
+    left = documents.Files(files.paths, files.questions, files.forgotten | {d.id for d in gone})
     target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
     repeat(folder, resolved, left, target, gone=gone, as_json=as_json, debug=debug)
 
 
 def repeat(
-    folder: Path, resolved: Resolved, files: lesson.Files, out: Path, *, gone: Sequence[Document] = (), as_json: bool, debug: bool
+    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Sequence[Document] = (), as_json: bool, debug: bool
 ) -> None:  # fmt: skip
     """A new run that knows what the old one was answered, but for what has to do with documents that are `gone`."""
     material = files.read()
@@ -96,13 +95,15 @@ def repeat(
         identity = before.noted("identity")
         forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
         brought = files.json(material) | {key: identity["material"][key] for key in ("from",) if key in identity["material"]}
-        with open_run(out, "documents", "documents", resolved, brought) as run:
+
+        def take_over(run: Run) -> None:
             run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
-            run.ledger.note(lesson.PATHS, files.noted())
-            result = lesson.taught(run, material, Options(out=out, as_json=as_json, debug=debug))
+            run.ledger.note(documents.PATHS, files.noted())
+
+        options = Options(out=out, as_json=as_json, debug=debug)
+        teach("documents", "documents", material, brought, resolved, options, take_over)
     finally:
         before.close()
-    lesson.told(run.path, result, (), Options(as_json=as_json))
 
 
 def words_of(documents: Sequence[Document]) -> list[str]:
@@ -129,7 +130,7 @@ def noted(folder: Path) -> dict[str, Any]:
     """Which files a run read."""
     ledger = opened(folder)
     try:
-        found: dict[str, Any] | None = ledger.noted(lesson.PATHS)
+        found: dict[str, Any] | None = ledger.noted(documents.PATHS)
     finally:
         ledger.close()
     if found is None:

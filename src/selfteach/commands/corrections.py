@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past, require
-from selfteach.commands.exam import show
-from selfteach.commands.lesson import Options, guided
-from selfteach.commands.screen import print_json
+from selfteach.commands.lesson import Options, show_plan, sums, teach
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.corrections import Corrections, joined, read_corrections, read_prompts
-from selfteach.run.folder import open_run
 
 LEAST = 2
 
@@ -42,15 +37,9 @@ class Files:
             parts.append(read_prompts(self.prompts, skip=self.skip_bad_rows, most_bad=most_bad))
         return joined(parts)
 
-    def json(self) -> dict[str, str]:
-        """For the run's identity: names and sums, so that a changed file is another run."""
-        named = {"edits": self.edits, "prompts": self.prompts}
-        return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in named.items() if path}
-
 
 def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches corrections, or with `dry_run` says what was read."""
-    wanted = require.parse(options.require)
     resolved = resolve(Settings, options.file, options.sets, settings)
     config: Settings = resolved.config
     refuse(files, config)
@@ -59,16 +48,8 @@ def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> 
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
-    brought = files.json() | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
     name = (files.edits or files.prompts or Path("corrections")).stem
-    with open_run(options.out, name, "corrections", resolved, brought, new=options.new) as run:
-        result = guided(run, "corrections", material, options.debug)
-    exam = past.exam(run.path)
-    if options.as_json:
-        print_json(result)
-    else:
-        show(exam, Path(result["report"]))
-    require.check(wanted, exam)
+    teach("corrections", name, material, sums(edits=files.edits, prompts=files.prompts), resolved, options)
 
 
 def refuse(files: Files, config: Settings) -> None:
@@ -112,8 +93,4 @@ def plan(material: Corrections, *, as_json: bool) -> None:
     left_out = [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"]
     stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": len(material.criticisms),
               "prompts": len(material.prompts), "mended": [b.where for b in material.mended], "left_out": left_out}  # fmt: skip
-    if as_json:
-        print_json(stated)
-        return
-    for key, value in stated.items():
-        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))
+    show_plan(stated, as_json=as_json)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past, require
-from selfteach.commands.exam import show
-from selfteach.commands.lesson import Options, guided
-from selfteach.commands.screen import print_json
+from selfteach.commands.lesson import Options, show_plan, sums, teach
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
@@ -22,7 +18,6 @@ from selfteach.materials.documents.questions import own_questions, read_question
 from selfteach.materials.documents.read import read_documents
 from selfteach.methods.documents import Documents
 from selfteach.records import BadLine, digest
-from selfteach.run.folder import Run, open_run
 
 PATHS, FORGOTTEN = "paths", "forgotten"
 LEAST_SENTENCES = 2
@@ -54,10 +49,7 @@ class Files:
 
     def json(self, material: Documents) -> dict[str, Any]:
         """For the run's identity: the texts' sums, so that a changed document is another run."""
-        found: dict[str, Any] = {"documents": digest(sorted(d.id for d in material.reading.documents))}
-        if self.questions:
-            found["questions"] = f"{self.questions.name} {hashlib.sha256(self.questions.read_bytes()).hexdigest()[:16]}"
-        return found
+        return {"documents": digest(sorted(d.id for d in material.reading.documents)), **sums(questions=self.questions)}
 
     def noted(self) -> dict[str, Any]:
         """What a later command needs to read the same again."""
@@ -73,19 +65,16 @@ class Files:
 
 def documents(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches documents, or with `dry_run` says what was read."""
-    wanted = require.parse(options.require)
     resolved = resolve(Settings, options.file, options.sets, settings)
     material = files.read()
     enough(material, resolved.config)
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
-    brought = files.json(material) | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
-    name = files.paths[0].stem
-    with open_run(options.out, name, "documents", resolved, brought, new=options.new) as run:
-        run.ledger.note(PATHS, files.noted())
-        result = taught(run, material, options)
-    told(run.path, result, wanted, options)
+    teach(
+        "documents", files.paths[0].stem, material, files.json(material), resolved, options,
+        lambda run: run.ledger.note(PATHS, files.noted()),
+    )  # fmt: skip
 
 
 def enough(material: Documents, config: Settings) -> None:
@@ -110,21 +99,6 @@ def enough(material: Documents, config: Settings) -> None:
         )  # fmt: skip
 
 
-def taught(run: Run, material: Documents, options: Options) -> dict[str, Any]:
-    """Teaches in an open run."""
-    return guided(run, "documents", material, options.debug)
-
-
-def told(path: Path, result: Mapping[str, Any], wanted: Sequence[require.Requirement], options: Options) -> None:
-    """Shows the result, and compares it with what was required."""
-    exam = past.exam(path)
-    if options.as_json:
-        print_json(result)
-    else:
-        show(exam, Path(result["report"]))
-    require.check(wanted, exam)
-
-
 def plan(material: Documents, *, as_json: bool) -> None:
     """Prints what was read, without a model."""
     reading = material.reading
@@ -133,8 +107,4 @@ def plan(material: Documents, *, as_json: bool) -> None:
         "questions": len(material.questions),
         "mended": [f"{b.where}: {b.fault}" for b in reading.mended], "left_out": [f"{b.where}: {b.fault}" for b in reading.aside],
     }  # fmt: skip
-    if as_json:
-        print_json(stated)
-        return
-    for key, value in stated.items():
-        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))
+    show_plan(stated, as_json=as_json)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past, require
-from selfteach.commands.exam import show
-from selfteach.commands.lesson import Options, guided
+from selfteach.commands.lesson import Options, teach
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
 from selfteach.records import clean
-from selfteach.run.folder import open_run
 from selfteach.run.signals import interruptible
 
 MAX_RULE = 2000
@@ -21,21 +17,12 @@ MAX_RULE = 2000
 
 def feedback(rule: str, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches a rule, or with `dry_run` says what that would cost."""
-    wanted = require.parse(options.require)
     resolved = resolve(Feedback, options.file, options.sets, settings)
     rule = rule_text(rule)
     if options.dry_run:
         _plan(rule, resolved.config, options)
         return
-    material = {"rule": rule} | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
-    with open_run(options.out, rule, "feedback", resolved, material, new=options.new) as run:
-        result = guided(run, "feedback", rule, options.debug)
-    exam = past.exam(run.path)
-    if options.as_json:
-        print_json(result)
-    else:
-        show(exam, Path(result["report"]))
-    require.check(wanted, exam)
+    teach("feedback", rule, rule, {"rule": rule}, resolved, options)
 
 
 def rule_text(rule: str) -> str:

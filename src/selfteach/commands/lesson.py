@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfteach import registry
-from selfteach.commands.screen import screen
+from selfteach.commands import past, require
+from selfteach.commands.exam import show
+from selfteach.commands.screen import print_json, screen
+from selfteach.config import Resolved
 from selfteach.errors import Interrupted
-from selfteach.run.folder import Run
+from selfteach.run.folder import Run, open_run
 from selfteach.run.signals import interruptible
 
 
@@ -30,6 +34,41 @@ class Options:
     require: str = ""
     new: bool = False
     debug: bool = False
+
+
+def teach(
+    method: str,
+    name: str,
+    material: Any,
+    brought: Mapping[str, Any],
+    resolved: Resolved,
+    options: Options,
+    prepare: Callable[[Run], object] = lambda run: None,
+) -> None:
+    """Opens a run, teaches in it, shows its exam, and compares that with what was required.
+
+    Args:
+        method: its name in the registry.
+        name: what the run folder is called after, unless the options say where.
+        material: what the method is given.
+        brought: what stands for the material in the run's identity.
+        prepare: is called with the open run before the method.
+
+    Raises:
+        UsageError: `--require` cannot be read, which is found before anything else is done.
+        Interrupted: by the user or the system.
+    """
+    wanted = require.parse(options.require)
+    begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
+    with open_run(options.out, name, method, resolved, {**brought, **begun}, new=options.new) as run:
+        prepare(run)
+        result = guided(run, method, material, options.debug)
+    exam = past.exam(run.path)
+    if options.as_json:
+        print_json(result)
+    else:
+        show(exam, Path(result["report"]))
+    require.check(wanted, exam)
 
 
 def guided(run: Run, method: str, material: Any, debug: bool) -> dict[str, Any]:
@@ -54,3 +93,17 @@ def resume_command(run: Run) -> str:
     if not program.endswith("selfteach") or shutil.which("selfteach") == program:
         return run.command
     return shlex.quote(program) + run.command.removeprefix("selfteach")
+
+
+def sums(**files: Path | None) -> dict[str, str]:
+    """Names and sums of the files that are given, for a run's identity: a changed file is another run."""
+    return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in files.items() if path}
+
+
+def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
+    """Prints what `--dry-run` found: one line for each fact, lists below their name, or all as one JSON object."""
+    if as_json:
+        print_json(stated)
+        return
+    for key, value in stated.items():
+        print("\n  ".join([f"{key.replace('_', ' ')}:", *value]) if isinstance(value, list) else f"{key.replace('_', ' ')}: {value}")

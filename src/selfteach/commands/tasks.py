@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past, require
-from selfteach.commands.exam import show
-from selfteach.commands.lesson import Options, guided
-from selfteach.commands.screen import print_json
+from selfteach.commands.lesson import Options, show_plan, sums, teach
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
 from selfteach.materials.templates import LIBRARY, chosen
-from selfteach.run.folder import open_run
 
 LEAST = 8
 
@@ -43,15 +38,9 @@ class Files:
             found.fates |= more.fates if self.test.name != (self.seeds or OWN_SEEDS).name else {}
         return found
 
-    def json(self) -> dict[str, str]:
-        """For the run's identity: names and sums, so that a changed file is another run."""
-        named = {"seeds": self.seeds or OWN_SEEDS, "test": self.test}
-        return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in named.items() if path}
-
 
 def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches tasks, or with `dry_run` says what was read."""
-    wanted = require.parse(options.require)
     resolved = resolve(Settings, options.file, options.sets, settings)
     config: Settings = resolved.config
     refuse(config)
@@ -60,16 +49,8 @@ def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return
-    brought = files.json() | ({"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {})
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    with open_run(options.out, name, "tasks", resolved, brought, new=options.new) as run:
-        result = guided(run, "tasks", material, options.debug)
-    exam = past.exam(run.path)
-    if options.as_json:
-        print_json(result)
-    else:
-        show(exam, Path(result["report"]))
-    require.check(wanted, exam)
+    teach("tasks", name, material, sums(seeds=files.seeds or OWN_SEEDS, test=files.test), resolved, options)
 
 
 def refuse(config: Settings) -> None:
@@ -118,8 +99,4 @@ def plan(material: Tasks, config: Settings, *, as_json: bool) -> None:
         "left_out": [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"],
         "a_prompt": shown if isinstance(shown, str) else "the header of the user's turn, and nothing else",
     }  # fmt: skip
-    if as_json:
-        print_json(stated)
-        return
-    for key, value in stated.items():
-        print(f"{key.replace('_', ' ')}: {value}" if not isinstance(value, list) else "\n  ".join([f"{key.replace('_', ' ')}:", *value]))
+    show_plan(stated, as_json=as_json)
