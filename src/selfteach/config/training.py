@@ -114,7 +114,11 @@ class Correction(Section):
 
 
 class Train(Section):
-    """The loop, its objectives for each kind of example, and the adapter that may change."""
+    """The loop, its objectives for each kind of example, and the adapter that may change.
+
+    `mix`: the share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's
+    weights.
+    """
 
     adapter: str = "lora"
     lora: Lora = Lora()
@@ -137,6 +141,8 @@ class Train(Section):
     anchor: Literal["nll", "kl"] = "kl"
     correction: Correction = Correction()
     on_policy: Share = 0.0
+    mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    l2: Annotated[float, Field(ge=0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Literal["linear", "cosine"] = "linear"
     warmup: Share = 0.1

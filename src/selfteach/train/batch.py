@@ -23,7 +23,7 @@ class Row:
     """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS.
 
     `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens that the correction changed, where an
-    objective asks for them.
+    objective asks for them. `dataset`: where it comes from, where there are several.
     """
 
     number: int
@@ -34,6 +34,7 @@ class Row:
     weights: Mapping[str, float]
     drawn: bool = False
     edited: tuple[tuple[bool, ...], ...] = ()
+    dataset: str = ""
 
     @property
     def length(self) -> int:
@@ -111,7 +112,7 @@ def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, 
     answers = tuple(tuple(model.encode_answer(text, end=side not in cut)) for side, text in zip(SIDES, texts, strict=False))
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
         raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
-    return Row(number, example.id, example.kind, prompt, answers, weights)
+    return Row(number, example.id, example.kind, prompt, answers, weights, dataset=str(example.source.get("dataset", "")))
 
 
 def with_edits(row: Row) -> Row:
@@ -140,14 +141,14 @@ def _cut(row: Row, room: int) -> Row | None:
 
 
 def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:
-    """The batches of one epoch: shuffled from the seed, the kinds dealt evenly, so that every step sees nearly the same mixture.
+    """The batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so that every step sees nearly the same mixture.
 
     The batches differ by one row at most: a small last batch would move the weights as far as a full one on less evidence.
     """
     dice = random.Random(f"{seed}/{epoch}")
     places: list[tuple[float, Row]] = []
-    for kind in sorted({row.kind for row in rows}):
-        group = [row for row in rows if row.kind == kind]
+    for sort in sorted({(row.dataset, row.kind) for row in rows}):
+        group = [row for row in rows if (row.dataset, row.kind) == sort]
         dice.shuffle(group)
         start = dice.random()
         places += [((i + start) / len(group), row) for i, row in enumerate(group)]

@@ -25,7 +25,9 @@ from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Row, Weights, encode, micro_batches, order
+from selfteach.train.l2 import pull
 from selfteach.train.lesson import Seen, units
+from selfteach.train.mix import Mixture
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.student import Student
@@ -153,6 +155,7 @@ class Training:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
         self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
+        self.mixture = Mixture(rows, config.mix, seed)
         self.accelerator = Accelerator(cpu=next(hf.module.parameters()).device.type == "cpu")
         self.student = Student(hf.module, adapter)
         self.teacher = Teacher(hf, self.student, objectives, examples, config, fast)
@@ -168,7 +171,7 @@ class Training:
         self.known: dict[int, Known] = {}
         self.metrics = folder / "metrics.jsonl"
         self.identity = digest([config.model_dump(exclude={"checkpoint_every", "micro_batch_tokens"}), seed, hf.fingerprint,
-                                [[r.prompt, r.answers, dict(r.weights)] for r in rows]])  # fmt: skip
+                                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows]])  # fmt: skip
 
     def run(self, progress: Progress | None, on_epoch: OnEpoch | None) -> str:
         """Trains to the end; returns why it ended."""
@@ -180,7 +183,7 @@ class Training:
         stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
-            batch = order(self.rows, self.config.batch_size, self.seed, epoch)[place]
+            batch = order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)[place]
             if self.config.on_policy:
                 batch = self._with_own_draws(batch)
             row = self._step(batch)
@@ -220,6 +223,9 @@ class Training:
         counts = units(self.objectives, batch)
         seen: Seen = {name: {} for name in self.objectives}
         loss, parts = self._in_memory(batch, lambda: self._backward(batch, counts, seen))
+        if self.config.l2:
+            parts["l2"] = pull(self.adapter.changes(), self.config.l2)
+            loss += self.config.l2 * parts["l2"]
         rate = self.rate(self.step)
         norm = self._clip()
         if not (math.isfinite(loss) and math.isfinite(norm)):

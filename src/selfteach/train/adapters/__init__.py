@@ -15,6 +15,7 @@ from torch import nn
 from selfteach import config
 from selfteach.models.worn import Worn
 from selfteach.records import write_bytes, write_text
+from selfteach.train.l2 import Change
 
 Encode = Callable[[str], Sequence[int]]
 
@@ -50,6 +51,10 @@ class Adapter(Protocol):
 
     def merged(self) -> AbstractContextManager[None]:
         """Inside, the module draws as fast as it can with this adapter; no gradients."""
+        ...
+
+    def changes(self) -> Iterator[Change]:
+        """What each layer's weights are away from the base's, with a graph to the parameters: for `train.l2`."""
         ...
 
     def state(self) -> dict[str, torch.Tensor]:

@@ -20,6 +20,7 @@ from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.wear import KIND
 from selfteach.models.worn import decoder_layers, which_layers
 from selfteach.train.adapters import Encode, write_folder
+from selfteach.train.l2 import Change
 
 
 class Full:
@@ -72,6 +73,11 @@ class Full:
     def merged(self) -> AbstractContextManager[None]:
         """The weights are the module's own."""
         return nullcontext()
+
+    def changes(self) -> Iterator[Change]:
+        """Each weight less the base's."""
+        for name, weight in self._mine.items():
+            yield (weight - self._base[name].float(),)
 
     def state(self) -> dict[str, Tensor]:
         """The float32 copies."""

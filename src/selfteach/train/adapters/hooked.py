@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach import config
-from selfteach.errors import IntegrityError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.bottleneck import Bottleneck, mlps
 from selfteach.models.reft import Reft, Spans, orthonormal, sites
 from selfteach.models.soft_prompt import NAME, SoftPrompt
@@ -19,6 +19,7 @@ from selfteach.models.wear import KIND
 from selfteach.models.worn import Worn
 from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.adapters.first_words import first_words
+from selfteach.train.l2 import Change
 
 
 class Hooked:
@@ -50,6 +51,16 @@ class Hooked:
     def merged(self) -> AbstractContextManager[None]:
         """The hooks are all there is."""
         return nullcontext()
+
+    def changes(self) -> Iterator[Change]:
+        """Refused: hooks change no weights.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self.worn.kind} changes no weights, so they cannot be held to the base's.", where="train.l2", cure="Set train.l2=0."
+        )
 
     def state(self) -> dict[str, Tensor]:
         """The tensors as they are now."""

@@ -18,6 +18,7 @@ from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.adapters.linear import LoraLinear
+from selfteach.train.l2 import Change
 
 PREFIX = "base_model.model."
 
@@ -85,6 +86,11 @@ class Lora:
         finally:
             for layer in self._places.values():
                 layer.active = True
+
+    def changes(self) -> Iterator[Change]:
+        """s B A of each layer."""
+        for layer in self._places.values():
+            yield layer.scale * layer.b, layer.a
 
     def state(self) -> dict[str, torch.Tensor]:
         """The tensors of adapter_model.safetensors."""

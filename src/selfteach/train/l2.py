@@ -1,0 +1,34 @@
+"""L2 to the base: the farther the weights go, the harder they are pulled back, whatever the examples say.
+
+    L = lambda / 2 * sum over layers |W - W0|^2
+
+Source: L2-SP (Xuhong et al. 2018, arXiv 1802.01483), with the base as the starting point and without a decay of new parameters.
+Departs: of a low-rank change s B A the product is penalised, not A and B: A alone moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+Change = tuple[Tensor] | tuple[Tensor, Tensor]
+"""W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""
+
+
+def squares(change: Change) -> Tensor:
+    """|W - W0|^2, a scalar; of a product without forming it: |B A|^2 = tr(B^T B A A^T)."""
+    if len(change) == 1:
+        return change[0].square().sum()
+    b, a = change
+    return ((b.t() @ b) * (a @ a.t())).sum()
+
+
+def pull(changes: Iterable[Change], weight: float) -> float:
+    """Adds the penalty's gradient to the parameters', layer by layer, so that no graph of all layers is kept; returns half the squares."""
+    total = 0.0
+    for change in changes:
+        half = squares(change) / 2
+        (weight * half).backward()  # type: ignore[no-untyped-call]
+        total += float(half.detach())
+    return total

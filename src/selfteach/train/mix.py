@@ -1,0 +1,70 @@
+"""Several datasets in one training: every epoch takes from each of them the share that is asked for.
+
+Multi-task training and replay are the same thing here: replay is an old task with a small share.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from selfteach.errors import UsageError
+from selfteach.records import Example
+from selfteach.registry import did_you_mean
+from selfteach.train.batch import Row
+
+DATASET = "dataset"
+"""The key of an example's `source` that says which dataset it belongs to."""
+
+
+def named(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
+    """All examples, each with its dataset's name, which also keeps equal ids of two datasets apart."""
+    return [
+        replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET: name})
+        for name, examples in datasets.items()
+        for example in examples
+    ]
+
+
+class Mixture:
+    """Rows of several datasets in given proportions; without proportions simply all rows, every epoch.
+
+    An epoch has as many rows as there are in all. Each dataset is gone through in a shuffled order, over and over, and an epoch goes on
+    where the one before stopped: a small dataset is repeated evenly, and of a large one nothing comes twice before all has come once.
+    Which rows an epoch has depends on the seed and its number alone, so a training that is resumed sees the same.
+
+    Raises:
+        UsageError: the proportions do not name the datasets that are there.
+    """
+
+    def __init__(self, rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> None:
+        self.rows, self.seed = list(rows), seed
+        self.sources = {name: [row for row in rows if row.dataset == name] for name in sorted({row.dataset for row in rows})}
+        if shares and (lost := sorted(shares.keys() ^ self.sources.keys())):
+            what = f"names no dataset {lost[0]!r}." if lost[0] in self.sources else f"names {lost[0]!r}, which has no rows."
+            raise UsageError(what, where="train.mix", cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}")
+        self.shares = {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
+
+    def epoch(self, number: int) -> list[Row]:
+        """The rows of an epoch, counted from 0."""
+        if not self.shares:
+            return self.rows
+        starts, ends = self._taken(number), self._taken(number + 1)
+        return [row for name in self.sources for row in self._stream(name, starts[name], ends[name])]
+
+    def _taken(self, epochs: int) -> dict[str, int]:
+        """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that they add up to whole epochs."""
+        total = epochs * len(self.rows)
+        edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
+        return {name: high - low for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)}
+
+    def _stream(self, name: str, start: int, end: int) -> list[Row]:
+        """A part of a dataset's endless sequence of shuffled passes."""
+        rows, found = self.sources[name], []
+        for turn in range(start // len(rows), -(-end // len(rows))):
+            shuffled = random.Random(f"{self.seed}/{name}/{turn}").sample(rows, len(rows))
+            first = turn * len(rows)
+            found += shuffled[max(start - first, 0) : end - first]
+        return found

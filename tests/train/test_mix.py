@@ -1,0 +1,99 @@
+"""Several datasets in given proportions: exact shares, even passes, the same rows after a resume, wrong names refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import Tiny, examples
+
+from selfteach import config
+from selfteach.errors import UsageError
+from selfteach.records import Example, user
+from selfteach.train.batch import Row, order
+from selfteach.train.loop import train
+from selfteach.train.mix import Mixture, named
+
+
+def rows(**sizes: int) -> list[Row]:
+    numbers = iter(range(10_000))
+    return [
+        Row(next(numbers), f"{name}/{i}", "k", (1,), ((2,),), {"sft": 1.0}, dataset=name) for name, n in sizes.items() for i in range(n)
+    ]
+
+
+def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
+    # 100 rows an epoch; 1 % of old is one row of them, and ten epochs see ten different ones
+    mixture = Mixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)
+    epochs = [mixture.epoch(number) for number in range(10)]
+    assert [Counter(row.dataset for row in epoch) for epoch in epochs] == [{"new": 99, "old": 1}] * 10
+    assert len({row.id for epoch in epochs for row in epoch if row.dataset == "old"}) == 10
+
+
+def test_a_share_of_less_than_a_row_comes_every_other_epoch() -> None:
+    mixture = Mixture(rows(new=40, old=10), {"old": 0.01, "new": 0.99}, seed=0)
+    assert sum(row.dataset == "old" for number in range(10) for row in mixture.epoch(number)) == 5
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(0.01, 0.99), st.integers(0, 5))
+def test_nothing_comes_twice_before_all_has_come_once(one: int, two: int, share: float, seed: int) -> None:
+    mixture = Mixture(rows(a=one, b=two), {"a": share, "b": 1 - share}, seed)
+    epochs = [mixture.epoch(number) for number in range(7)]
+    assert all(len(epoch) == one + two for epoch in epochs)
+    seen = Counter(row.id for epoch in epochs for row in epoch)
+    for name, size in (("a", one), ("b", two)):
+        times = [seen[f"{name}/{i}"] for i in range(size)]
+        assert max(times) - min(times) <= 1
+
+
+def test_an_epoch_depends_on_seed_and_number_alone() -> None:
+    shares, many = {"a": 0.3, "b": 0.7}, rows(a=12, b=9)
+    straight = [[row.id for row in Mixture(many, shares, 1).epoch(number)] for number in range(4)]
+    assert [row.id for row in Mixture(many, shares, 1).epoch(3)] == straight[3]
+    assert [row.id for row in Mixture(many, shares, 2).epoch(3)] != straight[3]
+
+
+def test_without_shares_every_row_comes_every_epoch() -> None:
+    many = rows(a=3, b=4)
+    assert Mixture(many, {}, 0).epoch(5) == many
+
+
+def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
+    batches = order(Mixture(rows(new=45, old=5), {"new": 0.8, "old": 0.2}, 0).epoch(0), 10, 0, 0)
+    assert [sum(row.dataset == "old" for row in batch) for batch in batches] == [2] * 5
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"), [({"a": 1.0}, "names no dataset 'b'"), ({"a": 1, "b": 1, "old": 1}, "'old', which has no rows")]
+)
+def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Mixture(rows(a=2, b=2), shares, 0)
+
+
+def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_path: Path) -> None:
+    old = [Example(f"e{i}", "in_scope", user(f"hello {i}"), "good day to you all") for i in range(6)]  # ids as those of `examples`
+    lessons = named({"new": examples(6), "old": old})
+    assert len({e.id for e in lessons}) == 12
+    how = config.Train(
+        weights={"in_scope": {"sft": 1.0}}, mix={"new": 0.75, "old": 0.25}, batch_size=4, epochs=3, learning_rate=5e-3, checkpoint_every=2
+    )
+    seen: list[int] = []
+
+    class Interrupted(Exception): ...
+
+    def stop(step: int, total: int, row: object) -> None:
+        if step == 5:
+            raise Interrupted
+
+    straight = train(Tiny(), lessons, how, tmp_path / "straight", seed=1)
+    with pytest.raises(Interrupted):
+        train(Tiny(), lessons, how, tmp_path / "broken", seed=1, progress=stop)
+    resumed = train(Tiny(), lessons, how, tmp_path / "broken", seed=1, progress=lambda step, total, row: seen.append(step))
+    assert seen[0] == 5
+    assert [row["tokens"] for row in resumed.curve] == [row["tokens"] for row in straight.curve]
+    assert (resumed.adapter / "adapter_model.safetensors").read_bytes() == (straight.adapter / "adapter_model.safetensors").read_bytes()
