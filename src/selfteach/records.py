@@ -100,13 +100,17 @@ def seed_of(request_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts the answer's tokens."""
+    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts the answer's tokens.
+
+    `reused_tokens`: how many of the prompt's tokens the engine had computed before, for another draw; no part of what was drawn.
+    """
 
     id: str
     text: str
     finish: Literal["stop", "length"] = "stop"
     tokens: int = 0
     prompt_tokens: int = 0
+    reused_tokens: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import pytest
 from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer, known_models, open_drawer
-from selfteach.models.openvino import OpenVino
+from selfteach.models.openvino import OpenVino, shares
 from selfteach.records import Request, Sampling, user
 
 pytest.importorskip("openvino_genai")
@@ -84,3 +84,17 @@ def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
 
 def test_known_models_begin_with_the_embedded_one():
     assert known_models()[0].name == "embedded"
+
+
+def test_prompts_that_begin_alike_wait_for_the_first_of_them():
+    few, other = list(range(40)), list(range(100, 140))
+    prompts = [[*few, 50, 51], [*other, 7], [*few, 60], [*few, 50, 51], [1, 2, 3], [*few[:10], *other]]
+    assert shares(prompts) == [0, 0, 40, 42, 0, 0]
+    assert shares([]) == []
+
+
+def test_what_was_reused_is_counted_and_changes_no_answer(pair):
+    _, openvino = pair
+    together = drawn(openvino, asked(3, temperature=0.0))
+    assert sum(draw.reused_tokens for draw in together.values()) >= sum(draw.prompt_tokens for draw in together.values()) / 2
+    assert together == drawn(openvino, asked(3, temperature=0.0))

@@ -4,7 +4,7 @@
   2  the model writes the question: shown are the topic, the sentence and the answer, and how a question to such an answer begins
   3  the model answers its question from the sentence alone: `back`; a question to which another answer comes back is of no use
 
-Source: Self-Learning-llm (arXiv 2406.11275, section 3.1: the model asks questions about each document); the round trip: Alberti et al.
+Source: Self-Learning-llm (arXiv 2406.11275), the step in which the model asks about each document; the round trip: Alberti et al.
 2019, arXiv 1906.05416.
 Departs: 1. few-shot continuation in place of an instruction, as everywhere here; 2. one *sentence* with its topic is shown, not the whole
 passage, in which a model of 135 million parameters loses its way (docs/log.md): so every fact gets its turn, and the question points to

@@ -4,7 +4,7 @@
     Y_c  K draws with it: is the label consistent?
     Y_r  K draws without it: does the model know it anyway?
 
-Source: Self-Learning-llm (arXiv 2406.11275, section 3.2), with K = 10, temperature 1, top-p .9.
+Source: Self-Learning-llm (arXiv 2406.11275), the step of answers with and without the document, with K = 10, temperature 1, top-p .9.
 Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where that is known: a small model reads one
 sentence well and a passage badly; a person's question, and a chat model that follows instructions, get the whole passage. 2. All three are
 few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them differs in what it says and

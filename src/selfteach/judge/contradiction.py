@@ -11,9 +11,9 @@
 
 Every judge keeps all its K scores, so that thresholds can be changed without drawing.
 
-Source: Self-Learning-llm (arXiv 2406.11275, section 3.2, equations 1-3); SC is SelfCheckGPT's (arXiv 2303.08896, section 5.4). Context
-gain: METHODS.md of this project, section 2. Departs: the question stands beside both sides, because short answers are no sentences
-without it.
+Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is SelfCheckGPT's (arXiv 2303.08896), its
+variant with an entailment model. Context gain: METHODS.md of this project, section 2, step 4. Departs: the question stands beside both
+sides, because short answers are no sentences without it.
 """
 
 from __future__ import annotations
@@ -171,11 +171,10 @@ class Gain:
 
     def token_logps(self, answered: Sequence[Answered]) -> list[tuple[float, float]]:
         """(with the document, without it) for each label, in nats a token, the end of its line included."""
-        items = []
-        for a in answered:
-            label = (f" {a.best}\n",)
-            items.append(Continuations(open_prompt(a.question), label))
-            items.append(Continuations(closed_prompt(a.question.text), label))
-        found = dict(self._scorer.logp(items))
-        rows = [found[item.id(self._scorer.fingerprint)][0].token_logp for item in items]
-        return list(zip(rows[::2], rows[1::2], strict=True))
+        asked = (
+            [Continuations(open_prompt(a.question), (f" {a.best}\n",)) for a in answered],
+            [Continuations(closed_prompt(a.question.text), (f" {a.best}\n",)) for a in answered],
+        )  # in two calls: what all prompts of a call begin with is computed once
+        found = dict(pair for items in asked for pair in self._scorer.logp(items))
+        informed, blind = ([found[item.id(self._scorer.fingerprint)][0].token_logp for item in items] for items in asked)
+        return list(zip(informed, blind, strict=True))

@@ -3,7 +3,7 @@
 P(s contradicts b) = exp(l_contradiction) / (exp(l_contradiction) + exp(l_entailment)), with premise b and hypothesis s; a neutral label is
 left out. Models with two labels ("entailment", "not_entailment") give P(not_entailment).
 
-Source: SelfCheckGPT (arXiv 2303.08896, section 5.4, equation 8), as Self-Learning-llm (arXiv 2406.11275) uses it.
+Source: SelfCheckGPT (arXiv 2303.08896), its variant with an entailment model, as Self-Learning-llm (arXiv 2406.11275) uses it.
 """
 
 from __future__ import annotations

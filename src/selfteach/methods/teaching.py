@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfteach.config import Train
 from selfteach.evaluate import exam as paper
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.drift import base_proof, drift
@@ -27,7 +28,7 @@ from selfteach.run.folder import Run
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.adapters.join import join
-from selfteach.train.loop import Trained, train
+from selfteach.train.loop import DrawStudent, Trained, train
 from selfteach.train.own_draws import draw_with
 
 Weights = Mapping[str, Mapping[str, float]]
@@ -48,6 +49,11 @@ class Taught:
 
 def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0) -> Taught:
     """Trains an adapter on the examples (for `steps` steps, if given) and opens the taught model."""
+    return open_taught(road, train_adapter(road, examples, kinds, name, steps))
+
+
+def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0) -> Trained:
+    """Trains an adapter on the examples; it stands on the model that anybody has, also where the run goes on from another one."""
     road.display.stage(name, unit="steps")
 
     def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
@@ -57,16 +63,20 @@ def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
 
     road.student.rest()
     config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
-    own = draw_with(road.base, Sampling(1.0, 1.0, road.config.search.max_tokens), road.config.seed) if config.on_policy else None
     trained = train(
         road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
-        progress=progress, draw_student=own,
+        progress=progress, draw_student=own_draws(road.base, config, road.config.seed),
     )  # fmt: skip
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
-    if earlier := road.run.material.get("from"):  # the adapter that leaves the run stands alone, on the model that anybody has
+    if earlier := road.run.material.get("from"):
         trained = replace(trained, adapter=join(Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"))
-    return open_taught(road, trained)
+    return trained
+
+
+def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:
+    """How the student answers between steps, where the configuration wants it to."""
+    return draw_with(base, Sampling(1.0, 1.0, config.own_tokens), seed) if config.on_policy else None
 
 
 def open_taught(road: Road, trained: Trained) -> Taught:
@@ -247,11 +257,14 @@ def _shown(found: Try) -> dict[str, str]:
 def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
     """What the run took: seconds of all attempts, tokens, megabytes."""
     drawn = road.run.ledger.tokens()
+    prompts, reused = road.run.ledger.prompt_tokens()
     adapter = taught.trained.adapter if taught else None
     return {
         "seconds": road.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in road.run.stages.items()},
         "drawn_tokens": drawn,
+        "prompt_tokens": prompts,
+        "reused_tokens": reused,
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from selfteach.models.embedded import cache_folder
 from selfteach.models.gguf import why_not_gguf, write_gguf
 from selfteach.models.memory import release
 from selfteach.models.signal_stack import kept_signal_stack
+from selfteach.models.tokens import common_prefix
 from selfteach.records import Draw, Request, seed_of
 
 if TYPE_CHECKING:
@@ -66,15 +68,21 @@ class OpenVino:
             return _pipeline(write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"), self._precision)
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache."""
+        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache; and
+        before them one prompt of each beginning that several share, because the engine looks into its cache when a request is added."""
         rows = [(request.draw, row_of(self._hf, request)) for request in {r.id(self.fingerprint): r for r in requests}.values()]
         rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
-        waiting = deque(row for _, row in rows)
+        shared = shares([row.prompt_ids for _, row in rows])
+        waiting = deque(row for (_, row), same in zip(rows, shared, strict=True) if not same)
+        later = deque(row for (_, row), same in zip(rows, shared, strict=True) if same)
+        reused = {row.id: same for (_, row), same in zip(rows, shared, strict=True)}
         open_: dict[int, tuple[Row, Any]] = {}
         idle: list[Any] = []
         numbers = count()
         try:
-            while waiting or open_:
+            while waiting or open_ or later:
+                if later and not waiting and all(row.ids for row, _ in open_.values()):  # what they begin with is in the cache now
+                    waiting, later = later, waiting
                 while waiting and len(open_) < MAX_ROWS:
                     number, row = next(numbers), waiting.popleft()
                     open_[number] = (row, self._add(number, row))
@@ -83,7 +91,8 @@ class OpenVino:
                 self._pipe.step()
                 for key in [key for key, (row, handle) in open_.items() if self._over(row, handle)]:
                     row, _ = open_.pop(key)
-                    yield as_draw(self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+                    drawn = as_draw(self._hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
+                    yield replace(drawn, reused_tokens=reused[row.id])
         finally:  # the caller may leave early
             for handle in [*idle, *(handle for _, handle in open_.values())]:
                 handle.cancel()
@@ -128,6 +137,18 @@ class OpenVino:
                 handle.stop()
                 return True
         return bool(status != GenerationStatus.RUNNING)
+
+
+def shares(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """How many tokens each prompt shares with one that goes before it, at least half of its own; 0 for those that go first."""
+    found, leader = [0] * len(prompts), list[int]()
+    for i in sorted(range(len(prompts)), key=lambda i: prompts[i]):
+        same = common_prefix(leader, prompts[i])
+        if 2 * same >= len(prompts[i]):
+            found[i] = same
+        else:
+            leader = list(prompts[i])
+    return found
 
 
 def why_not_openvino(hf: Hf) -> str:

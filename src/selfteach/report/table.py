@@ -77,6 +77,8 @@ def _notes(exam: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(cost, Mapping):
         drawn, trained = count(cost.get("drawn_tokens")), count(cost.get("trained_tokens"))
         yield _spaced(f"Cost     {duration(cost.get('seconds'))}, {drawn} tokens drawn, {trained} trained")
+        if cost.get("reused_tokens"):
+            yield _spaced(f"Prompts  {count(cost.get('prompt_tokens'))} tokens, of which {count(cost['reused_tokens'])} were reused")
         yield f"Size     adapter {megabytes(cost.get('adapter_mb'))}, peak memory {megabytes(cost.get('peak_memory_mb'))}"
 
 

@@ -210,6 +210,13 @@ class Ledger:
             total = self._db.execute("SELECT SUM(json_extract(body, '$.tokens')) FROM answers WHERE body LIKE '{%'").fetchone()[0]
         return int(total or 0)
 
+    def prompt_tokens(self) -> tuple[int, int]:
+        """Tokens of the prompts of all recorded draws, and how many of them an engine had computed before."""
+        sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in ("prompt_tokens", "reused_tokens"))
+        with self._faults():
+            total, reused = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
+        return int(total or 0), int(reused or 0)
+
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
             if not is_whole(table, row):

@@ -6,7 +6,7 @@
 
 Everything here is a function of stored scores: another threshold needs no draw.
 
-Source: Self-Learning-llm (arXiv 2406.11275, section 3.2, and section 3.3 for the pair: chosen y*, rejected the most contradictory of Y_r).
+Source: Self-Learning-llm (arXiv 2406.11275), the filter; its pair: chosen y*, rejected the most contradictory of Y_r.
 Departs: a draw that agrees with the label is never rejected, even as the most contradictory of all: it would unteach what it says.
 """
 

@@ -1,7 +1,7 @@
 """What a question about a document must be: it makes sense to somebody who has not read it, and its answer stands in it.
 
-Source: Self-Learning-llm (arXiv 2406.11275, appendix: questions are to be answerable without reference to the document, which is left to
-the instruction there). Departs: it is checked here, because a small model writes "according to the passage" whatever it is told.
+Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to the document, which is left to the
+instruction there. Departs: it is checked here, because a small model writes "according to the passage" whatever it is told.
 """
 
 from __future__ import annotations
