@@ -134,6 +134,6 @@ def test_texts_are_cleaned_and_put_on_one_line() -> None:
 
 def test_corners_continue_the_lists_that_they_are_given() -> None:
     model = Scripted(lambda request: f" Like {str(request.prompt).count('Request:') - 1}?")
-    found = list(ask_like(model, [["a?", "b?"], ["c?"]], lambda text: "odd" if "1" in text else "", 0, 1))
+    found = list(ask_like(model, "ask alike", [["a?", "b?"], ["c?"]], lambda text: "odd" if "1" in text else "", 0, 1))
     assert [(a.text, a.subject, fault) for a, fault in found] == [("Like 2?", "b?", ""), ("Like 1?", "c?", "odd")]
     assert [r.prompt for r in model.asked] == ["Request: a?\nRequest: b?\nRequest:", "Request: c?\nRequest:"]

@@ -155,6 +155,21 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (straight[0] / "examples.jsonl").read_bytes()
 
 
+def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path) -> None:
+    """What is asked then is like the requests in scope, and none of it is a twin of a test prompt."""
+    with opened(straight[0]) as ledger:
+        assert not list(ledger.candidates("ask alike"))
+    few = ["--set", "balance.rounds=0", "--set", "train.max_steps=1", "--set", "ask.target=16", "--set", "ask.in_scope=20"]
+    assert said(lesson(talker, tmp_path / "run", *few))[0] == 0
+    with opened(tmp_path / "run") as ledger:
+        found = [fate.body["text"] for _, fate in ledger.candidates("ask alike") if fate.state == "accepted"]
+        asked = [fate.body["text"] for _, fate in ledger.candidates("ask target") if fate.state == "accepted"]
+    learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
+    assert found
+    assert set(found) & learned
+    assert not set(found) & set(asked)
+
+
 def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
     for name in ("checkpoints", "engine"):
         (straight[0] / name / "step").mkdir(parents=True)

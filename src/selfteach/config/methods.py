@@ -12,11 +12,14 @@ from selfteach.config.training import Train
 
 
 class Ask(Section):
-    """How many prompts the model asks itself, in each scope."""
+    """How many prompts the model asks itself, in each scope; and on how many to learn from the base should break the rule (`in_scope`):
+    where it does on fewer, more like those are asked.
+    """
 
     target: Positive = 300
     near: Count = 144
     general: Count = 300
+    in_scope: Count = 120
     rounds: Positive = 8
     max_overlap: Share = 0.7
     train_share: Share = 0.6
@@ -234,4 +237,19 @@ class Tasks(Section):
     exam: TasksExam = TasksExam()
 
 
-METHODS: dict[str, type[Section]] = {"feedback": Feedback, "corrections": Corrections, "documents": Documents, "tasks": Tasks}
+class Alone(Section):
+    """Everything that `selfteach train` can be told.
+
+    `dev_share`: of the prompts, on which the loss is measured before and after; nothing is learned from them.
+    """
+
+    model: str = "embedded"
+    seed: Count = 0
+    dev_share: Share = 0.1
+    max_bad_rows: Share = 0.1
+    train: Train = Train(objective="auto")
+
+
+METHODS: dict[str, type[Section]] = {
+    "feedback": Feedback, "corrections": Corrections, "documents": Documents, "tasks": Tasks, "train": Alone,
+}  # fmt: skip

@@ -152,18 +152,18 @@ def _lines(student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampli
 
 
 def ask_like(
-    student: Drawer, corners: Sequence[Sequence[str]], fault_of: Callable[[str], str], seed: int, turn: int
+    student: Drawer, stage: str, lists: Sequence[Sequence[str]], fault_of: Callable[[str], str], seed: int, turn: int
 ) -> Iterator[tuple[Asked, str]]:
     """Yields (request, fault) of requests like the given ones: one draw for each list, which the student continues.
 
     Source: LLM2LLM (arXiv 2403.15042): more examples like those that went wrong.
     """
     requests = [
-        Request("ask corners", "".join(f"Request: {text}\n" for text in texts) + "Request:", LINE, turn * 10_000 + i, seed)
-        for i, texts in enumerate(corners)
+        Request(stage, "".join(f"Request: {text}\n" for text in texts) + "Request:", LINE, turn * 10_000 + i, seed)
+        for i, texts in enumerate(lists)
     ]
     answers = {draw.id: draw.text for draw in student.draw(requests)}
-    for texts, request in zip(corners, requests, strict=True):
+    for texts, request in zip(lists, requests, strict=True):
         text = " ".join(clean(answers[request.id(student.fingerprint)]).split())
         yield Asked(text, "target", "corner", texts[-1]), fault_of(text)
 

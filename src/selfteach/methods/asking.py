@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfteach.errors import DataError
@@ -16,6 +17,8 @@ from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 SCOPES: tuple[Scope, ...] = ("target", "near", "general")
+LIST = 4
+"""How many prompts the student sees before it writes another one like them."""
 
 
 def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
@@ -106,10 +109,22 @@ def corners(
     for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
         bad, kin = [t for t in inside(failed, label) if failed[t]], inside(targets, label) or targets
         lists += [[*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]] for i in range(quota if bad else 0)]
+    return _asked_like(road, "ask corners", lists, pool, turn)
+
+
+def alike(road: Road, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
+    """Up to `count` new prompts like the given ones: the student goes on with a list of some of them, another one for each."""
+    dice = random.Random(f"{road.config.seed} alike {turn}")
+    road.display.stage("ask alike", count, "prompts")
+    return _asked_like(road, "ask alike", [dice.sample(texts, min(LIST, len(texts))) for _ in range(count)], pool, turn)
+
+
+def _asked_like(road: Road, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int) -> list[Asked]:
     fates: dict[str, Fate] = {}
     kept: list[Asked] = []
-    for asked, fault in ask_like(road.student, lists, newness(road, pool), road.config.seed, turn):
+    for asked, fault in ask_like(road.student, stage, lists, newness(road, pool), road.config.seed, turn):
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "like": asked.subject}))
         kept += [] if fault else [asked]
-    road.run.ledger.place("ask corners", fates.values())
+        road.display.advance()
+    road.run.ledger.place(stage, fates.values())
     return kept

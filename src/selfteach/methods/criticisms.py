@@ -142,7 +142,7 @@ def reach(road: Road, critic: Critic, newness: Newness, turn: int) -> list[Turns
         if missing <= 0:
             break
         lists = [[kin[(i + k) % len(kin)] for k in range(min(KIN, len(kin)))] for i in range(2 * missing)]
-        for asked, fault in ask_like(road.student, lists, newness, road.config.seed, turn * config.rounds + round_):
+        for asked, fault in ask_like(road.student, "ask similar", lists, newness, road.config.seed, turn * config.rounds + round_):
             if len(found) >= config.similar:
                 break
             fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text}))

@@ -26,7 +26,7 @@ from selfteach.generate.ask import Asked, read_subject
 from selfteach.generate.search import Trace, search
 from selfteach.judge import Broken
 from selfteach.materials.rule import read_rule
-from selfteach.methods.asking import by_scope, corners, parted, prompts
+from selfteach.methods.asking import LIST, alike, by_scope, corners, parted, prompts
 from selfteach.methods.curve import curve
 from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
@@ -81,6 +81,7 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         judges = judge(road, rule, found, elsewhere(road, parts["train"]))  # 4
     with run.stage("probe"):
         probed = probe(road, parts["train"], judges)  # 3
+        probed += widened(road, probed, judges, pool)
     with run.stage("search"):
         examples, traces = lessons(road, probed, judges.lessons)  # 5
         examples += anchors(road, probed, judges.lessons)
@@ -120,6 +121,21 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
         flags = iter(asks.broken([(user(a.text), d.text) for a, row in rows for d in row]))
         found |= {a.id: Probed(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
     return [found[a.id] for a in asked]
+
+
+def widened(road: Road, probed: Sequence[Probed], judges: Judges, pool: Overlap) -> list[Probed]:
+    """Step 3 once more: while the base breaks the rule on fewer than `ask.in_scope` requests, more like those are asked and probed.
+
+    They are new to the pool, which holds the test prompts too.
+    """
+    found: list[Probed] = []
+    for turn in range(road.config.ask.rounds):
+        mine = [p.asked.text for p in (*probed, *found) if p.in_scope and p.asked.scope == "target"]
+        lack = road.config.ask.in_scope - len(mine)
+        if lack <= 0 or len(mine) < LIST:
+            break
+        found += probe(road, alike(road, mine, 2 * lack, pool, turn), judges)
+    return found
 
 
 def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
