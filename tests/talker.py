@@ -123,8 +123,8 @@ def write_talker(folder: Path, chat_template: str | None, table: Mapping[str, Ma
 def lesson(model: Path, out: Path, *more: str, rule: str = "Do not talk about the fox.", check: str = 'not contains "fox"') -> list[str]:
     """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
     sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.in_scope=0 ask.rounds=4 ask.max_overlap=0.7 probe.draws=2
-        probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10 exam.near=6
-        exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4
+        probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10
+        exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4
         train.checkpoint_every=5"""
     command = ["feedback", "--model", str(model), "--out", str(out), "--json", *(["--check", check] if check else [])]
     return [*command, *(word for item in sets.split() for word in ("--set", item)), *more, "--", rule]

@@ -155,7 +155,9 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (straight[0] / "examples.jsonl").read_bytes()
 
 
-def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path) -> None:
+def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
+) -> None:
     """What is asked then is like the requests in scope, and none of it is a twin of a test prompt."""
     with opened(straight[0]) as ledger:
         assert not list(ledger.candidates("ask alike"))
