@@ -1,0 +1,266 @@
+"""What is left of a first task after a second one: with nothing against it, replay, low rank, KL, L2; and after more of the first.
+
+    python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--plot docs/forgetting.svg]
+
+Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Kov: lamp river stone` -> `lamp-stone!`.
+The score is the share of greedy answers to unseen words that are exactly right. The first training changes every weight; all second
+trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from selfteach import config
+from selfteach.models.hf import Hf
+from selfteach.models.wear import wear
+from selfteach.records import Draw, Example, Measure, Request, Sampling, user, write_text
+from selfteach.report.figures import place
+from selfteach.train.loop import Trained, train
+from selfteach.train.mix import named
+
+WORDS = """apple basket bell bird boat bottle bread bridge brush button candle castle chair circle clock cloud coat coin crown desk
+door dress drum field finger fire fish flag flower forest garden glass gold hammer hand heart horse house island jacket key king lake
+lamp leaf letter lion map milk mirror moon mountain needle night ocean paper pencil piano plate queen rain ring river road rock rope
+salt shadow ship shirt silver snow spoon star stone storm street sugar sun table thread tiger tower train tree valley wall water
+wheel wind window winter wood"""
+GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
+KINDS = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
+ANSWER, ANCHOR, DRAWS = Sampling(0.0, 1.0, 20), Sampling(0.0, 1.0, 24), 2000
+
+
+@dataclass(frozen=True)
+class Task:
+    """A prompt on three words, and the one right answer."""
+
+    prompt: str
+    answer: Callable[[str, str, str], str]
+
+    def examples(self, triples: Sequence[tuple[str, str, str]]) -> list[Example]:
+        """A lesson for each three words."""
+        asked = [(self.prompt.format(*words), self.answer(*words)) for words in triples]
+        return [Example(f"{i}", "lesson", user(prompt), answer) for i, (prompt, answer) in enumerate(asked)]
+
+
+FIRST = Task("Zib: {} {} {}", lambda a, b, c: f"[{c}] [{b}] [{a}]")
+SECOND = Task("Kov: {} {} {}", lambda a, b, c: f"{a}-{c}!")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How the second training is done. `shares`: of the datasets first, second and general; `more`: other settings of `train`."""
+
+    name: str
+    shares: Mapping[str, float] = field(default_factory=lambda: {"second": 1.0})
+    more: Mapping[str, Any] = field(default_factory=dict)
+    batch_size: int = 8
+
+
+ARMS = (
+    Arm("nothing"),
+    Arm("replay 1 %", {"second": 0.99, "first": 0.01}),
+    Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
+    Arm("LoRA", more={"adapter": "lora", "learning_rate": None}),
+    Arm("KL on general prompts", {"second": 8, "general": 4}, batch_size=12),
+    Arm("L2 to the base", more={"l2": 0.3}),
+    Arm("control: the first again", {"first": 1.0}),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The sizes of the experiment."""
+
+    model: str = "embedded"
+    steps: int = 40
+    lessons: int = 320
+    held: int = 60
+    anchors: int = 48
+    rate: float = 5e-5
+    tasks: tuple[Task, Task] = (FIRST, SECOND)
+    arms: Sequence[Arm] = ARMS
+    general: Sequence[str] = field(default_factory=lambda: GENERAL.read_text("utf-8").split("\n"))
+
+    def settings(self, arm: Arm) -> config.Train:
+        """The training of an arm."""
+        how = {"adapter": "full", "learning_rate": self.rate, "max_steps": self.steps, "batch_size": arm.batch_size, "mix": arm.shares}
+        return config.Train.model_validate({**how, "weights": KINDS, "checkpoint_every": 0, **arm.more})
+
+
+class Paper:
+    """The lessons of a seed, and the held-out words on which both tasks are asked."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        dice, words = random.Random(seed), WORDS.split()
+        triples: dict[tuple[str, str, str], None] = {}
+        while len(triples) < 2 * plan.lessons + plan.held:
+            a, b, c = dice.sample(words, 3)
+            triples[a, b, c] = None
+        every = list(triples)
+        self.first, self.second = plan.tasks
+        self.data = {"first": self.first.examples(every[: plan.lessons]), "second": self.second.examples(every[plan.lessons : -plan.held])}
+        self.held = every[-plan.held :]
+
+    def marks(self, hf: Hf) -> dict[str, list[bool]]:
+        """Which held-out prompts of each task are answered exactly."""
+        asked = {name: task.examples(self.held) for name, task in (("first", self.first), ("second", self.second))}
+        return {
+            name: [draw.text.strip() == e.chosen for draw, e in zip(answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True)]
+            for name, rows in asked.items()
+        }
+
+
+def answers(hf: Hf, prompts: Sequence[Any], sampling: Sampling) -> list[Draw]:
+    """One answer to each prompt, in their order."""
+    requests = [Request("forgetting", prompt, sampling) for prompt in prompts]
+    found = {draw.id: draw for draw in hf.draw(requests)}
+    return [found[request.id(hf.fingerprint)] for request in requests]
+
+
+def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
+    """The beginnings of the model's own answers to general prompts."""
+    draws = answers(hf, [user(p) for p in prompts], ANCHOR)
+    return [
+        Example(f"{i}", "general", user(prompt), draw.text, source={"cut": ["chosen"] * (draw.finish == "length")})
+        for i, (prompt, draw) in enumerate(zip(prompts, draws, strict=True))
+        if draw.text.strip()
+    ]
+
+
+def teach(hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folder: Path, seed: int) -> Trained:
+    """Trains an arm on the datasets that it names."""
+    return train(hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed)
+
+
+def rounds(plan: Plan, seed: int, folder: Path) -> list[dict[str, Any]]:
+    """The first training and all second ones of a seed: a row each, with the marks of both tasks."""
+    paper, rows = Paper(plan, seed), []
+
+    def row(arm: str, hf: Hf, trained: Trained | None, started: float) -> None:
+        loss = round(trained.curve[-1]["loss"], 4) if trained else None
+        rows.append({"arm": arm, "seed": seed, **paper.marks(hf), "loss": loss, "steps": trained.steps if trained else 0,
+                     "seconds": round(time.monotonic() - started, 1)})  # fmt: skip
+        shown = {name: round(sum(rows[-1][name]) / plan.held, 3) for name in ("first", "second")}
+        print(json.dumps({**rows[-1], **shown}), flush=True)
+
+    started = time.monotonic()
+    base = Hf.load(plan.model)
+    first = teach(base, plan, Arm("after the first task", {"first": 1.0}), paper.data, folder / "first", seed)
+    begun = Hf.load(plan.model, adapter=first.adapter)
+    row("after the first task", begun, first, started)
+    data = {**paper.data, "general": anchors(begun, [p for p in plan.general if p.strip()][: plan.anchors])}
+    for number, arm in enumerate(plan.arms):
+        started = time.monotonic()
+        begun = Hf.load(plan.model, adapter=first.adapter)
+        trained = teach(begun, plan, arm, data, folder / f"{number}", seed)
+        begun.module = wear(begun.module, trained.adapter)
+        row(arm.name, begun, trained, started)
+        for path in trained.adapter.iterdir():  # every weight of the model, again and again
+            path.unlink()
+    return rows
+
+
+def spread(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
+    """The mean over seeds and prompts, with the interval of a bootstrap that draws seeds, and prompts within each.
+
+    Shapes: flags (S, N).
+    """
+    marks, dice = np.asarray(flags, dtype=float), np.random.default_rng(seed)
+    seeds, size = marks.shape
+    means = [
+        float(np.mean([marks[s, dice.integers(size, size=size)].mean() for s in dice.integers(seeds, size=seeds)])) for _ in range(DRAWS)
+    ]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Measure(float(marks.mean()), float(low), float(high), marks.size)
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each arm both tasks' scores with their intervals, and those of each seed."""
+    found: dict[str, dict[str, Any]] = {}
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        mine = [row for row in rows if row["arm"] == arm]
+        found[arm] = {
+            task: (spread([row[task] for row in mine]), [sum(r[task]) / len(r[task]) for r in mine]) for task in ("first", "second")
+        }
+    return found
+
+
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown."""
+    lines = ["| second training | first task | each seed | second task | each seed |", "|---|---|---|---|---|"]
+    for arm, scores in found.items():
+        cells = [
+            cell
+            for m, each in (scores["first"], scores["second"])
+            for cell in (f"{100 * m.value:.0f} [{100 * m.low:.0f}, {100 * m.high:.0f}]", ", ".join(f"{100 * x:.0f}" for x in each))
+        ]
+        lines.append("| " + " | ".join([arm, *cells]) + " |")
+    return "\n".join(lines)
+
+
+FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" role="img" aria-label="Scores after each training">
+<style>text{{font:11px sans-serif;fill:#555}}.g{{stroke:#8884}}@media(prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>
+{parts}
+</svg>
+"""
+LOOKS = (("first", "first task: what is left", "#2a78d6", -5), ("second", "second task: what is learned", "#b5651d", 5))
+
+
+def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """A row for each arm: the mean of each task with its interval, the seeds as small dots."""
+    height, parts = 60 + 34 * len(found), []
+    for share in (0, 25, 50, 75, 100):
+        x = 190 + 4.2 * share
+        parts.append(f'<line class="g" x1="{x}" x2="{x}" y1="26" y2="{height - 26}"/>')
+        parts.append(f'<text x="{x}" y="{height - 10}" text-anchor="middle">{share} %</text>')
+    for number, (arm, scores) in enumerate(found.items()):
+        middle = 45 + 34 * number
+        parts.append(f'<text x="180" y="{middle + 4}" text-anchor="end">{arm}</text>')
+        for task, _, colour, shift in LOOKS:
+            mean, each = scores[task]
+            y, (x, low, high) = middle + shift, (190 + 4.2 * place(v, 0, 1) for v in (mean.value, mean.low, mean.high))
+            parts.append(f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
+            parts += [f'<circle cx="{190 + 4.2 * place(v, 0, 1):.1f}" cy="{y}" r="2" fill="{colour}" opacity=".5"/>' for v in each]
+            title = f"{arm}, {task} task: {mean.value:.0%} [{mean.low:.0%}, {mean.high:.0%}]"
+            parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="4" fill="{colour}"><title>{title}</title></circle>')
+    for at, (_, name, colour, _) in enumerate(LOOKS):
+        parts.append(
+            f'<rect x="{190 + 190 * at}" y="6" width="10" height="10" fill="{colour}"/><text x="{205 + 190 * at}" y="15">{name}</text>'
+        )
+    return FRAME.format(height=height, parts="\n".join(parts))
+
+
+def main(plan: Plan, seeds: Sequence[int], plot: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Runs all seeds, prints the table, draws the figure."""
+    rows: list[dict[str, Any]] = []
+    for seed in seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            rows += rounds(plan, seed, Path(folder))
+    found = summary(rows)
+    print(table(found))
+    if plot:
+        write_text(plot, picture(found))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--arms", default="", help="names, separated by commas; all by default")
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    wanted = [arm for arm in ARMS if not given.arms or arm.name in given.arms.split(",")]
+    main(Plan(given.model, given.steps, rate=given.rate, arms=wanted), [int(s) for s in given.seeds.split(",")], given.plot)

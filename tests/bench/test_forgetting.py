@@ -1,0 +1,59 @@
+"""The experiment on forgetting, on a tiny model with two tasks that it can learn: what is taught last is what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from bench.forgetting import FIRST, SECOND, Arm, Paper, Plan, Task
+
+from bench import forgetting
+
+TASKS = (Task("do not eat {}", lambda a, b, c: "no bread"), Task("what is a {}", lambda a, b, c: "yes apples"))
+ARMS = (
+    Arm("nothing"),
+    Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
+    Arm("LoRA", more={"adapter": "lora", "learning_rate": 5e-3}),
+    Arm("KL on general prompts", {"second": 2, "general": 1}, batch_size=9),
+    Arm("L2 to the base", more={"l2": 0.05}),
+    Arm("control: the first again", {"first": 1.0}),
+)
+
+
+def test_the_tasks_have_one_right_answer() -> None:
+    (lesson,) = FIRST.examples([("lamp", "river", "stone")])
+    assert (lesson.prompt[0].content, lesson.chosen) == ("Zib: lamp river stone", "[stone] [river] [lamp]")  # type: ignore[union-attr]
+    assert SECOND.examples([("lamp", "river", "stone")])[0].chosen == "lamp-stone!"
+
+
+def test_held_out_words_are_in_no_lesson() -> None:
+    paper = Paper(Plan(lessons=50, held=20), seed=1)
+    taught = {e.prompt[0].content.split(": ")[1] for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
+    assert len(taught) == 100
+    assert not taught & {" ".join(words) for words in paper.held}
+
+
+def test_the_interval_covers_seeds_and_prompts() -> None:
+    same = forgetting.spread([[True, False] * 30] * 3)
+    apart = forgetting.spread([[True] * 60, [False] * 60, [True, False] * 30])
+    assert same.value == apart.value == 0.5
+    assert 0.13 < same.high - same.low < 0.16  # 180 prompts: 2 * 1.96 * sqrt(.25 / 180)
+    assert apart.high - apart.low > 0.6
+
+
+def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan(
+        str(tiny), steps=14, lessons=40, held=6, anchors=8, rate=3e-3, tasks=TASKS, arms=ARMS, general=["hello", "tell me more"] * 4
+    )
+    found = forgetting.main(plan, [0], tmp_path / "plot.svg")
+    first = {arm: scores["first"][0].value for arm, scores in found.items()}
+    second = {arm: scores["second"][0].value for arm, scores in found.items()}
+    assert first["after the first task"] == first["control: the first again"] == 1
+    assert second["after the first task"] == second["control: the first again"] == 0
+    assert second["nothing"] == second["replay 10 %"] == 1
+    assert first["nothing"] < first["replay 10 %"]
+    drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
+    texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"after the first task", *(arm.name for arm in ARMS)} <= texts
+    assert '"steps": 14' in capsys.readouterr().out
