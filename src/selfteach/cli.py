@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import datasets
+from selfteach.commands import adapting, datasets
 from selfteach.commands.faults import explain_fault, fail
 from selfteach.commands.options import (
     Engine,
@@ -335,6 +335,7 @@ def config(
     body.config(method, file, sets or [], as_json=json)
 
 
+adapting.add(app)
 datasets.add(app)
 
 

@@ -19,6 +19,7 @@ NAMES: dict[str, dict[str, str]] = {
         "corrections": "selfteach.methods.corrections:teach",
         "documents": "selfteach.methods.documents:teach",
         "tasks": "selfteach.methods.tasks:teach",
+        "train": "selfteach.methods.alone:teach",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",

@@ -3,6 +3,7 @@
 from selfteach.config.documents import Documents, DocumentsExam, Questions, Read, Replay, Select, Stages, Study
 from selfteach.config.methods import (
     METHODS,
+    Alone,
     Ask,
     Balance,
     Cases,
@@ -28,6 +29,7 @@ from selfteach.config.training import Bottleneck, ClosedForm, Correction, Layers
 
 __all__ = [
     "METHODS",
+    "Alone",
     "Ask",
     "Balance",
     "Bottleneck",

@@ -128,7 +128,7 @@ class Train(Section):
     reft: Reft = Reft()
     closed_form: ClosedForm = ClosedForm()
     fast: Literal["", "reft"] = ""
-    objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill"] = "sft+dpo"
+    objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"] = "sft+dpo"
     trial_steps: Positive = 12
     weights: dict[str, dict[str, float]] = Field(default={})
     beta: Annotated[float, Field(gt=0)] = 0.1
@@ -141,6 +141,7 @@ class Train(Section):
     anchor: Literal["nll", "kl"] = "kl"
     correction: Correction = Correction()
     on_policy: Share = 0.0
+    own_tokens: Positive = 96
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
     l2: Annotated[float, Field(ge=0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0)] | None = None

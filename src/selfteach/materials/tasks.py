@@ -129,7 +129,7 @@ def read_task(row: Mapping[str, Any], where: str) -> Task:
         case = Instance(_input(row, where), _text(row, "output", where))
         return Task(where, _text(row, "instruction", where), (case,), _flag(row, where))
     if "conversations" in row or "messages" in row:
-        return _exchange(_turns(row, where), where)
+        return _exchange(conversation(row, where), where)
     if "prompt" in row and "completion" in row:
         asked, answered = messages(row["prompt"], where), messages(row["completion"], where)
         return _exchange([*asked, Message("assistant", answered[-1].content)], where)
@@ -148,7 +148,12 @@ def _exchange(turns: Sequence[Message], where: str) -> Task:
     return Task(where, system or asked, (Instance(asked if system else "", answer),))
 
 
-def _turns(row: Mapping[str, Any], where: str) -> Sequence[Message]:
+def conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
+    """The turns of a row of `messages` or of ShareGPT's `conversations`.
+
+    Raises:
+        DataError: they are none.
+    """
     if "messages" in row:
         return messages(row["messages"], where)
     turns = row["conversations"] if isinstance(row["conversations"], list) else []

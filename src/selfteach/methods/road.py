@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -52,7 +52,7 @@ def open_road(run: Run, config: Any, display: Display, rule: str = "", *, progra
         programs: whether a program (`cmd:`) may be the teacher.
     """
     display.stage("load", unit="loaded")
-    base = Hf.load(config.model, adapter=_earlier(run, config), progress=display.say)
+    base = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
     run.bind("student", base.fingerprint)
     opened = choose_drawer(base, config.engine)
     display.say(f"{base.name} draws with {opened.engine}: {opened.reason}")
@@ -84,15 +84,15 @@ def _teacher(run: Run, config: Any, programs: bool) -> Recorded:
     return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
 
 
-def _earlier(run: Run, config: Any) -> Path | None:
+def earlier(material: Mapping[str, Any], config: Any) -> Path | None:
     """The adapter of the run that this one goes on from (`--from`).
 
     Raises:
         UsageError: it and the one that is to be trained cannot become one file.
     """
-    if not run.material.get("from"):
+    if not material.get("from"):
         return None
-    found = Path(run.material["from"])
+    found = Path(material["from"])
     reason = (
         why_not_joined(found) if config.train.adapter in ("lora", "closed_form") else "only adapters of low rank can be joined to one file"
     )

@@ -18,6 +18,8 @@ from selfteach.report.wording import wording
 from selfteach.report.words import differences, short
 
 ARMS = ("base", "prompted", "taught")
+GENERAL = "general answers"
+"""Where drift is measured, unless the exam says where else."""
 VERDICTS = {"taught": "good", "nothing to learn": "calm", "just prompt it": "warn", "not learned": "bad"}
 ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
 OPEN = {"target": 3, "near": 1, "general": 1}
@@ -45,6 +47,12 @@ def result(exam: Row) -> list[Row]:
         return known.result(exam)
     if exam.get("method") == "tasks":
         return following.result(exam)
+    if exam.get("method") == "train":
+        rows = [
+            _row("Chosen answer likelier", "dev pairs whose chosen answer is the likelier one, by token", exam.get("preferred") or {}),
+            _row("Answer likelier than before", "dev examples whose answer became likelier than under the base", exam.get("risen") or {}),
+        ]
+        return [row for row in rows if any(row["measures"].values())]
     return [
         _row(
             "Rule kept, greedy",

@@ -57,7 +57,13 @@ DOCUMENTS = Wording(
     {"base": "base", "prompted": "open book", "taught": "taught"}, ("✕ not answered", "✓ answered"), "Answer",
     {"mended": "learned", "kept": "answered now", "broken": "not answered now"}, frozenset({"map", "search", "judge"}),
 )  # fmt: skip
-WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS)}
+TRAIN = Wording(
+    "train", "Examples, learned", "This adapter was trained on examples that somebody brought:", "Each example stood in a row of a file",
+    "Nothing was examined but the loss on examples that were set aside: what else changed is not known", "trained",
+    {"base": "base", "prompted": "prompted", "taught": "taught"}, ("✕", "✓"), "Example",
+    {"mended": "mended", "kept": "kept", "broken": "broken"}, frozenset({"map", "search", "judge", "drift", "answers"}),
+)  # fmt: skip
+WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)}
 
 
 def wording(exam: Mapping[str, Any]) -> Wording:

@@ -1,0 +1,51 @@
+"""The commands about what may change: training alone, comparing, merging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfteach.commands.options import FromRun, Json, Model, New, Require, Seed, Sets, Settings, SkipBadRows, option
+
+ADAPTERS = "lora, full, layers, bottleneck, prompt, reft or closed_form: what may change."
+OBJECTIVES = "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where every example has a rejected answer, else sft."
+
+
+def add(app: typer.Typer) -> None:
+    """Enters them into the program."""
+    app.command()(train)
+
+
+def train(
+    context: typer.Context,
+    examples: Annotated[
+        Path, typer.Argument(help="Examples (.jsonl, .json, .csv): messages, prompt with chosen, prompt with completion, alpaca, sharegpt.")
+    ],
+    adapter: Annotated[str | None, option("--adapter", "A", ADAPTERS)] = None,
+    objective: Annotated[str | None, option("--objective", "O", OBJECTIVES)] = None,
+    dev: Annotated[str | None, option("--dev", "FILE|SHARE", "What the loss is measured on; by default a tenth of the prompts.")] = None,
+    skip_bad_rows: SkipBadRows = False,
+    model: Model = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-train-<file>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, say what is in it; train nothing.")] = False,
+    require: Require = "",
+    new: New = False,
+) -> None:
+    """Train an adapter on examples that you have, with the loss on a dev part before and after.
+
+    The same command again goes on where it stopped. `accelerate launch -m selfteach train ... --out DIR` uses several processes.
+    """
+    from selfteach.commands import training as body
+    from selfteach.commands.lesson import Options
+
+    file, share = body.part(dev)
+    settings = {"model": model, "seed": seed, "dev_share": share, "train.adapter": adapter, "train.objective": objective}
+    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    body.train(body.Files(examples, file, skip_bad_rows), settings, options)

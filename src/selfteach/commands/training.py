@@ -1,0 +1,106 @@
+"""`selfteach train`: a file of examples is read before any model is, a run is opened, an adapter is trained, the dev loss is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfteach.commands import past
+from selfteach.commands.lesson import Options, show_plan, sums, teach
+from selfteach.config import Alone, resolve
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.examples import read_examples
+from selfteach.registry import did_you_mean, names
+from selfteach.run import processes
+
+if TYPE_CHECKING:
+    from selfteach.methods.alone import Lessons
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the person brings: examples, and perhaps a file of others to measure on."""
+
+    examples: Path
+    dev: Path | None
+    skip_bad_rows: bool
+
+    def read(self, most_bad: float) -> Lessons:
+        """The material of both files; what is measured on is not learned.
+
+        Raises:
+            DataError: nothing in them can be used.
+        """
+        from selfteach.methods.alone import Lessons
+
+        found = read_examples(self.examples, skip=self.skip_bad_rows, most_bad=most_bad)
+        more = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad) if self.dev else None
+        return Lessons(found.examples, more.examples if more else [], found.fates, self.examples.name)
+
+
+def part(dev: str | None) -> tuple[Path | None, float | None]:
+    """`--dev`: a file, or a share of the prompts.
+
+    Raises:
+        UsageError: a number that is no share.
+    """
+    if dev is None:
+        return None, None
+    try:
+        share = float(dev)
+    except ValueError:
+        return Path(dev), None
+    if not 0 <= share < 1:
+        raise UsageError("is no share.", where=f"--dev {dev}", cure="Give a number from 0 (nothing is measured) to below 1, or a file.")
+    return None, share
+
+
+def train(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+    """Trains, or with `dry_run` says what was read."""
+    resolved = resolve(Alone, options.file, options.sets, settings)
+    config: Alone = resolved.config
+    if config.train.adapter not in (known := names("adapters")):
+        raise UsageError(
+            f'there is no adapter "{config.train.adapter}".', where="--adapter", cure=did_you_mean(config.train.adapter, known)
+        )
+    material = files.read(config.max_bad_rows)
+    if options.dry_run:
+        plan(material, config, as_json=options.as_json)
+        return
+    brought = sums(examples=files.examples, dev=files.dev)
+    if processes.count() > 1 and options.out is None:
+        raise UsageError("several processes need one folder.", where="--out", cure="Name it: --out DIR.")
+    if processes.first():
+        teach("train", f"train {files.examples.stem}", material, brought, resolved, options)
+    else:
+        follow(material, config, options)
+
+
+def follow(material: Lessons, config: Alone, options: Options) -> None:
+    """The part of a process that does not own the run."""
+    from selfteach.commands.screen import screen
+    from selfteach.methods import alone
+    from selfteach.run.signals import interruptible
+
+    assert options.out is not None
+    begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
+    with screen(None, debug=options.debug) as shown, interruptible(shown.say):
+        alone.follow(material, config, options.out, begun)
+
+
+def plan(material: Lessons, config: Alone, *, as_json: bool) -> None:
+    """Prints what was read, without a model."""
+    from selfteach.methods.alone import objectives, parted
+
+    learned, dev = parted(material, config)
+    if not learned:
+        raise DataError("there is nothing to learn from.", where=material.about)
+    kinds = {kind: sum(e.kind == kind for e in learned) for kind in sorted({e.kind for e in learned})}
+    stated = {
+        "examples": len(learned), "dev": len(dev), "pairs": sum(e.rejected is not None for e in learned),
+        "kinds": [f"{kind}: {count} ({'+'.join(objectives(learned, config)[kind])})" for kind, count in kinds.items()],
+        "left_out": [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"],
+    }  # fmt: skip
+    show_plan(stated, as_json=as_json)

@@ -1,0 +1,135 @@
+"""Reading examples: datasets that somebody else made, in the forms that trainers share.
+
+A row is one of these; other keys are left alone.
+  prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` where `chosen` is a whole conversation
+  prompt, completion                       texts, or lists of messages
+  messages: [{role, content}]              every turn of the assistant is an example, with the turns before it as its prompt
+  conversations: [{from, value}]           ShareGPT, likewise
+  instruction, input, output               Alpaca
+  our own examples.jsonl                   with its ids, kinds, scores and sources
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import DataError
+from selfteach.materials.rows import read_rows, refuse_bad
+from selfteach.materials.tasks import conversation, read_task
+from selfteach.records import BadLine, Example, Message, digest, messages, prompt_json, user
+from selfteach.registry import did_you_mean
+from selfteach.run.ledger import Fate
+
+LESSON = "lesson"
+"""The kind of an example whose row names none."""
+KEYS = ("prompt", "chosen", "rejected", "completion", "messages", "conversations", "instruction", "input", "output")
+FORMS = "prompt, chosen (and rejected); prompt, completion; messages; conversations; or instruction, input, output"
+REPEATED = "repeats another row"
+
+
+@dataclass
+class Examples:
+    """What a file holds. `fates` says of every row what became of it; `mended` where unsafe characters were replaced."""
+
+    examples: list[Example] = field(default_factory=list)
+    fates: dict[str, Fate] = field(default_factory=dict)
+    mended: list[BadLine] = field(default_factory=list)
+
+
+def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Examples:
+    """Reads a file of examples; a row that repeats another one is left out.
+
+    Args:
+        skip: leave bad rows out (they are among the fates) where their share is at most `most_bad`.
+
+    Raises:
+        DataError: a bad row and not `skip`, too many of them, or no example at all.
+    """
+    bad: list[BadLine] = []
+    found, rows = Examples(), 0
+    known: dict[str, Example] = {}
+    for where, row in read_rows(path, bad, found.mended):
+        rows += 1
+        try:
+            read = [e for e in read_example(row, where) if known.get(e.id) != e]
+            if clash := next((e.id for e in read if e.id in known), None):
+                raise DataError(f'the id "{clash}" stands twice', where=where)
+        except DataError as fault:
+            bad.append(BadLine(where, fault.what.rstrip(".")))
+            continue
+        known |= {e.id: e for e in read}
+        found.fates[where] = Fate(where, "accepted") if read else Fate(where, "dropped", REPEATED)
+    refuse_bad(path, bad, rows, skip, most_bad)
+    found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
+    found.examples = list(known.values())
+    if not found.examples:
+        raise DataError(f"there is no example in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")
+    return found
+
+
+def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
+    """The examples of one row.
+
+    Raises:
+        DataError: it is of no known form, or a part of it is empty.
+    """
+    if "conversations" in row or "messages" in row:
+        return list(_turns(row, where))
+    if "chosen" in row:
+        return [_made(row, _prompt(row, where), row["chosen"], row.get("rejected"), where)]
+    if "prompt" in row and "completion" in row:
+        return [_made(row, messages(row["prompt"], where), row["completion"], None, where)]
+    if "instruction" in row:
+        task = read_task(row, where)
+        asked = [(f"{task.instruction}\n\n{case.input}" if case.input else task.instruction, case.output) for case in task.instances]
+        return [_made(row, user(text), answer, None, where, f"#{n}" if n else "") for n, (text, answer) in enumerate(asked)]
+    odd = next((key for key in row if key not in KEYS), "")
+    raise DataError("holds no example.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}.")
+
+
+def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
+    """One example for each turn of the assistant that answers something."""
+    turns = tuple(conversation(row, where))
+    answers = [i for i, turn in enumerate(turns) if turn.role == "assistant" and any(t.role == "user" for t in turns[:i])]
+    if not answers:
+        raise DataError("has no question that is followed by its answer.", where=where)
+    for number, i in enumerate(answers):
+        yield _made(row, turns[:i], turns[i].content, None, where, f"#{number}" if number else "")
+
+
+def _prompt(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:
+    """The prompt of a preference; where none is named it is what comes before the last turn of the chosen conversation."""
+    if row.get("prompt") is not None:
+        return messages(row["prompt"], where)
+    turns = messages(row["chosen"], where)[:-1]
+    if not turns:
+        raise DataError('has no "prompt".', where=where)
+    return turns
+
+
+def _made(row: Mapping[str, Any], prompt: tuple[Message, ...], chosen: Any, rejected: Any, where: str, part: str = "") -> Example:
+    """An example, with what the row says about it beside its texts.
+
+    Raises:
+        DataError: an empty prompt or answer, a prompt that ends with an answer, or two answers that are one.
+    """
+    made = Example.from_json(
+        {"id": "", "kind": row.get("kind") or LESSON, "prompt": prompt_json(prompt), "chosen": chosen, "rejected": rejected,
+         "scores": _mapping(row, "scores"), "source": _mapping(row, "source")}, where,
+    )  # fmt: skip
+    if made.prompt[-1].role == "assistant" or not made.prompt[-1].content.strip():
+        raise DataError("the prompt does not end with a question.", where=where)
+    if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
+        raise DataError("an answer is empty.", where=where)
+    if made.chosen == made.rejected:
+        raise DataError("the chosen answer and the rejected one are the same.", where=where)
+    id = str(row["id"]) + part if row.get("id") is not None else digest([prompt_json(made.prompt), made.chosen, made.rejected])
+    return Example(id, made.kind, made.prompt, made.chosen, made.rejected, made.scores, made.source)
+
+
+def _mapping(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A column of ours; other people's of the same name may hold anything."""
+    return dict(row[key]) if isinstance(row.get(key), dict) else {}

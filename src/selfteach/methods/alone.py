@@ -1,0 +1,187 @@
+"""Training alone: somebody else's examples become an adapter.
+
+  1  read: every row is an example; some prompts are set aside as the dev part, at once
+  2  dev: the loss of the base on the dev part
+  3  train: `sft+dpo` where every lesson has a rejected answer, else `sft`, unless an objective is named; anchors hold the base in place
+  4  dev again: the loss of the saved adapter, loaded anew
+
+There is no exam: a file of examples does not say what they are for. The dev loss says whether what was learned carries over to examples
+of the same kind, and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from selfteach import statistics
+from selfteach.config import Alone
+from selfteach.errors import DataError
+from selfteach.evaluate.drift import probe_logits
+from selfteach.evaluate.exam import as_json
+from selfteach.methods.road import PROBE, Road, earlier
+from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, proof, publish, tidy, train_adapter
+from selfteach.models.hf import Hf
+from selfteach.models.recorded import Recorded
+from selfteach.records import Continuations, Example, Logp, digest, prompt_json, user
+from selfteach.run.display import Display
+from selfteach.run.folder import Run
+from selfteach.run.ledger import Fate
+from selfteach.train.loop import train
+from selfteach.train.together import told
+
+ANCHORS = ("near", "general", "kept")
+"""Kinds whose examples are the base's own answers, as our runs write them."""
+HELD = 8.0
+
+
+@dataclass
+class Lessons:
+    """What the person brings: a file of examples, perhaps another one as the dev part; `about` names them."""
+
+    examples: list[Example]
+    dev: list[Example] = field(default_factory=list)
+    fates: dict[str, Fate] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """One model on the dev part: log-probabilities of the lessons' answers, and of the rejected ones where there are any."""
+
+    chosen: list[Logp]
+    rejected: list[tuple[Logp, Logp]]
+
+
+def teach(run: Run, material: Lessons, config: Alone, display: Display) -> dict[str, Any]:
+    """Trains in a run folder; returns what `selfteach train --json` prints.
+
+    Raises:
+        DataError: nothing to train on.
+    """
+    if done := run.ledger.noted("result"):
+        told(False)
+        tidy(run)
+        display.say("this run is done: here is its result again")
+        return dict(done)
+    learned, dev = parted(material, config)  # 1
+    run.ledger.place("read", material.fates.values())
+    run.ledger.place("dev", [Fate(e.id, "accepted") for e in dev])
+    road = opened(run, config, display)
+    kinds = objectives(learned, config)
+    with run.stage("dev of the base"):
+        before = marked(road.student, dev)  # 2
+    told(True)
+    with run.stage("train"):
+        trained = train_adapter(road, learned, kinds)  # 3
+    with run.stage("dev"):
+        hf = Hf.load(config.model, adapter=trained.adapter)
+        taught = Taught(trained, hf, Recorded(run.ledger, None, hf))
+        exam = compared(road, dev, before, marked(taught.model, dev))  # 4
+    exam |= {"material": told_of(material, learned, dev), "objectives": {kind: dict(row) for kind, row in kinds.items()}}
+    return publish(road, exam, learned, taught, {key: exam[key] for key in ("loss_nats", "preferred")}, user("x"))
+
+
+def follow(material: Lessons, config: Alone, folder: Path, brought: dict[str, Any]) -> None:
+    """What the other processes do of it: their share of each step."""
+    learned, _ = parted(material, config)
+    if told(None):
+        base = Hf.load(config.model, adapter=earlier(brought, config))
+        own = own_draws(base, config.train, config.seed)
+        train(
+            base, learned, config.train, folder / TRAINING / "train", seed=config.seed, defaults=objectives(learned, config),
+            draw_student=own,
+        )  # fmt: skip
+
+
+def opened(run: Run, config: Alone, display: Display) -> Road:
+    """The base, which scores and is trained; nothing is drawn but what `train.on_policy` asks for."""
+    display.stage("load", unit="loaded")
+    base = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
+    run.bind("student", base.fingerprint)
+    for note in base.notes:
+        display.say(note)
+    return Road(run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE))
+
+
+def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Example]]:
+    """Step 1: what is learned, and the dev part: the file of its own, or a share of the prompts. One prompt is in one part.
+
+    Raises:
+        DataError: the dev part would leave nothing to learn.
+    """
+    if material.dev or not config.dev_share:
+        held = {prompt_of(e) for e in material.dev}
+        return [e for e in material.examples if prompt_of(e) not in held], material.dev
+    prompts = sorted({prompt_of(e) for e in material.examples if e.kind not in ANCHORS}, key=lambda p: digest([config.seed, p]))
+    aside = set(prompts[: max(1, round(config.dev_share * len(prompts)))])
+    if len(aside) == len(prompts):
+        raise DataError(
+            f"{len(prompts)} different prompts are too few to learn from some and to measure on others.",
+            cure="Bring more examples, or give --dev 0.",
+        )
+    sides: tuple[list[Example], list[Example]] = ([], [])
+    for example in material.examples:
+        sides[prompt_of(example) in aside and example.kind not in ANCHORS].append(example)
+    return sides
+
+
+def prompt_of(example: Example) -> str:
+    """The prompt as one text, for comparing."""
+    return digest(prompt_json(example.prompt))
+
+
+def objectives(examples: Sequence[Example], config: Alone) -> Weights:
+    """Step 3: the objectives of each kind of example that is in the file."""
+    choice, lessons = config.train.objective, [e for e in examples if e.kind not in ANCHORS]
+    if choice == "auto":
+        choice = "sft+dpo" if lessons and all(e.rejected is not None for e in lessons) else "sft"
+    learned = dict.fromkeys(choice.split("+"), 1.0)
+    return {kind: {"anchor": HELD} if kind in ANCHORS else learned for kind in sorted({e.kind for e in examples})}
+
+
+def marked(model: Recorded, dev: Sequence[Example]) -> Marks:
+    """Steps 2 and 4: the answers of the dev part under a model."""
+    items = [
+        Continuations(e.prompt, (e.chosen, *([e.rejected] if e.rejected is not None else [])), end=not e.source.get("cut")) for e in dev
+    ]
+    found = dict(model.logp(items))
+    rows = [found[item.id(model.fingerprint)] for item in items]
+    return Marks([row[0] for row in rows], [(row[0], row[1]) for row in rows if len(row) > 1])
+
+
+def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks) -> dict[str, Any]:
+    """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one, and by how much the loss fell."""
+    seed, arms = road.config.seed, {"base": base, "taught": taught}
+    found: dict[str, Any] = {"method": "train", "base_proof": proof(road), "loss_nats": {}, "preferred": {}, "answers": []}
+    if not dev:
+        return found | {"verdict": {"word": "not examined", "sentence": "Not examined: there is no dev part."}}
+    losses = {arm: [-p.token_logp for p in marks.chosen] for arm, marks in arms.items()}
+    fall = statistics.paired_bootstrap(losses["base"], losses["taught"], seed=seed, limits=None)
+    found["loss_nats"] = {
+        arm: statistics.ratio([-p.logp for p in marks.chosen], [p.tokens for p in marks.chosen], seed=seed) for arm, marks in arms.items()
+    }
+    if base.rejected:
+        liked = {arm: [c.token_logp > r.token_logp for c, r in marks.rejected] for arm, marks in arms.items()}
+        found["preferred"] = {arm: statistics.share(flags) for arm, flags in liked.items()}
+    found["risen"] = {"taught": statistics.share([b > t for b, t in zip(losses["base"], losses["taught"], strict=True)])}
+    found["fall"] = {"base": fall}
+    found["verdict"] = verdict(found)
+    written: dict[str, Any] = as_json(found)
+    return written
+
+
+def verdict(found: dict[str, Any]) -> dict[str, str]:
+    """One word and one plain sentence."""
+    before, after = (found["loss_nats"][arm] for arm in ("base", "taught"))
+    change = f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before and {after.value:.3f} after"
+    if found["fall"]["base"].low <= 0:
+        return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
+    return {"word": "taught", "sentence": f"Taught: {change}. What else changed was not examined."}
+
+
+def told_of(material: Lessons, learned: Sequence[Example], dev: Sequence[Example]) -> str:
+    """What was brought, in a line."""
+    return f"{material.about}: {len(learned)} examples to learn from, {len(dev)} to measure on"
