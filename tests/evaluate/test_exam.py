@@ -172,3 +172,18 @@ def test_sanity_is_of_what_lies_outside_and_of_all_for_a_rule_that_holds_everywh
 def test_measures_become_json() -> None:
     found = exam.as_json({"a": {"b": Measure(0.5, 0.1, 0.9, 4)}, "c": [1]})
     assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}
+
+
+def test_drift_is_looked_for_where_nothing_should_change() -> None:
+    """Beside a rule that holds everywhere: where the base's own greedy answer keeps it, of both models."""
+    rows = {
+        "target": {"base": sheet("a", "b", "c"), "taught": sheet("A", "B", "C")},
+        "near": {},
+        "general": {"base": sheet(), "taught": sheet()},
+    }
+    where, beside = exam.unconcerned(rows, Marks({"base": [True, False, True]}, {}, {}, {}))
+    assert where.endswith("keep the rule already")
+    assert [[d.text for d in beside[arm].greedy] for arm in ("base", "taught")] == [["a", "c"], ["A", "C"]]
+    assert beside["base"].questions == [rows["target"]["base"].questions[i] for i in (0, 2)]
+    rows["general"] = {"base": sheet("d"), "taught": sheet("D")}
+    assert exam.unconcerned(rows, Marks({"base": [True, False, True]}, {}, {}, {})) == ("general answers", rows["general"])

@@ -173,6 +173,17 @@ def elsewhere(
     return found
 
 
+def unconcerned(sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks) -> tuple[str, dict[str, Sheet]]:
+    """Where nothing should change, in words, and the greedy answers there: the general questions; for a rule that holds everywhere, those
+    questions on which the base's own answer keeps it already.
+    """
+    if sheets["general"]["base"].questions:
+        return "general answers", dict(sheets["general"])
+    calm = [i for i, good in enumerate(marks.greedy["base"]) if good]
+    rows = {arm: Sheet([s.questions[i] for i in calm], [s.greedy[i] for i in calm], []) for arm, s in sheets["target"].items()}
+    return "answers of the base that keep the rule already", rows
+
+
 def side_by_side(sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks) -> list[dict[str, Any]]:
     """Each question with every arm's answers, for the report."""
     rows = []
@@ -214,4 +225,5 @@ def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> 
     if sum(both["prompted"]) >= sum(both["taught"]):
         compared = f"the rule in the prompt is kept in {share['prompted']} of the answers, the taught one in {share['taught']}"
         return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}."}
-    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {share['prompted']}); answers outside it are unharmed."}
+    outside = "; answers outside it are unharmed" if marks.unharmed else ""
+    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {share['prompted']}){outside}."}

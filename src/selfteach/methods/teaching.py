@@ -132,8 +132,9 @@ def examine(
         "verdict": paper.verdict(marks, taught is not None, seed, sought(road)),
         "answers": paper.side_by_side(sheets, marks),
     }
-    if taught and asked["general"]:  # where the rule holds everywhere, every answer is meant to change
-        found["drift"] = drifted(road, taught.hf, sheets["general"])
+    where, beside = paper.unconcerned(sheets, marks)
+    if taught and beside["base"].questions:
+        found["drift"] = {"on": where, **drifted(road, taught.hf, beside)}
     written: dict[str, Any] = paper.as_json(found)
     return written
 

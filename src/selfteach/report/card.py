@@ -102,7 +102,8 @@ def _exam(run: Run) -> str:
         cells = [f"{percent(found.value)} ({interval(found)})" if (found := row["measures"][arm]) else NONE for arm in view.ARMS]
         lines.append(f"| {row['label']} | {' | '.join(cells)} | {known[0].n if known else NONE} |")
     drift = measure(at(run.exam, "drift", "kl_nats"))
-    after = f"\n\nDrift on general answers: KL(base, taught) {decimal(drift.value)} nats a token ({interval(drift, 3)})." if drift else ""
+    where = at(run.exam, "drift", "on") or view.GENERAL
+    after = f"\n\nDrift on {where}: KL(base, taught) {decimal(drift.value)} nats a token ({interval(drift, 3)})." if drift else ""
     return (
         "## Exam\n\n"
         + "\n".join(lines)

@@ -73,7 +73,8 @@ def _notes(exam: Mapping[str, Any]) -> Iterator[str]:
     yield "95 % Wilson intervals" + (f"; n {asked.n} target prompts" if asked else "")
     if drift:
         same = percent(at(exam, "drift", "top1_agreement", "value"))
-        yield _spaced(f"Drift    KL {decimal(drift.value)} nats a token on general answers, same first choice {same}")
+        where = at(exam, "drift", "on") or view.GENERAL
+        yield _spaced(f"Drift    KL {decimal(drift.value)} nats a token on {where}, same first choice {same}")
     if isinstance(cost, Mapping):
         drawn, trained = count(cost.get("drawn_tokens")), count(cost.get("trained_tokens"))
         yield _spaced(f"Cost     {duration(cost.get('seconds'))}, {drawn} tokens drawn, {trained} trained")
