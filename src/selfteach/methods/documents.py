@@ -44,6 +44,7 @@ from selfteach.run.ledger import Fate
 from selfteach.select.form import form_fault
 from selfteach.select.knowledge import label_fault, lessons, mended, sizes
 from selfteach.select.overlap import Overlap
+from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, stands_fault, strays
 
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 4.0}, "own": {"sft": 1.0}}
@@ -150,10 +151,10 @@ def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
 def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
     """Step 2: questions that make sense by themselves, are new, and are unlike those of the exam."""
     config = road.config.questions
-    exam, seen = Overlap(q.text for q in quiz), set[str]()
+    exam, seen, pointing = Overlap(q.text for q in quiz), set[str](), Pointing(chunks)
 
     def fault(question: Question) -> str:
-        reason = stands_fault(question.text, question.chunk.title)
+        reason = form_fault(question.text) or stands_fault(question.text, question.chunk.title) or pointing.fault(question)
         if not reason and strays(question) and answer_fault(question):
             reason = "asks about something else"
         if not reason and question.text.lower() in seen:

@@ -17,7 +17,7 @@ LEAST_IN_PASSAGE = 0.8
 MORE_WORDS = 4
 LEAST_SHARED = 0.5
 REASONS = (
-    "mentions the text", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
+    "mentions the text", "cut off", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
     "gives its answer", "another answer comes back",
 )  # fmt: skip
 
@@ -28,6 +28,11 @@ _MENTION = re.compile(
     rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas (?:mentioned|described|stated)\b|"
     r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
     r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
+    re.I,
+)
+_HANGS = re.compile(
+    r"\b(?:the|an?|and|or|if|that|which|because|than|has|have|had|did|does|do)\?$|"
+    r"^(?!.+\b(?:who|what|when|where|which|how)\b).*\b(?:is|are|was|were|be)\?$",
     re.I,
 )
 _POINTER = re.compile(r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I)
@@ -45,6 +50,8 @@ def stands_fault(text: str, title: str) -> str:
     """
     if _MENTION.search(text):
         return "mentions the text"
+    if _HANGS.search(text):
+        return "cut off"
     said = content(text)
     names = re.findall(r"(?<!^)(?<![.?!] )\b[^\W\d_a-z]\w*|\d{3,}", text)
     named = bool(names) or bool(set(content(title)) & set(said))
