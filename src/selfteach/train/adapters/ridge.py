@@ -88,14 +88,13 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
 def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the features; 0 keeps all.
 
-    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on average the sum of those cut off.
+    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on average the sum of those cut off. Its left
+    singular vectors U are the eigenvectors of dW moments dW^T, and the cut is U U^T dW, so C is never needed.
     """
-    values, vectors = torch.linalg.eigh(moments.double())
-    size = values.clamp_min(float(values.max()) * 1e-9).sqrt()
-    u, s, v = torch.linalg.svd(change.double() @ (vectors * size), full_matrices=False)
-    kept = min(rank, len(s)) if rank else len(s)
-    root = s[:kept].sqrt()
-    return ((root[:, None] * v[:kept] / size) @ vectors.t()).float().contiguous(), (u[:, :kept] * root).float().contiguous()
+    wide = change.double()
+    vectors = torch.linalg.eigh(wide @ moments.double() @ wide.t())[1].flip(1)
+    u = vectors[:, : min(rank or len(wide), *wide.shape)]
+    return (u.t() @ wide).float().contiguous(), u.float().contiguous()
 
 
 class Editor:
