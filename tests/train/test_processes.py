@@ -1,10 +1,14 @@
-"""Two processes share a batch and end with the weights of one."""
+"""Two processes share a batch, and perhaps the weights too (FSDP2), and end with the losses and weights of one, also after a kill."""
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,40 +16,129 @@ from safetensors.torch import load_file
 from tiny import Tiny, examples
 
 from selfteach import config
+from selfteach.errors import Interrupted, SelfteachError, UsageError
 from selfteach.train.loop import train
 
-WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5}}
-SETTINGS = config.Train(weights=WEIGHTS, batch_size=6, epochs=2, learning_rate=5e-3, checkpoint_every=2)
+WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}}
+SETTINGS = config.Train(weights=WEIGHTS, batch_size=5, epochs=2, learning_rate=5e-3, checkpoint_every=2, micro_batch_tokens=120)
+STEPS, STOPPED, REFUSED = 6, 3, 4
+FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
+
+pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
 
 
-def fork(folder: Path, rank: int, world: int, port: int) -> int:
+def told(adapter: str, **more: Any) -> config.Train:
+    return SETTINGS.model_copy(update={"adapter": adapter, "layers": config.Layers(which="last 1"), **more})
+
+
+def fork(settings: config.Train, folder: Path, rank: int, port: int, launch: dict[str, str], die: int) -> int:
+    """One of two processes; with `die` the second one is killed after that step."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             torch.set_num_threads(1)
-            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
-            os.environ |= {"MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
+            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+            os.environ |= {"MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", **launch}
             from accelerate.state import AcceleratorState, GradientState, PartialState
 
             for state in (AcceleratorState, PartialState, GradientState):
                 state._shared_state.clear()
-            trained = train(Tiny(), examples(12), SETTINGS, folder, seed=1)
-            code = 0 if trained.steps == 4 else 2
+
+            def progress(step: int, total: int, row: Any) -> None:
+                if rank and step == die:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            code = learn(settings, folder, progress)
         finally:
             os._exit(code)
     return child
 
 
-@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
-def test_two_processes_equal_one(tmp_path: Path) -> None:
+def learn(settings: config.Train, folder: Path, progress: Any) -> int:
+    try:
+        return 0 if train(Tiny(), examples(13), settings, folder, seed=1, progress=progress).steps == STEPS else 2
+    except Interrupted as fault:
+        (folder / "said").write_text(str(fault))
+        return STOPPED
+    except SelfteachError as fault:
+        folder.mkdir(exist_ok=True)
+        (folder / "said").write_text(str(fault))
+        return REFUSED
+
+
+def two(settings: config.Train, folder: Path, launch: dict[str, str] | None = None, die: int = 0) -> list[int]:
+    """The exit codes of both."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    children = [fork(tmp_path / "two", rank, 2, port) for rank in range(2)]
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
-    one = train(Tiny(), examples(12), SETTINGS, tmp_path / "one", seed=1)
-    ours, theirs = (load_file(tmp_path / n / "adapter" / "adapter_model.safetensors") for n in ("two", "one"))
-    assert one.steps == 4
-    for name, value in theirs.items():
-        torch.testing.assert_close(ours[name], value, atol=2e-4, rtol=1e-2)
+    children = [fork(settings, folder, rank, port, launch or {}, die) for rank in range(2)]
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def one(settings: config.Train, folder: Path) -> None:
+    assert train(Tiny(), examples(13), settings, folder, seed=1).steps == STEPS
+
+
+def assert_equal(ours: Path, theirs: Path) -> None:
+    """Losses and weights, to float tolerance."""
+    curves = [[json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (ours, theirs)]
+    assert [row["step"] for row in curves[0]] == list(range(1, STEPS + 1))
+    for mine, its in zip(*curves, strict=True):
+        assert mine["loss"] == pytest.approx(its["loss"], rel=1e-4)
+        assert mine["grad_norm"] == pytest.approx(its["grad_norm"], rel=1e-3)
+        assert mine["tokens"] == its["tokens"]
+    found, expected = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (ours, theirs))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, atol=2e-4, rtol=1e-2)
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    assert two(told("lora"), tmp_path / "two") == [0, 0]
+    one(told("lora"), tmp_path / "one")
+    assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+CASES = [("full", {}), ("reft", {}), ("full", FULLY), ("layers", FULLY), ("lora", FULLY), ("reft", FULLY), ("prompt", FULLY)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else "fsdp2" if case else "ddp")
+def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launch: dict[str, str]) -> None:
+    settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
+    assert two(settings, tmp_path / "two", launch) == [0, 0]
+    one(settings, tmp_path / "one")
+    assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launch", [{}, FULLY], ids=["ddp", "fsdp2"])
+def test_killed_and_run_again_the_weights_are_the_same(tmp_path: Path, launch: dict[str, str]) -> None:
+    """Killed after step 3 of 6, a checkpoint every two; the other process says so at once and does not wait for it."""
+    begun = time.monotonic()
+    assert two(told("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
+    assert time.monotonic() - begun < 60
+    assert "goes on from the last checkpoint" in (tmp_path / "two" / "said").read_text()
+    assert not (tmp_path / "two" / "adapter").exists()
+    assert two(told("full"), tmp_path / "two", launch) == [0, 0]
+    one(told("full"), tmp_path / "one")
+    assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_what_two_processes_wrote_one_goes_on_with(tmp_path: Path) -> None:
+    two(told("full"), tmp_path / "mixed", FULLY, die=5)
+    one(told("full"), tmp_path / "mixed")
+    one(told("full"), tmp_path / "one")
+    assert_equal(tmp_path / "mixed", tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("launch", "what"), [({"ACCELERATE_USE_DEEPSPEED": "true"}, "DeepSpeed"), ({"ACCELERATE_USE_FSDP": "true"}, "second version")]
+)
+def test_launches_that_cannot_work_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: dict[str, str], what: str) -> None:
+    for name, value in launch.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=what):
+        train(Tiny(), examples(2), SETTINGS, tmp_path, seed=1)

@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 
 from selfteach.errors import IntegrityError
 from selfteach.records import to_json, write_bytes, write_text
+from selfteach.train.parallel import part_of, whole
 
 KEEP = 2
 Event = Callable[[str, Mapping[str, Any]], None]
@@ -92,9 +93,9 @@ def read(place: Path) -> tuple[str, Checkpoint]:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state as named tensors: `<parameter number>.<name>`."""
+    """The optimizer's state as named tensors: `<parameter number>.<name>`; whole ones, where they are sharded."""
     return {
-        f"{number}.{name}": value.detach().cpu().clone()
+        f"{number}.{name}": whole(value.detach()).cpu().clone()
         for number, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
@@ -103,8 +104,10 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
     """The inverse of `optimizer_tensors`."""
     row = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         number, _, key = name.partition(".")
-        state.setdefault(int(number), {})[key] = value
+        mine = parameters[int(number)]
+        state.setdefault(int(number), {})[key] = part_of(value, mine) if value.shape == mine.shape else value
     optimizer.load_state_dict({"state": state, "param_groups": row["param_groups"]})

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from selfteach.train.parallel import whole
+
 Change = tuple[Tensor] | tuple[Tensor, Tensor]
 """W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""
 
@@ -30,5 +32,5 @@ def pull(changes: Iterable[Change], weight: float) -> float:
     for change in changes:
         half = squares(change) / 2
         (weight * half).backward()  # type: ignore[no-untyped-call]
-        total += float(half.detach())
+        total += float(whole(half.detach()))
     return total

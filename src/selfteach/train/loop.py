@@ -8,14 +8,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
 
 from selfteach import config as settings
 from selfteach import registry
@@ -24,12 +23,13 @@ from selfteach.models.memory import keep_pages, release
 from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
-from selfteach.train.batch import Row, Weights, encode, micro_batches, order
+from selfteach.train.batch import Row, Weights, encode, order
 from selfteach.train.l2 import pull
 from selfteach.train.lesson import Seen, units
 from selfteach.train.mix import Mixture
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
+from selfteach.train.parallel import Processes, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
 
@@ -102,20 +102,21 @@ def train(
     encoded = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     keep_pages()
     release()
+    processes = Processes(hf.module)
+    processes.shard(hf.module)
     adapter = attach(hf, config, seed)
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
-        with fast_norms(hf.module):
+        with processes.together(), nullcontext() if processes.sharded else fast_norms(hf.module):
             known = {e.id: e for e in examples}
-            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, fast)
+            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, fast, processes)
             stopped = training.run(progress, on_epoch)
             about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
                      "adapter": config.adapter}  # fmt: skip
-            if training.accelerator.is_main_process:
-                adapter.save(folder / "adapter", about)
+            adapter.save(folder / "adapter", about)
+            processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
-    training.accelerator.wait_for_everyone()
     curve = training.curve()
     return Trained(
         folder / "adapter", training.step, sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve), curve,
@@ -149,14 +150,14 @@ class Training:
 
     def __init__(
         self, hf: Any, rows: list[Row], examples: Mapping[str, Example], objectives: dict[str, Objective], adapter: Adapter,
-        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None, fast: Path | None = None,
+        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None, fast: Path | None, processes: Processes,
     ) -> None:  # fmt: skip
         if config.on_policy and draw_student is None:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
         self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.mixture = Mixture(rows, config.mix, seed)
-        self.accelerator = Accelerator(cpu=next(hf.module.parameters()).device.type == "cpu")
+        self.processes = processes
         self.student = Student(hf.module, adapter)
         self.teacher = Teacher(hf, self.student, objectives, examples, config, fast)
         self.events: list[tuple[str, Mapping[str, Any]]] = []
@@ -242,7 +243,7 @@ class Training:
     def _watched(self, seen: Seen) -> dict[str, Any]:
         """Gives each objective what was seen of the step, by all processes; returns what they make of it, for the curve."""
         rows = [(name, number, facts) for name, numbers in seen.items() for number, facts in numbers.items()]
-        rows = gather_object(rows) if self.accelerator.num_processes > 1 else rows
+        rows = self.processes.gather(rows)
         found: dict[str, Mapping[str, float]] = {}
         for name in sorted({name for name, *_ in rows}):
             pairs = sum(name in row.weights for row in self.rows)
@@ -265,31 +266,32 @@ class Training:
     def _backward(self, batch: list[Row], counts: Mapping[str, int], seen: Seen) -> tuple[float, dict[str, float]]:
         """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
         self.optimizer.zero_grad(set_to_none=True)
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
         total, parts = 0.0, dict.fromkeys((n for n, count in counts.items() if count), 0.0)
-        for group in micro_batches(sorted(batch, key=lambda r: (r.length, r.number))[rank::world], self.budget):
-            share, found = lesson.loss(self.student, group, self.objectives, counts, self.known, seen)
-            self.accelerator.backward(share)
-            total += float(share.detach())
-            for name, value in found.items():
-                parts[name] += value
-        if world > 1:
-            return self._reduce(total, parts)
-        return total, parts
+        for group, counted in self.processes.micro_batches(batch, self.budget):
+            share, found = self._loss(group, counts, seen if counted else None)
+            (share if counted else 0.0 * share).backward()  # type: ignore[no-untyped-call]
+            if counted:
+                total += float(share.detach())
+                for name, value in found.items():
+                    parts[name] += value
+        self.processes.sum_gradients(self.adapter.parameters())
+        total, *rest = self.processes.sum([total, *parts.values()])
+        return total, dict(zip(parts, rest, strict=True))
 
-    def _reduce(self, loss: float, parts: dict[str, float]) -> tuple[float, dict[str, float]]:
-        """Sums gradients and numbers over processes."""
-        for parameter in self.adapter.parameters():
-            grad = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-            parameter.grad = self.accelerator.reduce(grad, "sum")
-        numbers = self.accelerator.reduce(torch.tensor([loss, *parts.values()], dtype=torch.float64, device=self.student.device), "sum")
-        return float(numbers[0]), dict(zip(parts, map(float, numbers[1:]), strict=True))
+    def _loss(self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None) -> tuple[torch.Tensor, dict[str, float]]:
+        work = partial(lesson.loss, self.student, rows, self.objectives, counts, self.known, seen)
+        return here(self.student.module, work)
 
     def _clip(self) -> float:
-        return float(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip))
+        return float(whole(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip)))
 
     def _halve(self, batch: Sequence[Row]) -> None:
         longest = max(row.length for row in batch)
+        if self.processes.sharded:
+            raise ResourceError(
+                f"{self.budget} tokens at once do not fit into memory.", where="train.micro_batch_tokens",
+                cure="Lower it: processes that share their weights cannot try again alone.",
+            )  # fmt: skip
         if self.budget < longest:
             raise ResourceError(
                 f"one row of {longest} tokens does not fit into memory.", cure="Lower train.max_tokens, or use a smaller model or rank."
@@ -328,12 +330,13 @@ class Training:
         return [row for row in rest if row.weights] + list(drawn.values())
 
     def _record(self, row: Mapping[str, Any]) -> None:
-        if self.accelerator.is_main_process:
+        if self.processes.main:
             with self.metrics.open("a", encoding="utf-8") as handle:
                 handle.write(json.dumps(row) + "\n")
 
     def _checkpoint(self) -> None:
-        if not self.accelerator.is_main_process:
+        adapter, optimizer = self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer)  # by all processes: they may hold shards
+        if not self.processes.main:
             return
         facts: dict[str, Any] = {
             "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
@@ -342,15 +345,13 @@ class Training:
         }
         if states := {name: state for name, objective in self.objectives.items() if (state := objective.state())}:
             facts["objectives"] = states
-        point = checkpoint.Checkpoint(
-            self.step, self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer), torch.get_rng_state(), facts
-        )
+        point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
         checkpoint.write(self.folder / "checkpoints", self.identity, point)
 
     def _resume(self) -> None:
         point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
         keep = point.facts["metrics_bytes"] if point else 0
-        if self.metrics.exists() and self.accelerator.is_main_process:
+        if self.metrics.exists() and self.processes.main:
             os.truncate(self.metrics, keep)
         if point is None:
             return

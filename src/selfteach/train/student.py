@@ -16,6 +16,7 @@ from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
 from selfteach.train.head import token_logp
 from selfteach.train.packing import Packed, pack
+from selfteach.train.parallel import here
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
@@ -33,15 +34,16 @@ class Student:
         self.decoder, self.head = module.get_decoder(), Head(module)
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
-        self.plain_head = None if weight.requires_grad else self._plain(weight)
+        self.plain_head = not weight.requires_grad and here(module, self._plain)
         self.packs = True
-        self.packs = self._probe()
+        self.packs = here(module, self._probe)
 
     @torch.no_grad()
-    def _plain(self, weight: Tensor) -> Tensor | None:
-        """The head's matrix, where the head is nothing else."""
+    def _plain(self) -> bool:
+        """Whether the head is a frozen matrix and nothing else."""
+        weight = self.module.get_output_embeddings().weight
         hidden = torch.linspace(-1, 1, 2 * weight.shape[1], dtype=self.dtype, device=self.device).view(2, -1)
-        return weight if torch.equal(self.head(hidden), hidden @ weight.t()) else None
+        return torch.equal(self.head(hidden), hidden @ weight.t())
 
     @torch.no_grad()
     def _probe(self) -> bool:
@@ -99,8 +101,8 @@ class Student:
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Nats per answer token: (N,) float32."""
-        if self.plain_head is not None:
-            return token_logp(hidden, self.plain_head, targets)
+        if self.plain_head:
+            return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
         return self.head.token_logps(hidden, targets)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from selfteach.records import Example, messages
 from selfteach.train.batch import Row, micro_batches
 from selfteach.train.objectives import Distribution, Objective
 from selfteach.train.packing import Packed
+from selfteach.train.parallel import here
 from selfteach.train.student import Student
 
 CHUNK = 256
@@ -106,7 +107,8 @@ class Teacher:
         with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
-                values, owner = measure(batch, self.student.states(batch)).cpu(), batch.row.cpu()
+                values = here(self.student.module, lambda batch=batch: measure(batch, self.student.states(batch))).cpu()
+                owner = batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
 

@@ -16,6 +16,7 @@ from selfteach import config
 from selfteach.models.worn import Worn
 from selfteach.records import write_bytes, write_text
 from selfteach.train.l2 import Change
+from selfteach.train.parallel import rank
 
 Encode = Callable[[str], Sequence[int]]
 
@@ -66,7 +67,10 @@ class Adapter(Protocol):
         ...
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this kind), and `about` as selfteach.json."""
+        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this kind), and `about` as selfteach.json.
+
+        All processes call it, because weights may lie in shards; `write_folder` lets the first one write.
+        """
         ...
 
     def detach(self) -> None:
@@ -79,7 +83,12 @@ class Adapter(Protocol):
 
 
 def write_folder(folder: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """An adapter's three files, each whole or not at all: the tensors, what kind they are (`settings`), on which base (`about`)."""
+    """An adapter's three files, each whole or not at all: the tensors, what kind they are (`settings`), on which base (`about`).
+
+    Of several processes the first one writes.
+    """
+    if rank():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"}))
     write_text(folder / "adapter_config.json", json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n")

@@ -21,6 +21,7 @@ from selfteach.models.wear import KIND
 from selfteach.models.worn import decoder_layers, which_layers
 from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.l2 import Change
+from selfteach.train.parallel import part_of, whole
 
 
 class Full:
@@ -34,11 +35,10 @@ class Full:
         self._module, self._chosen = module, dict(chosen)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
-        self._base = {name: weight.data for name, weight in self._chosen.items()}
+        self._base = {name: weight.detach().clone() for name, weight in self._chosen.items()}
         self._mine = {name: nn.Parameter(weight.detach().float().clone()) for name, weight in self._chosen.items()}
         self._handles = []
         for name, weight in self._chosen.items():
-            weight.data = weight.data.clone()
             weight.requires_grad_(True)
             collect = partial(_collect, self._mine[name])
             self._handles.append(weight.register_post_accumulate_grad_hook(collect))  # type: ignore[no-untyped-call]
@@ -52,26 +52,28 @@ class Full:
         """Float32 copies of the weights."""
         return list(self._mine.values())
 
-    @torch.no_grad()
     def begin_step(self) -> None:
         """The module takes over what the optimizer changed."""
+        self._become(self._mine)
+
+    @torch.no_grad()
+    def _become(self, values: Mapping[str, Tensor]) -> None:
+        """In place: shards of weights are found by where they lie."""
         for name, weight in self._chosen.items():
-            weight.copy_(self._mine[name])
+            weight.copy_(values[name])
 
     @contextmanager
     def off(self) -> Iterator[None]:
         """Inside, the weights are the base's."""
-        mine = {name: weight.data for name, weight in self._chosen.items()}
-        for name, weight in self._chosen.items():
-            weight.data = self._base[name]
+        self._become(self._base)
         try:
             yield
         finally:
-            for name, weight in self._chosen.items():
-                weight.data = mine[name]
+            self._become(self._mine)
 
     def merged(self) -> AbstractContextManager[None]:
         """The weights are the module's own."""
+        self.begin_step()
         return nullcontext()
 
     def changes(self) -> Iterator[Change]:
@@ -81,7 +83,7 @@ class Full:
 
     def state(self) -> dict[str, Tensor]:
         """The float32 copies."""
-        return {name: weight.detach().cpu().clone() for name, weight in self._mine.items()}
+        return {name: whole(weight.detach()).cpu().clone() for name, weight in self._mine.items()}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -93,21 +95,22 @@ class Full:
         if {k: v.shape for k, v in self._mine.items()} != {k: v.shape for k, v in state.items()}:
             raise IntegrityError("the saved weights are others.", cure="Use the configuration that they were trained with.")
         for name, weight in self._mine.items():
-            weight.copy_(state[name])
+            weight.copy_(part_of(state[name], weight))
         self.begin_step()
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
         """The changed weights in the dtype that they are computed with, and which they are."""
         self.begin_step()
         settings = {KIND: self.kind, "base_model_name_or_path": str(about.get("base") or ""), "tensors": sorted(self._chosen)}
-        write_folder(folder, {name: weight.detach().cpu().clone() for name, weight in self._chosen.items()}, settings, about)
+        write_folder(folder, {name: whole(weight.detach()).cpu().clone() for name, weight in self._chosen.items()}, settings, about)
 
     def detach(self) -> None:
         """The base's weights, and its flags."""
         for handle in self._handles:
             handle.remove()
-        for name, weight in self._chosen.items():
-            weight.data, weight.grad = self._base[name], None
+        self._become(self._base)
+        for weight in self._chosen.values():
+            weight.grad = None
         self._module.requires_grad_(False)
         for parameter in self._frozen:
             parameter.requires_grad_(True)
