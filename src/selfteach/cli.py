@@ -17,6 +17,7 @@ from selfteach.commands.options import (
     FromRun,
     Json,
     MaxTokens,
+    MaybeAdapter,
     MaybeRun,
     Model,
     New,
@@ -220,6 +221,7 @@ def answer(
     prompts: Annotated[Path, option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],
     out: Annotated[Path | None, option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here.")] = None,
     run: MaybeRun = None,
+    adapter: MaybeAdapter = "",
     model: Model = None,
     draws: Annotated[int, option("--draws", "K", "Answers to each prompt.", min=1)] = 1,
     temperature: Temperature = 0.0,
@@ -232,7 +234,7 @@ def answer(
     """Answer a file of prompts with the taught model of a run (--run), or with a model as it is (--model)."""
     from selfteach.commands import answer as body
 
-    options = body.Options(run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj)
+    options = body.Options(run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj, adapter)
     body.answer(prompts, out, options, as_json=json)
 
 
@@ -240,6 +242,7 @@ def answer(
 def chat(
     context: typer.Context,
     run: MaybeRun = None,
+    adapter: MaybeAdapter = "",
     model: Model = None,
     temperature: Temperature = 0.0,
     max_tokens: MaxTokens = 256,
@@ -251,7 +254,7 @@ def chat(
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
-    body.chat(answer.Options(run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj))
+    body.chat(answer.Options(run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter))
 
 
 @app.command()

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.options import FromRun, Json, Model, New, Require, Seed, Sets, Settings, SkipBadRows, option
+from selfteach.commands.options import (
+    FromRun,
+    Json,
+    MaybeAdapter,
+    Model,
+    New,
+    Require,
+    RunFolder,
+    Seed,
+    Sets,
+    Settings,
+    SkipBadRows,
+    option,
+)
 
 ADAPTERS = "lora, full, layers, bottleneck, prompt, reft or closed_form: what may change."
 OBJECTIVES = "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where every example has a rejected answer, else sft."
@@ -15,7 +28,8 @@ OBJECTIVES = "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where e
 
 def add(app: typer.Typer) -> None:
     """Enters them into the program."""
-    app.command()(train)
+    for command in (train, merge):
+        app.command()(command)
 
 
 def train(
@@ -49,3 +63,16 @@ def train(
     settings = {"model": model, "seed": seed, "dev_share": share, "train.adapter": adapter, "train.objective": objective}
     options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
     body.train(body.Files(examples, file, skip_bad_rows), settings, options)
+
+
+def merge(
+    context: typer.Context,
+    run: RunFolder,
+    out: Annotated[Path, option("--out", "FOLDER", "Where the model goes: a new or an empty folder.")],
+    adapter: MaybeAdapter = "",
+    json: Json = False,
+) -> None:
+    """Write the taught model of a run as one ordinary transformers folder, the adapter's change in its weights."""
+    from selfteach.commands import merging as body
+
+    body.merge(run, adapter, out, as_json=json, debug=context.obj)

@@ -33,6 +33,7 @@ class Options:
     max_tokens: int = 128
     seed: int = 0
     debug: bool = False
+    adapter: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ def open_model(options: Options, shown: Screen) -> Drawer:
     """The drawer of a run's taught model, or of a model alone."""
     if (options.run is None) == (options.model is None):
         raise UsageError("give either --run DIR or --model M.", cure="--run answers with the taught model, --model with a model as it is.")
-    adapter = past.adapter(options.run) if options.run else None
+    if options.adapter and not options.run:
+        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
+    adapter = past.adapter(options.run, options.adapter) if options.run else None
     name = past.base(options.run) if options.run else options.model
     from selfteach.models.hf import Hf
     from selfteach.models.opening import choose_drawer

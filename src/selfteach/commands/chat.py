@@ -1,4 +1,4 @@
-"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /quit ends it."""
+"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who answers, /quit ends it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from selfteach.commands.answer import Options, open_model
 from selfteach.commands.screen import Screen, screen
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.models import Drawer
 from selfteach.records import Message, Request, Sampling, clean
 from selfteach.run.display import printable
@@ -18,7 +18,8 @@ def chat(options: Options) -> None:
     with screen(None, debug=options.debug) as shown:
         drawer = open_model(options, shown)
         shown.display.finish()
-        shown.display.say("/reset forgets the conversation, /quit ends it")
+        more = ", /adapter NAME lets another one of the run answer" if options.run else ""
+        shown.display.say(f"/reset forgets the conversation, /quit ends it{more}")
         _talk(drawer, options, shown)
 
 
@@ -34,10 +35,23 @@ def _talk(drawer: Drawer, options: Options, shown: Screen) -> None:
             break
         if text == "/reset":
             turns, seed = opening, seed + 1
+        elif text.split()[:1] == ["/adapter"] and options.run:
+            drawer = _other(drawer, options, text.removeprefix("/adapter").strip(), shown)
         elif text:
             turns = (*turns, Message("user", text))
             reply = _reply(drawer, turns, replace(options, seed=seed), shown)
             turns = (*turns, Message("assistant", reply)) if reply is not None else turns[:-1]
+
+
+def _other(drawer: Drawer, options: Options, name: str, shown: Screen) -> Drawer:
+    """What draws with another adapter of the run; the same as before where there is none of that name. The conversation goes on."""
+    try:
+        found = open_model(replace(options, adapter=name), shown)
+    except UsageError as fault:
+        shown.say(str(fault))
+        return drawer
+    shown.display.finish()
+    return found
 
 
 def _reply(drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: Screen) -> str | None:

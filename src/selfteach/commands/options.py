@@ -16,6 +16,7 @@ def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
 Model = Annotated[str | None, option("--model", "M", "embedded, a hub name, or a folder.")]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
 MaybeRun = Annotated[Path | None, option("--run", "DIR", "The folder of a run: its taught model.")]
+MaybeAdapter = Annotated[str, option("--adapter", "NAME", "Another adapter of the run than the one it ended with.")]
 Seed = Annotated[int | None, option("--seed", "N", "Seed of everything drawn.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Engine = Annotated[str, option("--engine", "NAME", "auto, openvino or hf: what draws the answers.")]

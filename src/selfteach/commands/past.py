@@ -8,9 +8,14 @@ from typing import Any
 
 from selfteach.config import load_yaml
 from selfteach.errors import DataError, UsageError
+from selfteach.registry import did_you_mean
 from selfteach.run.folder import LEDGER
 
 ADAPTER, CONFIG, EXAM, REPORT = "adapter", "config.yaml", "exam.json", "report.html"
+ADAPTERS, COMPARED = "adapters", "compare"
+"""Where a comparison keeps what it trained, and the folder in a run that is its comparison."""
+OWN = "taught"
+"""The name of the adapter that a run ended with."""
 
 
 def run_folder(folder: Path) -> Path:
@@ -24,16 +29,28 @@ def run_folder(folder: Path) -> Path:
     return folder
 
 
-def adapter(folder: Path) -> Path:
-    """The adapter of a finished run.
+def adapter(folder: Path, name: str = "") -> Path:
+    """The adapter of a finished run; `name` chooses another one than that which the run ended with.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or none of that name.
     """
-    found = run_folder(folder) / ADAPTER
-    if not (found / "adapter_config.json").exists():
-        raise UsageError("has no finished adapter.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
-    return found
+    known = adapters(folder)
+    if not known or (not name and OWN not in known):
+        cure = f"--adapter names one: {', '.join(known)}." if known else f"`selfteach status {folder}` shows how far it is."
+        raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
+    if (name or OWN) not in known:
+        cure = f"{did_you_mean(name, known)} There are: {', '.join(known)}."
+        raise UsageError(f'there is no adapter "{name}" in this run.', where=str(folder), cure=cure)
+    return known[name or OWN]
+
+
+def adapters(folder: Path) -> dict[str, Path]:
+    """Every adapter of a run by its name: its own, `taught`, and those that comparisons trained."""
+    places = {OWN: run_folder(folder) / ADAPTER}
+    for many in (folder / ADAPTERS, folder / COMPARED / ADAPTERS):
+        places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
+    return {name: place for name, place in places.items() if (place / "adapter_config.json").exists()}
 
 
 def base(folder: Path) -> str:

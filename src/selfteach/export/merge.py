@@ -1,0 +1,108 @@
+"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody loads.
+
+Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all positions of `down_proj`. The rest
+does something at some places of a sequence, or between layers, which no weights can do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from selfteach.errors import UsageError
+from selfteach.models.hf import DTYPES, Hf, model_folder
+from selfteach.models.quiet import quiet
+from selfteach.models.reft import Spans
+from selfteach.models.safety import read_json
+from selfteach.models.wear import KIND
+from selfteach.records import write_text
+from selfteach.run.disk import disk_faults
+
+REASONS = {
+    "prompt_tuning": "a soft prompt stands before every prompt and changes no weight",
+    "bottleneck": "bottleneck layers stand between the base's own and change none of its weights",
+}
+
+
+def why_not_merged(adapter: Path) -> str:
+    """Why an adapter is no change of weights, or an empty text."""
+    settings = read_json(adapter / "adapter_config.json")
+    kind = settings.get(KIND) or str(settings.get("peft_type", "")).lower()
+    if kind == "reft" and not (Spans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"):
+        return f"reft edits {settings['site']} at {settings['positions']}, which no change of weights does"
+    return REASONS.get(kind, "")
+
+
+def merge(base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None) -> Path:
+    """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its chat template, configuration.
+
+    Raises:
+        UsageError: the adapter cannot be merged, the family has no place for its biases, or `out` holds something already.
+        IntegrityError: the adapter is of another base.
+    """
+    if reason := why_not_merged(adapter):
+        raise UsageError(
+            f"cannot be merged: {reason}.", where=str(adapter),
+            cure="Use it with `selfteach answer --run DIR`, or train weights: --set train.adapter=lora (from a reft: train.fast=reft).",
+        )  # fmt: skip
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError("is there already.", where=str(out), cure="Give a new or an empty folder to --out.")
+    folder = model_folder(base, progress)
+    config = read_json(folder / "config.json")
+    dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    hf = Hf.load(base, adapter=adapter, dtype=dtype if dtype in DTYPES else "float32", device="cpu", progress=progress)
+    _settle_biases(hf.module)
+    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    with disk_faults(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with quiet():
+                hf.module.save_pretrained(fresh)  # type: ignore[operator]
+                hf.tokenizer.save_pretrained(fresh)
+            _fits(hf.module, fresh)
+            about = read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
+            write_text(fresh / "selfteach.json", json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n")
+            if out.exists():
+                out.rmdir()
+            fresh.rename(out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return out
+
+
+def _settle_biases(module: Any) -> None:
+    """Where the update gave biases to some linear layers of the MLPs, and the family can have them on all, the others get zeros."""
+    config = module.config.get_text_config()
+    if getattr(config, "mlp_bias", None) is not False:
+        return
+    linears = [part for name, part in module.named_modules() if isinstance(part, nn.Linear) and ".mlp." in f".{name}"]
+    if any(part.bias is not None for part in linears):
+        config.mlp_bias = True
+        for part in linears:
+            if part.bias is None:
+                part.bias = nn.Parameter(torch.zeros_like(part.weight[:, 0]))
+
+
+def _fits(module: Any, folder: Path) -> None:
+    """Looks whether plain transformers makes a model with just these tensors from the configuration: others would be left out in silence.
+
+    Raises:
+        UsageError: it does not.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"), quiet():
+        plain = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
+    mine, theirs = ({name: tuple(tensor.shape) for name, tensor in m.state_dict().items()} for m in (module, plain))
+    if odd := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
+        raise UsageError(
+            f"cannot be merged: {type(module).__name__} has no place for {odd[0]}.", where="merge",
+            cure="Use the adapter with `selfteach answer --run DIR`.",
+        )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Merging: what plain transformers makes of the folder answers as the taught model does; what no weights can do is refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+from tiny import examples
+
+from selfteach import cli, config
+from selfteach.export.merge import merge, why_not_merged
+from selfteach.models.hf import Hf
+from selfteach.records import user
+from selfteach.train.loop import train
+
+WEIGHTS = {"in_scope": {"sft": 1.0}}
+REFT = {"adapter": "reft", "reft": {"site": "down_proj", "positions": "all"}}
+MERGED: dict[str, dict[str, Any]] = {
+    "lora": {"adapter": "lora"}, "full": {"adapter": "full"}, "layers": {"adapter": "layers", "layers": {"which": "1"}}, "reft": REFT,
+    "closed_form": {"adapter": "closed_form", "closed_form": {"shots": 1, "layers": "all", "sweeps": 1}},
+}  # fmt: skip
+
+
+def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
+    lessons = [*examples(16), *(e for e in examples(10, "general"))]
+    wanted = config.Train.model_validate({"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings})
+    return train(Hf.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0).adapter
+
+
+@pytest.mark.parametrize("kind", MERGED)
+def test_plain_transformers_gives_the_logits_of_the_taught_model(kind: str, tiny: Path, tmp_path: Path) -> None:
+    adapter = taught(tiny, tmp_path / "training", MERGED[kind])
+    out = merge(str(tiny), adapter, tmp_path / "merged")
+    mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
+    plain = AutoModelForCausalLM.from_pretrained(out, dtype="float32")
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    ids = torch.tensor([mine.encode(user("Tell me about music."))])
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "Tell me about music."}], add_generation_prompt=True)[
+        "input_ids"
+    ] == (ids[0].tolist())
+    with torch.inference_mode():
+        theirs, ours, before = (m(ids).logits for m in (plain, mine.module, base.module))
+    torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
+    assert (ours - before).abs().max() > 1e-2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "training"], "nothing half-written is left"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"adapter": "prompt"}, "a soft prompt stands before every prompt"),
+        ({"adapter": "bottleneck"}, "bottleneck layers stand between"),
+        ({"adapter": "reft"}, "reft edits stream at f1"),
+    ],
+    ids=["prompt", "bottleneck", "reft"],
+)
+def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
+    settings: dict[str, Any], words: str, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    adapter = taught(tiny, run, settings)
+    (run / "config.yaml").write_text(f"model: {tiny}\n")
+    assert words in why_not_merged(adapter)
+    assert cli.run(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
+    said = capfd.readouterr().err
+    assert words in said
+    assert "selfteach answer --run" in said
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_family_without_a_place_for_the_bias_is_refused(make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    base, run = make_tiny(tmp_path / "qwen", family="qwen2"), tmp_path / "run"
+    taught(base, run, REFT)
+    (run / "config.yaml").write_text(f"model: {base}\n")
+    assert cli.run(["merge", "--run", str(run), "--out", str(tmp_path / "merged")]) == 2
+    assert "has no place for model.layers.0.mlp.down_proj.bias" in capfd.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["qwen", "run"]
+
+
+def test_a_folder_that_holds_something_is_left_alone(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run, out = tmp_path / "run", tmp_path / "out"
+    taught(tiny, run, {"adapter": "lora"})
+    (run / "config.yaml").write_text(f"model: {tiny}\n")
+    out.mkdir()
+    (out / "mine").write_text("mine")
+    assert cli.run(["merge", "--run", str(run), "--out", str(out)]) == 2
+    assert "is there already" in capfd.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["mine"]
+    (out / "mine").unlink()
+    assert cli.run(["merge", "--run", str(run), "--out", str(out), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["model"] == str(out)

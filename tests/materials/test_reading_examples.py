@@ -1,0 +1,99 @@
+"""Reading examples: the forms that trainers share, and what is refused, with its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach.errors import DataError
+from selfteach.materials.examples import LESSON, Examples, read_examples
+from selfteach.records import Example, Message, user, write_jsonl
+
+Q, A, B = "What is red?", "Blood is.", "The sky is."
+ASKED = [{"role": "user", "content": Q}]
+SAID = [{"role": "assistant", "content": A}]
+ROWS: dict[str, dict[str, Any]] = {
+    "messages": {"messages": ASKED + SAID},
+    "sharegpt": {"conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]},
+    "completion": {"prompt": Q, "completion": A},
+    "conversational completion": {"prompt": ASKED, "completion": SAID},
+    "alpaca": {"instruction": Q, "input": "", "output": A},
+    "chosen alone": {"prompt": Q, "chosen": A},
+}
+
+
+def read(tmp_path: Path, *rows: Any, **more: Any) -> Examples:
+    path = tmp_path / "e.jsonl"
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return read_examples(path, **more)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_every_form_says_the_same(tmp_path: Path, row: dict[str, Any]) -> None:
+    (found,) = read(tmp_path, row).examples
+    assert (found.prompt, found.chosen, found.rejected, found.kind) == (user(Q), A, None, LESSON)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": Q, "chosen": A, "rejected": B},
+        {"prompt": ASKED, "chosen": SAID, "rejected": [{"role": "assistant", "content": B}]},
+        {"chosen": ASKED + SAID, "rejected": [*ASKED, {"role": "assistant", "content": B}]},
+    ],
+)
+def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str, Any]) -> None:
+    (found,) = read(tmp_path, row).examples
+    assert (found.prompt, found.chosen, found.rejected) == (user(Q), A, B)
+
+
+def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
+    first, second = read(tmp_path, {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]}).examples
+    assert (first.id, second.id) == ("7", "7#1")
+    assert second.prompt == (*user(Q), Message("assistant", A), *user("And blue?"))
+
+
+def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
+    mine = [Example("a", "in_scope", user(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}), Example("b", "near", user(Q), "Yes.")]
+    write_jsonl(tmp_path / "e.jsonl", (e.json() for e in mine))
+    assert read_examples(tmp_path / "e.jsonl").examples == mine
+
+
+def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
+    found = read(tmp_path, {"prompt": Q, "completion": A}, {"prompt": Q, "chosen": A})
+    assert len(found.examples) == 1
+    assert (found.fates["e.jsonl:2"].state, found.fates["e.jsonl:2"].reason) == ("dropped", "repeats another row")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"prompt": Q, "chosen": "  "}, "an answer is empty"),
+        ({"prompt": Q, "chosen": A, "rejected": ""}, "an answer is empty"),
+        ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
+        ({"prompt": " ", "chosen": A}, "does not end with a question"),
+        ({"prompt": ASKED + SAID, "chosen": A}, "does not end with a question"),
+        ({"messages": SAID}, "no question that is followed by its answer"),
+        ({"chosen": A, "rejected": B}, 'has no "prompt"'),
+        ({"promt": Q, "completion": A}, "holds no example"),
+        ({"prompt": 3, "chosen": A}, "must be a text or a list"),
+        ({"prompt": Q, "chosen": 3}, "not an example"),
+        ("{", "not JSON"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, row: Any, words: str) -> None:
+    good = [{"prompt": f"{Q} {n}", "completion": A} for n in range(12)]
+    with pytest.raises(DataError, match=words) as caught:
+        read(tmp_path, *good, row)
+    assert "e.jsonl:13" in str(caught.value)
+    found = read(tmp_path, *good, row, skip=True)
+    assert len(found.examples) == 12
+    assert found.fates["e.jsonl:13"].reason == "cannot be read"
+
+
+def test_an_id_that_stands_twice_is_a_bad_row(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match='the id "x" stands twice'):
+        read(tmp_path, {"id": "x", "prompt": Q, "completion": A}, {"id": "x", "prompt": Q, "completion": B})
