@@ -128,14 +128,31 @@ def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) 
     assert found[1]["share_moved"] < found[0]["share_moved"]
 
 
-def test_sweeps_stop_before_the_drift_is_too_large(tmp_path: Path) -> None:
+def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
     free = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0).curve
-    assert len(free) == 5
+    assert [row["scale"] for row in free] == [1.0] * 5
     limit = (free[1]["drift"] + free[2]["drift"]) / 2
     held = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0)
+    assert [row["share_moved"] for row in held.curve[:2]] == [row["share_moved"] for row in free[:2]]
     assert len(held.curve) == 3
-    assert held.events == [("closed_form", held.curve[1])]
-    assert held.curve[1]["drift"] <= limit < held.curve[2]["drift"]
+    last = held.curve[2]
+    assert last["scale"] < 1
+    assert 0.8 * limit < last["drift"] <= limit
+    assert free[0]["share_moved"] < last["share_moved"] < free[2]["share_moved"]
+    ((_, kept),) = held.events
+    assert kept["share_moved"] == max(row["share_moved"] for row in held.curve)
+
+
+def test_the_limit_holds_from_the_first_sweep_on(tmp_path: Path) -> None:
+    (row,) = train(Tiny(), lessons(), settings(mu=1e-3, sweeps=5, drift=1e-3), tmp_path, seed=0).curve
+    assert row["drift"] <= 1e-3
+    assert row["share_moved"] > 0
+
+
+def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:
+    for anchors in (0, 3):
+        trained = train(Tiny(), lessons()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0)
+        assert all(row["share_moved"] > 0.5 and "drift" not in row for row in trained.curve)
 
 
 def test_a_context_is_earlier_turns() -> None:

@@ -2,9 +2,9 @@
 
   1  some of the examples in scope become the context: earlier turns of the conversation, question and answer
   2  the other examples and the anchors are split; the smaller part only checks
-  3  sweeps with a falling weight of the anchors, each from the one before; the last one whose drift on the checking anchors stays
-     within the limit is kept
-  4  its change, cut to the rank that is asked for, is the adapter
+  3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the checking anchors exceeds the limit;
+     that last one is made smaller until it does not
+  4  of all of them, cut to the rank that is asked for, the one that moves most is the adapter
 
 What is moved: with the chosen answers teacher-forced, KL(context || student) on the checking part, before and after. The context must be
 one that works: on a small model the bare rule does not, while worked examples do.
@@ -33,6 +33,10 @@ from selfteach.train.batch import Row, encode_row
 CHECK_SHARE, LEAST = 0.2, 4
 FALL = 2.0
 LEAST_EFFECT = 1e-3
+LESS = 0.98
+"""A little below what the square root asks for, so that few measurements are needed."""
+Pairs = Mapping[int, tuple[Tensor, Tensor]]
+"""A (r, F) and B (D, r) of each layer, whose product is its change."""
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
@@ -55,7 +59,7 @@ class ClosedForm:
         """Writes `folder/adapter`; returns one row for each sweep, as metrics.jsonl, and what the kept one moved.
 
         Raises:
-            DataError: too few examples, none that says what must stay, or a context without effect.
+            DataError: too few examples, or a context without effect.
         """
         how = settings.closed_form
         learn, check = parts(hf, examples, how, settings.max_tokens, seed)
@@ -71,12 +75,12 @@ class ClosedForm:
             )  # fmt: skip
         curve: list[dict[str, Any]] = []
         before: Change = {}
-        kept: tuple[dict[str, Any], dict[int, tuple[Tensor, Tensor]]] | None = None
+        kept: tuple[dict[str, Any], Pairs] | None = None
         for step in range(how.sweeps):
             ridge = Ridge(how.mu / FALL**step, how.lam, how.null_space)
             found = editor.sweep(learn.plain, learn.anchors, targets, weight, before, ridge)
             pairs = {n: low_rank(dw, found.moments[n], how.rank) for n, dw in found.change.items()}
-            moved = meter.measure({n: b @ a for n, (a, b) in pairs.items()})
+            moved, fit, full = within(meter, pairs, how.drift)
             tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
             row = {"step": step + 1, "loss": moved["kl_after"], "tokens": tokens, "seconds": round(time.monotonic() - started, 4),
                    "mu": ridge.mu, **moved, "r2": {str(n): round(value, 4) for n, value in found.r2.items()}}  # fmt: skip
@@ -84,11 +88,11 @@ class ClosedForm:
             curve.append(row)
             if progress:
                 progress(step + 1, how.sweeps, row)
-            if kept and moved["drift"] > how.drift:
+            if kept is None or row["share_moved"] > kept[0]["share_moved"]:
+                kept = row, fit
+            if full > how.drift:
                 break
-            kept, before = (row, pairs), found.change
-            if moved["drift"] > how.drift:
-                break
+            before = found.change
         assert kept is not None
         about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "seed": seed, "adapter": "closed_form",
                  "moved": kept[0]}  # fmt: skip
@@ -97,23 +101,41 @@ class ClosedForm:
         return curve, kept[0]
 
 
+def within(meter: Meter, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
+    """A change made smaller until its drift is within the limit: what it then does, itself, and the drift that it had at full size.
+
+    Drift grows with about the square of a change, what is moved with less than the first power: so little is lost. `scale` says how
+    much smaller it was made.
+    """
+    scale, found = 1.0, meter.measure({n: b @ a for n, (a, b) in pairs.items()})
+    full = found.get("drift", 0.0)
+    while found.get("drift", 0.0) > limit:
+        scale *= LESS * (limit / found["drift"]) ** 0.5
+        found = meter.measure({n: scale * b @ a for n, (a, b) in pairs.items()})
+    return found | {"scale": scale}, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
+
+
 class Meter:
     """How much of the context a change moves, and what it does where nothing must move: on rows that were not solved for."""
 
     def __init__(self, editor: Editor, check: Part) -> None:
         self.editor, self.check = editor, check
-        self.told, self.still = editor.states(check.told)[1], editor.states(check.anchors)[1]
+        self.told = editor.states(check.told)[1]
+        self.still = editor.states(check.anchors)[1] if check.anchors else None
         self.before = float(editor.kl(self.told, editor.states(check.plain)[1]).mean())
 
     def measure(self, change: Change) -> dict[str, float]:
         """KL(context || student) before and after, the share that was moved, and KL(base || student) on anchors, general ones and
-        others apart (where there is one sort only, it is the drift); nats a token."""
+        others apart (where there is one sort only, it is the drift; where there is none, none); nats a token."""
         with self.editor.edited(change):
-            mine, still = self.editor.states(self.check.plain)[1], self.editor.states(self.check.anchors)[1]
+            mine = self.editor.states(self.check.plain)[1]
+            still = self.editor.states(self.check.anchors)[1] if self.check.anchors else None
         after = float(self.editor.kl(self.told, mine).mean())
+        found = {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before}
+        if self.still is None or still is None:
+            return found
         drifts = self.editor.kl(self.still, still)
         general = torch.tensor([row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)], device=drifts.device)
-        found = {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before}
         if bool(general.any()) and not bool(general.all()):
             return found | {"drift": float(drifts[general].mean()), "drift_elsewhere": float(drifts[~general].mean())}
         return found | {"drift": float(drifts.mean())}
@@ -122,15 +144,17 @@ class Meter:
 def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_tokens: int, seed: int) -> tuple[Part, Part]:
     """Steps 1 and 2: what is solved for, and what checks it. Of several answers to a prompt the first is taken.
 
+    Where a rule leaves hardly an answer as it is, there are hardly any anchors: then all of them are solved with, and none checks.
+
     Raises:
-        DataError: too few examples.
+        DataError: too few examples in scope.
     """
     scope = list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
     anchors = [e for e in examples if e.kind != "in_scope"]
-    if len(scope) < how.shots + 2 * LEAST or len(anchors) < 2 * LEAST:
+    if len(scope) < how.shots + 2 * LEAST:
         raise DataError(
-            f"{len(scope)} prompts in scope and {len(anchors)} anchors: too few to solve and to check.",
-            cure=f"Give at least {how.shots + 2 * LEAST} and {2 * LEAST}, or lower train.closed_form.shots.",
+            f"{len(scope)} prompts in scope: too few to show, to solve and to check.",
+            cure=f"Give at least {how.shots + 2 * LEAST}, or lower train.closed_form.shots.",
         )
     dice = torch.Generator().manual_seed(seed)
     scope, anchors = ([rows[i] for i in torch.randperm(len(rows), generator=dice).tolist()] for rows in (scope, anchors))
@@ -141,7 +165,7 @@ def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_toke
         pairs.append(tuple(encode_row(hf, number, e, {}, False) for e in (example, told)))
     still = [encode_row(hf, number, e, {}, False) for number, e in enumerate(anchors)]
     still = [row for row in still if row.length <= max_tokens][: how.anchors]
-    held = [max(LEAST, round(CHECK_SHARE * len(rows))) for rows in (pairs, still)]
+    held = [max(LEAST, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * LEAST else 0 for rows in (pairs, still)]
     return (
         Part([p for p, _ in pairs[held[0] :]], [t for _, t in pairs[held[0] :]], still[held[1] :]),
         Part([p for p, _ in pairs[: held[0]]], [t for _, t in pairs[: held[0]]], still[: held[1]]),

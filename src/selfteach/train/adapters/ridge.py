@@ -146,7 +146,7 @@ class Editor:
                 old = before[layer] if layer in before else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
                 wanted = (targets[layer].float() - h[0, scope].float()) / (len(self.layers) - self.layers.index(layer))
                 inside, outside = k[scope], k[anchored]
-                aim, moments = wanted + inside @ old.t(), outside.t() @ (outside * heavy) / heavy.sum()
+                aim, moments = wanted + inside @ old.t(), outside.t() @ (outside * heavy) / heavy.sum().clamp_min(LEAST_NATS)
                 new = ridge(inside, aim, weight, moments, how).float()
                 found.change[layer], found.r2[layer] = new, r_squared(aim, inside @ new.t(), weight)
                 found.moments[layer] = moments + inside.t() @ inside / len(inside)
