@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selfteach.config.sections import Count, Positive, Section, Share
+from selfteach.config.sections import Count, Method, Positive, Section, Share
 from selfteach.config.training import Train
 
 
@@ -33,12 +33,13 @@ class Select(Section):
     """Which questions become pairs: `draws` answers with the document and as many without it are held against the label by the `judge`.
 
     Learned is what is consistent (S_L <= tau_label) and unknown (S_K > tau_knowledge); without `filter` all that has a label. `nli` names
-    an entailment model, for the judge of that name.
+    an entailment model, for the judge of that name. `calibrate`: hold every judge against so many questions with known answers.
     """
 
     judge: Literal["match", "prompted", "nli", "gain"] = "gain"
     nli: str = ""
     draws: Positive = 5
+    calibrate: Count = 60
     tau_label: Share = 0.5
     tau_knowledge: Share = 0.5
     filter: bool = True
@@ -49,9 +50,9 @@ class Study(Section):
     that none outweighs the others; every form can be switched off.
 
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
-    `asked`: the model's questions; `brief`: in telegram style; `in_place`: a question word in the answer's place; `backwards`: from the
-    answer to the question; `gaps`, `halves`: a sentence with a gap, or its beginning; `topics`: what is known about a name in it; `recite`:
-    what is known about the title.
+    `asked`: the model's questions; `brief`: in telegram style; `clauses`: with words that stand together; `in_place`: a question word in
+    the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its beginning; `topics`:
+    what is known about a name in it; `recite`: what is known about the title.
     """
 
     label: Literal["sentence", "statement", "words"] = "sentence"
@@ -59,6 +60,7 @@ class Study(Section):
     per_document: Positive = 4000
     asked: bool = True
     brief: bool = True
+    clauses: bool = True
     in_place: bool = True
     backwards: bool = True
     gaps: bool = True
@@ -94,16 +96,10 @@ class DocumentsExam(Section):
     max_tokens: Positive = 64
 
 
-class Documents(Section):
+class Documents(Method):
     """Everything that `selfteach documents` can be told."""
 
-    model: str = "embedded"
-    teacher: str = ""
-    engine: Literal["auto", "openvino", "hf"] = "auto"
-    seed: Count = 0
-    rehearsal: bool = False
     max_bad_rows: Share = 0.1
-    max_failures: Share = 0.1
     read: Read = Read()
     questions: Questions = Questions()
     select: Select = Select()

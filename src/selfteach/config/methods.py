@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from selfteach.config.documents import Documents
-from selfteach.config.sections import Count, Positive, Section, Share
-from selfteach.config.training import Train
+from selfteach.config.sections import Count, Method, Positive, Section, Share
+from selfteach.config.training import Choice, Train
 
 
 class Ask(Section):
@@ -74,17 +74,11 @@ class Exam(Section):
     system: str = "You are a careful assistant for a public library."
 
 
-class Feedback(Section):
+class Feedback(Method):
     """Everything that `selfteach feedback` can be told."""
 
-    model: str = "embedded"
-    teacher: str = ""
-    engine: Literal["auto", "openvino", "hf"] = "auto"
     check: str = ""
-    seed: Count = 0
-    rehearsal: bool = False
     curve: bool = False
-    max_failures: Share = 0.1
     ask: Ask = Ask()
     probe: Probe = Probe()
     judge: Judge = Judge()
@@ -138,19 +132,13 @@ class CorrectionsExam(Section):
     shots: Positive = 4
 
 
-class Corrections(Section):
+class Corrections(Method):
     """Everything that `selfteach corrections` can be told."""
 
-    model: str = "embedded"
-    teacher: str = ""
-    engine: Literal["auto", "openvino", "hf"] = "auto"
     check: str = ""
-    seed: Count = 0
-    rehearsal: bool = False
     review: bool = False
     rounds: Positive = 1
     max_bad_rows: Share = 0.1
-    max_failures: Share = 0.1
     correct: Correct = Correct()
     criticism: Criticism = Criticism()
     judge: Judge = Judge()
@@ -209,25 +197,19 @@ class TasksExam(Section):
     shots: Positive = 4
 
 
-class Tasks(Section):
+class Tasks(Method):
     """Everything that `selfteach tasks` can be told.
 
     `count`: accepted tasks. `learn_seeds`: whether the people's own tasks are learned too. `test_share`: of the seeds, for the exam alone.
     `templates`: one of them is drawn for each example.
     """
 
-    model: str = "embedded"
-    teacher: str = ""
-    engine: Literal["auto", "openvino", "hf"] = "auto"
-    seed: Count = 0
-    rehearsal: bool = False
     mode: Literal["self-instruct", "alpaca", "magpie"] = "self-instruct"
     count: Positive = 300
     learn_seeds: bool = True
     test_share: Share = 0.2
     templates: list[str] = Field(default=["plain", "line", "labelled", "input-first", "quoted"])
     max_bad_rows: Share = 0.1
-    max_failures: Share = 0.1
     invent: Invent = Invent()
     sift: Sift = Sift()
     cases: Cases = Cases()
@@ -235,6 +217,12 @@ class Tasks(Section):
     keep: Keep = Keep()
     train: Train = Train()
     exam: TasksExam = TasksExam()
+
+
+class TrainAlone(Train):
+    """The loop, and the adapter. `objective`: auto is sft+dpo where every example has a rejected answer, else sft."""
+
+    objective: Choice = "auto"
 
 
 class Alone(Section):
@@ -247,7 +235,7 @@ class Alone(Section):
     seed: Count = 0
     dev_share: Share = 0.1
     max_bad_rows: Share = 0.1
-    train: Train = Train(objective="auto")
+    train: TrainAlone = TrainAlone()
 
 
 METHODS: dict[str, type[Section]] = {

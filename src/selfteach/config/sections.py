@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,3 +15,14 @@ class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Method(Section):
+    """What every method can be told: who learns, who helps, which engine draws, and when a share of failed requests stops the run."""
+
+    model: str = "embedded"
+    teacher: str = ""
+    engine: Literal["auto", "openvino", "hf"] = "auto"
+    seed: Count = 0
+    rehearsal: bool = False
+    max_failures: Share = 0.1
