@@ -64,6 +64,15 @@ def test_a_word_that_holds_its_clause_together_is_left_to_a_model(text: str, rev
     assert smallest(text, [parse('not (contains "certainly" or contains "fox")').keeps]) == revised
 
 
+LIST = "Tea is easy to make. Here is how:\n\n1. Boil some water.\n2. Pour it on the leaves.\n\nThat is all there is to it."
+
+
+def test_an_answer_ends_before_a_list_and_not_in_it_and_keeps_its_lines() -> None:
+    assert smallest(LIST, [parse("max_words=20").keeps]) == "Tea is easy to make."
+    assert smallest(LIST + "\n\nEnjoy the tea.", [parse("max_words=26").keeps]) == LIST
+    assert smallest("To make tea, you need these:\n- water\n- leaves", [parse("max_words=7").keeps]) is None
+
+
 def test_distance_counts_words_and_marks() -> None:
     assert distance("The color is red.", "The colour is red.") == pytest.approx(1 / 5)
     assert distance("Red!", "Red.") == pytest.approx(1 / 2)

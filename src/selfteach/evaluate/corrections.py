@@ -128,7 +128,10 @@ def amounts(arm: Arm, answers: Answers) -> list[float]:
 
 
 def displaced(base: Recorded, taught: Recorded, revisions: Sequence[Revision]) -> list[bool]:
-    """Whether training lowered the likelihood of each held-out correction of the base's own answers: log pi(y') < log pi0(y')."""
+    """Whether training lowered the likelihood of each held-out correction of the base's own answers: log pi(y') < log pi0(y').
+
+    Of greedy answers, that is: what the base drew at T=1 is on average less likely under any other model, and its correction with it.
+    """
     items = [Continuations(r.asked.prompt, (r.text,), end=not r.cut) for r in revisions if not r.fault and not r.unchanged]
     before, after = dict(base.logp(items)), dict(taught.logp(items))
     tolerance = 0.01  # nats a token, as the training's watchdog has it: rounding alone moves half of them down

@@ -1,14 +1,15 @@
 """The smallest revision that passes a check, without a model: what the check objects to is taken out, and nothing else.
 
 Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart, and sentences; an answer that is too
-long ends after its last sentence that fits. Of all that passes, the revision with the least edit distance is taken. What this cannot mend
-is left to a model.
+long ends after its last sentence that fits, and before a list rather than in it. Of all that passes, the revision with the least edit
+distance is taken. What this cannot mend is left to a model.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from selfteach.generate.correct import distance
 from selfteach.records import sentences
@@ -17,6 +18,10 @@ Keeps = Callable[[str], bool]
 NEUTRAL = "a"
 STOPS = {"!": ".", "—": ",", ";": ","}
 """What stands for a sign that ends or joins a sentence; any other sign leaves nothing behind."""
+
+_UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
+
+_DEPENDENT = re.compile(r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)\b[^,;:]*$", re.I)
 
 
 def smallest(text: str, conditions: Sequence[Keeps]) -> str | None:
@@ -37,11 +42,28 @@ def candidates(text: str, keeps: Keeps) -> Iterator[str]:
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
         yield without_signs(text, keeps)
         yield without_words(text, keeps)
-    parts = list(sentences(text))
-    yield " ".join(part for part in parts if keeps(part))
-    yield from (" ".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
-    yield from clauses(parts[0] if parts else "")
+    parts = list(pieces(text))
+    yield "".join(part for part in parts if keeps(part.strip())).rstrip()
+    starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
+    yield from (start for start in starts if not hangs(start))
+    yield from clauses(parts[0].strip() if parts else "")
     yield text.lower()
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The sentences of a text with the white space that follows each of them."""
+    starts, place = list[int](), 0
+    for part in sentences(text):
+        starts.append(text.index(part, place))
+        place = starts[-1] + len(part)
+    for start, stop in pairwise([*starts, len(text)]):
+        yield text[start:stop]
+
+
+def hangs(text: str) -> bool:
+    """Whether a text that ends here breaks off: in a list, after a heading, or after words that announce something."""
+    last = text.rstrip().rpartition("\n")[2]
+    return _UNFINISHED.search(last) is not None
 
 
 def without_signs(text: str, keeps: Keeps) -> str:
@@ -69,9 +91,10 @@ def without_words(text: str, keeps: Keeps) -> str:
 
 
 def clauses(sentence: str) -> Iterator[str]:
-    """Beginnings of a sentence that end where a clause does."""
+    """Beginnings of a sentence that end where a clause does, and say something by themselves."""
     ends = [match.start() for match in re.finditer(r"[,;:–—]\s|\s(?:and|but|which|because|so that)\s", sentence)]
-    yield from (sentence[:end].rstrip(" ,;:–—") + "." for end in reversed(ends) if end)
+    starts = (sentence[:end].rstrip(" ,;:–—") for end in reversed(ends))
+    yield from (start + "." for start in starts if start and not _DEPENDENT.search(start))
 
 
 def _mended(text: str) -> str:

@@ -15,22 +15,25 @@ SHORTER, LONGER = 2 / 3, 3 / 2
 """Of the shortest answer that was too long, and of the longest that was too short."""
 LEAST_WORDS = 5
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
-_LEAD = re.compile(
-    r"^(?:(?:it|this|that|the answer|the reply|the response|your answer)(?:'s| is| was| has| uses| contains)? |please |but |also |and )+",
-    re.I,
-)
+_SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
+_LEAD = re.compile(rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and )+", re.I)
+_SHORTER = [
+    rf"{_DEGREE}(?:too (?:long|wordy|verbose|lengthy|many words|much text)|less text|fewer words|shorter|briefer)",
+    r"(?:not so|not that|less) (?:long|wordy|verbose|lengthy)|be (?:brief|briefer|concise)|shorten it|use fewer words|write less",
+    r"(?:make|keep) it (?:shorter|short|brief)|(?:should|could|must) be (?:much |a lot )?(?:shorter|briefer)",
+    r"I want(?:ed)? (?:a )?short(?:er)? answers?",
+]
+_LONGER = [
+    rf"{_DEGREE}(?:too (?:short|brief|terse)|longer)|more details?|tell me more|say more|(?:make|keep) it longer",
+    r"(?:should|could|must) be (?:much |a lot )?longer",
+]
 _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
-    (
-        re.compile(rf"{_DEGREE}too (?:long|wordy|verbose|lengthy|many words)|(?:{_DEGREE}shorter|be (?:brief|briefer|concise)|"
-                   r"(?:make|keep) it (?:shorter|short|brief)|shorten it)(?: please)?", re.I),
-        lambda answers: f"max_words={max(LEAST_WORDS, int(SHORTER * min(map(words, answers))))}",
-    ),
-    (
-        re.compile(rf"{_DEGREE}too (?:short|brief|terse)|(?:{_DEGREE}longer|more details?|(?:make|keep) it longer)(?: please)?", re.I),
-        lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}",
-    ),
-]  # fmt: skip
+    (re.compile("|".join(_SHORTER), re.I), lambda answers: f"max_words={max(LEAST_WORDS, int(SHORTER * min(map(words, answers))))}"),
+    (re.compile("|".join(_LONGER), re.I), lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}"),
+]
 _TOO_MANY = re.compile(rf"{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)", re.I)
+
+_EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 
 def words(text: str) -> int:
@@ -50,15 +53,17 @@ def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
         return (whole,)
     parts = [part for part in re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback) if part.strip()]
     found = [_condition(part.strip(), answers) for part in parts]
-    return tuple(check for check in found if check) if parts and all(found) else ()
+    return tuple(dict.fromkeys(check for check in found if check)) if parts and all(found) else ()
 
 
 def _condition(part: str, answers: Sequence[str]) -> str | None:
-    text = _LEAD.sub("", part).strip(" .!")
+    text = re.sub(r",? please$", "", _LEAD.sub("", part).strip(" .!"), flags=re.I)
     for pattern, build in _RELATIVE:
         if pattern.fullmatch(text):
             return build(answers)
     if check := suggest_check(text):
         return check
-    many = _TOO_MANY.fullmatch(text)
-    return suggest_check(f"no {many['what']}") if many else None
+    if many := _TOO_MANY.fullmatch(text):
+        return suggest_check(f"no {many['what']}")
+    edge = _EDGE.fullmatch(text)
+    return suggest_check(f"do not {edge['edge']} with {edge['what']}") if edge else None

@@ -158,17 +158,27 @@ def _marks(match: re.Match[str]) -> str:
 
 def _edge(name: str) -> Build:
     """Start with X, end with X: X in quotes, or a bare phrase with a capital letter, plainly meant to the letter."""
+    return lambda match: _at_edge(name, match["value"])
+
+
+def _no_edge(name: str) -> Build:
+    """Do not start with X, Y or Z."""
 
     def build(match: re.Match[str]) -> str | None:
-        value = match["value"].strip()
-        if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
-            return f"{name} {_quote(quoted[2])}"
-        if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))", value, re.I):
-            return f'{name} "{"?" if "question" in value.lower() else "!"}"'
-        plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-        return f"{name} {_quote(value)}" if plain and value[0].isupper() and not _VAGUE.search(value) else None
+        found = [_at_edge(name, part) for part in re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])]
+        return None if None in found else _none_of([check for check in found if check])
 
     return build
+
+
+def _at_edge(name: str, value: str) -> str | None:
+    value = value.strip()
+    if quoted := re.fullmatch(r"""(["'])(.+)\1""", value):
+        return f"{name} {_quote(quoted[2])}"
+    if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
+        return f'{name} "{"?" if "question" in value.lower() else "!"}"'
+    plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
+    return f"{name} {_quote(value)}" if plain and value[0].isupper() and not _VAGUE.search(value) else None
 
 
 # ------------------------------------------------------------------------------------------------- topics
@@ -243,6 +253,7 @@ _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
 _LETTERS = r"(?: letters?| only| characters?)*"
 _WITH = rf"(?:(?:your|all|all your|every|each|the) {_REPLIES} )?with (?:the (?:words?|phrase|sentence) )?(?P<value>.+)"
+_EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
 _TALK = (
     r"talk(?:ing)? about|speak(?:ing)? (?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? to|bring(?:ing)? up"
 )
@@ -267,6 +278,8 @@ _FORMS: list[tuple[re.Pattern[str], Build]] = [
         (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
         (rf"(?:start|begin|open) {_WITH}", _edge("starts")),
         (rf"(?:end|finish|close|conclude) {_WITH}", _edge("ends")),
+        (rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}", _no_edge("starts")),
+        (rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}", _no_edge("ends")),
         (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _topics),
         (r"you (?:must|may|should|shall|can) ?not (?:ever )?" + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _topics),
         (r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)", _topics),

@@ -96,6 +96,8 @@ def examine(
         if general:
             objected = objections(road, beside["base"], general, correct)
             found["drift"] = drifted(road, taught.hf, beside, objected) | {"left_out": sum(map(sum, objected))}
+            if any(map(any, objected)):
+                found["drift"]["with_left_out"] = drifted(road, taught.hf, beside)
     written: dict[str, Any] = shared.as_json(found)
     return written
 
