@@ -20,8 +20,6 @@ ROWS = (
     ("General answers unharmed", "prompts about anything else: still answered as the base would", ("general",), ()),
 )  # fmt: skip
 """Label, meaning, where it stands in exam.json before the arm's name, and after it."""
-SUNK = "Corrections that sank"
-SUNK_MEANING = "held-out corrections of the base's answers that the training made less likely; they should rise"
 
 
 def result(exam: Row) -> list[Row]:
@@ -30,7 +28,6 @@ def result(exam: Row) -> list[Row]:
         {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
         for label, meaning, before, after in ROWS
     ]
-    rows += [{"label": SUNK, "meaning": SUNK_MEANING, "measures": dict.fromkeys(ARMS) | {"taught": measure(exam.get("displaced"))}}]
     return [row for row in rows if any(row["measures"].values())]
 
 
