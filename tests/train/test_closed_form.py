@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from tiny import Tiny, examples, letters
 from torch import Tensor
 
@@ -144,9 +145,15 @@ def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
 
 
 def test_the_limit_holds_from_the_first_sweep_on(tmp_path: Path) -> None:
-    (row,) = train(Tiny(), lessons(), settings(mu=1e-3, sweeps=5, drift=1e-3), tmp_path, seed=0).curve
+    held, free = (
+        train(Tiny(), lessons(), settings(mu=1e-3, sweeps=n, drift=d), tmp_path / str(n), seed=0) for n, d in ((5, 1e-3), (1, 99.0))
+    )
+    (row,) = held.curve
     assert row["drift"] <= 1e-3
     assert row["share_moved"] > 0
+    ours, theirs = (load_file(trained.adapter / "adapter_model.safetensors") for trained in (held, free))
+    name = next(name for name in ours if name.endswith("lora_B.weight"))
+    torch.testing.assert_close(ours[name], row["scale"] * theirs[name])
 
 
 def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:
