@@ -35,7 +35,7 @@ def add(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     examples: Annotated[
-        Path, typer.Argument(help="Examples (.jsonl, .json, .csv): messages, prompt with chosen, prompt with completion, alpaca, sharegpt.")
+        list[Path], typer.Argument(help="Datasets (.jsonl, .json, .csv): messages, prompt with chosen or completion, alpaca, sharegpt.")
     ],
     adapter: Annotated[str | None, option("--adapter", "A", ADAPTERS)] = None,
     objective: Annotated[str | None, option("--objective", "O", OBJECTIVES)] = None,

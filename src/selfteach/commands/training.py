@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,23 +21,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Files:
-    """What the person brings: examples, and perhaps a file of others to measure on."""
+    """What the person brings: one dataset or several, and perhaps a file of others to measure on."""
 
-    examples: Path
+    examples: Sequence[Path]
     dev: Path | None
     skip_bad_rows: bool
 
     def read(self, most_bad: float) -> Lessons:
-        """The material of both files; what is measured on is not learned.
+        """The material of all files; what is measured on is not learned. Of several, each is a dataset that `train.mix` can name.
 
         Raises:
             DataError: nothing in them can be used.
+            UsageError: two datasets have one name.
         """
         from selfteach.methods.alone import Lessons
+        from selfteach.train.mix import named
 
-        found = read_examples(self.examples, skip=self.skip_bad_rows, most_bad=most_bad)
-        more = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad) if self.dev else None
-        return Lessons(found.examples, more.examples if more else [], found.fates, self.examples.name)
+        if len({path.stem for path in self.examples}) < len(self.examples):
+            raise UsageError("two datasets have one name.", where=", ".join(map(str, self.examples)), cure="Rename one of the files.")
+        found = {path.stem: read_examples(path, skip=self.skip_bad_rows, most_bad=most_bad) for path in self.examples}
+        (first, *more), fates = found.values(), {where: fate for one in found.values() for where, fate in one.fates.items()}
+        lessons = named({name: one.examples for name, one in found.items()}) if more else first.examples
+        dev = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad).examples if self.dev else []
+        return Lessons(lessons, dev, fates, self.name)
+
+    @property
+    def name(self) -> str:
+        """The datasets in a word."""
+        return " ".join(path.stem for path in self.examples)
+
+    def sums(self) -> dict[str, str]:
+        """For the run's identity."""
+        return sums(**{path.stem: path for path in self.examples}, **{"--dev": self.dev})
 
 
 def part(dev: str | None) -> tuple[Path | None, float | None]:
@@ -69,11 +84,10 @@ def train(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return
-    brought = sums(examples=files.examples, dev=files.dev)
     if processes.count() > 1 and options.out is None:
         raise UsageError("several processes need one folder.", where="--out", cure="Name it: --out DIR.")
     if processes.first():
-        teach("train", f"train {files.examples.stem}", material, brought, resolved, options)
+        teach("train", f"train {files.name}", material, files.sums(), resolved, options)
     else:
         follow(material, config, options)
 

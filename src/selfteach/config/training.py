@@ -113,6 +113,9 @@ class Correction(Section):
         return self
 
 
+Choice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
+
+
 class Train(Section):
     """The loop, its objectives for each kind of example, and the adapter that may change.
 
@@ -128,7 +131,7 @@ class Train(Section):
     reft: Reft = Reft()
     closed_form: ClosedForm = ClosedForm()
     fast: Literal["", "reft"] = ""
-    objective: Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"] = "sft+dpo"
+    objective: Choice = "sft+dpo"
     trial_steps: Positive = 12
     weights: dict[str, dict[str, float]] = Field(default={})
     beta: Annotated[float, Field(gt=0)] = 0.1

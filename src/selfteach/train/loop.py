@@ -21,6 +21,7 @@ from selfteach import registry
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.models.memory import keep_pages, release
 from selfteach.records import Example, Prompt, digest
+from selfteach.run.processes import count
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Row, Weights, encode, order
@@ -90,7 +91,9 @@ def train(
     """
     weights = {**(defaults or {}), **config.weights}
     if hasattr(registry.lookup("adapters", config.adapter), "solve"):
-        return solved(hf, examples, config, folder, seed, progress)
+        if count() > 1:
+            raise UsageError(f"{config.adapter} is solved by one process.", where="train.adapter", cure="Start it without a launcher.")
+        return solved(hf, examples, config, folder, seed, progress, weights)
     fast = None
     if config.fast:
         first = config.model_copy(update={"adapter": config.fast, "fast": "", "on_policy": 0.0, "max_steps": 0, "learning_rate": None})
@@ -131,9 +134,13 @@ def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
     return found
 
 
-def solved(hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None) -> Trained:
-    """What an adapter that is solved for, without steps, leaves behind."""
-    curve, kept = registry.lookup("adapters", config.adapter).solve(hf, examples, config, folder, seed=seed, progress=progress)
+def solved(
+    hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None, weights: Weights
+) -> Trained:  # fmt: skip
+    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has another objective than to stay."""
+    taught = {kind for kind, named in weights.items() if named.keys() - {"anchor"}}
+    sorted_out = [replace(e, kind="in_scope") if e.kind in taught else e for e in examples]
+    curve, kept = registry.lookup("adapters", config.adapter).solve(hf, sorted_out, config, folder, seed=seed, progress=progress)
     tokens, seconds = sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)
     return Trained(folder / "adapter", len(curve), tokens, seconds, curve, 0, "solved", {}, None, [(config.adapter, kept)])
 
@@ -154,6 +161,8 @@ class Training:
     ) -> None:  # fmt: skip
         if config.on_policy and draw_student is None:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
+        if config.on_policy and processes.sharded:
+            raise UsageError("weights in shards cannot draw.", where="train.on_policy", cure="Set train.on_policy=0.")
         self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.mixture = Mixture(rows, config.mix, seed)

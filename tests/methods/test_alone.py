@@ -1,0 +1,160 @@
+"""`selfteach train`: anybody's examples through the loop, with a run folder, a dev loss, and a resume."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach import cli, registry
+from selfteach.config import Alone
+from selfteach.methods.alone import Lessons, objectives, parted
+from selfteach.records import Example, user, write_jsonl
+from selfteach.train.loop import Training
+from talker import said
+
+ANSWERS = ["I like bread.", "I like apples.", "A rule is a rule."]
+FAST = ("--set", "train.batch_size=6", "--set", "train.epochs=4", "--set", "train.checkpoint_every=2", "--set", "train.learning_rate=0.01")
+
+
+def lessons(count: int = 30, kind: str = "lesson") -> list[Example]:
+    asked = [f"Tell me about the weather {n}" for n in range(count)]
+    return [Example(f"{kind}{n}", kind, user(q), ANSWERS[n % 3], f"Do not eat {n}.") for n, q in enumerate(asked)]
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    write_jsonl(
+        path := tmp_path / "pairs.jsonl", ({"prompt": e.prompt[0].content, "chosen": e.chosen, "rejected": e.rejected} for e in lessons())
+    )
+    return path
+
+
+def command(data: Path, model: Path, *more: str) -> list[str]:
+    return ["train", str(data), "--model", str(model), "--out", str(data.parent / "run"), "--json", *FAST, *more]
+
+
+@pytest.mark.parametrize("adapter", [name for name in registry.names("adapters") if name != "closed_form"])
+def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
+    rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
+    more = ("--set", f"train.learning_rate={rate}", "--set", "train.layers.which=1", "--set", "train.epochs=3")
+    code, result = said(command(pairs, tiny, "--adapter", adapter, *more))
+    assert code == 0
+    loss = result["exam"]["loss_nats"]
+    assert loss["taught"]["value"] < loss["base"]["value"] - 0.3
+    run = pairs.parent / "run"
+    config = json.loads((run / "adapter" / "selfteach.json").read_text())
+    assert config["adapter"] == adapter
+    exam = json.loads((run / "exam.json").read_text())
+    assert exam["verdict"]["word"] == "taught"
+    assert exam["base_proof"]["same"] is True
+    assert exam["objectives"] == {"lesson": {"sft": 1.0, "dpo": 1.0}}
+    rows = [json.loads(line) for line in (run / "examples.jsonl").read_text().splitlines()]
+    assert len(rows) == 27
+    assert "Loss on the dev part" in (run / "report.html").read_text()
+    assert cli.run(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
+
+
+def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) -> None:
+    first = said(command(pairs, tiny))[1]
+    assert said(command(pairs, tiny))[1] == first
+
+
+def test_stopped_between_steps_it_ends_with_the_same_weights(pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, step = pairs.parent / "run", Training._step
+    said(command(pairs, tiny))
+    straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
+    run.rename(pairs.parent / "straight")
+
+    def stops(self: Training, batch: Any) -> dict[str, Any]:
+        if self.step == 5:
+            raise KeyboardInterrupt
+        return step(self, batch)
+
+    monkeypatch.setattr(Training, "_step", stops)
+    assert said(command(pairs, tiny))[0] == 130
+    monkeypatch.undo()
+    assert said(command(pairs, tiny))[0] == 0
+    assert (run / "adapter" / "adapter_model.safetensors").read_bytes() == straight
+
+
+def test_a_changed_file_is_another_run(pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert said(command(pairs, tiny))[0] == 0
+    pairs.write_text(pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n')
+    assert cli.run(command(pairs, tiny)) == 2
+    assert "material.pairs" in capfd.readouterr().err
+
+
+def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
+    rows = [*lessons(40), *lessons(10, "general")]
+    learned, dev = parted(Lessons(rows), Alone())
+    assert len(dev) == 4
+    assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "lesson")
+    assert sum(e.kind == "general" for e in learned) == 10
+    assert parted(Lessons(rows, dev=lessons(5)), Alone())[1] == lessons(5)
+    assert not {e.prompt for e in lessons(5)} & {e.prompt for e in parted(Lessons(rows, dev=lessons(5)), Alone())[0] if e.kind == "lesson"}
+    assert parted(Lessons(rows), Alone(dev_share=0.0)) == (rows, [])
+
+
+def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
+    single = [Example("a", "lesson", user("x"), "y")]
+    assert objectives(single, Alone())["lesson"] == {"sft": 1.0}
+    both = [*lessons(3), *lessons(2, "near")]
+    assert objectives(both, Alone()) == {"lesson": {"sft": 1.0, "dpo": 1.0}, "near": {"anchor": 8.0}}
+    named = Alone.model_validate({"train": {"objective": "distill"}})
+    assert objectives(both, named)["lesson"] == {"distill": 1.0}
+
+
+def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> None:
+    other = pairs.with_name("other.jsonl")
+    write_jsonl(other, ({"instruction": f"Say {n}", "output": "Yes."} for n in range(6)))
+    mix = ["--set", "train.mix={pairs: 1, other: 3}", "--set", "train.epochs=1", "--dev", "0"]
+    code, result = said([*command(pairs, tiny, *mix)[:2], str(other), *command(pairs, tiny, *mix)[2:]])
+    assert code == 0
+    rows = [json.loads(line) for line in (pairs.parent / "run" / "examples.jsonl").read_text().splitlines()]
+    assert {row["source"]["dataset"] for row in rows} == {"pairs", "other"}
+    assert result["word"] == "not examined"
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--adapter", "lore"], 2, 'Did you mean "lora"?'),
+        (["--objective", "dop"], 2, "train.objective"),
+        (["--dev", "1.5"], 2, "is no share"),
+        (["--dev", "absent.jsonl"], 3, "absent.jsonl: cannot be read"),
+        (["--set", "train.loar.rank=3"], 2, 'Did you mean "lora"?'),
+    ],
+)
+def test_a_mistake_is_found_before_any_model_is_loaded(
+    more: list[str], code: int, words: str, pairs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(pairs, Path("absent"), *more)) == code
+    assert words in capfd.readouterr().err
+    assert not (pairs.parent / "run").exists()
+
+
+def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
+    pairs.write_text(pairs.read_text() + pairs.read_text().splitlines()[0] + "\n")
+    stated = said(command(pairs, Path("absent"), "--dry-run"))[1]
+    assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
+    assert stated["kinds"] == ["lesson: 27 (sft+dpo)"]
+    assert stated["left_out"] == ["pairs.jsonl:31: repeats another row"]
+
+
+def test_several_processes_need_a_named_folder(pairs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert cli.run(["train", str(pairs), "--model", "absent"]) == 2
+    assert "several processes need one folder" in capfd.readouterr().err
+
+
+def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "e.jsonl", (e.json() for e in [*lessons(30), *lessons(12, "general")]))
+    solve = ("--adapter", "closed_form", "--set", "train.closed_form.shots=2", "--set", "train.closed_form.layers=all")
+    code, result = said(command(tmp_path / "e.jsonl", tiny, *solve))
+    assert code == 0
+    assert result["exam"]["loss_nats"]["base"]["n"] == 3
+    assert json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["moved"]["kl_before"] > 0
