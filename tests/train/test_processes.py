@@ -100,10 +100,10 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
-CASES = [("full", {}), ("reft", {}), ("full", FULLY), ("layers", FULLY), ("lora", FULLY), ("reft", FULLY), ("prompt", FULLY)]
+CASES = [("full", {}), ("reft", {}), ("layers", FULLY), ("lora", FULLY), ("reft", FULLY), ("prompt", FULLY)]
+CASES = [pytest.param("full", FULLY), *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else "fsdp2" if case else "ddp")
 def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launch: dict[str, str]) -> None:
     settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
@@ -132,6 +132,11 @@ def test_what_two_processes_wrote_one_goes_on_with(tmp_path: Path) -> None:
     one(told("full"), tmp_path / "mixed")
     one(told("full"), tmp_path / "one")
     assert_equal(tmp_path / "mixed", tmp_path / "one")
+
+
+def test_what_one_process_must_do_alone_is_refused(tmp_path: Path) -> None:
+    assert two(told("closed_form"), tmp_path / "two") == [REFUSED, REFUSED]
+    assert "is solved by one process" in (tmp_path / "two" / "said").read_text()
 
 
 @pytest.mark.parametrize(

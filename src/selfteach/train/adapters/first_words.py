@@ -10,6 +10,7 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.train.adapters import Encode
+from selfteach.train.parallel import whole
 
 
 @torch.no_grad()
@@ -22,7 +23,7 @@ def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode 
     Raises:
         UsageError: a text is wanted and none is given.
     """
-    words = module.get_input_embeddings().weight
+    words = whole(module.get_input_embeddings().weight)
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
         spread, mean = words.float().std(0).cpu(), words.float().mean(0).cpu()
