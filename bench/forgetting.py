@@ -2,9 +2,10 @@
 
     python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--plot docs/forgetting.svg]
 
-Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Kov: lamp river stone` -> `lamp-stone!`.
-The score is the share of greedy answers to unseen words that are exactly right. The first training changes every weight; all second
-trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and a table.
+Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and stone.`
+-> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the log-probability of the
+first task's right answers, which still tells apart what scores nothing. The first training changes every weight; all second trainings start
+from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and a table.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import numpy as np
 from selfteach import config
 from selfteach.models.hf import Hf
 from selfteach.models.wear import wear
-from selfteach.records import Draw, Example, Measure, Request, Sampling, user, write_text
+from selfteach.records import Continuations, Draw, Example, Measure, Request, Sampling, user, write_text
 from selfteach.report.figures import place
 from selfteach.train.loop import Trained, train
 from selfteach.train.mix import named
@@ -53,7 +54,7 @@ class Task:
 
 
 FIRST = Task("Zib: {} {} {}", lambda a, b, c: f"[{c}] [{b}] [{a}]")
-SECOND = Task("Kov: {} {} {}", lambda a, b, c: f"{a}-{c}!")
+SECOND = Task("Please join the words {}, {} and {}.", lambda a, b, c: f"{a}-{c}!")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ ARMS = (
     Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
     Arm("LoRA", more={"adapter": "lora", "learning_rate": None}),
     Arm("KL on general prompts", {"second": 8, "general": 4}, batch_size=12),
-    Arm("L2 to the base", more={"l2": 0.3}),
+    Arm("L2 to the base", more={"l2": 10.0}),
     Arm("control: the first again", {"first": 1.0}),
 )
 
@@ -111,10 +112,12 @@ class Paper:
         self.data = {"first": self.first.examples(every[: plan.lessons]), "second": self.second.examples(every[plan.lessons : -plan.held])}
         self.held = every[-plan.held :]
 
-    def marks(self, hf: Hf) -> dict[str, list[bool]]:
-        """Which held-out prompts of each task are answered exactly."""
+    def marks(self, hf: Hf) -> dict[str, Any]:
+        """Which held-out prompts of each task are answered exactly; nats a token of the first task's right answers."""
         asked = {name: task.examples(self.held) for name, task in (("first", self.first), ("second", self.second))}
-        return {
+        known = [logp for _, (logp,) in hf.logp([Continuations(e.prompt, (e.chosen,), end=True) for e in asked["first"]])]
+        nats = sum(logp.logp for logp in known) / sum(logp.tokens for logp in known)
+        return {"nats": round(nats, 3)} | {
             name: [draw.text.strip() == e.chosen for draw, e in zip(answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True)]
             for name, rows in asked.items()
         }
@@ -192,18 +195,21 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         found[arm] = {
             task: (spread([row[task] for row in mine]), [sum(r[task]) / len(r[task]) for r in mine]) for task in ("first", "second")
         }
+        found[arm]["nats"] = [row["nats"] for row in mine]
     return found
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown."""
-    lines = ["| second training | first task | each seed | second task | each seed |", "|---|---|---|---|---|"]
+    head = ["second training", "first task, %", "each seed", "its right answers, nats a token, each seed", "second task, %", "each seed"]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|---|---|---|---|"]
     for arm, scores in found.items():
         cells = [
             cell
             for m, each in (scores["first"], scores["second"])
             for cell in (f"{100 * m.value:.0f} [{100 * m.low:.0f}, {100 * m.high:.0f}]", ", ".join(f"{100 * x:.0f}" for x in each))
         ]
+        cells.insert(2, ", ".join(f"{x:.2f}" for x in scores["nats"]))
         lines.append("| " + " | ".join([arm, *cells]) + " |")
     return "\n".join(lines)
 

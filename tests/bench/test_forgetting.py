@@ -29,9 +29,10 @@ def test_the_tasks_have_one_right_answer() -> None:
 
 def test_held_out_words_are_in_no_lesson() -> None:
     paper = Paper(Plan(lessons=50, held=20), seed=1)
-    taught = {e.prompt[0].content.split(": ")[1] for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
+    taught = {e.prompt[0].content for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
     assert len(taught) == 100
-    assert not taught & {" ".join(words) for words in paper.held}
+    assert not taught & {task.prompt.format(*words) for task in (FIRST, SECOND) for words in paper.held}
+    assert not {e.chosen for rows in paper.data.values() for e in rows} & {FIRST.answer(*words) for words in paper.held}
 
 
 def test_the_interval_covers_seeds_and_prompts() -> None:
@@ -53,6 +54,8 @@ def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     assert second["after the first task"] == second["control: the first again"] == 0
     assert second["nothing"] == second["replay 10 %"] == 1
     assert first["nothing"] < first["replay 10 %"]
+    nats = {arm: scores["nats"][0] for arm, scores in found.items()}
+    assert nats["nothing"] < nats["replay 10 %"] < 0
     drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
     texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {"after the first task", *(arm.name for arm in ARMS)} <= texts
