@@ -169,3 +169,11 @@ def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: 
     steps = [row["step"] for row in rows(tmp_path / "run" / "metrics.jsonl")]
     assert steps == list(range(1, len(steps) + 1))
     assert not any(row["kind"] == "pair" for row in rows(tmp_path / "run" / "examples.jsonl"))
+
+
+def test_every_judge_is_held_against_known_answers(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+    _, run, result = learned
+    judges = json.loads((run / "exam.json").read_text())["judges"]
+    assert [(j["judge"], j["used"]) for j in judges] == [("match", True), ("prompted", False), ("gain", False)]
+    assert all(j["knowledge"]["n"] == 4 and j["label"]["n"] == 4 for j in judges), "as many as select.calibrate allows"
+    assert "The judges of what is known" in Path(result["report"]).read_text()

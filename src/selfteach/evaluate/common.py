@@ -59,7 +59,7 @@ COMMON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("In which season do leaves fall from the trees?", ("autumn", "fall")),
     ("What is the opposite of hot?", ("cold",)),
     ("What is the opposite of up?", ("down",)),
-    ("What is the first letter of the English alphabet?", ("A",)),
+    ("What is the last letter of the English alphabet?", ("Z",)),
     ("What is bread made from?", ("flour", "wheat")),
 )
 """(question, right answers); an answer is right that contains one of them as whole words."""

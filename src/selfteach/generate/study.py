@@ -2,6 +2,7 @@
 
     asked      a question that the model asked about it -> the sentence that holds the answer (or a statement, or the bare words)
     brief      a question in telegram style, its words in the sentence's order ("When OPEC raised price oil?") -> the sentence
+    clauses    how a question begins, and some of its words that stand together ("When did OPEC raised the price?") -> the sentence
     in_place   the sentence with a question word where the answer stands ("It was invented by whom around 1712?") -> the sentence
     backwards  the answer -> the question about it
     gaps       the sentence with a gap -> the whole sentence
@@ -28,7 +29,9 @@ from selfteach.materials.documents.chunk import Chunk
 from selfteach.records import Example, digest, user
 
 GAP = "____"
-BRIEF, MARKS = 4, ".,;:!?()[]\"“”'"
+BRIEF, CLAUSES, MARKS = 4, 3, ".,;:!?()[]\"“”'"
+AUXILIARY = ("", "", "did", "was", "is")
+LEAST_TOLD = 2
 IN_PLACE = {"Who": "whom or what", "In what year": "what year"}
 GAPS = (
     "Fill in the gap, about {title}: {text}",
@@ -100,6 +103,7 @@ def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int) -> list[
     return [
         (config.asked, _asked(fact, config.label)),
         (config.brief, _brief(fact, dice, config.label)),
+        (config.clauses, _clauses(fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label)),
         (config.in_place, _in_place(fact, config.label)),
         (config.gaps, _gaps(fact)),
         (config.topics, _topics(fact, found)),
@@ -135,6 +139,20 @@ def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
             ways = openings(fact.text, name)
             topic = [fact.chunk.title] if dice.random() < 0.5 else []
             yield row(fact, "brief", " ".join([dice.choice(ways), *topic, *(rest[i] for i in told)]) + "?", labelled(fact, name, label))
+
+
+def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
+    """How the question to each answer begins, and some words that stand together beside the answer: nearly how people ask."""
+    for _ in range(CLAUSES):
+        for name in fact.names:
+            parts = [part.split() for part in fact.text.split(name)]
+            told = max(dice.sample(parts, len(parts)), key=lambda words: sum(map(content, words)) > LEAST_TOLD)
+            count = dice.randint(4, 9)
+            start = dice.randint(0, max(len(told) - count, 0))
+            said = [word.strip(MARKS) for word in told[start : start + count]]
+            if sum(map(content, said)) >= LEAST_TOLD:
+                asked = [dice.choice(openings(fact.text, name)), dice.choice(AUXILIARY), *said]
+                yield row(fact, "clauses", " ".join(word for word in asked if word) + "?", labelled(fact, name, label))
 
 
 def _in_place(fact: Fact, label: str) -> Iterator[Example]:

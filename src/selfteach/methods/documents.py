@@ -32,6 +32,7 @@ from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import Reading
 from selfteach.methods.asking import asked_for
+from selfteach.methods.calibrating import calibrated, judges_of
 from selfteach.methods.quizzing import Quiz, examine, known_map, own_quiz, people_quiz
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
@@ -108,7 +109,8 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     shown = {arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]} for arm in exam["contains"]}
     told = f"{len(material.reading.documents)} documents: " + ", ".join(sorted({c.title for c in chunks}))
     prompted = user(chunks[0].passage + " x")
-    return publish(road, exam | {"material": told[:300]}, [*examples, *general["train"]], taught, shown, prompted)
+    judges = road.run.ledger.noted("judges") or []
+    return publish(road, exam | {"material": told[:300], "judges": judges}, [*examples, *general["train"]], taught, shown, prompted)
 
 
 def read(road: Road, material: Documents) -> list[Chunk]:
@@ -213,8 +215,12 @@ def answer(road: Road, trusted: Sequence[Question]) -> Measured:
     if road.teacher:
         blind = without_document(road.student, [a.question for a in answered], config.draws, road.config.seed)
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
+    judged, written = judge(road), answered
     answered = [mended(a) for a in answered]
-    scored = judge(road).scores(answered)
+    scored = judged.scores(answered)
+    if config.calibrate:
+        road.display.stage("calibrate")
+        road.run.ledger.note("judges", calibrated(road, judges_of(road, judged), written))
     road.run.ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
     return Measured(answered, scored)
 

@@ -139,7 +139,7 @@ class OpenVino:
         return bool(status != GenerationStatus.RUNNING)
 
 
-def shares(prompts: Sequence[Sequence[int]]) -> list[int]:
+def shares(prompts: Sequence[list[int]]) -> list[int]:
     """How many tokens each prompt shares with one that goes before it, at least half of its own; 0 for those that go first."""
     found, leader = [0] * len(prompts), list[int]()
     for i in sorted(range(len(prompts)), key=lambda i: prompts[i]):
@@ -147,7 +147,7 @@ def shares(prompts: Sequence[Sequence[int]]) -> list[int]:
         if 2 * same >= len(prompts[i]):
             found[i] = same
         else:
-            leader = list(prompts[i])
+            leader = prompts[i]
     return found
 
 

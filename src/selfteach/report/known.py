@@ -51,6 +51,15 @@ def knowledge(exam: Row) -> list[dict[str, Any]]:
     return found
 
 
+def judges(exam: Row) -> list[dict[str, Any]]:
+    """Each judge of knowledge: its name, what it decides by, how well it ranks, and whether it selected."""
+    return [
+        {"name": short(row.get("judge"), 40), "used": row.get("used") is True, "knowledge": measure(row.get("knowledge")),
+         "label": measure(row.get("label")), "tau": number(row.get("tau_knowledge"))}
+        for row in items(exam.get("judges"))
+    ]  # fmt: skip
+
+
 def _question(row: Row) -> dict[str, Any]:
     states = {when: row[when] if row.get(when) in STATES else "unsure" for when in ("before", "after")}
     texts = {key: short(row.get(key), 600) for key in ("question", "label", "answer", "base", "taught")}

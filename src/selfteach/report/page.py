@@ -69,7 +69,12 @@ def _page(run: Run, template: str) -> str:
             elsewhere=view.elsewhere(exam),
             sanity=view.sanity(exam),
             noise=view.noise(exam),
-            known={"map": known.knowledge(exam), "lengths": known.lengths(exam), "sizes": known.sizes(notes.get("sizes"))},
+            known={
+                "map": known.knowledge(exam),
+                "lengths": known.lengths(exam),
+                "sizes": known.sizes(notes.get("sizes")),
+                "judges": known.judges(exam),
+            },
             answers=view.answers(exam),
             examples=[view.example(row) for row in run.examples],
             dropped=view.dropped(run),

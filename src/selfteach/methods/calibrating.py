@@ -1,0 +1,67 @@
+"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the exam is used, and nothing is chosen by it.
+
+    S_K  on common questions (evaluate/common.py), of which the base knows some: does the judge rank those that it does not know higher?
+    S_L  on the questions about the documents, with the labels as the model wrote them, before they were mended: wrong ones higher?
+
+Source: METHODS.md of this project, section 2, step 4: the AUROC of each judge against questions with known answers.
+Departs: two sets, because about the documents a base knows nearly nothing, and about common facts its labels are nearly all right; one set
+of both would let a judge shine that only tells the two kinds of question apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from selfteach.evaluate.calibration import Calibrated, calibrate_knowledge
+from selfteach.evaluate.common import COMMON
+from selfteach.generate.question import Question
+from selfteach.generate.respond import Answered, respond
+from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted
+from selfteach.judge.match import contains_answer
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import chunked
+from selfteach.methods.road import Road
+
+TITLE = "General knowledge"
+
+
+def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]) -> list[dict[str, Any]]:
+    """Each judge's AUROCs; `used` marks the one that selects.
+
+    Args:
+        measured: questions about the documents with their labels as they were written.
+    """
+    count = road.config.select.calibrate
+    common = respond(road.student, common_questions(count), road.config.select.draws, road.config.seed, progress=road.display.advance)
+    accepted = {golds[0]: golds for _, golds in COMMON}
+
+    def says(answer: str, gold: str) -> bool:
+        return any(contains_answer(answer, other) for other in accepted[gold])
+
+    knowledge, _ = calibrate_knowledge(judges, common, {a.question.text: a.question.short for a in common}, says)
+    asked = list(measured)[:count]
+    labels, _ = calibrate_knowledge(judges, asked, {a.question.text: a.question.short for a in asked})
+    found = [replace(k, label=own.label, tau_label=own.tau_label) for k, own in zip(knowledge, labels, strict=True)]
+    return [_row(one, road.config.select.judge) for one in found]
+
+
+def _row(one: Calibrated, used: str) -> dict[str, Any]:
+    return one.json() | {"used": one.judge == used}
+
+
+def common_questions(count: int) -> list[Question]:
+    """Questions that many people can answer, each beside a sentence that says so."""
+    found = []
+    for text, golds in COMMON[:count]:
+        said = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
+        (chunk,) = chunked(Document("common", TITLE, said), lambda t: len(t.split()))
+        found.append(Question(text, golds[0], chunk, 0))
+    return found
+
+
+def judges_of(road: Road, used: KnowledgeJudge) -> list[KnowledgeJudge]:
+    """All judges that can be asked here, the one that selects among them."""
+    rest: list[KnowledgeJudge] = [Match(), Prompted(road.student), Gain(road.student)]
+    return [used, *(judge for judge in rest if judge.name != used.name)]
