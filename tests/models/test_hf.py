@@ -133,6 +133,13 @@ def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
     assert rows[1] == pytest.approx(hidden[start:stop].mean(0).numpy(), abs=1e-5)
 
 
+def test_embeddings_after_a_shared_beginning_are_those_of_each_prompt_alone(any_hf):
+    prompts = [user(text, system="Be kind.") for text in ("Hello", "Tell me about music.", "Music", "")]
+    together = any_hf.embed(prompts)
+    for prompt, row in zip(prompts, together, strict=True):
+        assert row == pytest.approx(any_hf.embed([prompt, "plain"])[0], abs=1e-4)
+
+
 def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
     with pytest.raises(DataError, match="context of 512"):
         list(tiny_hf.logp([Continuations("a " * 600, ("b",))]))

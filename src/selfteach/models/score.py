@@ -23,6 +23,8 @@ from selfteach.records import Continuations, Logp, Prompt
 if TYPE_CHECKING:
     from selfteach.models.hf import Hf
 
+Prefix = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values of each layer, each (1, heads, P, head size)."""
 BATCH_TOKENS = 2048
 HEAD_ROWS = 512
 
@@ -144,7 +146,7 @@ def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
         start = stop
 
 
-def _prefix_cache(hf: Hf, ids: list[int]) -> list[tuple[torch.Tensor, torch.Tensor]] | None:
+def _prefix_cache(hf: Hf, ids: list[int]) -> Prefix | None:
     """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
     if not ids:
         return None
@@ -160,9 +162,7 @@ def _decoder(hf: Hf) -> Any:
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
-def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Iterator[tuple[str, tuple[Logp, ...]]]:
-    from transformers import DynamicCache
-
+def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Prefix | None, shared: int) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     positions = torch.zeros(len(rows), width, dtype=torch.long)
@@ -185,16 +185,13 @@ def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Any, shared: int) -> Itera
             reads += [r * width + p for p in [n - 1, *range(start, stop - 1)]] if text else []
             targets += text
             start = stop
-    cache = DynamicCache()
-    for layer, (keys, values) in enumerate(prefix or []):
-        cache.update(keys.expand(len(rows), -1, -1, -1), values.expand(len(rows), -1, -1, -1), layer)
     mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)  # added to scores: any attention takes it
     with for_trees(hf.module):
         out = _decoder(hf)(
             input_ids=ids.to(hf.device),
             position_ids=positions.to(hf.device),
             attention_mask=mask.to(hf.device),
-            past_key_values=cache,
+            past_key_values=_repeated(prefix, len(rows)),
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
@@ -235,16 +232,27 @@ def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple
 
 @torch.inference_mode()
 def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
-    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every prompt tells none apart."""
+    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every prompt tells none apart.
+
+    What all prompts begin with runs once, and its keys and values are reused.
+    """
     spans = [hf.tokens.own_span(prompt) for prompt in prompts]
     width: int = hf.module.config.get_text_config().hidden_size  # type: ignore[operator,union-attr]
-    rows = np.zeros((len(prompts), width), dtype=np.float32)
-    order = sorted(range(len(prompts)), key=lambda i: spans[i][2])
-    for group in _by_tokens(order, [span[2] for span in spans]):
-        hidden = _hidden(hf, [spans[i][0][: spans[i][2]] for i in group], [len(spans[i][0]) for i in group])
+    found = np.zeros((len(prompts), width), dtype=np.float32)
+    rows = [ids[:stop] for ids, _, stop in spans]
+    shared = 0 if positional(hf.module) else min((start for _, start, _ in spans), default=0)
+    shared = min(shared, common_prefix(min(rows), max(rows))) if rows else 0
+    prefix = _prefix_cache(hf, rows[0][:shared] if rows else [])
+    order = sorted(range(len(prompts)), key=lambda i: len(rows[i]))
+    for group in _by_tokens(order, [len(row) - shared for row in rows]):
+        if prefix is None:
+            hidden = _hidden(hf, [rows[i] for i in group], [len(spans[i][0]) for i in group])
+        else:
+            hidden = _hidden_after(hf, prefix, [rows[i][shared:] for i in group])
         for row, i in enumerate(group):
-            rows[i] = hidden[row, spans[i][1] : spans[i][2]].float().mean(0).cpu().numpy()
-    return rows
+            _, start, stop = spans[i]
+            found[i] = hidden[row, start - shared : stop - shared].float().mean(0).cpu().numpy()
+    return found
 
 
 def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -267,3 +275,21 @@ def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.
     with standing(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
         found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
     return found[:, lead:]
+
+
+def _hidden_after(hf: Hf, prefix: Prefix, rows: Sequence[list[int]]) -> torch.Tensor:
+    """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal model does not see the padding."""
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
+    found: torch.Tensor = _decoder(hf)(input_ids=ids, past_key_values=_repeated(prefix, len(rows)), use_cache=True).last_hidden_state
+    return found
+
+
+def _repeated(prefix: Prefix | None, rows: int) -> Any:
+    """A cache in which each of the rows has the prefix's keys and values."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache()
+    for layer, (keys, values) in enumerate(prefix or []):
+        cache.update(keys.expand(rows, -1, -1, -1), values.expand(rows, -1, -1, -1), layer)
+    return cache
