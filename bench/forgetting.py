@@ -2,10 +2,11 @@
 
     python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--plot docs/forgetting.svg]
 
-Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and stone.`
--> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the log-probability of the
-first task's right answers, which still tells apart what scores nothing. The first training changes every weight; all second trainings start
-from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and a table.
+Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and
+stone.` -> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the
+log-probability of the first task's right answers, which still tells apart what scores nothing. The first training changes every weight;
+all second trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and
+a table.
 """
 
 from __future__ import annotations
