@@ -15,7 +15,8 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import SelfteachError
 from selfteach.train import checkpoint, lesson
-from selfteach.train.loop import Diverged, train
+from selfteach.train.loop import train
+from selfteach.train.steps import Diverged
 
 SETTINGS = config.Train(weights={"in_scope": {"sft": 1.0}}, batch_size=4, epochs=3, learning_rate=5e-3, checkpoint_every=2)
 
@@ -23,7 +24,7 @@ SETTINGS = config.Train(weights={"in_scope": {"sft": 1.0}}, batch_size=4, epochs
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 @pytest.mark.parametrize("step", [1, 4])
 def test_it_stops_and_keeps_the_last_finite_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int) -> None:
-    calls, whole = 0, lesson.loss
+    calls, whole = -1, lesson.loss  # the first pass only counts memory
 
     def poisoned(*args: object) -> object:
         nonlocal calls

@@ -119,8 +119,8 @@ Choice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
 class Train(Section):
     """The loop, its objectives for each kind of example, and the adapter that may change.
 
-    `mix`: the share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's
-    weights.
+    `checkpoint_activations`: layers are computed again in the backward pass instead of kept: slower, with much less memory. `mix`: the
+    share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
     """
 
     adapter: str = "lora"
@@ -159,3 +159,4 @@ class Train(Section):
     max_tokens: Positive = 512
     overlong: Literal["drop", "cut"] = "drop"
     checkpoint_every: Count = 50
+    checkpoint_activations: bool = False

@@ -54,9 +54,15 @@ def _train(road: Road, base: Hf, stage: Stage, kinds: Weights) -> Trained:
         road.display.advance()
 
     folder = road.run.path / TRAINING / stage.name
-    trained = train(base, stage.examples, road.config.train, folder, seed=road.config.seed, defaults=kinds, progress=progress)
+    trained = train(
+        base, stage.examples, road.config.train, folder, seed=road.config.seed, defaults=kinds, progress=progress, say=road.display.say
+    )
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
+    if trained.overlong:  # train.overlong names the policy, drop or cut
+        road.run.ledger.event("overlong", {"stage": stage.name, "max_tokens": road.config.train.max_tokens, **trained.overlong})
+        told = ", ".join(f"{name} {count}" for name, count in trained.overlong.items())
+        road.display.say(f"rows longer than train.max_tokens = {road.config.train.max_tokens}: {told}")
     return trained
 
 

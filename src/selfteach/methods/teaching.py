@@ -66,7 +66,7 @@ def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
     config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
     trained = train(
         road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
-        progress=progress, draw_student=own_draws(road.base, config, road.config.seed),
+        progress=progress, draw_student=own_draws(road.base, config, road.config.seed), say=road.display.say,
     )  # fmt: skip
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
@@ -271,6 +271,7 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
         "reused_tokens": reused,
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
+        "training_memory": taught.trained.memory.rows() if taught and taught.trained.memory else None,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
         "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfteach.models.score import Head
+from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.models.worn import standing, worn
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import CannotPack, packed
@@ -17,6 +17,7 @@ from selfteach.train.batch import Row
 from selfteach.train.head import token_logp
 from selfteach.train.packing import Packed, pack
 from selfteach.train.parallel import here
+from selfteach.train.recompute import Apart, at_once
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
@@ -34,6 +35,7 @@ class Student:
         self.decoder, self.head = module.get_decoder(), Head(module)
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
+        self.apart: Apart = at_once
         self.plain_head = not weight.requires_grad and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
@@ -103,7 +105,8 @@ class Student:
         """Nats per answer token: (N,) float32."""
         if self.plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
-        return self.head.token_logps(hidden, targets)
+        pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
+        return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(N, V)."""

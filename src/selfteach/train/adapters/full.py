@@ -21,6 +21,7 @@ from selfteach.models.wear import KIND
 from selfteach.models.worn import decoder_layers, which_layers
 from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.l2 import Change
+from selfteach.train.memory import size_of
 from selfteach.train.parallel import part_of, whole
 
 
@@ -44,9 +45,19 @@ class Full:
             self._handles.append(weight.register_post_accumulate_grad_hook(collect))  # type: ignore[no-untyped-call]
 
     @classmethod
+    def weights(cls, module: nn.Module, config: config.Train) -> dict[str, nn.Parameter]:
+        """The weights that will be trained: what `attach` copies can be counted before."""
+        return dict(module.named_parameters())
+
+    @classmethod
     def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Full:
         """The weights start as they are."""
-        return cls(module, dict(module.named_parameters()))
+        return cls(module, cls.weights(module, config))
+
+    @property
+    def kept_bytes(self) -> int:
+        """The base's values, beside the weights."""
+        return size_of(self._base.values())
 
     def parameters(self) -> list[nn.Parameter]:
         """Float32 copies of the weights."""
@@ -127,9 +138,9 @@ class Layers(Full):
     kind = "layers"
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Layers:
-        """The weights start as they are."""
-        return cls(module, chosen(module, config.layers.which))
+    def weights(cls, module: nn.Module, config: config.Train) -> dict[str, nn.Parameter]:
+        """Those that `train.layers.which` names."""
+        return chosen(module, config.layers.which)
 
 
 def chosen(module: Any, which: str) -> dict[str, nn.Parameter]:

@@ -1,0 +1,220 @@
+"""What a training needs of the memory, before it starts, and what it took.
+
+The fixed part is counted from the tensors. What the backward pass will find kept is counted in a forward pass of the longest micro-batch
+that keeps nothing: each tensor that autograd would keep is measured and let go, so counting takes no more memory than drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from selfteach.errors import ResourceError
+from selfteach.models.memory import release
+
+if TYPE_CHECKING:
+    from selfteach.train.adapters import Adapter
+
+MOMENTS = 2
+"""AdamW's tensors for each parameter."""
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change); `activations`: of `tokens` at once;
+    `free`: before anything was added to the weights; `measured`: the peak afterwards, with the weights, where it can be measured."""
+
+    weights: int
+    kept: int
+    trained: int
+    gradients: int
+    optimizer: int
+    activations: int
+    tokens: int
+    free: int
+    measured: int | None = None
+
+    @property
+    def added(self) -> int:
+        """What the training adds to the weights."""
+        return self.kept + self.trained + self.gradients + self.optimizer + self.activations
+
+    @property
+    def total(self) -> int:
+        """Everything."""
+        return self.weights + self.added
+
+    @property
+    def missing(self) -> int:
+        """What there is not."""
+        return max(self.added - self.free, 0)
+
+    def __str__(self) -> str:
+        parts = {"weights": self.weights, "kept beside them": self.kept, "trained": self.trained, "gradients": self.gradients,
+                 "optimizer": self.optimizer, f"activations of {self.tokens} tokens": self.activations}  # fmt: skip
+        named = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
+        return f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
+
+    def rows(self) -> dict[str, int | None]:
+        """For JSON."""
+        return {**asdict(self), "total": self.total}
+
+    def require(self, adapter: str, recomputes: bool) -> None:
+        """Refuses what cannot fit.
+
+        Raises:
+            ResourceError: what is needed, what there is, what to do.
+        """
+        if not self.missing:
+            return
+        fixed = self.added - self.activations
+        cures = [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
+        cures += ["lower train.max_tokens"] if fixed < self.free else []
+        cures += [] if adapter == "lora" else ["use train.adapter=lora"]
+        what = f"training {adapter} needs {shown(self.added)} beside the weights and {shown(self.free)} are free"
+        split = f"{shown(fixed)} for parameters, gradients and optimizer" + (
+            f", {shown(self.activations)} for activations of {self.tokens} tokens" if self.activations else ""
+        )
+        raise ResourceError(f"{what} ({split}).", cure=f"{', '.join([*cures, 'or a smaller model']).capitalize()}.")
+
+
+class Meter:
+    """The memory of a device from now on."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.device = module, next(module.parameters()).device
+        self.weights = size_of((*module.parameters(), *module.buffers()))
+        release()
+        self.free, self._before = free_bytes(self.device), self._now()
+        self._resets = self._reset()
+
+    def ahead(self, weights: Iterable[Tensor]) -> Account:
+        """The fixed part of training copies of these weights, before they are copied."""
+        given = list(weights)
+        trained = sum(4 * here(weight).numel() for weight in given)
+        return Account(self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free)
+
+    def account(self, adapter: Adapter, activations: int, tokens: int) -> Account:
+        """All of it, with the adapter on the module."""
+        trained = size_of(adapter.parameters())
+        return Account(self.weights, getattr(adapter, "kept_bytes", 0), trained, trained, MOMENTS * trained, activations, tokens, self.free)
+
+    def closed(self, account: Account) -> Account:
+        """The account with the peak since the meter was made."""
+        return replace(account, measured=self.weights + self._peak() - self._before if self._resets else None)
+
+    def _now(self) -> int:
+        return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else _status("VmRSS")
+
+    def _peak(self) -> int:
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _status("VmHWM")
+
+    def _reset(self) -> bool:
+        """Begins a new peak; whether that can be done here."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            return True
+        try:
+            CLEAR.write_text("5")
+        except OSError:
+            return False
+        return True
+
+
+class Kept:
+    """Counts what autograd would keep. Work that comes through `apart` is counted for itself, with what goes into it."""
+
+    def __init__(self, module: nn.Module, parameters: Iterable[Tensor]) -> None:
+        self._owned = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)}
+        self._seen: set[StorageWeakRef] = set()
+        self._outside, self._given = 0, 0
+        self._inside: list[int] = []
+        self._in = False
+
+    def apart(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Does the work, as a part of its own."""
+        if isinstance(layer := getattr(work, "__self__", None), nn.Module):
+            self._owned |= {_storage(weight) for weight in layer.parameters()}  # shards are whole in here alone
+        first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None)
+        self._given += 0 if first is None else first.nbytes
+        self._inside.append(0)
+        self._in = True
+        try:
+            return work(*args, **kwargs)
+        finally:
+            self._in = False
+
+    def bytes(self, recomputes: bool) -> int:
+        """Kept at the same time: everything, or of recomputed parts what goes into all of them and the largest."""
+        inside = self._given + max(self._inside, default=0) if recomputes else sum(self._inside)
+        return self._outside + inside
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Inside, nothing is kept for a backward pass, but counted."""
+        with torch.autograd.graph.saved_tensors_hooks(self._count, _gone):
+            yield
+
+    def _count(self, tensor: Tensor) -> None:
+        storage = _storage(tensor)
+        if storage in self._owned or storage in self._seen:
+            return
+        self._seen.add(storage)
+        if self._in:
+            self._inside[-1] += tensor.untyped_storage().nbytes()
+        else:
+            self._outside += tensor.untyped_storage().nbytes()
+
+
+def _gone(_: None) -> Tensor:
+    raise AssertionError("a pass that only counts has no backward pass")
+
+
+def _storage(tensor: Tensor) -> StorageWeakRef:
+    """Weak, so that counting keeps nothing; while it is held, no other storage gets the same identity."""
+    return StorageWeakRef(here(tensor).untyped_storage())
+
+
+def here(tensor: Tensor) -> Tensor:
+    """What of a tensor lies in this process."""
+    found: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return found
+
+
+def size_of(tensors: Iterable[Tensor]) -> int:
+    """Bytes in this process; what is shared counts once."""
+    found = {tensor.untyped_storage().data_ptr(): tensor.nbytes for tensor in map(here, tensors)}
+    return sum(found.values())
+
+
+def free_bytes(device: torch.device) -> int:
+    """What can still be had: of the accelerator, or of the machine within the limits of its container."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    machine = int(psutil.virtual_memory().available)
+    limit, used = ((CGROUP / name).read_text().strip() if (CGROUP / name).exists() else "" for name in ("memory.max", "memory.current"))
+    if not (limit.isdigit() and used.isdigit()):
+        return machine
+    files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
+
+
+def _status(name: str) -> int:
+    lines = STATUS.read_text().splitlines() if STATUS.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:")), 0)
+
+
+def shown(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,52 @@
+"""Activations that are computed again instead of kept: a layer keeps what goes into it, and backward runs it once more.
+
+Source: Chen et al. 2016 (arXiv 1604.06174); torch.utils.checkpoint in its form without re-entrance.
+Departs: transformers' own switch works in training mode alone, where dropout would make base and student differ; this one in any mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from selfteach.models.worn import decoder_layers, worn
+
+Apart = Callable[..., Any]
+"""Does a piece of work, `apart(work, *args, **kwargs)`, that may be done again."""
+
+
+def at_once(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Does the work and keeps what it left for the backward pass."""
+    return work(*args, **kwargs)
+
+
+def again(module: nn.Module) -> Apart:
+    """What does a piece of work of this module now, and again in the backward pass."""
+
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        mine = worn(module)  # the places of this pass are forgotten by then
+        return nullcontext(), mine.at(mine.places) if mine and mine.active and mine.positional else nullcontext()
+
+    return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+
+
+@contextmanager
+def layers_through(module: nn.Module, apart: Apart) -> Iterator[None]:
+    """Inside, each layer of the module is a piece of work for `apart`.
+
+    Raises:
+        UsageError: the family keeps its layers where we do not know.
+    """
+    layers = decoder_layers(module)
+    for layer in layers:
+        layer.forward = partial(apart, layer.forward)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward

@@ -1,0 +1,308 @@
+"""The steps of a training: blind to methods and objectives. They order, pack, add up losses, step, record and resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from selfteach import config as settings
+from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.models.memory import release
+from selfteach.records import Example, Prompt, digest
+from selfteach.train import checkpoint, lesson
+from selfteach.train.adapters import Adapter
+from selfteach.train.batch import Row, order
+from selfteach.train.fitting import fit
+from selfteach.train.l2 import pull
+from selfteach.train.lesson import Seen, units
+from selfteach.train.memory import Account, Meter, shown
+from selfteach.train.mix import Mixture
+from selfteach.train.objectives import Objective
+from selfteach.train.parallel import Processes, here, whole
+from selfteach.train.recompute import again, layers_through
+from selfteach.train.student import Student
+from selfteach.train.teacher import Known, Teacher, captured
+
+WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
+"""Settings that change no result, so a training may be resumed with others."""
+RELEASE_EVERY = 2
+"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add up."""
+Progress = Callable[[int, int, Mapping[str, Any]], None]
+DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
+OnEpoch = Callable[[int], bool]
+T = TypeVar("T")
+
+
+class Diverged(IntegrityError):
+    """The loss or its gradient is no longer a finite number."""
+
+
+class Training:
+    """One training while it runs."""
+
+    def __init__(
+        self, hf: Any, rows: list[Row], examples: Mapping[str, Example], objectives: dict[str, Objective], adapter: Adapter,
+        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None, fast: Path | None, processes: Processes,
+    ) -> None:  # fmt: skip
+        if config.on_policy and draw_student is None:
+            raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
+        if config.on_policy and processes.sharded:
+            raise UsageError("weights in shards cannot draw.", where="train.on_policy", cure="Set train.on_policy=0.")
+        self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
+        self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
+        self.mixture = Mixture(rows, config.mix, seed)
+        self.processes = processes
+        self.student = Student(hf.module, adapter)
+        self.teacher = Teacher(hf, self.student, objectives, examples, config, fast)
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        if not self.student.packs:
+            self.event("not_packed", {"model": type(hf.module).__name__})
+        self.top_rate = config.learning_rate or adapter.learning_rate
+        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
+        self.per_epoch = math.ceil(len(rows) / config.batch_size)
+        self.total = config.max_steps or config.epochs * self.per_epoch
+        self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
+        self.captured: float | None = None
+        self.memory: Account | None = None
+        self.known: dict[int, Known] = {}
+        self.metrics = folder / "metrics.jsonl"
+        self.identity = digest([config.model_dump(exclude=WITHOUT_EFFECT), seed, hf.fingerprint,
+                                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows]])  # fmt: skip
+
+    def run(self, meter: Meter, progress: Progress | None, on_epoch: OnEpoch | None, say: Callable[[str], None] | None) -> str:
+        """Trains to the end; returns why it ended."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        if self.step == self.total:
+            return "steps"
+        account = self._fit(meter)
+        if say:
+            say(str(account))
+        self.known = self._in_memory(self.rows, lambda: self.teacher.learn(self.rows, self.budget))
+        self.captured = captured(self.known)
+        module = self.student.module
+        if self.config.checkpoint_activations:
+            self.student.apart = again(module)
+        with layers_through(module, self.student.apart) if self.config.checkpoint_activations else nullcontext():
+            stopped = self._walk(progress, on_epoch)
+        self.memory = meter.closed(account)
+        if say and self.memory.measured is not None:
+            say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
+        return stopped
+
+    def _fit(self, meter: Meter) -> Account:
+        """Counts the memory, and computes less at once where that is needed."""
+        batches = order(self.mixture.epoch(0), self.config.batch_size, self.seed, 0)
+        name, recomputes = self.config.adapter, self.config.checkpoint_activations
+        counted = partial(fit, self.student, self.teacher, self.objectives, batches, meter, self.processes, name, recomputes)
+        account, fits = self._in_memory(self.rows, lambda: counted(self.budget))
+        if fits < self.budget:
+            self.event("micro_batch_fitted", {"micro_batch_tokens": fits, "asked": self.budget, "free": account.free})
+        self.budget = fits
+        return account
+
+    def _walk(self, progress: Progress | None, on_epoch: OnEpoch | None) -> str:
+        """The steps that are left."""
+        stopped = "steps"
+        while self.step < self.total:
+            epoch, place = divmod(self.step, self.per_epoch)
+            batch = order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)[place]
+            if self.config.on_policy:
+                batch = self._with_own_draws(batch)
+            row = self._step(batch)
+            self._record(row)
+            if progress:
+                progress(self.step, self.total, row)
+            ends = self.step % self.per_epoch == 0
+            if ends and on_epoch and on_epoch(self.step):
+                stopped = "on_epoch"
+            every = self.config.checkpoint_every
+            if every and (self.step % every == 0 or self.step == self.total or stopped != "steps"):
+                self._checkpoint()
+            if stopped != "steps":
+                break
+        return stopped
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Notes what happened besides learning."""
+        self.events.append((kind, body))
+
+    def curve(self) -> list[dict[str, Any]]:
+        """The steps so far."""
+        return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()] if self.metrics.exists() else []
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step: linear warm-up, then linear or cosine decay to zero."""
+        warm = round(self.config.warmup * self.total)
+        if step < warm:
+            return self.top_rate * (step + 1) / warm
+        left = (self.total - step) / max(self.total - warm, 1)
+        return self.top_rate * (left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left)))
+
+    def _step(self, batch: list[Row]) -> dict[str, Any]:
+        """One update from one batch; on lack of memory the same batch again in smaller parts."""
+        started = time.monotonic()
+        self.adapter.begin_step()
+        counts = units(self.objectives, batch)
+        seen: Seen = {name: {} for name in self.objectives}
+        loss, parts = self._in_memory(batch, lambda: self._backward(batch, counts, seen))
+        if self.config.l2:
+            parts["l2"] = pull(self.adapter.changes(), self.config.l2)
+            loss += self.config.l2 * parts["l2"]
+        rate = self.rate(self.step)
+        norm = self._clip()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._diverged(loss, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        if self.step % RELEASE_EVERY == 0:
+            release()
+        return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm, **self._watched(seen),
+                "tokens": sum(row.tokens for row in batch), "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
+
+    def _watched(self, seen: Seen) -> dict[str, Any]:
+        """Gives each objective what was seen of the step, by all processes; returns what they make of it, for the curve."""
+        rows = [(name, number, facts) for name, numbers in seen.items() for number, facts in numbers.items()]
+        rows = self.processes.gather(rows)
+        found: dict[str, Mapping[str, float]] = {}
+        for name in sorted({name for name, *_ in rows}):
+            pairs = sum(name in row.weights for row in self.rows)
+            mine = {number: facts for of, number, facts in rows if of == name}
+            found[name], events = self.objectives[name].after_step(self.step, mine, pairs)
+            self.events += events
+        return {"watched": found} if found else {}
+
+    def _in_memory(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
+        """Does the work; where memory runs out, does it again in smaller parts."""
+        while True:
+            try:
+                with self.student.ready():
+                    return work()
+            except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
+                if not out_of_memory(fault):
+                    raise
+            self._halve(rows)
+
+    def _backward(self, batch: list[Row], counts: Mapping[str, int], seen: Seen) -> tuple[float, dict[str, float]]:
+        """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
+        self.optimizer.zero_grad(set_to_none=True)
+        total, parts = 0.0, dict.fromkeys((n for n, count in counts.items() if count), 0.0)
+        for group, counted in self.processes.micro_batches(batch, self.budget):
+            share, found = self._loss(group, counts, seen if counted else None)
+            (share if counted else 0.0 * share).backward()  # type: ignore[no-untyped-call]
+            if counted:
+                total += float(share.detach())
+                for name, value in found.items():
+                    parts[name] += value
+        self.processes.sum_gradients(self.adapter.parameters())
+        total, *rest = self.processes.sum([total, *parts.values()])
+        return total, dict(zip(parts, rest, strict=True))
+
+    def _loss(self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None) -> tuple[torch.Tensor, dict[str, float]]:
+        work = partial(lesson.loss, self.student, rows, self.objectives, counts, self.known, seen)
+        return here(self.student.module, work)
+
+    def _clip(self) -> float:
+        return float(whole(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip)))
+
+    def _halve(self, batch: Sequence[Row]) -> None:
+        longest = max(row.length for row in batch)
+        if self.processes.sharded:
+            raise ResourceError(
+                f"{self.budget} tokens at once do not fit into memory.", where="train.micro_batch_tokens",
+                cure="Lower it: processes that share their weights cannot try again alone.",
+            )  # fmt: skip
+        if self.budget < longest:
+            raise ResourceError(
+                f"one row of {longest} tokens does not fit into memory.", cure="Lower train.max_tokens, or use a smaller model or rank."
+            )
+        self.budget, self.halvings = min(self.budget, sum(row.length for row in batch)) // 2, self.halvings + 1
+        self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": self.budget})
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _diverged(self, loss: float, norm: float) -> None:
+        self._checkpoint()
+        raise Diverged(
+            f"the loss ({loss}) or its gradient's norm ({norm}) is not finite at step {self.step + 1}.", where=str(self.folder),
+            cure=f"The weights after step {self.step} are in checkpoints/. Lower train.learning_rate, or look at this step's rows.",
+        )  # fmt: skip
+
+    def _with_own_draws(self, batch: list[Row]) -> list[Row]:
+        """Gives a share of the rows a second life: the student answers their prompts as it is now, and the objectives that can be
+        trained on its own draws are trained on these instead of the given answers."""
+        apt = {name for name, objective in self.objectives.items() if objective.own_draws}
+        dice = random.Random(f"{self.seed}/own/{self.step}")
+        asked = [row for row in batch if apt & row.weights.keys() and dice.random() < self.config.on_policy]
+        if not asked:
+            return batch
+        assert self.draw_student is not None
+        with self.adapter.merged():
+            texts = self.draw_student([self.examples[row.id].prompt for row in asked], self.step)
+        drawn: dict[int, Row] = {}
+        for row, text in zip(asked, texts, strict=True):
+            answer = tuple(self.hf.encode_answer(text, end=True))[: self.config.max_tokens - len(row.prompt)]
+            if text.strip() and answer:
+                weights = {n: w for n, w in row.weights.items() if n in apt}
+                drawn[row.number] = Row(len(self.rows) + row.number, row.id, row.kind, row.prompt, (answer,), weights, drawn=True)
+        self.known |= self._in_memory(list(drawn.values()), lambda: self.teacher.learn(list(drawn.values()), self.budget))
+        rest = [_without(row, apt) if row.number in drawn else row for row in batch]
+        return [row for row in rest if row.weights] + list(drawn.values())
+
+    def _record(self, row: Mapping[str, Any]) -> None:
+        if self.processes.main:
+            with self.metrics.open("a", encoding="utf-8") as handle:
+                handle.write(json.dumps(row) + "\n")
+
+    def _checkpoint(self) -> None:
+        adapter, optimizer = self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer)  # by all processes: they may hold shards
+        if not self.processes.main:
+            return
+        facts: dict[str, Any] = {
+            "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
+            "halvings": self.halvings,
+            "budget": self.budget,
+        }
+        if states := {name: state for name, objective in self.objectives.items() if (state := objective.state())}:
+            facts["objectives"] = states
+        point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
+        checkpoint.write(self.folder / "checkpoints", self.identity, point)
+
+    def _resume(self) -> None:
+        point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
+        keep = point.facts["metrics_bytes"] if point else 0
+        if self.metrics.exists() and self.processes.main:
+            os.truncate(self.metrics, keep)
+        if point is None:
+            return
+        self.adapter.load(point.adapter)
+        checkpoint.restore_optimizer(self.optimizer, point.optimizer)
+        torch.set_rng_state(point.rng)
+        self.step, self.halvings, self.budget = point.step, point.facts["halvings"], point.facts["budget"]
+        self.event("resumed", {"step": self.step})
+        for name, state in point.facts.get("objectives", {}).items():
+            self.events += self.objectives[name].restore(state)
+
+
+def _without(row: Row, names: Set[str]) -> Row:
+    """The row without some of its objectives."""
+    return replace(row, weights={n: w for n, w in row.weights.items() if n not in names})
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether a fault says that memory ran out, on either device."""
+    text = str(fault).lower()
+    return isinstance(fault, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text or "not enough memory" in text
