@@ -18,12 +18,12 @@ class Ask(Section):
 
     target: Positive = 300
     near: Count = 144
-    general: Count = 300
+    general: Count = 270
     in_scope: Count = 120
     rounds: Positive = 8
     max_overlap: Share = 0.7
-    train_share: Share = 0.6
-    dev_share: Share = 0.15
+    train_share: Share = 0.72
+    dev_share: Share = 0.1
 
 
 class Probe(Section):
@@ -124,12 +124,15 @@ class Keep(Section):
 
 
 class CorrectionsExam(Section):
-    """What is asked on held-out prompts. `shots` corrections stand in the prompt of the arm that is only shown them."""
+    """What is asked on held-out prompts. `shots` corrections stand in the prompt of the arm that is only shown them. `longer`: a training
+    of so many times the steps is examined too, which a loss without a bound would not survive; 0 is none.
+    """
 
     prompts: Positive = 60
     general: Count = 24
     max_tokens: Positive = 96
     shots: Positive = 4
+    longer: Count = 0
 
 
 class Corrections(Method):
