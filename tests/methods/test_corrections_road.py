@@ -151,7 +151,7 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path,
 
 def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
     row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": 'Do not say "fox".'}
-    code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row]))))
+    code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), "--set", "exam.longer=2"))
     assert code == 0
     examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] == "correction"]
     assert len({e["prompt"][-1]["content"] for e in examples}) > 3, "it did not reach beyond its own prompt"
@@ -162,6 +162,8 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]
     assert exam["met"]["taught"]["value"] > exam["met"]["base"]["value"]
+    assert exam["longer"]["distance"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"], "twice the steps undo nothing"
+    assert exam["longer"]["steps"] == 2 * len(rows(tmp_path / "run" / "metrics.jsonl"))
     assert exam["met"]["taught"]["n"] == 2 * len([row for row in exam["answers"] if row["scope"] == "target"]), "greedy, and drawn at T=1"
 
 

@@ -136,6 +136,27 @@ def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[s
     return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
 
 
+def longer(road: Road, taught: Taught, own: Sequence[Turns], general: Sequence[Turns], correct: paper.Correct) -> dict[str, Any]:
+    """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json` holds those of the taught one."""
+    config, seed = road.config.exam, road.config.seed
+    own, general = list(own)[: config.prompts], list(general)[: config.general]
+    arms = {"base": paper.Arm("base", road.student), "taught": paper.Arm("longer", taught.model)}
+    sheets = {name: paper.sit(arm, own, correct, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
+    beside = elsewhere(road, arms, general)
+    found = {
+        "steps": taught.trained.steps,
+        "distance": paper.measures({"taught": arms["taught"]}, {"taught": sheets["taught"]}, set(), seed)["distance"]["taught"],
+        "fall": paper.fall({"prompted": sheets["base"], **sheets}, seed)["base"],
+        "displaced": statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)),
+        "general": statistics.share(marks(beside, ())["taught"]),
+        "sanity": sanities({"taught": sheets["taught"]}, seed)["taught"],
+    }
+    if general:
+        found["drift"] = drifted(road, taught.hf, beside, objections(road, beside["base"], general, correct))
+    written: dict[str, Any] = shared.as_json(found)
+    return written
+
+
 def noise_floor(road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct) -> dict[str, Any]:
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
     sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)

@@ -30,7 +30,7 @@ from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces
 from selfteach.materials.corrections import Corrections, read_edit
 from selfteach.methods.asking import asked_for
-from selfteach.methods.correcting import by_prompt, examine, file_teacher
+from selfteach.methods.correcting import by_prompt, examine, file_teacher, longer
 from selfteach.methods.criticisms import Critic, Newness, critics
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
@@ -115,6 +115,11 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
         exam = examine(
             road, taught, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs, parts.criticised_tests()
         )  # 7
+    if taught and config.exam.longer:
+        with run.stage("exam of a longer training"):
+            steps = config.exam.longer * taught.trained.steps
+            other = teach_adapter(road, [*lessons.examples, *anchors], KINDS, "longer", steps)
+            exam["longer"] = longer(road, other, parts.tested(), parts.general["test"], judge)
     return finish(road, exam, [*lessons.examples, *anchors], taught, material)
 
 
