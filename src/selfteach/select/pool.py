@@ -1,9 +1,11 @@
 """A growing pool of texts that finds every pair with a common subsequence long enough, exactly, without comparing most of them.
 
 1. Length: L <= min(m, n), so that only lengths in one interval can exceed the threshold. Segments are sorted by length.
-2. Signature, narrow: the bound of signature.py over 64 to 512 bits, for all pairs of that interval.
-3. Signature, 512 bits, for the pairs that are left.
-4. The longest common subsequence itself (rapidfuzz), for the pairs that are left.
+2. Rare words: in large segments an inverted index (prefix.py) names the few texts that begin with two of the same rare words.
+3. Signature, narrow: the bound of signature.py over 64 to 512 bits, for those; and for all pairs of the interval where the segment is
+   small, the text long, or its words so common that the index names too many.
+4. Signature, 512 bits, for the pairs that are left.
+5. The longest common subsequence itself (rapidfuzz), for the pairs that are left.
 Where the signatures leave most of a tile (low thresholds), all its pairs go through rapidfuzz's table at once, which costs less for each.
 """
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import LCSseq
 
+from selfteach.select.prefix import LONGEST, MOST, PairIndex, Reach
 from selfteach.select.rouge import least
 from selfteach.select.signature import LANES, Bits, fold, signatures
 
@@ -26,6 +29,8 @@ Ints = NDArray[np.int64]
 Coded = str | list[int]
 ROWS, COLUMNS = 16, 4096  # of a tile: its signatures' differences stay in a core's second cache
 DENSE = 8  # where more than one pair in so many passes the signature, the table is cheaper than the list
+INDEXED, LOOKS = 16_384, 64  # texts that make an index worth its building, and texts that look into it at once
+LOOK, FOUND = 200, 15  # what a look for one pair of words costs, and each text that it names, in pairs that are compared by signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +95,40 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Segment:
-    """Texts sorted by length, with their folded signatures."""
+    """Texts sorted by length, with their folded signatures, and an index of their rare words where they are many."""
 
     rows: Rows
+    index: PairIndex | None = None
     folded: dict[int, Bits] = field(default_factory=dict)
 
     @staticmethod
-    def of(rows: Rows) -> Segment:
-        """A segment of texts in any order; those without words are left out, for they are like nothing."""
+    def of(rows: Rows, reach: Reach | None = None) -> Segment:
+        """A segment of texts in any order; those without words are left out, for they are like nothing. `reach` makes it an index."""
         order = np.argsort(rows.length, kind="stable")
-        return Segment(rows.take(order[np.searchsorted(rows.length[order], 1) :]))
+        rows = rows.take(order[np.searchsorted(rows.length[order], 1) :])
+        if reach is None or not INDEXED <= len(rows) <= MOST:
+            return Segment(rows)
+        entered = np.flatnonzero(reach.widths)
+        cuts = [np.searchsorted(rows.length, (length, length + 1)) for length in entered]
+        return Segment(rows, PairIndex([(numbers(rows.coded[low:high]), np.arange(low, high)) for low, high in cuts if low < high], reach))
+
+    def between(self, shortest: int, longest: int) -> tuple[int, int]:
+        """The places of the texts of these lengths."""
+        return int(np.searchsorted(self.rows.length, shortest)), int(np.searchsorted(self.rows.length, longest, side="right"))
 
     def lanes(self, lanes: int) -> Bits:
         """Its signatures of 64 * lanes bits. Shapes: (lanes, n)."""
         if lanes not in self.folded:
             self.folded[lanes] = fold(self.rows.bits, lanes)
         return self.folded[lanes]
+
+
+def numbers(coded: NDArray[np.object_]) -> Ints:
+    """Texts of one length as numbers of words. Shapes: (r,) -> (r, n)."""
+    if all(isinstance(one, str) for one in coded):
+        plain = "".join(coded).encode("utf-32-le", "surrogatepass")
+        return np.frombuffer(plain, np.uint32).reshape(len(coded), -1).astype(np.int64)
+    return np.array([[ord(word) if isinstance(word, str) else word for word in one] for one in coded], np.int64)
 
 
 class Pool:
@@ -115,6 +138,7 @@ class Pool:
         self._threshold, self._threads = threshold, threads
         self._segments: list[Segment] = []
         self._least = least(256, threshold)
+        self._reach = Reach.of(threshold)
         self._longest = 0
 
     def add(self, rows: Rows) -> None:
@@ -122,10 +146,9 @@ class Pool:
         if not len(rows):
             return
         self._longest = max(self._longest, int(rows.length.max()))
-        self._segments.append(Segment.of(rows))
-        while len(self._segments) > 1 and len(self._segments[-2].rows) < 2 * len(self._segments[-1].rows):
-            last, before = self._segments.pop(), self._segments.pop()
-            self._segments.append(Segment.of(Rows.join([before.rows, last.rows])))
+        while self._segments and len(self._segments[-1].rows) < 2 * len(rows):
+            rows = Rows.join([self._segments.pop().rows, rows])
+        self._segments.append(Segment.of(rows, self._reach))
 
     def search(self, asked: Rows) -> Pairs:
         """Every pair of an asked text and one of the pool that exceeds the threshold; in no order that depends on the threads."""
@@ -147,8 +170,7 @@ class Pool:
             group = asked.take(slice(low, high))
             shortest, longest = self._lengths(int(asked.length[low])) if low < high else (0, 0)
             for segment in self._segments:
-                first = int(np.searchsorted(segment.rows.length, shortest))
-                last = int(np.searchsorted(segment.rows.length, longest, side="right"))
+                first, last = segment.between(shortest, longest)
                 if first < last:
                     yield group, segment, first, last
 
@@ -160,14 +182,45 @@ class Pool:
 
     def _compare(self, task: tuple[Rows, Segment, int, int]) -> list[Pairs]:
         group, segment, first, last = task
+        width = int(self._reach.widths[group.length[0]]) if group.length[0] <= LONGEST else 0
+        entered = np.flatnonzero(self._reach.widths)
+        if not segment.index or not width or LOOK * width * (width - 1) // 2 > last - first:
+            return self._scan(group, segment, first, last)
+        left, right = segment.between(int(entered[0]), int(entered[-1]))  # the others have to be scanned
+        found = self._scan(group, segment, first, min(left, last)) + self._scan(group, segment, max(right, first), last)
+        return found + self._look(group, segment, segment.index, max(first, left), min(last, right))
+
+    def _look(self, group: Rows, segment: Segment, index: PairIndex, first: int, last: int) -> list[Pairs]:
+        """Step 2, and the others for what it names."""
+        length, texts, parts = int(group.length[0]), numbers(group.coded), list[Pairs]()
+        lanes = _lanes(2 * length)
+        for top in range(0, len(group), LOOKS):
+            asked = group.take(slice(top, top + LOOKS))
+            low, count, later = index.look(texts[top : top + LOOKS])
+            common = count.sum(axis=1) * FOUND > last - first
+            if common.any():
+                parts += self._scan(asked.take(common), segment, first, last)
+            row, pair = np.nonzero(count * ~common[:, None])
+            times = count[row, pair]
+            column, row, later = index.places(low[row, pair], times), np.repeat(row, times), np.repeat(later[pair], times)
+            total = length + segment.rows.length[column]
+            need = self._least[total]
+            fits = (column >= first) & (column < last) & (need <= length - later + 1)
+            room = (total - 2 * need)[fits]
+            row, column = _near(fold(asked.bits, lanes), segment.lanes(lanes), row[fits], column[fits], room)
+            row, column = np.divmod(np.unique(row * len(segment.rows) + column), len(segment.rows))
+            parts.append(_listed(asked, segment.rows, row, column, self._least))
+        return parts
+
+    def _scan(self, group: Rows, segment: Segment, first: int, last: int) -> list[Pairs]:
+        """Steps 3 to 5 for all pairs of some texts of one length and a stretch of the segment."""
         lanes = _lanes(2 * int(group.length[0]))
         narrow, wide = fold(group.bits, lanes), segment.lanes(lanes)
         parts = []
         for left in range(first, last, COLUMNS):
             columns = slice(left, min(left + COLUMNS, last))
             total = segment.rows.length[columns] + group.length[0]
-            need = self._least[total]
-            room = np.minimum(total - 2 * need, 64 * lanes).astype(np.uint16)
+            room = np.minimum(total - 2 * self._least[total], 64 * lanes).astype(np.uint16)
             for top in range(0, len(group), ROWS):
                 rows = slice(top, min(top + ROWS, len(group)))
                 near = _within(narrow[:, rows], wide[:, columns], room)
@@ -175,9 +228,9 @@ class Pool:
                     continue
                 asked, pool = group.take(rows), segment.rows.take(columns)
                 if len(places) * DENSE > near.size:
-                    parts.append(_table(asked, pool, total, need))
+                    parts.append(_table(asked, pool, self._least))
                 else:
-                    parts.append(_listed(asked, pool, *np.divmod(places, len(pool)), total, need))
+                    parts.append(_listed(asked, pool, *np.divmod(places, len(pool)), self._least))
         return parts
 
 
@@ -196,20 +249,27 @@ def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.boo
     return np.asarray(differ <= (room if len(asked) > 1 else room.astype(np.uint8)))
 
 
-def _listed(asked: Rows, pool: Rows, row: Ints, column: Ints, total: Ints, need: Ints) -> Pairs:
-    """Steps 3 and 4 for the given pairs."""
-    room = total - 2 * need
-    close = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64) <= room[column]
+def _near(asked: Bits, pool: Bits, row: Ints, column: Ints, room: Ints) -> tuple[Ints, Ints]:
+    """Step 3 for the given pairs. Shapes: (lanes, r), (lanes, c), (k,), (k,), (k,) -> (k'), (k')."""
+    differ = sum(np.bitwise_count(one[row] ^ other[column]).astype(np.int64) for one, other in zip(asked, pool, strict=True))
+    near = np.flatnonzero(differ <= room)
+    return row[near], column[near]
+
+
+def _listed(asked: Rows, pool: Rows, row: Ints, column: Ints, least: Ints) -> Pairs:
+    """Steps 4 and 5 for the given pairs."""
+    total = asked.length[row] + pool.length[column]
+    close = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64) <= total - 2 * least[total]
     row, column = row[close], column[close]
-    common = _common(asked.coded[row], pool.coded[column])
-    return _exceeding(asked, pool, row, column, common, total, need)
+    return _exceeding(asked, pool, row, column, _common(asked.coded[row], pool.coded[column]), least)
 
 
-def _table(asked: Rows, pool: Rows, total: Ints, need: Ints) -> Pairs:
-    """Step 4 for every pair of the tile."""
+def _table(asked: Rows, pool: Rows, least: Ints) -> Pairs:
+    """Step 5 for every pair of the tile, whose asked texts are of one length."""
+    need = least[asked.length[0] + pool.length]
     found = process.cdist(asked.coded, pool.coded, scorer=LCSseq.similarity, score_cutoff=int(need.min()), dtype=np.int32)
     row, column = np.nonzero(found >= need)
-    return _exceeding(asked, pool, row, column, found[row, column].astype(np.int64), total, need)
+    return _exceeding(asked, pool, row, column, found[row, column].astype(np.int64), least)
 
 
 def _common(left: NDArray[np.object_], right: NDArray[np.object_]) -> Ints:
@@ -218,7 +278,7 @@ def _common(left: NDArray[np.object_], right: NDArray[np.object_]) -> Ints:
     return np.asarray(process.cpdist(left, right, scorer=LCSseq.similarity, dtype=np.int64))
 
 
-def _exceeding(asked: Rows, pool: Rows, row: Ints, column: Ints, common: Ints, total: Ints, need: Ints) -> Pairs:
-    enough = common >= need[column]
-    row, column = row[enough], column[enough]
-    return Pairs(asked.number[row], pool.number[column], common[enough], total[column])
+def _exceeding(asked: Rows, pool: Rows, row: Ints, column: Ints, common: Ints, least: Ints) -> Pairs:
+    total = asked.length[row] + pool.length[column]
+    enough = common >= least[total]
+    return Pairs(asked.number[row[enough]], pool.number[column[enough]], common[enough], total[enough])
