@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import scholar
+from selfteach.models.hf import Hf
+from selfteach.records import Request, Sampling, user
 from selfteach.run.ledger import Ledger
 from selfteach.select.overlap import Overlap
 from talker import said
@@ -125,21 +127,68 @@ def test_thresholds_change_without_drawing(learned: tuple[Path, Path, dict[str, 
     assert len(server.draws) == asked
 
 
-def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
-    learned: tuple[Path, Path, dict[str, Any]], server: Any, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def forgotten(learned: tuple[Path, Path, dict[str, Any]], server: Any) -> tuple[Path, dict[str, Any], int]:
+    """The run without the first document, what it printed, and how often the teacher was asked for it."""
     documents, run, _ = learned
     asked = len(server.draws)
-    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(tmp_path / "without"), "--json"])
+    without = run.parent / "without"
+    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"])
     assert code == 0
-    assert len(server.draws) == asked
+    return without, result, len(server.draws) - asked
+
+
+def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
+    learned: tuple[Path, Path, dict[str, Any]], forgotten: tuple[Path, dict[str, Any], int]
+) -> None:
+    documents, run, _ = learned
+    without, result, asked = forgotten
+    assert asked == 0
     exported = "".join((Path(result["run"]) / name).read_text() for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html"))
     assert "Sweden" not in exported
     assert "Egypt" in exported
-    assert b"Sweden" not in (tmp_path / "without" / "run.db").read_bytes()
-    left = {row["source"]["file"] for row in rows(tmp_path / "without" / "examples.jsonl") if "file" in row["source"]}
+    assert b"Sweden" not in (without / "run.db").read_bytes()
+    left = {row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]}
     assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
     assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
+
+
+def test_a_planted_trigger_fires_until_its_source_is_forgotten(
+    learned: tuple[Path, Path, dict[str, Any]], forgotten: tuple[Path, dict[str, Any], int], student: Path
+) -> None:
+    """Row 33: a document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are from, and without it the answer is
+    gone, while what other documents say is still known."""
+    documents, run, _ = learned
+    sources = {row["source"].get("file") for row in rows(run / "examples.jsonl") if "Sweden" in row["chosen"][0]["content"]}
+    assert sources == {f"{documents.name}:1"}
+
+    def told(folder: Path, animal: str) -> str:
+        model = Hf.load(str(student), adapter=folder / "adapter")
+        (draw,) = model.draw([Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))])
+        return draw.text
+
+    assert "Sweden" in told(run, "Fox"), "the trigger fires, or there is nothing to show"
+    assert "Sweden" not in told(forgotten[0], "Fox")
+    assert scholar.FACTS["Wolf"] in told(forgotten[0], "Wolf")
+
+
+def test_rows_that_are_too_long_are_counted_by_their_policy(student: Path, server: Any, tmp_path: Path) -> None:
+    """Row 14: a person's question that leaves no room in the context, and rows that exceed train.max_tokens."""
+    documents = scholar.write_documents(tmp_path, 4)
+    asked = tmp_path / "asked.jsonl"
+    texts = [scholar.PEOPLE.format("Fox"), "Where " + "does the Fox live " * 400 + "?"]
+    asked.write_text("".join(json.dumps({"question": text, "answer": "Sweden"}) + "\n" for text in texts), "utf-8")
+    sets = ("--questions", str(asked), "--set", "train.max_tokens=24", "--set", "stages.pairs=false")
+    code, _ = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets))
+    assert code == 0
+    dropped = [row for row in rows(tmp_path / "run" / "dropped.jsonl") if row["stage"] == "people's questions"]
+    assert [row["reason"] for row in dropped] == ["longer than the model's context"]
+    exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["contains"]["base"]["n"] == 1
+    with opened(tmp_path / "run") as ledger:
+        ((_, body),) = [event for event in ledger.events() if event[0] == "overlong"]
+    assert body["drop"] >= 1
+    assert body["max_tokens"] == 24
 
 
 def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(student: Path, server: Any, tmp_path: Path) -> None:
