@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapting, datasets
+from selfteach.commands import adapting, datasets, measuring
 from selfteach.commands.faults import explain_fault, fail
 from selfteach.commands.options import (
     Engine,
@@ -340,6 +340,7 @@ def config(
 
 adapting.add(app)
 datasets.add(app)
+measuring.add(app)
 
 
 def main() -> None:

@@ -43,8 +43,12 @@ def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
     Raises:
         DataError: a prompt fills the model's context; raised before anything is drawn.
     """
-    rows = [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()]
-    rows.sort(key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
+    yield from draw_rows(hf, [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()])
+
+
+def draw_rows(hf: Hf, rows: Sequence[Row]) -> Iterator[Draw]:
+    """One draw for each row, as `draw_all`; prompts and limits must fit into the context."""
+    rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     step = MAX_ROWS.get(hf.device.type, 64)
     for start in range(0, len(rows), step):
         yield from _draw_batch(hf, rows[start : start + step])

@@ -231,6 +231,27 @@ def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple
 
 
 @torch.inference_mode()
+def token_scores(hf: Hf, pairs: Sequence[tuple[list[int], list[int]]]) -> Iterator[tuple[int, float, bool]]:
+    """For each context and its continuation, both as tokens, in any order: which pair it is, the continuation's log-probability in nats,
+    and whether it is what a greedy answer would be. Pairs that differ in their last token alone are computed together.
+    """
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for i, (context, continuation) in enumerate(pairs):
+        alike.setdefault((len(context), *context, *continuation[:-1]), []).append(i)
+    rows = [list(ids) for _, *ids in alike]
+    members = list(alike.values())
+    for group in _by_tokens(sorted(range(len(rows)), key=lambda r: len(rows[r])), list(map(len, rows))):
+        hidden = _hidden(hf, [rows[r] for r in group], [len(pairs[members[r][0]][0]) for r in group])
+        for place, r in enumerate(group):
+            for i in members[r]:
+                context, continuation = pairs[i]
+                logits = hf.head(hidden[place, len(context) - 1 : len(rows[r])]).float()
+                targets = torch.tensor(continuation, device=hf.device)
+                logp = torch.log_softmax(logits, -1).gather(1, targets[:, None]).sum()
+                yield i, float(logp), bool((logits.argmax(-1) == targets).all())
+
+
+@torch.inference_mode()
 def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
     """As `Scorer.embed`: the template's tokens are left out, because what is the same in every prompt tells none apart.
 

@@ -114,6 +114,7 @@ def _templates() -> Environment:
         "count": words.count,
         "duration": words.duration,
         "megabytes": words.megabytes,
+        "size": words.size,
         "short": words.short,
         "at": at,
         "number": number,

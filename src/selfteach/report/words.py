@@ -75,6 +75,12 @@ def megabytes(value: Any) -> str:
     return f"{found / 1000:.1f} GB" if found >= 1000 else f"{found:.1f} MB" if found < 100 else f"{found:.0f} MB"
 
 
+def size(value: Any) -> str:
+    """Bytes as megabytes or gigabytes."""
+    found = number(value)
+    return megabytes(None if found is None else found / 1e6)
+
+
 def short(text: Any, length: int = MAX_TEXT) -> str:
     """The text, cut after `length` characters with a word on how much is left out."""
     whole = text if isinstance(text, str) else NONE if text is None else str(text)

@@ -1,0 +1,59 @@
+"""Names of well-known suites as lm-eval's tasks. Whatever is no suite is taken for one of lm-eval's own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite under lm-eval's names. `without`: what it has and lm-eval has not, and why."""
+
+    tasks: tuple[str, ...]
+    without: Mapping[str, str] = field(default_factory=dict)
+
+
+HELM_LITE = Suite(
+    (
+        "nq_open",
+        "openbookqa",
+        *(f"mmlu_{name}" for name in ("abstract_algebra", "college_chemistry", "computer_security", "econometrics", "us_foreign_policy")),
+        "gsm8k",
+        "minerva_math",
+        *(
+            f"legalbench_{name}"
+            for name in ("abercrombie", "corporate_lobbying", "function_of_decision_section", "international_citizenship_questions", "proa")
+        ),
+        "medqa_4options",
+        "wmt14-fr-en",
+    ),
+    {
+        "NarrativeQA": "HELM gives the summary of a story; lm-eval's scrolls_narrativeqa and longbench_narrativeqa give the story",
+        "NaturalQuestions (open book)": "lm-eval has the closed-book form alone",
+        "WMT 2014 cs-en, de-en, hi-en, ru-en": "of 2014 lm-eval has French alone",
+    },
+)
+"""HELM Lite 1.0's ten scenarios (Stanford CRFM). The questions are the same; prompts, numbers of shots and metrics are lm-eval's, so these
+are not HELM's scores."""
+SUITES: dict[str, Suite] = {
+    "glue": Suite(("glue",), {"STS-B": "lm-eval has no task for it: its labels are numbers"}),
+    "superglue": Suite(("super-glue-lm-eval-v1",)),
+    "mmlu": Suite(("mmlu",)),
+    "bigbenchhard": Suite(("bbh",)),
+    "bbh": Suite(("bbh",)),
+    "helmlite": HELM_LITE,
+}
+
+
+def suite(name: str) -> Suite:
+    """The suite of a name, whatever its capitals and hyphens; else lm-eval's task of this name."""
+    return SUITES.get(re.sub(r"[^a-z0-9]", "", name.lower()), Suite((name,)))
+
+
+def resolved(names: Sequence[str]) -> Suite:
+    """Several names as one suite, each task once."""
+    found = [suite(name) for name in names]
+    without = {what: why for each in found for what, why in each.without.items()}
+    return Suite(tuple(dict.fromkeys(task for each in found for task in each.tasks)), without)
