@@ -7,7 +7,7 @@ import pytest
 from selfteach.generate.question import Question
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
-from selfteach.select.question import REASONS, question_fault, strays
+from selfteach.select.question import REASONS, foreign, question_fault, strays
 
 CHUNK = chunked(
     Document("x", "Steam engine", "The ideal cycle of a steam engine is called the Rankine cycle. It was made by Newcomen around 1712."),
@@ -56,3 +56,9 @@ def test_a_question_that_shares_too_little_with_its_sentence_strays() -> None:
     assert not strays(Question("What is the ideal cycle called?", "the Rankine cycle", CHUNK, 0))
     assert strays(Question("What is the largest factory that has ever been built?", "the Rankine cycle", CHUNK, 0))
     assert strays(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), "the title alone names no fact"
+
+
+def test_a_question_may_only_name_what_its_text_names() -> None:
+    assert not foreign(Question("What did Newcomen make around 1712?", "x", CHUNK, 1))
+    assert foreign(Question("Who did the Weston Glass Company make an engine for?", "x", CHUNK, 1))
+    assert not foreign(Question("What is the Rankine cycle?", "x", CHUNK, 0)), "the text need not be the sentence"

@@ -168,8 +168,9 @@ def labelled(fact: Fact, name: str, label: str) -> str:
 
 
 def _backwards(fact: Fact) -> Iterator[Example]:
-    for n, (question, _) in enumerate(fact.questions):
-        if question.short:
+    """Only of questions whose answer has come back, which have a statement: else the answer belongs to another question."""
+    for n, (question, statement) in enumerate(fact.questions):
+        if question.short and statement:
             asked = BACKWARDS[n % len(BACKWARDS)].format(title=fact.chunk.title, name=question.short)
             yield row(fact, "backwards", asked, question.text)
 

@@ -46,7 +46,7 @@ from selfteach.select.form import form_fault
 from selfteach.select.knowledge import label_fault, lessons, mended, sizes
 from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
-from selfteach.select.question import answer_fault, stands_fault, strays
+from selfteach.select.question import answer_fault, foreign, stands_fault, strays
 
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 4.0}, "own": {"sft": 1.0}}
 
@@ -157,7 +157,7 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
 
     def fault(question: Question) -> str:
         reason = form_fault(question.text) or stands_fault(question.text, question.chunk.title) or pointing.fault(question)
-        if not reason and strays(question) and answer_fault(question):
+        if not reason and (foreign(question) or (strays(question) and answer_fault(question))):
             reason = "asks about something else"
         if not reason and question.text.lower() in seen:
             reason = "repeats another question"

@@ -82,6 +82,13 @@ def strays(question: Question) -> bool:
     return not said or sum(word in there for word in said) < LEAST_SHARED * len(said)
 
 
+def foreign(question: Question) -> bool:
+    """Whether a question names what its text does not: a small model takes names over from its worked examples."""
+    there = set(normalised(f"{question.chunk.title} {question.chunk.passage}").split())
+    named = re.findall(r"(?<=\s)[^\W\d_a-z]\w+(?:-\w+)*", question.text)
+    return any(word not in there for name in named for word in normalised(name).split())
+
+
 def _same(back: str, answer: str) -> bool:
     """Whether the answer came back: alone or in a few more words. A model that repeats the whole sentence has not answered."""
     brief = len(normalised(back).split()) <= len(normalised(answer).split()) + MORE_WORDS
