@@ -25,6 +25,7 @@ NAMES: dict[str, dict[str, str]] = {
         "check": "selfteach.judge.check:CheckJudge",
         "yes_no": "selfteach.judge.yes_no:YesNo",
         "inverse": "selfteach.judge.inverse:Inverse",
+        "contrast": "selfteach.judge.contrast:Contrast",
     },
     "knowledge_judges": {
         "match": "selfteach.judge.contradiction:Match",

@@ -78,6 +78,8 @@ class Revision:
     fault: str = ""
     tries: int = 1
     strategy: str = "teacher"
+    broken_off: bool = False
+    """It reached a token limit of its own."""
 
     @property
     def distance(self) -> float:
@@ -92,7 +94,7 @@ class Revision:
     @property
     def cut(self) -> bool:
         """Whether it breaks off where the answer, which reached its token limit, does. One that ends elsewhere ends of itself."""
-        return self.asked.cut and pieces(self.text)[-1:] == pieces(self.asked.answer)[-1:]
+        return self.broken_off or (self.asked.cut and pieces(self.text)[-1:] == pieces(self.asked.answer)[-1:])
 
 
 @dataclass(frozen=True)

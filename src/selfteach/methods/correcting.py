@@ -19,6 +19,9 @@ from selfteach.records import GREEDY, Draw, Example, Sampling, question
 from selfteach.select.overlap import Overlap
 from selfteach.train.edits import edited
 
+CHANGED = ("correction", "criticised")
+"""The kinds of examples whose chosen answer is a correction."""
+
 
 def file_teacher(material: Corrections) -> paper.Correct:
     """Where no one can correct new answers: the nearest of the corrections (or approved answers) that the file has for the prompt."""
@@ -46,7 +49,7 @@ def by_prompt(criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]]
 
 def arms_of(road: Road, taught: Taught | None, lessons: Sequence[Example]) -> dict[str, paper.Arm]:
     """Base, corrections shown in the prompt, taught."""
-    worked = [(e.prompt, e.chosen) for e in lessons if e.kind == "correction"]
+    worked = [(e.prompt, e.chosen) for e in lessons if e.kind in CHANGED]
     arms = {
         "base": paper.Arm("base", road.student),
         "prompted": paper.Arm("prompted", road.student, paper.shown(worked, road.config.exam.shots)),
@@ -74,7 +77,7 @@ def examine(
     unharmed = marks(beside, lessons)
     gains = paper.fall(sheets, seed)
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if general and taught else 0.0
-    sought = sum(e.kind == "correction" for e in lessons)
+    sought = sum(e.kind in CHANGED for e in lessons)
     found = {
         "method": "corrections",
         "teacher": road.config.teacher or "the file",
@@ -132,7 +135,7 @@ def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correc
 
 def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[str, list[bool]]:
     """Whether each general answer is unharmed: no lesson, not empty, no loop, where the base's own is not so."""
-    taught = Overlap(e.chosen for e in lessons if e.kind == "correction")
+    taught = Overlap(e.chosen for e in lessons if e.kind in CHANGED)
     return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
 
 

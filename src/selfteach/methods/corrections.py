@@ -30,7 +30,7 @@ from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces
 from selfteach.materials.corrections import Corrections, read_edit
 from selfteach.methods.asking import asked_for
-from selfteach.methods.correcting import by_prompt, examine, file_teacher, longer
+from selfteach.methods.correcting import CHANGED, by_prompt, examine, file_teacher, longer
 from selfteach.methods.criticisms import Critic, Newness, critics
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
@@ -43,7 +43,14 @@ from selfteach.select.balance import Part, split
 from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
-KINDS = {"correction": {"correction": 1.0, "hold": 4.0}, "kept": {"anchor": 8.0}, "general": {"anchor": 8.0}}
+KINDS = {
+    "correction": {"correction": 1.0, "hold": 4.0},
+    "criticised": {"sft": 1.0, "dpo": 1.0},
+    "kept": {"anchor": 8.0},
+    "general": {"anchor": 8.0},
+}
+BEYOND = 6
+"""Words of a criticised answer beyond the length of its revision that the revision is preferred to."""
 
 
 Prompts = dict[str, list[Turns]]
@@ -109,7 +116,7 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
         examine(road, None, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
         road.student.rest()
     taught = None
-    if any(e.kind == "correction" for e in lessons.examples):
+    if any(e.kind in CHANGED for e in lessons.examples):
         taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
     with run.stage("exam"):
         exam = examine(
@@ -224,7 +231,7 @@ def corrected(
         asked = answered(road, model, prompts["train"], turn)
         if turn == 1:
             asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
-        found += learned(road, critic.correct, asked, f"criticism {number}, round {turn}", critic.feedback, turn)
+        found += learned(road, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn)
     return found
 
 
@@ -276,7 +283,18 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
     if revision.unchanged:
         return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
     scores = {"distance": distance(a.answer, revision.text), "tries": float(revision.tries)}
-    return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], [(a.answer, revision.text)])
+    pairs = [(a.answer, revision.text)]
+    if not a.feedback:
+        return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], pairs)
+    rejected = beginning(a.answer, len(revision.text.split()) + BEYOND)
+    origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
+    return Lessons([Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)], pairs)
+
+
+def beginning(text: str, words: int) -> str:
+    """The first words of a text."""
+    found = list(re.finditer(r"\S+", text))
+    return text if len(found) <= words else text[: found[words - 1].end()]
 
 
 def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
@@ -356,7 +374,7 @@ def measured(road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teach
 def finish(road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, material: Corrections) -> dict[str, Any]:
     """Writes the exports and the report; returns the result as JSON."""
     arms = {arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found} for arm in exam["distance"]}
-    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "correction"]
+    worked = [(e.prompt, e.chosen) for e in examples if e.kind in CHANGED]
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
     return publish(road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted)
 

@@ -3,29 +3,34 @@
   1  recognise: the checks that the criticism's words ask for ("too long, and no emoji"); else a judge is calibrated for it
   2  reach: the student asks itself prompts like the criticised ones, and answers them
   3  revise: where the criticism applies, the smallest revision that meets it. First what a check objects to is taken out; then the
-     teacher is asked, or, where there is none, the student: for other answers of its own, then with worked examples. Each revision is
-     judged, and dropped where it does not meet the criticism
+     teacher is asked, or, where there is none, the student: for other answers (with the criticism in its prompt, where no check knows
+     it), then with worked examples. Each revision is judged, and dropped where it does not meet the criticism
 
 Source: METHODS.md of this project, section 3. The criticism in the prompt is the context of `distill`'s teacher.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from selfteach.errors import DataError
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, ask_like, read_subject
 from selfteach.generate.correct import Answered, Corrector, Revision, Turns, distance
 from selfteach.generate.revise import smallest
-from selfteach.judge import Broken, Verdicts
+from selfteach.judge import Broken, Judge, Verdicts
+from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge, parse
+from selfteach.judge.contrast import Contrast, told
+from selfteach.judge.yes_no import YesNo
 from selfteach.materials.corrections import Edit
-from selfteach.materials.criticism import conditions
+from selfteach.materials.criticism import aims, conditions
 from selfteach.materials.rule import Rule
 from selfteach.methods.judging import judge
 from selfteach.methods.road import Road
-from selfteach.records import Continuations, Request, Sampling, digest, question, user
+from selfteach.models.recorded import Recorded
+from selfteach.records import Continuations, Prompt, Request, Sampling, digest, question, user
 from selfteach.run.ledger import Fate
 
 Newness = Callable[[str], str]
@@ -50,44 +55,65 @@ class Critic:
         assert self.verdicts is not None
         return self.verdicts.broken([(a.prompt, a.answer) for a in asked])
 
-    def correct(self, asked: Sequence[Answered], progress: Callable[[int], None] = lambda n: None) -> list[Revision]:
-        """Step 3: one revision for each answer, in order; the answer itself where the criticism does not apply."""
+    def correct(
+        self, asked: Sequence[Answered], progress: Callable[[int], None] = lambda n: None, checks: Sequence[str] = ()
+    ) -> list[Revision]:
+        """Step 3: one revision for each answer, in order; the answer itself where the criticism does not apply.
+
+        Args:
+            checks: what a revision without a model must pass, where that is more than the criticism's own checks.
+        """
         flags = self.broken(asked)
         found = {a.id: Revision(a, a.answer) for a in asked}
-        hit = [replace(a, feedback=self.feedback) for a, flag in zip(asked, flags, strict=True) if flag]
-        own = {replace(a, feedback="").id: self._without_model(a) for a in hit}
-        found |= {id: revision for id, revision in own.items() if revision}
-        rest = [a for a in hit if not own[replace(a, feedback="").id]]
-        other = self._own(rest) if rest and self.road.teacher is None else {}
-        found |= other
-        rest = [a for a in rest if replace(a, feedback="").id not in other]
-        for revision in self._judged(self.writer.correct(rest)) if rest else []:
-            found[replace(revision.asked, feedback="").id] = revision
+        hit = {a.id: replace(a, feedback=self.feedback) for a, flag in zip(asked, flags, strict=True) if flag}
+        ways: tuple[Callable[[Mapping[str, Answered]], Mapping[str, Revision]], ...] = (
+            lambda left: {
+                id: Revision(a, text, strategy="smallest") for id, a in left.items() if (text := self._smallest(a.answer, checks))
+            },
+            lambda left: {} if self.road.teacher else self._own(left, checks),
+            lambda left: dict(zip(left, self._judged(self.writer.correct(list(left.values()))), strict=True)),
+        )
+        for way in ways:
+            left = {id: a for id, a in hit.items() if found[id].asked is not a}
+            found |= way(left) if left else {}
         progress(len(asked))
         return [found[a.id] for a in asked]
 
-    def _without_model(self, asked: Answered) -> Revision | None:
-        """What the checks object to, taken out; None where that is not enough, or leaves no answer."""
-        text = smallest(asked.answer, [parse(check).keeps for check in self.checks]) if self.checks else None
-        if text is None or _senseless(text):
-            return None
-        return Revision(asked, text, strategy="smallest")
+    def lessons(self, asked: Sequence[Answered]) -> list[Revision]:
+        """The same for what is to be learned, which keeps some way inside of a bound on length."""
+        return self.correct(asked, checks=aims(self.checks))
 
-    def _own(self, asked: Sequence[Answered]) -> dict[str, Revision]:
-        """Of other draws of the student, to which the criticism does not apply, the one that is most like the answer."""
+    def _smallest(self, answer: str, checks: Sequence[str]) -> str:
+        """What the checks object to, taken out; "" where that is not enough, or leaves no answer."""
+        for wanted in dict.fromkeys((tuple(checks), self.checks)):
+            text = smallest(answer, [parse(check).keeps for check in wanted]) if wanted else None
+            if text is not None and not _senseless(text):
+                return text
+        return ""
+
+    def _own(self, asked: Mapping[str, Answered], checks: Sequence[str]) -> dict[str, Revision]:
+        """Of other draws of the student that meet the criticism, if need be with something taken out, the one most like the answer.
+
+        Where no check knows the criticism, it stands in the student's prompt. There a draw may break off where the answer does.
+        """
         config, model = self.road.config.correct, self.road.student
-        sampling = Sampling(1.0, 0.95, config.max_tokens)
-        requests = [[Request("revise own", a.prompt, sampling, k, self.road.config.seed) for k in range(config.tries)] for a in asked]
-        draws = {draw.id: draw for draw in model.draw([r for row in requests for r in row])}
+        sampling = Sampling(0.8, 0.95, config.max_tokens)
+        prompts = {id: a.prompt if self.checks else told(a.prompt, self.feedback) for id, a in asked.items()}
+        requests = {
+            id: [Request("revise own", prompt, sampling, k, self.road.config.seed) for k in range(config.tries)]
+            for id, prompt in prompts.items()
+        }
+        draws = {draw.id: draw for draw in model.draw([r for row in requests.values() for r in row])}
         found = {}
-        for a, row in zip(asked, requests, strict=True):
-            said = [draws[r.id(model.fingerprint)] for r in row]
-            texts = [d.text for d in said if d.finish == "stop" and not _senseless(d.text)]
-            flags = self.broken([replace(a, answer=text) for text in texts])
-            good = [text for text, flag in zip(texts, flags, strict=True) if not flag]
+        for id, a in asked.items():
+            said = [draws[r.id(model.fingerprint)] for r in requests[id]]
+            texts = {self._smallest(d.text, checks): False for d in said} if self.checks else {d.text: d.finish == "length" for d in said}
+            whole = [text for text in texts if not _senseless(text)]
+            flags = self.broken([replace(a, answer=text) for text in whole])
+            good = [text for text, flag in zip(whole, flags, strict=True) if not flag]
             if good:
                 best = min(good, key=lambda text: distance(a.answer, text))
-                found[replace(a, feedback="").id] = Revision(a, best, strategy="own")
+                found[id] = Revision(a, best, strategy="own", broken_off=texts[best])
         return found
 
     def _judged(self, revisions: Sequence[Revision]) -> list[Revision]:
@@ -166,8 +192,43 @@ def recognise(road: Road, critic: Critic) -> None:
         critic.verdicts = Verdicts(CheckJudge(check), 0.5)
         road.display.say(f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}')
         return
+    subject = read_subject(road.student, road.student, critic.feedback, road.config.seed)
+    teacher = road.teacher if critic.writer.form == "chat" else None
+    if not subject.topic:
+        critic.verdicts = calibrated(road, critic, teacher)
+        return
     rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
     asked = [Asked(question(prompt), "target", "corner", "") for prompt in critic.similar]
-    teacher = road.teacher if critic.writer.form == "chat" else None
-    spoken = replace(road, rule=rule.text, subject=read_subject(road.student, road.student, rule.text, road.config.seed), teacher=teacher)
+    spoken = replace(road, rule=rule.text, subject=subject, teacher=teacher)
     critic.verdicts = judge(spoken, rule, {"target": asked, "near": [], "general": asked}).exam
+
+
+def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts:
+    """The best judge of a criticism that no check knows, calibrated on answers as the student gives them, which is what was criticised,
+    and on answers of the teacher, else the student, with the criticism in the prompt.
+
+    Raises:
+        DataError: none can tell them apart.
+    """
+    words, seed = critic.feedback, road.config.seed
+    prompts = critic.similar[: road.config.judge.pairs]
+    rows: list[tuple[tuple[Prompt, str], bool]] = []
+    for broken, drawer in ((True, road.student), (False, teacher or road.student)):
+        asked = [p if broken else told(p, words) for p in prompts]
+        requests = [Request("calibrate", p, Sampling(0.7, 0.95, road.config.correct.max_tokens), 0, seed) for p in asked]
+        texts = {draw.id: draw.text for draw in drawer.draw(requests)}
+        answers = [texts.get(r.id(drawer.fingerprint), "") for r in requests]
+        rows += [((p, text), broken) for p, text in zip(prompts, answers, strict=True) if text.strip()]
+    candidates: list[Judge] = [Contrast(road.student, words), YesNo(road.student, words), YesNo(road.student, words, chat=True)]
+    if teacher:
+        candidates.append(YesNo(teacher, words, chat=True, name="teacher"))
+    road.display.stage("judge")
+    verdicts, _, report = calibrate(candidates, rows, road.config.judge.min_auroc)
+    road.run.ledger.note("calibration", report)
+    if verdicts is None:
+        raise DataError(
+            f'no judge can tell whether "{words}" applies to an answer: {report["reason"]}.',
+            cure='Say how to check it, for instance --set check="max_words=50", or write some corrections.',
+        )
+    road.display.say(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
+    return verdicts

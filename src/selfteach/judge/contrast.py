@@ -1,0 +1,52 @@
+"""The `contrast` judge: would the model rather say this with the words in its prompt, or without them?
+
+value = mean_t log p(y_t | x) - mean_t log p(y_t | words, x), nats a token; higher = more like what is said unprompted, which is what was
+criticised. Between answers with and without the words this is the likelihood ratio, the best test there is of which of the two an
+answer comes from. Whether the words in the prompt do what their writer meant, it does not know; where they do nothing, it is at chance.
+
+Source: Neyman and Pearson's lemma; the reward of self-distillation with context (arXiv 2601.20802) is the same ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfteach.judge import Answered
+from selfteach.models import Scorer
+from selfteach.records import Continuations, Message, Prompt, user
+
+MAX_WORDS = 80
+
+
+class Contrast:
+    """Values answers by how much less likely the words in the prompt make them."""
+
+    name = "contrast"
+
+    def __init__(self, scorer: Scorer, words: str) -> None:
+        self._scorer, self._words = scorer, words
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        """Nats a token; 0 for an empty answer. Reads the first MAX_WORDS words."""
+        read = [(prompt, " ".join(answer.split(" ")[:MAX_WORDS])) for prompt, answer in pairs]
+        sides = [[Continuations(ask(prompt), (text,)) for prompt, text in read if text.strip()] for ask in (plain, self._told)]
+        found = dict(self._scorer.logp([item for side in sides for item in side]))
+        scores = [[found[item.id(self._scorer.fingerprint)][0].token_logp for item in side] for side in sides]
+        gaps = iter([without - told for without, told in zip(*scores, strict=True)])
+        return [next(gaps) if text.strip() else 0.0 for _, text in read]
+
+    def _told(self, prompt: Prompt) -> Prompt:
+        return told(prompt, self._words)
+
+
+def plain(prompt: Prompt) -> tuple[Message, ...]:
+    """The prompt as a conversation."""
+    return user(prompt) if isinstance(prompt, str) else prompt
+
+
+def told(prompt: Prompt, words: str) -> tuple[Message, ...]:
+    """The same with the words in its system message."""
+    first, *rest = plain(prompt)
+    if first.role == "system":
+        return (Message("system", f"{first.content}\n{words}"), *rest)
+    return (Message("system", words), first, *rest)

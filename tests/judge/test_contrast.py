@@ -1,0 +1,30 @@
+"""The `contrast` judge: a likelihood ratio between the prompt with the words and without."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.judge.contrast import Contrast, told
+from selfteach.models.scripted import Scripted
+from selfteach.records import Prompt, user
+
+WORDS = "Talk like a friend."
+
+
+def score(prompt: Prompt, text: str) -> float:
+    """Two nats for each word that fits, four for one that does not: with the words in the prompt "hey" fits."""
+    friendly = not isinstance(prompt, str) and prompt[0].content.endswith(WORDS)
+    return -sum(2.0 if (word == "hey") is friendly else 4.0 for word in text.split())
+
+
+def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
+    judge = Contrast(Scripted({}, score=score), WORDS)
+    stiff, warm, nothing = judge.values([(user("Tea?"), "tea tea"), (user("Tea?"), "hey hey"), (user("Tea?"), " ")])
+    assert stiff == -warm > 0
+    assert nothing == 0
+    assert judge.values([("Tea?", "tea tea")]) == [pytest.approx(stiff)]
+
+
+def test_words_join_a_system_message_that_is_there() -> None:
+    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == [f"Be brief.\n{WORDS}", "Tea?"]
+    assert [m.role for m in told(user("Tea?"), WORDS)] == ["system", "user"]
