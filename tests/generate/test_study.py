@@ -65,3 +65,14 @@ def test_rows_of_a_sentence_are_bounded_and_forms_take_turns() -> None:
 
 def test_the_same_seed_makes_the_same_rows() -> None:
     assert made() == made()
+
+
+def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> None:
+    (example, *_, told_whole) = made(distill=True)
+    told = example.source["teacher_prompt"][0]["content"]
+    assert example.chosen in told
+    assert "fermentation" not in told
+    assert example.prompt[-1].content in told
+    assert example.source["teacher_sees_answer"] is True
+    assert "fermentation" in told_whole.source["teacher_prompt"][0]["content"]
+    assert "teacher_prompt" not in made()[0].source

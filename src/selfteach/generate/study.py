@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from selfteach.config import Study
-from selfteach.generate.question import LEAST_WORDS, Question
+from selfteach.generate.question import LEAST_WORDS, Question, fenced
 from selfteach.generate.spans import content, openings, spans
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.records import Example, digest, user
+from selfteach.records import Example, digest, prompt_json, user
 
 GAP = "____"
 BRIEF, CLAUSES, MARKS = 4, 3, ".,;:!?()[]\"“”'"
@@ -94,8 +94,9 @@ def study(found: Sequence[Fact], config: Study, seed: int) -> list[Example]:
     for fact in found:
         forms = [list(rows_of) for switched, rows_of in _forms(fact, found, config, seed) if switched]
         turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)]
-        rows += turns[: config.per_sentence]
-    return [*rows, *(_recited(found) if config.recite else ())]
+        rows += [beside(example, fact.chunk.title, fact.text) if config.distill else example for example in turns[: config.per_sentence]]
+    told = list(_recited(found)) if config.recite else []
+    return [*rows, *(beside(example, "", example.chosen) if config.distill else example for example in told)]
 
 
 def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int) -> list[tuple[bool, Iterator[Example]]]:
@@ -116,6 +117,13 @@ def row(fact: Fact, form: str, prompt: str, answer: str) -> Example:
     """One row of study data."""
     source = {**fact.chunk.place(fact.sentence), "form": form}
     return Example(digest(["study", form, fact.chunk.id, fact.sentence, prompt, answer]), "study", user(prompt), answer, None, {}, source)
+
+
+def beside(example: Example, title: str, text: str) -> Example:
+    """The row with the prompt in which the base, as its own teacher, has the text before it: what it would say with the document at hand,
+    token by token, is learned beside the sentence itself."""
+    asked = f"{fenced(title or 'this', text)}\nAnswer with the words of this text: {example.prompt[-1].content}"
+    return replace(example, source={**example.source, "teacher_prompt": prompt_json(user(asked)), "teacher_sees_answer": True})
 
 
 def answer_to(question: Question, statement: str, label: str) -> str:

@@ -49,6 +49,7 @@ from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
 
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 4.0}, "own": {"sft": 1.0}}
+DISTILLED = {"study": {"distill": 1.0}}
 
 
 @dataclass
@@ -102,7 +103,7 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     with run.stage("exam of the base"):
         examine(road, None, quiz, general["test"], measured.answered)  # 7
         road.student.rest()
-    taught = teach_stages(road, stages(road, examples, general["train"]), KINDS)  # 5
+    taught = teach_stages(road, stages(road, examples, general["train"]), KINDS | (DISTILLED if config.study.distill else {}))  # 5
     with run.stage("exam"):
         exam = examine(road, taught, quiz, general["test"], measured.answered)  # 7
         exam["map"] = known_map(road, taught, chunks, measured.answered, measured.scored, exam["answers"])  # 6
