@@ -13,7 +13,7 @@ WORDS = "Talk like a friend."
 
 def score(prompt: Prompt, text: str) -> float:
     """Two nats for each word that fits, four for one that does not: with the words in the prompt "hey" fits."""
-    friendly = not isinstance(prompt, str) and prompt[0].content.endswith(WORDS)
+    friendly = not isinstance(prompt, str) and prompt[-1].content.endswith(f"({WORDS})")
     return -sum(2.0 if (word == "hey") is friendly else 4.0 for word in text.split())
 
 
@@ -25,6 +25,6 @@ def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
     assert judge.values([("Tea?", "tea tea")]) == [pytest.approx(stiff)]
 
 
-def test_words_join_a_system_message_that_is_there() -> None:
-    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == [f"Be brief.\n{WORDS}", "Tea?"]
-    assert [m.role for m in told(user("Tea?"), WORDS)] == ["system", "user"]
+def test_the_words_stand_after_the_question() -> None:
+    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == ["Be brief.", f"Tea? ({WORDS})"]
+    assert told("Tea?", WORDS) == user(f"Tea? ({WORDS})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selfteach.judge.check import parse
-from selfteach.materials.criticism import conditions
+from selfteach.materials.criticism import aims, conditions
 
 SHORT, LONG = "Tea is a drink. " * 3, "Tea is a drink. " * 9  # 12 and 36 words
 
@@ -43,3 +43,9 @@ def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
         found = [parse(check) for check in conditions(feedback, answers)]
         assert found
         assert not any(check.keeps(answer) for check in found for answer in answers)
+
+
+def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
+    assert aims(("max_words=36", 'not contains "!"', "min_words=9", "max_words=6")) == (
+        "max_words=24", 'not contains "!"', "min_words=9", "max_words=5",
+    )  # fmt: skip

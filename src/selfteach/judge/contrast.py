@@ -45,8 +45,6 @@ def plain(prompt: Prompt) -> tuple[Message, ...]:
 
 
 def told(prompt: Prompt, words: str) -> tuple[Message, ...]:
-    """The same with the words in its system message."""
-    first, *rest = plain(prompt)
-    if first.role == "system":
-        return (Message("system", f"{first.content}\n{words}"), *rest)
-    return (Message("system", words), first, *rest)
+    """The same with the words after the question. In a system message the embedded model hardly heeds them."""
+    *before, last = plain(prompt)
+    return (*before, Message(last.role, f"{last.content} ({words})"))
