@@ -274,6 +274,8 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "exam.json", json.dumps(exam(rehearsal=rehearsal)))
+    (folder / "adapter").mkdir(exist_ok=True)
+    write_text(folder / "adapter" / "adapter_config.json", '{"peft_type": "LORA"}')
     write_jsonl(folder / "metrics.jsonl", metrics(rng))
     turn = lambda role, text: [{"role": role, "content": text}]
     write_jsonl(

@@ -30,6 +30,26 @@ def test_the_front_matter_names_library_and_base(folder: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("settings", "library", "shown"),
+    [
+        ('{"peft_type": "LORA"}', "peft", "PeftModel.from_pretrained"),
+        ('{"peft_type": "PROMPT_TUNING"}', "peft", "PeftModel.from_pretrained"),
+        ('{"selfteach_adapter": "reft"}', "selfteach", "Plain PEFT does not know this kind of adapter (reft)"),
+        ('{"selfteach_adapter": "full"}', "selfteach", "Hf.load"),
+    ],
+)
+def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str, tmp_path: Path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text(settings)
+    text = card(tmp_path)
+    assert front(text)["library_name"] == library
+    assert shown in text
+    assert ("PeftModel" in text) is (library == "peft")
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{")
+    assert "## Use" not in card(tmp_path)
+
+
 @pytest.mark.parametrize("base", ["/home/somebody/model", "./model", "../model", "C:\\model", 3, "a/b/c", "x/y\nlicense: other"])
 def test_a_folder_is_not_published_as_a_base(tmp_path: Path, base: object):
     (tmp_path / "manifest.json").write_text(json.dumps({"base_model": base}))

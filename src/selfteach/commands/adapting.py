@@ -28,7 +28,7 @@ OBJECTIVES = "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where e
 
 def add(app: typer.Typer) -> None:
     """Enters them into the program."""
-    for command in (train, merge):
+    for command in (train, compare, merge):
         app.command()(command)
 
 
@@ -63,6 +63,30 @@ def train(
     settings = {"model": model, "seed": seed, "dev_share": share, "train.adapter": adapter, "train.objective": objective}
     options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
     body.train(body.Files(examples, file, skip_bad_rows), settings, options)
+
+
+def compare(
+    context: typer.Context,
+    run: RunFolder,
+    adapters: Annotated[str, option("--adapters", "A,B", "Which adapters; by default all that there are.")] = "",
+    objectives: Annotated[
+        str, option("--objectives", "O,P", "own (as the run was trained), sft, dpo, sft+dpo, distill, on_policy, correction.")
+    ] = "own",
+    icl: Annotated[str, option("--icl", "0,1,4", "Also the base with so many worked examples in its prompt.")] = "",
+    rates: Annotated[str, option("--rates", "F,G", "Factors of each adapter's own learning rate; the best on dev is taken.")] = "0.3,1,3",
+    sets: Sets = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The comparison's folder; by default compare/ in the run's.")] = None,
+    json: Json = False,
+    new: New = False,
+) -> None:
+    """Train other adapters and objectives on a run's examples, let each sit its exam, and show one table and one plot.
+
+    The same command again goes on with the cells that are missing.
+    """
+    from selfteach.commands import comparing as body
+
+    options = body.Options(adapters, objectives, icl, rates, sets or [], out, json, new, context.obj)
+    body.compare(run, options)
 
 
 def merge(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands import documents, past
-from selfteach.commands.lesson import Options, teach
+from selfteach.commands.lesson import PATHS, Options, teach
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
@@ -98,7 +98,7 @@ def repeat(
 
         def take_over(run: Run) -> None:
             run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
-            run.ledger.note(documents.PATHS, files.noted())
+            run.ledger.note(PATHS, files.noted())
 
         options = Options(out=out, as_json=as_json, debug=debug)
         teach("documents", "documents", material, brought, resolved, options, take_over)
@@ -130,7 +130,7 @@ def noted(folder: Path) -> dict[str, Any]:
     """Which files a run read."""
     ledger = opened(folder)
     try:
-        found: dict[str, Any] | None = ledger.noted(documents.PATHS)
+        found: dict[str, Any] | None = ledger.noted(PATHS)
     finally:
         ledger.close()
     if found is None:

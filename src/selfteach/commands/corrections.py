@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Options, show_plan, sums, teach
+from selfteach.commands.lesson import PATHS, Options, place, places, show_plan, sums, teach
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
@@ -37,6 +37,19 @@ class Files:
             parts.append(read_prompts(self.prompts, skip=self.skip_bad_rows, most_bad=most_bad))
         return joined(parts)
 
+    def sums(self) -> dict[str, str]:
+        """For the run's identity: a changed file is another run."""
+        return sums(edits=self.edits, prompts=self.prompts)
+
+    def noted(self) -> dict[str, Any]:
+        """What a later command needs to read the same again."""
+        return {**places(edits=self.edits, prompts=self.prompts), "skip_bad_rows": self.skip_bad_rows}
+
+    @staticmethod
+    def from_noted(row: Mapping[str, Any]) -> Files:
+        """The inverse of `noted`."""
+        return Files(place(row, "edits"), place(row, "prompts"), bool(row["skip_bad_rows"]))
+
 
 def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches corrections, or with `dry_run` says what was read."""
@@ -49,7 +62,7 @@ def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> 
         plan(material, as_json=options.as_json)
         return
     name = (files.edits or files.prompts or Path("corrections")).stem
-    teach("corrections", name, material, sums(edits=files.edits, prompts=files.prompts), resolved, options)
+    teach("corrections", name, material, files.sums(), resolved, options, lambda run: run.ledger.note(PATHS, files.noted()))
 
 
 def refuse(files: Files, config: Settings) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Options, show_plan, sums, teach
+from selfteach.commands.lesson import PATHS, Options, show_plan, sums, teach
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
@@ -19,7 +19,7 @@ from selfteach.materials.documents.read import read_documents
 from selfteach.methods.documents import Documents
 from selfteach.records import BadLine, digest
 
-PATHS, FORGOTTEN = "paths", "forgotten"
+FORGOTTEN = "forgotten"
 LEAST_SENTENCES = 2
 
 

@@ -17,8 +17,12 @@ from selfteach.commands.exam import show
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Resolved
 from selfteach.errors import Interrupted
+from selfteach.run.display import Display
 from selfteach.run.folder import Run, open_run
 from selfteach.run.signals import interruptible
+
+PATHS = "paths"
+"""The note in which a run keeps where its files are."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,17 @@ def teach(
 
 
 def guided(run: Run, method: str, material: Any, debug: bool) -> dict[str, Any]:
-    """Runs a method of the registry in an open run, its progress on the screen; Ctrl-C ends it with the command that goes on.
+    """Runs a method of the registry in an open run, as `attended` does."""
+
+    def work(display: Display) -> dict[str, Any]:
+        result: dict[str, Any] = registry.lookup("methods", method)(run, material, run.resolved.config, display)
+        return result
+
+    return attended(run, work, debug)
+
+
+def attended(run: Run, work: Callable[[Display], dict[str, Any]], debug: bool) -> dict[str, Any]:
+    """Work in an open run, its progress on the screen; Ctrl-C ends it with the command that goes on.
 
     Raises:
         Interrupted: by the user or the system.
@@ -80,11 +94,9 @@ def guided(run: Run, method: str, material: Any, debug: bool) -> dict[str, Any]:
     with screen(run.path / "log.txt", debug=debug) as shown, interruptible(shown.say):
         shown.say(f"{'going on with' if run.resumed else 'run folder'} {run.path}")
         try:
-            teach = registry.lookup("methods", method)
-            result: dict[str, Any] = teach(run, material, run.resolved.config, shown.display)
+            return work(shown.display)
         except KeyboardInterrupt as stop:
             raise Interrupted("stopped; everything recorded is kept.", cure=f"Go on with:\n  {resume_command(run)}") from stop
-    return result
 
 
 def resume_command(run: Run) -> str:
@@ -98,6 +110,16 @@ def resume_command(run: Run) -> str:
 def sums(**files: Path | None) -> dict[str, str]:
     """Names and sums of the files that are given, for a run's identity: a changed file is another run."""
     return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in files.items() if path}
+
+
+def places(**files: Path | None) -> dict[str, str | None]:
+    """Where the files are, for the note PATHS."""
+    return {key: str(path.resolve()) if path else None for key, path in files.items()}
+
+
+def place(row: Mapping[str, Any], key: str) -> Path | None:
+    """One of them, read from the note."""
+    return Path(row[key]) if row.get(key) else None
 
 
 def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Options, show_plan, sums, teach
+from selfteach.commands.lesson import PATHS, Options, place, places, show_plan, sums, teach
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
@@ -38,6 +38,19 @@ class Files:
             found.fates |= more.fates if self.test.name != (self.seeds or OWN_SEEDS).name else {}
         return found
 
+    def sums(self) -> dict[str, str]:
+        """For the run's identity: a changed file is another run."""
+        return sums(seeds=self.seeds or OWN_SEEDS, test=self.test)
+
+    def noted(self) -> dict[str, Any]:
+        """What a later command needs to read the same again."""
+        return {**places(seeds=self.seeds, test=self.test), "skip_bad_rows": self.skip_bad_rows}
+
+    @staticmethod
+    def from_noted(row: Mapping[str, Any]) -> Files:
+        """The inverse of `noted`."""
+        return Files(place(row, "seeds"), place(row, "test"), bool(row["skip_bad_rows"]))
+
 
 def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
     """Teaches tasks, or with `dry_run` says what was read."""
@@ -50,7 +63,7 @@ def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    teach("tasks", name, material, sums(seeds=files.seeds or OWN_SEEDS, test=files.test), resolved, options)
+    teach("tasks", name, material, files.sums(), resolved, options, lambda run: run.ledger.note(PATHS, files.noted()))
 
 
 def refuse(config: Settings) -> None:

@@ -5,6 +5,7 @@ Text that people or models wrote stands in fenced blocks that it cannot close; n
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from selfteach.records import clean
 from selfteach.report import view
 from selfteach.report.read import Run, at, items, measure, read
 from selfteach.report.wording import heading, wording
@@ -19,6 +21,8 @@ from selfteach.report.words import NONE, count, decimal, duration, interval, meg
 
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = 3
+PEFT = ("lora", "prompt_tuning")
+"""The kinds of adapters that plain PEFT loads."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@/$])")
 
 REHEARSAL = "**A rehearsal**: small budgets, wide intervals. Do not quote these numbers."
@@ -26,19 +30,28 @@ REHEARSAL = "**A rehearsal**: small budgets, wide intervals. Do not quote these 
 
 def card(folder: Path) -> str:
     """The card as Markdown: base, data, exam, how to use it, and what it is not."""
-    run = read(folder)
+    run, kind = read(folder), kind_of(folder)
     parts = [
-        _front_matter(run),
+        _front_matter(run, kind),
         f"# {wording(run.exam).card}",
         _rule(run),
         _verdict(run),
-        _use(run),
+        _use(run, kind),
         _exam(run),
         _data(run),
         _answers(run),
         _limits(run),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def kind_of(folder: Path) -> str:
+    """The kind of the run's adapter, as its configuration names it; an empty text where there is none that can be read."""
+    try:
+        settings = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return clean(str(at(settings, "selfteach_adapter") or at(settings, "peft_type") or "").lower())[:40]
 
 
 def plain(text: Any, length: int = 300) -> str:
@@ -54,11 +67,11 @@ def fenced(text: Any, length: int = 2000) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _front_matter(run: Run) -> str:
+def _front_matter(run: Run, kind: str) -> str:
     fields: dict[str, Any] = {
-        "library_name": "peft",
+        "library_name": "peft" if kind in PEFT else "selfteach",
         "pipeline_tag": "text-generation",
-        "tags": ["selfteach", "lora", wording(run.exam).tag],
+        "tags": ["selfteach", *([kind.replace("_", "-")] if kind else []), wording(run.exam).tag],
     }
     if base := _base(run):
         fields["base_model"] = base
@@ -82,10 +95,19 @@ def _verdict(run: Run) -> str:
     return f"{verdict}\n\n{REHEARSAL}" if run.exam.get("rehearsal") is True else verdict
 
 
-def _use(run: Run) -> str:
+def _use(run: Run, kind: str) -> str:
+    """How to load it: plain PEFT where it knows the kind, else selfteach; nothing where nothing was trained."""
+    base = _base(run) or "BASE"
+    if not kind:
+        return ""
+    if kind in PEFT:
+        code = ("from peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
+                f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "adapter")')  # fmt: skip
+        return f"## Use\n\n```python\n{code}\n```"
+    code = f'from pathlib import Path\n\nfrom selfteach.models.hf import Hf\n\nmodel = Hf.load("{base}", adapter=Path("adapter"))'
     return (
-        "## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
-        f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{_base(run) or "BASE"}"), "adapter")\n```'
+        f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach does:\n\n```python\n{code}\n```\n\n"
+        "Or, without a line of code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
 
 

@@ -1,0 +1,259 @@
+"""Comparing what may change: adapters and objectives on the same examples, with the same number of steps, in one table.
+
+  1  open: the run's road and its exam again (benches.py)
+  2  cells: every adapter with every objective; what makes no sense together is said, with the reason
+  3  rates: each cell is trained with a few learning rates; the best on the dev part is kept
+  4  exam: the run's own; score, harm on near and general prompts, drift
+  5  in context: the base with the instruction and 0, 1, k worked examples in its prompt sits the same exam
+
+A finished cell is noted in the ledger, so that the same command goes on with the next one.
+Source: METHODS.md of this project, section 5 (compare) and section 6 (in-context learning against fine-tuning).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from selfteach import registry
+from selfteach.errors import IntegrityError
+from selfteach.methods.alone import ANCHORS
+from selfteach.methods.benches import Bench, reopened
+from selfteach.methods.in_context import Told, in_context
+from selfteach.methods.rates import Held, best_rate, held_out, rates_of
+from selfteach.methods.road import Road
+from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
+from selfteach.models.memory import Peak, release
+from selfteach.models.worn import lead_of
+from selfteach.records import Example, Prompt, question, user
+from selfteach.report.comparison import SCORES, figure
+from selfteach.report.read import at
+from selfteach.run.display import Display
+from selfteach.run.folder import Run
+from selfteach.train.loop import Trained
+
+OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
+ROWS, BASE = "rows", "row base"
+OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
+"""`own` is what the run itself was trained with; `on_policy` is distillation on answers that the student draws between steps."""
+SHARE = 0.5
+"""Of the examples in a step, the share whose answers the student draws itself under `on_policy`."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is compared: names, the factors by which an adapter's own learning rate is multiplied, and numbers of worked examples."""
+
+    adapters: Sequence[str]
+    objectives: Sequence[str]
+    factors: Sequence[float]
+    shots: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An adapter with an objective; one that is solved for has none."""
+
+    adapter: str
+    objective: str
+
+    @property
+    def name(self) -> str:
+        """What its adapter is called."""
+        return self.adapter if self.objective == SOLVED else f"{self.adapter}-{self.objective.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class Past:
+    """The run that is compared by: its kind, material, examples, what its ledger noted, and the prompts of its exam."""
+
+    kind: str
+    material: Any
+    examples: Sequence[Example]
+    noted: Mapping[str, Any]
+    asked: frozenset[str]
+
+
+def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str, Any]:
+    """Fills the cells that are not there yet; returns the table as JSON, with all cells of this folder.
+
+    Raises:
+        IntegrityError: the run's road no longer leads to the prompts of its exam.
+    """
+    bench = reopened(run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted)  # 1
+    examples, held = (list(past.examples), None) if bench.dev else held_out(past.examples, bench.road.config.seed)
+    left_out: dict[str, str] = {}
+    with run.stage("base"):
+        base = once(run, BASE, lambda: based(bench, past))
+    for cell in cells(wanted, examples, left_out):  # 2
+        with run.stage(cell.name):
+            once(run, f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}",
+                 lambda cell=cell: filled(bench, cell, examples, held, wanted))  # type: ignore[misc]  # fmt: skip
+    for shots in wanted.shots:
+        with run.stage(f"{shots}-shot"):
+            once(run, f"row {shots}-shot", lambda shots=shots: told(bench, examples, shots))  # type: ignore[misc]  # 5
+    tidy(run)
+    return table(run, past.kind, base, left_out)
+
+
+def once(run: Run, key: str, work: Any) -> Any:
+    """What the ledger has noted, or the work's result, which it then notes."""
+    if (found := run.ledger.noted(key)) is None:
+        run.ledger.note(ROWS, list(dict.fromkeys([*(run.ledger.noted(ROWS) or []), key])))
+        run.ledger.note(key, found := work())
+    return found
+
+
+def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str]) -> Iterator[Cell]:
+    """Step 2. `left_out` takes the cells that make no sense, each with its reason."""
+    for adapter in wanted.adapters:
+        if hasattr(registry.lookup("adapters", adapter), "solve"):
+            for objective in wanted.objectives:
+                if objective != OWN:
+                    left_out[f"{adapter}-{objective}"] = "it is solved for without steps, so it has no objective and stands in one row"
+            yield Cell(adapter, SOLVED)
+            continue
+        for objective in wanted.objectives:
+            if reason := why_not(objective, [e for e in examples if e.kind not in ANCHORS]):
+                left_out[f"{adapter}-{objective}"] = reason
+            else:
+                yield Cell(adapter, objective)
+
+
+def why_not(objective: str, lessons: Sequence[Example]) -> str:
+    """Why an objective cannot be trained on these lessons, or an empty text."""
+    if ("dpo" in objective or objective == "correction") and any(e.rejected is None for e in lessons):
+        return f"{sum(e.rejected is None for e in lessons)} of {len(lessons)} lessons have no rejected answer"
+    if objective in ("distill", ON_POLICY) and (lack := sum(not e.source.get("teacher_prompt") for e in lessons)):
+        return f"{lack} of {len(lessons)} lessons have no prompt for a teacher"
+    return ""
+
+
+def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weights:
+    """The objectives of each kind of example: what holds the base in place is the run's own."""
+    if objective in (OWN, SOLVED):
+        return bench.kinds
+    named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
+    return {kind: bench.kinds.get(kind, {}) if kind in ANCHORS else named for kind in {e.kind for e in examples}}
+
+
+def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | None, wanted: Wanted) -> dict[str, Any]:
+    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`."""
+    road, kinds, made = bench.road, kinds_of(bench, cell.objective, examples), dict[float, tuple[Trained, float]]()
+    rates = rates_of(cell.adapter, road.config.train, wanted.factors)
+    marks: dict[float, float] = {}
+    for rate in rates:
+        made[rate] = trained(road, cell, rate, kinds, examples)
+        if len(rates) > 1:
+            taught = open_taught(road, made[rate][0])
+            marks[rate] = bench.dev(taught.model) if bench.dev else held.score(taught.model)  # type: ignore[union-attr]
+            taught.model.rest()
+    best = best_rate(marks) if marks else rates[0]
+    adapter, peak = made[best]
+    taught = open_taught(road, adapter)
+    row = marked(bench, taught, cell.name)
+    taught.model.rest()
+    with road.run.export_folder(f"adapters/{cell.name}") as folder:
+        shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
+    row |= {
+        "adapter": cell.adapter, "objective": cell.objective, "learning_rate": best or None,
+        "rates": {f"{rate:g}": mark for rate, mark in marks.items()}, "trained_share": weights_in(adapter.adapter) / parameters(road),
+        "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6, "peak_memory_mb": peak,
+        "seconds": adapter.seconds, "steps": adapter.steps, "trained_tokens": adapter.tokens,
+    }  # fmt: skip
+    shutil.rmtree(road.run.path / TRAINING, ignore_errors=True)
+    return row
+
+
+def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float]:
+    """One training, and the most memory that it took, in MB; nothing but the adapter, the objective and the rate differs between cells."""
+    change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
+    if cell.objective == ON_POLICY:
+        change["on_policy"] = road.config.train.on_policy or SHARE
+    settings = road.config.train.model_copy(update=change)
+    mine = replace(road, config=road.config.model_copy(update={"train": settings}))
+    release()
+    with Peak() as peak:
+        found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
+    return found, peak.mb
+
+
+def based(bench: Bench, past: Past) -> dict[str, Any]:
+    """The base and the base with the material in its prompt, from the exam; which must be the run's own."""
+    exam = bench.exam(None)
+    if strange := [row["prompt"] for row in exam["answers"] if row["prompt"] not in past.asked]:
+        raise IntegrityError(
+            f"the road of this run no longer leads to the prompts of its exam (for instance to {strange[0][:80]!r}).",
+            cure="It was made with another version of selfteach, or a larger exam was asked for: teach it again, or ask for less.",
+        )
+    return {arm: numbers(past.kind, exam, arm) for arm in ("base", "prompted")}
+
+
+def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) -> dict[str, Any]:
+    """Step 4: what the exam says, in short, and how long a query's prompt is."""
+    exam = bench.exam(taught)
+    asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
+    return {"name": name, **numbers(bench.road.run.material["kind"], exam, "taught"),
+            "prompt_tokens": prompt_tokens(bench.road, taught, asked, told)}  # fmt: skip
+
+
+def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
+    """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was lost."""
+    score = SCORES[kind]
+    found = {"score": at(exam, *score.path, arm, *score.greedy), "drawn": at(exam, *score.path, arm, *score.drawn) if score.drawn else None}
+    if arm != "taught":
+        return found
+    return found | {
+        "near": at(exam, "leakage", "near"), "general": at(exam, "leakage", "general"), "kl_nats": at(exam, "drift", "kl_nats"),
+        "top1": at(exam, "drift", "top1_agreement"),
+    }  # fmt: skip
+
+
+def prompt_tokens(road: Road, taught: Taught, asked: Sequence[Prompt], told: Told | None) -> float:
+    """Tokens of a query's prompt, the mean; soft tokens count too."""
+    lead = lead_of(taught.hf.module) if told is None else 0
+    lengths = [len(road.base.encode(told(prompt) if told else prompt)) + lead for prompt in asked]
+    return sum(lengths) / max(len(lengths), 1)
+
+
+def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
+    """Step 5: the base with so many lessons in its prompt, each of another question."""
+    lessons = list({question(e.prompt): e for e in reversed(examples) if e.kind not in ANCHORS}.values())[::-1]
+    taught, opening = in_context(bench.road.base, bench.road.student, bench.instruction, lessons, shots)
+    return marked(bench, taught, f"{shots}-shot", opening) | {"shots": len(opening.worked) // 2}
+
+
+def weights_in(adapter: Path) -> int:
+    """How many numbers an adapter has."""
+    with safe_open(adapter / "adapter_model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
+        return sum(_product(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def parameters(road: Road) -> int:
+    """How many weights the base has."""
+    return sum(weight.numel() for weight in road.base.module.parameters())
+
+
+def table(run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """Writes compare.json and compare.svg from all that the ledger holds; returns the first."""
+    rows = [run.ledger.noted(key) for key in run.ledger.noted(ROWS) if key != BASE]
+    rows = list({row["name"]: row for row in rows if row}.values())  # of one cell with other rates the last one
+    found = {
+        "run": run.material["run"], "kind": kind, "score": SCORES[kind].name, "base": base, "rows": rows, "left_out": dict(left_out),
+        "command": run.command,
+    }  # fmt: skip
+    run.export("compare.svg", figure(found))
+    run.export_json("compare.json", found)
+    return found | {"folder": str(run.path), "plot": str(run.path / "compare.svg")}

@@ -1,0 +1,50 @@
+"""Learning rates of a comparison: each adapter's own, times a few factors, chosen on the dev part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach import registry
+from selfteach.config import Train
+from selfteach.models.recorded import Recorded
+from selfteach.records import Continuations, Example, digest, prompt_json
+
+HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class Held:
+    """Examples that nothing is learned from, for runs whose method has no dev part of its own."""
+
+    examples: list[Example]
+
+    def score(self, model: Recorded) -> float:
+        """Mean log-probability of the chosen answers, nats a token, the mean over examples: lessons and anchors alike."""
+        items = [Continuations(e.prompt, (e.chosen,), end="chosen" not in e.source.get("cut", ())) for e in self.examples]
+        found = dict(model.logp(items))
+        return sum(found[item.id(model.fingerprint)][0].token_logp for item in items) / max(len(items), 1)
+
+
+def held_out(examples: Sequence[Example], seed: int) -> tuple[list[Example], Held]:
+    """What is learned, and a tenth of the prompts, whatever is learned from them."""
+    prompts = sorted({digest(prompt_json(e.prompt)) for e in examples}, key=lambda p: digest([seed, "rates", p]))
+    aside = set(prompts[: max(1, round(HELD_OUT * len(prompts)))])
+    sides: tuple[list[Example], list[Example]] = ([], [])
+    for example in examples:
+        sides[digest(prompt_json(example.prompt)) in aside].append(example)
+    return sides[0], Held(sides[1])
+
+
+def rates_of(adapter: str, settings: Train, factors: Sequence[float]) -> list[float]:
+    """The rates to try, ascending; a single 0 for an adapter that has none. The configuration's rate is that of its own adapter."""
+    kind = registry.lookup("adapters", adapter)
+    if hasattr(kind, "solve"):
+        return [0.0]
+    own = settings.learning_rate if settings.learning_rate and adapter == settings.adapter else kind.learning_rate
+    return sorted({float(f"{own * factor:.3g}") for factor in factors})
+
+
+def best_rate(marks: Mapping[float, float]) -> float:
+    """The rate with the greatest mark; of equal ones the smallest, which changes least."""
+    return min(marks, key=lambda rate: (-marks[rate], rate))
