@@ -49,6 +49,8 @@ KINDS = {
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
 }
+WARM, COOLER = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
+"""How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson, so it should make sense."""
 BEYOND = 6
 """Words of a criticised answer beyond the length of its revision that the revision is preferred to."""
 
@@ -228,16 +230,16 @@ def corrected(
         asked = answered(road, model, [p for p in parts.own["train"] if p not in known], turn)
         found += learned(road, teacher.correct, asked, f"correct {turn}", road.config.teacher, turn)
     for number, (critic, prompts) in enumerate(parts.criticised, 1):
-        asked = answered(road, model, prompts["train"], turn)
+        asked = answered(road, model, prompts["train"], turn, COOLER)
         if turn == 1:
             asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
         found += learned(road, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn)
     return found
 
 
-def answered(road: Road, model: Recorded, prompts: Sequence[Turns], turn: int) -> list[Answered]:
+def answered(road: Road, model: Recorded, prompts: Sequence[Turns], turn: int, warm: Sampling = WARM) -> list[Answered]:
     """The student's answers to prompts, without empty ones and repeats."""
-    found = draws(road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1)
+    found = draws(road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1, warm)
     items = (Answered(p, d.text, cut=d.finish == "length") for p in prompts for d in found[p])
     return list({a.id: a for a in items if a.answer.strip()}.values())
 
@@ -257,13 +259,12 @@ def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage
     return found
 
 
-def draws(road: Road, model: Recorded, stage: str, prompts: Sequence[Turns], count: int, seed: int) -> dict[Turns, list[Draw]]:
+def draws(
+    road: Road, model: Recorded, stage: str, prompts: Sequence[Turns], count: int, seed: int, warm: Sampling = WARM
+) -> dict[Turns, list[Draw]]:
     """`count` answers to each prompt, the first one greedy."""
     limit = road.config.correct.max_tokens
-    requests = {
-        p: [Request(stage, p, Sampling(1.0, 1.0, limit) if k else replace(GREEDY, max_tokens=limit), k, seed) for k in range(count)]
-        for p in prompts
-    }
+    requests = {p: [Request(stage, p, replace(warm if k else GREEDY, max_tokens=limit), k, seed) for k in range(count)] for p in prompts}
     road.display.stage(stage, count * len(requests))
     found = {}
     for draw in model.draw([r for row in requests.values() for r in row]):
