@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from selfteach.evaluate.knowledge import attempts, damage, mark, measures, verdict
@@ -56,6 +58,9 @@ def test_the_verdict_says_what_was_harmed() -> None:
     marked = {arm: mark(draws(*["Rankine"] * 4), [("Rankine",)] * 4) for arm in ("base", "prompted", "taught")}
     gain, none, lost = Measure(0.5, 0.2, 0.8, 4), Measure(0.0, -0.1, 0.1, 4), Measure(0.3, 0.2, 0.4, 60)
     assert verdict(marked, gain, none, 0.0)["word"] == "taught"
+    assert verdict(marked, gain, none, 0.0)["sentence"].endswith("what was known before is unharmed.")
+    some = replace(none, value=0.05)
+    assert verdict(marked, gain, some, 0.0)["sentence"].endswith("5 of 100 common questions are lost.")
     assert verdict(marked, none, none, 0.0)["word"] == "not learned"
     assert verdict(marked, gain, lost, 0.0)["word"] == "not learned"
     assert verdict(marked, gain, none, 0.2)["word"] == "not learned"

@@ -22,6 +22,8 @@ from selfteach.evaluate.sanity import empty
 from selfteach.records import Draw, Measure
 
 LEAST_HARM = 0.1
+NOTABLE_LOSS = 0.03
+"""More of the common questions than this is said, also where it may be chance."""
 _DECLINES = re.compile(
     r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|"
     r"I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no information)\b",
@@ -92,4 +94,6 @@ def verdict(marked: Mapping[str, Marked], gain: Measure | None, common: Measure 
         return {"word": "not learned", "sentence": f"Not learned: {change}; that is no more than chance explains."}
     if general > LEAST_HARM or (common is not None and common.low > LEAST_HARM / 2):
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but answers to other questions are harmed."}
-    return {"word": "taught", "sentence": f"Taught: {change}; what was known before is unharmed."}
+    lost = 0.0 if common is None else common.value
+    kept = f"{100 * lost:.0f} of 100 common questions are lost" if lost > NOTABLE_LOSS else "what was known before is unharmed"
+    return {"word": "taught", "sentence": f"Taught: {change}; {kept}."}
