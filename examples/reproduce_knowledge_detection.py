@@ -1,6 +1,6 @@
 """The paper's claims about knowledge detection (Self-Learning-llm, arXiv 2406.11275), measured on a model and documents of your own.
 
-    python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims
+    python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims [select.judge=gain train.epochs=2 ...]
 
 The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO on all pairs, each after the paper's
 SFT stage and without study data. Printed is each claim with its number, its 95 % interval, and whether it holds here. A claim that does not
@@ -39,7 +39,8 @@ RUNS = {
     "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}",),
     "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}", "select.filter=false"),
 }
-STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
+STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "exam", "exam again")
+"""What the first run was answered; of the exam that is what the base says."""
 
 
 @dataclass(frozen=True)
@@ -128,5 +129,5 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
 
 
 if __name__ == "__main__":
-    for claim in claims(Path(sys.argv[1]), Path(sys.argv[2])):
+    for claim in claims(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]):
         print(claim.line())
