@@ -2,6 +2,7 @@
 
 A try comes from one of these strategies, in turn:
   decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves, never for `askable` ones
+  branch   the student's own breach, taken up again some words before it: the least change of an answer that went wrong late
   own      a draw of the student without the rule: the least change of behaviour, where it keeps the rule by itself
   revise   the last try without the sentences that the judge objects to: the critic's advice, followed to the letter
   ruled    a few-shot reply with the rule in the prompt
@@ -16,13 +17,14 @@ rule); 4. "makes sense" is a bound on the nats per token under the base.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfteach.config import Search
 from selfteach.generate import shots
 from selfteach.models import Drawer
-from selfteach.records import Draw, Prompt, Request, Sampling, clean, sentences, user
+from selfteach.records import Draw, Message, Prompt, Request, Sampling, clean, sentences, user
 
 ORDERS = 3
 Broken = Callable[[Sequence[tuple[Prompt, str]]], list[bool]]
@@ -31,8 +33,13 @@ LADDERS = {
     "topic": ("own", "revise", "own", "revise", "decline", "decline"),
     "askable": ("own", "revise"),
     "form": ("ruled", "revise", "own", "revise", "ruled", "revise"),
+    "begun topic": ("branch", "own", "branch", "revise", "decline", "decline"),
+    "begun askable": ("branch", "own", "branch", "revise"),
+    "begun form": ("branch", "branch", "own", "branch", "revise", "ruled"),
 }
-"""Which strategy comes at which try."""
+"""Which strategy comes at which try; "begun" where it is known how a broken answer begins."""
+BACK, FURTHER = 4, 32
+"""Each branch leaves the broken answer so many words earlier than the one before, and goes on for so many tokens."""
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
 
@@ -59,6 +66,7 @@ class Trace:
     names_subject: bool
     tries: list[Try] = field(default_factory=list)
     askable: bool = False
+    begun: str = ""
 
     @property
     def accepted(self) -> list[Try]:
@@ -74,6 +82,7 @@ class Trace:
 def search(
     student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Faults, config: Search, seed: int,
     teacher: Drawer | None = None, progress: Callable[[int], None] = lambda n: None, askable: Collection[str] = (),
+    begun: Mapping[str, str] | None = None,
 ) -> list[Trace]:  # fmt: skip
     """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are spent.
 
@@ -81,10 +90,14 @@ def search(
         topic: what is to be avoided, or "" for a rule of form.
         fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
         askable: prompts outside the subject, which want an answer even where the student's own breaks the rule.
+        begun: for prompts whose broken answer is right at first, its beginning before the breach.
         teacher: another model that drafts with the rule in its prompt, in place of the student.
     """
     named = broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
-    traces = [Trace(prompt, about, askable=prompt in askable) for prompt, about in zip(prompts, named, strict=True)]
+    begun = begun or {}
+    traces = [
+        Trace(prompt, about, askable=prompt in askable, begun=begun.get(prompt, "")) for prompt, about in zip(prompts, named, strict=True)
+    ]
     while turn := [planned for trace in traces for planned in _plan(trace, topic, teacher, config)]:
         tries = _draft(student, teacher, turn, rule, topic, config, seed, broken)
         for planned, found in zip(turn, _judged(turn, tries, broken, fault_of), strict=True):
@@ -124,7 +137,7 @@ def _draft(
         if strategy == "revise" and advised[id(trace)] and advised[id(trace)].split() != trace.tries[-1].text.split():
             found.append(Try(advised[id(trace)], "revise"))
         else:
-            found.append(_request("ruled" if strategy == "revise" else strategy, trace.prompt, rule, topic, number, config, seed))
+            found.append(_request("ruled" if strategy == "revise" else strategy, trace, rule, topic, number, config, seed))
     drawer = teacher or student
     answers = {draw.id: draw for draw in drawer.draw([f for f in found if isinstance(f, Request)])}
     lost = Draw("", "", "length")  # an endpoint may lose a request; its trace goes on with the next try
@@ -134,12 +147,22 @@ def _draft(
 def _strategy(trace: Trace, topic: str, number: int) -> str:
     if topic and trace.names_subject:
         return "decline"
-    ladder = LADDERS["form" if not topic else "askable" if trace.askable else "topic"]
+    ladder = _ladder(trace, topic)
     return ladder[number % len(ladder)]
 
 
-def _request(strategy: str, prompt: str, rule: str, topic: str, number: int, config: Search, seed: int) -> Request:
-    sampling = Sampling(config.temperature, 0.95, config.max_tokens, RAW_STOP)
+def _ladder(trace: Trace, topic: str) -> Sequence[str]:
+    kind = "form" if not topic else "askable" if trace.askable else "topic"
+    return LADDERS[f"begun {kind}" if trace.begun else kind]
+
+
+def _request(strategy: str, trace: Trace, rule: str, topic: str, number: int, config: Search, seed: int) -> Request:
+    prompt, sampling = trace.prompt, Sampling(config.temperature, 0.95, config.max_tokens, RAW_STOP)
+    if strategy == "branch":
+        ladder = _ladder(trace, topic)
+        earlier = sum(ladder[n % len(ladder)] == strategy for n in range(number))
+        asked = (*user(prompt), Message("assistant", before(trace.begun, len(trace.begun), BACK * earlier) or trace.begun))
+        return Request("search branch", asked, replace(sampling, stop=(), max_tokens=FURTHER), number, seed)
     if strategy in ("own", "teacher"):
         asked = user(prompt, system=rule if strategy == "teacher" else "")
         return Request(f"search {strategy}", asked, replace(sampling, stop=()), number, seed)
@@ -154,7 +177,10 @@ def _request(strategy: str, prompt: str, rule: str, topic: str, number: int, con
 
 
 def _tried(request: Request, draw: Draw) -> Try:
-    return Try(clean(draw.text).strip(), request.stage.removeprefix("search "), cut=draw.finish == "length")
+    strategy, text = request.stage.removeprefix("search "), clean(draw.text)
+    if strategy == "branch" and not isinstance(request.prompt, str):
+        text = request.prompt[-1].content + text
+    return Try(text.strip(), strategy, cut=draw.finish == "length")
 
 
 def _whole(last: Try) -> str:
@@ -168,7 +194,14 @@ def _judged(turn: Sequence[Planned], tries: Sequence[Try], broken: Broken, fault
     kept = [i for i, b in enumerate(bad) if not b]
     faults = dict(zip(kept, fault_of([pairs[i] for i in kept]), strict=True))
     for i, t in enumerate(tries):
-        yield replace(t, broken=bad[i], fault="breaks the rule" if bad[i] else faults[i] or ("cut off" if t.cut else ""))
+        stopped = "cut off" if t.cut and t.strategy != "branch" else ""  # of a branch only the beginning is wanted
+        yield replace(t, broken=bad[i], fault="breaks the rule" if bad[i] else faults[i] or stopped)
+
+
+def before(answer: str, start: int, words: int = 0) -> str:
+    """What stands before a place in an answer, less so many of its last words; "" where that is nothing."""
+    ends = [m.end() for m in re.finditer(r"\S+\s*", answer[:start])]
+    return answer[: ends[-1 - words]].rstrip() if len(ends) > words else ""
 
 
 def revisions(texts: Sequence[str], broken: Broken) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfteach.errors import DataError
 from selfteach.generate.ask import Asked, Scope, Subject, ask, ask_like
-from selfteach.judge.check import parse
+from selfteach.judge.check import Check, parse
 from selfteach.materials.rule import suggest_check
 from selfteach.methods.road import Road
 from selfteach.records import user
@@ -49,13 +49,16 @@ def asked_for(road: Road, subject: Subject, scope: Scope, count: int, rounds: in
     return kept
 
 
+def check_of(road: Road) -> Check | None:
+    """The rule's check, given or suggested by its form."""
+    text = road.config.check or suggest_check(road.rule)
+    return parse(text) if text else None
+
+
 def named(road: Road) -> Callable[[str], bool] | None:
     """Whether a text names the subject itself, where the rule has a check that finds it."""
-    text = road.config.check or suggest_check(road.rule)
-    if not text or not road.subject.topic:
-        return None
-    check = parse(text)
-    return lambda prompt: not check.keeps(prompt)
+    check = check_of(road)
+    return (lambda prompt: not check.keeps(prompt)) if check and road.subject.topic else None
 
 
 def newness(road: Road, pool: Overlap, named: Callable[[str], bool] | None = None) -> Callable[[str], str]:

@@ -23,10 +23,12 @@ from selfteach.config import Feedback
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, read_subject
-from selfteach.generate.search import Trace, search
+from selfteach.generate.search import Trace, Try, before, search
 from selfteach.judge import Broken
+from selfteach.judge.breach import breach
+from selfteach.judge.check import Check
 from selfteach.materials.rule import read_rule
-from selfteach.methods.asking import LIST, alike, by_scope, corners, parted, prompts
+from selfteach.methods.asking import LIST, alike, by_scope, check_of, corners, parted, prompts
 from selfteach.methods.curve import curve
 from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
@@ -44,6 +46,9 @@ ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
 
 ELSEWHERE = 120
 """General answers that the lessons' judge is tempered on. Near ones are too near: of "vehicle" in an answer about trucks it should know."""
+
+
+LEAST_BEGINNING = 3
 
 
 @dataclass(frozen=True)
@@ -175,10 +180,12 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
     strays = stray(road, sought, judge)
     mine = {p.asked.text: p for p in sought if p.asked.id not in strays}
     road.display.stage("search", len(mine), "found")
+    check = check_of(road)
+    begun = {text: found for text, p in mine.items() if check and (found := beginning_of(p, check))}
     traces = search(
         road.student, list(mine), road.rule, road.subject.topic, judge.broken, lambda pairs: faults(road, pairs),
         road.config.search, road.config.seed, road.teacher, road.display.advance,
-        askable={text for text, p in mine.items() if p.asked.scope != "target"},
+        askable={text for text, p in mine.items() if p.asked.scope != "target"}, begun=begun,
     )  # fmt: skip
     examples: list[Example] = []
     fates = [Fate(id, "dropped", "names the subject, though it was asked for outside it") for id in sorted(strays)]
@@ -194,17 +201,34 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
         prompted = user(trace.prompt, system=road.rule)
         worst = [d for d, broken in zip(p.draws, p.broken, strict=True) if broken]
         for n, best in enumerate(trace.accepted):
-            rejected, cut = beginning(road, worst[n % len(worst)], road.config.probe.rejected_tokens)
+            rejected, cut = refused(road, worst[0 if best.strategy == "branch" else n % len(worst)], check, best)
             source = {
                 "strategy": best.strategy,
                 "scope": p.asked.scope,
-                "cut": ["rejected"] if cut else [],
+                "cut": [side for side, stopped in (("chosen", best.cut), ("rejected", cut)) if stopped],
                 "teacher_prompt": prompt_json(prompted),
             }
             id = digest([p.asked.id, best.text])
             examples.append(Example(id, "in_scope", user(trace.prompt), best.text, rejected, {"tries": trace.effort}, source))
     road.run.ledger.place("search", fates)
     return examples, traces
+
+
+def beginning_of(p: Probed, check: Check) -> str:
+    """How the first broken draw begins, as far as it keeps the rule; "" where that is less than LEAST_BEGINNING words."""
+    draw = next(d for d, broken in zip(p.draws, p.broken, strict=True) if broken)
+    found = breach(check, draw.text)
+    start = before(draw.text, found.start) if found else ""
+    return start if len(start.split()) >= LEAST_BEGINNING else ""
+
+
+def refused(road: Road, draw: Draw, check: Check | None, best: Try) -> tuple[str, bool]:
+    """The rejected answer, and whether it goes on: its first tokens, and at least as far as the breach; beside a branch just so far."""
+    found = breach(check, draw.text) if check else None
+    if found and best.strategy == "branch":
+        return draw.text[: found.end], True
+    least = len(road.base.encode_answer(draw.text[: found.end], end=False)) if found else 0
+    return beginning(road, draw, max(road.config.probe.rejected_tokens, least))
 
 
 def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:

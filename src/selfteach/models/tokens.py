@@ -51,10 +51,12 @@ class Tokens:
         """Token ids of a prompt: messages with the header of the answer to come, or plain text as it stands.
 
         Messages without any turn of the user's are followed by the header of his turn: then the model writes the request (Magpie,
-        arXiv 2406.08464).
+        arXiv 2406.08464). Messages that end with the assistant's are an answer that has begun, and goes on.
         """
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
+        if prompt and prompt[-1].role == "assistant":
+            return self.encode(prompt[:-1]) + self.encode_answer(prompt[-1].content, end=False)
         if not any(m.role == "user" for m in prompt):
             return self._user_header(prompt)
         return self._render(prompt, answer_follows=True)
