@@ -110,7 +110,7 @@ class Criticism(Section):
     A revision that a model wrote must have at least `least_token_logp` nats a token under the base.
     """
 
-    similar: Positive = 80
+    similar: Positive = 120
     rounds: Positive = 4
     least_token_logp: Annotated[float, Field(le=0)] = -4.0
 
@@ -181,9 +181,10 @@ class Sift(Section):
 
 
 class Cases(Section):
-    """The instances of a task: at most `most`, drawn with this temperature."""
+    """The instances of a task: at most `most`, drawn with this temperature. A chat model answers after `shots` worked tasks of people."""
 
     most: Positive = 4
+    shots: Annotated[int, Field(ge=0)] = 3
     temperature: Annotated[float, Field(ge=0)] = 0.0
     max_tokens: Positive = 192
 
