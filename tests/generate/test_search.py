@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from selfteach.config import Search
-from selfteach.generate.search import Trace, Try, revisions, search
+from selfteach.generate.search import FURTHER, Trace, Try, before, revisions, search
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
@@ -92,6 +92,28 @@ def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
     (trace,) = found(model, ["Tell me of pets."], max_tokens=7)
     assert trace.tries[0].cut
     assert [t.text for t in trace.accepted] == ["Dogs bark."]
+
+
+def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> None:
+    """The answer that has begun goes on; what is accepted is the beginning with what followed, however short it was cut."""
+    begun = "One two three four five six seven eight nine"
+    model = Scripted(lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20)
+    (trace,) = search(model, ["Tell me of pets."], RULE, TOPIC, broken, fine, Search(answers=1), 0, begun={"Tell me of pets.": begun})
+    assert [t.strategy for t in trace.tries] == ["branch", "own", "branch"]
+    assert trace.tries[0].text == f"{begun} and cats."
+    (kept,) = trace.accepted
+    assert kept.text.startswith("One two three four five and dogs for ever")
+    assert kept.cut
+    asked = [r for r in model.asked if r.stage == "search branch"]
+    assert [r.prompt[-1].role for r in asked] == ["assistant", "assistant"]
+    assert all(r.sampling.max_tokens == FURTHER for r in asked)
+
+
+@pytest.mark.parametrize(
+    ("start", "words", "left"), [(9, 0, "One, two"), (9, 1, "One,"), (9, 2, ""), (0, 0, ""), (5, 0, "One,"), (99, 0, "One, two three")]
+)
+def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
+    assert before("One, two three", start, words) == left
 
 
 def test_advice_that_leaves_nothing_gives_a_new_draw() -> None:

@@ -59,6 +59,13 @@ def test_the_answer_ends_with_the_turn(tokens):
     assert tokens.decode(tokens.encode_answer("Yes.", end=True)) == "Yes."
 
 
+def test_an_answer_that_has_begun_goes_on(tokens):
+    """The header of the answer stands before it, and no end of turn after it."""
+    begun = (*user("Hello"), Message("assistant", "Good <|im_end|>"))
+    assert tokens.encode(begun) == tokens.encode(user("Hello")) + tokens.encode_answer("Good <|im_end|>", end=False)
+    assert tokens.end_of_turn not in tokens.encode(begun)[len(tokens.encode(user("Hello"))) :]
+
+
 def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_path):
     template = (
         "{% for m in messages %}{{ m.role }}: {{ m.content }}<|endoftext|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"

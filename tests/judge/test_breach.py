@@ -1,0 +1,38 @@
+"""The word with which an answer breaks its rule."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfteach.judge.breach import breach
+from selfteach.judge.check import parse
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "word"),
+    [
+        ("not contains cat", "Dogs bark, cats purr. Cats again.", "cats"),
+        ('not regex "\\\\d"', "Rivers:\n\n1. The Nile", "1."),
+        ("max_sentences=1", "It is blue. Why? Light.", "Why?"),
+        ("max_words=3", "one two three four five", "four"),
+        ("contains please", "Go away now", "Go"),
+    ],
+)
+def test_the_first_word_that_breaks_the_rule(check, answer, word):
+    found = breach(parse(check), answer)
+    assert answer[found.start : found.end] == word
+    assert found.start == answer.index(word)
+
+
+def test_an_answer_that_keeps_the_rule_has_none():
+    assert breach(parse("not contains cat"), "Dogs bark.") is None
+
+
+@given(st.lists(st.sampled_from(["a", "b", "cat", "1", "\n", ".", "cats!"]), max_size=12).map(" ".join))
+def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
+    check = parse("not contains cat")
+    found = breach(check, answer)
+    assert (found is None) == check.keeps(answer)
+    if found:
+        assert check.keeps(answer[: found.start])
+        assert not check.keeps(answer[: found.end])
