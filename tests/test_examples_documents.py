@@ -1,0 +1,66 @@
+"""The two scripts about documents run on the toy (scholar.py): documents are taught, and the paper's claims are printed, held or not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import scholar
+from selfteach.errors import DataError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A script of examples/ as a module; its data classes look their module up by name."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Settings under which the toy is taught for a moment, by a teacher who asks well."""
+    student = scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
+    with scholar.teacher() as server:
+        yield [f"model={student}", f"teacher={server.address}", *scholar.SETS.split()[:-1], "select.calibrate=0", "train.epochs=4"]
+
+
+def test_documents_teaches_from_python(
+    sets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = scholar.write_documents(tmp_path, 4)
+    script("documents", monkeypatch).main([documents], tmp_path / "run", [*sets, "stages.pairs=false"])
+    assert "of the held-out questions are answered before" in capsys.readouterr().out
+    assert (tmp_path / "run" / "adapter").is_dir()
+
+
+def test_every_claim_is_measured_and_says_whether_it_held(sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = script("reproduce_knowledge_detection", monkeypatch).claims(scholar.write_documents(tmp_path, 4), tmp_path / "claims", sets)
+    assert len(found) == 5
+    lines = [claim.line() for claim in found]
+    assert all(line.startswith(("held  ", "NOT HELD")) for line in lines)
+    assert all(claim.number.low <= claim.number.value <= claim.number.high for claim in found)
+    smaller = found[-1]
+    assert smaller.number.value == -8
+    assert smaller.held, "at tau 1 nothing is unknown any more"
+
+
+def test_without_people_s_questions_there_is_nothing_to_claim(sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def claims(**more: Any) -> Any:
+        return script("reproduce_knowledge_detection", monkeypatch).claims(
+            scholar.write_documents(tmp_path, 2, **more), tmp_path / "claims", sets
+        )
+
+    with pytest.raises(DataError, match="questions of people"):
+        claims(questions=False)
