@@ -22,6 +22,10 @@ from selfteach.train.adapters.first_words import first_words
 from selfteach.train.l2 import Change
 
 
+ORTHONORMAL = 1e-5
+"""How far products of rows may be from 0 and 1; a factorisation in float32 leaves 1e-6."""
+
+
 class Hooked:
     """Trainable tensors of a `Worn`, by the names of the saved file."""
 
@@ -116,9 +120,10 @@ class ReftAdapter(Hooked):
 
     @torch.no_grad()
     def begin_step(self) -> None:
-        """An optimizer's step leaves the orthonormal rows; this takes them back."""
+        """An optimizer's step leaves the orthonormal rows; this takes them back. Called again it changes no bit: a factorisation of what
+        is orthonormal already would, and a resumed training would end with other weights."""
         for name, tensor in self._tensors.items():
-            if name.endswith(".R"):
+            if name.endswith(".R") and (tensor @ tensor.t() - torch.eye(len(tensor), device=tensor.device)).abs().max() > ORTHONORMAL:
                 tensor.copy_(orthonormal(tensor))
 
 
