@@ -15,14 +15,15 @@ from selfteach import cli
 from selfteach.config import Tasks
 from selfteach.errors import DataError
 from selfteach.materials.tasks import Instance, Task, read_tasks
-from selfteach.methods import inventing
+from selfteach.methods import instancing, inventing
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
+from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Request, digest
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
-from selfteach.select.tasks import Near
+from selfteach.select.tasks import Instances, Near
 
 WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
 GOOD = [{"instruction": f"Explain to a child what a {w} is", "instances": [{"input": "", "output": f"A {w}."}]} for w in WORDS]
@@ -117,12 +118,12 @@ def test_what_does_not_fit_together_is_refused(
     assert why in capsys.readouterr().err
 
 
-def road(folder: Path, script: Any, room: int = 1000, **settings: Any) -> Any:
+def road(folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any) -> Any:
     """What the steps of inventing need of a road, over a scripted model with `room` characters of context."""
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
     student = Recorded(ledger, made := Scripted(script), made)
-    base = SimpleNamespace(room_tokens=lambda prompt: room - len(str(prompt)))
+    base = SimpleNamespace(room_tokens=lambda prompt: room - len(str(prompt)), tokens=SimpleNamespace(template=template))
     config = Tasks(**{"count": 5, "invent": {"requests": 4, "rounds": 2}, **settings})
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger), config=config, display=open_display(), student=student, teacher=None, base=base
@@ -137,8 +138,8 @@ def test_a_prompt_beyond_the_context_is_dropped_by_name_and_counted(tmp_path: Pa
     assert inventing.invent(there, HUMAN, []) == []
     (stage,) = there.run.ledger.funnel()
     assert (stage.requested, stage.reasons) == (8, {"prompt longer than the context": 8})
-    found = [inventing.Invented(HUMAN[0], Near((), 0.0))]
-    assert inventing.instanced(there, found) == []
+    found = [instancing.Invented(HUMAN[0], Near((), 0.0))]
+    assert instancing.instanced(there, found, HUMAN, Instances(0.7), 5) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"prompt longer than the context": 1}
 
@@ -162,8 +163,7 @@ def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
         return "word " * 500 if request.stage == "instances" else "Name a colour of the evening sky"
 
     there = road(tmp_path, script, room=100_000, mode="magpie", count=1)
-    found = inventing.instanced(there, inventing.invent(there, HUMAN, []))
-    assert found == []
+    assert inventing.invent(there, HUMAN, []) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"cut off": 1}
 
@@ -181,8 +181,7 @@ def invented(folder: Path, script: Any, **settings: Any) -> tuple[list[Any], Led
     """Tasks with their instances, by all of the steps 2 to 5; and the ledger."""
     there = road(folder, script, room=100_000, **settings)
     try:
-        found = inventing.classified(there, inventing.invent(there, HUMAN, [t.instruction for t in HUMAN]), HUMAN)
-        return inventing.instanced(there, found), there.run.ledger
+        return inventing.invent(there, HUMAN, [t.instruction for t in HUMAN]), there.run.ledger
     finally:
         if sys.exc_info()[0]:
             there.run.ledger.close()
@@ -191,7 +190,7 @@ def invented(folder: Path, script: Any, **settings: Any) -> tuple[list[Any], Led
 def writes(request: Request) -> str:
     """Every request another task, and an instance for each."""
     if request.stage == "instances":
-        return f" none\nOutput: {digest(request.prompt)} is the answer"
+        return f" none\nOutput: {digest(str(request.prompt))} is the answer"
     one, two, three = (digest([request.prompt, request.draw, n]) for n in range(3))
     return f" Explain {one} {two} {three} now\n10. Write"
 
@@ -242,7 +241,6 @@ def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: P
     kept = inventing.invent(there, HUMAN, [])
     first = next(iter(there.run.ledger.funnel()))
     assert (first.failed, first.accepted, first.reasons) == (4, 4, {"the answer is not JSON": 4})
-    assert len(kept) == 4
-    assert len(inventing.instanced(there, kept)) == 2
+    assert len(kept) == 2, "of every two tasks one gets its instances"
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"the answer is not JSON": 2}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from selfteach.config import Sift
@@ -11,6 +14,7 @@ from selfteach.select.overlap import overlap
 from selfteach.select.tasks import Instances, Novelty, instruction_fault
 
 SIFT = Sift()
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,17 @@ SIFT = Sift()
         ("Explain the graphite in a pencil", ""),
         ("Write a program that sorts numbers", tasks.PROGRAM),
         ("Write a programme for the concert", tasks.PROGRAM),
+        ("Write a simple Python code that sorts numbers", tasks.PROGRAM),
+        ("You need to write a script for the shop", tasks.PROGRAM),
+        ("Write a letter about the program of the week", ""),
+        ("I am going home tonight. I am going home tonight.", tasks.TWICE),
+        ("Choose one: yes or no. Choose one of the colours. Yes or no.", ""),
+        ("A princess and a knight", tasks.NOTHING_ASKED),
+        ("The story should have a happy ending.", tasks.NOTHING_ASKED),
+        ("He was late. They were not.", tasks.NOTHING_ASKED),
+        ("The tone of the letter should be changed.", ""),
+        ("The following words are given. Make a sentence.", ""),
+        ("I am late, can you help?", ""),
         ("- Name a bright colour", tasks.PUNCTUATION),
         ("Éclaircis la phrase qui suit", tasks.SCRIPT),
         ("Name a bright café in Paris", ""),
@@ -33,6 +48,14 @@ SIFT = Sift()
 )
 def test_form(text: str, reason: str) -> None:
     assert instruction_fault(text, SIFT) == reason
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the instructions of Self-Instruct are not here")
+def test_what_people_ask_for_is_not_refused_for_asking_nothing() -> None:
+    texts = [json.loads(line)["instruction"] for name in ("seed_tasks", "user_oriented_instructions")
+             for line in (SHARED / f"{name}.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
+    assert len(texts) == 427
+    assert not [text for text in texts if tasks.asks_nothing(text) or tasks.says_twice(text)]
 
 
 def test_what_was_cut_is_dropped_whatever_it_says() -> None:

@@ -2,53 +2,86 @@
 
 Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all others their input first, because input first
 biases a classification towards one label; tables 6 to 8).
-Departs: the classification is read from log p(" Yes") - log p(" No"), which has a threshold that the seed tasks set, not from a drawn word.
+Departs: the classification is read from log p(" label") - log p(" text"), which has a threshold that the seed tasks set, not from a drawn
+yes or no (which small models say too often: docs/log.md).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from selfteach.generate.invent import one_line
 from selfteach.generate.task_shots import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
-from selfteach.materials.tasks import Instance, no_input
+from selfteach.materials.tasks import Instance, Task, no_input
 from selfteach.models import Scorer
-from selfteach.records import Continuations, Draw, Request, Sampling, clean
-from selfteach.statistics import best_threshold
+from selfteach.records import Continuations, Draw, Message, Request, Sampling, clean, user
 
 LEAST_LABELLED = 6
 """So many tasks of either kind must be known before they may set the threshold."""
+BARE = " none\nOutput:"
+_GIVEN = re.compile(
+    r"\b(?:given|following|below|above|provided|input|these|this|those|two|each)\b|\bthe (?:sentence|text|paragraph|passage|article|word|"
+    r"number|list|question|statement|dialogue|conversation|email|review|tweet|story|headline|title|option|sequence|answer|description|"
+    r"context|topic|pair|document|essay|poem|code|function|name|recipe|food|keyword|equation|problem|time|user|post|message)s?\b",
+    re.I,
+)
 _EXAMPLE = re.compile(r"^\s*example\s*\d*\s*:?\s*$", re.I | re.M)
 _FIELD = re.compile(r"^\s*(input|output|class label|label)\s*\d*\s*:[ \t]*", re.I | re.M)
 
 
 def classify(scorer: Scorer, instructions: Sequence[str]) -> list[float]:
-    """For each instruction log p(yes) - log p(no), in nats, to "is it a classification?"."""
-    worked = "".join(f"Task: {task}\nIs it a classification? {'Yes' if yes else 'No'}\n\n" for task, yes in CLASSIFIED)
-    head = "Is the output of the task one of a few fixed labels?\n\n" + worked
-    items = [Continuations(f"{head}Task: {one_line(text)}\nIs it a classification?", (" Yes", " No")) for text in instructions]
+    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output."""
+    worked = "".join(f"Task: {task}\nKind of output: a {'label' if yes else 'text'}\n\n" for task, yes in CLASSIFIED)
+    items = [Continuations(f"{worked}Task: {one_line(text)}\nKind of output: a", (" label", " text")) for text in instructions]
     found = dict(scorer.logp(items))
     return [yes.logp - no.logp for yes, no in (found[item.id(scorer.fingerprint)] for item in items)]
 
 
 def threshold(labelled: Sequence[tuple[bool, float]]) -> float:
-    """Above which log-odds a task counts as a classification: what separates the known ones best, or 0 where too few are known."""
+    """Above which log-odds a task counts as a classification: where most of the known ones are right, or 0 where too few are known.
+
+    Of several such thresholds the greatest: a text that is asked for as a label is spoilt, a label that is asked for as a text is not.
+    """
     yes = sum(label for label, _ in labelled)
     if min(yes, len(labelled) - yes) < LEAST_LABELLED:
         return 0.0
-    return best_threshold([label for label, _ in labelled], [value for _, value in labelled])
+    values = sorted({value for _, value in labelled}, reverse=True)
+    cuts = [values[0], *((high + low) / 2 for high, low in pairwise(values))]
+    return max(cuts, key=lambda cut: sum((value > cut) is label for label, value in labelled))  # the first, so the greatest, of the best
 
 
-def instance_request(instruction: str, classification: bool, sampling: Sampling, seed: int) -> Request:
-    """The request for instances of one task."""
+def names_input(instruction: str) -> bool:
+    """Whether the words of an instruction point at something that is given beside it: "the following", "the sentence", "this text".
+
+    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log.md). A text with a letter beyond ASCII is not judged: True.
+    """
+    return not instruction.isascii() or bool(_GIVEN.search(instruction))
+
+
+def instance_request(instruction: str, classification: bool, sampling: Sampling, seed: int, *, bare: bool = False) -> Request:
+    """The request for instances of one task, by a list of worked examples. `bare`: the first one has no input."""
     task = f"Task: {one_line(instruction)}\n"
     if classification:
         worked = "".join(f"Task: {name}\n{_labels(cases)}\n\n" for name, cases in OUTPUT_FIRST)
         return Request("instances", f"Examples for every label of a task.\n\n{worked}{task}Class label:", sampling, 0, seed)
     worked = "".join(f"Task: {name}\n{_cases(cases)}\n\n" for name, cases in INPUT_FIRST)
     head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
-    return Request("instances", f"{head}{worked}{task}Example 1\nInput:", sampling, 0, seed)
+    return Request("instances", f"{head}{worked}{task}Example 1\nInput:{BARE if bare else ''}", sampling, 0, seed)
+
+
+def answer_request(instruction: str, given: str, worked: Sequence[Task], sampling: Sampling, seed: int) -> Request:
+    """The request for an output in a conversation: worked tasks of people are its earlier turns."""
+    turns: list[Message] = []
+    for task in worked:
+        first = task.instances[0]
+        turns += [*user(_asked(task.instruction, first.input)), Message("assistant", first.output)]
+    return Request("instances", (*turns, *user(_asked(instruction, given))), sampling, 0, seed)
+
+
+def _asked(instruction: str, given: str) -> str:
+    return f"{instruction}\n\n{given}" if given else instruction
 
 
 def _labels(cases: Sequence[tuple[str, str]]) -> str:
@@ -59,9 +92,9 @@ def _cases(cases: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"Example {n}\nInput: {given or 'none'}\nOutput: {output}" for n, (given, output) in enumerate(cases, 1))
 
 
-def read_instances(draw: Draw, classification: bool) -> list[Instance]:
+def read_instances(draw: Draw, classification: bool, *, bare: bool = False) -> list[Instance]:
     """The instances in what the model wrote. Of an answer that was cut the last one is left out."""
-    begun = "Class label:" if classification else "Input:"
+    begun = "Class label:" if classification else f"Input:{BARE if bare else ''}"
     parts = _FIELD.split(_EXAMPLE.sub("", clean(f"{begun} {draw.text.lstrip(' ')}")))[1:]
     fields = [
         ("label" if "label" in name.lower() else name.lower(), value.strip()) for name, value in zip(parts[::2], parts[1::2], strict=True)

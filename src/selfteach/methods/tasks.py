@@ -26,7 +26,7 @@ from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
 from selfteach.methods.asking import asked_for
 from selfteach.methods.instructed import examine
-from selfteach.methods.inventing import Invented, classified, instanced, invent
+from selfteach.methods.inventing import Invented, invent
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
 from selfteach.records import GREEDY, Example, Message, digest, user
@@ -70,11 +70,7 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
         parts = parted(road, material)  # 1
     with run.stage("invent"):
         known = [t.instruction for t in (*material.seeds, *material.test)]
-        found = invent(road, parts.train, known)  # 2, 3
-    with run.stage("classify"):
-        found = classified(road, found, parts.train)  # 4
-    with run.stage("instances"):
-        found = instanced(road, found)  # 5
+        found = invent(road, parts.train, known)  # 2, 3, 4, 5
     with run.stage("inspect"):
         inspect(road, found, material.seeds)  # 6
         examples = lessons(road, parts.train if config.learn_seeds else [], found, templates)  # 7

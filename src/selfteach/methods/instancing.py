@@ -1,0 +1,175 @@
+"""Step 5 of tasks: the writer gives each invented task its instances; what is refused has a reason that is counted.
+
+A classification gets its label first, then the input. Any other task gets an input where its words name one, and then an output: a model
+that knows conversations answers in one, after a few worked tasks of people; any other goes on with a list of worked examples.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from selfteach.generate.instances import answer_request, instance_request, names_input, read_instances
+from selfteach.materials.tasks import Instance, Task
+from selfteach.methods.road import Road
+from selfteach.models.recorded import Recorded
+from selfteach.models.tokens import PLAIN_NAME
+from selfteach.records import Draw, Request, Sampling, digest
+from selfteach.run.ledger import Fate, State
+from selfteach.select.tasks import CUT, Instances, Near
+
+ROOMLESS = "prompt longer than the context"
+ENOUGH = "more than were asked for"
+NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
+DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, ENOUGH})
+STOPS = ("\n\nTask:", "\nTask:")
+SHORT = 60
+"""Words that a worked task of people has at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invented:
+    """A kept task, as it stands so far; `near` is what its instruction is like."""
+
+    task: Task
+    near: Near
+    given: Instance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the writer wrote for a task: whole instances, and those whose output reached the limit. `lost`: why there is nothing."""
+
+    whole: tuple[Instance, ...] = ()
+    cut: tuple[Instance, ...] = ()
+    lost: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why a task with nothing usable is dropped."""
+        return self.lost or (CUT if self.cut and not self.whole else NO_CASE)
+
+
+def writer(road: Road) -> Recorded:
+    """Who invents: the teacher where there is one."""
+    return road.teacher or road.student
+
+
+def converses(road: Road) -> bool:
+    """Whether the writer knows conversations; of a teacher that is supposed."""
+    return road.teacher is not None or road.base.tokens.template != PLAIN_NAME
+
+
+def drawn(road: Road, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
+    """Answers by request, and why the others have none: no room for one in the context, or an endpoint lost it."""
+    model = writer(road)
+    roomy = [r for r in requests if road.teacher or road.base.room_tokens(r.prompt) > 0]
+    answers = {draw.id: draw for draw in model.draw(roomy)}
+    missing = {r.id(model.fingerprint): ROOMLESS for r in requests} | {r.id(model.fingerprint): LOST for r in roomy} | dict(model.failures)
+    return answers, {id: reason for id, reason in missing.items() if id not in answers}
+
+
+def fate(reason: str) -> State:
+    """What becomes of a candidate: the writer's own refusals are drops, an answer that never came is a failure."""
+    return "accepted" if not reason else "dropped" if reason in DROPS else "failed"
+
+
+def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool: Instances, most: int) -> list[Invented]:
+    """A round's tasks with their instances; a task without a usable one is dropped, and so are more than `most`.
+
+    Args:
+        human: the tasks of people that may be shown.
+        pool: the instances that are kept so far.
+    """
+    written = wrote(road, found, human)
+    kept, tasks, cases = [], [], []
+    for one in found:
+        task, mine, good = one.task, written[one.task.id], list[Instance]()
+        judged = [*pool.sieve(task.instruction, mine.whole), *((case, CUT) for case in mine.cut)]
+        for number, (case, fault) in enumerate(judged):
+            reason = fault or (ENOUGH if len(good) >= road.config.cases.most else "")
+            body = {"instruction": task.instruction, "input": case.input, "output": case.output}
+            cases.append(Fate(digest([task.id, number]), "dropped" if reason else "accepted", reason, body))
+            good += [] if reason else [case]
+        reason = (ENOUGH if len(kept) >= most else "") if good else mine.reason
+        tasks.append(Fate(task.id, fate(reason), reason, {"instruction": task.instruction, "classification": task.classification}))
+        if not reason:
+            kept.append(replace(one, task=replace(task, instances=tuple(good))))
+    road.run.ledger.place("instances", cases)
+    road.run.ledger.place("tasks with instances", tasks)
+    return kept
+
+
+def wrote(road: Road, found: Sequence[Invented], human: Sequence[Task]) -> dict[str, Written]:
+    """What was written for each task, by its id. Alpaca's tasks come with their instance."""
+    if road.config.mode == "alpaca":
+        return {one.task.id: Written((one.given,) if one.given else ()) for one in found}
+    tasks = [one.task for one in found]
+    if road.config.mode == "magpie":
+        return answered(road, {task.id: [""] for task in tasks}, tasks, [])
+    texts = [task for task in tasks if not task.classification]
+    asked = texts if not converses(road) else [task for task in texts if names_input(task.instruction)]
+    listed = continued(road, [*asked, *(task for task in tasks if task.classification)])
+    if not converses(road):
+        return listed
+    inputs = {task.id: inputs_of(listed[task.id], road.config.cases.most) if task.id in listed else [""] for task in texts}
+    lost = {id: listed[id] for id, given in inputs.items() if not given}
+    return listed | answered(road, inputs, texts, human) | lost
+
+
+def inputs_of(listed: Written, most: int) -> list[str]:
+    """The different inputs in a list of worked examples; a task that got none there needs none."""
+    if listed.lost:
+        return []
+    return list(islice(dict.fromkeys(case.input for case in listed.whole), most)) or [""]
+
+
+def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
+    """Instances from a list of worked examples that the writer goes on with."""
+    how = Sampling(road.config.cases.temperature, 1.0, road.config.cases.max_tokens, STOPS)
+    bare = {task.id: not converses(road) and not names_input(task.instruction) for task in tasks}
+    asked = {
+        task.id: instance_request(task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id])
+        for task in tasks
+    }
+    answers, lost = drawn(road, list(asked.values()))
+    found = {}
+    for task in tasks:
+        id = asked[task.id].id(writer(road).fingerprint)
+        found[task.id] = (
+            Written(tuple(read_instances(answers[id], task.classification is True, bare=bare[task.id])))
+            if id in answers
+            else Written(lost=lost[id])
+        )
+    return found
+
+
+def answered(road: Road, inputs: Mapping[str, Sequence[str]], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
+    """Outputs for given inputs, in a conversation."""
+    how = Sampling(road.config.cases.temperature, 1.0, road.config.cases.max_tokens)
+    asked = {
+        (task.id, given): answer_request(task.instruction, given, worked(road, task, human), how, road.config.seed)
+        for task in tasks for given in inputs[task.id]
+    }  # fmt: skip
+    answers, lost = drawn(road, list(asked.values()))
+    found = {}
+    for task in tasks:
+        ids = [(given, asked[task.id, given].id(writer(road).fingerprint)) for given in inputs[task.id]]
+        came = [(Instance(given, answers[id].text.strip()), answers[id].finish) for given, id in ids if id in answers]
+        found[task.id] = Written(
+            tuple(case for case, finish in came if finish != "length"), tuple(case for case, finish in came if finish == "length"),
+            "" if came else next((lost[id] for _, id in ids), NO_CASE),
+        )  # fmt: skip
+    return found
+
+
+def worked(road: Road, task: Task, human: Sequence[Task]) -> list[Task]:
+    """Short tasks of people that no classification is among, drawn for each task anew."""
+    short = [
+        one for one in human
+        if not one.classification and one.instances and len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT
+    ]  # fmt: skip
+    chance = random.Random(f"cases {road.config.seed} {task.id}")
+    return chance.sample(short, min(road.config.cases.shots, len(short)))
