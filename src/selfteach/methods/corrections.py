@@ -300,7 +300,10 @@ def beginning(text: str, words: int) -> str:
 
 def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
     """Step 4: the beginnings of the base's own answers to general prompts, without those that the teacher would correct."""
-    limit, prompts = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens), parts.general["train"]
+    prompts, reach = parts.general["train"], road.config.keep.anchor_tokens
+    if parts.criticised:  # "too long" teaches where to stop; an anchor that ends in its first sentence does not say where not to
+        reach *= 2
+    limit = replace(GREEDY, max_tokens=reach)
     road.display.stage("keep", len(prompts))
     begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
