@@ -169,20 +169,21 @@ def _singles_of_inline(manager: TaskManager, members: Sequence[Any]) -> Iterator
 def _missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
     """Why a task cannot be loaded, for those that cannot: a data set that is not here is asked for once."""
     found: dict[str, str] = {}
-    absent: dict[tuple[str, str], str] = {}
+    absent: dict[str, str] = {}
     for name in names:
         config = manager.task_index[name].cfg or {}
-        data = (str(config.get("dataset_path") or "its own data"), str(config.get("dataset_name") or ""))
-        why = next((reason for (path, _), reason in absent.items() if path == data[0]), "")
-        if not why:
+        path, part = str(config.get("dataset_path") or "its own data"), str(config.get("dataset_name") or "")
+        if path not in absent:
             try:
                 manager.load([name])
                 continue
             except Exception as fault:  # lm-eval, datasets and the hub's client raise whatever they like
                 why = (str(fault).strip().splitlines() or [repr(fault)])[0][:160]
-                if isinstance(fault, OSError):
-                    absent[data] = why
-        found[name] = f"{' '.join(filter(None, data))} is not here and cannot be fetched ({why})"
+                if not isinstance(fault, OSError):
+                    found[name] = f"cannot be loaded ({why})"
+                    continue
+                absent[path] = why
+        found[name] = f"its data, {' '.join(filter(None, (path, part)))}, is not here and cannot be fetched ({absent[path]})"
     return found
 
 

@@ -1,0 +1,202 @@
+"""Benchmarks: our model answers lm-eval as lm-eval's own model for transformers does, with any adapter; a task on data that the test makes
+runs end to end; data that is not here is named."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+lm_eval = pytest.importorskip("lm_eval")
+sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
+
+from lm_eval.api.instance import Instance  # noqa: E402
+from lm_eval.models.huggingface import HFLM  # noqa: E402
+from lm_eval.tasks import TaskManager  # noqa: E402
+
+from selfteach import config  # noqa: E402
+from selfteach.commands.benchmark import Options, benchmark  # noqa: E402
+from selfteach.errors import DataError, UsageError  # noqa: E402
+from selfteach.evaluate import benchmarks  # noqa: E402
+from selfteach.evaluate.benchmarks import Answerer, find, lines, measure  # noqa: E402
+from selfteach.evaluate.suites import SUITES, resolved, suite  # noqa: E402
+from selfteach.models.hf import Hf  # noqa: E402
+from selfteach.records import Continuations, Example, clean, user  # noqa: E402
+from selfteach.train.loop import train  # noqa: E402
+
+ASKED = [("Question: is bread an animal?\nAnswer:", " Yes"), ("Question: is bread an animal?\nAnswer:", " No."), ("A rule", " is a rule"),
+         ("Tell me ", "about music"), ("", "The elephant"), ("Yes. No. " * 200, " I like apples. " * 3)]  # fmt: skip
+
+
+def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
+    return [Instance(kind, {}, given, i) for i, given in enumerate(arguments)]
+
+
+@pytest.fixture(scope="module")
+def hf(tiny: Path) -> Hf:
+    return Hf.load(tiny, dtype="float32", device="cpu")
+
+
+def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
+    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), Answerer(hf)
+    expected = theirs.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
+    found = ours.loglikelihood(requests("loglikelihood", ASKED), disable_tqdm=True)
+    for (logp, greedy), (its, like) in zip(found, expected, strict=True):
+        assert logp == pytest.approx(its, abs=2e-3)
+        assert greedy == like
+    texts = [("Yes. No. " * 200,), ("A rule is a rule; keep it.",)]
+    rolled = [model.loglikelihood_rolling(requests("loglikelihood_rolling", texts), disable_tqdm=True) for model in (ours, theirs)]
+    assert rolled[0] == pytest.approx(rolled[1], rel=1e-4)
+    assert ours.cut == 1  # one prompt did not fit
+
+
+def test_answers_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
+    theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), Answerer(hf)
+    asked = [(text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False}) for text, _ in ASKED if text]
+    expected = theirs.generate_until(requests("generate_until", asked), disable_tqdm=True)
+    assert ours.generate_until(requests("generate_until", asked), disable_tqdm=True) == [clean(text) for text in expected]
+
+
+def lessons(count: int = 8) -> list[Example]:
+    return [Example(f"e{i}", "in_scope", user(f"Question: {i}?"), "I like bread and apples.") for i in range(count)]
+
+
+def taught(model: Path, folder: Path, adapter: str) -> Path:
+    """A run folder with an adapter, as far as this command reads it."""
+    how = config.Train(adapter=adapter, weights={"in_scope": {"sft": 1.0}}, layers=config.Layers(which="last 1"), learning_rate=1e-2)
+    train(Hf.load(model, dtype="float32", device="cpu"), lessons(), how, folder, seed=0)
+    (folder / "config.yaml").write_text(f"model: {model}\n")
+    return folder
+
+
+@pytest.mark.parametrize("adapter", ["lora", "full", "layers", "bottleneck", "prompt", "reft"])
+def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> None:
+    """What lm-eval is told is what our own scoring says of the same text after the same prompt."""
+    hf = Hf.load(tiny, adapter=taught(tiny, tmp_path, adapter) / "adapter", dtype="float32", device="cpu")
+    base = Answerer(Hf.load(tiny, dtype="float32", device="cpu"))
+    asked = [("Question: 3?\nAnswer:", " I like bread."), ("Question: 4?\nAnswer:", " I"), ("Question: 4?\nAnswer:", " No")]
+    found = Answerer(hf).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
+    for (prompt, text), (logp, _) in zip(asked, found, strict=True):
+        ((_, (expected,)),) = hf.logp([Continuations(prompt, (text,), end=False)])
+        assert logp == pytest.approx(expected.logp, abs=1e-3)
+    before = base.loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
+    assert abs(before[0][0] - found[0][0]) > 5e-3
+    assert Answerer(hf).generate_until(requests("generate_until", [("Question: 3?\nAnswer:", {"max_gen_toks": 4})]))[0]
+
+
+def task(folder: Path) -> Path:
+    """A task on twelve rows, right half the time whatever the model thinks."""
+    folder.mkdir(exist_ok=True)
+    rows = [{"question": f"is {i} an animal?", "choices": ["Yes", "No, it is bread"], "label": i % 2} for i in range(12)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "animals.yaml").write_text(
+        f"""
+task: animals
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {folder}/rows.jsonl}}, cache_dir: {folder}/cache}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "Question: {{{{question}}}}\\nAnswer:"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: label
+metric_list:
+  - {{metric: acc, aggregation: mean, higher_is_better: true}}
+"""
+    )
+    return folder / "animals.yaml"
+
+
+def test_a_local_task_runs_on_base_and_taught(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = taught(tiny, tmp_path / "run", "reft")
+    benchmark(run, Options((str(task(tmp_path / "task")),), as_json=True))
+    found = json.loads(capsys.readouterr().out)
+    (row,) = found["rows"]
+    assert (row["task"], row["metric"], row["n"]) == ("animals", "acc", 12)
+    assert row["values"].keys() == row["errors"].keys() == {"base", "taught"}
+    assert all(0 <= value <= 1 for value in row["values"].values())
+    assert row["errors"]["base"] is None or row["errors"]["base"] >= 0
+    assert row["change"]["value"] == pytest.approx(row["values"]["taught"] - row["values"]["base"])
+    assert row["change"]["low"] <= row["change"]["value"] <= row["change"]["high"]
+    assert found["missing"] == {}
+    assert json.loads((run / "benchmark.json").read_text())["rows"] == found["rows"]
+    benchmark(run, Options((str(task(tmp_path / "task")),), limit=3))
+    said = capsys.readouterr().out
+    assert "taught - base" in said
+    assert "Only 3 rows" in said
+
+
+def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+    file = task(tmp_path)
+    with pytest.raises(UsageError, match="no such file"):
+        find([str(tmp_path / "other.yaml")])
+    (tmp_path / "none.yaml").write_text("a: 1\n")
+    with pytest.raises(UsageError, match="must be a task"):
+        find([str(tmp_path / "none.yaml")])
+    assert find([str(file)]).names == ["animals"]
+
+
+HERE = Path(lm_eval.__file__).parent / "tasks"
+PARTS = ["glue", "super_glue", "mmlu/default", "bbh/cot_fewshot", "nq_open", "openbookqa", "gsm8k", "minerva_math", "legalbench", "medqa",
+         "translation", "benchmarks"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def part_of_lm_eval() -> TaskManager:
+    """An index of the folders that the suites need: the whole one takes ten seconds."""
+    return TaskManager(include_path=[HERE / part for part in PARTS], include_defaults=False)
+
+
+@pytest.mark.parametrize("name", ["GLUE", "SuperGLUE", "MMLU", "BIG-bench Hard", "bbh", "HELM-lite"])
+def test_suites_resolve_to_tasks_that_lm_eval_has(part_of_lm_eval: TaskManager, name: str) -> None:
+    found = suite(name)
+    assert found in SUITES.values()
+    singles = [single for known in found.tasks for single in benchmarks._singles(part_of_lm_eval, known)]
+    assert len(singles) >= {"GLUE": 8, "SuperGLUE": 8, "MMLU": 57, "HELM-lite": 20}.get(name, 27)
+    assert all(part_of_lm_eval.task_index[single].cfg for single in singles)
+
+
+def test_other_names_are_lm_eval_s_own_and_nothing_comes_twice() -> None:
+    assert resolved(["hellaswag"]).tasks == ("hellaswag",)
+    assert resolved(["mmlu", "MMLU", "bbh"]).tasks == ("mmlu", "bbh")
+    assert "NarrativeQA" in resolved(["mmlu", "HELM-lite"]).without
+
+
+def test_without_a_hub_each_task_says_what_is_missing(
+    part_of_lm_eval: TaskManager, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmarks, "TaskManager", lambda **_: part_of_lm_eval)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
+    run = taught(tiny, tmp_path / "run", "lora")
+    with pytest.raises(DataError, match=r"of \d+ tasks none has its data here"):
+        benchmark(run, Options(("GLUE",)))
+    said = [line for line in capfd.readouterr().err.splitlines() if "left out" in line]
+    assert len(said) >= 9
+    assert any("sst2" in line and "glue" in line and "cannot be fetched" in line for line in said)
+    assert any("STS-B" in line for line in said)
+
+
+def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
+    file = task(tmp_path)
+    file.write_text(file.read_text() + "doc_to_decontamination_query: x\nprocess_docs: !function lacking.nothing\n")
+    (tmp_path / "lacking.py").write_text("import no_such_package\n")
+    (why,) = find([str(file)]).missing.values()
+    assert "cannot be loaded" in why
+    assert "no_such_package" in why
+
+
+def test_a_metric_without_rows_has_no_interval(hf: Hf, tmp_path: Path) -> None:
+    """A difference is paired by row only where the rows' mean is the metric."""
+    found = measure(hf, find([str(task(tmp_path))]))
+    twice = {"base": found, "taught": json.loads(json.dumps(found, default=str))}
+    assert lines(twice)[0].change is not None
+    twice["taught"]["results"]["animals"]["acc,none"] += 0.1
+    assert lines(twice)[0].change is None
+
+
+def test_no_gradient_is_kept(hf: Hf) -> None:
+    Answerer(hf).loglikelihood(requests("loglikelihood", ASKED[:1]), disable_tqdm=True)
+    assert torch.is_grad_enabled()
