@@ -33,7 +33,7 @@ from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 from selfteach.statistics import paired_bootstrap
 
-PAPER = ("stages.general=true", "stages.study=false", "select.filter=true")
+PAPER = ("stages.general=true", "stages.study=false", "stages.pairs=true", "select.filter=true")
 RUNS = {
     "sft": ("train.weights={pair: {sft: 1.0}, unknown: {sft: 1.0}}",),
     "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}",),

@@ -36,7 +36,7 @@ class Select(Section):
     an entailment model, for the judge of that name. `calibrate`: hold every judge against so many questions with known answers.
     """
 
-    judge: Literal["match", "prompted", "nli", "gain"] = "gain"
+    judge: Literal["match", "prompted", "nli", "gain"] = "match"
     nli: str = ""
     draws: Positive = 5
     calibrate: Count = 60
@@ -77,16 +77,16 @@ class Stages(Section):
 
     general: bool = False
     study: bool = True
-    pairs: bool = True
+    pairs: bool = False
     healing: bool = False
 
 
 class Replay(Section):
     """What must not change: the base's own answers to so many `general` prompts, their first `anchor_tokens` tokens."""
 
-    general: Count = 120
+    general: Count = 400
     rounds: Positive = 6
-    anchor_tokens: Positive = 24
+    anchor_tokens: Positive = 32
 
 
 class DocumentsExam(Section):
@@ -108,5 +108,5 @@ class Documents(Method):
     study: Study = Study()
     stages: Stages = Stages()
     replay: Replay = Replay()
-    train: Train = Train(beta=0.3)
+    train: Train = Train(beta=0.3, batch_size=8)
     exam: DocumentsExam = DocumentsExam()

@@ -48,7 +48,7 @@ from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
 
-KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 4.0}, "own": {"sft": 1.0}}
+KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0}}
 DISTILLED = {"study": {"distill": 1.0}}
 
 
