@@ -50,6 +50,7 @@ class Study(Section):
     that none outweighs the others; every form can be switched off.
 
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
+    `known`: also sentences whose every question was found known; off, they are left out, as far as the judge is to be trusted.
     `distill`: the base that has the sentence in its prompt teaches its next words as well (train.distill_mix).
     `asked`: the model's questions; `brief`: in telegram style; `clauses`: with words that stand together; `in_place`: a question word in
     the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its beginning; `topics`:
@@ -58,6 +59,7 @@ class Study(Section):
 
     label: Literal["sentence", "statement", "words"] = "sentence"
     distill: bool = False
+    known: bool = True
     per_sentence: Positive = 24
     per_document: Positive = 4000
     asked: bool = True

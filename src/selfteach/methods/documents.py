@@ -43,7 +43,7 @@ from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
 from selfteach.select.form import form_fault
-from selfteach.select.knowledge import label_fault, lessons, mended, sizes
+from selfteach.select.knowledge import label_fault, lessons, mended, sizes, state
 from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
@@ -269,10 +269,15 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
     statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
     found = facts(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
+    left_out = (
+        set() if road.config.study.known else known_sentences(measured, road.config.select.tau_label, road.config.select.tau_knowledge)
+    )
     kept, fates, taken = [], [], Counter[str]()
     for example in study(found, road.config.study, road.config.seed):
         origin = example.source["document"]
         reason = "like a question of the exam" if exam.nearest(example.prompt[-1].content).similarity >= limit else ""
+        place = (origin, example.source["start"])
+        reason = reason or ("known" if place in left_out and example.source["form"] != "recite" else "")
         reason = reason or ("enough from this document" if taken[origin] >= road.config.study.per_document else "")
         fates.append(Fate(example.id, "dropped" if reason else "accepted", reason, {"file": example.source["file"]}))
         if not reason:
@@ -280,6 +285,15 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
             kept.append(example)
     road.run.ledger.place("study", fates)
     return kept
+
+
+def known_sentences(measured: Measured, tau_label: float, tau_knowledge: float) -> set[tuple[str, int]]:
+    """(document, start) of the sentences of which every measured question is known."""
+    found: dict[tuple[str, int], set[str]] = {}
+    for a, s in zip(measured.answered, measured.scored, strict=True):
+        place = a.question.chunk.place(a.question.sentence)
+        found.setdefault((place["document"], place["start"]), set()).add(state(s, tau_label, tau_knowledge))
+    return {place for place, states in found.items() if states == {"known"}}
 
 
 def replay(road: Road) -> dict[str, list[Example]]:
