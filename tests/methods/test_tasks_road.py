@@ -67,7 +67,8 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
 
     assert together("taught") > together("base")
     said_bear = [[("bear" in row["arms"][arm]["greedy"]) for row in exam["answers"] if "gold" in row] for arm in ("base", "taught")]
-    assert (sum(said_bear[0]), all(said_bear[1])) == (0, True)
+    assert sum(said_bear[0]) == 0
+    assert sum(said_bear[1]) > len(said_bear[1]) / 2, "people's answers are of the bear, its own of the fox"
     assert set(exam["pairwise"]) == {"prompted", "taught"}
     assert result["word"] in ("taught", "just prompt it", "not learned")
     assert set(result["exam"]) == {"base", "prompted", "taught"}
@@ -112,7 +113,7 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
         "questions of the exam",
         "examples",
     } <= funnel.keys()
-    assert funnel["tasks"].accepted == 12
+    assert funnel["tasks with instances"].accepted == 12 == len(rows(run / "tasks.jsonl"))
     assert "like another task" in funnel["tasks"].reasons
     assert all(len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1 for body in accepted if body)
     dropped = rows(run / "dropped.jsonl")
@@ -184,4 +185,5 @@ def test_the_other_ways_to_invent(mode: str, chat: bool, tasker: Path, seeds: Pa
     shown = {(len(body["human"]), len(body["machine"])) for body in bodies}
     assert shown == ({(3, 0)} if mode == "alpaca" else {(0, 0)})
     if chat:  # a base model without the header's words writes something else than a task
-        assert funnel["tasks"].accepted == 4
+        found = funnel["tasks" if mode == "alpaca" else "tasks with instances"]  # this one never writes Alpaca's "Output:"
+        assert found.accepted >= 4
