@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from selfteach.train.loop import train
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}}
 SETTINGS = config.Train(weights=WEIGHTS, batch_size=5, epochs=2, learning_rate=5e-3, checkpoint_every=2, micro_batch_tokens=120)
 STEPS, STOPPED, REFUSED = 6, 3, 4
+NAMES = {0: "ddp", 2: "fsdp2", 3: "zero3"}
 FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
 pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
@@ -50,6 +52,8 @@ def fork(settings: config.Train, folder: Path, rank: int, port: int, launch: dic
                     os.kill(os.getpid(), signal.SIGKILL)
 
             code = learn(settings, folder, progress)
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return child
@@ -100,12 +104,16 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
+ZERO3 = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3", "DS_ACCELERATOR": "cpu"}
 CASES = [("full", {}), ("reft", {}), ("layers", FULLY), ("lora", FULLY), ("reft", FULLY), ("prompt", FULLY)]
+CASES += [("lora", ZERO3), ("reft", ZERO3), ("bottleneck", ZERO3), ("prompt", ZERO3)]
 CASES = [pytest.param("full", FULLY), *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES)]
 
 
-@pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else "fsdp2" if case else "ddp")
+@pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else NAMES[len(case)])
 def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launch: dict[str, str]) -> None:
+    if launch is ZERO3:
+        pytest.importorskip("deepspeed")
     settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
     assert two(settings, tmp_path / "two", launch) == [0, 0]
     one(settings, tmp_path / "one")
@@ -139,10 +147,23 @@ def test_what_one_process_must_do_alone_is_refused(tmp_path: Path) -> None:
     assert "is solved by one process" in (tmp_path / "two" / "said").read_text()
 
 
-@pytest.mark.parametrize(
-    ("launch", "what"), [({"ACCELERATE_USE_DEEPSPEED": "true"}, "DeepSpeed"), ({"ACCELERATE_USE_FSDP": "true"}, "second version")]
-)
+@pytest.mark.slow
+def test_deepspeed_keeps_the_weights_frozen(tmp_path: Path) -> None:
+    pytest.importorskip("deepspeed")
+    assert two(told("full"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
+    assert "lora, reft, bottleneck, prompt" in (tmp_path / "two" / "said").read_text()
+
+
+REFUSALS = [
+    ({"ACCELERATE_USE_FSDP": "true"}, "second version"),
+    ({"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, "only ZeRO stage 3"),
+    (ZERO3, "not installed"),
+]
+
+
+@pytest.mark.parametrize(("launch", "what"), REFUSALS, ids=["fsdp1", "zero2", "absent"])
 def test_launches_that_cannot_work_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: dict[str, str], what: str) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for name, value in launch.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=what):

@@ -30,7 +30,7 @@ from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.adapters.join import join
 from selfteach.train.loop import DrawStudent, Trained, train
 from selfteach.train.own_draws import draw_with
-from selfteach.train.parallel import is_shard
+from selfteach.train.shards import is_shard
 
 Weights = Mapping[str, Mapping[str, float]]
 ELSEWHERE = 20

@@ -11,8 +11,9 @@ from selfteach.train.batch import Row
 from selfteach.train.lesson import units
 from selfteach.train.memory import Account, Kept, Meter
 from selfteach.train.objectives import Objective
-from selfteach.train.parallel import Processes, here
+from selfteach.train.parallel import Processes
 from selfteach.train.recompute import at_once, layers_through
+from selfteach.train.shards import here
 from selfteach.train.student import Student
 from selfteach.train.teacher import Teacher
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from selfteach.train.parallel import whole
+from selfteach.train.shards import whole
 
 Change = tuple[Tensor] | tuple[Tensor, Tensor]
 """W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""

@@ -21,6 +21,7 @@ from selfteach.train.memory import Account, Meter
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
+from selfteach.train.shards import frozen
 from selfteach.train.steps import DrawStudent, OnEpoch, Progress, Training
 
 
@@ -90,6 +91,11 @@ def train(
     processes.shard(hf.module)
     meter = Meter(hf.module)
     if copied := getattr(registry.lookup("adapters", config.adapter), "weights", None):
+        if frozen(hf.module):
+            raise UsageError(
+                f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.", where="train.adapter",
+                cure="Launch with configs/accelerate/fsdp2.yaml, or train what stands beside them: lora, reft, bottleneck, prompt.",
+            )  # fmt: skip
         meter.ahead(copied(hf.module, config).values()).require(config.adapter, config.checkpoint_activations)
     adapter = attach(hf, config, seed)
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})

@@ -19,6 +19,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.errors import ResourceError
 from selfteach.models.memory import release
+from selfteach.train.shards import local
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
@@ -101,7 +102,7 @@ class Meter:
     def ahead(self, weights: Iterable[Tensor]) -> Account:
         """The fixed part of training copies of these weights, before they are copied."""
         given = list(weights)
-        trained = sum(4 * here(weight).numel() for weight in given)
+        trained = sum(4 * local(weight).numel() for weight in given)
         return Account(self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free)
 
     def account(self, adapter: Adapter, activations: int, tokens: int) -> Account:
@@ -182,18 +183,13 @@ def _gone(_: None) -> Tensor:
 
 def _storage(tensor: Tensor) -> StorageWeakRef:
     """Weak, so that counting keeps nothing; while it is held, no other storage gets the same identity."""
-    return StorageWeakRef(here(tensor).untyped_storage())
-
-
-def here(tensor: Tensor) -> Tensor:
-    """What of a tensor lies in this process."""
-    found: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
-    return found
+    mine: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    return StorageWeakRef(mine.untyped_storage())
 
 
 def size_of(tensors: Iterable[Tensor]) -> int:
     """Bytes in this process; what is shared counts once."""
-    found = {tensor.untyped_storage().data_ptr(): tensor.nbytes for tensor in map(here, tensors)}
+    found = {tensor.untyped_storage().data_ptr(): tensor.nbytes for tensor in map(local, tensors)}
     return sum(found.values())
 
 

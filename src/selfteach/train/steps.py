@@ -29,8 +29,9 @@ from selfteach.train.lesson import Seen, units
 from selfteach.train.memory import Account, Meter, shown
 from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
-from selfteach.train.parallel import Processes, here, whole
+from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
+from selfteach.train.shards import here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
 

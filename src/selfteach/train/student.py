@@ -16,8 +16,8 @@ from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
 from selfteach.train.head import token_logp
 from selfteach.train.packing import Packed, pack
-from selfteach.train.parallel import here
 from selfteach.train.recompute import Apart, at_once
+from selfteach.train.shards import frozen, here
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
@@ -36,7 +36,8 @@ class Student:
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
         self.apart: Apart = at_once
-        self.plain_head = not weight.requires_grad and here(module, self._plain)
+        mine = not weight.requires_grad and not frozen(module)  # DeepSpeed gathers it for the head alone
+        self.plain_head = mine and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
 

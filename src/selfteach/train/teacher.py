@@ -18,7 +18,7 @@ from selfteach.records import Example, messages
 from selfteach.train.batch import Row, micro_batches
 from selfteach.train.objectives import Distribution, Objective
 from selfteach.train.packing import Packed
-from selfteach.train.parallel import here
+from selfteach.train.shards import here
 from selfteach.train.student import Student
 
 CHUNK = 256

@@ -22,7 +22,7 @@ from selfteach.models.worn import decoder_layers, which_layers
 from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.l2 import Change
 from selfteach.train.memory import size_of
-from selfteach.train.parallel import part_of, whole
+from selfteach.train.shards import part_of, whole
 
 
 class Full:

@@ -21,7 +21,6 @@ from selfteach.train.adapters import Encode, write_folder
 from selfteach.train.adapters.first_words import first_words
 from selfteach.train.l2 import Change
 
-
 ORTHONORMAL = 1e-5
 """How far products of rows may be from 0 and 1; a factorisation in float32 leaves 1e-6."""
 

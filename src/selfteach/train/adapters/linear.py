@@ -74,5 +74,8 @@ class LoraLinear(nn.Module):
         if self.merged is not None:
             return nn.functional.linear(x, self.merged, self.base.bias)
         base = self.base
+        if hasattr(base.weight, "ds_id"):  # DeepSpeed gathers the weight for the layer's own pass alone
+            thin = nn.functional.linear(x, self.a.to(x.dtype))
+            return base(x) + nn.functional.linear(thin, (self.b * self.scale).to(x.dtype))  # type: ignore[no-any-return]
         y: Tensor = LoraProduct.apply(x, base.weight, base.bias, self.a, self.b, self.scale, self.low_a, self.low_b)  # type: ignore[no-untyped-call]
         return y
