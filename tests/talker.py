@@ -120,6 +120,23 @@ def write_talker(folder: Path, chat_template: str | None, table: Mapping[str, Ma
     return folder
 
 
+def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
+    """A talker that hears a little of what stands before: its attention adds something, so that worked examples in a prompt matter."""
+    import shutil
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(talker, folder, dirs_exist_ok=True)
+    weights = load_file(folder / "model.safetensors")
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in weights.items():
+        if name.endswith("o_proj.weight"):
+            weights[name] = by * torch.randn(weight.shape, generator=generator)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
 def lesson(model: Path, out: Path, *more: str, rule: str = "Do not talk about the fox.", check: str = 'not contains "fox"') -> list[str]:
     """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
     sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.in_scope=0 ask.rounds=4 ask.max_overlap=0.7 probe.draws=2

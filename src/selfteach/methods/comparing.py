@@ -15,13 +15,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
 from selfteach import registry
-from selfteach.errors import IntegrityError
+from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.methods.alone import ANCHORS
 from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
@@ -36,6 +37,7 @@ from selfteach.report.read import at
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.train.loop import Trained
+from selfteach.train.steps import Diverged
 
 OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
 ROWS, BASE = "rows", "row base"
@@ -83,20 +85,28 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     """Fills the cells that are not there yet; returns the table as JSON, with all cells of this folder.
 
     Raises:
-        IntegrityError: the run's road no longer leads to the prompts of its exam.
+        UsageError: the run taught nothing.
+        IntegrityError: its road no longer leads to the prompts of its exam.
     """
+    if all(e.kind in ANCHORS for e in past.examples):
+        raise UsageError(
+            "taught nothing, so there is nothing to compare.", where=run.material["run"], cure="Compare a run that ended with an adapter."
+        )
     bench = reopened(run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted)  # 1
     examples, held = (list(past.examples), None) if bench.dev else held_out(past.examples, bench.road.config.seed)
     left_out: dict[str, str] = {}
     with run.stage("base"):
-        base = once(run, BASE, lambda: based(bench, past))
+        base = once(run, BASE, partial(based, bench, past))
     for cell in cells(wanted, examples, left_out):  # 2
+        key = f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}"
         with run.stage(cell.name):
-            once(run, f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}",
-                 lambda cell=cell: filled(bench, cell, examples, held, wanted))  # type: ignore[misc]  # fmt: skip
+            try:
+                once(run, key, partial(filled, bench, cell, examples, held, wanted))
+            except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
+                left_out[cell.name] = str(fault)
     for shots in wanted.shots:
         with run.stage(f"{shots}-shot"):
-            once(run, f"row {shots}-shot", lambda shots=shots: told(bench, examples, shots))  # type: ignore[misc]  # 5
+            once(run, f"row {shots}-shot", partial(told, bench, examples, shots))  # 5
     tidy(run)
     return table(run, past.kind, base, left_out)
 
@@ -143,17 +153,24 @@ def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weigh
 
 
 def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | None, wanted: Wanted) -> dict[str, Any]:
-    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`."""
-    road, kinds, made = bench.road, kinds_of(bench, cell.objective, examples), dict[float, tuple[Trained, float]]()
+    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`. A rate at which the loss diverges is out.
+
+    Raises:
+        Diverged: at every rate.
+        UsageError, DataError: the adapter does not fit the model, or the examples are too few for it.
+    """
+    road, kinds = bench.road, kinds_of(bench, cell.objective, examples)
     rates = rates_of(cell.adapter, road.config.train, wanted.factors)
-    marks: dict[float, float] = {}
+    made: dict[float, tuple[Trained, float]] = {}
+    marks: dict[float, float | None] = {}
     for rate in rates:
-        made[rate] = trained(road, cell, rate, kinds, examples)
-        if len(rates) > 1:
-            taught = open_taught(road, made[rate][0])
-            marks[rate] = bench.dev(taught.model) if bench.dev else held.score(taught.model)  # type: ignore[union-attr]
-            taught.model.rest()
-    best = best_rate(marks) if marks else rates[0]
+        try:
+            made[rate] = trained(road, cell, rate, kinds, examples)
+        except Diverged:
+            marks[rate] = None
+        else:
+            marks[rate] = on_dev(bench, made[rate][0], held) if len(rates) > 1 else 0.0
+    best = best_rate(marks)
     adapter, peak = made[best]
     taught = open_taught(road, adapter)
     row = marked(bench, taught, cell.name)
@@ -162,12 +179,22 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | N
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
         "adapter": cell.adapter, "objective": cell.objective, "learning_rate": best or None,
-        "rates": {f"{rate:g}": mark for rate, mark in marks.items()}, "trained_share": weights_in(adapter.adapter) / parameters(road),
+        "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(rates) > 1 else {},
+        "trained_share": weights_in(adapter.adapter) / parameters(road),
         "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6, "peak_memory_mb": peak,
         "seconds": adapter.seconds, "steps": adapter.steps, "trained_tokens": adapter.tokens,
     }  # fmt: skip
     shutil.rmtree(road.run.path / TRAINING, ignore_errors=True)
     return row
+
+
+def on_dev(bench: Bench, made: Trained, held: Held | None) -> float:
+    """What a taught model is worth on the dev part: the greater the better."""
+    taught = open_taught(bench.road, made)
+    try:
+        return bench.dev(taught.model) if bench.dev else held.score(taught.model)  # type: ignore[union-attr]
+    finally:
+        taught.model.rest()
 
 
 def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float]:

@@ -9,6 +9,7 @@ from selfteach import registry
 from selfteach.config import Train
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Example, digest, prompt_json
+from selfteach.train.steps import Diverged
 
 HELD_OUT = 0.1
 
@@ -45,6 +46,13 @@ def rates_of(adapter: str, settings: Train, factors: Sequence[float]) -> list[fl
     return sorted({float(f"{own * factor:.3g}") for factor in factors})
 
 
-def best_rate(marks: Mapping[float, float]) -> float:
-    """The rate with the greatest mark; of equal ones the smallest, which changes least."""
-    return min(marks, key=lambda rate: (-marks[rate], rate))
+def best_rate(marks: Mapping[float, float | None]) -> float:
+    """The rate with the greatest mark; of equal ones the smallest, which changes least.
+
+    Raises:
+        Diverged: none has a mark.
+    """
+    known = {rate: mark for rate, mark in marks.items() if mark is not None}
+    if not known:
+        raise Diverged("the loss is not finite at any learning rate.", cure="Give smaller --rates.")
+    return min(known, key=lambda rate: (-known[rate], rate))

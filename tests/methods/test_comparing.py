@@ -1,0 +1,211 @@
+"""`selfteach compare` on a toy: one table, cell by cell, on the run's own examples and exam."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from selfteach import cli, config
+from selfteach.commands import past
+from selfteach.errors import UsageError
+from selfteach.methods import comparing
+from selfteach.methods.comparing import Wanted, cells, why_not
+from selfteach.methods.in_context import Told
+from selfteach.methods.rates import best_rate, held_out, rates_of
+from selfteach.records import Example, Message, user
+from selfteach.report.comparison import figure
+from selfteach.train.steps import Diverged
+from talker import lesson, said, write_listener
+
+SMALL = (
+    "ask.target=28",
+    "ask.near=12",
+    "ask.general=16",
+    "balance.rounds=0",
+    "exam.target=3",
+    "exam.near=3",
+    "exam.general=3",
+    "train.epochs=1",
+)
+LESS = ("train.max_steps=2", "train.closed_form.layers=all", "train.closed_form.shots=1", "train.closed_form.sweeps=1")
+ASKED = ["--adapters", "lora,closed_form", "--objectives", "own,distill", "--rates", "0.5,1", "--icl", "0,2"]
+
+
+def sets(items: tuple[str, ...]) -> list[str]:
+    return [word for item in items for word in ("--set", item)]
+
+
+@pytest.fixture(scope="module")
+def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a rule."""
+    folder = tmp_path_factory.mktemp("compared") / "run"
+    listener = write_listener(talker, folder.with_name("listener"))
+    assert said(lesson(listener, folder, *sets(SMALL)))[0] == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(run: Path) -> dict[str, Any]:
+    code, found = said(["compare", "--run", str(run), *ASKED, *sets(LESS), "--json"])
+    assert code == 0
+    return found
+
+
+def test_every_cell_has_its_row_and_what_makes_no_sense_is_said(compared: dict[str, Any]) -> None:
+    assert [row["name"] for row in compared["rows"]] == ["lora-own", "lora-distill", "closed_form", "0-shot", "2-shot"]
+    assert list(compared["left_out"]) == ["closed_form-distill"], compared["left_out"]
+    assert "has no objective" in compared["left_out"]["closed_form-distill"]
+
+
+def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
+    tuned = {row["name"]: row for row in compared["rows"] if "adapter" in row}
+    assert {row["steps"] for name, row in tuned.items() if name != "closed_form"} == {2}
+    assert {row["score"]["n"] for row in compared["rows"]} == {3}
+    for row in compared["rows"]:
+        assert {"score", "drawn", "near", "general", "kl_nats", "top1"} <= row.keys()
+        assert row["kl_nats"]["value"] >= 0
+    lora = tuned["lora-own"]
+    assert lora["learning_rate"] in (0.0015, 0.003), "the run's own rate, times a factor"
+    assert lora["rates"].keys() == {"0.0015", "0.003"}
+    assert 0 < lora["trained_share"] < 1
+    assert lora["peak_memory_mb"] > 50
+    assert lora["adapter_mb"] * 1e6 >= (run / "compare" / "adapters" / "lora-own" / "adapter_model.safetensors").stat().st_size
+    assert tuned["closed_form"]["learning_rate"] is None
+
+
+def test_examples_in_the_prompt_cost_tokens_in_every_query(compared: dict[str, Any]) -> None:
+    tokens = {row["name"]: row["prompt_tokens"] for row in compared["rows"]}
+    assert tokens["lora-own"] == tokens["closed_form"] < tokens["0-shot"] < tokens["2-shot"]
+    assert [row["shots"] for row in compared["rows"] if "shots" in row] == [0, 2]
+
+
+def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[str, Any]) -> None:
+    told = next(row for row in compared["rows"] if row["name"] == "0-shot")
+    assert told["score"] == compared["base"]["prompted"]["score"]
+
+
+def test_the_adapters_answer_by_their_names(compared: dict[str, Any], run: Path, tmp_path: Path) -> None:
+    assert list(past.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
+    (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
+    asked = ["--in", str(tmp_path / "p.txt"), "--out", str(tmp_path / "o.jsonl"), "--engine", "hf", "--max-tokens", "5"]
+    for folder in (run, run / "compare"):
+        assert cli.run(["answer", "--run", str(folder), "--adapter", "lora-distill", *asked]) == 0
+
+
+def test_the_same_command_goes_on_with_the_cells_that_are_missing(
+    compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run, copy := tmp_path / "run")
+    made: list[str] = []
+    train = comparing.train_adapter
+    monkeypatch.setattr(comparing, "train_adapter", lambda road, e, kinds, name: made.append(name) or train(road, e, kinds, name))
+    again = ["compare", "--run", str(copy), "--out", str(run / "compare"), "--json", *sets(LESS)]
+    assert cli.run(again) == 2, "another run's comparison is refused"
+    again = ["compare", "--run", str(run), "--json", *sets(LESS), "--rates", "0.5,1", "--icl", "0,2"]
+    code, found = said([*again, "--adapters", "lora,closed_form", "--objectives", "own,distill,dpo"])
+    assert code == 0
+    assert made == ["lora-dpo-0.0015", "lora-dpo-0.003"]
+    before = {row["name"]: row for row in compared["rows"]}
+    assert {row["name"]: row for row in found["rows"] if row["name"] != "lora-dpo"} == before
+
+
+def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["kind"] == "feedback"
+    assert manifest["command"].startswith("selfteach")
+    assert not (run / "compare" / "checkpoints").exists()
+    kept = json.loads((run / "compare" / "compare.json").read_text())["rows"]
+    assert [row for row in kept if row["name"] != "lora-dpo"] == compared["rows"]
+
+
+def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_path: Path) -> None:
+    few = ("train.max_steps=1", "exam.target=2", "train.closed_form.layers=last 7")
+    asked = ["--adapters", "closed_form,reft", "--rates", "1", "--json"]
+    code, found = said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked,
+                        *sets(few)])  # fmt: skip
+    assert code == 0
+    assert [row["name"] for row in found["rows"]] == ["reft-own"]
+    assert "names layers that there are not" in found["left_out"]["closed_form"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--adapters", "lore"], 'Did you mean "lora"?'),
+        (["--objectives", "stf"], 'Did you mean "sft"?'),
+        (["--icl", "few"], "is no list of numbers"),
+        (["--rates", "0"], "is no list of numbers"),
+        (["--set", "ask.target=3"], "neither of training nor of the exam"),
+        (["--set", "exam.target=400"], "no longer leads to the prompts"),
+    ],
+)
+def test_mistakes_are_refused(more: list[str], words: str, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code = cli.run(["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", *more])
+    assert code in (2, 6)
+    assert words in capfd.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------- the parts
+
+
+def example(n: int, **more: Any) -> Example:
+    return Example(str(n), "task", user(f"q{n}"), f"a{n}", **more)
+
+
+def test_what_cannot_be_trained_on_these_lessons() -> None:
+    plain = [example(n) for n in range(3)]
+    assert why_not("dpo", plain) == "3 of 3 lessons have no rejected answer"
+    assert why_not("distill", plain) == why_not("on_policy", plain) == "3 of 3 lessons have no prompt for a teacher"
+    assert why_not("sft", plain) == why_not("own", plain) == ""
+    left_out: dict[str, str] = {}
+    found = list(cells(Wanted(["lora", "closed_form"], ["sft", "dpo"], [1.0]), plain, left_out))
+    assert [cell.name for cell in found] == ["lora-sft", "closed_form"]
+    assert left_out.keys() == {"lora-dpo", "closed_form-sft", "closed_form-dpo"}
+
+
+def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_smallest() -> None:
+    assert best_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.9}) == 3e-3
+    assert best_rate({1e-3: 0.5, 3e-3: None}) == 1e-3
+    with pytest.raises(Diverged):
+        best_rate({1e-3: None})
+    settings = config.Train(adapter="lora", learning_rate=0.004)
+    assert rates_of("lora", settings, [3, 0.5]) == [0.002, 0.012]
+    assert rates_of("full", settings, [1]) == [2e-5], "the configuration's rate is that of its own adapter"
+
+
+def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
+    learned, held = held_out([example(n) for n in range(40)], 0)
+    assert len(held.examples) == 4
+    assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
+
+
+def test_what_is_told_stands_before_the_question_and_after_its_own_system_message() -> None:
+    told = Told("Be brief.", (Message("user", "a"), Message("assistant", "b")))
+    assert [m.role for m in told(user("q"))] == ["system", "user", "assistant", "user"]
+    assert told(user("q", system="You are kind."))[0] == Message("system", "You are kind. Be brief.")
+    assert told("q")[-1] == Message("user", "q")
+    assert Told("", ())(user("q")) == user("q")
+
+
+def measure(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 9}
+
+
+def test_the_picture_is_svg_in_which_no_name_is_markup_or_hides_another() -> None:
+    rows = [{"name": f"<lora>&{n}", "score": measure(0.8), "kl_nats": measure(0.02)} for n in range(6)]
+    found = {"kind": "feedback", "score": "rule kept", "base": {"base": {"score": measure(0.5)}}, "rows": rows}
+    tree = ElementTree.fromstring(figure(found))
+    texts = [node for node in tree.iter("{http://www.w3.org/2000/svg}text") if (node.text or "").startswith("<lora>")]
+    assert len(texts) == 6
+    assert len({(node.get("x"), node.get("y")) for node in texts}) == 6
+    assert figure({**found, "rows": [], "base": {}}).startswith("<svg")
+
+
+def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(run: Path, compared: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="There are: closed_form, lora-distill"):
+        past.adapter(run / "compare", "lora")
