@@ -66,7 +66,7 @@ def fault(line: str, *, whole: bool) -> str:
         return f"no option {odd[0]}"
     given = context.params
     if given.get("sets"):
-        resolve(METHODS[{"select": "documents", "inspect": "tasks"}.get(words[0], words[0])], sets=given["sets"])
+        resolve(METHODS[{"select": "documents", "inspect": "tasks", "compare": "feedback"}.get(words[0], words[0])], sets=given["sets"])
     if given.get("require"):
         parse_requirement(given["require"])
     if given.get("check"):

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,14 @@ def test_tasks_are_invented_taught_and_shown(tasker: Path, tmp_path: Path, capsy
     assert example.learn(write_seeds(tmp_path / "seeds.jsonl"), tmp_path / "run", sets)["word"]
     example.show(tmp_path / "run", 2)
     assert sum(line.startswith("- ") for line in capsys.readouterr().out.splitlines()) == 2
+
+
+def test_adapters_are_compared_on_a_run(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(taught, run := tmp_path / "run")
+    less = ("--set", "train.max_steps=1", "--set", "exam.target=2", "--rates", "1")
+    found = script("compare").main(run, *less)
+    assert [name for name, _, _ in found] == ["lora-own", "lora-sft", "reft-own", "reft-sft"]
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] in {name for name, _, _ in found}
 
 
 def keys(value: Any, depth: int) -> Iterator[str]:
