@@ -7,10 +7,10 @@ import re
 import pytest
 
 from selfteach.materials.tasks import Instance, Task
-from selfteach.report.following import losses, result
+from selfteach.report.following import _length_bars, losses, result
 from selfteach.report.page import inspected
 from selfteach.report.sunburst import HOLE, sunburst
-from selfteach.select.inspection import BINS, inspection, verb_noun
+from selfteach.select.inspection import BINS, inspection, lengths, verb_noun
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
 
@@ -30,6 +30,8 @@ def test_a_quarter_is_a_quarter() -> None:
         ("Write a short friendly message that says no.", ("write", "message")),
         ("Sort these groceries by how long they keep", ("sort", "groceries")),
         ("Explain to a child why it rains", ("explain", "")),
+        ("Could you please write a poem about the sea?", ("write", "poem")),
+        ("You need to sort the letters.", ("sort", "letters")),
         ("", ("", "")),
         ("Список", ("список", "")),
     ],
@@ -52,6 +54,25 @@ def test_the_numbers_of_an_inspection() -> None:
     assert found["verbs"][0]["count"] == 2
     assert [(t["of"], t["similarity"]) for t in found["twins"]] == [("seed", 0.8889), ("task", 0.75), ("seed", 0.6667)]
     assert inspection([], [])["tasks"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "counts"),
+    [
+        ([2, 2, 3], ["1", "2", "3"], [0, 2, 1]),
+        (
+            [5, 20, 20, 20],
+            ["1 to 2", "3 to 4", "5 to 6", *[f"{k} to {k + 1}" for k in range(7, 18, 2)], "19 or more"],
+            [0, 0, 1, *[0] * 6, 3],
+        ),
+        ([], [], []),
+    ],
+)
+def test_lengths_have_bins_of_whole_words(words: list[int], names: list[str], counts: list[int]) -> None:
+    texts = [" ".join(["word"] * n) for n in words]
+    bars = _length_bars(lengths(texts))
+    assert [name for name, _, _ in bars] == names
+    assert [value for _, value, _ in bars] == counts
 
 
 def test_what_a_model_wrote_stays_text() -> None:

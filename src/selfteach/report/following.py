@@ -55,15 +55,17 @@ def inspection(note: Any) -> Row | None:
         "verb_bars": [
             (row, width) for row, (_, _, width) in zip(verbs, bars({str(r.get("verb")): r.get("count") for r in verbs}), strict=False)
         ],
-        "length_bars": {name: _length_bars(found) for name, found in (at(note, "lengths") or {}).items()},
+        "length_bars": {name: _length_bars(at(note, "lengths", name)) for name in ("instruction", "input", "output")},
         "slices": sunburst(verbs),
-        "label_bars": bars(note.get("labels")),
+        "label_bars": bars({key.replace("_", " "): n for key, n in (note.get("labels") or {}).items()}),
         "twins": items(note.get("twins")),
         "read": items(note.get("read")),
     }
 
 
 def _length_bars(found: Row) -> list[tuple[str, float, float]]:
-    counts = at(found, "histogram") or []
-    step = float(at(found, "top") or 1.0) / max(len(counts), 1)
-    return bars({f"{k * step:.0f} to {(k + 1) * step:.0f}": n for k, n in enumerate(counts)})
+    counts, width, most = at(found, "histogram") or [], int(at(found, "width") or 1), int(at(found, "bins") or 0)
+    names = [f"{k * width + 1} to {(k + 1) * width}" if width > 1 else str(k + 1) for k in range(len(counts))]
+    if len(counts) == most:
+        names[-1] = f"{(most - 1) * width + 1} or more"
+    return bars(dict(zip(names, counts, strict=True)))

@@ -124,6 +124,10 @@ _AFTER = frozenset(
     ]
 )
 
+_LEAD = re.compile(
+    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|(?:i )?(?:want|need) you to|help me(?: to)?),?\s+)+", re.I
+)
+
 
 def inspection(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """All of it, as JSON."""
@@ -161,20 +165,23 @@ def histogram(values: Sequence[float], low: float, high: float) -> list[int]:
 
 
 def lengths(texts: Sequence[str]) -> dict[str, Any]:
-    """Words of each text: quartiles, and a histogram up to the 95th percentile (the last bin holds what is longer)."""
-    words = np.array([len(text.split()) for text in texts] or [0], dtype=np.float64)
-    top = max(float(np.quantile(words, 0.95)), 1.0)
-    low, middle, high = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75]))
-    return {"histogram": histogram(np.minimum(words, top).tolist(), 0.0, top) if texts else [0] * BINS, "top": top,
-            "quartiles": [low, middle, high], "n": len(texts)}  # fmt: skip
+    """Words of each text: quartiles, and counts in at most BINS bins of `width` words, from 1 on; the last of BINS holds what is longer.
+
+    The bins reach up to the 95th percentile.
+    """
+    words = np.array([len(text.split()) for text in texts] or [0], np.int64)
+    low, middle, high, most = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75, 0.95]))
+    width = max(1, math.ceil(most / BINS))
+    counts = np.bincount(np.minimum((words[words > 0] - 1) // width, BINS - 1))
+    return {"histogram": counts.tolist(), "width": width, "bins": BINS, "quartiles": [low, middle, high], "n": len(texts)}
 
 
 def verb_noun(text: str) -> tuple[str, str]:
-    """The first word of an instruction, and the last word of the noun phrase that follows it, or "".
+    """The first word of an instruction after "please", "can you" and the like, and the last word of the noun phrase that follows it, or "".
 
     "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it errs.
     """
-    first = re.split(r"[.!?;:]\s|\n", text.strip(), maxsplit=1)[0]
+    first = re.split(r"[.!?;:]\s|\n", _LEAD.sub("", text.strip()), maxsplit=1)[0]
     words = [word.strip("\"'()[],.?!;:") for word in re.split(r"\s+|(?<=,)", first.lower())]
     words = [word for word in words if word]
     if not words:
