@@ -48,9 +48,11 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, required=True)
     parser.add_argument("--broken", required=True)
     parser.add_argument("--general", type=Path, default=Path(__file__).parent / "prompts" / "general.txt")
+    parser.add_argument("--ended", action="store_true", help="an empty answer, or one that reaches the token limit, is a breach too")
     parser.add_argument("--show", action="store_true", help="print the breaches and some general answers")
     given = parser.parse_args()
-    bad, lines = breach(given.broken), lambda path: [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+    found, lines = breach(given.broken), lambda path: [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+    bad = lambda draw: found(draw.text) or (given.ended and (draw.finish == "length" or empty(draw.text)))
     base, taught = Hf.load("embedded"), Hf.load("embedded", adapter=given.run / "adapter")
     prompts, general = lines(given.prompts), lines(given.general)
     result: dict[str, object] = {"prompts": given.prompts.name, "n": len(prompts)}
@@ -59,14 +61,15 @@ def main() -> None:
         drawer = open_drawer(hf)
         greedy = drawn(drawer, prompts, 0.0)
         warm = [draw for seed in SEEDS for draw in drawn(drawer, prompts, 1.0, seed)]
-        share = lambda draws: round(sum(bad(d.text) for d in draws) / len(draws), 4)
+        share = lambda draws: round(sum(bad(d) for d in draws) / len(draws), 4)
         answers = drawn(drawer, general, 0.0)
         before = before or answers
-        counts = {"looping": sum(loops(d.text) for d in answers), "empty": sum(empty(d.text) for d in answers)}
+        words = round(sum(len(d.text.split()) for d in answers) / len(answers), 1)
+        counts = {"general words": words, "looping": sum(loops(d.text) for d in answers), "empty": sum(empty(d.text) for d in answers)}
         result[name] = {"greedy broken": share(greedy), "T=1 broken": share(warm), **counts}
         if given.show and name == "taught":
             for prompt, draw in [*zip(prompts, greedy, strict=True), *zip(prompts * len(SEEDS), warm, strict=True)]:
-                if bad(draw.text):
+                if bad(draw):
                     print(f"BROKEN {prompt} >> {draw.text[:120]!r}")
             for prompt, draw in zip(general, answers, strict=True):
                 print(f"GENERAL {prompt} >> {draw.text[:80]!r}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from selfteach.generate.correct import Answered, Corrector, conversation, instruction, listing, tidied
+from selfteach.generate.correct import Answered, Corrector, Revision, conversation, instruction, listing, tidied
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
@@ -83,3 +84,19 @@ def test_no_text_leaves_its_place(text: str) -> None:
 def test_repeated_tags_are_taken_off() -> None:
     tag = TEA.id[:8]
     assert tidied(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA) == "Tea is a drink."
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("Tea is a drink. People around the world do not", True),
+        ("Tea is a drink. People round the world don't", True),
+        ("Tea is a drink.", False),
+        ("Tea is an old drink of many people.", False),
+    ],
+)
+def test_a_correction_of_a_cut_answer_is_cut_where_it_ends_alike(text: str, cut: bool) -> None:
+    asked = Answered(user("What is tea?"), "Tea is a drink. People around the world don't", cut=True)
+    assert Revision(asked, text).cut is cut
+    assert not Revision(replace(asked, cut=False), text).cut
+    assert not Revision(replace(asked, answer="Tea is a drink. It is old."), "Tea is a drink.").cut, "an end in common is not the same end"

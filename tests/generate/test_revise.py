@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.generate.correct import distance
-from selfteach.generate.revise import smallest
+from selfteach.generate.revise import finished, smallest
 from selfteach.judge.check import parse
 
 TEXT = "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! Certainly, it is old."
@@ -78,3 +78,9 @@ def test_distance_counts_words_and_marks() -> None:
     assert distance("Red!", "Red.") == pytest.approx(1 / 2)
     assert distance("a  b\n", "a b") == 0
     assert distance("", "a") == 1
+
+
+def test_a_text_that_broke_off_ends_with_its_last_whole_sentence_outside_of_a_list() -> None:
+    assert finished("Tea is a drink. It is made of") == "Tea is a drink."
+    assert finished("Tea is a drink. You need:\n- water\n- lea") == "Tea is a drink."
+    assert finished("To make tea, you") == ""

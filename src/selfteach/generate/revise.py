@@ -60,6 +60,13 @@ def pieces(text: str) -> Iterator[str]:
         yield text[start:stop]
 
 
+def finished(text: str) -> str:
+    """A text that broke off, up to the last sentence that ends it well; "" where there is none."""
+    parts = list(pieces(text))
+    starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
+    return next((start for start in starts if not hangs(start)), "")
+
+
 def hangs(text: str) -> bool:
     """Whether a text that ends here breaks off: in a list, after a heading, or after words that announce something."""
     last = text.rstrip().rpartition("\n")[2]

@@ -18,7 +18,7 @@ from selfteach.errors import DataError
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, ask_like, read_subject
 from selfteach.generate.correct import Answered, Corrector, Revision, Turns, distance
-from selfteach.generate.revise import smallest
+from selfteach.generate.revise import finished, smallest
 from selfteach.judge import Broken, Judge, Verdicts
 from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge, parse
@@ -50,10 +50,16 @@ class Critic:
     verdicts: Broken | None = None
     similar: list[Turns] = field(default_factory=list)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it says how long an answer may be. One that was cut at its token limit is longer than it seems."""
+        return any("max_" in check for check in self.checks)
+
     def broken(self, asked: Sequence[Answered]) -> list[bool]:
         """Whether the criticism applies to each answer."""
         assert self.verdicts is not None
-        return self.verdicts.broken([(a.prompt, a.answer) for a in asked])
+        flags = self.verdicts.broken([(a.prompt, a.answer) for a in asked])
+        return [flag or (a.cut and self.bounded) for a, flag in zip(asked, flags, strict=True)]
 
     def correct(
         self, asked: Sequence[Answered], progress: Callable[[int], None] = lambda n: None, checks: Sequence[str] = ()
@@ -67,9 +73,7 @@ class Critic:
         found = {a.id: Revision(a, a.answer) for a in asked}
         hit = {a.id: replace(a, feedback=self.feedback) for a, flag in zip(asked, flags, strict=True) if flag}
         ways: tuple[Callable[[Mapping[str, Answered]], Mapping[str, Revision]], ...] = (
-            lambda left: {
-                id: Revision(a, text, strategy="smallest") for id, a in left.items() if (text := self._smallest(a.answer, checks))
-            },
+            lambda left: {id: Revision(a, text, strategy="smallest") for id, a in left.items() if (text := self._smallest(a, checks))},
             lambda left: {} if self.road.teacher else self._own(left, checks),
             lambda left: dict(zip(left, self._judged(self.writer.correct(list(left.values()))), strict=True)),
         )
@@ -83,8 +87,9 @@ class Critic:
         """The same for what is to be learned, which keeps some way inside of a bound on length."""
         return self.correct(asked, checks=aims(self.checks))
 
-    def _smallest(self, answer: str, checks: Sequence[str]) -> str:
+    def _smallest(self, asked: Answered, checks: Sequence[str]) -> str:
         """What the checks object to, taken out; "" where that is not enough, or leaves no answer."""
+        answer = finished(asked.answer) if asked.cut and self.bounded else asked.answer
         for wanted in dict.fromkeys((tuple(checks), self.checks)):
             text = smallest(answer, [parse(check).keeps for check in wanted]) if wanted else None
             if text is not None and not _senseless(text):
@@ -106,11 +111,12 @@ class Critic:
         draws = {draw.id: draw for draw in model.draw([r for row in requests.values() for r in row])}
         found = {}
         for id, a in asked.items():
-            said = [draws[r.id(model.fingerprint)] for r in requests[id]]
-            texts = {self._smallest(d.text, checks): False for d in said} if self.checks else {d.text: d.finish == "length" for d in said}
-            whole = [text for text in texts if not _senseless(text)]
-            flags = self.broken([replace(a, answer=text) for text in whole])
-            good = [text for text, flag in zip(whole, flags, strict=True) if not flag]
+            drawn = (draws[r.id(model.fingerprint)] for r in requests[id])
+            said = [replace(a, answer=d.text, cut=d.finish == "length") for d in drawn]
+            texts = {self._smallest(x, checks): False for x in said} if self.checks else {x.answer: x.cut for x in said}
+            sound = [text for text in texts if not _senseless(text)]
+            flags = self.broken([replace(a, answer=text, cut=False) for text in sound])
+            good = [text for text, flag in zip(sound, flags, strict=True) if not flag]
             if good:
                 best = min(good, key=lambda text: distance(a.answer, text))
                 found[id] = Revision(a, best, strategy="own", broken_off=texts[best])
@@ -119,7 +125,7 @@ class Critic:
     def _judged(self, revisions: Sequence[Revision]) -> list[Revision]:
         """A teacher's revisions, with a fault where they do not meet the criticism, or make no sense."""
         good = [r for r in revisions if not r.fault]
-        flags = iter(self.broken([replace(r.asked, answer=r.text) for r in good]))
+        flags = iter(self.broken([replace(r.asked, answer=r.text, cut=False) for r in good]))
         unlikely = iter(gibberish(self.road, good))
         found = []
         for r in revisions:
