@@ -6,6 +6,7 @@ the head, which for a small model is a large share of the work.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,17 +171,23 @@ def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Pa
 
 
 def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "auto":  # of several processes that were launched together each has an accelerator of its own
+        here = torch.cuda.is_available() and not _split()
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if here else torch.device("cpu")
     try:
         return torch.device(name)
     except RuntimeError as fault:
         raise UsageError(f'there is no device "{name}".', cure='Known: "auto", "cpu", "cuda", "cuda:0", ...') from fault
 
 
+def _split() -> bool:
+    """Whether the launch will split the weights over the accelerators: then no one of them needs to hold all, and the CPU does first."""
+    return any(os.environ.get(name, "").lower() == "true" for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))
+
+
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        fast = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        fast = device.type == "cuda" or (_split() and torch.cuda.is_available()) or torch.ops.mkldnn._is_mkldnn_bf16_supported()
         return torch.bfloat16 if fast else torch.float32
     if name not in DTYPES:
         raise UsageError(f'there is no dtype "{name}".', cure=did_you_mean(name, ["auto", *DTYPES]))

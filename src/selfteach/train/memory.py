@@ -82,6 +82,7 @@ class Account:
         cures = [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
         cures += ["lower train.max_tokens"] if fixed < self.free else []
         cures += [] if adapter == "lora" else ["use train.adapter=lora"]
+        cures += ["several GPUs (docs/scale.md)"]
         what = f"training {adapter} needs {shown(self.added)} beside the weights and {shown(self.free)} are free"
         split = f"{shown(fixed)} for parameters, gradients and optimizer" + (
             f", {shown(self.activations)} for activations of {self.tokens} tokens" if self.activations else ""
