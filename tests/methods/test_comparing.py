@@ -166,6 +166,8 @@ def test_what_cannot_be_trained_on_these_lessons() -> None:
     found = list(cells(Wanted(["lora", "closed_form"], ["sft", "dpo"], [1.0]), plain, left_out))
     assert [cell.name for cell in found] == ["lora-sft", "closed_form"]
     assert left_out.keys() == {"lora-dpo", "closed_form-sft", "closed_form-dpo"}
+    assert [cell.name for cell in cells(Wanted(["lora", "reft"], ["sft"], [1.0]), plain, left_out, goes_on=True)] == ["lora-sft"]
+    assert "goes on from another one" in left_out["reft"]
 
 
 def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_smallest() -> None:

@@ -41,6 +41,7 @@ from selfteach.train.steps import Diverged
 
 OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
 ROWS, BASE = "rows", "row base"
+JOINED = ("lora", "closed_form")
 OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
 """`own` is what the run itself was trained with; `on_policy` is distillation on answers that the student draws between steps."""
 SHARE = 0.5
@@ -97,13 +98,13 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     left_out: dict[str, str] = {}
     with run.stage("base"):
         base = once(run, BASE, partial(based, bench, past))
-    for cell in cells(wanted, examples, left_out):  # 2
+    for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
         key = f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}"
-        with run.stage(cell.name):
-            try:
+        try:
+            with run.stage(cell.name):
                 once(run, key, partial(filled, bench, cell, examples, held, wanted))
-            except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
-                left_out[cell.name] = str(fault)
+        except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
+            left_out[cell.name] = str(fault)
     for shots in wanted.shots:
         with run.stage(f"{shots}-shot"):
             once(run, f"row {shots}-shot", partial(told, bench, examples, shots))  # 5
@@ -119,9 +120,16 @@ def once(run: Run, key: str, work: Any) -> Any:
     return found
 
 
-def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str]) -> Iterator[Cell]:
-    """Step 2. `left_out` takes the cells that make no sense, each with its reason."""
+def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str], *, goes_on: bool = False) -> Iterator[Cell]:
+    """Step 2. `left_out` takes the cells that make no sense, each with its reason.
+
+    Args:
+        goes_on: whether the run goes on from another one, whose adapter has to be joined with each.
+    """
     for adapter in wanted.adapters:
+        if goes_on and adapter not in JOINED:
+            left_out[adapter] = "the run goes on from another one, and only adapters of low rank can be joined to one file"
+            continue
         if hasattr(registry.lookup("adapters", adapter), "solve"):
             for objective in wanted.objectives:
                 if objective != OWN:
