@@ -87,7 +87,8 @@ class Account:
         split = f"{shown(fixed)} for parameters, gradients and optimizer" + (
             f", {shown(self.activations)} for activations of {self.tokens} tokens" if self.activations else ""
         )
-        raise ResourceError(f"{what} ({split}).", cure=f"{', '.join([*cures, 'or a smaller model']).capitalize()}.")
+        cure = ", ".join([*cures, "or a smaller model"])
+        raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
 
 
 class Meter:
@@ -185,7 +186,7 @@ def _gone(_: None) -> Tensor:
 def _storage(tensor: Tensor) -> StorageWeakRef:
     """Weak, so that counting keeps nothing; while it is held, no other storage gets the same identity."""
     mine: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
-    return StorageWeakRef(mine.untyped_storage())
+    return StorageWeakRef(mine.untyped_storage())  # type: ignore[no-untyped-call]
 
 
 def size_of(tensors: Iterable[Tensor]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,12 @@ class Teacher:
         with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
-                values = here(self.student.module, lambda batch=batch: measure(batch, self.student.states(batch))).cpu()
-                owner = batch.row.cpu()
+                values, owner = here(self.student.module, partial(self._measured, batch, measure)).cpu(), batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
+
+    def _measured(self, batch: Packed, measure: Callable[[Packed, Tensor], Tensor]) -> Tensor:
+        return measure(batch, self.student.states(batch))
 
 
 def captured(known: Mapping[int, Known]) -> float | None:
