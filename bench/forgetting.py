@@ -74,7 +74,8 @@ ARMS = (
     Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
     Arm("LoRA", more={"adapter": "lora", "learning_rate": None}),
     Arm("KL on general prompts", {"second": 8, "general": 4}, batch_size=12),
-    Arm("L2 to the base", more={"l2": 10.0}),
+    Arm("L2 to the base, 1", more={"l2": 1.0}),
+    Arm("L2 to the base, 10", more={"l2": 10.0}),
     Arm("control: the first again", {"first": 1.0}),
 )
 
@@ -84,9 +85,9 @@ class Plan:
     """The sizes of the experiment."""
 
     model: str = "embedded"
-    steps: int = 40
-    lessons: int = 320
-    held: int = 60
+    steps: int = 30
+    lessons: int = 240
+    held: int = 40
     anchors: int = 48
     rate: float = 5e-5
     tasks: tuple[Task, Task] = (FIRST, SECOND)
