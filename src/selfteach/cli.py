@@ -287,11 +287,11 @@ def report(run: RunFolder, json: Json = False) -> None:
 
 
 @app.command("soft-prompt")
-def soft_prompt(context: typer.Context, run: RunFolder, json: Json = False) -> None:
+def soft_prompt(context: typer.Context, run: RunFolder, adapter: MaybeAdapter = "", json: Json = False) -> None:
     """Read a trained soft prompt: the nearest words of each token, and whether those words as a plain prompt do the same."""
     from selfteach.commands import soft_prompt as body
 
-    body.soft_prompt(run, as_json=json, debug=context.obj)
+    body.soft_prompt(run, adapter, as_json=json, debug=context.obj)
 
 
 @app.command()

@@ -55,6 +55,7 @@ def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
     assert cli.run(["compare", "--run", str(tmp_path / "run"), "--adapters", "lora", *LESS]) == 3, "the seeds have changed"
 
 
+@pytest.mark.slow
 def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -> None:
     (tmp_path / "editor.py").write_text(EDITOR)
     words = zip(ADJECTIVES * 3, NOUNS * 3, VERBS[::-1] * 3, [*NOUNS[3:], *NOUNS, *NOUNS[::-1]], strict=False)
@@ -66,6 +67,7 @@ def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -
     is_whole(compare(tmp_path / "run", "--objectives", "own,dpo"), "corrections", ["lora-own", "lora-dpo", "1-shot"])
 
 
+@pytest.mark.slow
 def test_documents_by_the_questions_that_are_answered(tmp_path: Path) -> None:
     model, documents = scholar.write_scholar(tmp_path / "scholar"), scholar.write_documents(tmp_path)
     with scholar.teacher() as server:

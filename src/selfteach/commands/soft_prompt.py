@@ -13,9 +13,9 @@ from selfteach.records import Prompt, messages, read_jsonl
 ANSWERS, NEAREST = 40, 5
 
 
-def soft_prompt(folder: Path, *, as_json: bool, debug: bool) -> None:
+def soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
     """Prints the nearest words of each soft token, and how much of the effect those words have as a plain prompt."""
-    adapter = past.adapter(folder)
+    adapter = past.adapter(folder, name)
     pairs = lessons(folder / "examples.jsonl")
     with screen(None, debug=debug) as shown:
         found = read(past.base(folder), adapter, pairs, shown.display.say)
@@ -39,7 +39,7 @@ def read(base: str, adapter: Path, pairs: list[tuple[Prompt, str]], say: Any) ->
     from selfteach.models.soft_prompt import NAME
 
     if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
-        raise UsageError("is no soft prompt.", where=str(adapter), cure="This command reads a run with train.adapter=prompt.")
+        raise UsageError("is no soft prompt.", where=str(adapter), cure="This command reads a run with train.adapter=prompt, or --adapter NAME.")
     hf = Hf.load(base, progress=say)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[NAME]
