@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import scholar
 from selfteach import cli
 from selfteach.methods.benches import BENCHES

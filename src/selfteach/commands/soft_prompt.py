@@ -39,7 +39,7 @@ def read(base: str, adapter: Path, pairs: list[tuple[Prompt, str]], say: Any) ->
     from selfteach.models.soft_prompt import NAME
 
     if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
-        raise UsageError("is no soft prompt.", where=str(adapter), cure="This command reads a run with train.adapter=prompt, or --adapter NAME.")
+        raise UsageError("is no soft prompt.", where=str(adapter), cure="Give a run with train.adapter=prompt, or --adapter NAME.")
     hf = Hf.load(base, progress=say)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[NAME]
