@@ -90,7 +90,7 @@ class Training:
         account = self._fit(meter)
         if say:
             say(str(account))
-        self.known = self._in_memory(self.rows, lambda: self.teacher.learn(self.rows, self.budget))
+        self.known = self._in_memory(self.rows, self._learn)
         self.captured = captured(self.known)
         module = self.student.module
         if self.config.checkpoint_activations:
@@ -101,6 +101,13 @@ class Training:
         if say and self.memory.measured is not None:
             say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
         return stopped
+
+    def _learn(self) -> dict[int, Known]:
+        """What the base knows of all rows: each process asks for its part, unless all are needed to gather the weights."""
+        if self.processes.sharded:
+            return self.teacher.learn(self.rows, self.budget)
+        mine = self.teacher.learn(self.rows[self.processes.rank :: self.processes.count], self.budget)
+        return {number: known for part in self.processes.gather([mine]) for number, known in part.items()}
 
     def _fit(self, meter: Meter) -> Account:
         """Counts the memory, and computes less at once where that is needed."""
