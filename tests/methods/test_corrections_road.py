@@ -153,7 +153,7 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": 'Do not say "fox".'}
     code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), "--set", "exam.longer=2"))
     assert code == 0
-    examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] == "criticised"]
+    examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] in ("correction", "criticised")]
     assert len({e["prompt"][-1]["content"] for e in examples}) > 3, "it did not reach beyond its own prompt"
     for e in examples:
         assert "fox" in e["rejected"][0]["content"]

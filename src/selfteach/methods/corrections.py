@@ -51,6 +51,8 @@ KINDS = {
 }
 WARM, COOLER = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
 """How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson, so it should make sense."""
+SMALL = 0.3
+"""Up to this distance what a criticism asked for is an edit like any other; a new end, or another answer, is learned as a rule's."""
 BEYOND = 6
 """Words of a criticised answer beyond the length of its revision that the revision is preferred to."""
 
@@ -285,7 +287,7 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
         return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
     scores = {"distance": distance(a.answer, revision.text), "tries": float(revision.tries)}
     pairs = [(a.answer, revision.text)]
-    if not a.feedback:
+    if not a.feedback or (revision.distance <= SMALL and not a.answer.startswith(revision.text)):
         return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], pairs)
     rejected = beginning(a.answer, len(revision.text.split()) + BEYOND)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
