@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,7 +20,9 @@ from selfteach.report.table import inert
 from selfteach.report.words import NONE
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 440, 70, 30, 56
-LETTER, LINE = 6.2, 13.0
+LETTER, LINE = 6.4, 13.0
+LADDER = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Marks of the axis of drift, which is logarithmic; what is less than the first lies on it."""
 STYLE = """text{font:12px sans-serif;fill:#1d2024}.soft,.soft text{fill:#5a5f66}.grid{stroke:#dedad3}.paper{fill:#fbfaf8}
 .zero{stroke:#6b7078;stroke-dasharray:4 4}.tuned{fill:#0b6e62;stroke:#0b6e62}.told{fill:#a35a08;stroke:#a35a08}.span{stroke-opacity:.35}
 @media(prefers-color-scheme:dark){text{fill:#e9e7e2}.soft,.soft text{fill:#a5aab2}.grid{stroke:#363b43}.paper{fill:#14161a}
@@ -122,7 +125,7 @@ def figure(found: Mapping[str, Any]) -> str:
     bounds = [value for mark in marks for value in (mark.score.low, mark.score.high)] or [0.0, 1.0]
     base = measure(at(found, "base", "base", "score"))
     y = ticks(min([*bounds, *([base.value] if base else [])]), max([*bounds, *([base.value] if base else [])]), 5)
-    x = ticks(0.0, max((mark.kl.high for mark in marks), default=0.01), 5)
+    x = rungs([mark.kl.low for mark in marks], [mark.kl.high for mark in marks])
     score = escape(str(found["score"]))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{score} against drift">',
@@ -133,13 +136,15 @@ def figure(found: Mapping[str, Any]) -> str:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{at_y + 4:.1f}" text-anchor="end">{100 * value:.4g} %</text>')
     parts += [f'<text x="{_x(value, x):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{value:g}</text>' for value in x]
-    parts.append(f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || it), nats a token on general answers</text>')
+    parts.append(
+        f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || it), nats a token, logarithmic</text>'
+    )
     parts.append(f'<text x="8" y="18">{score}</text></g>')
     if base:
         at_y = _y(base.value, y)
         parts.append(f'<line class="zero" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
         parts.append(f'<text class="soft" x="{WIDTH - 20}" y="{at_y - 5:.1f}" text-anchor="end">base</text>')
-    taken: list[tuple[float, float, float]] = []
+    taken = [(_x(mark.kl.value, x) - 6, _x(mark.kl.value, x) + 6, _y(mark.score.value, y) + 4) for mark in marks]
     for mark in sorted(marks, key=lambda mark: -mark.score.value):
         parts += _drawn(mark, x, y, taken)
     return "\n".join([*parts, "</svg>", ""])
@@ -152,8 +157,16 @@ def _marks(found: Mapping[str, Any]) -> Iterator[Mark]:
             yield Mark(str(row["name"]), "told" if "shots" in row else "tuned", kl, score)
 
 
+def rungs(low: Sequence[float], high: Sequence[float]) -> list[float]:
+    """The part of the ladder that holds all values."""
+    first = max((k for k, rung in enumerate(LADDER) if rung <= min(low, default=0.003)), default=0)
+    last = min((k for k, rung in enumerate(LADDER) if rung >= max(high, default=0.1)), default=len(LADDER) - 1)
+    return list(LADDER[first : max(last, first + 1) + 1])
+
+
 def _x(value: float, marks: Sequence[float]) -> float:
-    return LEFT + place(value, marks[0], marks[-1]) / 100 * (WIDTH - 20 - LEFT)
+    found = place(math.log(max(value, marks[0])), math.log(marks[0]), math.log(marks[-1]))
+    return LEFT + found / 100 * (WIDTH - 20 - LEFT)
 
 
 def _y(value: float, marks: Sequence[float]) -> float:
@@ -161,13 +174,13 @@ def _y(value: float, marks: Sequence[float]) -> float:
 
 
 def _drawn(mark: Mark, x: Sequence[float], y: Sequence[float], taken: list[tuple[float, float, float]]) -> list[str]:
-    """A mark with both intervals and its name, where no other name stands. `taken`: left, right and height of the names so far."""
+    """A mark with both intervals and its name, where no other name or mark stands: `taken` has the left, right and height of these."""
     cx, cy = _x(mark.kl.value, x), _y(mark.score.value, y)
     wide = LETTER * len(mark.name)
-    for turn in range(12):
+    for turn in range(40):
         left = cx + 8 if cx + 8 + wide < WIDTH - 20 else cx - 8 - wide
         height = cy + 4 + LINE * ((turn + 1) // 2) * (1 if turn % 2 else -1)
-        if not any(left < r and left + wide > l and abs(height - h) < LINE for l, r, h in taken):  # noqa: E741
+        if TOP - 8 < height < HEIGHT - BOTTOM and not any(left < r and left + wide > l and abs(height - h) < LINE for l, r, h in taken):  # noqa: E741
             break
     taken.append((left, left + wide, height))
     words = f"{mark.name}: {100 * mark.score.value:.0f} %, KL {mark.kl.value:.4f}"
@@ -175,4 +188,8 @@ def _drawn(mark: Mark, x: Sequence[float], y: Sequence[float], taken: list[tuple
     lines = [f'<line class="span" x1="{a:.1f}" x2="{b:.1f}" y1="{c:.1f}" y2="{d:.1f}"/>' for a, b, c, d in spans]
     dot = f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5"/>' if mark.look == "tuned" else f'<path d="M{cx - 5:.1f} {cy - 5:.1f}h10v10h-10Z"/>'
     name = f'<text x="{left:.1f}" y="{height:.1f}">{escape(mark.name)}</text>'
+    if abs(height - 4 - cy) > LINE / 2:
+        lines.append(
+            f'<line class="span" x1="{cx:.1f}" x2="{left if left > cx else left + wide:.1f}" y1="{cy:.1f}" y2="{height - 4:.1f}"/>'
+        )
     return [f'<g class="{mark.look}"><title>{escape(words)}</title>', *lines, dot, f"</g>{name}"]
