@@ -10,8 +10,8 @@ import pytest
 
 from selfteach import cli, registry
 from selfteach.config import Alone
-from selfteach.methods.alone import Lessons, objectives, parted
-from selfteach.records import Example, user, write_jsonl
+from selfteach.methods.alone import Lessons, marked, objectives, parted
+from selfteach.records import Example, Logp, user, write_jsonl
 from selfteach.train.loop import Training
 from talker import said
 
@@ -96,6 +96,21 @@ def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
     assert parted(Lessons(rows, dev=lessons(5)), Alone())[1] == lessons(5)
     assert not {e.prompt for e in lessons(5)} & {e.prompt for e in parted(Lessons(rows, dev=lessons(5)), Alone())[0] if e.kind == "lesson"}
     assert parted(Lessons(rows), Alone(dev_share=0.0)) == (rows, [])
+
+
+def test_a_cut_answer_is_scored_without_its_end() -> None:
+    class Model:
+        fingerprint = "x"
+
+        def logp(self, items: list[Any]) -> Any:
+            seen.extend(items)
+            return [(item.id("x"), (Logp(-1.0, 2),)) for item in items]
+
+    seen: list[Any] = []
+    rows = [Example("a", "lesson", user("x"), "y", "z", {}, {"cut": ["rejected"]}), Example("b", "lesson", user("v"), "w")]
+    found = marked(Model(), rows)  # type: ignore[arg-type]
+    assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
+    assert (len(found.chosen), len(found.rejected)) == (2, 1)
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:

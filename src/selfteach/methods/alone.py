@@ -143,13 +143,17 @@ def objectives(examples: Sequence[Example], config: Alone) -> Weights:
 
 
 def marked(model: Recorded, dev: Sequence[Example]) -> Marks:
-    """Steps 2 and 4: the answers of the dev part under a model."""
-    items = [
-        Continuations(e.prompt, (e.chosen, *([e.rejected] if e.rejected is not None else [])), end=not e.source.get("cut")) for e in dev
-    ]
-    found = dict(model.logp(items))
-    rows = [found[item.id(model.fingerprint)] for item in items]
-    return Marks([row[0] for row in rows], [(row[0], row[1]) for row in rows if len(row) > 1])
+    """Steps 2 and 4: the answers of the dev part under a model. An answer that was cut has no end of turn to be likely."""
+    chosen = [scored(e, e.chosen, "chosen") for e in dev]
+    rejected = [None if e.rejected is None else scored(e, e.rejected, "rejected") for e in dev]
+    found = dict(model.logp([item for item in (*chosen, *rejected) if item]))
+    first = [found[item.id(model.fingerprint)][0] for item in chosen]
+    return Marks(first, [(c, found[r.id(model.fingerprint)][0]) for c, r in zip(first, rejected, strict=True) if r])
+
+
+def scored(example: Example, text: str, side: str) -> Continuations:
+    """One answer as the model is to score it."""
+    return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
 
 
 def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks) -> dict[str, Any]:
