@@ -47,5 +47,5 @@ def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
 
 def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
     assert aims(("max_words=36", 'not contains "!"', "min_words=9", "max_words=6")) == (
-        "max_words=24", 'not contains "!"', "min_words=9", "max_words=5",
+        "max_words=24", 'not contains "!"', "min_words=9", "max_words=6",
     )  # fmt: skip

@@ -21,15 +21,24 @@ STOPS = {"!": ".", "—": ",", ";": ","}
 
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
+_CLAUSE = re.compile(
+    r";\s|[,–—]\s(?=(?:and|but|which|so|because|while|although|making|especially|including|or)\b)|\s(?=because\b|so that\b)"
+)
 _DEPENDENT = re.compile(r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)\b[^,;:]*$", re.I)
 
 
-def smallest(text: str, conditions: Sequence[Keeps]) -> str | None:
-    """The text with as little changed as possible so that every condition holds; None where none was found."""
+def smallest(text: str, conditions: Sequence[Keeps], parts: bool = True) -> str | None:
+    """The text with as little changed as possible so that every condition holds; None where none was found.
+
+    Args:
+        parts: whether a sentence may end where a clause of it does, where nothing else helps.
+    """
     for keeps in conditions:
         if keeps(text):
             continue
         passing = [found for found in candidates(text, keeps) if found and keeps(found)]
+        if not passing and parts:
+            passing = [found for found in clauses(next(sentence_parts(text), "").strip()) if keeps(found)]
         if not passing:
             return None
         before = text
@@ -42,15 +51,15 @@ def candidates(text: str, keeps: Keeps) -> Iterator[str]:
     if keeps(NEUTRAL):  # a condition that asks for more words is broken by every single one
         yield without_signs(text, keeps)
         yield without_words(text, keeps)
-    parts = list(pieces(text))
-    yield "".join(part for part in parts if keeps(part.strip())).rstrip()
+    parts = list(sentence_parts(text))
+    left = "".join(part for part in parts if keeps(part.strip())).rstrip()
+    yield "" if hangs(left) else left
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
     yield from (start for start in starts if not hangs(start))
-    yield from clauses(parts[0].strip() if parts else "")
     yield text.lower()
 
 
-def pieces(text: str) -> Iterator[str]:
+def sentence_parts(text: str) -> Iterator[str]:
     """The sentences of a text with the white space that follows each of them."""
     starts, place = list[int](), 0
     for part in sentences(text):
@@ -62,7 +71,7 @@ def pieces(text: str) -> Iterator[str]:
 
 def finished(text: str) -> str:
     """A text that broke off, up to the last sentence that ends it well; "" where there is none."""
-    parts = list(pieces(text))
+    parts = list(sentence_parts(text))
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
     return next((start for start in starts if not hangs(start)), "")
 
@@ -99,7 +108,7 @@ def without_words(text: str, keeps: Keeps) -> str:
 
 def clauses(sentence: str) -> Iterator[str]:
     """Beginnings of a sentence that end where a clause does, and say something by themselves."""
-    ends = [match.start() for match in re.finditer(r"[,;:–—]\s|\s(?:and|but|which|because|so that)\s", sentence)]
+    ends = [match.start() for match in _CLAUSE.finditer(sentence)]
     starts = (sentence[:end].rstrip(" ,;:–—") for end in reversed(ends))
     yield from (start + "." for start in starts if start and not _DEPENDENT.search(start))
 

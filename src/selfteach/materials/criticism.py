@@ -35,14 +35,19 @@ _TOO_MANY = re.compile(rf"{_DEGREE}(?:too many|so many|full of|stop (?:using|wit
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
-AIM = 2 / 3
-"""Of a bound on length, what a revision aims at: answers that learn to end at the bound would pass it every second time."""
+AIM, LEAST_AIM = 2 / 3, 12
+"""Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass it every second time. In fewer words than
+LEAST_AIM there is hardly a sentence, so nothing aims there unless the bound itself does."""
 
 
 def aims(checks: Sequence[str]) -> tuple[str, ...]:
     """The same checks, bounds on words further inside."""
     most = re.compile(r"max_words=(\d+)")
-    return tuple(most.sub(lambda found: f"max_words={max(LEAST_WORDS, int(AIM * int(found[1])))}", check) for check in checks)
+
+    def inside(bound: int) -> int:
+        return max(min(bound, LEAST_AIM), int(AIM * bound))
+
+    return tuple(most.sub(lambda found: f"max_words={inside(int(found[1]))}", check) for check in checks)
 
 
 def words(text: str) -> int:

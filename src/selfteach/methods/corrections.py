@@ -291,7 +291,7 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
         return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], pairs)
     rejected = beginning(a.answer, len(revision.text.split()) + BEYOND)
     origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
-    return Lessons([Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)], pairs)
+    return Lessons([Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)])  # what went is no error by itself
 
 
 def beginning(text: str, words: int) -> str:

@@ -90,8 +90,8 @@ class Critic:
     def _smallest(self, asked: Answered, checks: Sequence[str]) -> str:
         """What the checks object to, taken out; "" where that is not enough, or leaves no answer."""
         answer = finished(asked.answer) if asked.cut and self.bounded else asked.answer
-        for wanted in dict.fromkeys((tuple(checks), self.checks)):
-            text = smallest(answer, [parse(check).keeps for check in wanted]) if wanted else None
+        for wanted, parts in dict.fromkeys([(tuple(checks), False), (self.checks, False), (self.checks, True)]):
+            text = smallest(answer, [parse(check).keeps for check in wanted], parts) if wanted else None
             if text is not None and not _senseless(text):
                 return text
         return ""
