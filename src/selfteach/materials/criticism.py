@@ -35,7 +35,7 @@ _TOO_MANY = re.compile(rf"{_DEGREE}(?:too many|so many|full of|stop (?:using|wit
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
-AIM, LEAST_AIM = 2 / 3, 12
+AIM, LEAST_AIM = 2 / 3, 10
 """Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass it every second time. In fewer words than
 LEAST_AIM there is hardly a sentence, so nothing aims there unless the bound itself does."""
 
