@@ -114,6 +114,33 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     assert {row["name"]: row for row in found["rows"] if row["name"] != "lora-dpo"} == before
 
 
+def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
+    compared: dict[str, Any], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, done = comparing.train_adapter, []
+
+    def stops(road: Any, examples: Any, kinds: Any, name: str) -> Any:
+        if name == "lora-distill-0.003":
+            raise KeyboardInterrupt
+        done.append(name)
+        return train(road, examples, kinds, name)
+
+    asked = ["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", "--objectives", "own,distill"]
+    asked += ["--rates", "0.5,1", *sets(LESS), "--json"]
+    monkeypatch.setattr(comparing, "train_adapter", stops)
+    assert said(asked)[0] == 130
+    monkeypatch.undo()
+    code, found = said(asked)
+    assert code == 0
+    assert done == ["lora-own-0.0015", "lora-own-0.003", "lora-distill-0.0015"]
+    before = {row["name"]: row for row in compared["rows"]}
+    assert [(row["name"], row["score"], row["rates"]) for row in found["rows"]] == [
+        (name, before[name]["score"], before[name]["rates"]) for name in ("lora-own", "lora-distill")
+    ]
+    ours, theirs = ((place / "adapters" / "lora-distill" / "adapter_model.safetensors") for place in (tmp_path / "c", run / "compare"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
 def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["kind"] == "feedback"
