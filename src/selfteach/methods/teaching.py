@@ -28,9 +28,10 @@ from selfteach.run.folder import Run
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.adapters.join import join
-from selfteach.train.loop import DrawStudent, Trained, train
+from selfteach.train.loop import Trained, train
 from selfteach.train.own_draws import draw_with
 from selfteach.train.shards import is_shard
+from selfteach.train.steps import DrawStudent
 
 Weights = Mapping[str, Mapping[str, float]]
 ELSEWHERE = 20
