@@ -14,8 +14,8 @@ from selfteach.evaluate.corrections import (
     corrected,
     displaced,
     errors,
-    fall,
     measures,
+    meets,
     nearest,
     repeats,
     shown,
@@ -136,6 +136,19 @@ def test_the_verdict(taught: str, prompted: str, harmed: float, word: str) -> No
     sheets = {"base": sheet("a color here", right, 10), "prompted": sheet(prompted, right, 10)} | (
         {"taught": sheet(taught, right, 10)} if taught else {}
     )
-    found = verdict(sheets, fall(sheets, 0), harmed, 3)
+    found = verdict(sheets, 0, harmed, 3)
     assert found["word"] == word
     assert found["sentence"].endswith(".")
+
+
+def test_where_all_prompts_are_like_criticised_ones_what_counts_is_whether_the_criticism_is_met() -> None:
+    """Less is changed of what is shown corrections, but fewer of its answers meet the criticism."""
+    long, half, short = "a b c d e f g h", "a b c d", "a b"
+    sheets = {"base": sheet(long, short, 10), "prompted": sheet(half, "a b c", 10), "taught": sheet(short, short, 10)}
+    said = {TEA, MILK}
+    assert meets(sheets["taught"], said) == [True] * 40
+    assert meets(sheets["base"], {TEA}) == [False] * 20
+    found = verdict(sheets, 0, 0.0, 3, said)
+    assert found["word"] == "taught"
+    assert found["sentence"].startswith("Taught: the criticism applies to 100.0 % of the answers before and 0.0 % after")
+    assert "words" in verdict(sheets, 0, 0.0, 3, {TEA})["sentence"], "some prompts are others"

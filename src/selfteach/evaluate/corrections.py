@@ -8,7 +8,7 @@ correction of that prompt, which is a harder measure, because an answer may be r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,27 +158,44 @@ def measures(arms: Mapping[str, Arm], sheets: Mapping[str, Sheet], known: set[st
     }
 
 
-def fall(sheets: Mapping[str, Sheet], seed: int) -> dict[str, Measure]:
-    """distance(base) - distance(taught), greedy and drawn together, by prompt."""
+def meets(sheet: Sheet, criticised: Set[Turns]) -> list[bool]:
+    """Whether the criticism applies no longer, for each answer to a prompt like the criticised ones."""
+    return [r.unchanged and not r.fault for r in (*sheet.greedy.revisions, *sheet.drawn.revisions) if r.asked.prompt in criticised]
+
+
+def needs(sheet: Sheet, criticised: Set[Turns] = frozenset()) -> list[float]:
+    """What each answer still needs: how much the teacher changes, or, where all prompts are like criticised ones, whether the criticism
+    applies."""
+    if all(r.asked.prompt in criticised for r in sheet.greedy.revisions):
+        return [float(not met) for met in meets(sheet, criticised)]
+    return [*sheet.greedy.distances(), *sheet.drawn.distances()]
+
+
+def fall(sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = frozenset()) -> dict[str, Measure]:
+    """What base and prompted need minus what taught needs, greedy and drawn together, by prompt."""
     if "taught" not in sheets:
         return {}
-    both = {arm: [*s.greedy.distances(), *s.drawn.distances()] for arm, s in sheets.items()}
+    both = {arm: needs(s, criticised) for arm, s in sheets.items()}
     return {arm: statistics.paired_bootstrap(both[arm], both["taught"], seed=seed) for arm in ("base", "prompted")}
 
 
-def verdict(sheets: Mapping[str, Sheet], gains: Mapping[str, Measure], harmed: float, sought: int) -> dict[str, str]:
+def verdict(sheets: Mapping[str, Sheet], seed: int, harmed: float, sought: int, criticised: Set[Turns] = frozenset()) -> dict[str, str]:
     """One word and one plain sentence.
 
     Args:
         harmed: share of the general answers that are harmed.
         sought: how many corrections were found to learn from.
+        criticised: prompts like the criticised ones. Where there are no others, what counts is whether the criticism is met.
     """
-    mean = {arm: sum(d := [*s.greedy.distances(), *s.drawn.distances()]) / max(len(d), 1) for arm, s in sheets.items()}
+    gains = fall(sheets, seed, criticised)
+    mean = {arm: sum(need := needs(s, criticised)) / max(len(need), 1) for arm, s in sheets.items()}
     share = {arm: f"{100 * value:.1f} %" for arm, value in mean.items()}
-    start = f"the teacher changes {share['base']} of the base's words"
+    said = all(r.asked.prompt in criticised for r in sheets["base"].greedy.revisions)
+    does, of = ("the criticism applies to", "answers") if said else ("the teacher changes", "words")
+    start = f"{does} {share['base']} of the base's {of}"
     if "taught" not in sheets:
         return {"word": "nothing to learn", "sentence": f"Nothing to learn: {start}, and {sought} corrections were found to learn from."}
-    change = f"the teacher changes {share['base']} of the words before and {share['taught']} after"
+    change = f"{does} {share['base']} of the {of} before and {share['taught']} after"
     if gains["base"].low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
     if harmed > 0.1:

@@ -75,7 +75,6 @@ def examine(
     sheets = {name: paper.sit(arm, own, correct, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
     beside = elsewhere(road, arms, general)
     unharmed = marks(beside, lessons)
-    gains = paper.fall(sheets, seed)
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if general and taught else 0.0
     sought = sum(e.kind in CHANGED for e in lessons)
     found = {
@@ -83,14 +82,14 @@ def examine(
         "teacher": road.config.teacher or "the file",
         "rehearsal": road.config.rehearsal,
         **paper.measures(arms, sheets, paper.errors(pairs), seed),
-        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := meets(s, criticised))},
-        "fall": gains,
+        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, criticised))},
+        "fall": paper.fall(sheets, seed),
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if general and taught else {},
         "noise_floor": noise_floor(road, arms["base"], own, sheets["base"], correct),
         "sanity": sanities(sheets, seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(sheets, gains, harmed, sought),
+        "verdict": paper.verdict(sheets, seed, harmed, sought, criticised),
         "rounds": road.run.ledger.noted("rounds") or [],
         "answers": [*paper.side_by_side(own, sheets), *general_answers(beside)],
     }
@@ -115,12 +114,6 @@ def elsewhere(road: Road, arms: dict[str, paper.Arm], general: Sequence[Turns]) 
         return paper.answer(arm.model, "exam general", [arm.prompt(p) for p in general], greedy, road.config.seed, road.display.advance)
 
     return {name: shared.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
-
-
-def meets(sheet: paper.Sheet, criticised: Set[Turns]) -> list[bool]:
-    """Whether the criticism applies no longer, for each answer to a prompt like the criticised ones."""
-    revisions = [*sheet.greedy.revisions, *sheet.drawn.revisions]
-    return [r.unchanged and not r.fault for r in revisions if r.asked.prompt in criticised]
 
 
 def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct) -> list[list[bool]]:
