@@ -29,7 +29,7 @@ Ints = NDArray[np.int64]
 Coded = str | list[int]
 ROWS, COLUMNS = 16, 4096  # of a tile: its signatures' differences stay in a core's second cache
 DENSE = 8  # where more than one pair in so many passes the signature, the table is cheaper than the list
-INDEXED, LOOKS = 16_384, 64  # texts that make an index worth its building, and texts that look into it at once
+INDEXED, LOOKS = 65_536, 64  # texts that make an index worth its building (docs/log.md), and texts that look into it at once
 LOOK, FOUND = 200, 15  # what a look for one pair of words costs, and each text that it names, in pairs that are compared by signature
 
 
