@@ -21,6 +21,7 @@ STOPS = {"!": ".", "—": ",", ";": ","}
 
 _UNFINISHED = re.compile(r"^\s*(?:[-*•#|]|\d{1,2}[.)](?:\s|$))|[:*,;–—-]$|(?:^|\s)\d{1,2}[.)]$")
 
+_FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
 _CLAUSE = re.compile(
     r";\s|[,–—]\s(?=(?:and|but|which|so|because|while|although|making|especially|including|or)\b)|\s(?=because\b|so that\b)"
 )
@@ -77,9 +78,9 @@ def finished(text: str) -> str:
 
 
 def hangs(text: str) -> bool:
-    """Whether a text that ends here breaks off: in a list, after a heading, or after words that announce something."""
+    """Whether a text that ends here breaks off: in a list or a sentence, after a heading, or after words that announce something."""
     last = text.rstrip().rpartition("\n")[2]
-    return _UNFINISHED.search(last) is not None
+    return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
 
 
 def without_signs(text: str, keeps: Keeps) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from statistics import median
 
 from selfteach.materials.rule import suggest_check
 
 SHORTER, LONGER = 2 / 3, 3 / 2
 """Of the shortest answer that was too long, and of the longest that was too short."""
+MIDDLE = 2 / 5
+"""Of the middle one of the answers that were too long: one that is far shorter than the others does not bring the bound down with it."""
 LEAST_WORDS = 5
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
@@ -28,7 +31,7 @@ _LONGER = [
     r"(?:should|could|must) be (?:much |a lot )?longer",
 ]
 _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
-    (re.compile("|".join(_SHORTER), re.I), lambda answers: f"max_words={max(LEAST_WORDS, int(SHORTER * min(map(words, answers))))}"),
+    (re.compile("|".join(_SHORTER), re.I), lambda answers: f"max_words={_at_most([words(a) for a in answers])}"),
     (re.compile("|".join(_LONGER), re.I), lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}"),
 ]
 _TOO_MANY = re.compile(rf"{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)", re.I)
@@ -53,6 +56,11 @@ def aims(checks: Sequence[str]) -> tuple[str, ...]:
 def words(text: str) -> int:
     """Words with a letter or digit."""
     return sum(any(char.isalnum() for char in word) for word in text.split())
+
+
+def _at_most(counts: Sequence[int]) -> int:
+    """The bound on words that none of the answers keeps that were too long."""
+    return max(LEAST_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1))
 
 
 def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
