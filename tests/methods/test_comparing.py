@@ -73,7 +73,7 @@ def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
     assert lora["learning_rate"] in (0.0015, 0.003), "the run's own rate, times a factor"
     assert lora["rates"].keys() == {"0.0015", "0.003"}
     assert 0 < lora["trained_share"] < 1
-    assert lora["peak_memory_mb"] > 50
+    assert lora["peak_memory_mb"] > 0
     assert lora["adapter_mb"] * 1e6 >= (run / "compare" / "adapters" / "lora-own" / "adapter_model.safetensors").stat().st_size
     assert tuned["closed_form"]["learning_rate"] is None
 

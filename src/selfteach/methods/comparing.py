@@ -29,7 +29,6 @@ from selfteach.methods.in_context import Told, in_context
 from selfteach.methods.rates import Held, best_rate, held_out, rates_of
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
-from selfteach.models.memory import Peak, release
 from selfteach.models.worn import lead_of
 from selfteach.records import Example, Prompt, question, user
 from selfteach.report.comparison import SCORES, figure
@@ -37,6 +36,7 @@ from selfteach.report.read import at
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.train.loop import Trained
+from selfteach.train.memory import Meter
 from selfteach.train.steps import Diverged
 
 OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
@@ -169,7 +169,7 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | N
     """
     road, kinds = bench.road, kinds_of(bench, cell.objective, examples)
     rates = rates_of(cell.adapter, road.config.train, wanted.factors)
-    made: dict[float, tuple[Trained, float]] = {}
+    made: dict[float, tuple[Trained, float | None]] = {}
     marks: dict[float, float | None] = {}
     for rate in rates:
         try:
@@ -205,17 +205,18 @@ def on_dev(bench: Bench, made: Trained, held: Held | None) -> float:
         taught.model.rest()
 
 
-def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float]:
-    """One training, and the most memory that it took, in MB; nothing but the adapter, the objective and the rate differs between cells."""
+def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float | None]:
+    """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing but the adapter, the objective and
+    the rate differs."""
     change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
     if cell.objective == ON_POLICY:
         change["on_policy"] = road.config.train.on_policy or SHARE
     settings = road.config.train.model_copy(update=change)
     mine = replace(road, config=road.config.model_copy(update={"train": settings}))
-    release()
-    with Peak() as peak:
-        found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
-    return found, peak.mb
+    meter = Meter(road.base.module)
+    found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
+    peak = meter.peak()
+    return found, None if peak is None else peak / 1e6
 
 
 def based(bench: Bench, past: Past) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import platform
-import threading
 from functools import cache
 from typing import Any
 
@@ -36,39 +35,3 @@ def release() -> None:
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
-
-
-class Peak:
-    """The most memory that was in use while a block ran, in MB: this process's on a CPU, the device's allocations on a GPU."""
-
-    EVERY_S = 0.05
-
-    def __init__(self) -> None:
-        self.mb = 0.0
-        self._done = threading.Event()
-        self._watch = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Peak:
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
-        self._watch.start()
-        return self
-
-    def __exit__(self, *fault: object) -> None:
-        import torch
-
-        self._done.set()
-        self._watch.join()
-        if torch.cuda.is_available():
-            self.mb = torch.cuda.max_memory_allocated() / 1e6
-
-    def _look(self) -> None:
-        import psutil
-
-        process = psutil.Process()
-        while True:
-            self.mb = max(self.mb, process.memory_info().rss / 1e6)
-            if self._done.wait(self.EVERY_S):
-                break

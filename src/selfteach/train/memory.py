@@ -114,7 +114,12 @@ class Meter:
 
     def closed(self, account: Account) -> Account:
         """The account with the peak since the meter was made."""
-        return replace(account, measured=self.weights + self._peak() - self._before if self._resets else None)
+        return replace(account, measured=self.peak())
+
+    def peak(self) -> int | None:
+        """The most that was in use since the meter was made, as if nothing but the weights had been there before; None where it cannot
+        be measured."""
+        return self.weights + self._peak() - self._before if self._resets else None
 
     def _now(self) -> int:
         return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else _status("VmRSS")
