@@ -206,8 +206,8 @@ def on_dev(bench: Bench, made: Trained, held: Held | None) -> float:
 
 
 def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float | None]:
-    """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing but the adapter, the objective and
-    the rate differs."""
+    """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing differs but the adapter, the
+    objective and the rate."""
     change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
     if cell.objective == ON_POLICY:
         change["on_policy"] = road.config.train.on_policy or SHARE
