@@ -36,6 +36,8 @@ from selfteach.run.ledger import Fate
 Newness = Callable[[str], str]
 LEAST_WORDS = 3
 KIN = 3
+ENOUGH = 32
+"""Revisions some way inside of a bound; with so many those that meet it only just are not needed."""
 
 
 @dataclass
@@ -84,13 +86,21 @@ class Critic:
         return [found[a.id] for a in asked]
 
     def lessons(self, asked: Sequence[Answered]) -> list[Revision]:
-        """The same for what is to be learned, which keeps some way inside of a bound on length."""
-        return self.correct(asked, checks=aims(self.checks))
+        """The same for what is to be learned, which keeps some way inside of a bound on length: where enough do, those of similar prompts
+        that meet it only just are dropped."""
+        found, wanted = self.correct(asked, checks=aims(self.checks)), [parse(check).keeps for check in aims(self.checks)]
+        said = {e.prompt for e in self.edits}
+        inside = [r.unchanged or all(keeps(r.text) for keeps in wanted) for r in found]
+        if sum(ok and not r.unchanged and not r.fault for ok, r in zip(inside, found, strict=True)) < ENOUGH:
+            return found
+        just = [not ok and not r.fault and r.asked.prompt not in said for ok, r in zip(inside, found, strict=True)]
+        return [replace(r, fault="meets the criticism only just") if late else r for late, r in zip(just, found, strict=True)]
 
     def _smallest(self, asked: Answered, checks: Sequence[str]) -> str:
         """What the checks object to, taken out; "" where that is not enough, or leaves no answer."""
         answer = finished(asked.answer) if asked.cut and self.bounded else asked.answer
-        for wanted, parts in dict.fromkeys([(tuple(checks), False), (self.checks, False), (self.checks, True)]):
+        ways = [(wanted, parts) for wanted in (tuple(checks), self.checks) for parts in (False, True)]
+        for wanted, parts in dict.fromkeys(ways):
             text = smallest(answer, [parse(check).keeps for check in wanted], parts) if wanted else None
             if text is not None and not _senseless(text):
                 return text
