@@ -84,7 +84,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         pool: the instances that are kept so far.
     """
     written = wrote(road, found, human)
-    kept, tasks, cases = [], [], []
+    kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
         task, mine, good = one.task, written[one.task.id], list[Instance]()
         judged = [*pool.sieve(task.instruction, mine.whole), *((case, CUT) for case in mine.cut)]
