@@ -1,0 +1,52 @@
+"""What a criticism makes of answers, where no model is needed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from selfteach.generate.correct import Answered
+from selfteach.judge import Verdicts
+from selfteach.judge.check import CheckJudge
+from selfteach.materials.corrections import Edit
+from selfteach.methods.criticisms import ENOUGH, Critic
+from selfteach.records import user
+
+TAIL = " And then there is much more to say of tea, of cups, of water, of leaves and of all those who drink it."
+SAID = user("What is tea?")
+
+
+def critic() -> Critic:
+    road: Any = SimpleNamespace(teacher=None)
+    edits = [Edit("x:1", SAID, "long", None, "too long")]
+    return Critic(road, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5))  # type: ignore[arg-type]
+
+
+def answers(count: int, words: int, cut: bool = False) -> list[Answered]:
+    start = " ".join("Tea is an old and mild and warm and clear drink for all of those who wake up early".split()[:words]) + "."
+    return [Answered(user(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut) for n in range(count)]
+
+
+def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
+    asked = [*answers(ENOUGH, 10), *answers(3, 15), Answered(SAID, answers(1, 16)[0].answer)]
+    found = critic().lessons(asked)
+    assert [r.fault for r in found] == [""] * ENOUGH + ["meets the criticism only just"] * 3 + [""], "what was criticised is always learned"
+    assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH + [16]
+    assert not any(r.fault for r in critic().lessons(asked[1:])), "one too few"
+
+
+def test_the_exam_corrects_as_little_as_it_can() -> None:
+    two = Answered(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
+    assert critic().correct([two])[0].text == "Tea is good. It is made of leaves and hot water."
+    assert critic().lessons([two])[0].text == "Tea is good. It is made of leaves and hot water."
+    three = Answered(SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL)
+    assert critic().correct([three])[0].text.endswith("Many people drink it.")
+    assert critic().lessons([three])[0].text.endswith("hot water.")
+
+
+def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence() -> None:
+    cut = Answered(SAID, "Tea is good. It is made of leaves and", cut=True)
+    (found,) = critic().correct([cut])
+    assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
+    (whole,) = critic().correct([Answered(SAID, "Tea is good. It is made of leaves and")])
+    assert whole.unchanged
