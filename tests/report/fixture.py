@@ -135,6 +135,18 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
             "peak_memory_mb": 2710.0,
             "prompt_tokens_saved": 9,
             "tokens_per_s": 968.0,
+            "training_memory": {
+                "weights": 269_000_000,
+                "kept": 0,
+                "trained": 19_500_000,
+                "gradients": 19_500_000,
+                "optimizer": 39_000_000,
+                "activations": 1_210_000_000,
+                "tokens": 2041,
+                "free": 6_000_000_000,
+                "total": 1_557_000_000,
+                "measured": 1_742_000_000,
+            },  # fmt: skip
         },
         "answers": answers(),
         "reproduce": [
