@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from selfteach import config
 from selfteach.generate.correct import Answered
 from selfteach.judge import Verdicts
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Edit
 from selfteach.methods.criticisms import ENOUGH, Critic
-from selfteach.records import user
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Prompt, Request, question, user
+from selfteach.run.ledger import Ledger
 
 TAIL = " And then there is much more to say of tea, of cups, of water, of leaves and of all those who drink it."
+BEGINNING = "Tea is an old and mild and warm and clear drink for all of those who wake up early"
 SAID = user("What is tea?")
 
 
@@ -23,7 +30,7 @@ def critic() -> Critic:
 
 
 def answers(count: int, words: int, cut: bool = False) -> list[Answered]:
-    start = " ".join("Tea is an old and mild and warm and clear drink for all of those who wake up early".split()[:words]) + "."
+    start = " ".join(BEGINNING.split()[:words]) + "."
     return [Answered(user(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut) for n in range(count)]
 
 
@@ -50,3 +57,30 @@ def test_a_short_answer_that_was_cut_is_too_long_and_ends_with_its_last_sentence
     assert (found.unchanged, found.text, found.cut) == (False, "Tea is good.", False)
     (whole,) = critic().correct([Answered(SAID, "Tea is good. It is made of leaves and")])
     assert whole.unchanged
+
+
+class Stiff:
+    """Objects to the word."""
+
+    def broken(self, pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
+        return ["stiff" in text for _, text in pairs]
+
+
+def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def answer(request: Request) -> str:
+        seen.append(question(request.prompt))
+        return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
+
+    road: Any = SimpleNamespace(
+        teacher=None, student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)), config=config.Corrections(correct={"tries": 2})
+    )
+    warm = Critic(road, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
+    found = warm.lessons([Answered(SAID, "A stiff word."), Answered(SAID, "A kind word.")])
+    assert [(r.text, r.strategy, r.fault) for r in found] == [
+        ("Hey there, dear friend of tea.", "own", ""),
+        ("A kind word.", "teacher", ""),
+    ]
+    assert found[1].unchanged
+    assert set(seen) == {"What is tea? (Be warmer.)"}
