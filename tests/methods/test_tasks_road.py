@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +171,22 @@ def test_the_same_command_again_is_a_lookup(invented: tuple[Path, dict[str, Any]
 
 
 FAST = ("--set", "keep.general=0", "--set", "exam.general=0", "--set", "train.max_steps=2", "--set", "count=4", "--set", "exam.tasks=3")
+
+
+@pytest.mark.slow
+def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(tasker: Path, seeds: Path, tmp_path: Path) -> None:
+    """Row 1: kill -9 as soon as a stage begins, again and again, on one run folder."""
+    line = command(tasker, tmp_path / "killed", *FAST, str(seeds))
+    for stage in ("[invent]", "[keep]", "[exam]", "[train]"):
+        with subprocess.Popen(
+            [sys.executable, "-u", "-m", "selfteach", *line], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as run:
+            assert run.stderr is not None
+            assert any(words.startswith(stage) for words in run.stderr), f"{stage} never began"
+            run.kill()
+    assert said(line)[0] == said(command(tasker, tmp_path / "straight", *FAST, str(seeds)))[0] == 0
+    for name in ("tasks.jsonl", "examples.jsonl", "dropped.jsonl", "adapter/adapter_model.safetensors"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
 
 
 @pytest.mark.parametrize("chat", [True, False], ids=["chat", "base"])
