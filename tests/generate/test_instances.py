@@ -33,11 +33,11 @@ def test_the_seeds_set_the_threshold_where_there_are_enough() -> None:
     assert threshold(known[:-1]) == 0.0, "five of one kind are too few"
 
 
-def test_the_threshold_is_right_most_often_and_wary_of_labels() -> None:
-    # 6 yes in three pairs, 20 no: a no at .5 is above two pairs of yes, eleven more at -1 above none
+def test_as_many_are_called_classifications_as_people_call_so() -> None:
+    # 6 yes among 26: the six greatest values are 2, 2, .5, .5, 0, 0 and the next is -1
     known = [(True, v) for v in (2.0, 2.0, 0.0, 0.0, -3.0, -3.0)] + [(False, 0.5)] * 2 + [(False, -1.0)] * 11 + [(False, -5.0)] * 7
-    assert threshold(known) == 1.25, "4 missed; with those at 0 as well 2 missed and 2 wrong, which is as many; with all of them 13 wrong"
-    assert threshold([(True, 0.0)] * 6 + [(False, 1.0)] * 20) == 1.0, "where nothing separates them, none is a label"
+    assert threshold(known) == -0.5
+    assert sum(value > -0.5 for _, value in known) == 6
 
 
 def test_an_answer_in_a_conversation_follows_worked_tasks() -> None:

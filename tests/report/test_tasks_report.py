@@ -32,6 +32,7 @@ def test_a_quarter_is_a_quarter() -> None:
         ("Explain to a child why it rains", ("explain", "")),
         ("Could you please write a poem about the sea?", ("write", "poem")),
         ("You need to sort the letters.", ("sort", "letters")),
+        ("In this task, you are given two names.", ("given", "names")),
         ("", ("", "")),
         ("Список", ("список", "")),
     ],

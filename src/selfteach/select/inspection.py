@@ -125,7 +125,9 @@ _AFTER = frozenset(
 )
 
 _LEAD = re.compile(
-    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|(?:i )?(?:want|need) you to|help me(?: to)?),?\s+)+", re.I
+    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|you(?: are|'re| will be)|(?:i )?(?:want|need) you to|"
+    r"help me(?: to)?|in (?:your opinion|this task)),?\s+)+",
+    re.I,
 )
 
 
@@ -177,7 +179,7 @@ def lengths(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def verb_noun(text: str) -> tuple[str, str]:
-    """The first word of an instruction after "please", "can you" and the like, and the last word of the noun phrase that follows it, or "".
+    """The first word of an instruction after "please", "you are" and the like, and the last word of the noun phrase that follows it, or "".
 
     "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it errs.
     """
