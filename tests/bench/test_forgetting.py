@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from bench.forgetting import FIRST, SECOND, Arm, Paper, Plan, Task
+from bench.forgetting import FIRST, SECOND, Paper, Plan
+from forgetting_toy import ARMS, plan
 
 from bench import forgetting
 
-TASKS = (Task("do not eat {}", lambda a, b, c: "no bread"), Task("what is a {}", lambda a, b, c: "yes apples"))
-ARMS = (
-    Arm("nothing"),
-    Arm("replay 10 %", {"second": 0.9, "first": 0.1}),
-    Arm("LoRA", more={"adapter": "lora", "learning_rate": 5e-3}),
-    Arm("KL on general prompts", {"second": 2, "general": 1}, batch_size=9),
-    Arm("L2 to the base", more={"l2": 0.05}),
-    Arm("control: the first again", {"first": 1.0}),
-)
+SOME = [arm for arm in ARMS if arm.name in ("nothing", "replay 10 %", "LoRA", "control: the first again")]
 
 
 def test_the_tasks_have_one_right_answer() -> None:
@@ -44,10 +38,7 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
 
 
 def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plan = Plan(
-        str(tiny), steps=14, lessons=40, held=6, anchors=8, rate=3e-3, tasks=TASKS, arms=ARMS, general=["hello", "tell me more"] * 4
-    )
-    found = forgetting.main(plan, [0], tmp_path / "plot.svg")
+    found = forgetting.main(replace(plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg")
     first = {arm: scores["first"][0].value for arm, scores in found.items()}
     second = {arm: scores["second"][0].value for arm, scores in found.items()}
     assert first["after the first task"] == first["control: the first again"] == 1
@@ -58,5 +49,5 @@ def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     assert nats["nothing"] < nats["replay 10 %"] < 0
     drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
     texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert {"after the first task", *(arm.name for arm in ARMS)} <= texts
+    assert {"after the first task", *(arm.name for arm in SOME)} <= texts
     assert '"steps": 14' in capsys.readouterr().out
