@@ -38,21 +38,21 @@ def _arms(tree: Any, *path: str) -> dict[str, Any]:
 
 
 def result(exam: Row) -> list[Row]:
-    """The rows of the result table: rule kept (greedy, drawn), near and general answers unharmed."""
+    """The rows of the result table, for each method its own; only those that were measured."""
     if not exam:
         return []
-    if exam.get("method") == "corrections":
-        return edits.result(exam)
-    if exam.get("method") == "documents":
-        return known.result(exam)
-    if exam.get("method") == "tasks":
-        return following.result(exam)
-    if exam.get("method") == "train":
-        rows = [
-            _row("Chosen answer likelier", "dev pairs whose chosen answer is the likelier one, by token", exam.get("preferred") or {}),
-            _row("Answer likelier than before", "dev examples whose answer became likelier than under the base", exam.get("risen") or {}),
-        ]
-        return [row for row in rows if any(row["measures"].values())]
+    kinds = {"corrections": edits.result, "documents": known.result, "tasks": following.result, "train": _trained}
+    return [row for row in kinds.get(str(exam.get("method")), _ruled)(exam) if any(row["measures"].values())]
+
+
+def _trained(exam: Row) -> list[Row]:
+    return [
+        _row("Chosen answer likelier", "dev pairs whose chosen answer is the likelier one, by token", exam.get("preferred") or {}),
+        _row("Answer likelier than before", "dev examples whose answer became likelier than under the base", exam.get("risen") or {}),
+    ]
+
+
+def _ruled(exam: Row) -> list[Row]:
     return [
         _row(
             "Rule kept, greedy",
