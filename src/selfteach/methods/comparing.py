@@ -213,6 +213,7 @@ def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Seque
         change["on_policy"] = road.config.train.on_policy or SHARE
     settings = road.config.train.model_copy(update=change)
     mine = replace(road, config=road.config.model_copy(update={"train": settings}))
+    road.student.rest()  # else what the engine gives back would hide what the training takes
     meter = Meter(road.base.module)
     found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
     peak = meter.peak()
