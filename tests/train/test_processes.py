@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
 from selfteach.train.loop import train
 
-WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}}
+WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}, "general": {"anchor": 1.0}}
+EXAMPLES = [*examples(9), *(replace(example, kind="general") for example in examples(13)[9:])]
 SETTINGS = config.Train(weights=WEIGHTS, batch_size=5, epochs=2, learning_rate=5e-3, checkpoint_every=2, micro_batch_tokens=120)
 STEPS, STOPPED, REFUSED = 6, 3, 4
 NAMES = {0: "ddp", 2: "fsdp2", 3: "zero3"}
@@ -61,7 +63,7 @@ def fork(settings: config.Train, folder: Path, rank: int, port: int, launch: dic
 
 def learn(settings: config.Train, folder: Path, progress: Any) -> int:
     try:
-        return 0 if train(Tiny(), examples(13), settings, folder, seed=1, progress=progress).steps == STEPS else 2
+        return 0 if train(Tiny(), EXAMPLES, settings, folder, seed=1, progress=progress).steps == STEPS else 2
     except Interrupted as fault:
         (folder / "said").write_text(str(fault))
         return STOPPED
@@ -81,7 +83,7 @@ def two(settings: config.Train, folder: Path, launch: dict[str, str] | None = No
 
 
 def one(settings: config.Train, folder: Path) -> None:
-    assert train(Tiny(), examples(13), settings, folder, seed=1).steps == STEPS
+    assert train(Tiny(), EXAMPLES, settings, folder, seed=1).steps == STEPS
 
 
 def assert_equal(ours: Path, theirs: Path) -> None:
@@ -112,9 +114,10 @@ CASES = [pytest.param("full", FULLY), *(pytest.param(*case, marks=pytest.mark.sl
 
 @pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else NAMES[len(case)])
 def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launch: dict[str, str]) -> None:
+    settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
     if launch is ZERO3:
         pytest.importorskip("deepspeed")
-    settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
+        settings = settings.model_copy(update={"weights": dict.fromkeys(WEIGHTS, WEIGHTS["in_scope"])})
     assert two(settings, tmp_path / "two", launch) == [0, 0]
     one(settings, tmp_path / "one")
     assert_equal(tmp_path / "two", tmp_path / "one")
@@ -152,6 +155,13 @@ def test_deepspeed_keeps_the_weights_frozen(tmp_path: Path) -> None:
     pytest.importorskip("deepspeed")
     assert two(told("full"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
     assert "lora, reft, bottleneck, prompt" in (tmp_path / "two" / "said").read_text()
+
+
+@pytest.mark.slow
+def test_deepspeed_needs_passes_that_are_alike(tmp_path: Path) -> None:
+    pytest.importorskip("deepspeed")
+    assert two(told("lora"), tmp_path / "two", ZERO3) == [REFUSED, REFUSED]
+    assert "same objectives" in (tmp_path / "two" / "said").read_text()
 
 
 REFUSALS = [

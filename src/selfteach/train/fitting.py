@@ -24,14 +24,14 @@ def fit(
 ) -> tuple[Account, int]:  # fmt: skip
     """The account with the longest micro-batch of these batches, and the tokens that fit at once: `budget`, or less.
 
-    Of several processes the one that lacks most decides for all.
+    Several processes count the same one, so that all make the same passes; the one that lacks most decides for all.
 
     Raises:
         ResourceError: one row alone does not fit.
     """
     every = list(batches)
     while True:
-        groups = (group for batch in every for group, _ in processes.micro_batches(batch, budget))
+        groups = (group for batch in every for part in processes.parts(batch, budget) for group in part)
         longest = max(groups, key=lambda rows: (sum(row.length for row in rows), max(row.length for row in rows)))
         tokens = sum(row.length for row in longest)
         account = meter.account(student.adapter, activations(student, teacher, objectives, longest, budget, processes, recomputes), tokens)

@@ -47,11 +47,15 @@ class Processes:
         Gathering weights needs all processes, so with shards every process makes as many passes as the others, the last ones perhaps
         for nothing.
         """
-        ordered = sorted(batch, key=lambda row: (row.length, row.number))
-        parts = [micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)]
+        parts = self.parts(batch, token_budget)
         mine = [(group, True) for group in parts[self.rank]]
         passes = max(map(len, parts)) if self.sharded else len(mine)
-        return mine + [(ordered[:1], False)] * (passes - len(mine))
+        return mine + [([min(batch, key=lambda row: row.length)], False)] * (passes - len(mine))
+
+    def parts(self, batch: Sequence[Row], token_budget: int) -> list[list[list[Row]]]:
+        """The micro-batches of every process."""
+        ordered = sorted(batch, key=lambda row: (row.length, row.number))
+        return [micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Adds up what the processes found. Gradients of shards are sums already."""

@@ -31,7 +31,7 @@ from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
-from selfteach.train.shards import here, whole
+from selfteach.train.shards import frozen, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
 
@@ -60,6 +60,12 @@ class Training:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
         if config.on_policy and processes.sharded:
             raise UsageError("weights in shards cannot draw.", where="train.on_policy", cure="Set train.on_policy=0.")
+        if frozen(hf.module) and len({frozenset(row.weights) for row in rows}) > 1:
+            raise UsageError(
+                "with DeepSpeed all examples need the same objectives.",
+                where="train.weights",
+                cure="Launch with configs/accelerate/fsdp2.yaml.",
+            )
         self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.mixture = Mixture(rows, config.mix, seed)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.models.worn import standing, worn
@@ -36,8 +36,8 @@ class Student:
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
         self.apart: Apart = at_once
-        mine = not weight.requires_grad and not frozen(module)  # DeepSpeed gathers it for the head alone
-        self.plain_head = mine and here(module, self._plain)
+        self.once = frozen(module)  # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as many
+        self.plain_head = not weight.requires_grad and not self.once and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
 
@@ -106,6 +106,8 @@ class Student:
         """Nats per answer token: (N,) float32."""
         if self.plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
+        if self.once:
+            return -nn.functional.cross_entropy(self.head(hidden).float(), targets, reduction="none")
         pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
         return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
 
