@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import selfteach
-from selfteach.config import METHODS, Feedback, dump, flatten, load_yaml, resolve
+from selfteach.config import METHODS, Documents, Feedback, Train, dump, flatten, load_yaml, resolve
 from selfteach.errors import UsageError
 
 SOURCE = Path(selfteach.__file__).parent
@@ -75,3 +75,10 @@ def test_the_shipped_configurations_are_valid(file: Path) -> None:
     if file.stem in METHODS:
         assert resolved.config == METHODS[method](), "run `make docs`: the defaults have changed"
     assert load_yaml(file)
+
+
+def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set() -> None:
+    """The default of documents' training is beta .3; `--set train.epochs=2` once made it that of training in general."""
+    config = resolve(Documents, sets=["train.epochs=2"]).config
+    assert (config.train.epochs, config.train.beta) == (2, Documents().train.beta)
+    assert Documents().train.beta != Train().beta, "or this shows nothing"

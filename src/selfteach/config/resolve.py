@@ -33,7 +33,7 @@ def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (),
         UsageError: every mistake found, one a line, each with its place and the nearest right key.
     """
     faults: list[str] = []
-    values: dict[str, Any] = {}
+    values = schema().model_dump()  # a method's own default for a section holds also where one key of the section is set
     origins: dict[str, str] = {}
     for origin, layer in _layers(schema, file, sets, options or {}, faults):
         for key, value in layer.items():
