@@ -68,7 +68,8 @@ def main() -> None:
         parts = [(round(float(gain), 2), base.decode([token])) for gain, token in zip(gains[i], ids, strict=False)]
         inside = sum(float(gain) for gain, flag in zip(gains[i], flags, strict=False) if flag)
         print(
-            f"{means[i]:.3f} a token; edits {inside:.2f}, rest {float(gains[i].sum()) - inside:.2f}: {texts[i]}\n  lost: {sorted(parts)[:6]}"
+            f"{means[i]:.3f} a token; edits {inside:.2f}, rest {float(gains[i].sum()) - inside:.2f}: {texts[i]}\n"
+            f"  lost: {sorted(parts)[:6]}"
         )
     sunk = share([mean < -TOLERANCE_NATS for mean in means])
     changed = [sum(distance(d.text, styled(d.text)) for d in draws) / len(draws) for draws in (before, after)]

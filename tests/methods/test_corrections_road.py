@@ -167,7 +167,9 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     assert exam["met"]["taught"]["n"] == 2 * len([row for row in exam["answers"] if row["scope"] == "target"]), "greedy, and drawn at T=1"
 
 
-def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
+    talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": "Too stiff, be warmer."}
     code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), "--set", "judge.min_auroc=0.99"))
     assert code == 3

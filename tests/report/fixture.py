@@ -146,7 +146,7 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
                 "free": 6_000_000_000,
                 "total": 1_557_000_000,
                 "measured": 1_742_000_000,
-            },  # fmt: skip
+            },
         },
         "answers": answers(),
         "reproduce": [

@@ -136,9 +136,7 @@ def figure(found: Mapping[str, Any]) -> str:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{at_y + 4:.1f}" text-anchor="end">{100 * value:.4g} %</text>')
     parts += [f'<text x="{_x(value, x):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{value:g}</text>' for value in x]
-    parts.append(
-        f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || it), nats a token, logarithmic</text>'
-    )
+    parts.append(f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || it), nats a token, logarithmic</text>')
     parts.append(f'<text x="8" y="18">{score}</text></g>')
     if base:
         at_y = _y(base.value, y)
