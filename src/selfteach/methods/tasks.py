@@ -25,8 +25,8 @@ from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
 from selfteach.methods.asking import asked_for
-from selfteach.methods.instructed import examine
 from selfteach.methods.instancing import Invented
+from selfteach.methods.instructed import examine
 from selfteach.methods.inventing import invent
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
