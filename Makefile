@@ -18,7 +18,7 @@ help:
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 
 demo: $(VENV)/.installed
-	@$(BIN)/selfteach feedback "$(RULE)"
+	@$(BIN)/selfteach feedback "$(RULE)" --config configs/quick.yaml
 
 setup: $(VENV)/.development
 
