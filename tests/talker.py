@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from selfteach.run.ledger import Ledger
 
 ADJECTIVES = ["red", "old", "tall", "quick", "calm", "loud", "brave", "green", "tiny", "golden"]
 NOUNS = ["fox", "bear", "crow", "pike", "mole", "hare", "toad", "wolf", "goat", "swan"]
@@ -155,3 +157,16 @@ def said(command: list[str]) -> tuple[int, Any]:
     with contextlib.redirect_stdout(printed):
         code = cli.run(command)
     return code, json.loads(printed.getvalue()) if printed.getvalue().strip() else None
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@contextlib.contextmanager
+def opened(run: Path) -> Iterator[Ledger]:
+    """A run's ledger, for reading."""
+    ledger = Ledger(run / "run.db", readonly=True)
+    yield ledger
+    ledger.close()

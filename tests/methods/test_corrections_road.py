@@ -6,15 +6,12 @@ import json
 import random
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selfteach.run.ledger import Ledger
-from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, said
+from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, opened, rows, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
 EDITOR = """
@@ -26,10 +23,6 @@ for line in sys.stdin:
 SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1 keep.general=10 keep.rounds=3 criticism.similar=14
     criticism.rounds=2 exam.max_tokens=14 exam.general=4 exam.shots=2 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4
     train.epochs=3 train.checkpoint_every=5"""
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def questions(count: int) -> list[str]:
@@ -48,13 +41,6 @@ def write(path: Path, material: list[dict[str, Any]]) -> Path:
 def command(model: Path, out: Path, *more: str) -> list[str]:
     sets = [word for item in SETS.split() for word in ("--set", item)]
     return ["corrections", "--model", str(model), "--out", str(out), "--json", *sets, *more]
-
-
-@contextmanager
-def opened(run: Path) -> Iterator[Ledger]:
-    ledger = Ledger(run / "run.db", readonly=True)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture(scope="module")

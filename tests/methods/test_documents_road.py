@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,11 @@ import pytest
 import scholar
 from selfteach.models.hf import Hf
 from selfteach.records import Request, Sampling, user
-from selfteach.run.ledger import Ledger
 from selfteach.select.overlap import Overlap
-from talker import said
+from talker import opened, rows, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-@contextmanager
-def opened(run: Path) -> Iterator[Ledger]:
-    ledger = Ledger(run / "run.db", readonly=True)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture(scope="module")

@@ -15,20 +15,9 @@ import pytest
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, Sampling, user
 from selfteach.run.ledger import Ledger
-from talker import lesson, said
+from talker import lesson, opened, rows, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors", "adapter/adapter_config.json")
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-@contextmanager
-def opened(run: Path) -> Iterator[Ledger]:
-    ledger = Ledger(run / "run.db", readonly=True)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture(scope="module")

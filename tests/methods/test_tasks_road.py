@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from selfteach.materials.tasks import read_tasks
-from selfteach.run.ledger import Ledger
 from selfteach.select.overlap import Overlap
-from talker import said
+from talker import opened, rows, said
 from tasker import command, write_seeds, write_tasker
 
 SAME = (
@@ -28,17 +25,6 @@ SAME = (
     "report.html",
     "README.md",
 )
-
-
-def rows(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-@contextmanager
-def opened(run: Path) -> Iterator[Ledger]:
-    ledger = Ledger(run / "run.db", readonly=True)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture(scope="session")
