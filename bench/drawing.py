@@ -1,6 +1,6 @@
 """Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers' own `generate` at its best batch size.
 
-python -m bench.drawing [--prompts 96] [--tokens 64]
+python -m bench.drawing [--prompts 256] [--tokens 64]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.records import Request, Sampling, user
 
-BATCHES = (8, 32, 96)
+BATCHES = (32, 96, 192)
 PROMPTS = Path(__file__).parent / "prompts"
 
 
@@ -60,7 +60,7 @@ def best_batch(speeds: Mapping[int, float]) -> int:
     return max(speeds, key=lambda batch: speeds[batch])
 
 
-def main(prompts: int = 96, tokens: int = 64) -> dict[str, float]:
+def main(prompts: int = 256, tokens: int = 64) -> dict[str, float]:
     """Measures and prints; returns the figures."""
     hf, asked = Hf.load("embedded"), questions(prompts)
     theirs = {batch: generate(hf, asked, tokens, batch) for batch in BATCHES}
@@ -75,6 +75,6 @@ def main(prompts: int = 96, tokens: int = 64) -> dict[str, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prompts", type=int, default=96)
+    parser.add_argument("--prompts", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=64)
     main(**vars(parser.parse_args()))

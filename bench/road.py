@@ -145,7 +145,7 @@ def main(
     work = read_work(run or own_run(rule))
     folder = str(model_folder(work.settings["model"]))
     hf = Hf.load(folder)
-    batch = batch or drawing.best_batch({n: drawing.generate(hf, drawing.questions(96), 32, n) for n in drawing.BATCHES})
+    batch = batch or drawing.best_batch({n: drawing.generate(hf, drawing.questions(192), 32, n) for n in drawing.BATCHES})
     settings = config.Train(
         **nested(work.settings, "train."),
     )
