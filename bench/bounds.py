@@ -1,8 +1,10 @@
-"""The forms of the objective `correction` on the same corrected answers, at 1x and 10x steps; one JSON object a line.
+"""The forms of the objective `correction` on the same corrected answers, at equal steps and at ten times as many; one JSON object a line.
 
-    python -m bench.bounds [--forms apo_zero,none] [--hold 8] [--pairs 64] [--steps 10] [--times 1,10]
+    python -m bench.bounds [--forms ours,none] [--rates 0.0003,0.001,0.003] [--pairs 64] [--steps 16] [--times 1,10]
 
-The student is the embedded model, the teacher `bench.style`. Answers are short, so that ten times the steps take a minute or two.
+The student is the embedded model, the teacher `bench.style`, answers are short. Each form is trained with every rate; of those that keep
+the drift below the exam's bar the rate with the greatest fall on development prompts is taken (`best`), and that adapter is measured
+again on prompts on which nothing was chosen. With that rate the form is then trained anew for each of the other `--times`.
 """
 
 from __future__ import annotations
@@ -20,25 +22,36 @@ from selfteach import config
 from selfteach.evaluate.drift import drift
 from selfteach.evaluate.sanity import empty, loops
 from selfteach.generate.correct import distance
+from selfteach.methods.corrections import KINDS
+from selfteach.models import Drawer
 from selfteach.models.hf import Hf
+from selfteach.models.opening import open_drawer
 from selfteach.records import Continuations, Draw, Example, Request, Sampling, user
-from selfteach.train.loop import train
+from selfteach.train.edits import edited
+from selfteach.train.loop import Trained, train
 
-TOKENS, TOLERANCE_NATS = 28, 0.01
+TOKENS, TOLERANCE_NATS, MOST_DRIFT_NATS = 28, 0.01, 0.05
+HOLD = KINDS["correction"]["hold"]
 PLAIN: dict[str, Any] = {"mask": False, "alpha": 0.0, "watchdog": 1.0}
-FORMS: dict[str, dict[str, Any]] = {
-    "apo_zero": {},
-    "none": PLAIN | {"bound": "none", "allow_unbounded": True},
-    "clip": {"bound": "clip"},
-    "hinge": {"bound": "hinge"},
-    "logistic": {"bound": "logistic"},
-    "cpo": PLAIN | {"bound": "logistic", "reference": False, "beta": 0.1, "alpha": 1.0},
-    "simpo": PLAIN | {"bound": "logistic", "reference": False, "per_token": True, "beta": 2.0, "margin": 1.0},
-    "sigmoid_norm": PLAIN | {"bound": "logistic", "per_token": True, "beta": 2.0},
-    "ld_alpha": PLAIN | {"bound": "logistic", "ld_alpha": 0.5, "beta": 0.1},
-    "dpo": PLAIN | {"bound": "logistic", "beta": 0.1},
+DPO = PLAIN | {"bound": "logistic", "beta": 0.1}
+NORMALISED = PLAIN | {"bound": "logistic", "per_token": True, "beta": 2.0}
+FORMS: dict[str, tuple[dict[str, Any], float]] = {
+    "ours": ({}, HOLD),
+    "apo_zero": ({}, 0.0),
+    "clip": ({"bound": "clip"}, 0.0),
+    "hinge": ({"bound": "hinge"}, 0.0),
+    "logistic": ({"bound": "logistic"}, 0.0),
+    "none": (PLAIN | {"bound": "none", "allow_unbounded": True}, 0.0),
+    "dpo": (DPO, 0.0),
+    "sigmoid_norm": (NORMALISED, 0.0),
+    "ld_alpha": (DPO | {"ld_alpha": 0.5}, 0.0),
+    "cpo": (DPO | {"reference": False, "alpha": 1.0}, 0.0),
+    "simpo": (NORMALISED | {"reference": False, "margin": 1.0}, 0.0),
+    "ours logistic": ({"bound": "logistic"}, HOLD),
+    "sigmoid_norm, hold": (NORMALISED, HOLD),
 }
-"""Ours with their own defaults; the published forms with theirs (docs/objectives/correction.md)."""
+"""Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults, the published forms with theirs
+(docs/objectives/correction.md), and what is best of theirs beside our `hold`."""
 
 
 def lines(name: str) -> list[str]:
@@ -46,51 +59,69 @@ def lines(name: str) -> list[str]:
     return [line for line in (Path(__file__).parent / "prompts" / name).read_text("utf-8").splitlines() if line.strip()]
 
 
-def drawn(model: Hf, prompts: Sequence[str], temperature: float) -> list[Draw]:
+def drawn(drawer: Drawer, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS) -> list[Draw]:
     """One answer to each prompt."""
-    requests = [Request("bounds", user(prompt), Sampling(temperature, 1.0, TOKENS), 0, 0) for prompt in prompts]
-    found = {draw.id: draw for draw in model.draw(requests)}
-    return [found[request.id(model.fingerprint)] for request in requests]
+    requests = [Request("bench", user(prompt), Sampling(temperature, 1.0, max_tokens), 0, 0) for prompt in prompts]
+    found = {draw.id: draw for draw in drawer.draw(requests)}
+    return [found[request.id(drawer.fingerprint)] for request in requests]
+
+
+class Elsewhere:
+    """What the base answers to general prompts, and which tokens of that the teacher would change there too."""
+
+    def __init__(self, base: Hf, drawer: Drawer) -> None:
+        self.base, prompts = base, lines("general.txt")
+        draws = drawn(drawer, prompts, 0.0)
+        self.pairs = [(user(p), d.text) for p, d in zip(prompts, draws, strict=True)]
+        self.cut = [d.finish == "length" for d in draws]
+        self.objected = [self._objected(d.text) for d in draws]
+
+    def _objected(self, answer: str) -> list[bool]:
+        text = styled(answer)
+        return [] if text == answer else list(edited(self.base.encode_answer(text), self.base.encode_answer(answer))[1])
+
+    def marks(self, taught: Hf) -> dict[str, float]:
+        """How far the taught model has moved there."""
+        moved = drift(self.base, taught, self.pairs, cut=self.cut, left_out=self.objected)
+        return {"kl": round(moved.kl_nats.value, 4), "top1": round(moved.same_top.value, 3)}
 
 
 class Paper:
-    """Held-out prompts and what the base answers to them."""
+    """Held-out prompts, what the base answers to them, greedily and at T=1, and the corrections of that."""
 
-    def __init__(self, base: Hf, count: int) -> None:
-        self.base, self.asked, self.general = base, lines("everyday-dev.txt")[:count], lines("general.txt")[:count]
-        self.before = [*drawn(base, self.asked, 0.0), *drawn(base, self.asked, 1.0)]
-        self.kept = drawn(base, self.general, 0.0)
-        wrong = [(p, d) for p, d in zip(self.asked * 2, self.before, strict=True) if styled(d.text) != d.text]
+    def __init__(self, base: Hf, drawer: Drawer, file: str) -> None:
+        self.asked = lines(file)
+        self.before = self._answers(drawer)
+        wrong = [(p, d) for p, d in zip(self.asked, self.before, strict=False) if styled(d.text) != d.text]  # the greedy ones
         self.items = [Continuations(user(p), (styled(d.text),), end=d.finish != "length") for p, d in wrong]
-        self.logp = self.scored(base)
+        self.logp = self._scored(base)
 
-    def scored(self, model: Hf) -> list[float]:
+    def _answers(self, drawer: Drawer) -> list[Draw]:
+        return [*drawn(drawer, self.asked, 0.0), *drawn(drawer, self.asked, 1.0)]
+
+    def _scored(self, model: Hf) -> list[float]:
         """log P of the corrections of the base's answers, nats a token."""
         found = dict(model.logp(self.items))
         return [found[item.id(model.fingerprint)][0].token_logp for item in self.items]
 
-    def marks(self, taught: Hf) -> dict[str, Any]:
-        """How much is still corrected, and what else changed."""
-        after = [*drawn(taught, self.asked, 0.0), *drawn(taught, self.asked, 1.0)]
-        gaps = [new - old for new, old in zip(self.scored(taught), self.logp, strict=True)]
-        moved = drift(self.base, taught, [(user(p), d.text) for p, d in zip(self.general, self.kept, strict=True)],
-                      cut=[d.finish == "length" for d in self.kept])  # fmt: skip
+    def marks(self, taught: Hf, drawer: Drawer) -> dict[str, Any]:
+        """How much is still corrected, and which corrections have sunk."""
+        after = self._answers(drawer)
+        gaps = [new - old for new, old in zip(self._scored(taught), self.logp, strict=True)]
         before, now = (sum(distance(d.text, styled(d.text)) for d in draws) / len(draws) for draws in (self.before, after))
         return {
             "distance": [round(before, 4), round(now, 4)],
             "fall": round(1 - now / before, 3),
             "chosen_nats": round(sum(gaps) / len(gaps), 3),
-            "displaced": round(sum(gap < -TOLERANCE_NATS for gap in gaps) / len(gaps), 3),
-            "kl": round(moved.kl_nats.value, 4),
-            "top1": round(moved.same_top.value, 3),
+            "displaced": [sum(gap < -TOLERANCE_NATS for gap in gaps), len(gaps)],
             "broken_answers": round(sum(loops(d.text) or empty(d.text) for d in after) / len(after), 3),
         }
 
 
-def lessons(base: Hf, pairs: int) -> list[Example]:
+def lessons(drawer: Drawer, pairs: int) -> list[Example]:
     """Corrected answers of the base, greedy and drawn."""
-    asked = lines("everyday.txt")
-    draws = zip(asked * 2, [*drawn(base, asked, 0.0), *drawn(base, asked, 1.0)], strict=True)
+    asked = lines("everyday.txt")[: 2 * pairs]
+    draws = zip(asked * 2, [*drawn(drawer, asked, 0.0), *drawn(drawer, asked, 1.0)], strict=True)
     wrong = [(prompt, draw) for prompt, draw in draws if styled(draw.text) != draw.text]
     return [
         Example(f"{i}", "correction", user(prompt), styled(d.text), d.text, {}, {"cut": ["chosen", "rejected"] * (d.finish == "length")})
@@ -98,32 +129,63 @@ def lessons(base: Hf, pairs: int) -> list[Example]:
     ]
 
 
+def taught(base: Hf, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path) -> Trained:
+    """An adapter that learned the examples by a form."""
+    own, hold = FORMS[form]
+    settings = config.Train(
+        weights={"correction": {"correction": 1.0, "hold": hold}}, correction=config.Correction(**own),
+        learning_rate=rate, max_steps=steps, batch_size=8,
+    )  # fmt: skip
+    return train(base, examples, settings, folder, seed=0)
+
+
+def best(marks: dict[float, dict[str, Any]]) -> float:
+    """The rate with the greatest fall among those whose drift stays below the bar; where none does, the one that drifts least."""
+    calm = [rate for rate, found in marks.items() if found["kl"] <= MOST_DRIFT_NATS]
+    return max(calm, key=lambda rate: marks[rate]["fall"]) if calm else min(marks, key=lambda rate: marks[rate]["kl"])
+
+
 def main() -> None:
     """Reads the options, trains each form, prints its marks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--forms", default=",".join(FORMS))
-    parser.add_argument("--hold", type=float, default=0.0, help="weight of `hold` beside the form")
+    parser.add_argument("--forms", default=";".join(FORMS), help="separated by semicolons")
+    parser.add_argument("--rates", default="0.0003,0.001,0.003")
     parser.add_argument("--pairs", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--asked", type=int, default=40, help="held-out prompts")
-    parser.add_argument("--times", default="1,10")
+    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--times", default="1,10", help="of the steps; the rate is chosen at the first")
     given = parser.parse_args()
     base = Hf.load("embedded")
-    paper, examples = Paper(base, given.asked), lessons(base, given.pairs)
-    print(json.dumps({"pairs": len(examples), "held out": len(paper.items)}), flush=True)
-    for name in given.forms.split(","):
-        for times in map(int, given.times.split(",")):
-            weights = {"correction": {"correction": 1.0, "hold": given.hold}}
-            settings = config.Train(
-                weights=weights, correction=config.Correction(**FORMS[name]), max_steps=times * given.steps, batch_size=8
-            )
-            started = time.monotonic()
-            with tempfile.TemporaryDirectory() as folder:
-                trained = train(base, examples, settings, Path(folder), seed=0)
-                marks = paper.marks(Hf.load("embedded", adapter=trained.adapter))
-            loss = round(trained.curve[-1]["loss"], 2)
-            more = {"seconds": round(time.monotonic() - started), "barked": any(kind == "displaced" for kind, _ in trained.events)}
-            print(json.dumps({"form": name, "hold": given.hold, "steps": trained.steps, **marks, "last_loss": loss, **more}), flush=True)
+    elsewhere, dev, unseen = Elsewhere(base), Paper(base, "everyday-dev.txt"), Paper(base, "everyday-compare.txt")
+    examples = lessons(base, given.pairs)
+    print(json.dumps({"pairs": len(examples), "corrected": [len(dev.items), len(unseen.items)]}), flush=True)
+
+    papers = {"dev": dev, "unseen": unseen}
+
+    def sat(form: str, rate: float, steps: int, on: str, place: Path) -> dict[str, Any]:
+        """Trains, unless that was done before, and examines."""
+        started = time.process_time()
+        trained = taught(base, examples, form, rate, steps, place / f"{rate} {steps}")
+        spent = {"last_loss": round(trained.curve[-1]["loss"], 2), "cpu_seconds": round(time.process_time() - started)}
+        model = Hf.load("embedded", adapter=trained.adapter)
+        row = {
+            "form": form,
+            "rate": rate,
+            "steps": steps,
+            "on": on,
+            **papers[on].marks(model, open_drawer(model, folder=place)),
+            **elsewhere.marks(model),
+        }
+        print(json.dumps(row | spent), flush=True)
+        return row
+
+    rates = [float(rate) for rate in given.rates.split(",")]
+    first, *others = (int(times) * given.steps for times in given.times.split(","))
+    for form in given.forms.split(";"):
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            rate = best({rate: sat(form, rate, first, "dev", place) for rate in rates}) if len(rates) > 1 else rates[0]
+            for steps in (first, *others):
+                sat(form, rate, steps, "unseen", place)
 
 
 if __name__ == "__main__":
