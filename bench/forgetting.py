@@ -1,12 +1,12 @@
 """What is left of a first task after a second one: with nothing against it, replay, low rank, KL, L2; and after more of the first.
 
-    python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--plot docs/forgetting.svg]
+    python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--rows FILE] [--plot docs/forgetting.svg]
 
 Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and
 stone.` -> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the
 log-probability of the first task's right answers, which still tells apart what scores nothing. The first training changes every weight;
 all second trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and
-a table.
+a table. With `--rows` what is measured is kept in a file, and what stands there already is not measured again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 from selfteach import config
 from selfteach.models.hf import Hf
 from selfteach.models.wear import wear
-from selfteach.records import Continuations, Draw, Example, Measure, Request, Sampling, user, write_text
+from selfteach.records import Continuations, Draw, Example, Measure, Request, Sampling, read_jsonl, user, write_text
 from selfteach.report.figures import place
 from selfteach.train.loop import Trained, train
 from selfteach.train.mix import named
@@ -38,6 +38,7 @@ salt shadow ship shirt silver snow spoon star stone storm street sugar sun table
 wheel wind window winter wood"""
 GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
 KINDS = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
+BEFORE = "after the first task"
 ANSWER, ANCHOR, DRAWS = Sampling(0.0, 1.0, 20), Sampling(0.0, 1.0, 24), 2000
 
 
@@ -147,31 +148,44 @@ def teach(hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folde
     return train(hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed)
 
 
-def rounds(plan: Plan, seed: int, folder: Path) -> list[dict[str, Any]]:
+def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
     """The first training and all second ones of a seed: a row each, with the marks of both tasks."""
-    paper, rows = Paper(plan, seed), []
+    paper = Paper(plan, seed)
 
-    def row(arm: str, hf: Hf, trained: Trained | None, started: float) -> None:
-        loss = round(trained.curve[-1]["loss"], 4) if trained else None
-        rows.append({"arm": arm, "seed": seed, **paper.marks(hf), "loss": loss, "steps": trained.steps if trained else 0,
-                     "seconds": round(time.monotonic() - started, 1)})  # fmt: skip
-        shown = {name: round(sum(rows[-1][name]) / plan.held, 3) for name in ("first", "second")}
-        print(json.dumps({**rows[-1], **shown}), flush=True)
+    def row(arm: str, hf: Hf, trained: Trained, started: float) -> dict[str, Any]:
+        return {"arm": arm, "seed": seed, **paper.marks(hf), "loss": round(trained.curve[-1]["loss"], 4), "steps": trained.steps,
+                "seconds": round(time.monotonic() - started, 1)}  # fmt: skip
 
     started = time.monotonic()
     base = Hf.load(plan.model)
-    first = teach(base, plan, Arm("after the first task", {"first": 1.0}), paper.data, folder / "first", seed)
+    first = teach(base, plan, Arm(BEFORE, {"first": 1.0}), paper.data, folder / "first", seed)
     begun = Hf.load(plan.model, adapter=first.adapter)
-    row("after the first task", begun, first, started)
+    yield row(BEFORE, begun, first, started)
     data = {**paper.data, "general": anchors(begun, [p for p in plan.general if p.strip()][: plan.anchors])}
     for number, arm in enumerate(plan.arms):
         started = time.monotonic()
         begun = Hf.load(plan.model, adapter=first.adapter)
         trained = teach(begun, plan, arm, data, folder / f"{number}", seed)
         begun.module = wear(begun.module, trained.adapter)
-        row(arm.name, begun, trained, started)
+        yield row(arm.name, begun, trained, started)
         for path in trained.adapter.iterdir():  # every weight of the model, again and again
             path.unlink()
+
+
+def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[str, Any]]:
+    """The rows of all seeds; a seed whose arms all stand in the file of `kept` rows is not run again, and each new row is added there."""
+    rows: list[dict[str, Any]] = [row for _, row in read_jsonl(kept)] if kept and kept.exists() else []
+    arms = {BEFORE, *(arm.name for arm in plan.arms)}
+    missing = [seed for seed in seeds if not arms <= {row["arm"] for row in rows if row["seed"] == seed}]
+    rows = [row for row in rows if row["seed"] in seeds and row["seed"] not in missing and row["arm"] in arms]
+    for seed in missing:
+        with tempfile.TemporaryDirectory() as folder:
+            for row in rounds(plan, seed, Path(folder)):
+                rows.append(row)
+                print(json.dumps({**row, **{name: round(sum(row[name]) / plan.held, 3) for name in ("first", "second")}}), flush=True)
+                if kept:
+                    with kept.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(row) + "\n")
     return rows
 
 
@@ -248,13 +262,9 @@ def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
     return FRAME.format(height=height, parts="\n".join(parts))
 
 
-def main(plan: Plan, seeds: Sequence[int], plot: Path | None = None) -> dict[str, dict[str, Any]]:
-    """Runs all seeds, prints the table, draws the figure."""
-    rows: list[dict[str, Any]] = []
-    for seed in seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            rows += rounds(plan, seed, Path(folder))
-    found = summary(rows)
+def main(plan: Plan, seeds: Sequence[int], plot: Path | None = None, kept: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Runs the seeds that are not kept yet, prints the table, draws the figure."""
+    found = summary(measured(plan, seeds, kept))
     print(table(found))
     if plot:
         write_text(plot, picture(found))
@@ -268,7 +278,8 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--arms", default="", help="names, separated by commas; all by default")
+    parser.add_argument("--rows", type=Path, help="keeps what is measured; what stands there is not measured again")
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     wanted = [arm for arm in ARMS if not given.arms or arm.name in given.arms.split(",")]
-    main(Plan(given.model, given.steps, rate=given.rate, arms=wanted), [int(s) for s in given.seeds.split(",")], given.plot)
+    main(Plan(given.model, given.steps, rate=given.rate, arms=wanted), [int(s) for s in given.seeds.split(",")], given.plot, given.rows)

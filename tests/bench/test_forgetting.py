@@ -38,7 +38,8 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
 
 
 def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = forgetting.main(replace(plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg")
+    kept = tmp_path / "rows.jsonl"
+    found = forgetting.main(replace(plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg", kept)
     first = {arm: scores["first"][0].value for arm, scores in found.items()}
     second = {arm: scores["second"][0].value for arm, scores in found.items()}
     assert first["after the first task"] == first["control: the first again"] == 1
@@ -51,3 +52,5 @@ def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {"after the first task", *(arm.name for arm in SOME)} <= texts
     assert '"steps": 14' in capsys.readouterr().out
+    assert len(kept.read_text().splitlines()) == 1 + len(SOME)
+    assert forgetting.main(replace(plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept) == {a: found[a] for a in list(found)[:3]}
