@@ -65,8 +65,9 @@ class ClosedForm:
         learn, check = parts(hf, examples, how, settings.max_tokens, seed)
         editor = Editor(hf.module, which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"))
         started = time.monotonic()
+        read = editor.read([*learn.plain, *learn.anchors])
         targets, told = editor.states(learn.told)
-        weight = editor.kl(told, editor.states(learn.plain)[1]).clamp_min(LEAST_NATS)
+        weight = editor.kl(told, editor.last(read)[: len(told)]).clamp_min(LEAST_NATS)
         meter = Meter(editor, check)
         if meter.before < LEAST_EFFECT:
             raise DataError(
@@ -78,7 +79,7 @@ class ClosedForm:
         kept: tuple[dict[str, Any], Pairs] | None = None
         for step in range(how.sweeps):
             ridge = Ridge(how.mu / FALL**step, how.lam, how.null_space)
-            found = editor.sweep(learn.plain, learn.anchors, targets, weight, before, ridge)
+            found = editor.sweep(read, targets, weight, before, ridge)
             pairs = {n: low_rank(dw, found.moments[n], how.rank) for n, dw in found.change.items()}
             moved, fit, full = within(meter, pairs, how.drift)
             tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
@@ -121,18 +122,21 @@ class Meter:
     def __init__(self, editor: Editor, check: Part) -> None:
         self.editor, self.check = editor, check
         self.told = editor.states(check.told)[1]
-        self.still = editor.states(check.anchors)[1] if check.anchors else None
-        self.before = float(editor.kl(self.told, editor.states(check.plain)[1]).mean())
+        self.read = editor.read([*check.plain, *check.anchors])
+        plain, self.still = self._parted(editor.last(self.read))
+        self.before = float(editor.kl(self.told, plain).mean())
+
+    def _parted(self, last: Tensor) -> tuple[Tensor, Tensor]:
+        """In scope, and of the anchors."""
+        return last[: len(self.told)], last[len(self.told) :]
 
     def measure(self, change: Change) -> dict[str, float]:
         """KL(context || student) before and after, the share that was moved, and KL(base || student) on anchors, general ones and
         others apart (where there is one sort only, it is the drift; where there is none, none); nats a token."""
-        with self.editor.edited(change):
-            mine = self.editor.states(self.check.plain)[1]
-            still = self.editor.states(self.check.anchors)[1] if self.check.anchors else None
+        mine, still = self._parted(self.editor.last(self.read, change))
         after = float(self.editor.kl(self.told, mine).mean())
         found = {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before}
-        if self.still is None or still is None:
+        if not self.check.anchors:
             return found
         drifts = self.editor.kl(self.still, still)
         general = torch.tensor([row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)], device=drifts.device)
@@ -162,14 +166,17 @@ def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_toke
     pairs = []
     for number, example in enumerate(scope[how.shots :]):
         told = Example(example.id, example.kind, (*shown, *_turns(example.prompt)), example.chosen, None, {}, example.source)
-        pairs.append(tuple(encode_row(hf, number, e, {}, False) for e in (example, told)))
+        pairs.append((encode_row(hf, number, example, {}, False), encode_row(hf, number, told, {}, False)))
     still = [encode_row(hf, number, e, {}, False) for number, e in enumerate(anchors)]
     still = [row for row in still if row.length <= max_tokens][: how.anchors]
     held = [max(LEAST, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * LEAST else 0 for rows in (pairs, still)]
-    return (
-        Part([p for p, _ in pairs[held[0] :]], [t for _, t in pairs[held[0] :]], still[held[1] :]),
-        Part([p for p, _ in pairs[: held[0]]], [t for _, t in pairs[: held[0]]], still[: held[1]]),
-    )
+    return _part(pairs[held[0] :], still[held[1] :]), _part(pairs[: held[0]], still[: held[1]])
+
+
+def _part(pairs: Sequence[tuple[Row, Row]], anchors: Sequence[Row]) -> Part:
+    """Rows of like length side by side, which attention takes together."""
+    pairs = sorted(pairs, key=lambda pair: pair[0].length)
+    return Part([plain for plain, _ in pairs], [told for _, told in pairs], sorted(anchors, key=lambda row: row.length))
 
 
 def context(examples: Sequence[Example]) -> tuple[Message, ...]:

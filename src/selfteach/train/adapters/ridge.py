@@ -54,22 +54,21 @@ class Sweep:
     moments: dict[int, Tensor]
 
 
-def ridge(k: Tensor, t: Tensor, weight: Tensor, anchors: Tensor, how: Ridge) -> Tensor:
-    """argmin_dW  mean_w |dW k - t|^2 + mu mean |dW k0|^2 + lam' |dW|^2.
+def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Tensor:
+    """dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 + mu mean |dW k0|^2 + lam |dW|^2.
 
-    Shapes: k (N, F), t (N, D), weight (N,), anchors (F, F) the mean of k0 k0^T; returns (D, F) float64.
+    Shapes: k (N, F) and t (N, D) hold K and T in rows, weight (N,), k0k0 (F, F) the mean of k0 k0^T; returns (D, F) float64.
     """
-    wide, share = k.double(), (weight / weight.sum()).double()
     if how.null_space:
-        free = null_projector(anchors, how.null_space)
-        inside: Tensor = ridge(wide @ free, t, weight, anchors, Ridge(0.0, how.lam)) @ free
+        free = null_projector(k0k0, how.null_space)
+        inside: Tensor = ridge(k.double() @ free, t, weight, k0k0, Ridge(0.0, how.lam)) @ free
         return inside
-    s = wide.t() @ (wide * share[:, None])
-    left = s + how.mu * anchors.double()
-    left.diagonal().add_(how.lam * float(s.square().sum() / s.trace()))
-    right = (t.double() * share[:, None]).t() @ wide
-    solved: Tensor = torch.linalg.solve(left, right.t()).t()  # left is symmetric
-    return solved
+    weighed = (k.double() * (weight / weight.sum()).double()[:, None]).t()  # (F, N)
+    kk, kt = weighed @ k.double(), weighed @ t.double()
+    left = kk + how.mu * k0k0.double()
+    left.diagonal().add_(how.lam * float(kk.square().sum() / kk.trace()))
+    dw: Tensor = torch.cholesky_solve(kt, torch.linalg.cholesky(left)).t()  # left is symmetric, and positive because lam is
+    return dw
 
 
 def null_projector(anchors: Tensor, energy: float) -> Tensor:
@@ -97,6 +96,14 @@ def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor
     return (u.t() @ wide).float().contiguous(), u.float().contiguous()
 
 
+@dataclass(slots=True)
+class Read:
+    """Rows as the model sees them. `begun` is what the last layer before the first that changes gives: it is computed once."""
+
+    batch: Packed
+    begun: Any = None
+
+
 class Editor:
     """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes are hooks."""
 
@@ -110,11 +117,15 @@ class Editor:
             raise UsageError("has no mlp.down_proj in its layers.", where=type(module).__name__, cure="Use train.adapter=lora.") from fault
         self.names = {n: names[id(part)] for n, part in self.linear.items()}
 
-    @contextmanager
-    def edited(self, change: Change) -> Iterator[None]:
-        """Inside, the changes are added to what the layers give."""
-        with _hooked([(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in change.items()]):
-            yield
+    def read(self, rows: Sequence[Row]) -> Read:
+        """Rows that the model will see several times, in one sequence."""
+        return Read(pack(rows, self._device()))
+
+    @torch.no_grad()
+    def last(self, read: Read, change: Change | None = None) -> Tensor:
+        """What the head gets before each answer token, with a change added to what the layers give: (N, D)."""
+        with _hooked([(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in (change or {}).items()]):
+            return self._forward(read)
 
     @torch.no_grad()
     def states(self, rows: Sequence[Row]) -> tuple[dict[int, Tensor], Tensor]:
@@ -123,17 +134,18 @@ class Editor:
         last = []
         for batch in self._batches(rows):
             with _hooked([(self.blocks[n].register_forward_hook, _takes(found[n], batch.states)) for n in self.layers]):
-                last.append(self._forward(batch))
+                last.append(self._forward(Read(batch)))
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
     @torch.no_grad()
-    def sweep(self, rows: Sequence[Row], anchors: Sequence[Row], targets: Change, weight: Tensor, before: Change, how: Ridge) -> Sweep:
+    def sweep(self, read: Read, targets: Change, weight: Tensor, before: Change, how: Ridge) -> Sweep:
         """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the pass goes on with the solution.
 
-        Shapes: targets (N, D) for each layer, weight (N,), over the answer tokens of `rows`. `before` is the change of an earlier sweep.
+        Shapes: targets (N, D) for each layer, weight (N,), over the first N answer tokens, which are in scope; the rows with the others are
+        anchors. `before` is the change of an earlier sweep.
         """
-        batch, found = pack([*rows, *anchors], self._device()), Sweep({}, {}, {})
-        scope, anchored = batch.states[: len(weight)], _tokens_of(batch, len(rows))
+        batch, found = read.batch, Sweep({}, {}, {})
+        scope, anchored = batch.states[: len(weight)], _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1)
         heavy = anchor_weights(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
@@ -142,23 +154,24 @@ class Editor:
 
         def solve(layer: int) -> Callable[..., Any]:
             def hook(part: Any, given: Any, out: Any) -> Any:
-                h, k = (out[0] if isinstance(out, tuple) else out), features.pop(layer)
+                h, features_here = (out[0] if isinstance(out, tuple) else out), features.pop(layer)
+                k, k0 = features_here[scope], features_here[anchored]
                 old = before[layer] if layer in before else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
-                wanted = (targets[layer].float() - h[0, scope].float()) / (len(self.layers) - self.layers.index(layer))
-                inside, outside = k[scope], k[anchored]
-                aim, moments = wanted + inside @ old.t(), outside.t() @ (outside * heavy) / heavy.sum().clamp_min(LEAST_NATS)
-                new = ridge(inside, aim, weight, moments, how).float()
-                found.change[layer], found.r2[layer] = new, r_squared(aim, inside @ new.t(), weight)
-                found.moments[layer] = moments + inside.t() @ inside / len(inside)
-                h = (h.float() + (k @ (new - old).t())[None]).to(h.dtype)
+                ahead = targets[layer].float() - h[0, scope].float()  # of the student with the earlier layers' new changes
+                t = ahead / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
+                k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(LEAST_NATS)
+                dw = ridge(k, t, weight, k0k0, how).float()
+                found.change[layer], found.r2[layer] = dw, r_squared(t, k @ dw.t(), weight)
+                found.moments[layer] = k0k0 + k.t() @ k / len(k)
+                h = (h.float() + (features_here @ (dw - old).t())[None]).to(h.dtype)
                 return (h, *out[1:]) if isinstance(out, tuple) else h
 
             return hook
 
         hooks: list[Hooks] = [(self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers]
         hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
-        with self.edited(before), _hooked(hooks):
-            self._forward(batch)
+        with _hooked(hooks):
+            self.last(read, before)
         return found
 
     def kl(self, left: Tensor, right: Tensor) -> Tensor:
@@ -170,11 +183,30 @@ class Editor:
         device: torch.device = next(self.module.parameters()).device
         return device
 
-    def _forward(self, batch: Packed) -> Tensor:
-        with packed(self.module):
+    def _forward(self, read: Read) -> Tensor:
+        batch = read.batch
+        with packed(self.module), self._begun(read):
             out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
         found: Tensor = out.last_hidden_state[0].index_select(0, batch.states)
         return found
+
+    @contextmanager
+    def _begun(self, read: Read) -> Iterator[None]:
+        """Inside, the layers before the first that changes are passed over if they were computed before; if not, what they give is kept."""
+        ahead = list(self.blocks[: min(self.layers, default=0)])
+        if not ahead:
+            yield
+        elif read.begun is None:
+            with _hooked([(ahead[-1].register_forward_hook, lambda part, given, out: setattr(read, "begun", out))]):
+                yield
+        else:
+            for block in ahead:
+                block.forward = lambda *given, **more: read.begun
+            try:
+                yield
+            finally:
+                for block in ahead:
+                    del block.forward
 
     def _batches(self, rows: Sequence[Row]) -> Iterator[Packed]:
         """Rows in their own order, so that what is found for two versions of them stands side by side."""
