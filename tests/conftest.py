@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,22 @@ def write_tiny(
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests write no user's cache; the slow ones may be given the embedded model through SELFTEACH_TEST_CACHE."""
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_stage_counts_too_far() -> Iterator[None]:
+    """Whatever a test runs: no stage of a progress display counts further than it said at its beginning."""
+    from selfteach.run.display import Display
+
+    advance = Display.advance
+
+    def counted(self: Display, n: int = 1) -> None:
+        advance(self, n)
+        assert self._done <= self._total or not self._total, f"[{self._name}] {self._done}/{self._total} {self._unit}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Display, "advance", counted)
+        yield
 
 
 @pytest.fixture(scope="session")

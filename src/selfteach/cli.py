@@ -14,13 +14,12 @@ from selfteach.commands import adapting, datasets, measuring
 from selfteach.commands.faults import explain_fault, fail
 from selfteach.commands.options import (
     Engine,
-    FromRun,
     Json,
     MaxTokens,
     MaybeAdapter,
     MaybeRun,
     Model,
-    New,
+    Options,
     Require,
     RunFolder,
     Seed,
@@ -30,6 +29,7 @@ from selfteach.commands.options import (
     System,
     Temperature,
     option,
+    teaching,
 )
 
 PATIENT = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
@@ -59,39 +59,26 @@ def options(
 
 
 @app.command()
+@teaching
 def feedback(
-    context: typer.Context,
+    options: Options,
     rule: Annotated[str, typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."')],
     check: Annotated[str | None, option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".')] = None,
-    model: Model = None,
     teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")] = None,
-    from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<rule>.")] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Measure this machine, state the cost, show three prompts; teach nothing.")
-    ] = False,
-    require: Require = "",
-    new: New = False,
 ) -> None:
     """Teach a rule: find where the model breaks it, search for answers that keep it, train, and examine.
 
-    The same command again goes on where it stopped.
+    The same command again goes on where it stopped. `--dry-run` measures this machine for some seconds and states the cost.
     """
     from selfteach.commands import feedback as body
-    from selfteach.commands.lesson import Options
 
-    settings = {"check": check, "model": model, "teacher": teacher, "seed": seed}
-    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
-    body.feedback(rule, settings, options)
+    body.feedback(rule, {"check": check, "teacher": teacher}, options)
 
 
 @app.command()
+@teaching
 def corrections(
-    context: typer.Context,
+    options: Options,
     edits: Annotated[Path | None, typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction.")] = None,
     prompts: Annotated[Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")] = None,
     teacher: Annotated[str | None, option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")] = None,
@@ -99,33 +86,21 @@ def corrections(
     rounds: Annotated[int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
     allow_unbounded: Annotated[bool, typer.Option("--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.')] = False,
     skip_bad_rows: SkipBadRows = False,
-    model: Model = None,
-    from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, say what is in them; teach nothing.")] = False,
-    require: Require = "",
-    new: New = False,
 ) -> None:
     """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
 
     The same command again goes on where it stopped.
     """
     from selfteach.commands import corrections as body
-    from selfteach.commands.lesson import Options
 
-    settings = {"model": model, "teacher": teacher, "seed": seed, "rounds": rounds, "review": review or None,
-                "train.correction.allow_unbounded": allow_unbounded or None}  # fmt: skip
-    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
-    body.corrections(body.Files(edits, prompts, skip_bad_rows), settings, options)
+    own = {"teacher": teacher, "rounds": rounds, "review": review or None, "train.correction.allow_unbounded": allow_unbounded or None}
+    body.corrections(body.Files(edits, prompts, skip_bad_rows), own, options)
 
 
 @app.command()
+@teaching
 def tasks(
-    context: typer.Context,
+    options: Options,
     seeds: Annotated[
         Path | None, typer.Argument(help="Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; by default our own.")
     ] = None,
@@ -133,58 +108,36 @@ def tasks(
     count: Annotated[int | None, option("--count", "N", "How many tasks to invent.", min=1)] = None,
     test: Annotated[Path | None, option("--test", "FILE", "Tasks of people for the exam alone.")] = None,
     skip_bad_rows: SkipBadRows = False,
-    model: Annotated[str | None, typer.Option("--model", "--base", metavar="M", help="embedded, a hub name, or a folder.")] = None,
+    base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
     teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")] = None,
-    from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the files, show a prompt; teach nothing.")] = False,
-    require: Require = "",
-    new: New = False,
 ) -> None:
     """Learn to follow instructions: from a few worked tasks the model invents many, filters them, answers them, and learns.
 
     The same command again goes on where it stopped.
     """
     from selfteach.commands import tasks as body
-    from selfteach.commands.lesson import Options
 
-    settings = {"model": model, "teacher": teacher, "seed": seed, "mode": mode, "count": count}
-    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
-    body.tasks(body.Files(seeds, test, skip_bad_rows), settings, options)
+    own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
+    body.tasks(body.Files(seeds, test, skip_bad_rows), own, options)
 
 
 @app.command()
+@teaching
 def documents(
-    context: typer.Context,
+    options: Options,
     paths: Annotated[list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")],
     questions: Annotated[Path | None, option("--questions", "FILE", "Questions of people with answers, for the exam alone.")] = None,
     teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
     nli: Annotated[str | None, option("--nli", "M", "An entailment model that judges what is known.")] = None,
-    model: Model = None,
-    from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<file>.")] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the documents, say what is in them; teach nothing.")] = False,
-    require: Require = "",
-    new: New = False,
 ) -> None:
     """Learn from documents: ask about them, find what the model does not know, learn only that.
 
     The same command again goes on where it stopped.
     """
     from selfteach.commands import documents as body
-    from selfteach.commands.lesson import Options
 
-    settings = {"model": model, "teacher": teacher, "seed": seed, "select.nli": nli, "select.judge": "nli" if nli else None}
-    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
-    body.documents(body.Files(paths, questions), settings, options)
+    own = {"teacher": teacher, "select.nli": nli, "select.judge": "nli" if nli else None}
+    body.documents(body.Files(paths, questions), own, options)
 
 
 @app.command()

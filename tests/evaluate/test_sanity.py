@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.evaluate.sanity import empty, loops, sanity
-from selfteach.records import Measure
+from selfteach.evaluate.sanity import by_arm, empty, loops, sanity
+from selfteach.records import Draw, Measure
 
 PROSE = """The capital of France is Paris. It lies on the river Seine, and more than two million people live there. The city is known
 for its museums, its food and the Eiffel Tower, which was built for the World's Fair of 1889. Many people visit Paris every year, and many
@@ -55,6 +55,12 @@ def test_all_together():
     assert sanity([], []).looping == Measure(0, 0, 1, 0)
     with pytest.raises(ValueError, match="1 lengths for 2 answers"):
         sanity(["a", "b"], [1])
+
+
+def test_by_arm():
+    found = by_arm({"base": [Draw("1", "Yes.", tokens=2), Draw("2", "", tokens=1)], "taught": []})
+    assert (found["base"]["empty"].value, found["base"]["looping"].value, found["base"]["mean_tokens"]) == (0.5, 0.0, 1.5)
+    assert list(found) == ["base", "taught"]
 
 
 @given(st.text())

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands import documents, past
-from selfteach.commands.lesson import PATHS, Options, teach
+from selfteach.commands.lesson import PATHS, teach
+from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
@@ -98,10 +99,9 @@ def repeat(
 
         def take_over(run: Run) -> None:
             run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
-            run.ledger.note(PATHS, files.noted())
 
         options = Options(out=out, as_json=as_json, debug=debug)
-        teach("documents", "documents", material, brought, resolved, options, take_over)
+        teach("documents", "documents", material, brought, resolved, options, files.noted(), take_over)
     finally:
         before.close()
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import PATHS, Options, place, places, show_plan, sums, teach
+from selfteach.commands.lesson import place, places, show_plan, sums, teach
+from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
@@ -51,9 +52,9 @@ class Files:
         return Files(place(row, "edits"), place(row, "prompts"), bool(row["skip_bad_rows"]))
 
 
-def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
     """Teaches corrections, or with `dry_run` says what was read."""
-    resolved = resolve(Settings, options.file, options.sets, settings)
+    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     config: Settings = resolved.config
     refuse(files, config)
     material = files.read(config.max_bad_rows)
@@ -62,7 +63,7 @@ def corrections(files: Files, settings: Mapping[str, Any], options: Options) -> 
         plan(material, as_json=options.as_json)
         return
     name = (files.edits or files.prompts or Path("corrections")).stem
-    teach("corrections", name, material, files.sums(), resolved, options, lambda run: run.ledger.note(PATHS, files.noted()))
+    teach("corrections", name, material, files.sums(), resolved, options, files.noted())
 
 
 def refuse(files: Files, config: Settings) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import PATHS, Options, show_plan, sums, teach
+from selfteach.commands.lesson import show_plan, sums, teach
+from selfteach.commands.options import Options
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
@@ -63,18 +64,15 @@ class Files:
         return Files([Path(p) for p in row["paths"]], Path(asked) if asked else None, frozenset(row.get(FORGOTTEN) or ()))
 
 
-def documents(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+def documents(files: Files, own: Mapping[str, Any], options: Options) -> None:
     """Teaches documents, or with `dry_run` says what was read."""
-    resolved = resolve(Settings, options.file, options.sets, settings)
+    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     material = files.read()
     enough(material, resolved.config)
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
-    teach(
-        "documents", files.paths[0].stem, material, files.json(material), resolved, options,
-        lambda run: run.ledger.note(PATHS, files.noted()),
-    )  # fmt: skip
+    teach("documents", files.paths[0].stem, material, files.json(material), resolved, options, files.noted())
 
 
 def enough(material: Documents, config: Settings) -> None:

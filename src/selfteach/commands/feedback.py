@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfteach.commands.lesson import Options, teach
+from selfteach.commands.lesson import show_plan, teach
+from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
@@ -15,9 +16,9 @@ from selfteach.run.signals import interruptible
 MAX_RULE = 2000
 
 
-def feedback(rule: str, settings: Mapping[str, Any], options: Options) -> None:
+def feedback(rule: str, own: Mapping[str, Any], options: Options) -> None:
     """Teaches a rule, or with `dry_run` says what that would cost."""
-    resolved = resolve(Feedback, options.file, options.sets, settings)
+    resolved = resolve(Feedback, options.file, options.sets, options.settings(own))
     rule = rule_text(rule)
     if options.dry_run:
         _plan(rule, resolved.config, options)

@@ -7,13 +7,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfteach import registry
 from selfteach.commands import past, require
 from selfteach.commands.exam import show
+from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Resolved
 from selfteach.errors import Interrupted
@@ -25,21 +25,6 @@ PATHS = "paths"
 """The note in which a run keeps where its files are."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How the command runs, apart from what is configured."""
-
-    from_run: Path | None = None
-    out: Path | None = None
-    file: Path | None = None
-    sets: Sequence[str] = ()
-    as_json: bool = False
-    dry_run: bool = False
-    require: str = ""
-    new: bool = False
-    debug: bool = False
-
-
 def teach(
     method: str,
     name: str,
@@ -47,6 +32,7 @@ def teach(
     brought: Mapping[str, Any],
     resolved: Resolved,
     options: Options,
+    paths: Mapping[str, Any] | None = None,
     prepare: Callable[[Run], object] = lambda run: None,
 ) -> None:
     """Opens a run, teaches in it, shows its exam, and compares that with what was required.
@@ -56,6 +42,7 @@ def teach(
         name: what the run folder is called after, unless the options say where.
         material: what the method is given.
         brought: what stands for the material in the run's identity.
+        paths: where the files are, for commands that read them again later.
         prepare: is called with the open run before the method.
 
     Raises:
@@ -65,6 +52,8 @@ def teach(
     wanted = require.parse(options.require)
     begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
     with open_run(options.out, name, method, resolved, {**brought, **begun}, new=options.new) as run:
+        if paths:
+            run.ledger.note(PATHS, paths)
         prepare(run)
         result = guided(run, method, material, options.debug)
     exam = past.exam(run.path)

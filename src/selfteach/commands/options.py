@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,3 +33,55 @@ Require = Annotated[str, option("--require", "EXPR", 'Exit with 1 unless met, fo
 FromRun = Annotated[Path | None, option("--from", "RUN", "Go on from the adapter of this run.")]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")]
 New = Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a command that teaches runs, apart from what its own method is told."""
+
+    model: str | None = None
+    seed: int | None = None
+    from_run: Path | None = None
+    out: Path | None = None
+    file: Path | None = None
+    sets: Sequence[str] = ()
+    as_json: bool = False
+    dry_run: bool = False
+    require: str = ""
+    new: bool = False
+    debug: bool = False
+
+    def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """What the options say of the configuration: the command's `own` ones win."""
+        return {"model": self.model, "seed": self.seed} | {key: value for key, value in own.items() if value is not None}
+
+
+def _options(
+    context: typer.Context,
+    model: Model = None,
+    from_run: FromRun = None,
+    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<what is taught>.")] = None,
+    config: Settings = None,
+    sets: Sets = None,
+    seed: Seed = None,
+    json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was read and what would be done; teach nothing.")] = False,
+    require: Require = "",
+    new: New = False,
+) -> Options:
+    return Options(model, seed, from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+
+
+def teaching(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options of all commands that teach. Its first parameter takes them, as one `Options`."""
+    own = list(signature(command, eval_str=True).parameters.values())[1:]
+    shared = list(signature(_options, eval_str=True).parameters.values())
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        command(_options(**{p.name: given.pop(p.name) for p in shared}), **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own, *shared)]
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what the parser reads
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run

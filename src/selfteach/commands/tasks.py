@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import PATHS, Options, place, places, show_plan, sums, teach
+from selfteach.commands.lesson import place, places, show_plan, sums, teach
+from selfteach.commands.options import Options
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
@@ -52,9 +53,9 @@ class Files:
         return Files(place(row, "seeds"), place(row, "test"), bool(row["skip_bad_rows"]))
 
 
-def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+def tasks(files: Files, own: Mapping[str, Any], options: Options) -> None:
     """Teaches tasks, or with `dry_run` says what was read."""
-    resolved = resolve(Settings, options.file, options.sets, settings)
+    resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     config: Settings = resolved.config
     refuse(config)
     material = files.read(config.max_bad_rows)
@@ -63,7 +64,7 @@ def tasks(files: Files, settings: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    teach("tasks", name, material, files.sums(), resolved, options, lambda run: run.ledger.note(PATHS, files.noted()))
+    teach("tasks", name, material, files.sums(), resolved, options, files.noted())
 
 
 def refuse(config: Settings) -> None:
@@ -78,7 +79,7 @@ def refuse(config: Settings) -> None:
         fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
         raise UsageError(
             f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.', where="templates",
-            cure=f"Take some of: {fitting}. `selfteach templates --in FILE --out FILE` writes datasets in every template.",
+            cure=f"Take some of: {fitting}. `selfteach templates FILE --out FILE` writes datasets in every template.",
         )  # fmt: skip
     if config.mode == "magpie" and ("#" in config.teacher or "://" in config.teacher):
         raise UsageError("an endpoint gives no way to let the model write the user's turn.", where="mode",

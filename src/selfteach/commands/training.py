@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfteach.commands import past
-from selfteach.commands.lesson import Options, show_plan, sums, teach
+from selfteach.commands.lesson import show_plan, sums, teach
+from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.examples import read_examples
@@ -72,9 +73,9 @@ def part(dev: str | None) -> tuple[Path | None, float | None]:
     return None, share
 
 
-def train(files: Files, settings: Mapping[str, Any], options: Options) -> None:
+def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     """Trains, or with `dry_run` says what was read."""
-    resolved = resolve(Alone, options.file, options.sets, settings)
+    resolved = resolve(Alone, options.file, options.sets, options.settings(own))
     config: Alone = resolved.config
     if config.train.adapter not in (known := names("adapters")):
         raise UsageError(

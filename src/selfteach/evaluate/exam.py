@@ -14,7 +14,7 @@ from typing import Any
 from selfteach import statistics
 from selfteach.config import Exam
 from selfteach.evaluate.adherence import Arm, answers
-from selfteach.evaluate.sanity import empty, loops, sanity
+from selfteach.evaluate.sanity import by_arm, empty, loops
 from selfteach.judge import Verdicts
 from selfteach.records import GREEDY, Draw, Measure, Message, Prompt, Sampling, user
 from selfteach.run.display import Display
@@ -146,12 +146,7 @@ def adherence(marks: Marks, seed: int) -> dict[str, Any]:
 def sanities(sheets: Mapping[str, Mapping[str, Sheet]], seed: int) -> dict[str, Any]:
     """Looping, empty answers and mean length of each arm, over near and general questions (over all, for a rule that holds everywhere)."""
     scopes = [s for s in ("near", "general") if sheets.get(s) and sheets[s]["base"].questions] or ["target"]
-    found = {}
-    for arm in sheets[scopes[0]]:
-        draws = [d for scope in scopes for d in sheets[scope][arm].greedy]
-        s = sanity([d.text for d in draws], [d.tokens for d in draws], seed=seed)
-        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
-    return found
+    return by_arm({arm: [d for scope in scopes for d in sheets[scope][arm].greedy] for arm in sheets[scopes[0]]}, seed=seed)
 
 
 def elsewhere(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from selfteach.records import Measure
+from selfteach.records import Draw, Measure
 from selfteach.select.overlap import tokens
 from selfteach.statistics import mean, share
 
@@ -35,6 +36,12 @@ def sanity(answers: Sequence[str], lengths_tokens: Sequence[int], *, seed: int =
     if len(answers) != len(lengths_tokens):
         raise ValueError(f"{len(lengths_tokens)} lengths for {len(answers)} answers")
     return Sanity(share([loops(a) for a in answers]), share([empty(a) for a in answers]), mean(lengths_tokens, seed=seed))
+
+
+def by_arm(draws: Mapping[str, Sequence[Draw]], *, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """The sanity of each arm's answers, as exam.json holds it."""
+    found = {arm: sanity([d.text for d in own], [d.tokens for d in own], seed=seed) for arm, own in draws.items()}
+    return {arm: {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value} for arm, s in found.items()}
 
 
 def empty(answer: str) -> bool:

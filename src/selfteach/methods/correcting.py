@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
 from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate import exam as shared
-from selfteach.evaluate.sanity import sanity
+from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.correct import Answered, Revision, Turns
 from selfteach.materials.corrections import Corrections
+from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.criticisms import Critic
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
-from selfteach.records import GREEDY, Draw, Example, Sampling, question
+from selfteach.records import Example, Sampling
 from selfteach.select.overlap import Overlap
 from selfteach.train.edits import edited
 
@@ -71,9 +71,8 @@ def examine(
     config, seed = road.config.exam, road.config.seed
     own, general = list(own)[: config.prompts], list(general)[: config.general]
     arms = arms_of(road, taught, lessons)
-    road.display.stage("exam", 2 * len(own) * len(arms))
-    sheets = {name: paper.sit(arm, own, correct, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
-    beside = elsewhere(road, arms, general)
+    sheets = sit(road, arms, own, correct)
+    beside = general_sheets(road, arms, general)
     unharmed = marks(beside, lessons)
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if general and taught else 0.0
     sought = sum(e.kind in CHANGED for e in lessons)
@@ -87,11 +86,11 @@ def examine(
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if general and taught else {},
         "noise_floor": noise_floor(road, arms["base"], own, sheets["base"], correct),
-        "sanity": sanities(sheets, seed),
+        "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
         "verdict": paper.verdict(sheets, seed, harmed, sought, criticised),
         "rounds": road.run.ledger.noted("rounds") or [],
-        "answers": [*paper.side_by_side(own, sheets), *general_answers(beside)],
+        "answers": [*paper.side_by_side(own, sheets), *general_rows(beside, unharmed)],
     }
     if taught:
         found["displaced"] = statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions))
@@ -104,16 +103,11 @@ def examine(
     return written
 
 
-def elsewhere(road: Road, arms: dict[str, paper.Arm], general: Sequence[Turns]) -> dict[str, shared.Sheet]:
-    """The arms' greedy answers to general prompts."""
-    road.display.stage("exam general", len(general) * len(arms))
-    greedy = replace(GREEDY, max_tokens=road.config.exam.max_tokens)
-    texts = [question(p) for p in general]
-
-    def answers(arm: paper.Arm) -> list[Draw]:
-        return paper.answer(arm.model, "exam general", [arm.prompt(p) for p in general], greedy, road.config.seed, road.display.advance)
-
-    return {name: shared.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
+def sit(road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct) -> dict[str, paper.Sheet]:
+    """Every arm answers the prompts of the material."""
+    road.display.stage("exam", 2 * len(own) * len(arms))
+    limit, seed = road.config.exam.max_tokens, road.config.seed
+    return {name: paper.sit(arm, own, correct, limit, seed, road.display.advance) for name, arm in arms.items()}
 
 
 def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct) -> list[list[bool]]:
@@ -137,15 +131,15 @@ def longer(road: Road, taught: Taught, own: Sequence[Turns], general: Sequence[T
     config, seed = road.config.exam, road.config.seed
     own, general = list(own)[: config.prompts], list(general)[: config.general]
     arms = {"base": paper.Arm("base", road.student), "taught": paper.Arm("longer", taught.model)}
-    sheets = {name: paper.sit(arm, own, correct, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
-    beside = elsewhere(road, arms, general)
+    sheets = sit(road, arms, own, correct)
+    beside = general_sheets(road, arms, general)
     found = {
         "steps": taught.trained.steps,
         "distance": paper.measures({"taught": arms["taught"]}, {"taught": sheets["taught"]}, set(), seed)["distance"]["taught"],
         "fall": paper.fall({"prompted": sheets["base"], **sheets}, seed)["base"],
         "displaced": statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)),
         "general": statistics.share(marks(beside, ())["taught"]),
-        "sanity": sanities({"taught": sheets["taught"]}, seed)["taught"],
+        "sanity": by_arm({"taught": sheets["taught"].greedy.draws}, seed=seed)["taught"],
     }
     if general:
         found["drift"] = drifted(road, taught.hf, beside, objections(road, beside["base"], general, correct))
@@ -156,24 +150,8 @@ def longer(road: Road, taught: Taught, own: Sequence[Turns], general: Sequence[T
 def noise_floor(road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct) -> dict[str, Any]:
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
     sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)
+    road.display.stage("exam again", len(own))
     again = paper.answer(base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance)
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
     second = paper.Answers(again, paper.corrected(correct, asked))
     return {"distance": statistics.paired_bootstrap(second.distances(), sheet.drawn.distances(), seed=road.config.seed)}
-
-
-def sanities(sheets: dict[str, paper.Sheet], seed: int) -> dict[str, Any]:
-    """Looping, empty answers and mean length of each arm, over its greedy answers."""
-    found = {}
-    for arm, sheet in sheets.items():
-        s = sanity([d.text for d in sheet.greedy.draws], [d.tokens for d in sheet.greedy.draws], seed=seed)
-        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
-    return found
-
-
-def general_answers(beside: dict[str, shared.Sheet]) -> list[dict[str, Any]]:
-    """Every general prompt with the arms' answers."""
-    return [
-        {"scope": "general", "prompt": text, "arms": {arm: {"greedy": s.greedy[i].text, "broken": False} for arm, s in beside.items()}}
-        for i, text in enumerate(beside["base"].questions)
-    ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from selfteach import statistics
@@ -11,13 +10,14 @@ from selfteach.errors import UsageError
 from selfteach.evaluate import corrections as shared
 from selfteach.evaluate import exam as common
 from selfteach.evaluate import tasks as paper
-from selfteach.evaluate.sanity import sanity
+from selfteach.evaluate.sanity import by_arm
 from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement
 from selfteach.materials.tasks import Task
 from selfteach.materials.templates import LIBRARY, draw_template
+from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
-from selfteach.records import GREEDY, Draw, Example, Measure, Sampling, question
+from selfteach.records import Example, Measure, Sampling
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
 from selfteach.select.overlap import Overlap
@@ -80,7 +80,7 @@ def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[
     road.display.stage("exam", 2 * len(asked) * len(arms))
     sheets = {name: paper.sit(arm, asked, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
     judge, told = judged(road, parts, asked)
-    beside = elsewhere(road, arms, parts)
+    beside = general_sheets(road, arms, parts.general["test"])
     unharmed = {arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()}
     there = bool(beside["base"].questions) and taught is not None
     harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0
@@ -93,10 +93,10 @@ def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()} if beside["base"].questions else {},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
         "noise_floor": noise_floor(road, asked, sheets["base"]),
-        "sanity": sanities(sheets, seed),
+        "sanity": by_arm({arm: s.greedy for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
         "verdict": paper.verdict(asked, sheets, harmed, sum(e.kind != "general" for e in examples), seed),
-        "answers": [*paper.side_by_side(asked, sheets), *general_answers(beside, unharmed)],
+        "answers": [*paper.side_by_side(asked, sheets), *general_rows(beside, unharmed)],
     }
     if taught and there:
         found["drift"] = drifted(road, taught.hf, beside)
@@ -140,41 +140,11 @@ def mismatched(tasks: Sequence[Task]) -> list[Duel]:
     return [Duel(q.prompt, q.golds[0], other.golds[0]) for q, other in zip(asked, turned, strict=True) if q.golds[0] != other.golds[0]]
 
 
-def elsewhere(road: Road, arms: Mapping[str, shared.Arm], parts: Parts) -> dict[str, common.Sheet]:
-    """The arms' greedy answers to general prompts, which no lesson was about."""
-    prompts, greedy = parts.general["test"], replace(GREEDY, max_tokens=road.config.exam.max_tokens)
-    road.display.stage("exam general", len(prompts) * len(arms))
-    texts = [question(p) for p in prompts]
-
-    def answers(arm: shared.Arm) -> list[Draw]:
-        asked = [arm.prompt(p) for p in prompts]
-        return shared.answer(arm.model, "exam general", asked, greedy, road.config.seed, road.display.advance)
-
-    return {name: common.Sheet(texts, answers(arm), []) for name, arm in arms.items()}
-
-
-def general_answers(beside: Mapping[str, common.Sheet], unharmed: Mapping[str, Sequence[bool]]) -> list[dict[str, Any]]:
-    """Every general prompt with the arms' answers."""
-    return [
-        {"scope": "general", "prompt": text,
-         "arms": {arm: {"greedy": s.greedy[i].text, "broken": not unharmed[arm][i]} for arm, s in beside.items()}}
-        for i, text in enumerate(beside["base"].questions)
-    ]  # fmt: skip
-
-
 def noise_floor(road: Road, asked: Sequence[paper.Question], sheet: paper.Sheet) -> dict[str, Measure]:
     """The base against itself: ROUGE-L of a second draw at T=1 minus that of the first."""
+    road.display.stage("exam again", len(asked))
     again = shared.answer(
         road.student, "exam again", [q.prompt for q in asked], Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed + 1,
         road.display.advance,
     )  # fmt: skip
     return {"rouge_l": statistics.paired_bootstrap(paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=road.config.seed)}
-
-
-def sanities(sheets: Mapping[str, paper.Sheet], seed: int) -> dict[str, Any]:
-    """Looping, empty answers and mean length of each arm, over its greedy answers."""
-    found = {}
-    for arm, sheet in sheets.items():
-        s = sanity([d.text for d in sheet.greedy], [d.tokens for d in sheet.greedy], seed=seed)
-        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
-    return found

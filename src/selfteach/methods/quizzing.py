@@ -11,8 +11,8 @@ from selfteach import statistics
 from selfteach.evaluate import exam as shared
 from selfteach.evaluate import knowledge as paper
 from selfteach.evaluate.common import COMMON
-from selfteach.evaluate.corrections import answer
-from selfteach.evaluate.sanity import sanity
+from selfteach.evaluate.corrections import Arm, answer
+from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered, open_chat
 from selfteach.judge.contradiction import Scored
@@ -21,6 +21,7 @@ from selfteach.judge.pairwise import Duel, Preference, compare
 from selfteach.judge.pairwise import measures as duels_measures
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.models.recorded import Recorded
@@ -76,7 +77,8 @@ def examine(
     marked["prompted"] = paper.mark(_answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds)
     marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
     known = {arm: paper.mark(_answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]) for arm, m in models.items()}
-    beside = _general(road, models, [e.prompt[-1].content for e in general][: config.general])
+    arms = {arm: Arm(arm, model) for arm, model in models.items()}
+    beside = general_sheets(road, arms, [e.prompt for e in general][: config.general])
     unharmed = _unharmed(beside, learned)
     found: dict[str, Any] = {
         "method": "documents",
@@ -86,9 +88,9 @@ def examine(
         "common": {arm: statistics.share(m.right) for arm, m in known.items()},
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
         "noise_floor": {"contains": _noise(road, closed, golds)},
-        "sanity": _sanities(marked, seed),
+        "sanity": by_arm({arm: m.draws for arm, m in marked.items()}, seed=seed),
         "base_proof": proof(road),
-        "answers": [*_side_by_side(quiz, marked), *_shown(beside)],
+        "answers": [*_side_by_side(quiz, marked), *general_rows(beside, unharmed)],
     }
     lost: Measure | None = None
     if taught:
@@ -109,10 +111,6 @@ def _answers(road: Road, model: Recorded, prompts: Sequence[Prompt]) -> list[Dra
     return answer(model, "exam", prompts, limit, road.config.seed, road.display.advance)
 
 
-def _general(road: Road, models: Mapping[str, Recorded], texts: Sequence[str]) -> dict[str, shared.Sheet]:
-    return {arm: shared.Sheet(list(texts), _answers(road, model, [user(t) for t in texts]), []) for arm, model in models.items()}
-
-
 def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -> dict[str, list[bool]]:
     """Whether each general answer is unharmed: no sentence of a document, not empty, no loop, where the base's own is not so."""
     lessons = Overlap(dict.fromkeys(text for a in learned for text in (a.best, a.question.evidence)))
@@ -122,6 +120,7 @@ def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -
 def _noise(road: Road, closed: Sequence[Prompt], golds: Sequence[Sequence[str]]) -> Measure:
     """The base against itself: two draws at T=1 of the same questions."""
     sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
+    road.display.stage("exam again", 2 * len(closed))
     one, other = (
         paper.mark(answer(road.student, "exam again", closed, sampling, seed + k, road.display.advance), golds).right for k in (0, 1)
     )
@@ -136,28 +135,12 @@ def _pairwise(road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marke
     return duels_measures(duels, compare(judge, duels), road.config.seed)
 
 
-def _sanities(marked: Mapping[str, paper.Marked], seed: int) -> dict[str, Any]:
-    found = {}
-    for arm, m in marked.items():
-        s = sanity([d.text for d in m.draws], [d.tokens for d in m.draws], seed=seed)
-        found[arm] = {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
-    return found
-
-
 def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
     return [
         {"scope": "target", "prompt": q.text, "gold": list(q.answers), "chunk": q.chunk.id,
          "arms": {arm: {"greedy": m.draws[i].text, "broken": not m.right[i]} for arm, m in marked.items()}}
         for i, q in enumerate(quiz)
     ]  # fmt: skip
-
-
-def _shown(beside: Mapping[str, shared.Sheet]) -> list[dict[str, Any]]:
-    texts = beside["base"].questions
-    return [
-        {"scope": "general", "prompt": text, "arms": {arm: {"greedy": s.greedy[i].text, "broken": False} for arm, s in beside.items()}}
-        for i, text in enumerate(texts)
-    ]
 
 
 def known_map(

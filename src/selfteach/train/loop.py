@@ -16,7 +16,7 @@ from selfteach.models.memory import keep_pages, release
 from selfteach.records import Example
 from selfteach.run.processes import count
 from selfteach.train.adapters import Adapter
-from selfteach.train.batch import Weights, encode
+from selfteach.train.batch import Encoded, Weights, encode
 from selfteach.train.memory import Account, Meter
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
@@ -73,30 +73,19 @@ def train(
     """
     weights = {**(defaults or {}), **config.weights}
     if hasattr(registry.lookup("adapters", config.adapter), "solve"):
-        if count() > 1:
-            raise UsageError(f"{config.adapter} is solved by one process.", where="train.adapter", cure="Start it without a launcher.")
         return solved(hf, examples, config, folder, seed, progress, weights)
     fast = None
     if config.fast:
-        first = config.model_copy(update={"adapter": config.fast, "fast": "", "on_policy": 0.0, "max_steps": 0, "learning_rate": None})
-        fast = train(hf, examples, first, folder / "fast", seed=seed, defaults=defaults).adapter
+        fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults).adapter
         weights = {kind: distilled(named) for kind, named in weights.items()}
-    names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
-    objectives: dict[str, Objective] = {name: registry.lookup("objectives", name)(config) for name in names}
-    pairs, edits = (frozenset(n for n, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
-    encoded = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
+    objectives = objectives_of(weights, config)
+    encoded = encoded_for(hf, examples, weights, objectives, config)
     keep_pages()
     release()
     processes = Processes(hf.module)
     processes.shard(hf.module)
     meter = Meter(hf.module)
-    if copied := getattr(registry.lookup("adapters", config.adapter), "weights", None):
-        if frozen(hf.module):
-            raise UsageError(
-                f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.", where="train.adapter",
-                cure="Launch with configs/accelerate/fsdp2.yaml, or train what stands beside them: lora, reft, bottleneck, prompt.",
-            )  # fmt: skip
-        meter.ahead(copied(hf.module, config).values()).require(config.adapter, config.checkpoint_activations)
+    require_room(hf.module, config, meter)
     adapter = attach(hf, config, seed)
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
@@ -112,9 +101,53 @@ def train(
         adapter.detach()
     curve = training.curve()
     return Trained(
-        folder / "adapter", training.step, sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve), curve,
-        training.halvings, stopped, encoded.overlong, training.captured, training.events, training.memory,
+        folder / "adapter", training.step, *cost(curve), curve, training.halvings, stopped, encoded.overlong, training.captured,
+        training.events, training.memory,
     )  # fmt: skip
+
+
+def as_fast(config: settings.Train) -> settings.Train:
+    """The training of the fast adapter that goes before: to its end, at its own rate, on the given answers alone."""
+    return config.model_copy(update={"adapter": config.fast, "fast": "", "on_policy": 0.0, "max_steps": 0, "learning_rate": None})
+
+
+def distilled(weights: Mapping[str, float]) -> dict[str, float]:
+    """The objectives of a kind of example where a fast adapter has learned them before: what holds the base in place stays, the rest
+    becomes distillation from that adapter."""
+    kept = {name: weight for name, weight in weights.items() if name == "anchor"}
+    return kept | ({"distill": 1.0} if len(kept) < len(weights) else {})
+
+
+def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objective]:
+    """The objectives that any kind of example has, by name."""
+    names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
+    return {name: registry.lookup("objectives", name)(config) for name in names}
+
+
+def encoded_for(
+    hf: Any, examples: Sequence[Example], weights: Weights, objectives: Mapping[str, Objective], config: settings.Train
+) -> Encoded:  # fmt: skip
+    """The examples as rows that hold what their objectives need."""
+    pairs, edits = (frozenset(name for name, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
+    return encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
+
+
+def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
+    """Refuses, before they are copied, weights whose training cannot fit.
+
+    Raises:
+        UsageError: DeepSpeed keeps the weights.
+        ResourceError: what is needed, what there is, what to do.
+    """
+    copied = getattr(registry.lookup("adapters", config.adapter), "weights", None)
+    if copied is None:
+        return
+    if frozen(module):
+        raise UsageError(
+            f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.", where="train.adapter",
+            cure="Launch with configs/accelerate/fsdp2.yaml, or train what stands beside them: lora, reft, bottleneck, prompt.",
+        )  # fmt: skip
+    meter.ahead(copied(module, config).values()).require(config.adapter, config.checkpoint_activations)
 
 
 def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
@@ -127,16 +160,19 @@ def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
 def solved(
     hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None, weights: Weights
 ) -> Trained:  # fmt: skip
-    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has another objective than to stay."""
+    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has another objective than to stay.
+
+    Raises:
+        UsageError: several processes would solve it.
+    """
+    if count() > 1:
+        raise UsageError(f"{config.adapter} is solved by one process.", where="train.adapter", cure="Start it without a launcher.")
     taught = {kind for kind, named in weights.items() if named.keys() - {"anchor"}}
     sorted_out = [replace(e, kind="in_scope") if e.kind in taught else e for e in examples]
     curve, kept = registry.lookup("adapters", config.adapter).solve(hf, sorted_out, config, folder, seed=seed, progress=progress)
-    tokens, seconds = sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)
-    return Trained(folder / "adapter", len(curve), tokens, seconds, curve, 0, "solved", {}, None, [(config.adapter, kept)])
+    return Trained(folder / "adapter", len(curve), *cost(curve), curve, 0, "solved", {}, None, [(config.adapter, kept)])
 
 
-def distilled(weights: Mapping[str, float]) -> dict[str, float]:
-    """The objectives of a kind of example where a fast adapter has learned them before: what holds the base in place stays, the rest
-    becomes distillation from that adapter."""
-    kept = {name: weight for name, weight in weights.items() if name == "anchor"}
-    return kept | ({"distill": 1.0} if len(kept) < len(weights) else {})
+def cost(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+    """The tokens that were trained, and the seconds that it took."""
+    return sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)

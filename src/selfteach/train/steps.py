@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -96,7 +97,8 @@ class Training:
         account = self._fit(meter)
         if say:
             say(str(account))
-        self.known = self._in_memory(self.rows, self._learn)
+        used = self._used()
+        self.known = self._in_memory(used, lambda: self._learn(used))
         self.captured = captured(self.known)
         module = self.student.module
         if self.config.checkpoint_activations:
@@ -108,18 +110,27 @@ class Training:
             say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
         return stopped
 
-    def _learn(self) -> dict[int, Known]:
-        """What the base knows of all rows: each process asks for its part, unless all are needed to gather the weights."""
+    def _batches(self, epoch: int) -> list[list[Row]]:
+        """An epoch's batches, which depend on the seed and its number alone."""
+        return order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)
+
+    def _used(self) -> list[Row]:
+        """The rows of all steps, also of those before a resumption: what is computed together must not depend on where it goes on."""
+        batches = itertools.chain.from_iterable(map(self._batches, range(math.ceil(self.total / self.per_epoch))))
+        numbers = {row.number for batch in itertools.islice(batches, self.total) for row in batch}
+        return [row for row in self.rows if row.number in numbers]
+
+    def _learn(self, rows: list[Row]) -> dict[int, Known]:
+        """What the base knows of rows: each process asks for its part, unless all are needed to gather the weights."""
         if self.processes.sharded:
-            return self.teacher.learn(self.rows, self.budget)
-        mine = self.teacher.learn(self.rows[self.processes.rank :: self.processes.count], self.budget)
+            return self.teacher.learn(rows, self.budget)
+        mine = self.teacher.learn(rows[self.processes.rank :: self.processes.count], self.budget)
         return {number: known for part in self.processes.gather([mine]) for number, known in part.items()}
 
     def _fit(self, meter: Meter) -> Account:
         """Counts the memory, and computes less at once where that is needed."""
-        batches = order(self.mixture.epoch(0), self.config.batch_size, self.seed, 0)
         name, recomputes = self.config.adapter, self.config.checkpoint_activations
-        counted = partial(fit, self.student, self.teacher, self.objectives, batches, meter, self.processes, name, recomputes)
+        counted = partial(fit, self.student, self.teacher, self.objectives, self._batches(0), meter, self.processes, name, recomputes)
         account, fits = self._in_memory(self.rows, lambda: counted(self.budget))
         if fits < self.budget:
             self.event("micro_batch_fitted", {"micro_batch_tokens": fits, "asked": self.budget, "free": account.free})
@@ -131,7 +142,7 @@ class Training:
         stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
-            batch = order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)[place]
+            batch = self._batches(epoch)[place]
             if self.config.on_policy:
                 batch = self._with_own_draws(batch)
             row = self._step(batch)
