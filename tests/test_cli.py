@@ -128,7 +128,7 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
 def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
     done = run("feedback", "Do not hum.", "--dry-run", cwd=tmp_path, road=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[:3] == ["requests: 6", "three prompts:", "  | Do not hum."]
+    assert done.stdout.splitlines()[:3] == ["requests: 6", "three prompts:", "  Do not hum."]
     assert not list(tmp_path.iterdir())
 
 

@@ -7,20 +7,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.options import (
-    FromRun,
-    Json,
-    MaybeAdapter,
-    Model,
-    New,
-    Require,
-    RunFolder,
-    Seed,
-    Sets,
-    Settings,
-    SkipBadRows,
-    option,
-)
+from selfteach.commands.options import Json, MaybeAdapter, New, Options, RunFolder, Sets, SkipBadRows, option, teaching
 
 ADAPTERS = "lora, full, layers, bottleneck, prompt, reft or closed_form: what may change."
 OBJECTIVES = "sft, dpo, sft+dpo, distill, correction; by default sft+dpo where every example has a rejected answer, else sft."
@@ -32,8 +19,9 @@ def add(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@teaching
 def train(
-    context: typer.Context,
+    options: Options,
     examples: Annotated[
         list[Path], typer.Argument(help="Datasets (.jsonl, .json, .csv): messages, prompt with chosen or completion, alpaca, sharegpt.")
     ],
@@ -41,28 +29,16 @@ def train(
     objective: Annotated[str | None, option("--objective", "O", OBJECTIVES)] = None,
     dev: Annotated[str | None, option("--dev", "FILE|SHARE", "What the loss is measured on; by default a tenth of the prompts.")] = None,
     skip_bad_rows: SkipBadRows = False,
-    model: Model = None,
-    from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-train-<file>.")] = None,
-    config: Settings = None,
-    sets: Sets = None,
-    seed: Seed = None,
-    json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, say what is in it; train nothing.")] = False,
-    require: Require = "",
-    new: New = False,
 ) -> None:
     """Train an adapter on examples that you have, with the loss on a dev part before and after.
 
     The same command again goes on where it stopped. `accelerate launch -m selfteach train ... --out DIR` uses several processes.
     """
     from selfteach.commands import training as body
-    from selfteach.commands.lesson import Options
 
     file, share = body.part(dev)
-    settings = {"model": model, "seed": seed, "dev_share": share, "train.adapter": adapter, "train.objective": objective}
-    options = Options(from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
-    body.train(body.Files(examples, file, skip_bad_rows), settings, options)
+    own = {"dev_share": share, "train.adapter": adapter, "train.objective": objective}
+    body.train(body.Files(examples, file, skip_bad_rows), own, options)
 
 
 def compare(

@@ -7,7 +7,7 @@ from typing import Any
 
 from selfteach.commands.lesson import show_plan, teach
 from selfteach.commands.options import Options
-from selfteach.commands.screen import print_json, screen
+from selfteach.commands.screen import screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
 from selfteach.records import clean
@@ -45,11 +45,4 @@ def _plan(rule: str, config: Feedback, options: Options) -> None:
         from selfteach.methods.plan import plan
 
         stated = plan(rule, config, shown.display)
-    if options.as_json:
-        print_json(stated)
-        return
-    for key, value in stated.items():
-        texts = value if isinstance(value, list) else []
-        print(f"{key.replace('_', ' ')}:" if texts else f"{key.replace('_', ' ')}: {value}")
-        for text in texts:
-            print("\n".join("  | " + line for line in clean(str(text)).splitlines()) + "\n")
+    show_plan(stated, as_json=options.as_json)

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Resolved
 from selfteach.errors import Interrupted
+from selfteach.records import clean
 from selfteach.run.display import Display
 from selfteach.run.folder import Run, open_run
 from selfteach.run.signals import interruptible
@@ -112,9 +113,20 @@ def place(row: Mapping[str, Any], key: str) -> Path | None:
 
 
 def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
-    """Prints what `--dry-run` found: one line for each fact, lists below their name, or all as one JSON object."""
+    """Prints what `--dry-run` found: one line for each fact, lists and longer texts below their name; or all as one JSON object."""
     if as_json:
         print_json(stated)
         return
     for key, value in stated.items():
-        print("\n  ".join([f"{key.replace('_', ' ')}:", *value]) if isinstance(value, list) else f"{key.replace('_', ' ')}: {value}")
+        name = f"{key.replace('_', ' ')}:"
+        if not isinstance(value, list) and "\n" not in str(value):
+            print(name, value)
+            continue
+        print(name)
+        for part in value if isinstance(value, list) else [value]:
+            print(_indented(clean(str(part))))
+
+
+def _indented(text: str) -> str:
+    """A line as it is; a text of several lines behind a bar, so that it is seen where it ends."""
+    return "\n".join("  | " + line for line in text.splitlines()) + "\n" if "\n" in text else f"  {text}"
