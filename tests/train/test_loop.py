@@ -11,6 +11,7 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.records import Example, user
 from selfteach.train.loop import train
+from selfteach.train.teacher import Teacher
 
 MIXED = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7}, "general": {"anchor": 0.3}}
 GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for i in range(5)]
@@ -61,3 +62,30 @@ def test_micro_batches_add_up_to_the_one_batch_gradient(tmp_path: Path, budget: 
     for whole, parts in ((one, cut), (one["losses"], cut["losses"])):
         numbers = {name: value for name, value in whole.items() if name in ("loss", "grad_norm") or whole is one["losses"]}
         assert {name: parts[name] for name in numbers} == pytest.approx(numbers, rel=2e-5, abs=1e-7)
+
+
+def test_a_short_training_asks_the_base_about_its_own_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[set[int]] = []
+    own = Teacher.learn
+    monkeypatch.setattr(Teacher, "learn", lambda self, rows, budget: asked.append({r.number for r in rows}) or own(self, rows, budget))
+    rows = [*examples(), *GENERAL]
+    train(Tiny(), rows, settings(max_steps=2), tmp_path / "short", seed=1)
+    short = asked[-1]
+    train(Tiny(), rows, settings(), tmp_path / "whole", seed=1)
+    assert asked[-1] == set(range(len(rows)))
+    assert short < asked[-1]
+    assert len(short) == 2 * len(rows) // 3  # two of three batches
+
+
+def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: Path) -> None:
+    def stop(step: int, *_: object) -> None:
+        if step == 1:
+            raise KeyboardInterrupt
+
+    rows, how = [*examples(), *GENERAL], settings(max_steps=2, checkpoint_every=1)
+    whole = train(Tiny(), rows, how, tmp_path / "whole", seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        train(Tiny(), rows, how, tmp_path / "again", seed=1, progress=stop)
+    again = train(Tiny(), rows, how, tmp_path / "again", seed=1)
+    name = "adapter_model.safetensors"
+    assert (again.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()

@@ -1,4 +1,12 @@
-"""From examples to an adapter: rows, the adapter on the model, the memory it needs, the steps (steps.py), the saved folder."""
+"""From examples to an adapter.
+
+  1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from it
+  2  rows: examples as tokens, with what their objectives need
+  3  room: weights that cannot be copied and trained in this memory are refused
+  4  attach: the adapter's fresh parameters on the model
+  5  steps: steps.py
+  6  save: the adapter's folder; the model is the base again
+"""
 
 from __future__ import annotations
 
@@ -75,27 +83,27 @@ def train(
     if hasattr(registry.lookup("adapters", config.adapter), "solve"):
         return solved(hf, examples, config, folder, seed, progress, weights)
     fast = None
-    if config.fast:
+    if config.fast:  # 1
         fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults).adapter
         weights = {kind: distilled(named) for kind, named in weights.items()}
     objectives = objectives_of(weights, config)
-    encoded = encoded_for(hf, examples, weights, objectives, config)
+    encoded = encoded_for(hf, examples, weights, objectives, config)  # 2
     keep_pages()
     release()
     processes = Processes(hf.module)
     processes.shard(hf.module)
     meter = Meter(hf.module)
-    require_room(hf.module, config, meter)
-    adapter = attach(hf, config, seed)
+    require_room(hf.module, config, meter)  # 3
+    adapter = attach(hf, config, seed)  # 4
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
         with processes.together(), nullcontext() if processes.sharded else fast_norms(hf.module):
             known = {e.id: e for e in examples}
             training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, fast, processes)
-            stopped = training.run(meter, progress, on_epoch, say)
+            stopped = training.run(meter, progress, on_epoch, say)  # 5
             about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
                      "adapter": config.adapter}  # fmt: skip
-            adapter.save(folder / "adapter", about)
+            adapter.save(folder / "adapter", about)  # 6
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
