@@ -21,6 +21,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 
 from selfteach.config import Study
 from selfteach.generate.question import LEAST_WORDS, Question, fenced
@@ -29,7 +30,10 @@ from selfteach.materials.documents.chunk import Chunk
 from selfteach.records import Example, digest, prompt_json, user
 
 GAP = "____"
-BRIEF, CLAUSES, MARKS = 4, 3, ".,;:!?()[]\"“”'"
+MARKS = ".,;:!?()[]\"“”'"
+TRIES, SELDOM = 40, 2
+"""How often a question is put together for a sentence, and how many rows of a form there are whose prompt holds most of the sentence."""
+OPENINGS = ("What", "Which", "How", "Why", "Who")
 AUXILIARY = ("", "", "did", "was", "is")
 LEAST_TOLD = 2
 IN_PLACE = {"Who": "whom or what", "In what year": "what year"}
@@ -92,7 +96,7 @@ def study(found: Sequence[Fact], config: Study, seed: int) -> list[Example]:
     """
     rows = []
     for fact in found:
-        forms = [list(rows_of) for switched, rows_of in _forms(fact, found, config, seed) if switched]
+        forms = [list({e.id: e for e in rows_of}.values()) for switched, rows_of in _forms(fact, found, config, seed) if switched]
         turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)]
         rows += [beside(example, fact.chunk.title, fact.text) if config.distill else example for example in turns[: config.per_sentence]]
     told = list(_recited(found)) if config.recite else []
@@ -105,11 +109,11 @@ def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int) -> list[
         (config.asked, _asked(fact, config.label)),
         (config.brief, _brief(fact, dice, config.label)),
         (config.clauses, _clauses(fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label)),
-        (config.in_place, _in_place(fact, config.label)),
-        (config.gaps, _gaps(fact)),
-        (config.topics, _topics(fact, found)),
-        (config.halves, _halves(fact, dice)),
-        (config.backwards, _backwards(fact)),
+        (config.in_place, islice(_in_place(fact, config.label), SELDOM)),
+        (config.gaps, islice(_gaps(fact), SELDOM)),
+        (config.topics, islice(_topics(fact, found), SELDOM)),
+        (config.halves, islice(_halves(fact, dice), SELDOM)),
+        (config.backwards, islice(_backwards(fact), SELDOM)),
     ]
 
 
@@ -138,29 +142,36 @@ def _asked(fact: Fact, label: str) -> Iterator[Example]:
         yield row(fact, "asked", question.text, answer_to(question, statement, label))
 
 
+def _asked_for(fact: Fact) -> Iterator[tuple[str, Sequence[str]]]:
+    """The answers in turn, each with how a question to it begins; a sentence that offers none is asked for as a whole."""
+    for name in islice(cycle(fact.names or [""]), TRIES):
+        yield name, openings(fact.text, name) if name else OPENINGS
+
+
 def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
-    """How the question to each answer begins, and some of the words that a question about it would hold; each time others."""
-    for _ in range(BRIEF):
-        for name in fact.names:
-            rest = [w.strip(MARKS) for w in fact.text.replace(name, " ").split() if content(w)]
-            told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
-            ways = openings(fact.text, name)
-            topic = [fact.chunk.title] if dice.random() < 0.5 else []
-            yield row(fact, "brief", " ".join([dice.choice(ways), *topic, *(rest[i] for i in told)]) + "?", labelled(fact, name, label))
+    """How the question to an answer begins, and some of the words that a question about it would hold; each time others."""
+    for name, ways in _asked_for(fact):
+        rest = [w.strip(MARKS) for w in _beside(fact, name, " ").split() if content(w)]
+        told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
+        topic = [fact.chunk.title] if dice.random() < 0.5 else []
+        yield row(fact, "brief", " ".join([dice.choice(ways), *topic, *(rest[i] for i in told)]) + "?", labelled(fact, name, label))
 
 
 def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
-    """How the question to each answer begins, and some words that stand together beside the answer: nearly how people ask."""
-    for _ in range(CLAUSES):
-        for name in fact.names:
-            parts = [part.split() for part in fact.text.split(name)]
-            told = max(dice.sample(parts, len(parts)), key=lambda words: sum(map(content, words)) > LEAST_TOLD)
-            count = dice.randint(4, 9)
-            start = dice.randint(0, max(len(told) - count, 0))
-            said = [word.strip(MARKS) for word in told[start : start + count]]
-            if sum(map(content, said)) >= LEAST_TOLD:
-                asked = [dice.choice(openings(fact.text, name)), dice.choice(AUXILIARY), *said]
-                yield row(fact, "clauses", " ".join(word for word in asked if word) + "?", labelled(fact, name, label))
+    """How the question to an answer begins, and some words that stand together beside the answer: nearly how people ask."""
+    for name, ways in _asked_for(fact):
+        parts = [part.split() for part in _beside(fact, name, "\n").split("\n")]
+        told = max(dice.sample(parts, len(parts)), key=lambda words: sum(map(content, words)) > LEAST_TOLD)
+        count = dice.randint(4, 9)
+        start = dice.randint(0, max(len(told) - count, 0))
+        said = [word.strip(MARKS) for word in told[start : start + count]]
+        if sum(map(content, said)) >= LEAST_TOLD:
+            asked = [dice.choice(ways), dice.choice(AUXILIARY), *said]
+            yield row(fact, "clauses", " ".join(word for word in asked if word) + "?", labelled(fact, name, label))
+
+
+def _beside(fact: Fact, name: str, gap: str) -> str:
+    return fact.text.replace(name, gap) if name else fact.text
 
 
 def _in_place(fact: Fact, label: str) -> Iterator[Example]:
@@ -172,7 +183,7 @@ def _in_place(fact: Fact, label: str) -> Iterator[Example]:
 
 def labelled(fact: Fact, name: str, label: str) -> str:
     """The answer where no statement was written: the words alone, or the sentence."""
-    return name if label == "words" else fact.text
+    return name if label == "words" and name else fact.text
 
 
 def _backwards(fact: Fact) -> Iterator[Example]:
