@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import selfteach
-from selfteach.config import METHODS, Documents, Feedback, Train, dump, flatten, load_yaml, resolve
+from selfteach.config import METHODS, Corrections, Documents, Feedback, Train, dump, flatten, load_yaml, resolve
 from selfteach.errors import UsageError
 
 SOURCE = Path(selfteach.__file__).parent
@@ -51,6 +51,14 @@ def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
     with pytest.raises(UsageError) as caught:
         resolve(Feedback, sets=["seed=sk-canary-1234"])
     assert "sk-canary" not in str(caught.value)
+
+
+def test_the_objective_of_corrections_may_be_named_short() -> None:
+    resolved = resolve(Corrections, sets=["objective.bound=hinge"])
+    assert resolved.config.train.correction.bound == "hinge"
+    assert resolved.origins["train.correction.bound"] == "--set"
+    with pytest.raises(UsageError, match=r'train.correction.bund .*Did you mean "bound"'):
+        resolve(Corrections, sets=["objective.bund=hinge"])
 
 
 def attributes(sources: Iterable[str]) -> set[str]:

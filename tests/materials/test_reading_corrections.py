@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from selfteach.commands.corrections import plan
 from selfteach.errors import DataError
 from selfteach.materials.corrections import Edit, read_corrections, read_edit, read_prompts
 from selfteach.records import Message, user
@@ -103,10 +104,27 @@ def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> 
     dropped = {fate.id: (fate.reason, fate.body["fault"]) for fate in found.fates.values() if fate.state == "dropped" and fate.body}
     assert dropped == {
         "edits.jsonl:2": ("repeats another row", "the same as edits.jsonl:1"),
-        "edits.jsonl:3": ("contradicts another row", "another correction of the same answer than edits.jsonl:1"),
+        "edits.jsonl:3": ("contradicts another row", "another correction of the same answer as in edits.jsonl:1"),
         "edits.jsonl:4": ("contradicts another row", "takes back the correction of edits.jsonl:1"),
     }
     assert len(found.fates) == 7
+
+
+def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
+    (tmp_path / "edits.csv").write_text("question,reply,fixed\nTea?,A color.,A drink.\n", "utf-8")
+    with pytest.raises(DataError, match=r"edits.csv:2: has neither a correction nor a feedback. Known: answer, chosen, correction,"):
+        read_corrections(tmp_path / "edits.csv")
+    with pytest.raises(DataError, match=r'Did you mean "correction"\? \n'):
+        read_corrections(write(tmp_path, {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."}))
+    with pytest.raises(DataError, match=r"edits.jsonl: is empty. A row is prompt, answer, correction;"):
+        read_corrections(write(tmp_path))
+
+
+def test_a_dry_run_says_which_other_row_a_row_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
+    plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."})), as_json=False)
+    assert "edits.jsonl:2: the same as edits.jsonl:1\n" in (said := capsys.readouterr().out)
+    assert "edits.jsonl:3: another correction of the same answer as in edits.jsonl:1\n" in said
 
 
 def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ def enough(material: Corrections, config: Settings) -> None:
 
 def plan(material: Corrections, *, as_json: bool) -> None:
     """Prints what was read, without a model."""
-    left_out = [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"]
+    left_out = [
+        f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}" for fate in material.fates.values() if fate.state == "dropped"
+    ]
     stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": len(material.criticisms),
               "prompts": len(material.prompts), "mended": [b.where for b in material.mended], "left_out": left_out}  # fmt: skip
     show_plan(stated, as_json=as_json)

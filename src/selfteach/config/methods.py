@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -138,6 +139,8 @@ class CorrectionsExam(Section):
 class Corrections(Method):
     """Everything that `selfteach corrections` can be told."""
 
+    SHORT: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
+
     check: str = ""
     review: bool = False
     rounds: Positive = 1
@@ -181,11 +184,17 @@ class Sift(Section):
 
 
 class Cases(Section):
-    """The instances of a task: at most `most`, drawn with this temperature. A chat model answers after `shots` worked tasks of people."""
+    """The instances of a task: at most `most`. A chat model answers `draws` times, each time after `shots` other worked tasks of people.
+
+    The answer that agrees most with the others (mean ROUGE-L) is the output, where that is at least `agreement`.
+    """
 
     most: Positive = 4
     shots: Annotated[int, Field(ge=0)] = 3
-    temperature: Annotated[float, Field(ge=0)] = 0.0
+    draws: Positive = 5
+    agreement: Share = 0.2
+    temperature: Annotated[float, Field(ge=0)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     max_tokens: Positive = 192
 
 

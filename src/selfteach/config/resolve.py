@@ -36,7 +36,8 @@ def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (),
     values = schema().model_dump()  # a method's own default for a section holds also where one key of the section is set
     origins: dict[str, str] = {}
     for origin, layer in _layers(schema, file, sets, options or {}, faults):
-        for key, value in layer.items():
+        for written, value in layer.items():
+            key = _whole(schema, written)
             _put(values, key.split("."), value)
             origins[key] = origin
     try:
@@ -92,11 +93,17 @@ def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], optio
             faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
             continue
         try:
-            layers.append(("--set", {key: text if _is_text(schema, key) else parse_yaml(text, f"--set {key}")}))
+            layers.append(("--set", {key: text if _is_text(schema, _whole(schema, key)) else parse_yaml(text, f"--set {key}")}))
         except UsageError as fault:
             faults.append(str(fault))
     layers.append(("option", {key: value for key, value in options.items() if value is not None}))
     return layers
+
+
+def _whole(schema: type[BaseModel], key: str) -> str:
+    """A key whose beginning may be written short, in full."""
+    start, dot, rest = key.partition(".")
+    return f"{getattr(schema, 'SHORT', {}).get(start, start)}{dot}{rest}"
 
 
 def _is_text(schema: type[BaseModel], key: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,7 +19,12 @@ class Section(BaseModel):
 
 
 class Method(Section):
-    """What every method can be told: who learns, who helps, which engine draws, and when a share of failed requests stops the run."""
+    """What every method can be told: who learns, who helps, which engine draws, and when a share of failed requests stops the run.
+
+    `SHORT`: what a user may write for the beginning of a longer key.
+    """
+
+    SHORT: ClassVar[Mapping[str, str]] = {}
 
     model: str = "embedded"
     teacher: str = ""

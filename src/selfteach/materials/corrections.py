@@ -11,12 +11,12 @@ A correction that is equal to its answer is an approval, which becomes an anchor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_rows, refuse_bad
+from selfteach.materials.rows import bad_row, read_rows, refuse_bad
 from selfteach.records import BadLine, Message, clean, digest, messages, question
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
@@ -85,14 +85,15 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -
         try:
             read.append(read_edit(row, where))
         except DataError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            bad.append(bad_row(where, fault))
     refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
     found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
     for edit in _agreeing(read, found.fates):
         found.fates[edit.where] = Fate(edit.where, "accepted")
         (found.criticisms if edit.correction is None else found.approved if edit.unchanged else found.edits).append(edit)
     if not found.rows:
-        raise DataError(f"there is no correction in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")
+        what = f"there is no correction in it ({len(bad)} bad rows)." if bad else "is empty."
+        raise DataError(what, where=str(path), cure=f"A row is {FORMS}.")
     return found
 
 
@@ -200,7 +201,7 @@ def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> Iterator[Edit]:
         elif edit.correction is not None:
             before, back = ways.get((edit.prompt, edit.answer)), ways.get((edit.prompt, edit.correction))
             if before:
-                reason = f"another correction of the same answer than {before.where}"
+                reason = f"another correction of the same answer as in {before.where}"
             elif back and edit.answer is not None and back.correction == edit.answer:
                 reason = f"takes back the correction of {back.where}"
         if reason:
@@ -224,7 +225,7 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Co
         try:
             prompt = _turns(row.get("messages", row.get("prompt")), where)
         except DataError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            bad.append(bad_row(where, fault))
             continue
         if other := seen.get(prompt):
             found.fates[where] = Fate(where, "dropped", "repeats another row", {"fault": f"the same as {other}"})
@@ -259,4 +260,4 @@ def joined(parts: Sequence[Corrections]) -> Corrections:
         whole.prompts += [p for p in part.prompts if p not in whole.prompts]
         whole.fates |= part.fates
         whole.mended += part.mended
-    return replace(whole)
+    return whole

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_rows, refuse_bad
+from selfteach.materials.rows import bad_row, read_rows, refuse_bad
 from selfteach.materials.tasks import conversation, read_task
 from selfteach.records import BadLine, Example, Message, digest, messages, prompt_json, user
 from selfteach.registry import did_you_mean
@@ -58,7 +58,7 @@ def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> E
             if clash := next((e.id for e in read if e.id in known), None):
                 raise DataError(f'the id "{clash}" stands twice', where=where)
         except DataError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            bad.append(bad_row(where, fault))
             continue
         known |= {e.id: e for e in read}
         found.fates[where] = Fate(where, "accepted") if read else Fate(where, "dropped", REPEATED)

@@ -115,6 +115,11 @@ def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
     bad.append(BadLine(where, fault))
 
 
+def bad_row(where: str, fault: DataError) -> BadLine:
+    """A row that a reader refused: what is wrong with it, and what would mend it."""
+    return BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip("."))
+
+
 def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
     """Stops at rows that cannot be used, unless they may be skipped and are few.
 
@@ -123,7 +128,9 @@ def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_b
     """
     if not bad or (skip and len(bad) <= most_bad * rows):
         return
-    lines = [f"{b.where}: {b.fault}." for b in bad[:SHOWN]] + ([f"and {len(bad) - SHOWN} more."] if len(bad) > SHOWN else [])
+    lines = [f"{b.where}: {b.fault}{'' if b.fault.endswith('?') else '.'}" for b in bad[:SHOWN]]
+    if len(bad) > SHOWN:
+        lines.append(f"and {len(bad) - SHOWN} more.")
     if skip:
         cure = f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
     else:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import read_rows, refuse_bad
+from selfteach.materials.rows import bad_row, read_rows, refuse_bad
 from selfteach.records import BadLine, Message, digest, messages
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
@@ -91,7 +91,7 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 
         try:
             read.append(read_task(row, where))
         except DataError as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".")))
+            bad.append(bad_row(where, fault))
     refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
     found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
     found.seeds = list(_joined(read, found.fates))
