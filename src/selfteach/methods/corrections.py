@@ -369,6 +369,7 @@ def rounds(
 
 def measured(road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector) -> dict[str, Any]:
     """One point of the curve: how much the teacher corrects of new answers to dev prompts."""
+    road.display.stage("dev", 2 * len(dev))
     sheet = paper.sit(paper.Arm("dev", model), dev, teacher.correct, road.config.correct.max_tokens, road.config.seed, road.display.advance)
     seed = road.config.seed
     distances = [*sheet.greedy.distances(), *sheet.drawn.distances()]
