@@ -11,7 +11,7 @@ import pytest
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections import reviewed
+from selfteach.methods.corrections import reviewed, told
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import user
@@ -42,5 +42,7 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             found = reviewed(road, Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]))
             assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [(user("Tea?"), "A color.", "A drink.")]
             assert [(e.prompt, e.answer) for e in found.approved] == [(user("Milk?"), "White.")]
+            assert found.prompts == [], "one that was skipped would count as wholly wrong in the exam"
+            assert told(found, "a person") == "1 corrections, 1 approved answers; corrected by a person"
         assert opened == [3], "the page opened again for answers that were decided"
         assert len(model.asked) == 4

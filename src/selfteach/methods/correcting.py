@@ -78,7 +78,7 @@ def examine(
     sought = sum(e.kind in CHANGED for e in lessons)
     found = {
         "method": "corrections",
-        "teacher": road.config.teacher or "the file",
+        "teacher": road.config.teacher or ("a person" if road.config.review else "the file"),
         "rehearsal": road.config.rehearsal,
         **paper.measures(arms, sheets, paper.errors(pairs), seed),
         "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, criticised))},

@@ -155,6 +155,7 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
     found = [read_edit(dict(row), "review") for row in corrections(road.run, ids)]
     for edit in found:
         (material.approved if edit.unchanged else material.edits).append(edit)
+    material.prompts = []  # one that was skipped has no correction to be examined by
     return material
 
 
@@ -391,7 +392,7 @@ def told(material: Corrections, teacher: str) -> str:
     words = dict.fromkeys(e.feedback for e in material.criticisms)
     counts = {"corrections": len(material.edits), "approved answers": len(material.approved), "prompts": len(material.prompts)}
     parts = [f'"{text}"' for text in words] + [f"{n} {name}" for name, n in counts.items() if n]
-    return ", ".join(parts) + (f"; corrected by {teacher}" if counts["prompts"] else "")
+    return ", ".join(parts) + (f"; corrected by {teacher}" if teacher != "the file" else "")
 
 
 SHOWN = ("distance", "corrected", "met", "repeated", "amount_nats", "length_tokens", "general")
