@@ -10,6 +10,7 @@ from selfteach.commands.options import Options
 from selfteach.commands.screen import screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
+from selfteach.judge.check import parse
 from selfteach.records import clean
 from selfteach.run.signals import interruptible
 
@@ -20,6 +21,8 @@ def feedback(rule: str, own: Mapping[str, Any], options: Options) -> None:
     """Teaches a rule, or with `dry_run` says what that would cost."""
     resolved = resolve(Feedback, options.file, options.sets, options.settings(own))
     rule = rule_text(rule)
+    if resolved.config.check:
+        parse(resolved.config.check)  # a mistyped one is found before any work is done
     if options.dry_run:
         _plan(rule, resolved.config, options)
         return

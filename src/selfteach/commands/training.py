@@ -13,7 +13,6 @@ from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.examples import read_examples
-from selfteach.registry import did_you_mean, names
 from selfteach.run import processes
 
 if TYPE_CHECKING:
@@ -77,10 +76,6 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     """Trains, or with `dry_run` says what was read."""
     resolved = resolve(Alone, options.file, options.sets, options.settings(own))
     config: Alone = resolved.config
-    if config.train.adapter not in (known := names("adapters")):
-        raise UsageError(
-            f'there is no adapter "{config.train.adapter}".', where="--adapter", cure=did_you_mean(config.train.adapter, known)
-        )
     material = files.read(config.max_bad_rows)
     if options.dry_run:
         plan(material, config, as_json=options.as_json)

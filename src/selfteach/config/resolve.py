@@ -63,9 +63,8 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def dump(resolved: Resolved) -> str:
     """The configuration as YAML, each value's origin beside it."""
     lines = []
-    for line, (key, origin) in zip(_flat_yaml(resolved), resolved.origins.items(), strict=True):
+    for line, origin in zip(_flat_yaml(resolved), resolved.origins.values(), strict=True):
         lines.append(f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line)
-        del key
     return "\n".join(lines) + "\n"
 
 
@@ -126,12 +125,13 @@ def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
 
 
 def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:
-    path = [str(part) for part in fault["loc"]]
+    path = [str(part) for part in fault["loc"] if part != "[key]"]
     key = ".".join(path)
     origin = origins.get(key, "")
     where = f"{key} ({origin})" if origin else key
     if fault["type"] != "extra_forbidden":
-        return f"{where}: {fault['msg']}."
+        told = fault["msg"].removeprefix("Value error, ")
+        return f"{where}: {told}{'' if told.endswith(('.', '?')) else '.'}"
     known: type[BaseModel] = schema
     for part in path[:-1]:
         annotation = known.model_fields[part].annotation

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from selfteach.registry import did_you_mean, names
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+
+
+def registered(group: str) -> AfterValidator:
+    """A name of one of the registry's groups, ours or a plug-in's: a mistyped one is found before any work is done."""
+
+    def known(name: str) -> str:
+        if name not in (there := names(group)):
+            raise ValueError(f'there is no {group.rstrip("s")} "{name}". {did_you_mean(name, there)}')
+        return name
+
+    return AfterValidator(known)
+
+
+Adapter = Annotated[str, registered("adapters")]
+Objective = Annotated[str, registered("objectives")]
 
 
 class Section(BaseModel):

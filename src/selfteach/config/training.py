@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selfteach.config.sections import Count, Positive, Section, Share
+from selfteach.config.sections import Adapter, Count, Objective, Positive, Section, Share
 
 
 class Lora(Section):
@@ -123,7 +123,7 @@ class Train(Section):
     share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
     """
 
-    adapter: str = "lora"
+    adapter: Adapter = "lora"
     lora: Lora = Lora()
     layers: Layers = Layers()
     bottleneck: Bottleneck = Bottleneck()
@@ -133,7 +133,7 @@ class Train(Section):
     fast: Literal["", "reft"] = ""
     objective: Choice = "sft+dpo"
     trial_steps: Positive = 12
-    weights: dict[str, dict[str, float]] = Field(default={})
+    weights: dict[str, dict[Objective, float]] = Field(default={})
     beta: Annotated[float, Field(gt=0)] = 0.1
     distill_mix: Share = 0.5
     divergence: Literal["forward", "reverse", "jsd"] = "forward"

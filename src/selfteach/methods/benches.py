@@ -99,7 +99,7 @@ def of_documents(run: Run, material: Any, config: Any, display: Display, example
     asked = documents.questions(road, chunks, quiz)
     if not quiz:
         quiz, asked = documents.held_out(road, asked)
-    learned = documents.answer(road, asked.trusted).answered
+    learned = documents.answer(road, asked.trusted, documents.judge(road)).answered
     general = documents.replay(road)["test"]
     return Bench(road, documents.KINDS, lambda taught: examine_documents(road, taught, quiz, general, learned))
 

@@ -26,7 +26,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
-from selfteach.generate.study import facts, study
+from selfteach.generate.study import facts, study, vocabulary
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted, Scored
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.questions import PeopleQuestion
@@ -37,6 +37,7 @@ from selfteach.methods.quizzing import Quiz, examine, known_map, own_quiz, peopl
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
 from selfteach.methods.teaching import publish, tidy
+from selfteach.models.meaning import alike
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
 from selfteach.run.display import Display
@@ -88,14 +89,14 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         return dict(done)
     road = open_road(run, config, display)
     with run.stage("read"):
-        chunks = read(road, material)  # 1
+        chunks, judged = read(road, material), judge(road)  # 1
         quiz = fitting(road, people_quiz(chunks, material.questions))[: config.exam.questions]
     with run.stage("ask"):
         asked = questions(road, chunks, quiz)  # 2
         if not quiz:
             quiz, asked = held_out(road, asked)
     with run.stage("answer"):
-        measured = answer(road, asked.trusted)  # 3, 4
+        measured = answer(road, asked.trusted, judged)  # 3, 4
         pairs = select(road, measured)  # 4
     with run.stage("keep"):
         general = replay(road)
@@ -205,7 +206,7 @@ def held_out(road: Road, asked: Asked) -> tuple[list[Quiz], Asked]:
     return quiz, Asked(rest, [q for q in asked.trusted if q.id in kept])
 
 
-def answer(road: Road, trusted: Sequence[Question]) -> Measured:
+def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
     """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the judge's scores."""
     config = road.config.select
     road.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
@@ -216,8 +217,7 @@ def answer(road: Road, trusted: Sequence[Question]) -> Measured:
     if road.teacher:
         blind = without_document(road.student, [a.question for a in answered], config.draws, road.config.seed)
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
-    judged, written = judge(road), answered
-    answered = [mended(a) for a in answered]
+    written, answered = answered, [mended(a) for a in answered]
     scored = judged.scores(answered)
     if config.calibrate:
         road.display.stage("calibrate")
@@ -273,7 +273,7 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
         set() if road.config.study.known else known_sentences(measured, road.config.select.tau_label, road.config.select.tau_knowledge)
     )
     kept, fates, taken = [], [], Counter[str]()
-    for example in study(found, road.config.study, road.config.seed):
+    for example in study(found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))):
         origin = example.source["document"]
         reason = "like a question of the exam" if exam.nearest(example.prompt[-1].content).similarity >= limit else ""
         place = (origin, example.source["start"])
