@@ -12,8 +12,9 @@ Source: METHODS.md of this project, section 5 (compare) and section 6 (in-contex
 
 from __future__ import annotations
 
+import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,9 +27,10 @@ from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.methods.alone import ANCHORS
 from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
-from selfteach.methods.rates import Held, best_rate, held_out, rates_of
+from selfteach.methods.rates import best_rate, held_out, rates_of
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
+from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import Example, Prompt, question, user
 from selfteach.report.comparison import SCORES, figure
@@ -46,6 +48,12 @@ OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
 """`own` is what the run itself was trained with; `on_policy` is distillation on answers that the student draws between steps."""
 SHARE = 0.5
 """Of the examples in a step, the share whose answers the student draws itself under `on_policy`."""
+
+
+Made = tuple[Trained, float | None]
+"""A training, and the most memory that it took."""
+Worth = Callable[[Recorded], float]
+"""What a model is worth on the dev part: the greater the better."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
             "taught nothing, so there is nothing to compare.", where=run.material["run"], cure="Compare a run that ended with an adapter."
         )
     bench = reopened(run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted)  # 1
-    examples, held = (list(past.examples), None) if bench.dev else held_out(past.examples, bench.road.config.seed)
+    examples, worth = learned_and_measured(bench, past.examples)
     left_out: dict[str, str] = {}
     with run.stage("base"):
         base = once(run, BASE, partial(based, bench, past))
@@ -102,7 +110,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
         key = f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}"
         try:
             with run.stage(cell.name):
-                once(run, key, partial(filled, bench, cell, examples, held, wanted))
+                once(run, key, partial(filled, bench, cell, examples, worth, wanted))
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in wanted.shots:
@@ -112,7 +120,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     return table(run, past.kind, base, left_out)
 
 
-def once(run: Run, key: str, work: Any) -> Any:
+def once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
     """What the ledger has noted, or the work's result, which it then notes."""
     if (found := run.ledger.noted(key)) is None:
         run.ledger.note(ROWS, list(dict.fromkeys([*(run.ledger.noted(ROWS) or []), key])))
@@ -160,24 +168,23 @@ def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weigh
     return {kind: bench.kinds.get(kind, {}) if kind in ANCHORS else named for kind in {e.kind for e in examples}}
 
 
-def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | None, wanted: Wanted) -> dict[str, Any]:
-    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`. A rate at which the loss diverges is out.
+def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], Worth]:
+    """The examples that are learned, and what a model is worth on what is not: the method's own dev part, or held-out examples."""
+    if bench.dev:
+        return list(examples), bench.dev
+    learned, held = held_out(examples, bench.road.config.seed)
+    return learned, held.score
+
+
+def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted) -> dict[str, Any]:
+    """Steps 3 and 4: one cell, its adapter in `adapters/<name>`.
 
     Raises:
         Diverged: at every rate.
         UsageError, DataError: the adapter does not fit the model, or the examples are too few for it.
     """
-    road, kinds = bench.road, kinds_of(bench, cell.objective, examples)
-    rates = rates_of(cell.adapter, road.config.train, wanted.factors)
-    made: dict[float, tuple[Trained, float | None]] = {}
-    marks: dict[float, float | None] = {}
-    for rate in rates:
-        try:
-            made[rate] = trained(road, cell, rate, kinds, examples)
-        except Diverged:
-            marks[rate] = None
-        else:
-            marks[rate] = on_dev(bench, made[rate][0], held) if len(rates) > 1 else 0.0
+    road = bench.road
+    made, marks = tried(bench, cell, examples, worth, rates_of(cell.adapter, road.config.train, wanted.factors))
     best = best_rate(marks)
     adapter, peak = made[best]
     taught = open_taught(road, adapter)
@@ -187,7 +194,7 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | N
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
         "adapter": cell.adapter, "objective": cell.objective, "learning_rate": best or None,
-        "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(rates) > 1 else {},
+        "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(marks) > 1 else {},
         "trained_share": weights_in(adapter.adapter) / parameters(road),
         "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6, "peak_memory_mb": peak,
         "seconds": adapter.seconds, "steps": adapter.steps, "trained_tokens": adapter.tokens,
@@ -196,16 +203,28 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], held: Held | N
     return row
 
 
-def on_dev(bench: Bench, made: Trained, held: Held | None) -> float:
-    """What a taught model is worth on the dev part: the greater the better."""
-    taught = open_taught(bench.road, made)
-    try:
-        return bench.dev(taught.model) if bench.dev else held.score(taught.model)  # type: ignore[union-attr]
-    finally:
-        taught.model.rest()
+def tried(
+    bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, rates: Sequence[float]
+) -> tuple[dict[float, Made], dict[float, float | None]]:  # fmt: skip
+    """Step 3: what came of each rate, and what it is worth. Where the loss diverges nothing came of it; a single rate needs no mark."""
+    kinds = kinds_of(bench, cell.objective, examples)
+    made: dict[float, Made] = {}
+    marks: dict[float, float | None] = {}
+    for rate in rates:
+        try:
+            made[rate] = trained(bench.road, cell, rate, kinds, examples)
+        except Diverged:
+            marks[rate] = None
+            continue
+        marks[rate] = 0.0
+        if len(rates) > 1:
+            taught = open_taught(bench.road, made[rate][0])
+            marks[rate] = worth(taught.model)
+            taught.model.rest()
+    return made, marks
 
 
-def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> tuple[Trained, float | None]:
+def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> Made:
     """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing differs but the adapter, the
     objective and the rate."""
     change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
@@ -268,14 +287,7 @@ def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any
 def weights_in(adapter: Path) -> int:
     """How many numbers an adapter has."""
     with safe_open(adapter / "adapter_model.safetensors", "pt") as file:  # type: ignore[no-untyped-call]
-        return sum(_product(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
 def parameters(road: Road) -> int:
