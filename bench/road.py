@@ -28,7 +28,8 @@ from selfteach import config
 from selfteach.evaluate.drift import drift
 from selfteach.methods.feedback import ANCHOR
 from selfteach.models import Drawer
-from selfteach.models.hf import Hf, model_folder
+from selfteach.models.finding import model_folder
+from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.records import Request, Sampling, user
 from selfteach.train.loop import train

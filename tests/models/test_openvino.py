@@ -34,6 +34,11 @@ def test_greedy_answers_equal_those_of_transformers(pair):
     assert one == other
 
 
+def test_an_engine_that_there_is_not(tiny_hf):
+    with pytest.raises(UsageError, match=r'no engine "openvno". Did you mean "openvino"'):
+        choose_drawer(tiny_hf, "openvno")
+
+
 def test_a_draw_does_not_depend_on_its_batch(pair):
     _, openvino = pair
     together = drawn(openvino, asked(4))

@@ -17,6 +17,7 @@ from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json, screen
 from selfteach.config import Resolved
 from selfteach.errors import Interrupted
+from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
 from selfteach.records import clean
 from selfteach.run.display import Display
 from selfteach.run.folder import Run, open_run
@@ -47,10 +48,12 @@ def teach(
         prepare: is called with the open run before the method.
 
     Raises:
-        UsageError: `--require` cannot be read, which is found before anything else is done.
+        UsageError: `--require` cannot be read, or there is no such model, which is found before anything else is done.
         Interrupted: by the user or the system.
     """
     wanted = require.parse(options.require)
+    refuse_unknown(resolved.config.model)
+    refuse_unknown_teacher(resolved.config.teacher)
     begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
     with open_run(options.out, name, method, resolved, {**brought, **begun}, new=options.new) as run:
         if paths:

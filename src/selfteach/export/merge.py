@@ -17,7 +17,8 @@ import torch
 from torch import nn
 
 from selfteach.errors import UsageError
-from selfteach.models.hf import DTYPES, Hf, model_folder
+from selfteach.models.finding import model_folder
+from selfteach.models.hf import DTYPES, Hf
 from selfteach.models.quiet import quiet
 from selfteach.models.reft import Spans
 from selfteach.models.safety import read_json

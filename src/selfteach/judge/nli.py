@@ -40,7 +40,7 @@ class NliModel:
         """
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        from selfteach.models.hf import model_folder
+        from selfteach.models.finding import model_folder
 
         folder: Path = model_folder(name_or_folder)
         config = safety.inspect(folder)

@@ -19,8 +19,7 @@ from torch import nn
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import safety
 from selfteach.models.decode import draw_all, room_tokens
-from selfteach.models.embedded import NAME as EMBEDDED
-from selfteach.models.embedded import embedded_folder
+from selfteach.models.finding import model_folder
 from selfteach.models.memory import keep_pages
 from selfteach.models.quiet import quiet
 from selfteach.models.score import Head, answer_logits, embed_all, logp_all
@@ -31,7 +30,6 @@ from selfteach.records import Continuations, Draw, Logp, Prompt, Request
 from selfteach.registry import did_you_mean
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
-WANTED_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
 
 
 class Hf:
@@ -138,36 +136,6 @@ def load_tokens(name_or_folder: str, progress: Callable[[str], None] | None = No
     folder = model_folder(name_or_folder, progress)
     safety.inspect(folder)
     return Tokens(_load_tokenizer(folder))
-
-
-def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
-    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors, tokenizer and configuration are fetched).
-
-    Raises:
-        UsageError: none of these.
-    """
-    if name == EMBEDDED:
-        return embedded_folder(progress)
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UsageError(
-            f'there is no model "{name}".',
-            cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.",
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        with quiet():
-            return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
-        first = str(fault).strip().splitlines()[0][:200]
-        raise UsageError(
-            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
-            cure="Check the name and the network, or give a folder; `selfteach models` lists what is at hand.",
-        ) from fault
 
 
 def _device(name: str) -> torch.device:

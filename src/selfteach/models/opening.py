@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from selfteach.errors import UsageError
 from selfteach.models import Drawer, embedded
+from selfteach.registry import did_you_mean
 
 if TYPE_CHECKING:
     from selfteach.models.hf import Hf
@@ -30,10 +32,12 @@ def choose_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -
     """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in silence.
 
     Raises:
-        UsageError: `engine` is "openvino" and it cannot draw with this model here.
+        UsageError: there is no such engine, or it is "openvino" and cannot draw with this model here.
     """
     from selfteach.models.openvino import OpenVino, why_not_openvino
 
+    if engine not in get_args(Engine):
+        raise UsageError(f'there is no engine "{engine}".', cure=did_you_mean(engine, get_args(Engine)))
     if engine == "hf":
         return Opened(hf, "hf", "asked for")
     if engine == "openvino":

@@ -1,0 +1,78 @@
+"""Where a model's files are, and whether they may be opened at all. Loads nothing heavy, so that a mistyped name is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from selfteach.errors import UsageError
+from selfteach.models import safety
+from selfteach.models.embedded import NAME as EMBEDDED
+from selfteach.models.embedded import embedded_folder
+from selfteach.models.endpoint import parse
+from selfteach.models.program import PREFIX, Program
+from selfteach.models.quiet import quiet
+from selfteach.registry import did_you_mean
+
+WANTED_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
+
+
+def refuse_unknown(name: str) -> None:
+    """What can be said of a model without opening it, and without a network.
+
+    Raises:
+        UsageError: it is neither the embedded one, nor a folder with a model that may be opened, nor a name that a hub may know.
+    """
+    if "://" in name:  # not repeated: there may be a key in it
+        raise UsageError("a model behind a URL cannot learn.", where="--model", cure="It can help: --teacher URL#NAME.")
+    path = Path(name).expanduser()
+    if name != EMBEDDED and path.is_dir():
+        safety.inspect(path)
+    elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
+        raise UsageError(
+            f'there is no model "{name}".',
+            cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.",
+        )
+
+
+def refuse_unknown_teacher(name: str) -> None:
+    """The same for a teacher: a program (`cmd:`), an endpoint (URL#name), or a local model.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if name.startswith(PREFIX):
+        Program(name)
+    elif "#" in name or "://" in name:
+        parse(name)
+    elif name:
+        refuse_unknown(name)
+
+
+def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
+    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors, tokenizer and configuration are fetched).
+
+    Raises:
+        UsageError: none of these, or a folder that must not be opened (remote code, pickles).
+    """
+    refuse_unknown(name)
+    if name == EMBEDDED:
+        return embedded_folder(progress)
+    path = Path(name).expanduser()
+    return path if path.is_dir() else _fetched(name)
+
+
+def _fetched(name: str) -> Path:
+    """The folder of a hub's model in the hub's cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        with quiet():
+            return Path(snapshot_download(name, allow_patterns=list(WANTED_FILES)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as fault:
+        first = str(fault).strip().splitlines()[0][:200]
+        raise UsageError(
+            f'there is no model "{name}" here, and it cannot be fetched ({first}).',
+            cure="Check the name and the network, or give a folder; `selfteach models` lists what is at hand.",
+        ) from fault
