@@ -109,3 +109,21 @@ def test_an_instance_like_another_of_any_task_is_dropped() -> None:
     assert reasons(pool, "Four", ("", long)) == [""]
     assert reasons(pool, "Five", ("", f"{long} ten"), ("", "yes")) == [tasks.LIKE_INSTANCE, ""]
     assert reasons(pool, "Six", ("", "yes")) == [""], "a short answer is the right one to many tasks"
+
+
+def test_an_output_that_repeats_the_instruction_is_dropped() -> None:
+    """Six of seven words are the same: F1 = .86; a short label that stands in the instruction is none."""
+    pool = Instances(0.7)
+    said = "Name the longest river of the country"
+    assert reasons(pool, said, ("Peru", "the longest river of the country"), ("Chile", "the Loa river")) == [tasks.PARROTS, ""]
+    assert reasons(pool, "Is it late or early?", ("noon", "late")) == [""]
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the tasks of Self-Instruct are not here")
+def test_what_people_answer_is_hardly_ever_refused() -> None:
+    rows = [json.loads(line) for name in ("seed_tasks", "user_oriented_instructions")
+            for line in (SHARED / f"{name}.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
+    cases = [(row["instruction"], row["instances"][0]) for row in rows]
+    found = [reasons(Instances(0.7), said, (case["input"], case["output"]))[0] for said, case in cases]
+    assert len(found) == 427
+    assert found.count(tasks.PARROTS) <= 4

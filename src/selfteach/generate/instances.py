@@ -69,13 +69,13 @@ def instance_request(instruction: str, classification: bool, sampling: Sampling,
     return Request("instances", f"{head}{worked}{task}Example 1\nInput:{BARE if bare else ''}", sampling, 0, seed)
 
 
-def answer_request(instruction: str, given: str, worked: Sequence[Task], sampling: Sampling, seed: int) -> Request:
-    """The request for an output in a conversation: worked tasks of people are its earlier turns."""
+def answer_request(instruction: str, given: str, worked: Sequence[Task], sampling: Sampling, seed: int, number: int = 0) -> Request:
+    """The request for an output in a conversation: worked tasks of people are its earlier turns. `number`: of several answers."""
     turns: list[Message] = []
     for task in worked:
         first = task.instances[0]
         turns += [*user(_asked(task.instruction, first.input)), Message("assistant", first.output)]
-    return Request("instances", (*turns, *user(_asked(instruction, given))), sampling, 0, seed)
+    return Request("instances", (*turns, *user(_asked(instruction, given))), sampling, number, seed)
 
 
 def _asked(instruction: str, given: str) -> str:

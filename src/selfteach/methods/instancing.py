@@ -1,7 +1,8 @@
 """Step 5 of tasks: the writer gives each invented task its instances; what is refused has a reason that is counted.
 
 A classification gets its label first, then the input. Any other task gets an input where its words name one, and then an output: a model
-that knows conversations answers in one, after a few worked tasks of people; any other goes on with a list of worked examples.
+that knows conversations answers in one several times, each time after other worked tasks of people, and what agrees most with the rest is
+its output; a model that knows none goes on with a list of worked examples.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from selfteach.evaluate.sanity import loops
 from selfteach.generate.instances import answer_request, instance_request, names_input, read_instances
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.road import Road
@@ -18,12 +20,14 @@ from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Draw, Request, Sampling, digest
 from selfteach.run.ledger import Fate, State
+from selfteach.select.agreement import agreement
 from selfteach.select.tasks import CUT, Instances, Near
 
 ROOMLESS = "prompt longer than the context"
 ENOUGH = "more than were asked for"
 NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
-DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, ENOUGH})
+LOOPS, UNSURE = "goes round in circles", "its answers do not agree"
+DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, ENOUGH})
 STOPS = ("\n\nTask:", "\nTask:")
 SHORT = 60
 """Words that a worked task of people has at most."""
@@ -40,16 +44,16 @@ class Invented:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the writer wrote for a task: whole instances, and those whose output reached the limit. `lost`: why there is nothing."""
+    """What the writer wrote for a task: instances, and those whose output is no use, with the reason. `lost`: why there is nothing."""
 
     whole: tuple[Instance, ...] = ()
-    cut: tuple[Instance, ...] = ()
+    refused: tuple[tuple[Instance, str], ...] = ()
     lost: str = ""
 
     @property
     def reason(self) -> str:
         """Why a task with nothing usable is dropped."""
-        return self.lost or (CUT if self.cut and not self.whole else NO_CASE)
+        return self.lost or (self.refused[0][1] if self.refused and not self.whole else NO_CASE)
 
 
 def writer(road: Road) -> Recorded:
@@ -87,7 +91,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
     kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
         task, mine, good = one.task, written[one.task.id], list[Instance]()
-        judged = [*pool.sieve(task.instruction, mine.whole), *((case, CUT) for case in mine.cut)]
+        judged = [*pool.sieve(task.instruction, mine.whole), *mine.refused]
         for number, (case, fault) in enumerate(judged):
             reason = fault or (ENOUGH if len(good) >= road.config.cases.most else "")
             body = {"instruction": task.instruction, "input": case.input, "output": case.output}
@@ -147,29 +151,45 @@ def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
 
 
 def answered(road: Road, inputs: Mapping[str, Sequence[str]], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
-    """Outputs for given inputs, in a conversation."""
-    how = Sampling(road.config.cases.temperature, 1.0, road.config.cases.max_tokens)
+    """Outputs for given inputs, in a conversation: of several answers the one that agrees most with the others."""
+    config = road.config.cases
+    how = Sampling(config.temperature, config.top_p, config.max_tokens)
     asked = {
-        (task.id, given): answer_request(task.instruction, given, worked(road, task, human), how, road.config.seed)
+        (task.id, given): [
+            answer_request(task.instruction, given, worked(road, task, human, number), how, road.config.seed, number)
+            for number in range(config.draws)
+        ]
         for task in tasks for given in inputs[task.id]
     }  # fmt: skip
-    answers, lost = drawn(road, list(asked.values()))
+    answers, lost = drawn(road, [request for group in asked.values() for request in group])
     found = {}
     for task in tasks:
-        ids = [(given, asked[task.id, given].id(writer(road).fingerprint)) for given in inputs[task.id]]
-        came = [(Instance(given, answers[id].text.strip()), answers[id].finish) for given, id in ids if id in answers]
-        found[task.id] = Written(
-            tuple(case for case, finish in came if finish != "length"), tuple(case for case, finish in came if finish == "length"),
-            "" if came else next((lost[id] for _, id in ids), NO_CASE),
-        )  # fmt: skip
+        whole, refused, reasons = list[Instance](), list[tuple[Instance, str]](), list[str]()
+        for given in inputs[task.id]:
+            ids = [request.id(writer(road).fingerprint) for request in asked[task.id, given]]
+            if came := [answers[id] for id in ids if id in answers]:
+                text, reason = agreed(came, config.agreement)
+                refused += [(Instance(given, text), reason)] if reason else []
+                whole += [] if reason else [Instance(given, text)]
+            reasons += [lost[id] for id in ids if id in lost]
+        found[task.id] = Written(tuple(whole), tuple(refused), "" if whole or refused else next(iter(reasons), NO_CASE))
     return found
 
 
-def worked(road: Road, task: Task, human: Sequence[Task]) -> list[Task]:
-    """Short tasks of people that no classification is among, drawn for each task anew."""
+def agreed(came: Sequence[Draw], least: float) -> tuple[str, str]:
+    """The answer that agrees most with the others, and why it is no use, or "". One that was cut or loops speaks for others alone."""
+    texts = [draw.text.strip() for draw in came]
+    faults = [CUT if draw.finish == "length" else LOOPS if loops(text) else "" for draw, text in zip(came, texts, strict=True)]
+    shares = agreement(texts)
+    best = max(range(len(texts)), key=lambda i: (not faults[i], shares[i]))
+    return texts[best], faults[best] or (UNSURE if shares[best] < least else "")
+
+
+def worked(road: Road, task: Task, human: Sequence[Task], number: int) -> list[Task]:
+    """Short tasks of people that no classification is among, drawn anew for each answer to a task."""
     short = [
         one for one in human
         if not one.classification and one.instances and len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT
     ]  # fmt: skip
-    chance = random.Random(f"cases {road.config.seed} {task.id}")
+    chance = random.Random(f"cases {road.config.seed} {task.id} {number}")
     return chance.sample(short, min(road.config.cases.shots, len(short)))

@@ -2,8 +2,8 @@
 
 Source: Self-Instruct (arXiv 2212.10560, 2.2 and `bootstrap_instructions.py`, `prepare_for_finetuning.py`).
 Departs: the blacklist is a setting; a task in another script can be let in; an instance is also refused where it is like another one. Small
-models go on with fragments and loops, so a text that says one sentence twice, or states something and asks for nothing, is refused too
-(docs/log.md); and a program is asked for in more words than "Write a program".
+models go on with fragments and loops, so a text that says one sentence twice, or states something and asks for nothing, is refused too,
+and so is an output that repeats its instruction (docs/log.md); and a program is asked for in more words than "Write a program".
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import numpy as np
 from selfteach.config import Sift
 from selfteach.judge.check import count_words
 from selfteach.materials.tasks import Instance
-from selfteach.select.overlap import Overlap, tokens
+from selfteach.select.overlap import Overlap, overlap, tokens
 
 CUT, LIKE = "cut off", "like another task"
 TOO_SHORT, TOO_LONG, BLACKLISTED = "too short", "too long", "on the blacklist"
 PUNCTUATION, SCRIPT, PROGRAM = "begins with punctuation", "begins with a letter beyond ASCII", "asks to write a program"
 TWICE, NOTHING_ASKED = "repeats itself", "asks for nothing"
-ECHO, EMPTY, COLON, TWO_OUTPUTS, REPEATED, LIKE_INSTANCE = (
+ECHO, EMPTY, COLON, TWO_OUTPUTS, REPEATED, LIKE_INSTANCE, PARROTS = (
     "input equals output", "empty output", "ends with a colon", "same input, two outputs", "repeats an instance", "like another instance",
+    "output repeats the instruction",
 )  # fmt: skip
 BARE_WORDS = 8
 """An output without an input is compared with others from so many words on: "yes" is the right answer to many tasks."""
@@ -144,6 +145,7 @@ class Instances:
             COLON: case.input.rstrip().endswith((":", "：")) or case.output.rstrip().endswith((":", "：")),
             TWO_OUTPUTS: bool(case.input) and disputed,
             REPEATED: (instruction, case.input, case.output) in self._known,
+            PARROTS: overlap(instruction, case.output) > self._threshold + ROUNDING,
         }
         reason = next((reason for reason, found in faults.items() if found), "")
         return reason or (LIKE_INSTANCE if self._alike(case) else "")
