@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from selfteach.commands.corrections import plan
+from selfteach.config import Corrections as Settings
 from selfteach.errors import DataError
 from selfteach.materials.corrections import Edit, read_corrections, read_edit, read_prompts
 from selfteach.records import Message, user
@@ -120,11 +121,16 @@ def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
         read_corrections(write(tmp_path))
 
 
-def test_a_dry_run_says_which_other_row_a_row_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
-    plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."})), as_json=False)
-    assert "edits.jsonl:2: the same as edits.jsonl:1\n" in (said := capsys.readouterr().out)
+    hm = {"prompt": "Milk?", "answer": "White, white, white, white, white, white, white, white!", "feedback": "Too long, and no emoji"}
+    poor = {"prompt": "Ink?", "answer": "Blue.", "feedback": "too stiff"}
+    plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)), Settings(), as_json=False)
+    said = capsys.readouterr().out
+    assert "edits.jsonl:2: the same as edits.jsonl:1\n" in said
     assert "edits.jsonl:3: another correction of the same answer as in edits.jsonl:1\n" in said
+    assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
+    assert '"too stiff", of 1 answers: its form is not recognised' in said
 
 
 def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:

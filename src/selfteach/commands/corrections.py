@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
-from selfteach.materials.corrections import Corrections, joined, read_corrections, read_prompts
+from selfteach.materials.corrections import Corrections, Edit, joined, read_corrections, read_prompts
+from selfteach.materials.criticism import conditions
 
 LEAST = 2
 
@@ -60,7 +61,7 @@ def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
     material = files.read(config.max_bad_rows)
     enough(material, config)
     if options.dry_run:
-        plan(material, as_json=options.as_json)
+        plan(material, config, as_json=options.as_json)
         return
     name = (files.edits or files.prompts or Path("corrections")).stem
     teach("corrections", name, material, files.sums(), resolved, options, files.noted())
@@ -102,11 +103,18 @@ def enough(material: Corrections, config: Settings) -> None:
     )
 
 
-def plan(material: Corrections, *, as_json: bool) -> None:
-    """Prints what was read, without a model."""
+def plan(material: Corrections, config: Settings, *, as_json: bool) -> None:
+    """Prints what was read and how it is understood, without a model."""
+    said = [f'"{mine[0].feedback}", of {len(mine)} answers: {understood(mine, config)}' for mine in material.by_feedback()]
     left_out = [
         f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}" for fate in material.fates.values() if fate.state == "dropped"
     ]
-    stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": len(material.criticisms),
+    stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": said,
               "prompts": len(material.prompts), "mended": [b.where for b in material.mended], "left_out": left_out}  # fmt: skip
     show_plan(stated, as_json=as_json)
+
+
+def understood(said: Sequence[Edit], config: Settings) -> str:
+    """The checks that a criticism asks for, or that it needs a judge."""
+    checks = (config.check,) if config.check else conditions(said[0].feedback, [e.answer or "" for e in said])
+    return " and ".join(checks) or "its form is not recognised, so a judge will be calibrated"

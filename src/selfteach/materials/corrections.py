@@ -68,6 +68,13 @@ class Corrections:
         """Rows that say something."""
         return len(self.edits) + len(self.approved) + len(self.criticisms)
 
+    def by_feedback(self) -> list[list[Edit]]:
+        """The criticisms, those in the same words together."""
+        found: dict[str, list[Edit]] = {}
+        for edit in self.criticisms:
+            found.setdefault(" ".join(edit.feedback.lower().split()), []).append(edit)
+        return list(found.values())
+
 
 def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Corrections:
     """Reads a file of corrections and criticisms.

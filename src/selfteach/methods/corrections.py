@@ -170,7 +170,7 @@ def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
 
-    spoken = critics(road, material.criticisms, writer, newness)
+    spoken = critics(road, material.by_feedback(), writer, newness)
     sorts = {"own": own, "general": general(road, newness), **{f"criticism {i}": c.similar for i, c in enumerate(spoken)}}
     flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
     found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}

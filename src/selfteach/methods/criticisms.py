@@ -158,13 +158,11 @@ def gibberish(road: Road, revisions: Sequence[Revision]) -> list[bool]:
     return [found[item.id(road.student.fingerprint)][0].token_logp < road.config.criticism.least_token_logp for item in items]
 
 
-def critics(road: Road, edits: Sequence[Edit], writer: Corrector, newness: Newness) -> list[Critic]:
-    """Steps 1, 2: the criticisms by their words, each with its checks or its judge, and with prompts like those that it was said of."""
-    by_words: dict[str, list[Edit]] = {}
-    for edit in edits:
-        by_words.setdefault(" ".join(edit.feedback.lower().split()), []).append(edit)
+def critics(road: Road, said: Sequence[list[Edit]], writer: Corrector, newness: Newness) -> list[Critic]:
+    """Steps 1, 2: the criticisms (`said` by their words), each with its checks or its judge, and with prompts like those that it was said
+    of."""
     found = []
-    for turn, mine in enumerate(by_words.values()):
+    for turn, mine in enumerate(said):
         critic = Critic(road, mine[0].feedback, mine, writer)
         critic.similar = reach(road, critic, newness, turn)
         recognise(road, critic)
