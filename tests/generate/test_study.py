@@ -8,7 +8,7 @@ import pytest
 
 from selfteach.config import Study
 from selfteach.generate.question import Question
-from selfteach.generate.study import GAP, facts, study
+from selfteach.generate.study import GAP, facts, study, vocabulary
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.records import Example
@@ -18,11 +18,12 @@ TEXT = (
 )
 CHUNK = chunked(Document("tea.txt", "Tea", TEXT), lambda text: len(text.split()))[0]
 ASKED = Question("When was tea first sold in London?", "1657", CHUNK, 0)
-FORMS = ("asked", "brief", "clauses", "in_place", "backwards", "gaps", "halves", "topics", "recite")
+ALIKE = {"sold": ["sells"], "made": ["makes", "produced"]}
+FORMS = ("asked", "brief", "clauses", "reworded", "in_place", "backwards", "gaps", "halves", "topics", "recite")
 
 
 def made(**settings: object) -> list[Example]:
-    return study(facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0)  # type: ignore[arg-type]
+    return study(facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0, ALIKE)  # type: ignore[arg-type]
 
 
 def test_every_form_is_there_and_a_heading_teaches_nothing() -> None:
@@ -60,7 +61,26 @@ def test_the_label_is_what_was_chosen(label: str, answer: str) -> None:
 
 def test_rows_of_a_sentence_are_bounded_and_forms_take_turns() -> None:
     rows = [row for row in made(per_sentence=5, recite=False) if row.source["sentence"] == 0]
-    assert [row.source["form"] for row in rows] == ["asked", "brief", "clauses", "in_place", "gaps"]
+    assert [row.source["form"] for row in rows] == ["asked", "brief", "clauses", "reworded", "in_place"]
+
+
+def test_a_sentence_without_a_name_is_asked_for_too() -> None:
+    chunk = chunked(Document("ink.txt", "Ink", "old ink turns brown while it slowly dries."), lambda text: len(text.split()))[0]
+    rows = study(facts([chunk], []), Study(recite=False), 0)
+    assert not facts([chunk], [])[0].names
+    assert Counter(row.source["form"] for row in rows)["brief"] >= 5
+    assert all(row.chosen == chunk.words(0) for row in rows)
+
+
+def test_a_reworded_question_has_words_that_are_alike_and_no_others() -> None:
+    rows = [row for row in made(per_sentence=100) if row.source["form"] == "reworded"]
+    assert rows
+    for row in rows:
+        words = set(row.prompt[-1].content.rstrip("?").split())
+        assert words & {"sells", "makes", "produced"}
+    assert not any(row.source["form"] == "reworded" for row in study(facts([CHUNK], []), Study(), 0))
+    assert vocabulary(facts([CHUNK], [])) >= {"sold", "made", "fermentation"}
+    assert "London" not in vocabulary(facts([CHUNK], []))
 
 
 def test_the_same_seed_makes_the_same_rows() -> None:

@@ -52,9 +52,9 @@ class Study(Section):
     `label`: a question is answered with the `sentence` that holds the answer, a short `statement`, or the bare `words`.
     `known`: also sentences whose every question was found known; off, they are left out, as far as the judge is to be trusted.
     `distill`: the base that has the sentence in its prompt teaches its next words as well (train.distill_mix).
-    `asked`: the model's questions; `brief`: in telegram style; `clauses`: with words that stand together; `in_place`: a question word in
-    the answer's place; `backwards`: from the answer to the question; `gaps`, `halves`: a sentence with a gap, or its beginning; `topics`:
-    what is known about a name in it; `recite`: what is known about the title.
+    `asked`: the model's questions; `brief`: in telegram style; `clauses`: with words that stand together; `reworded`: the same with words
+    that the model treats alike; `in_place`: a question word in the answer's place; `backwards`: from the answer to the question; `gaps`,
+    `halves`: a sentence with a gap, or its beginning; `topics`: what is known about a name in it; `recite`: what is known about the title.
     """
 
     label: Literal["sentence", "statement", "words"] = "sentence"
@@ -65,6 +65,7 @@ class Study(Section):
     asked: bool = True
     brief: bool = True
     clauses: bool = True
+    reworded: bool = True
     in_place: bool = True
     backwards: bool = True
     gaps: bool = True

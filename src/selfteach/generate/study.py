@@ -3,6 +3,7 @@
     asked      a question that the model asked about it -> the sentence that holds the answer (or a statement, or the bare words)
     brief      a question in telegram style, its words in the sentence's order ("When OPEC raised price oil?") -> the sentence
     clauses    how a question begins, and some of its words that stand together ("When did OPEC raised the price?") -> the sentence
+    reworded   as `brief` and `clauses`, with words that the model treats alike ("When did OPEC raise the cost?") -> the sentence
     in_place   the sentence with a question word where the answer stands ("It was invented by whom around 1712?") -> the sentence
     backwards  the answer -> the question about it
     gaps       the sentence with a gap -> the whole sentence
@@ -19,9 +20,9 @@ it writes them anew (docs/log.md), and a sentence that holds the answer is a rig
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 
 from selfteach.config import Study
 from selfteach.generate.question import LEAST_WORDS, Question, fenced
@@ -54,6 +55,9 @@ BACKWARDS = (
     "Write a question to which the answer is {name}. The topic: {title}.",
 )
 RECITE = ("Tell me about {title}.", "What do you know about {title}?", "Write a paragraph about {title}.", "Explain {title}.")
+
+
+Alike = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -89,26 +93,37 @@ def facts(chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]) ->
     ]
 
 
-def study(found: Sequence[Fact], config: Study, seed: int) -> list[Example]:
+def study(found: Sequence[Fact], config: Study, seed: int, alike: Alike | None = None) -> list[Example]:
     """The study data: at most `per_sentence` rows a sentence, taken from the forms in turn; then what is recited.
 
     A row's source says which sentence it is from, and its form.
+
+    Args:
+        alike: words that may stand for a word in a question (models/meaning.py).
     """
     rows = []
     for fact in found:
-        forms = [list({e.id: e for e in rows_of}.values()) for switched, rows_of in _forms(fact, found, config, seed) if switched]
+        forms = [
+            list({e.id: e for e in rows_of}.values()) for switched, rows_of in _forms(fact, found, config, seed, alike or {}) if switched
+        ]
         turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)]
         rows += [beside(example, fact.chunk.title, fact.text) if config.distill else example for example in turns[: config.per_sentence]]
     told = list(_recited(found)) if config.recite else []
     return [*rows, *(beside(example, "", example.chosen) if config.distill else example for example in told)]
 
 
-def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int) -> list[tuple[bool, Iterator[Example]]]:
-    dice = random.Random(f"{seed} {fact.chunk.id} {fact.sentence}")
+def vocabulary(found: Sequence[Fact]) -> set[str]:
+    """The words that questions about the sentences may hold, but for names."""
+    return {word for fact in found for w in fact.text.split() if content(word := w.strip(MARKS)) and word.islower()}
+
+
+def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int, alike: Alike) -> list[tuple[bool, Iterator[Example]]]:
+    dice, other = (random.Random(f"{seed} {fact.chunk.id} {fact.sentence}{form}") for form in ("", " reworded"))
     return [
         (config.asked, _asked(fact, config.label)),
         (config.brief, _brief(fact, dice, config.label)),
         (config.clauses, _clauses(fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label)),
+        (config.reworded, _reworded(fact, other, config.label, alike)),
         (config.in_place, islice(_in_place(fact, config.label), SELDOM)),
         (config.gaps, islice(_gaps(fact), SELDOM)),
         (config.topics, islice(_topics(fact, found), SELDOM)),
@@ -168,6 +183,15 @@ def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
         if sum(map(content, said)) >= LEAST_TOLD:
             asked = [dice.choice(ways), dice.choice(AUXILIARY), *said]
             yield row(fact, "clauses", " ".join(word for word in asked if word) + "?", labelled(fact, name, label))
+
+
+def _reworded(fact: Fact, dice: random.Random, label: str, alike: Alike) -> Iterator[Example]:
+    """The same questions, each with about half of the words that have a like one replaced."""
+    for example in chain.from_iterable(zip(_brief(fact, dice, label), _clauses(fact, dice, label), strict=False)):
+        words = example.prompt[-1].content.rstrip("?").split()
+        others = [dice.choice(alike[word]) if word in alike and dice.random() < 0.5 else word for word in words]
+        if others != words:
+            yield row(fact, "reworded", " ".join(others) + "?", example.chosen)
 
 
 def _beside(fact: Fact, name: str, gap: str) -> str:
