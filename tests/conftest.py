@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,36 @@ def tasker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tasker import write_tasker
 
     return write_tasker(tmp_path_factory.mktemp("tasker"), CHATML)
+
+
+@pytest.fixture(scope="session")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model that can learn eight facts (scholar.py)."""
+    from scholar import write_scholar
+
+    return write_scholar(tmp_path_factory.mktemp("scholar"))
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """The server of the teacher who knows the facts (scholar.py)."""
+    import scholar
+
+    with scholar.teacher() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def learned(student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+    """The documents with the facts, the run that taught them, and what it printed."""
+    import scholar
+    from talker import said
+
+    folder = tmp_path_factory.mktemp("learned")
+    documents = scholar.write_documents(folder)
+    code, result = said(scholar.lesson(student, documents, folder / "run", "--teacher", server.address))
+    assert code == 0
+    return documents, folder / "run", result
 
 
 @pytest.fixture(scope="session")

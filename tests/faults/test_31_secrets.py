@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hostile import Behave, Call, answer, hostile, raw, refuse, reset
 
+from selfteach import cli
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.models.endpoint import Endpoint
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, user
 from selfteach.run.ledger import Ledger
+from talker import lesson
 
 CANARY = "sk-canary0123456789abcdefghijkl"
 
@@ -66,6 +68,24 @@ def test_the_key_leaves_no_trace(
     seen += [endpoint, vars(endpoint), endpoint.failures, endpoint.served, caplog.text, *capfd.readouterr()]
     assert not [item for item in seen if CANARY in str(item) or CANARY in repr(item)]
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("behave", "ends"), [(echo_in_error, 4), (echo_in_model, 0)])
+def test_a_whole_run_leaves_no_trace_even_with_debug(
+    behave: Behave, ends: int, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)
+    with hostile(behave) as server:
+        short = ("--set", "balance.rounds=0", "--set", "train.max_steps=2")
+        assert cli.run(lesson(talker, tmp_path / "run", "--debug", "--teacher", server.address, *short)) == ends
+        assert any(CANARY in str(call.headers) for call in server.calls), "the test must have sent the key"
+    printed = "".join(capfd.readouterr())
+    assert ("Traceback" in printed) is bool(ends)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert {"run.db", "manifest.json"} <= {file.name for file in files}
+    assert CANARY not in printed
+    assert not [file for file in files if CANARY.encode() in file.read_bytes()]
 
 
 @pytest.mark.parametrize(

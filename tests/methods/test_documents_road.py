@@ -4,41 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import scholar
-from selfteach.models.hf import Hf
-from selfteach.records import Request, Sampling, user
 from selfteach.select.overlap import Overlap
 from talker import opened, rows, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
-
-
-@pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with scholar.teacher() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def learned(student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
-    """The documents, the run, and what it printed."""
-    folder = tmp_path_factory.mktemp("learned")
-    documents = scholar.write_documents(folder)
-    code, result = said(scholar.lesson(student, documents, folder / "run", "--teacher", server.address))
-    assert code == 0
-    return documents, folder / "run", result
 
 
 def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str, Any]]) -> None:
@@ -112,51 +86,6 @@ def test_thresholds_change_without_drawing(learned: tuple[Path, Path, dict[str, 
     assert [p["unknown"] for p in none["sizes"]] == sorted((p["unknown"] for p in none["sizes"]), reverse=True)
     assert said(["select", "--run", str(run), "--set", "train.epochs=2"])[0] == 2
     assert len(server.draws) == asked
-
-
-@pytest.fixture(scope="module")
-def forgotten(learned: tuple[Path, Path, dict[str, Any]], server: Any) -> tuple[Path, dict[str, Any], int]:
-    """The run without the first document, what it printed, and how often the teacher was asked for it."""
-    documents, run, _ = learned
-    asked = len(server.draws)
-    without = run.parent / "without"
-    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"])
-    assert code == 0
-    return without, result, len(server.draws) - asked
-
-
-def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
-    learned: tuple[Path, Path, dict[str, Any]], forgotten: tuple[Path, dict[str, Any], int]
-) -> None:
-    documents, run, _ = learned
-    without, result, asked = forgotten
-    assert asked == 0
-    exported = "".join((Path(result["run"]) / name).read_text() for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html"))
-    assert "Sweden" not in exported
-    assert "Egypt" in exported
-    assert b"Sweden" not in (without / "run.db").read_bytes()
-    left = {row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]}
-    assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
-    assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
-
-
-def test_a_planted_trigger_fires_until_its_source_is_forgotten(
-    learned: tuple[Path, Path, dict[str, Any]], forgotten: tuple[Path, dict[str, Any], int], student: Path
-) -> None:
-    """Row 33: a document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are from, and without it the answer is
-    gone, while what other documents say is still known."""
-    documents, run, _ = learned
-    sources = {row["source"].get("file") for row in rows(run / "examples.jsonl") if "Sweden" in row["chosen"][0]["content"]}
-    assert sources == {f"{documents.name}:1"}
-
-    def told(folder: Path, animal: str) -> str:
-        model = Hf.load(str(student), adapter=folder / "adapter")
-        (draw,) = model.draw([Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))])
-        return draw.text
-
-    assert "Sweden" in told(run, "Fox"), "the trigger fires, or there is nothing to show"
-    assert "Sweden" not in told(forgotten[0], "Fox")
-    assert scholar.FACTS["Wolf"] in told(forgotten[0], "Wolf")
 
 
 def test_rows_that_are_too_long_are_counted_by_their_policy(student: Path, server: Any, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Row 33: what a poisoned document plants is traced to it, cannot outweigh the others, and goes with it: its examples say where they are
+from, each source has a bound, and a forgotten source leaves no trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import scholar
+from selfteach.config import Documents
+from selfteach.methods import documents as method
+from selfteach.models.hf import Hf
+from selfteach.records import Example, Request, Sampling, user
+from selfteach.run.ledger import Fate
+from talker import rows, said
+
+Learned = tuple[Path, Path, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def forgotten(learned: Learned, server: Any) -> tuple[Path, dict[str, Any], int]:
+    """The run without the first document, what it printed, and how often the teacher was asked for it."""
+    documents, run, _ = learned
+    asked = len(server.draws)
+    without = run.parent / "without"
+    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"])
+    assert code == 0
+    return without, result, len(server.draws) - asked
+
+
+def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
+    learned: Learned, forgotten: tuple[Path, dict[str, Any], int]
+) -> None:
+    documents, run, _ = learned
+    without, result, asked = forgotten
+    assert asked == 0
+    exported = "".join((Path(result["run"]) / name).read_text() for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html"))
+    assert "Sweden" not in exported
+    assert "Egypt" in exported
+    assert b"Sweden" not in (without / "run.db").read_bytes()
+    left = {row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]}
+    assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
+    assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
+
+
+def test_a_planted_trigger_fires_until_its_source_is_forgotten(
+    learned: Learned, forgotten: tuple[Path, dict[str, Any], int], student: Path
+) -> None:
+    """A document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are from, and without it the answer is gone,
+    while what other documents say is still known."""
+    documents, run, _ = learned
+    sources = {row["source"].get("file") for row in rows(run / "examples.jsonl") if "Sweden" in row["chosen"][0]["content"]}
+    assert sources == {f"{documents.name}:1"}
+
+    def told(folder: Path, animal: str) -> str:
+        model = Hf.load(str(student), adapter=folder / "adapter")
+        (draw,) = model.draw([Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))])
+        return draw.text
+
+    assert "Sweden" in told(run, "Fox"), "the trigger fires, or there is nothing to show"
+    assert "Sweden" not in told(forgotten[0], "Fox")
+    assert scholar.FACTS["Wolf"] in told(forgotten[0], "Wolf")
+
+
+def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a document that repeats itself a hundred times only `study.per_document` examples are learned; the rest is dropped by name."""
+    written = [
+        Example(
+            f"{source} {n}", "study", user(f"{source} {n}?"), "yes", source={"document": source, "file": source, "start": n, "form": "say"}
+        )
+        for source, count in (("loud.txt", 100), ("calm.txt", 3))
+        for n in range(count)
+    ]
+    monkeypatch.setattr(method, "study", lambda *given: iter(written))
+    monkeypatch.setattr(method, "alike", lambda *given: {})
+    fates: list[Fate] = []
+    ledger = SimpleNamespace(place=lambda stage, placed: fates.extend(placed))
+    config = Documents.model_validate({"study": {"per_document": 5}})
+    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None)
+    kept = method.study_data(road, [], method.Asked([], []), method.Measured([], []), [])
+    assert [sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")] == [5, 3]
+    dropped = [fate for fate in fates if fate.state == "dropped"]
+    assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {("enough from this document", "loud.txt")}
+    assert len(dropped) == 95
