@@ -191,7 +191,7 @@ class Cases(Section):
 
     most: Positive = 4
     shots: Annotated[int, Field(ge=0)] = 3
-    draws: Positive = 5
+    draws: Positive = 4
     agreement: Share = 0.2
     temperature: Annotated[float, Field(ge=0)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95

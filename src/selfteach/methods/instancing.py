@@ -132,7 +132,7 @@ def inputs_of(listed: Written, most: int) -> list[str]:
 
 def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
     """Instances from a list of worked examples that the writer goes on with."""
-    how = Sampling(road.config.cases.temperature, 1.0, road.config.cases.max_tokens, STOPS)
+    how = drawing(road, STOPS)
     bare = {task.id: not converses(road) and not names_input(task.instruction) for task in tasks}
     asked = {
         task.id: instance_request(task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id])
@@ -150,10 +150,15 @@ def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
     return found
 
 
+def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:
+    """How instances are drawn."""
+    config = road.config.cases
+    return Sampling(config.temperature, config.top_p, config.max_tokens, stop)
+
+
 def answered(road: Road, inputs: Mapping[str, Sequence[str]], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
     """Outputs for given inputs, in a conversation: of several answers the one that agrees most with the others."""
-    config = road.config.cases
-    how = Sampling(config.temperature, config.top_p, config.max_tokens)
+    config, how = road.config.cases, drawing(road)
     asked = {
         (task.id, given): [
             answer_request(task.instruction, given, worked(road, task, human, number), how, road.config.seed, number)
