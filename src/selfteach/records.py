@@ -267,7 +267,7 @@ def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLin
             where = f"{path.name}:{number}"
             try:
                 row = _row(line, handle)
-                safe = _safe(row)
+                safe = cleaned(row)
             except ValueError as fault:
                 if bad is None:
                     raise DataError(f"{fault}.", where=where, cure="Mend or remove the line.") from None
@@ -343,13 +343,17 @@ def _deeper(value: Any, depth: int) -> bool:
     return depth == 0 or any(_deeper(part, depth - 1) for part in parts if isinstance(part, dict | list))
 
 
-def _safe(value: Any) -> Any:
-    """A JSON value with every text in it made safe by `clean`."""
+def cleaned(value: Any) -> Any:
+    """A JSON value with every text in it made safe by `clean`.
+
+    Raises:
+        ValueError: two keys of an object become one.
+    """
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return _object([(clean(key), _safe(part)) for key, part in value.items()])
-    return [_safe(part) for part in value] if isinstance(value, list) else value
+        return _object([(clean(key), cleaned(part)) for key, part in value.items()])
+    return [cleaned(part) for part in value] if isinstance(value, list) else value
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,5 @@
-"""Rows 1, 6, 11, 14, 19, 20, 21, 22 for tasks: stops, torn rows, lost answers, prompts beyond the context, nothing to learn from, monsters,
-unsafe text, encodings."""
+"""Rows 1, 11, 14, 19 for tasks: stops, lost answers, prompts beyond the context, nothing to learn from. Rows of files:
+test_19_every_material.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from selfteach import cli
 from selfteach.config import Tasks
 from selfteach.errors import DataError
-from selfteach.materials.tasks import Instance, Task, read_tasks
+from selfteach.materials.tasks import Instance, Task
 from selfteach.methods import instancing, inventing
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
@@ -36,69 +36,19 @@ def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int
     return cli.run(["tasks", str(folder / name), "--model", str(folder / "no-model"), "--out", str(folder / "run"), *more])
 
 
-TORN = {
-    "torn": b'{"instruction": "Tea?", "inst',
-    "no instances": b'{"instruction": "Tea?", "instances": []}',
-    "not an object": b"[1, 2]",
-    "not utf-8": b'{"instruction": "caf\xe9", "output": "x"}',
-    "key twice": b'{"instruction": "a", "instruction": "b", "output": "c"}',
-    "nested": b'{"instruction": ' + b"[" * 200_000 + b"}",
-    "integer": b'{"instruction": "a", "output": "b", "n": ' + b"9" * 5000 + b"}",
-    "long": b'{"instruction": "' + b"x" * (10 << 20) + b'", "output": "b"}',
-}
-
-
-@pytest.mark.parametrize("kind", TORN)
-def test_a_bad_row_stops_before_the_model_with_its_line(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path, b"\n".join([*LINES, TORN[kind]])) == 3
-    said = capsys.readouterr().err
-    assert "seeds.jsonl:11" in said
-    assert "--skip-bad-rows continues without them (1 of 11 rows)" in said
-    assert len(said) < 2000
-    assert not (tmp_path / "run").exists()
-
-
-def test_bad_rows_are_left_out_when_asked_and_only_up_to_the_threshold(tmp_path: Path) -> None:
-    data = b"\n".join([*LINES, TORN["torn"]])
-    assert run(tmp_path, data, "--skip-bad-rows", "--dry-run") == 0
-    assert read_tasks(tmp_path / "seeds.jsonl", skip=True).fates["seeds.jsonl:11"].reason == "cannot be read"
-    assert run(tmp_path, data, "--skip-bad-rows", "--dry-run", "--set", "max_bad_rows=0.01") == 3
-
-
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "there is no task in it"),
         (LINES[0], "1 different seed tasks are too few"),
         (b"\n".join([LINES[0]] * 9), "1 different seed tasks are too few, 8 rows left out"),
         (b"\n".join(LINES[:7]), "At least 8 are needed"),
     ],
-    ids=["empty", "one row", "one row nine times", "seven"],
+    ids=["one row", "one row nine times", "seven"],
 )
 def test_too_little_is_said_before_the_model_loads(data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, data) == 3
     assert why in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
-@pytest.mark.parametrize("name", ["seeds.jsonl", "seeds.json", "seeds.csv"])
-def test_another_encoding_is_named_with_its_cure(encoding: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flat = [{"instruction": row["instruction"], "output": "Un café."} for row in GOOD]
-    texts = {
-        "seeds.jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in flat), "seeds.json": json.dumps(flat, ensure_ascii=False),
-        "seeds.csv": "instruction,output\n" + "\n".join(",".join(row.values()) for row in flat),
-    }  # fmt: skip
-    assert run(tmp_path, texts[name].encode(encoding), name=name) == 3
-    assert "iconv" in capsys.readouterr().err
-
-
-def test_unsafe_characters_are_replaced_once_and_the_rows_named(tmp_path: Path) -> None:
-    path = tmp_path / "t.jsonl"
-    path.write_text("\ufeff" + json.dumps({"instruction": "What is \ud800 tea\u2028?", "output": "A\x00 drink\u202e."}))
-    found = read_tasks(path)
-    assert (found.seeds[0].instruction, found.seeds[0].instances[0].output) == ("What is \ufffd tea\n?", "A\ufffd drink.")
-    assert [line.where for line in found.mended] == ["t.jsonl:1"]
 
 
 @pytest.mark.parametrize(

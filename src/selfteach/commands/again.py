@@ -101,7 +101,7 @@ def repeat(
             run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
 
         options = Options(out=out, as_json=as_json, debug=debug)
-        teach("documents", "documents", material, brought, resolved, options, files.noted(), take_over)
+        teach("documents", "documents", material, brought, resolved, options, files.noted(), prepare=take_over)
     finally:
         before.close()
 

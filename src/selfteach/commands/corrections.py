@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import place, places, show_plan, sums, teach
+from selfteach.commands.lesson import left_out, place, places, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
@@ -64,7 +64,7 @@ def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = (files.edits or files.prompts or Path("corrections")).stem
-    teach("corrections", name, material, files.sums(), resolved, options, files.noted())
+    teach("corrections", name, material, files.sums(), resolved, options, files.noted(), material.mended)
 
 
 def refuse(files: Files, config: Settings) -> None:
@@ -106,11 +106,8 @@ def enough(material: Corrections, config: Settings) -> None:
 def plan(material: Corrections, config: Settings, *, as_json: bool) -> None:
     """Prints what was read and how it is understood, without a model."""
     said = [f'"{mine[0].feedback}", of {len(mine)} answers: {understood(mine, config)}' for mine in material.by_feedback()]
-    left_out = [
-        f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}" for fate in material.fates.values() if fate.state == "dropped"
-    ]
     stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": said,
-              "prompts": len(material.prompts), "mended": [b.where for b in material.mended], "left_out": left_out}  # fmt: skip
+              "prompts": len(material.prompts), "mended": told(material.mended), "left_out": left_out(material.fates)}  # fmt: skip
     show_plan(stated, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import show_plan, sums, teach
+from selfteach.commands.lesson import show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
@@ -72,7 +72,8 @@ def documents(files: Files, own: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
-    teach("documents", files.paths[0].stem, material, files.json(material), resolved, options, files.noted())
+    mended = material.reading.mended
+    teach("documents", files.paths[0].stem, material, files.json(material), resolved, options, files.noted(), mended)
 
 
 def enough(material: Documents, config: Settings) -> None:
@@ -103,6 +104,6 @@ def plan(material: Documents, *, as_json: bool) -> None:
     stated: dict[str, Any] = {
         "documents": len(reading.documents), "characters": sum(len(d.text) for d in reading.documents),
         "questions": len(material.questions),
-        "mended": [f"{b.where}: {b.fault}" for b in reading.mended], "left_out": [f"{b.where}: {b.fault}" for b in reading.aside],
+        "mended": told(reading.mended), "left_out": told(reading.aside),
     }  # fmt: skip
     show_plan(stated, as_json=as_json)

@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from selfteach.commands.screen import print_json, screen
 from selfteach.config import Resolved
 from selfteach.errors import Interrupted
 from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
-from selfteach.records import clean
+from selfteach.records import BadLine, clean
 from selfteach.run.display import Display
 from selfteach.run.folder import Run, open_run
+from selfteach.run.ledger import Fate
 from selfteach.run.signals import interruptible
 
 PATHS = "paths"
@@ -35,6 +36,7 @@ def teach(
     resolved: Resolved,
     options: Options,
     paths: Mapping[str, Any] | None = None,
+    mended: Sequence[BadLine] = (),
     prepare: Callable[[Run], object] = lambda run: None,
 ) -> None:
     """Opens a run, teaches in it, shows its exam, and compares that with what was required.
@@ -45,6 +47,7 @@ def teach(
         material: what the method is given.
         brought: what stands for the material in the run's identity.
         paths: where the files are, for commands that read them again later.
+        mended: where unsafe characters were replaced, or an encoding guessed.
         prepare: is called with the open run before the method.
 
     Raises:
@@ -58,6 +61,8 @@ def teach(
     with open_run(options.out, name, method, resolved, {**brought, **begun}, new=options.new) as run:
         if paths:
             run.ledger.note(PATHS, paths)
+        if mended:
+            run.ledger.note("mended", told(mended))
         prepare(run)
         result = guided(run, method, material, options.debug)
     exam = past.exam(run.path)
@@ -113,6 +118,16 @@ def places(**files: Path | None) -> dict[str, str | None]:
 def place(row: Mapping[str, Any], key: str) -> Path | None:
     """One of them, read from the note."""
     return Path(row[key]) if row.get(key) else None
+
+
+def told(lines: Sequence[BadLine]) -> list[str]:
+    """What is said of rows that were mended or put aside."""
+    return [f"{line.where}: {line.fault}" for line in lines]
+
+
+def left_out(fates: Mapping[str, Fate]) -> list[str]:
+    """What is said of rows that are not learned from: the fault that was found, or the reason in a word."""
+    return [f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}" for fate in fates.values() if fate.state == "dropped"]
 
 
 def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import place, places, show_plan, sums, teach
+from selfteach.commands.lesson import left_out, place, places, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
@@ -64,7 +64,7 @@ def tasks(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    teach("tasks", name, material, files.sums(), resolved, options, files.noted())
+    teach("tasks", name, material, files.sums(), resolved, options, files.noted(), material.mended)
 
 
 def refuse(config: Settings) -> None:
@@ -109,8 +109,8 @@ def plan(material: Tasks, config: Settings, *, as_json: bool) -> None:
     stated = {
         "seeds": len(material.seeds), "instances": sum(len(task.instances) for task in material.seeds),
         "classification": sum(task.classification is True for task in material.seeds), "test": len(material.test),
-        "mended": [b.where for b in material.mended],
-        "left_out": [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"],
+        "mended": told(material.mended),
+        "left_out": left_out(material.fates),
         "a_prompt": shown if isinstance(shown, str) else "the header of the user's turn, and nothing else",
     }  # fmt: skip
     show_plan(stated, as_json=as_json)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfteach.commands import past
-from selfteach.commands.lesson import show_plan, sums, teach
+from selfteach.commands.lesson import left_out, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
@@ -43,7 +43,7 @@ class Files:
         (first, *more), fates = found.values(), {where: fate for one in found.values() for where, fate in one.fates.items()}
         lessons = named({name: one.examples for name, one in found.items()}) if more else first.examples
         dev = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad).examples if self.dev else []
-        return Lessons(lessons, dev, fates, self.name)
+        return Lessons(lessons, dev, fates, self.name, [line for one in found.values() for line in one.mended])
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     if processes.count() > 1 and options.out is None:
         raise UsageError("several processes need one folder.", where="--out", cure="Name it: --out DIR.")
     if processes.first():
-        teach("train", f"train {files.name}", material, files.sums(), resolved, options)
+        teach("train", f"train {files.name}", material, files.sums(), resolved, options, mended=material.mended)
     else:
         follow(material, config, options)
 
@@ -111,6 +111,7 @@ def plan(material: Lessons, config: Alone, *, as_json: bool) -> None:
     stated = {
         "examples": len(learned), "dev": len(dev), "pairs": sum(e.rejected is not None for e in learned),
         "kinds": [f"{kind}: {count} ({'+'.join(objectives(learned, config)[kind])})" for kind, count in kinds.items()],
-        "left_out": [f"{fate.id}: {fate.reason}" for fate in material.fates.values() if fate.state == "dropped"],
+        "mended": told(material.mended),
+        "left_out": left_out(material.fates),
     }  # fmt: skip
     show_plan(stated, as_json=as_json)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import bad_row, read_rows, refuse_bad
+from selfteach.materials.rows import read_each, read_rows
 from selfteach.records import BadLine, Message, clean, digest, messages, question
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
@@ -85,16 +85,9 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -
     Raises:
         DataError: a bad row and not `skip`, too many of them, or no row that says anything.
     """
-    bad: list[BadLine] = []
     found = Corrections()
-    read: list[Edit] = []
-    for where, row in read_rows(path, bad, found.mended):
-        try:
-            read.append(read_edit(row, where))
-        except DataError as fault:
-            bad.append(bad_row(where, fault))
-    refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
-    found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
+    read, bad = read_each(path, read_edit, found.mended, skip=skip, most_bad=most_bad)
+    found.fates |= bad
     for edit in _agreeing(read, found.fates):
         found.fates[edit.where] = Fate(edit.where, "accepted")
         (found.criticisms if edit.correction is None else found.approved if edit.unchanged else found.edits).append(edit)
@@ -227,34 +220,37 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Co
     Raises:
         DataError: as `read_corrections`.
     """
-    found, bad, seen = Corrections(), list[BadLine](), dict[Turns, str]()
-    for where, row in _lines(path) if path.suffix == ".txt" else read_rows(path, bad, found.mended):
-        try:
-            prompt = _turns(row.get("messages", row.get("prompt")), where)
-        except DataError as fault:
-            bad.append(bad_row(where, fault))
-            continue
+    found, seen = Corrections(), dict[Turns, str]()
+    rows = _lines if path.suffix == ".txt" else read_rows
+    read, found.fates = read_each(
+        path, lambda row, where: (where, _turns(row.get("messages", row.get("prompt")), where)), found.mended,
+        skip=skip, most_bad=most_bad, rows=rows,
+    )  # fmt: skip
+    for where, prompt in read:
         if other := seen.get(prompt):
             found.fates[where] = Fate(where, "dropped", "repeats another row", {"fault": f"the same as {other}"})
             continue
         seen[prompt] = where
         found.fates[where] = Fate(where, "accepted")
         found.prompts.append(prompt)
-    refuse_bad(path, bad, len(seen) + len(bad), skip, most_bad)
-    found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
     if not found.prompts:
         raise DataError("there is no prompt in it.", where=str(path), cure='Write {"prompt": "..."} a line.')
     return found
 
 
-def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(path: Path, bad: list[BadLine], mended: list[BadLine]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a text file, each as a row with a prompt."""
     try:
         text = path.read_text("utf-8-sig")
     except OSError as fault:
         raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
     except UnicodeDecodeError:
         raise DataError("not UTF-8.", where=str(path), cure="Convert it, for instance with `iconv -f latin1 -t utf-8`.") from None
-    yield from ((f"{path.name}:{n}", {"prompt": clean(line)}) for n, line in enumerate(text.splitlines(), 1) if line.strip())
+    for n, line in enumerate(text.splitlines(), 1):
+        if (safe := clean(line)) != line:
+            mended.append(BadLine(f"{path.name}:{n}", "unsafe characters replaced"))
+        if safe.strip():
+            yield f"{path.name}:{n}", {"prompt": safe}
 
 
 def joined(parts: Sequence[Corrections]) -> Corrections:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import bad_row, read_rows, refuse_bad
+from selfteach.materials.rows import read_each
 from selfteach.materials.tasks import conversation, read_task
 from selfteach.records import BadLine, Example, Message, digest, messages, prompt_json, user
 from selfteach.registry import did_you_mean
@@ -48,22 +48,17 @@ def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> E
     Raises:
         DataError: a bad row and not `skip`, too many of them, or no example at all.
     """
-    bad: list[BadLine] = []
-    found, rows = Examples(), 0
-    known: dict[str, Example] = {}
-    for where, row in read_rows(path, bad, found.mended):
-        rows += 1
-        try:
-            read = [e for e in read_example(row, where) if known.get(e.id) != e]
-            if clash := next((e.id for e in read if e.id in known), None):
-                raise DataError(f'the id "{clash}" stands twice', where=where)
-        except DataError as fault:
-            bad.append(bad_row(where, fault))
-            continue
-        known |= {e.id: e for e in read}
+    found, known = Examples(), dict[str, Example]()
+
+    def take(row: Mapping[str, Any], where: str) -> None:
+        read = [e for e in read_example(row, where) if known.get(e.id) != e]
+        if clash := next((e.id for e in read if e.id in known), None):
+            raise DataError(f'the id "{clash}" stands twice', where=where)
+        known.update({e.id: e for e in read})
         found.fates[where] = Fate(where, "accepted") if read else Fate(where, "dropped", REPEATED)
-    refuse_bad(path, bad, rows, skip, most_bad)
-    found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
+
+    _, bad = read_each(path, take, found.mended, skip=skip, most_bad=most_bad)
+    found.fates |= bad
     found.examples = list(known.values())
     if not found.examples:
         raise DataError(f"there is no example in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selfteach.errors import DataError
-from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, parse_json, read_jsonl
+from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, cleaned, parse_json, read_jsonl
+from selfteach.run.ledger import Fate
 
 MAX_FILE_BYTES = 256 << 20
 """Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of any length."""
 DELIMITERS = ",;\t"
 SHOWN = 5
 Row = dict[str, Any]
+Rows = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
+"""What yields (place, row), and sets aside what it cannot read and where it mended something."""
+T = TypeVar("T")
 
 
 def read_rows(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None) -> Iterator[tuple[str, Row]]:
@@ -76,7 +80,7 @@ def _json(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -
     for number, row in enumerate(found, 1):
         where = f"{path.name}[{number}]"
         if isinstance(row, dict):
-            yield where, _safe(row, where, mended)
+            yield from _safe(row, where, bad, mended)
         else:
             quarantine(bad, where, "not an object")
 
@@ -101,7 +105,7 @@ def _csv(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) ->
         elif len(cells) > len(names):
             quarantine(bad, where, f"{len(cells)} cells under {len(names)} names")
         elif any(cell.strip() for cell in cells):
-            yield where, _safe(dict(zip(names, cells, strict=False)), where, mended)
+            yield from _safe(dict(zip(names, cells, strict=False)), where, bad, mended)
 
 
 def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
@@ -115,9 +119,27 @@ def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
     bad.append(BadLine(where, fault))
 
 
-def bad_row(where: str, fault: DataError) -> BadLine:
-    """A row that a reader refused: what is wrong with it, and what would mend it."""
-    return BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip("."))
+def read_each(
+    path: Path, read_row: Callable[[Row, str], T], mended: list[BadLine], *, skip: bool, most_bad: float, rows: Rows = read_rows
+) -> tuple[list[T], dict[str, Fate]]:
+    """What `read_row` makes of every row, and the fates of the rows that could not be used.
+
+    Args:
+        skip: leave bad rows out where their share is at most `most_bad`.
+        rows: what finds the rows in the file.
+
+    Raises:
+        DataError: the file cannot be read, or a row is bad and not `skip`, or too many are.
+    """
+    bad: list[BadLine] = []
+    read: list[T] = []
+    for where, row in rows(path, bad, mended):
+        try:
+            read.append(read_row(row, where))
+        except DataError as fault:  # what is wrong with it, and what would mend it
+            bad.append(BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip(".")))
+    refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
+    return read, {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
 
 
 def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
@@ -138,17 +160,13 @@ def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_b
     raise DataError("\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]), where=str(path), cure=f"\n{cure}")
 
 
-def _safe(row: Row, where: str, mended: list[BadLine] | None) -> Row:
-    safe: Row = cleaned(row)
+def _safe(row: Row, where: str, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+    """The row with its texts made safe."""
+    try:
+        safe: Row = cleaned(row)
+    except ValueError as fault:
+        quarantine(bad, where, str(fault))
+        return
     if mended is not None and safe != row:
         mended.append(BadLine(where, "unsafe characters replaced"))
-    return safe
-
-
-def cleaned(value: Any) -> Any:
-    """A JSON value with every text in it made safe."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(key): cleaned(part) for key, part in value.items()}
-    return [cleaned(part) for part in value] if isinstance(value, list) else value
+    yield where, safe

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.materials.rows import bad_row, read_rows, refuse_bad
+from selfteach.materials.rows import read_each
 from selfteach.records import BadLine, Message, digest, messages
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
@@ -85,15 +85,9 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 
     Raises:
         DataError: a bad row and not `skip`, too many of them, or no task at all.
     """
-    bad: list[BadLine] = []
-    found, read = Tasks(), list[Task]()
-    for where, row in read_rows(path, bad, found.mended):
-        try:
-            read.append(read_task(row, where))
-        except DataError as fault:
-            bad.append(bad_row(where, fault))
-    refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
-    found.fates |= {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
+    found = Tasks()
+    read, bad = read_each(path, read_task, found.mended, skip=skip, most_bad=most_bad)
+    found.fates |= bad
     found.seeds = list(_joined(read, found.fates))
     if not found.seeds:
         raise DataError(f"there is no task in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")

@@ -25,7 +25,7 @@ from selfteach.methods.road import PROBE, Road, earlier
 from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, proof, publish, tidy, train_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Example, Logp, digest, prompt_json, user
+from selfteach.records import BadLine, Continuations, Example, Logp, digest, prompt_json, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -45,6 +45,7 @@ class Lessons:
     dev: list[Example] = field(default_factory=list)
     fates: dict[str, Fate] = field(default_factory=dict)
     about: str = ""
+    mended: list[BadLine] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
