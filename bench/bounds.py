@@ -155,11 +155,10 @@ def main() -> None:
     parser.add_argument("--times", default="1,10", help="of the steps; the rate is chosen at the first")
     given = parser.parse_args()
     base = Hf.load("embedded")
-    elsewhere, dev, unseen = Elsewhere(base), Paper(base, "everyday-dev.txt"), Paper(base, "everyday-compare.txt")
-    examples = lessons(base, given.pairs)
-    print(json.dumps({"pairs": len(examples), "corrected": [len(dev.items), len(unseen.items)]}), flush=True)
-
-    papers = {"dev": dev, "unseen": unseen}
+    drawer = open_drawer(base)
+    papers = {"dev": Paper(base, drawer, "everyday-dev.txt"), "unseen": Paper(base, drawer, "everyday-compare.txt")}
+    elsewhere, examples = Elsewhere(base, drawer), lessons(drawer, given.pairs)
+    print(json.dumps({"pairs": len(examples), "corrected": {name: len(paper.items) for name, paper in papers.items()}}), flush=True)
 
     def sat(form: str, rate: float, steps: int, on: str, place: Path) -> dict[str, Any]:
         """Trains, unless that was done before, and examines."""
@@ -167,14 +166,8 @@ def main() -> None:
         trained = taught(base, examples, form, rate, steps, place / f"{rate} {steps}")
         spent = {"last_loss": round(trained.curve[-1]["loss"], 2), "cpu_seconds": round(time.process_time() - started)}
         model = Hf.load("embedded", adapter=trained.adapter)
-        row = {
-            "form": form,
-            "rate": rate,
-            "steps": steps,
-            "on": on,
-            **papers[on].marks(model, open_drawer(model, folder=place)),
-            **elsewhere.marks(model),
-        }
+        marks = papers[on].marks(model, open_drawer(model, folder=place)) | elsewhere.marks(model)
+        row = {"form": form, "rate": rate, "steps": steps, "on": on, **marks}
         print(json.dumps(row | spent), flush=True)
         return row
 
