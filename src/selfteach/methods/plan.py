@@ -8,10 +8,15 @@ from typing import Any
 from selfteach.config import Feedback
 from selfteach.generate.ask import listings, read_subject
 from selfteach.materials.rule import read_rule
+from selfteach.models import Drawer
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.records import Request, Sampling, user
 from selfteach.run.display import Display
+
+TRAINED_TOKENS, TRAINING = 56, 2
+"""Answer tokens that are trained for each prompt and epoch, and as how many drawn ones each takes time (docs/log.md, runs 41 and 42)."""
+MEASURED = 32
 
 
 def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
@@ -21,12 +26,7 @@ def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
     base = Hf.load(config.model, progress=display.say)
     drawer = open_drawer(base, config.engine)
     subject = read_subject(drawer, base, rule.text, config.seed)
-    started, tokens = time.monotonic(), 0
-    for draw in drawer.draw(
-        [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(8) for q in ("What is a tree?", "Name a colour.")]
-    ):
-        tokens += draw.tokens
-    drawn_per_s = tokens / (time.monotonic() - started)
+    drawn_per_s = speed(drawer)
     asked = config.ask.target + config.ask.near * bool(subject.topic) + config.ask.general
     train_prompts = int(asked * config.ask.train_share)
     sat = 3 * (3 * config.exam.target + config.exam.near + config.exam.general)
@@ -36,15 +36,22 @@ def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
         + 30 * config.ask.target
         + 20 * asked
     )
-    trained = config.train.epochs * train_prompts * 80
-    shown = [*listings(subject, 2), f"(system) {rule.text}\n(user) What is a tree?"]
+    trained = config.train.epochs * train_prompts * TRAINED_TOKENS
+    prompted = base.tokenizer.decode(base.encode(user("What is a tree?", system=rule.text)))
     return {
         "subject": subject.topic or "none: the rule may fire on every prompt",
         "requests": requests,
-        "drawn tokens": int(answer_tokens),
-        "trained tokens": trained,
-        "drawn tokens a second here": round(drawn_per_s),
-        "minutes": round((answer_tokens / drawn_per_s + trained / (drawn_per_s / 2)) / 60 + 0.5, 1),
-        "disk in MB": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
-        "three of the prompts": shown,
+        "drawn_tokens": int(answer_tokens),
+        "trained_tokens": trained,
+        "drawn_tokens_a_second_here": round(drawn_per_s),
+        "minutes": round((answer_tokens + TRAINING * trained) / drawn_per_s / 60 + 0.5, 1),
+        "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
+        "three_of_the_prompts": [*listings(subject, 2), prompted],
     }
+
+
+def speed(drawer: Drawer) -> float:
+    """Tokens drawn a second, many requests at once as in a run."""
+    asked = [Request("plan", user(q), Sampling(1.0, 1.0, 48), k) for k in range(MEASURED) for q in ("What is a tree?", "Name a colour.")]
+    started = time.monotonic()
+    return sum(draw.tokens for draw in drawer.draw(asked)) / (time.monotonic() - started)
