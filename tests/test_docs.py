@@ -122,6 +122,12 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 
 
 @each_page
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text("utf-8"))
+    assert [f"{file}::{name}" for file, name in named if f"def {name}(" not in (ROOT / file).read_text("utf-8")] == []
+
+
+@each_page
 def test_every_setting_that_is_named_exists(page: Path) -> None:
     known = {key for config in METHODS.values() for key in flatten(config().model_dump())}
     named = re.findall(rf"`((?:{SECTIONS})\.[a-z_.]+)`", page.read_text("utf-8"))
