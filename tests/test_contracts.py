@@ -110,7 +110,7 @@ def view_for(objective: Any, seed: int = 0, other: int | None = None) -> tuple[V
         rejected=student[2] if objective.pairs else None, rejected_row=REJECTED_ROW if objective.pairs else None,
         reference=torch.full((n,), -1.0) if objective.reference else None,
         rejected_reference=torch.full((len(REJECTED_ROW),), -1.0) if objective.reference and objective.pairs else None,
-        teacher=teacher if objective.teacher else None, logits=(lambda: student[1]) if objective.teacher else None,
+        teacher=teacher if objective.teacher else None, at_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
         edited=torch.tensor([True, False, False, True, True, False]) if objective.edits else None,
         rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool) if objective.edits else None,
         prior=torch.zeros(3) if objective.prior else None, numbers=(0, 1, 2),

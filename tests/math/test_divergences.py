@@ -99,6 +99,6 @@ def test_an_anchor_on_the_base_itself_is_nothing_at_any_temperature() -> None:
     """The base's distribution is taken at the temperature of the configuration; the student's must be too."""
     logits = torch.tensor([[2.0, 0.0, -2.0]])
     base = full((logits / 2).log_softmax(-1))
-    view = View(1, logits.log_softmax(-1)[:, 0], torch.tensor([0]), teacher=base, logits=lambda: logits)
+    view = View(1, logits.log_softmax(-1)[:, 0], torch.tensor([0]), teacher=base, at_logits=lambda f: f(logits, slice(None)))
     torch.testing.assert_close(Anchor(config.Train(temperature=2.0)).terms(view), torch.zeros(1), atol=1e-6, rtol=0)
     assert Anchor(config.Train()).terms(view) > 1e-3

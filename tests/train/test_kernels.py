@@ -6,7 +6,8 @@ import pytest
 import torch
 from tiny import Tiny
 
-from selfteach.train.head import CHUNK, token_logp
+from selfteach.train.head import CHUNK, at_logits, token_logp
+from selfteach.train.memory import Kept
 from selfteach.train.norm import FrozenNorm, RmsNorm, fast_norms
 
 
@@ -20,6 +21,29 @@ def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     mine, other = (torch.autograd.grad((logp * coefficients).sum(), hidden)[0] for logp in (ours, theirs))
     torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, CHUNK, 2 * CHUNK + 5])
+def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int) -> None:
+    torch.manual_seed(0)
+    hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
+    bias, coefficients = torch.randn(count, 50), torch.randn(count)
+    ours = at_logits(hidden, weight, lambda logits, part: (logits + bias[part]).softmax(-1).square().sum(-1))
+    theirs = (hidden @ weight.t() + bias).softmax(-1).square().sum(-1)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    mine, other = (torch.autograd.grad((found * coefficients).sum(), hidden)[0] for found in (ours, theirs))
+    torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
+    with torch.no_grad():
+        torch.testing.assert_close(at_logits(hidden, weight, lambda logits, part: logits.sum(-1)), (hidden @ weight.t()).sum(-1))
+
+
+def test_no_logits_are_kept() -> None:
+    """Only the slope is, of the hidden states' size; whoever counts what is kept does not disturb the gradient that is taken at once."""
+    hidden, weight = torch.randn(300, 16, requires_grad=True), torch.randn(5000, 16)
+    kept = Kept(torch.nn.Linear(1, 1), [weight])
+    with kept.counting():
+        at_logits(hidden, weight, lambda logits, part: logits.softmax(-1)[:, 0])
+    assert kept.bytes(False) == hidden.nbytes
 
 
 @pytest.mark.parametrize("shape", [(7, 64), (2, 3, 64)])

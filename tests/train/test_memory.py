@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny import Tiny, examples
 from torch import nn
 
@@ -107,6 +107,19 @@ def test_what_cannot_be_measured_is_not_invented(monkeypatch: pytest.MonkeyPatch
     assert Meter(nn.Linear(2, 2)).closed(Account(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
 
 
+@pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak is measured on Linux alone")
+def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growth(tmp_path: Path) -> None:
+    save_file({"weight": torch.ones(4096, 4096)}, tmp_path / "w.safetensors")
+    linear = nn.Linear(1, 1, bias=False)
+    linear.weight = nn.Parameter(load_file(tmp_path / "w.safetensors")["weight"])
+    meter = Meter(linear)
+    assert float(linear.weight.detach().sum()) == 4096**2
+    peak = meter.peak()
+    assert peak is not None
+    assert meter.weights == 4 * 4096**2
+    assert peak - meter.weights < meter.weights / 2
+
+
 PEAK = """
 import sys; sys.path.insert(0, "tests/train")
 import torch; torch.set_num_threads(1)
@@ -131,4 +144,5 @@ def test_the_account_is_near_the_measured_peak(tmp_path: Path, adapter: str, aga
     command = [sys.executable, "-c", PEAK, adapter, again, str(tmp_path)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     accounted, measured = map(int, done.stdout.split())
-    assert 0.65 < measured / accounted < 1.6  # beside the tensors: what the allocator keeps, and work that is not kept
+    assert measured > 0.65 * accounted
+    assert measured - accounted < 3e8  # whatever is trained: libraries, holes of the allocator, work that is not kept

@@ -1,13 +1,16 @@
-"""From hidden states to log-probabilities, for answer positions only."""
+"""From hidden states to log-probabilities, or to whatever else is made of logits, for answer positions only: no logits are kept."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 CHUNK = 128
+OfLogits = Callable[[Tensor, slice], Tensor]
+"""What is made of the logits (n, V) of a part of the positions: (n,), one number of each position's own logits."""
 
 
 class TokenLogp(torch.autograd.Function):
@@ -44,6 +47,46 @@ class TokenLogp(torch.autograd.Function):
         return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
 
 
+class AtLogits(torch.autograd.Function):
+    """f(h W^T) for each state, with the gradient found in the same pass.
+
+    Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed while a chunk's logits are at hand, as
+    in `TokenLogp`, whatever is done with the numbers later.
+    Shapes: hidden (N, D), weight (V, D) frozen; returns (N,) float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, work: OfLogits) -> Tensor:
+        values = torch.empty(hidden.shape[0], dtype=torch.float32, device=hidden.device)
+        slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for start in range(0, hidden.shape[0], CHUNK):
+            part = slice(start, start + CHUNK)
+            with torch.set_grad_enabled(slope is not None), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
+                logits = (hidden[part].detach() @ weight.t()).requires_grad_(slope is not None)
+                found = work(logits, part)
+                if slope is not None:
+                    slope[part] = torch.autograd.grad(found.sum(), logits)[0] @ weight
+            values[part] = found.detach()
+        if slope is not None:
+            ctx.save_for_backward(slope)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (slope,) = ctx.saved_tensors
+        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    """What is kept within a chunk is gone with it: whoever counts or moves what is kept need not see it."""
+    return tensor
+
+
 def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Log-probability of each target. Shapes: (N, D), (V, D), (N,) -> (N,) float32, nats."""
     return TokenLogp.apply(hidden, weight, targets)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def at_logits(hidden: Tensor, weight: Tensor, work: OfLogits) -> Tensor:
+    """`work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,) float32."""
+    return AtLogits.apply(hidden, weight, work)  # type: ignore[no-any-return,no-untyped-call]

@@ -79,7 +79,7 @@ def _view(
         reference=reference[chosen] if objective.reference else None,
         rejected_reference=reference[rejected] if objective.reference and rejected is not None else None,
         teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device) if objective.teacher else None,
-        logits=lambda: student.logits(hidden.index_select(0, chosen)),
+        at_logits=lambda work: student.at_logits(hidden.index_select(0, chosen), work),
         drawn=torch.tensor([batch.rows[i].drawn for i in mine], device=device),
         edited=None if edited is None else edited[chosen],
         rejected_edited=None if edited is None or rejected is None else edited[rejected],

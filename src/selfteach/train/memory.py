@@ -28,6 +28,7 @@ MOMENTS = 2
 """AdamW's tensors for each parameter."""
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 CGROUP = Path("/sys/fs/cgroup")
+PAGE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ class Meter:
 
     def __init__(self, module: nn.Module) -> None:
         self.module, self.device = module, next(module.parameters()).device
-        self.weights = size_of((*module.parameters(), *module.buffers()))
+        held = (*module.parameters(), *module.buffers())
+        self.weights = size_of(held)
+        bring(held)
         release()
         self.free, self._before = free_bytes(self.device), self._now()
         self._resets = self._reset()
@@ -198,6 +201,13 @@ def size_of(tensors: Iterable[Tensor]) -> int:
     """Bytes in this process; what is shared counts once."""
     found = {tensor.untyped_storage().data_ptr(): tensor.nbytes for tensor in map(local, tensors)}
     return sum(found.values())
+
+
+def bring(tensors: Iterable[Tensor]) -> None:
+    """Brings them into memory: what a file is mapped to comes when it is first read, and would look like growth of the training."""
+    for tensor in map(local, tensors):
+        if tensor.device.type == "cpu":
+            torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())[::PAGE].sum()  # type: ignore[call-overload]
 
 
 def free_bytes(device: torch.device) -> int:

@@ -14,7 +14,7 @@ from selfteach.models.worn import standing, worn
 from selfteach.train.adapters import Adapter
 from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
-from selfteach.train.head import token_logp
+from selfteach.train.head import OfLogits, at_logits, token_logp
 from selfteach.train.packing import Packed, pack
 from selfteach.train.recompute import Apart, at_once
 from selfteach.train.shards import frozen, here
@@ -110,6 +110,19 @@ class Student:
             return -nn.functional.cross_entropy(self.head(hidden).float(), targets, reduction="none")
         pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
         return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
+
+    def at_logits(self, hidden: Tensor, work: OfLogits) -> Tensor:
+        """`work` of the logits of all states, some positions at a time, so that they need not all be kept: (N, D) -> (N,) float32."""
+        if self.plain_head:
+            return at_logits(hidden, self.module.get_output_embeddings().weight, work)
+        if self.once:
+            return work(self.head(hidden), slice(None))
+
+        def piece(states: Tensor, part: slice) -> Tensor:
+            return work(self.head(states), part)
+
+        parts = [slice(start, start + HEAD_ROWS) for start in range(0, len(hidden), HEAD_ROWS)]
+        return torch.cat([self.apart(piece, hidden[part], part) for part in parts])
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(N, V)."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from selfteach import config
+from selfteach.train.head import OfLogits
 from selfteach.train.prior import Prior
 
 Event = tuple[str, Mapping[str, Any]]
@@ -31,15 +32,20 @@ class Distribution:
     logp: Tensor
     full: bool
 
+    def at(self, part: slice) -> Distribution:
+        """The distributions at a part of the positions."""
+        return Distribution(self.ids if self.full else self.ids[part], self.logp[part], self.full)
+
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What an objective sees of a batch: its own rows, numbered 0..R-1.
 
     Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the rejected ones, in nats per token;
-    row (N,), rejected_row (M,). `logits()` gives (N, V) at the chosen positions; drawn (R,)
-    says which answers the student drew itself. edited (N,), rejected_edited (M,) bool: the tokens that the correction changed; prior (R,)
-    nats: log l(chosen) - log l(rejected); numbers: the rows' numbers in the training. Fields that no objective asked for are None.
+    row (N,), rejected_row (M,). `at_logits(f)` is `f(logits, part)` of the logits (n, V) at the chosen positions, a part of them at a
+    time: (N,). drawn (R,) says which answers the student drew itself. edited (N,), rejected_edited (M,) bool: the tokens that the
+    correction changed; prior (R,) nats: log l(chosen) - log l(rejected); numbers: the rows' numbers in the training. Fields that no
+    objective asked for are None.
     """
 
     rows: int
@@ -50,7 +56,7 @@ class View:
     reference: Tensor | None = None
     rejected_reference: Tensor | None = None
     teacher: Distribution | None = None
-    logits: Callable[[], Tensor] | None = None
+    at_logits: Callable[[OfLogits], Tensor] | None = None
     drawn: Tensor | None = None
     edited: Tensor | None = None
     rejected_edited: Tensor | None = None

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from selfteach import config
 from selfteach.train.objectives import Objective, View, row_sums
-from selfteach.train.objectives.distill import divergence
+from selfteach.train.objectives.distill import diverging
 
 
 class Anchor(Objective):
@@ -29,9 +29,7 @@ class Anchor(Objective):
         """(N,) nats of each token."""
         if self.settings.anchor == "nll":
             return -view.logp
-        assert view.teacher is not None
-        assert view.logits is not None
-        return divergence(view.teacher, view.logits(), "forward", temperature=self.settings.temperature)
+        return diverging(view, "forward", 0.5, self.settings.temperature)
 
 
 class Hold(Anchor):

@@ -66,6 +66,14 @@ def divergence(teacher: Distribution, logits: Tensor, form: Form, beta: float = 
     return kl(student, p) if form == "reverse" else jsd(p, student, beta)
 
 
+def diverging(view: View, form: Form, beta: float, temperature: float) -> Tensor:
+    """D(teacher || student) at each chosen position of a view, nats: (N,)."""
+    teacher = view.teacher
+    assert teacher is not None
+    assert view.at_logits is not None
+    return view.at_logits(lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature))
+
+
 class Distill(Objective):
     """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws lam D alone: they are no evidence."""
 
@@ -78,9 +86,7 @@ class Distill(Objective):
 
     def terms(self, view: View) -> Tensor:
         """(R,) sums over tokens, nats."""
-        assert view.teacher is not None
-        assert view.logits is not None
         s = self.settings
-        d = divergence(view.teacher, view.logits(), s.divergence, s.jsd_beta, s.temperature)
+        d = diverging(view, s.divergence, s.jsd_beta, s.temperature)
         likelihood = view.logp if view.drawn is None else view.logp.masked_fill(view.drawn[view.row], 0.0)
         return row_sums(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)
