@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from selfteach import cli
+from selfteach.commands import lesson
+from talker import opened
 
 WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
 
@@ -119,8 +121,21 @@ def test_another_encoding_is_named_with_its_cure(
 
 
 @pytest.mark.parametrize("command", MATERIALS)
-def test_unsafe_characters_are_replaced_once_and_the_rows_named(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     material = MATERIALS[command]
     unsafe = {**material.rows[0], material.field: "What \ud800 is a tea\u2028 of\x00 old times\u202e called?"}
-    assert run(command, tmp_path, lines(material, json.dumps(unsafe)), "--dry-run", "--json") == 0
-    assert [where[:13] for where in json.loads(capsys.readouterr().out)["mended"]] == ["rows.jsonl:11"]
+    data = lines(material, json.dumps(unsafe))
+    assert run(command, tmp_path, data, "--dry-run", "--json") == 0
+    (told,) = json.loads(capsys.readouterr().out)["mended"]
+    assert told.startswith("rows.jsonl:11: ")
+
+    (tmp_path / "no-model").mkdir()  # as much of a model as is looked at before a run is opened
+    (tmp_path / "no-model" / "config.json").write_text("{}")
+    (tmp_path / "no-model" / "x.safetensors").touch()
+    monkeypatch.setattr(lesson, "guided", lambda *given: {"report": "none"})
+    monkeypatch.setattr(lesson.past, "exam", lambda folder: {})
+    assert run(command, tmp_path, data, "--json") == 0
+    with opened(tmp_path / "run") as ledger:
+        assert ledger.noted("mended") == [told]

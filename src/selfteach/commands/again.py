@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands import documents, past
-from selfteach.commands.lesson import PATHS, teach
+from selfteach.commands.lesson import PATHS, Brought, teach
 from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
@@ -93,15 +93,15 @@ def repeat(
     material = files.read()
     before = opened(folder)
     try:
-        identity = before.noted("identity")
+        first = before.noted("identity")["material"]
         forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
-        brought = files.json(material) | {key: identity["material"][key] for key in ("from",) if key in identity["material"]}
+        identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
 
         def take_over(run: Run) -> None:
             run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
 
         options = Options(out=out, as_json=as_json, debug=debug)
-        teach("documents", "documents", material, brought, resolved, options, files.noted(), prepare=take_over)
+        teach("documents", Brought("documents", material, identity, files.noted(), material.reading.mended), resolved, options, take_over)
     finally:
         before.close()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import left_out, place, places, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, place, places, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
@@ -64,7 +64,7 @@ def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = (files.edits or files.prompts or Path("corrections")).stem
-    teach("corrections", name, material, files.sums(), resolved, options, files.noted(), material.mended)
+    teach("corrections", Brought(name, material, files.sums(), files.noted(), material.mended), resolved, options)
 
 
 def refuse(files: Files, config: Settings) -> None:

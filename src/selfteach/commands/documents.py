@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
@@ -72,8 +72,8 @@ def documents(files: Files, own: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
-    mended = material.reading.mended
-    teach("documents", files.paths[0].stem, material, files.json(material), resolved, options, files.noted(), mended)
+    brought = Brought(files.paths[0].stem, material, files.json(material), files.noted(), material.reading.mended)
+    teach("documents", brought, resolved, options)
 
 
 def enough(material: Documents, config: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfteach.commands.lesson import show_plan, teach
+from selfteach.commands.lesson import Brought, show_plan, teach
 from selfteach.commands.options import Options
 from selfteach.commands.screen import screen
 from selfteach.config import Feedback, resolve
@@ -26,7 +26,7 @@ def feedback(rule: str, own: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         _plan(rule, resolved.config, options)
         return
-    teach("feedback", rule, rule, {"rule": rule}, resolved, options)
+    teach("feedback", Brought(rule, rule, {"rule": rule}), resolved, options)
 
 
 def rule_text(rule: str) -> str:

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,36 @@ from selfteach.run.folder import Run, open_run
 from selfteach.run.ledger import Fate
 from selfteach.run.signals import interruptible
 
-PATHS = "paths"
-"""The note in which a run keeps where its files are."""
+PATHS, MENDED = "paths", "mended"
+"""The notes in which a run keeps where its files are, and what had to be mended in them."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What the person brings.
+
+    Attributes:
+        name: what the run folder is called after, unless the options say where.
+        material: what the method is given.
+        identity: what stands for the material in the run's identity: another one is another run.
+        paths: where the files are, for commands that read them again later.
+        mended: where unsafe characters were replaced, or an encoding guessed.
+    """
+
+    name: str
+    material: Any
+    identity: Mapping[str, Any]
+    paths: Mapping[str, Any] | None = None
+    mended: Sequence[BadLine] = ()
 
 
 def teach(
-    method: str,
-    name: str,
-    material: Any,
-    brought: Mapping[str, Any],
-    resolved: Resolved,
-    options: Options,
-    paths: Mapping[str, Any] | None = None,
-    mended: Sequence[BadLine] = (),
-    prepare: Callable[[Run], object] = lambda run: None,
-) -> None:
+    method: str, brought: Brought, resolved: Resolved, options: Options, prepare: Callable[[Run], object] = lambda run: None
+) -> None:  # fmt: skip
     """Opens a run, teaches in it, shows its exam, and compares that with what was required.
 
     Args:
         method: its name in the registry.
-        name: what the run folder is called after, unless the options say where.
-        material: what the method is given.
-        brought: what stands for the material in the run's identity.
-        paths: where the files are, for commands that read them again later.
-        mended: where unsafe characters were replaced, or an encoding guessed.
         prepare: is called with the open run before the method.
 
     Raises:
@@ -56,15 +63,15 @@ def teach(
     """
     wanted = require.parse(options.require)
     refuse_unknown(resolved.config.model)
-    refuse_unknown_teacher(resolved.config.teacher)
+    refuse_unknown_teacher(getattr(resolved.config, "teacher", ""))
     begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
-    with open_run(options.out, name, method, resolved, {**brought, **begun}, new=options.new) as run:
-        if paths:
-            run.ledger.note(PATHS, paths)
-        if mended:
-            run.ledger.note("mended", told(mended))
+    with open_run(options.out, brought.name, method, resolved, {**brought.identity, **begun}, new=options.new) as run:
+        if brought.paths:
+            run.ledger.note(PATHS, brought.paths)
+        if brought.mended:
+            run.ledger.note(MENDED, told(brought.mended))
         prepare(run)
-        result = guided(run, method, material, options.debug)
+        result = guided(run, method, brought.material, options.debug)
     exam = past.exam(run.path)
     if options.as_json:
         print_json(result)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import left_out, place, places, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, place, places, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
@@ -64,7 +64,7 @@ def tasks(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    teach("tasks", name, material, files.sums(), resolved, options, files.noted(), material.mended)
+    teach("tasks", Brought(name, material, files.sums(), files.noted(), material.mended), resolved, options)
 
 
 def refuse(config: Settings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfteach.commands import past
-from selfteach.commands.lesson import left_out, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
@@ -83,7 +83,8 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     if processes.count() > 1 and options.out is None:
         raise UsageError("several processes need one folder.", where="--out", cure="Name it: --out DIR.")
     if processes.first():
-        teach("train", f"train {files.name}", material, files.sums(), resolved, options, mended=material.mended)
+        brought = Brought(f"train {files.name}", material, files.sums(), mended=material.mended)
+        teach("train", brought, resolved, options)
     else:
         follow(material, config, options)
 
