@@ -44,7 +44,7 @@ from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 KINDS = {
-    "correction": {"correction": 1.0, "hold": 4.0},
+    "correction": {"correction": 1.0, "hold": 8.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
