@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.generate.instances import answer_request, classify, instance_request, names_input, read_instances, threshold
+from selfteach.generate.instances import (
+    answer_request,
+    classify,
+    input_request,
+    instance_request,
+    names_input,
+    read_input,
+    read_instances,
+    threshold,
+)  # fmt: skip
 from selfteach.generate.task_shots import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.materials.tasks import Instance, Task
 from selfteach.models.scripted import Scripted
@@ -46,6 +55,20 @@ def test_an_answer_in_a_conversation_follows_worked_tasks() -> None:
     assert [(m.role, m.content) for m in prompt] == [
         ("user", "Double it\n\n4"), ("assistant", "8"), ("user", "Say hello"), ("assistant", "Hello!"), ("user", "Halve it\n\n6")
     ]  # fmt: skip
+
+
+def test_an_input_follows_a_list_of_people_s_which_ours_fill_up() -> None:
+    shown = [Task("s:1", "Double\nit", (Instance("4", "8"),))]
+    prompt = str(input_request("Halve it", shown, Sampling(), 0).prompt)
+    assert prompt.endswith("Task: Double it\nInput: 4\n\nTask: Halve it\nInput:")
+    assert prompt.count("\nInput: ") == 3
+    assert "Output" not in prompt
+    assert str(input_request("Halve it", shown * 6, Sampling(), 0).prompt).count("\nInput: 4\n") == 6
+
+
+@pytest.mark.parametrize(("text", "given"), [(" a cup\nof tea \n", "a cup\nof tea"), (" None.", ""), ("", ""), (" no", "no")])
+def test_an_input_is_read(text: str, given: str) -> None:
+    assert read_input(Draw("x", text)) == given
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
-"""Of several answers to one task the one that agrees most with the others is the output, or none is."""
+"""Of several answers to a task the one that agrees most with the others is its output, or none is; inputs come from a list of people's."""
 
 from __future__ import annotations
 
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import pytest
 
-from selfteach.materials.tasks import Instance
-from selfteach.methods.instancing import LOOPS, UNSURE, Written, agreed
-from selfteach.records import Draw
-from selfteach.select.tasks import CUT
+from selfteach.config import Tasks
+from selfteach.materials.tasks import Instance, Task
+from selfteach.methods.instancing import LOOPS, UNSURE, Invented, Written, agreed, wrote
+from selfteach.models.scripted import Scripted
+from selfteach.records import Draw, Request
+from selfteach.select.tasks import CUT, Near
 
 
 def draws(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Draw]:
@@ -48,3 +51,42 @@ def test_an_answer_that_goes_round_in_circles_is_not_taken() -> None:
 )
 def test_why_a_task_without_instances_is_dropped(written: Written, reason: str) -> None:
     assert written.reason == reason
+
+
+PEOPLE = [Task(f"s:{n}", f"Say {n} of the word", (Instance(f"word {n}", f"said {n}"),)) for n in range(9)]
+SAID = ["red leaf tea", "a green hot drink", "a green cold drink", "no"]
+
+
+def teacher(request: Request) -> str:
+    """Inputs from a list, outputs by the number of the draw."""
+    if isinstance(request.prompt, str):
+        return {"Sort the word": " none\n", "Count the words": " one " * 200}.get(request.prompt.splitlines()[-2][6:], " tea \nOutput: x")
+    return SAID[request.draw]
+
+
+def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:
+    model.failures = ()
+    config = Tasks(cases=Tasks().cases.model_copy(update=cases))
+    road: Any = SimpleNamespace(teacher=model, student=model, config=config)
+    tasks = [Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0)) for n, text in enumerate(instructions)]
+    found = wrote(road, tasks, PEOPLE)
+    return [found[one.task.id] for one in tasks]
+
+
+def test_an_output_is_answered_several_times_after_other_tasks_each_time() -> None:
+    model = Scripted(teacher)
+    assert written(model, "Describe the word", agreement=0.2) == [Written((Instance("tea", "a green hot drink"),))]
+    asked = [request.prompt for request in model.asked if not isinstance(request.prompt, str)]
+    assert len({prompt[:-1] for prompt in asked}) == len(asked) == 4
+    assert {prompt[-1].content for prompt in asked} == {"Describe the word\n\ntea"}
+    assert written(Scripted(teacher), "Describe the word", agreement=0.6)[0].reason == UNSURE
+
+
+def test_an_input_comes_from_a_list_of_people_s_where_the_words_name_one() -> None:
+    model = Scripted(teacher)
+    none, cut, bare = written(model, "Sort the word", "Count the words", "Say hello")
+    assert none.whole[0].input == bare.whole[0].input == ""
+    assert cut == Written(lost=CUT)
+    lists = [request.prompt for request in model.asked if isinstance(request.prompt, str)]
+    assert len(lists) == 2, "nothing is asked for a task that names no input"
+    assert all(text.count("\nInput: word ") == 6 for text in lists)

@@ -19,6 +19,8 @@ from selfteach.records import Continuations, Draw, Message, Request, Sampling, c
 
 LEAST_LABELLED = 6
 """So many tasks of either kind must be known before they may set the threshold."""
+LEAST_INPUTS = 3
+"""So many tasks with inputs are shown at least, where an input is asked for."""
 BARE = " none\nOutput:"
 _GIVEN = re.compile(
     r"\b(?:given|following|below|above|provided|input|these|this|those|two|each)\b|\bthe (?:sentence|text|paragraph|passage|article|word|"
@@ -67,6 +69,20 @@ def instance_request(instruction: str, classification: bool, sampling: Sampling,
     worked = "".join(f"Task: {name}\n{_cases(cases)}\n\n" for name, cases in INPUT_FIRST)
     head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
     return Request("instances", f"{head}{worked}{task}Example 1\nInput:{BARE if bare else ''}", sampling, 0, seed)
+
+
+def input_request(instruction: str, worked: Sequence[Task], sampling: Sampling, seed: int) -> Request:
+    """The request for one input of a task, by a list of people's tasks with theirs; our own stand first where those are few."""
+    pairs = [(task, cases[0][0]) for task, cases in INPUT_FIRST if cases[0][0]][: max(0, LEAST_INPUTS - len(worked))]
+    pairs += [(task.instruction, task.instances[0].input) for task in worked]
+    lines = "".join(f"Task: {one_line(task)}\nInput: {given}\n\n" for task, given in pairs)
+    return Request("instances", f"Tasks, each with an input for it.\n\n{lines}Task: {one_line(instruction)}\nInput:", sampling, 0, seed)
+
+
+def read_input(draw: Draw) -> str:
+    """The input in what the model wrote, or "" where it says that there is none."""
+    text = clean(draw.text).strip()
+    return "" if no_input(text) else text
 
 
 def answer_request(instruction: str, given: str, worked: Sequence[Task], sampling: Sampling, seed: int, number: int = 0) -> Request:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from selfteach.evaluate.sanity import loops
-from selfteach.generate.instances import answer_request, instance_request, names_input, read_instances
+from selfteach.generate.instances import answer_request, input_request, instance_request, names_input, read_input, read_instances
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.road import Road
 from selfteach.models.recorded import Recorded
@@ -29,6 +28,9 @@ NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
 LOOPS, UNSURE = "goes round in circles", "its answers do not agree"
 DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, ENOUGH})
 STOPS = ("\n\nTask:", "\nTask:")
+INPUT_STOPS = (*STOPS, "\nOutput:")
+INPUTS = 6
+"""Tasks of people in a request for an input."""
 SHORT = 60
 """Words that a worked task of people has at most."""
 
@@ -111,29 +113,39 @@ def wrote(road: Road, found: Sequence[Invented], human: Sequence[Task]) -> dict[
     if road.config.mode == "alpaca":
         return {one.task.id: Written((one.given,) if one.given else ()) for one in found}
     tasks = [one.task for one in found]
+    bare = {task.id: "" for task in tasks}
     if road.config.mode == "magpie":
-        return answered(road, {task.id: [""] for task in tasks}, tasks, [])
-    texts = [task for task in tasks if not task.classification]
-    asked = texts if not converses(road) else [task for task in texts if names_input(task.instruction)]
-    listed = continued(road, [*asked, *(task for task in tasks if task.classification)])
+        return answered(road, bare, tasks, [])
     if not converses(road):
-        return listed
-    inputs = {task.id: inputs_of(listed[task.id], road.config.cases.most) if task.id in listed else [""] for task in texts}
-    lost = {id: listed[id] for id, given in inputs.items() if not given}
-    return listed | answered(road, inputs, texts, human) | lost
+        return continued(road, tasks)
+    texts = [task for task in tasks if not task.classification]
+    inputs, lost = given(road, [task for task in texts if names_input(task.instruction)], human)
+    there = [task for task in texts if task.id not in lost]
+    return continued(road, [task for task in tasks if task.classification]) | answered(road, bare | inputs, there, human) | lost
 
 
-def inputs_of(listed: Written, most: int) -> list[str]:
-    """The different inputs in a list of worked examples; a task that got none there needs none."""
-    if listed.lost:
-        return []
-    return list(islice(dict.fromkeys(case.input for case in listed.whole), most)) or [""]
+def given(road: Road, tasks: Sequence[Task], human: Sequence[Task]) -> tuple[dict[str, str], dict[str, Written]]:
+    """An input for each task, from a list of people's tasks with theirs; a task that gets none there needs none.
+
+    Returns also what is to be said of tasks whose input never came or was cut off.
+    """
+    how = drawing(road, INPUT_STOPS)
+    asked = {task.id: input_request(task.instruction, with_inputs(road, task, human), how, road.config.seed) for task in tasks}
+    answers, missing = drawn(road, list(asked.values()))
+    found, lost = {}, {}
+    for task in tasks:
+        id = asked[task.id].id(writer(road).fingerprint)
+        if id in answers and answers[id].finish != "length":
+            found[task.id] = read_input(answers[id])
+        else:
+            lost[task.id] = Written(lost=missing.get(id, CUT))
+    return found, lost
 
 
 def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
     """Instances from a list of worked examples that the writer goes on with."""
     how = drawing(road, STOPS)
-    bare = {task.id: not converses(road) and not names_input(task.instruction) for task in tasks}
+    bare = {task.id: not names_input(task.instruction) for task in tasks}
     asked = {
         task.id: instance_request(task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id])
         for task in tasks
@@ -156,28 +168,26 @@ def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:
     return Sampling(config.temperature, config.top_p, config.max_tokens, stop)
 
 
-def answered(road: Road, inputs: Mapping[str, Sequence[str]], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
+def answered(road: Road, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
     """Outputs for given inputs, in a conversation: of several answers the one that agrees most with the others."""
     config, how = road.config.cases, drawing(road)
     asked = {
-        (task.id, given): [
-            answer_request(task.instruction, given, worked(road, task, human, number), how, road.config.seed, number)
+        task.id: [
+            answer_request(task.instruction, inputs[task.id], worked(road, task, human, number), how, road.config.seed, number)
             for number in range(config.draws)
         ]
-        for task in tasks for given in inputs[task.id]
-    }  # fmt: skip
+        for task in tasks
+    }
     answers, lost = drawn(road, [request for group in asked.values() for request in group])
     found = {}
     for task in tasks:
-        whole, refused, reasons = list[Instance](), list[tuple[Instance, str]](), list[str]()
-        for given in inputs[task.id]:
-            ids = [request.id(writer(road).fingerprint) for request in asked[task.id, given]]
-            if came := [answers[id] for id in ids if id in answers]:
-                text, reason = agreed(came, config.agreement)
-                refused += [(Instance(given, text), reason)] if reason else []
-                whole += [] if reason else [Instance(given, text)]
-            reasons += [lost[id] for id in ids if id in lost]
-        found[task.id] = Written(tuple(whole), tuple(refused), "" if whole or refused else next(iter(reasons), NO_CASE))
+        ids = [request.id(writer(road).fingerprint) for request in asked[task.id]]
+        if came := [answers[id] for id in ids if id in answers]:
+            text, reason = agreed(came, config.agreement)
+            case = Instance(inputs[task.id], text)
+            found[task.id] = Written(refused=((case, reason),)) if reason else Written((case,))
+        else:
+            found[task.id] = Written(lost=lost[ids[0]])
     return found
 
 
@@ -192,9 +202,18 @@ def agreed(came: Sequence[Draw], least: float) -> tuple[str, str]:
 
 def worked(road: Road, task: Task, human: Sequence[Task], number: int) -> list[Task]:
     """Short tasks of people that no classification is among, drawn anew for each answer to a task."""
-    short = [
-        one for one in human
-        if not one.classification and one.instances and len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT
-    ]  # fmt: skip
+    short = shown(human)
     chance = random.Random(f"cases {road.config.seed} {task.id} {number}")
     return chance.sample(short, min(road.config.cases.shots, len(short)))
+
+
+def with_inputs(road: Road, task: Task, human: Sequence[Task]) -> list[Task]:
+    """Short tasks of people that have an input, drawn for each task anew."""
+    short = [one for one in shown(human) if one.instances[0].input]
+    return random.Random(f"inputs {road.config.seed} {task.id}").sample(short, min(INPUTS, len(short)))
+
+
+def shown(human: Sequence[Task]) -> list[Task]:
+    """The tasks of people that are short and no classifications."""
+    whole = [one for one in human if not one.classification and one.instances]
+    return [one for one in whole if len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT]
