@@ -74,7 +74,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "88\u202f412",
         "19.6 MB",
         "2.7 GB",
-        "1.6 GB, measured 1.7 GB",
+        "2.0 GB, measured 2.1 GB",
         "activations of 2\u202f041 tokens 1.2 GB",
         "train.epochs",
         "--set",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,10 @@ from tiny import Tiny, examples
 from torch import nn
 
 from selfteach import config
+from selfteach.models.memory import PRODUCTS, keep_few_products
 from selfteach.train import memory
+from selfteach.train.adapters.lora import Lora
+from selfteach.train.head import CHUNK
 from selfteach.train.loop import Trained, train
 from selfteach.train.memory import Account, Kept, Meter
 
@@ -78,6 +82,26 @@ def test_computing_again_changes_nothing_but_the_memory(tmp_path: Path, adapter:
     assert plain.memory
     assert again.memory
     assert again.memory.activations < (0.75 if adapter in ("lora", "full", "prompt") else 1.0) * plain.memory.activations
+
+
+def test_what_computing_takes_is_counted_by_hand() -> None:
+    """24 bytes for each logit of a chunk; in low precision on a CPU the compiled products too, of which the user may keep more."""
+    chunk = 24 * CHUNK * 96
+    for dtype, work in ((torch.float32, chunk), (torch.bfloat16, chunk + memory.PRODUCTS)):
+        model = Tiny(dtype=dtype)
+        account = Meter(model.module).account(Lora.attach(model.module, config.Train(), seed=0), 1000, 10)
+        assert account.work == work
+        assert account.added == account.trained + account.gradients + account.optimizer + 1000 + work
+
+
+def test_the_user_may_keep_more_compiled_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, few = PRODUCTS
+    monkeypatch.delenv(name, raising=False)
+    keep_few_products()
+    assert os.environ[name] == few
+    monkeypatch.setenv(name, "500")
+    keep_few_products()
+    assert os.environ[name] == "500"
 
 
 def test_a_module_s_layers_are_its_own_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from selfteach.errors import ResourceError, UsageError
 from selfteach.models import safety
 from selfteach.models.decode import draw_all, room_tokens
 from selfteach.models.finding import model_folder
-from selfteach.models.memory import keep_pages
+from selfteach.models.memory import keep_few_products, keep_pages
 from selfteach.models.quiet import quiet
 from selfteach.models.score import Head, answer_logits, embed_all, logp_all
 from selfteach.models.tokens import Tokens
@@ -65,6 +65,7 @@ class Hf:
         target = _device(device)
         if target.type == "cpu":
             keep_pages()
+            keep_few_products()
         fingerprint = safety.fingerprint(folder)
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _dtype(dtype, target))

@@ -1,7 +1,8 @@
 """What a training needs of the memory, before it starts, and what it took.
 
 The fixed part is counted from the tensors. What the backward pass will find kept is counted in a forward pass of the longest micro-batch
-that keeps nothing: each tensor that autograd would keep is measured and let go, so counting takes no more memory than drawing.
+that keeps nothing: each tensor that autograd would keep is measured and let go, so counting takes no more memory than drawing. What is
+there for a moment alone no hook sees: the largest of it, a chunk of logits, is computed, and compiled products are a measured constant.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from selfteach.errors import ResourceError
 from selfteach.models.memory import release
+from selfteach.train.head import CHUNK
 from selfteach.train.shards import local
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ MOMENTS = 2
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
+AT_LOGIT = 24
+"""Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their gradients."""
+PRODUCTS = 300_000_000
+"""What oneDNN's compiled products come to on a CPU in low precision (models/memory.py; measured, docs/log.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """Bytes of one process. `kept`: beside the weights (the base's values where the weights change); `activations`: of `tokens` at once;
-    `free`: before anything was added to the weights; `measured`: the peak afterwards, with the weights, where it can be measured."""
+    `free`: before anything was added to the weights; `work`: what computing takes beside what is kept; `measured`: the peak afterwards,
+    with the weights, where it can be measured."""
 
     weights: int
     kept: int
@@ -44,12 +51,13 @@ class Account:
     activations: int
     tokens: int
     free: int
+    work: int = 0
     measured: int | None = None
 
     @property
     def added(self) -> int:
         """What the training adds to the weights."""
-        return self.kept + self.trained + self.gradients + self.optimizer + self.activations
+        return self.kept + self.trained + self.gradients + self.optimizer + self.activations + self.work
 
     @property
     def total(self) -> int:
@@ -63,7 +71,7 @@ class Account:
 
     def __str__(self) -> str:
         parts = {"weights": self.weights, "kept beside them": self.kept, "trained": self.trained, "gradients": self.gradients,
-                 "optimizer": self.optimizer, f"activations of {self.tokens} tokens": self.activations}  # fmt: skip
+                 "optimizer": self.optimizer, f"activations of {self.tokens} tokens": self.activations, "work": self.work}  # fmt: skip
         named = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
         return f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
 
@@ -79,14 +87,14 @@ class Account:
         """
         if not self.missing:
             return
-        fixed = self.added - self.activations
+        fixed = self.added - self.activations - self.work
         cures = [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
-        cures += ["lower train.max_tokens"] if fixed < self.free else []
+        cures += ["lower train.max_tokens"] if self.added - self.activations < self.free else []
         cures += [] if adapter == "lora" else ["use train.adapter=lora"]
         cures += ["several GPUs (docs/scale.md)"]
         what = f"training {adapter} needs {shown(self.added)} beside the weights and {shown(self.free)} are free"
         split = f"{shown(fixed)} for parameters, gradients and optimizer" + (
-            f", {shown(self.activations)} for activations of {self.tokens} tokens" if self.activations else ""
+            f", {shown(self.activations)} for activations of {self.tokens} tokens, {shown(self.work)} for work" if self.activations else ""
         )
         cure = ", ".join([*cures, "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
@@ -112,8 +120,17 @@ class Meter:
 
     def account(self, adapter: Adapter, activations: int, tokens: int) -> Account:
         """All of it, with the adapter on the module."""
-        trained = size_of(adapter.parameters())
-        return Account(self.weights, getattr(adapter, "kept_bytes", 0), trained, trained, MOMENTS * trained, activations, tokens, self.free)
+        trained, kept = size_of(adapter.parameters()), getattr(adapter, "kept_bytes", 0)
+        return Account(
+            self.weights, kept, trained, trained, MOMENTS * trained, activations, tokens, self.free, self._work()
+        )  # fmt: skip
+
+    def _work(self) -> int:
+        """A chunk of logits with what is made of it, and compiled products."""
+        head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
+        weight: Any = head.weight
+        compiled = self.device.type == "cpu" and weight.dtype != torch.float32
+        return AT_LOGIT * CHUNK * int(weight.shape[0]) + (PRODUCTS if compiled else 0)
 
     def closed(self, account: Account) -> Account:
         """The account with the peak since the meter was made."""
