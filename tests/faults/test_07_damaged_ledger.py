@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from selfteach import cli
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run.ledger import Fate, Ledger
 from selfteach.run.lock import Lock
@@ -27,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for start in range(0, ANSWERS, 20):
         ledger.answer([(f"id-{number}", {"text": f"answer {number} " + "word " * 30}) for number in range(start, start + 20)])
         ledger.place("probe", [Fate(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)])
-    ledger.note("identity", {"kind": "feedback"})
+    ledger.note("identity", {"kind": "feedback", "material": {}})
     ledger.close()
     return path.read_bytes()
 
@@ -102,6 +104,22 @@ def test_nothing_is_replaced_where_nothing_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="nothing of the ledger could be read"):
         recover(path.parent)
     assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_whole_ledger_is_left_alone(tmp_path: Path, whole: bytes) -> None:
+    path = written(tmp_path / "run", whole)
+    with pytest.raises(UsageError, match="nothing to recover"):
+        recover(path.parent)
+    assert [file.name for file in path.parent.glob("*damaged*")] == []
+
+
+def test_what_was_recovered_is_part_of_the_one_json_object(tmp_path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(whole)
+    zeroed_page(data)
+    path = written(tmp_path / "run", bytes(data))
+    assert cli.run(["status", str(path.parent), "--recover", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovered"]["answers"] >= 150
+    assert cli.run(["status", "--recover"]) == 2
 
 
 def test_a_run_in_use_is_not_recovered(tmp_path: Path, whole: bytes) -> None:

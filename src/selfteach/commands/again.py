@@ -36,16 +36,12 @@ def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool
     """
     if wrong := [item for item in sets if item.split("=")[0].strip() not in ALLOWED]:
         raise UsageError(f'"{wrong[0]}" is no threshold.', where="--set", cure=f"Can be changed: {', '.join(ALLOWED)}.")
-    resolved = resolve(Settings, past.run_folder(folder) / past.CONFIG, sets)
-    ledger = opened(folder)
-    try:
-        rows = ledger.noted("knowledge")
-    finally:
-        ledger.close()
+    rows = noted(folder, "knowledge")
+    resolved = resolve(Settings, folder / past.CONFIG, sets)
     if rows is None:
         raise UsageError("has measured nothing yet.", where=str(folder), cure="Let the run come to its training first.")
     if out is not None:
-        repeat(folder, resolved, documents.Files.from_noted(noted(folder)), out, as_json=as_json, debug=debug)
+        repeat(folder, resolved, documents.Files.from_noted(noted(folder, PATHS)), out, as_json=as_json, debug=debug)
         return
     stated = selection(rows, resolved.config)
     if as_json:
@@ -74,8 +70,8 @@ def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool,
     Raises:
         UsageError: the run has no such document.
     """
-    resolved = resolve(Settings, past.run_folder(folder) / past.CONFIG)
-    files = documents.Files.from_noted(noted(folder))
+    files = documents.Files.from_noted(noted(folder, PATHS))
+    resolved = resolve(Settings, folder / past.CONFIG)
     held = files.read().reading.documents
     gone = [d for d in held if source in (d.id, d.source, d.title)]
     if not gone:
@@ -126,14 +122,18 @@ def texts(body: Any) -> Iterator[str]:
         yield from texts(part)
 
 
-def noted(folder: Path) -> dict[str, Any]:
-    """Which files a run read."""
+def noted(folder: Path, key: str) -> Any:
+    """A note of a run of documents; None where it has not come to it.
+
+    Raises:
+        UsageError: it is a run of something else.
+    """
     ledger = opened(folder)
     try:
-        found: dict[str, Any] | None = ledger.noted(PATHS)
+        identity, found = ledger.noted("identity") or {}, ledger.noted(key)
     finally:
         ledger.close()
-    if found is None:
+    if identity.get("kind") != "documents":
         raise UsageError("is no run of documents.", where=str(folder), cure="Give the folder of one that `selfteach documents` made.")
     return found
 

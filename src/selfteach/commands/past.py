@@ -40,8 +40,7 @@ def adapter(folder: Path, name: str = "") -> Path:
         cure = f"--adapter names one: {', '.join(known)}." if known else f"`selfteach status {folder}` shows how far it is."
         raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
     if (name or OWN) not in known:
-        cure = f"{did_you_mean(name, known)} There are: {', '.join(known)}."
-        raise UsageError(f'there is no adapter "{name}" in this run.', where=str(folder), cure=cure)
+        raise UsageError(f'there is no adapter "{name}" in this run.', where=str(folder), cure=did_you_mean(name, known))
     return known[name or OWN]
 
 

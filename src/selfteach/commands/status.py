@@ -8,7 +8,7 @@ from typing import Any
 
 from selfteach.commands.past import run_folder
 from selfteach.commands.screen import print_json
-from selfteach.errors import SelfteachError
+from selfteach.errors import SelfteachError, UsageError
 from selfteach.run.display import printable
 from selfteach.run.folder import RUNS
 from selfteach.run.recover import recover
@@ -16,19 +16,26 @@ from selfteach.run.standing import Standing, runs, standing
 
 
 def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
-    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what can be read of it."""
-    if folder is None or (folder.is_dir() and runs(folder)):
+    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what can be read of it.
+
+    Raises:
+        UsageError: no run, or `mend` without one that is damaged.
+    """
+    if mend and folder is None:
+        raise UsageError("needs the folder of a run.", where="--recover", cure="selfteach status --recover DIR")
+    if folder is None or (folder.is_dir() and runs(folder) and not mend):
         _all(folder or RUNS, as_json)
         return
     run_folder(folder)
-    if mend:
-        saved = ", ".join(f"{count} {table}" for table, count in recover(folder).items())
-        print(f"recovered: {saved}; the damaged file is run.db.damaged")
+    saved = recover(folder) if mend else {}
     found = standing(folder)
     if as_json:
-        print_json(_json(found))
-    else:
-        print("\n".join(_lines(found)))
+        print_json(_json(found) | ({"recovered": saved} if mend else {}))
+        return
+    if mend:
+        counts = ", ".join(f"{count} {table}" for table, count in saved.items())
+        print(f"recovered: {counts}; the damaged file is run.db.damaged")
+    print("\n".join(_lines(found)))
 
 
 def _all(below: Path, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from selfteach.errors import IntegrityError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.run.disk import disk_faults
 from selfteach.run.folder import LEDGER
 from selfteach.run.ledger import Ledger, is_whole
@@ -30,11 +30,13 @@ def recover(folder: Path) -> dict[str, int]:
 
     Raises:
         IntegrityError: nothing could be read.
-        UsageError: a process works in this folder.
+        UsageError: a process works in this folder, or nothing is damaged.
     """
     path, damaged = folder / LEDGER, folder / f"{LEDGER}.damaged"
     lock = Lock(folder)
     try:
+        if _is_whole(path):
+            raise UsageError("the ledger is whole: there is nothing to recover.", where=str(path))
         with disk_faults(path), tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch:
             fresh = Path(scratch) / LEDGER
             saved = _save(path, fresh, Path(scratch))
@@ -47,6 +49,15 @@ def recover(folder: Path) -> dict[str, int]:
     finally:
         lock.release()
     return saved
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the ledger opens, which reads and compares every row."""
+    try:
+        Ledger(path, readonly=True).close()
+    except IntegrityError:
+        return False
+    return True
 
 
 def _save(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
