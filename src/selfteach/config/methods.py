@@ -160,7 +160,7 @@ class Invent(Section):
     """
 
     requests: Positive = 32
-    rounds: Positive = 40
+    rounds: Positive = 60
     items: Positive = 2
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -227,8 +227,8 @@ class Tasks(Method):
     sift: Sift = Sift()
     cases: Cases = Cases()
     judge: Judge = Judge()
-    keep: Keep = Keep()
-    train: Train = Train()
+    keep: Keep = Keep(general=80)
+    train: Train = Train(epochs=2)
     exam: TasksExam = TasksExam()
 
 
