@@ -129,6 +129,8 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
     assert "mine: done" in run("status", "mine", cwd=tmp_path).stdout
     assert "3  even" in run("status", "mine", cwd=tmp_path).stdout
     assert "done" in run("status", ".", cwd=tmp_path).stdout
+    other = run("select", "--run", "mine", cwd=tmp_path)
+    assert (other.returncode, "is no run of documents" in other.stderr) == (2, True)
     refused = run("feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, road=True)
     assert (refused.returncode, "seed: 0 -> 4" in refused.stderr) == (2, True)
 

@@ -62,8 +62,10 @@ def test_the_objective_of_corrections_may_be_named_short() -> None:
 
 
 def attributes(sources: Iterable[str]) -> set[str]:
-    """Every name that stands after a dot."""
-    return {node.attr for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    """Every name that stands after a dot and is not called: `config.items`, but not `row.items()`."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in called}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -73,7 +75,7 @@ def test_every_key_is_read_by_code(method: str) -> None:
 
 
 def test_a_key_that_no_code_reads_would_be_noticed() -> None:
-    assert attributes(["run(config.ask.target)\nother = 'seed'"]) == {"ask", "target"}
+    assert attributes(["run(config.ask.target)\nother = 'seed'\nrow.items()"]) == {"ask", "target"}
 
 
 @pytest.mark.parametrize("file", sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")), ids=lambda path: path.name)
