@@ -87,9 +87,9 @@ class Stages(Section):
 class Replay(Section):
     """What must not change: the base's own answers to so many `general` prompts, their first `anchor_tokens` tokens."""
 
-    general: Count = 400
+    general: Count = 600
     rounds: Positive = 6
-    anchor_tokens: Positive = 32
+    anchor_tokens: Positive = 24
 
 
 class DocumentsExam(Section):
