@@ -47,6 +47,13 @@ def test_a_configuration_cannot_be_changed() -> None:
         Feedback().seed = 3  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(("method", "section"), [(Feedback, "ask"), (Corrections, "correct")])
+def test_shares_that_leave_nothing_for_the_exam_are_refused(method: type[Feedback | Corrections], section: str) -> None:
+    with pytest.raises(UsageError, match=f"{section}: train_share and dev_share leave nothing"):
+        resolve(method, sets=[f"{section}.train_share=0.95"])
+    assert resolve(method, sets=[f"{section}.train_share=0.85"])
+
+
 def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
     with pytest.raises(UsageError) as caught:
         resolve(Feedback, sets=["seed=sk-canary-1234"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from selfteach.config.documents import Documents
-from selfteach.config.sections import Count, Method, Positive, Section, Share
+from selfteach.config.sections import Count, Method, Positive, Section, Share, leaves_a_test_part
 from selfteach.config.training import Choice, Train
 
 
@@ -25,6 +25,7 @@ class Ask(Section):
     max_overlap: Share = 0.7
     train_share: Share = 0.72
     dev_share: Share = 0.1
+    _rest = model_validator(mode="after")(leaves_a_test_part)
 
 
 class Probe(Section):
@@ -103,6 +104,7 @@ class Correct(Section):
     train_share: Share = 0.7
     dev_share: Share = 0.1
     max_overlap: Share = 0.7
+    _rest = model_validator(mode="after")(leaves_a_test_part)
 
 
 class Criticism(Section):

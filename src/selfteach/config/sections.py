@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -49,3 +49,20 @@ class Method(Section):
     seed: Count = 0
     rehearsal: bool = False
     max_failures: Share = 0.1
+
+
+class Parted(Protocol):
+    """Settings that split prompts into train, dev, and a test part that gets the rest."""
+
+    train_share: float
+    dev_share: float
+
+
+P = TypeVar("P", bound=Parted)
+
+
+def leaves_a_test_part(section: P) -> P:
+    """Refuses shares that leave nothing to be examined on."""
+    if section.train_share + section.dev_share >= 1:
+        raise ValueError("train_share and dev_share leave nothing for the exam; together they must be below 1")
+    return section
