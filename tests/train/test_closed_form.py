@@ -80,11 +80,31 @@ def test_kl_equals_torchs() -> None:
 def test_states_are_those_of_the_model_s_own_forward() -> None:
     model, answer = Tiny(), tuple(letters("yes."))
     row = Row(0, "", "", tuple(letters("what?")), (answer,), {})
-    found, last = Editor(model.module, [0, 1]).states([row, row])
+    found, last = Editor(model.module, [0, 1]).states([[row], [row]])
     with torch.no_grad():
         out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
     torch.testing.assert_close(found[0][: len(answer)], out.hidden_states[1][0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(last[len(answer) :], out.last_hidden_state[0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
+
+
+def test_layers_that_never_change_are_computed_once() -> None:
+    model = Tiny()
+    rows = [Row(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {}) for i in range(3)]
+    width, hidden = model.module.config.intermediate_size, model.module.config.hidden_size
+    change = {1: 0.1 * numbers(hidden, width).float()}
+    asked: list[int] = []
+    handles = [layer.mlp.register_forward_hook(lambda *_, n=n: asked.append(n)) for n, layer in enumerate(model.module.model.layers)]
+    editor = Editor(model.module, [1])
+    read = editor.read(rows)
+    base = editor.last(read)
+    assert not torch.allclose(editor.last(read, change), base, atol=1e-3)
+    torch.testing.assert_close(editor.last(read), base)
+    assert asked == [0, 1, 1, 1]
+    for handle in handles:
+        handle.remove()
+    fresh = Editor(model.module, [1])
+    torch.testing.assert_close(editor.last(read, change), fresh.last(fresh.read(rows), change))
+    assert not [layer for layer in model.module.model.layers if "forward" in vars(layer)]
 
 
 def lessons() -> list[Example]:
@@ -114,7 +134,9 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
     told = Editor(model.module, []).states(check.told)[1]
-    before, after = (float(kl(m.get_output_embeddings(), told, Editor(m, []).states(check.plain)[1]).mean()) for m in (model.module, worn))
+    before, after = (
+        float(kl(m.get_output_embeddings(), told, Editor(m, []).states([check.plain])[1]).mean()) for m in (model.module, worn)
+    )
     assert before == pytest.approx(said["kl_before"], rel=1e-3)
     assert after == pytest.approx(said["kl_after"], rel=2e-2)
     assert not {row.prompt for row in learn.plain} & {row.prompt for row in check.plain}

@@ -60,8 +60,8 @@ class ClosedForm(Section):
     alone. `rank`: of the LoRA that is saved; 0 keeps all.
     """
 
-    shots: Positive = 6
-    layers: str = "last 8"
+    shots: Positive = 16
+    layers: str = "last 14"
     anchors: Positive = 400
     mu: Annotated[float, Field(gt=0)] = 60.0
     lam: Annotated[float, Field(gt=0)] = 0.01

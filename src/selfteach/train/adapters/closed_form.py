@@ -13,9 +13,10 @@ one that works: on a small model the bare rule does not, while worked examples d
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from selfteach.train.batch import Row, encode_row
 CHECK_SHARE, LEAST = 0.2, 4
 FALL = 2.0
 LEAST_EFFECT = 1e-3
+FIRST = 5.0
 LESS = 0.98
 """A little below what the square root asks for, so that few measurements are needed."""
 Pairs = Mapping[int, tuple[Tensor, Tensor]]
@@ -42,10 +44,10 @@ Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows with the same answers to the same prompts: without the context, with it; and anchors."""
+    """Rows with the same answers to the same prompts: without a context, and with one, in a group for each context; and anchors."""
 
     plain: list[Row]
-    told: list[Row]
+    told: list[list[Row]]
     anchors: list[Row]
 
 
@@ -67,7 +69,7 @@ class ClosedForm:
         started = time.monotonic()
         read = editor.read([*learn.plain, *learn.anchors])
         targets, told = editor.states(learn.told)
-        weight = editor.kl(told, editor.last(read)[: len(told)]).clamp_min(LEAST_NATS)
+        weight = heft(editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)])
         meter = Meter(editor, check)
         if meter.before < LEAST_EFFECT:
             raise DataError(
@@ -145,6 +147,11 @@ class Meter:
         return found | {"drift": float(drifts.mean())}
 
 
+def heft(nats: Tensor, place: Tensor) -> Tensor:
+    """How heavy a token in scope is: as many nats as the context moves there, and the first of an answer, which decides on it, more."""
+    return nats.clamp_min(LEAST_NATS) * torch.where(place == 0, FIRST, 1.0)
+
+
 def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_tokens: int, seed: int) -> tuple[Part, Part]:
     """Steps 1 and 2: what is solved for, and what checks it. Of several answers to a prompt the first is taken.
 
@@ -155,28 +162,34 @@ def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_toke
     """
     scope = list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
     anchors = [e for e in examples if e.kind != "in_scope"]
-    if len(scope) < how.shots + 2 * LEAST:
+    needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
+    if len(scope) < needed:
         raise DataError(
             f"{len(scope)} prompts in scope: too few to show, to solve and to check.",
-            cure=f"Give at least {how.shots + 2 * LEAST}, or lower train.closed_form.shots.",
+            cure=f"Give at least {needed}, or lower train.closed_form.shots.",
         )
     dice = torch.Generator().manual_seed(seed)
     scope, anchors = ([rows[i] for i in torch.randperm(len(rows), generator=dice).tolist()] for rows in (scope, anchors))
-    shown = context(scope[: how.shots])
-    pairs = []
-    for number, example in enumerate(scope[how.shots :]):
-        told = Example(example.id, example.kind, (*shown, *_turns(example.prompt)), example.chosen, None, {}, example.source)
-        pairs.append((encode_row(hf, number, example, {}, False), encode_row(hf, number, told, {}, False)))
     still = [encode_row(hf, number, e, {}, False) for number, e in enumerate(anchors)]
     still = [row for row in still if row.length <= max_tokens][: how.anchors]
-    held = [max(LEAST, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * LEAST else 0 for rows in (pairs, still)]
-    return _part(pairs[held[0] :], still[held[1] :]), _part(pairs[: held[0]], still[: held[1]])
+    held, held_still = (max(LEAST, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * LEAST else 0 for rows in (scope, still))
+    check, shown, others = scope[:held], scope[held : held + how.shots], scope[held + how.shots :]
+    return (
+        part(hf, [(shown, others), (others[: how.shots], shown)], still[held_still:]),
+        part(hf, [(shown, check)], still[:held_still]),
+    )
 
 
-def _part(pairs: Sequence[tuple[Row, Row]], anchors: Sequence[Row]) -> Part:
-    """Rows of like length side by side, which attention takes together."""
-    pairs = sorted(pairs, key=lambda pair: pair[0].length)
-    return Part([plain for plain, _ in pairs], [told for _, told in pairs], sorted(anchors, key=lambda row: row.length))
+def part(hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Example]]], anchors: Sequence[Row]) -> Part:
+    """Each group's examples after its worked ones, which are others. Attention takes rows of like length together."""
+    plain: list[Row] = []
+    told: list[list[Row]] = []
+    for shown, examples in groups:
+        turns = context(shown)
+        rows = sorted(((encode_row(hf, 0, e, {}, False), e) for e in examples), key=lambda pair: pair[0].length)
+        plain += [row for row, _ in rows]
+        told.append([replace(row, prompt=tuple(hf.encode((*turns, *_turns(e.prompt))))) for row, e in rows])
+    return Part(plain, told, sorted(anchors, key=lambda row: row.length))
 
 
 def context(examples: Sequence[Example]) -> tuple[Message, ...]:

@@ -107,8 +107,8 @@ class Read:
 class Editor:
     """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes are hooks."""
 
-    def __init__(self, module: Any, layers: Sequence[int], token_budget: int = 4096) -> None:
-        self.module, self.layers, self.budget = module, sorted(layers), token_budget
+    def __init__(self, module: Any, layers: Sequence[int]) -> None:
+        self.module, self.layers = module, sorted(layers)
         self.decoder, self.blocks = module.get_decoder(), decoder_layers(module)
         names = {id(part): name for name, part in module.named_modules()}
         try:
@@ -128,13 +128,16 @@ class Editor:
             return self._forward(read)
 
     @torch.no_grad()
-    def states(self, rows: Sequence[Row]) -> tuple[dict[int, Tensor], Tensor]:
-        """After each layer, and after the last norm, the states before the answer tokens: (N, D), in the order of the rows."""
+    def states(self, groups: Sequence[Sequence[Row]]) -> tuple[dict[int, Tensor], Tensor]:
+        """After each layer, and after the last norm, the states before the answer tokens: (N, D), in the order of the rows.
+
+        What the rows of a group begin with, as worked examples, is computed once.
+        """
         found: dict[int, list[Tensor]] = {n: [] for n in self.layers}
         last = []
-        for batch in self._batches(rows):
-            with _hooked([(self.blocks[n].register_forward_hook, _takes(found[n], batch.states)) for n in self.layers]):
-                last.append(self._forward(Read(batch)))
+        for read in map(self.read, groups):
+            with _hooked([(self.blocks[n].register_forward_hook, _takes(found[n], read.batch.states)) for n in self.layers]):
+                last.append(self._forward(read))
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
     @torch.no_grad()
@@ -208,21 +211,10 @@ class Editor:
                 for block in ahead:
                     del block.forward
 
-    def _batches(self, rows: Sequence[Row]) -> Iterator[Packed]:
-        """Rows in their own order, so that what is found for two versions of them stands side by side."""
-        group: list[Row] = []
-        for row in rows:
-            if group and sum(r.length for r in group) + row.length > self.budget:
-                yield pack(group, self._device())
-                group = []
-            group.append(row)
-        if group:
-            yield pack(group, self._device())
-
 
 def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
-    """How heavy each token of a batch is as an anchor: before an answer token, as many nats as the context moves at that place of an answer
-    (nothing may change most where most is changed in scope); elsewhere a tenth of the mean.
+    """How heavy each token of a batch is as an anchor: before an answer token, as the tokens in scope are at that place of an answer
+    (nothing may change most where most is changed in scope), and each kind of anchor as heavy as all others; elsewhere a tenth of the mean.
 
     Shapes: weight (N,) of the batch's first N answer tokens, which are in scope; returns (T,).
     """
@@ -233,7 +225,9 @@ def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
     )
     by_place = torch.where(numbers > 0, sums / numbers.clamp_min(1), weight.mean())
     found = torch.full((batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device)
-    found[batch.states[mine:]] = by_place[batch.place[mine:]]
+    kinds = [batch.rows[row].kind for row in batch.row[mine:].tolist()]
+    fair = torch.tensor([len(kinds) / len(set(kinds)) / kinds.count(kind) for kind in kinds], device=weight.device)
+    found[batch.states[mine:]] = by_place[batch.place[mine:]] * fair
     return found
 
 
