@@ -90,6 +90,7 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(edit
         rounds = ledger.noted("rounds")
     assert [point["round"] for point in rounds] == [0, 1, 2]
     assert rounds[1]["distance"]["value"] < rounds[0]["distance"]["value"]
+    assert [point["round"] for point in rounds if point["kept"]] == [1 + (rounds[2]["distance"]["value"] < rounds[1]["distance"]["value"])]
 
 
 def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[str, Any]]) -> None:

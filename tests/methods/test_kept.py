@@ -2,8 +2,8 @@
 
 import pytest
 
-from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections import lesson, unchanged_start
+from selfteach.generate.correct import Answered, Revision, unchanged_start
+from selfteach.methods.corrections import lesson
 from selfteach.records import user
 
 

@@ -25,7 +25,7 @@ def corrections_run(folder: Path) -> Path:
         "distance": {arm: {"greedy": share(v), "drawn": share(v)} for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))},
         "corrected": arms(0.9, 0.8, 0.3), "repeated": {}, "general": arms(1.0, 1.0, 0.95), "displaced": share(0.01),
         "amount_nats": arms(0.9, 0.5, 0.1),
-        "rounds": [{"round": n, "distance": share(0.2 / (n + 1)), "amount_nats": share(0.5)} for n in range(3)],
+        "rounds": [{"round": n, "kept": n == 1, "distance": share(0.2 / (n + 1)), "amount_nats": share(0.5)} for n in range(3)],
         "verdict": {"word": "taught", "sentence": "Taught: the teacher changes 20 % of the words before and 5 % after."},
         "answers": [{"scope": "target", "prompt": "What is <u>tea</u>?", "arms": dict.fromkeys(("base", "prompted", "taught"), answer)}],
     }  # fmt: skip
@@ -39,6 +39,8 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
     for words in (
         "Words that the teacher changes, greedy",
         "By round",
+        "no longer falls; round 1 is kept.",
+        "0.2 → 0.1<",
         "corrections in the prompt",
         "Displaced corrections",
         "✕ corrected",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rapidfuzz.distance import Indel, Levenshtein
+from rapidfuzz.distance import Indel, Levenshtein, Prefix
 
 from selfteach.models.recorded import Recorded
 from selfteach.records import Message, Prompt, Request, Sampling, clean, digest, question, user
@@ -54,6 +54,14 @@ def pieces(text: str) -> list[str]:
 def distance(one: str, other: str) -> float:
     """Normalised edit distance of words and marks, in [0, 1]: insertions, deletions and exchanges over the length of the longer text."""
     return float(Levenshtein.normalized_distance(pieces(one), pieces(other)))
+
+
+def unchanged_start(answer: str, correction: str) -> str:
+    """The whole words that both begin with."""
+    if answer == correction:
+        return answer
+    together = int(Prefix.similarity(f"{answer} ", f"{correction} "))
+    return re.sub(r"\S*$", "", f"{answer} "[:together]).rstrip()
 
 
 def _ends_alike(one: str, other: str) -> bool:

@@ -19,15 +19,13 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rapidfuzz.distance import Prefix
-
 from selfteach import statistics
 from selfteach.config import Corrections as Settings
 from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import as_json
 from selfteach.generate.ask import Subject
-from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces
+from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces, unchanged_start
 from selfteach.materials.corrections import Corrections, read_edit
 from selfteach.methods.asking import asked_for
 from selfteach.methods.correcting import CHANGED, by_prompt, examine, file_teacher, longer
@@ -333,14 +331,6 @@ def unobjected(asked: Sequence[Answered], teacher: Corrector | None, lessons: Le
     return {a.id: "" if known & set(pieces(a.answer)) else a.answer for a in asked}
 
 
-def unchanged_start(answer: str, correction: str) -> str:
-    """The whole words that both begin with."""
-    if answer == correction:
-        return answer
-    together = int(Prefix.similarity(f"{answer} ", f"{correction} "))
-    return re.sub(r"\S*$", "", f"{answer} "[:together]).rstrip()
-
-
 def rounds(
     road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons, anchors: Sequence[Example]
 ) -> Taught:  # fmt: skip
@@ -359,10 +349,12 @@ def rounds(
             taught = teach_adapter(road, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
         if teacher and dev:
             curve.append(measured(road, turn, taught.model, dev, teacher))
-            road.run.ledger.note("rounds", [as_json(point) for point in curve])
-            if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value:
-                road.display.say(f"round {turn} needs no less correction than the one before: stopped there")
-                return best
+            better = best if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value else None
+            kept = turn - 1 if better else turn
+            road.run.ledger.note("rounds", [as_json(point | {"kept": point["round"] == kept}) for point in curve])
+            if better:
+                road.display.say(f"round {turn} needs no less correction than round {kept}, which is kept")
+                return better
         best = taught
     assert best is not None
     return best

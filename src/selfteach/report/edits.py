@@ -59,6 +59,7 @@ def _plot(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
     if len(known) < 2:
         return None
     last = known[-1][0]
+    kept = next((found for row in rows if row.get("kept") and (found := measure(row.get(key)))), known[-1][1])
     y = ticks(min(m.low for _, m in known), max(m.high for _, m in known), 3)
 
     def up(value: float) -> float:
@@ -68,6 +69,6 @@ def _plot(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
         Dot(place(turn, 0, last), up(m.value), up(m.low), up(m.high), f"round {turn}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}")
         for turn, m in known
     ]
-    words = f"{known[0][1].value:.3g} → {known[-1][1].value:.3g}"
+    words = f"{known[0][1].value:.3g} → {kept.value:.3g}"
     marks = [Tick(place(turn, 0, last), str(turn)) for turn, _ in known]
     return Plot(title, [line(title, "taught", dots)], marks, [Tick(up(v), f"{v:g}") for v in y], words)
