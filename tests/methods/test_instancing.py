@@ -9,7 +9,7 @@ import pytest
 
 from selfteach.config import Tasks
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.instancing import LOOPS, UNSURE, Invented, Written, agreed, wrote
+from selfteach.methods.instancing import BARE_LABEL, LOOPS, UNSURE, Invented, Written, agreed, listed, wrote
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Request
 from selfteach.select.tasks import CUT, Near
@@ -62,6 +62,14 @@ def teacher(request: Request) -> str:
     if isinstance(request.prompt, str):
         return {"Sort the word": " none\n", "Count the words": " one " * 200}.get(request.prompt.splitlines()[-2][6:], " tea \nOutput: x")
     return SAID[request.draw]
+
+
+def test_a_label_needs_something_to_be_the_label_of() -> None:
+    task = Task("i:0", "Is the word a verb?", classification=True)
+    assert listed(Draw("x", " yes\nInput: go\nClass label: no\nInput: none"), task, False) == Written(
+        (Instance("go", "yes"),), ((Instance("", "no"), BARE_LABEL),)
+    )
+    assert listed(Draw("x", " yes\nClass label: yes"), task, False).reason == BARE_LABEL
 
 
 def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:

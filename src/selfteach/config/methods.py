@@ -161,8 +161,8 @@ class Invent(Section):
     `temperature` and `top_p`: null is the mode's own, .7 and .5 of self-instruct, 1 and 1 of alpaca and magpie.
     """
 
-    requests: Positive = 32
-    rounds: Positive = 60
+    requests: Positive = 96
+    rounds: Positive = 20
     items: Positive = 2
     temperature: Annotated[float, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None

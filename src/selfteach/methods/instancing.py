@@ -25,8 +25,8 @@ from selfteach.select.tasks import CUT, Instances, Near
 ROOMLESS = "prompt longer than the context"
 ENOUGH = "more than were asked for"
 NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
-LOOPS, UNSURE = "goes round in circles", "its answers do not agree"
-DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, ENOUGH})
+LOOPS, UNSURE, BARE_LABEL = "goes round in circles", "its answers do not agree", "a label without an input"
+DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, BARE_LABEL, ENOUGH})
 STOPS = ("\n\nTask:", "\nTask:")
 INPUT_STOPS = (*STOPS, "\nOutput:")
 INPUTS = 6
@@ -154,12 +154,15 @@ def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
     found = {}
     for task in tasks:
         id = asked[task.id].id(writer(road).fingerprint)
-        found[task.id] = (
-            Written(tuple(read_instances(answers[id], task.classification is True, bare=bare[task.id])))
-            if id in answers
-            else Written(lost=lost[id])
-        )
+        found[task.id] = listed(answers[id], task, bare[task.id]) if id in answers else Written(lost=lost[id])
     return found
+
+
+def listed(draw: Draw, task: Task, bare: bool) -> Written:
+    """The instances in a list that the writer went on with. A label without anything to be the label of is none."""
+    cases = read_instances(draw, task.classification is True, bare=bare)
+    empty = [case for case in cases if task.classification and not case.input]
+    return Written(tuple(case for case in cases if case not in empty), tuple((case, BARE_LABEL) for case in dict.fromkeys(empty)))
 
 
 def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from selfteach.generate.instances import classify, threshold
+from selfteach.generate.instances import classify, names_input, threshold
 from selfteach.generate.invent import Invention, Item, Mode, invention, read_invented, stops
 from selfteach.materials.tasks import Task, labelled
 from selfteach.methods.instancing import NOTHING, Invented, drawn, fate, instanced, writer
@@ -112,8 +112,11 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Inve
 
 
 def boundary(road: Road, seeds: Sequence[Task]) -> float:
-    """Step 4: above which log-odds a task is a classification: the seeds that a person marked decide, and show how well it is known."""
-    told = labelled(seeds)
+    """Step 4: above which log-odds a task is a classification: the seeds that a person marked decide, and show how well it is known.
+
+    Only those count whose words name an input: without one there is nothing to classify.
+    """
+    told = [(text, flag) for text, flag in labelled(seeds) if names_input(text)]
     values = classify(writer(road), [text for text, _ in told])
     labels = [flag for _, flag in told]
     bound = threshold(list(zip(labels, values, strict=True)))
@@ -124,5 +127,7 @@ def boundary(road: Road, seeds: Sequence[Task]) -> float:
 
 def classified(road: Road, found: Sequence[Invented], bound: float) -> list[Invented]:
     """Step 4: which of a round's tasks are classifications."""
-    values = classify(writer(road), [one.task.instruction for one in found])
-    return [replace(one, task=replace(one.task, classification=value > bound)) for one, value in zip(found, values, strict=True)]
+    asked = [one for one in found if names_input(one.task.instruction)]
+    values = classify(writer(road), [one.task.instruction for one in asked])
+    yes = {one.task.id for one, value in zip(asked, values, strict=True) if value > bound}
+    return [replace(one, task=replace(one.task, classification=one.task.id in yes)) for one in found]
