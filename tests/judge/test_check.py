@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError, UsageError
-from selfteach.judge.check import CONDITIONS, EXAMPLES, CheckJudge, _search, count_sentences, count_words, parse
+from selfteach.judge.check import CheckJudge, parse
+from selfteach.judge.conditions import CONDITIONS, EXAMPLES, _search, count_sentences, count_words
 from selfteach.judge.language import languages
 from selfteach.records import user
 
@@ -186,7 +187,7 @@ def test_no_regular_expression_hangs(pattern):
 def test_a_slow_search_is_an_error_and_never_a_verdict(monkeypatch):
     import regex
 
-    monkeypatch.setattr("selfteach.judge.check.PATTERN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("selfteach.judge.conditions.PATTERN_TIMEOUT_S", 0.1)
     with pytest.raises(DataError, match="the search took longer"):
         _search(regex.compile("(a+)+$"), "a" * 5000 + "!")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.judge.check import count_words
+from selfteach.judge.conditions import count_words
 from selfteach.judge.language import languages, scripts
 from selfteach.records import sentences
 from selfteach.select.overlap import tokens

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfteach.config import Sift
-from selfteach.judge.check import count_words
+from selfteach.judge.conditions import count_words
 from selfteach.materials.tasks import Instance
 from selfteach.select.overlap import Overlap, overlap, tokens
 
