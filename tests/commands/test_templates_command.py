@@ -89,3 +89,13 @@ def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
     assert found["nearest_seed"]["mean"] == 1.0
     assert (tmp_path / "p.html").is_file()
     assert cli.run(["inspect"]) == 2
+
+
+def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from selfteach.materials.tasks import OWN_SEEDS
+
+    mine, page = tmp_path / "mine.jsonl", ("--out", str(tmp_path / "p.html"))
+    mine.write_text(OWN_SEEDS.read_text("utf-8") + '{"instruction": "Say why"}\n', "utf-8")
+    assert cli.run(["inspect", str(mine), *page]) == 3
+    assert "--skip-bad-rows" in capsys.readouterr().err
+    assert said(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42

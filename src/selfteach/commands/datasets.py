@@ -21,12 +21,13 @@ def inspect(
     run: MaybeRun = None,
     seeds: Annotated[Path | None, option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own.")] = None,
     out: Annotated[Path | None, option("--out", "FILE", "Where the page goes.")] = None,
+    skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
     """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and pages of them to read."""
     from selfteach.commands import inspect as body
 
-    body.inspect(run, file, seeds, out, as_json=json)
+    body.inspect(run, file, seeds, out, skip=skip_bad_rows, as_json=json)
 
 
 def templates(

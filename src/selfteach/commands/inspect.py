@@ -12,7 +12,7 @@ from selfteach.errors import UsageError
 PAGE = "inspection.html"
 
 
-def inspect(run: Path | None, file: Path | None, seeds: Path | None, out: Path | None, *, as_json: bool) -> None:
+def inspect(run: Path | None, file: Path | None, seeds: Path | None, out: Path | None, *, skip: bool = False, as_json: bool) -> None:
     """Writes the page and prints the numbers.
 
     Raises:
@@ -20,7 +20,7 @@ def inspect(run: Path | None, file: Path | None, seeds: Path | None, out: Path |
     """
     if (run is None) == (file is None):
         raise UsageError("needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE.")
-    page, found = _of_run(run, out) if run else _of_file(file, seeds, out)  # type: ignore[arg-type]
+    page, found = _of_run(run, out) if run else _of_file(file, seeds, out, skip)  # type: ignore[arg-type]
     if as_json:
         print_json({"page": str(page)} | {key: value for key, value in found.items() if key not in ("read", "twins")})
         return
@@ -42,7 +42,7 @@ def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
     return render(run, "inspect.j2", out or run / PAGE), found
 
 
-def _of_file(file: Path, seeds: Path | None, out: Path | None) -> tuple[Path, dict[str, Any]]:
+def _of_file(file: Path, seeds: Path | None, out: Path | None, skip: bool) -> tuple[Path, dict[str, Any]]:
     from selfteach.materials.tasks import OWN_SEEDS, read_tasks
     from selfteach.records import write_text
     from selfteach.report.page import inspected
@@ -51,6 +51,7 @@ def _of_file(file: Path, seeds: Path | None, out: Path | None) -> tuple[Path, di
     path = out or Path(f"{file.stem}.{PAGE}")
     if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
         raise UsageError("is one of the files that are read.", where="--out")
-    found = inspection(read_tasks(file).seeds, [task.instruction for task in read_tasks(seeds or OWN_SEEDS).seeds])
+    tasks, shown = (read_tasks(path, skip=skip).seeds for path in (file, seeds or OWN_SEEDS))
+    found = inspection(tasks, [task.instruction for task in shown])
     write_text(path, inspected(file.name, found))
     return path, found
