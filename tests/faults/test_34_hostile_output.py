@@ -25,11 +25,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "report"))
 from fixture import calibration, clusters, exam, metrics, search
 from reading import Page
 
+from selfteach.materials.tasks import Instance, Task
 from selfteach.records import clean, write_text
 from selfteach.report.card import card
 from selfteach.report.page import html
 from selfteach.report.table import result_table
 from selfteach.run.ledger import Fate, Ledger
+from selfteach.select.inspection import inspection
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -185,6 +187,58 @@ def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", written)
     if "[bold red]" in text:
         assert text[:40] in written, "markup is printed as it stands"
+
+
+SHARE = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 12}
+ARMS = dict.fromkeys(("base", "prompted", "taught"), SHARE)
+DRAWN = {arm: {"greedy": SHARE, "drawn": SHARE} for arm in ARMS}
+DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
+CELL = {"greedy": "x", "broken": True, "drawn": "x", "drawn_broken": False, "correction": "x"}
+QUESTION = {"question": "x", "label": "x", "answer": "x", "held_out": False, "before": "x", "after": "x", "base": "x", "taught": "x"}
+EVERYTHING = {
+    "material": "x", "teacher": "x", "asked_by": "x", "verdict": {"word": "x", "sentence": "x"}, "reproduce": ["x"],
+    "contains": ARMS, "f1": ARMS, "common": ARMS, "general": ARMS, "length_tokens": ARMS, "recovery": SHARE, "damage": SHARE,
+    "distance": DRAWN, "corrected": ARMS, "repeated": ARMS, "met": ARMS, "displaced": SHARE, "amount_nats": ARMS,
+    "rounds": [{"round": 0, "kept": True, "distance": SHARE, "amount_nats": SHARE}],
+    "rouge_l": {"seed": DRAWN, "human": DRAWN}, "token_f1": {"seed": DRAWN}, "exact": {"seed": DRAWN}, "fall": {"base": SHARE},
+    "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS}, "preferred": ARMS, "risen": {"taught": SHARE},
+    "judge": {"name": "x", "source": "x", "auroc": SHARE}, "pairwise": {**DUEL, "taught": DUEL, "prompted": DUEL},
+    "judges": [{"judge": "x", "used": True, "knowledge": SHARE, "label": SHARE, "tau_knowledge": 0.5}],
+    "map": [{"document": "x", "title": "x", "file": "x", "chunks": [{"text": "x", "questions": [QUESTION]}]}],
+    "noise_floor": {"contains": SHARE, "rouge_l": SHARE, "distance": SHARE}, "base_proof": {"max_abs_difference": 0.0, "same": True},
+    "sanity": {arm: {"looping": SHARE, "empty": SHARE, "mean_tokens": 3.0} for arm in ARMS}, "leakage": {"general": SHARE},
+    "drift": {"kl_nats": SHARE, "kl_p95": 0.1, "top1_agreement": SHARE, "identical": SHARE, "base_logp": -1.0, "taught_logp": -1.0},
+    "cost": {"seconds": 1.0, "stages": {"x": 1.0}, "drawn_tokens": 1, "trained_tokens": 1, "adapter_mb": 1.0, "peak_memory_mb": 1.0},
+    "answers": [{"prompt": "x", "gold": ["x"], "chunk": "x", "arms": dict.fromkeys(ARMS, CELL)}],
+}  # fmt: skip
+"""Every part that an exam of any method can have."""
+
+
+def of_method(folder: Path, method: str, text: str) -> Page:
+    """The page of a run of this method with this text wherever there is a text."""
+    found = poisoned(EVERYTHING, text)
+    found["answers"] = [{**row, "scope": scope} for row in found["answers"] for scope in ("target", "general")]
+    folder.mkdir()
+    write_text(folder / "exam.json", json.dumps({**found, "method": method}))
+    ledger = Ledger(folder / "run.db")
+    if method == "tasks":
+        ledger.note("inspection", inspection([Task("a", clean(text), (Instance(clean(text), clean(text)),))], [clean(text)]))
+    ledger.note("sizes", [{"tau": 0.5, "unknown": 3, "known": 2, "unsure": 1}])
+    ledger.close()
+    return Page(html(folder))
+
+
+@pytest.mark.parametrize("text", [*HOSTILE[:8], HOSTILE[24], HOSTILE[27], HOSTILE[38]])
+@pytest.mark.parametrize("method", ["corrections", "documents", "tasks", "train"])
+def test_the_pages_of_the_other_methods_have_no_other_elements(tmp_path: Path, method: str, text: str):
+    page, other = (of_method(tmp_path / name, method, words) for name, words in (("hostile", text), ("harmless", HARMLESS)))
+    assert page.unclosed == []
+    assert {tag for tag, _ in page.elements} <= set(TAGS)
+    assert {name for _, attributes in page.elements for name in attributes} <= set(ATTRIBUTES)
+    assert all(attributes.get("href", "#").startswith("#") for _, attributes in page.elements)
+    assert " ".join(page.text.split()).count(" ".join(clean(text)[:40].split())) >= 3, "hostile text is shown as text, not left out"
+    if method != "tasks":  # what stands in tasks decides how the picture of their verbs looks
+        assert skeleton(page) == skeleton(other)
 
 
 def structure(text: str) -> list[str]:
