@@ -16,7 +16,7 @@ from selfteach.errors import UsageError
 from selfteach.methods import comparing
 from selfteach.methods.comparing import Wanted, cells, why_not
 from selfteach.methods.in_context import Told
-from selfteach.methods.rates import best_rate, held_out, rates_of
+from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
 from selfteach.train.steps import Diverged
@@ -197,14 +197,23 @@ def test_what_cannot_be_trained_on_these_lessons() -> None:
     assert "goes on from another one" in left_out["reft"]
 
 
-def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_smallest() -> None:
-    assert best_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.9}) == 3e-3
-    assert best_rate({1e-3: 0.5, 3e-3: None}) == 1e-3
+def test_the_best_rate_on_dev_is_taken_and_of_equal_ones_the_nearest_to_the_adapter_s_own() -> None:
+    assert best_rate({1e-3: 0.5, 3e-3: 0.9, 1e-2: 0.8}, 1e-3) == 3e-3
+    assert best_rate({3e-4: 0.9, 1e-3: 0.9, 3e-3: 0.5}, 1e-3) == 1e-3
+    assert best_rate({3e-4: 0.5, 3e-3: 0.9, 1e-2: 0.9}, 1e-3) == 3e-3
+    assert best_rate({1e-3: 0.5, 3e-3: None}, 1e-3) == 1e-3
+    assert best_rate({0.0: 0.0}, 0.0) == 0.0, "what is solved for has no rate"
     with pytest.raises(Diverged):
-        best_rate({1e-3: None})
+        best_rate({1e-3: None}, 1e-3)
+
+
+def test_rates_are_factors_of_an_adapter_s_own() -> None:
+    assert rates_of(0.004, [3, 0.5]) == [0.002, 0.012]
+    assert rates_of(0.0, [0.3, 1, 3]) == [0.0]
     settings = config.Train(adapter="lora", learning_rate=0.004)
-    assert rates_of("lora", settings, [3, 0.5]) == [0.002, 0.012]
-    assert rates_of("full", settings, [1]) == [2e-5], "the configuration's rate is that of its own adapter"
+    assert own_rate("lora", settings) == 0.004
+    assert own_rate("full", settings) == 2e-5, "the configuration's rate is that of its own adapter"
+    assert own_rate("closed_form", settings) == 0.0
 
 
 def test_a_method_without_a_dev_part_holds_prompts_out() -> None:

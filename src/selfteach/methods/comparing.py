@@ -27,7 +27,7 @@ from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.methods.alone import ANCHORS
 from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
-from selfteach.methods.rates import best_rate, held_out, rates_of
+from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
 from selfteach.models.recorded import Recorded
@@ -107,7 +107,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     with run.stage("base"):
         base = once(run, BASE, partial(based, bench, past))
     for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
-        key = f"cell {cell.name} {list(rates_of(cell.adapter, bench.road.config.train, wanted.factors))}"
+        key = f"cell {cell.name} {rates_of(own_rate(cell.adapter, bench.road.config.train), wanted.factors)}"
         try:
             with run.stage(cell.name):
                 once(run, key, partial(filled, bench, cell, examples, worth, wanted))
@@ -184,8 +184,9 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, 
         UsageError, DataError: the adapter does not fit the model, or the examples are too few for it.
     """
     road = bench.road
-    made, marks = tried(bench, cell, examples, worth, rates_of(cell.adapter, road.config.train, wanted.factors))
-    best = best_rate(marks)
+    own = own_rate(cell.adapter, road.config.train)
+    made, marks = tried(bench, cell, examples, worth, rates_of(own, wanted.factors))
+    best = best_rate(marks, own)
     adapter, peak = made[best]
     taught = open_taught(road, adapter)
     row = marked(bench, taught, cell.name)

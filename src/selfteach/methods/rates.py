@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,17 +38,21 @@ def held_out(examples: Sequence[Example], seed: int) -> tuple[list[Example], Hel
     return sides[0], Held(sides[1])
 
 
-def rates_of(adapter: str, settings: Train, factors: Sequence[float]) -> list[float]:
-    """The rates to try, ascending; a single 0 for an adapter that has none. The configuration's rate is that of its own adapter."""
+def own_rate(adapter: str, settings: Train) -> float:
+    """The rate of an adapter that nobody tried others for; 0 for one that has none. The configuration's rate is that of its own adapter."""
     kind = registry.lookup("adapters", adapter)
     if hasattr(kind, "solve"):
-        return [0.0]
-    own = settings.learning_rate if settings.learning_rate and adapter == settings.adapter else kind.learning_rate
+        return 0.0
+    return float(settings.learning_rate if settings.learning_rate and adapter == settings.adapter else kind.learning_rate)
+
+
+def rates_of(own: float, factors: Sequence[float]) -> list[float]:
+    """The rates to try, ascending."""
     return sorted({float(f"{own * factor:.3g}") for factor in factors})
 
 
-def best_rate(marks: Mapping[float, float | None]) -> float:
-    """The rate with the greatest mark; of equal ones the smallest, which changes least.
+def best_rate(marks: Mapping[float, float | None], own: float) -> float:
+    """The rate with the greatest mark; of equal ones that which is nearest to the adapter's own, for dev says nothing against it.
 
     Raises:
         Diverged: none has a mark.
@@ -55,4 +60,4 @@ def best_rate(marks: Mapping[float, float | None]) -> float:
     known = {rate: mark for rate, mark in marks.items() if mark is not None}
     if not known:
         raise Diverged("the loss is not finite at any learning rate.", cure="Give smaller --rates.")
-    return min(known, key=lambda rate: (-known[rate], rate))
+    return min(known, key=lambda rate: (-known[rate], abs(math.log(rate / own)) if rate else 0.0))
