@@ -72,11 +72,15 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["answer", "--in", "p.doc", "--model", "embedded"], 2, ".txt (one a line) or .jsonl"),
     ],
 )
-def test_a_mistake_is_one_message_with_its_exit_code(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
-    done = run(*arguments, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_one_message_with_its_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(arguments) == code
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert words in err
+    assert "Traceback" not in err
     assert not list(tmp_path.iterdir()), "refused before any work"
 
 
