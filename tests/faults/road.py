@@ -9,6 +9,7 @@ Environment: ROAD_WAIT_S waits in every draw.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import signal
@@ -124,6 +125,7 @@ def child(folder: Path, point: int) -> tuple[int, int]:
 
 def sweep(root: Path, stride: int) -> dict[str, Any]:
     """Kills at every stride-th point; returns what differed from the straight run."""
+    importlib.import_module("selfteach.commands.feedback")  # here, or every forked run would load all of it again
     status, points = child(root / "straight", 0)
     assert status == 0
     expected = exports(root / "straight")
