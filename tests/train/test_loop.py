@@ -10,6 +10,7 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.records import Example, user
+from selfteach.train import steps
 from selfteach.train.loop import train
 from selfteach.train.teacher import Teacher
 
@@ -89,3 +90,12 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
     again = train(Tiny(), rows, how, tmp_path / "again", seed=1)
     name = "adapter_model.safetensors"
     assert (again.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()
+
+
+def test_an_epoch_is_dealt_once_and_not_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting the memory, asking the base and walking each go through the two epochs, the first two of them without a break."""
+    dealt: list[int] = []
+    own = steps.order
+    monkeypatch.setattr(steps, "order", lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch))
+    assert train(Tiny(), [*examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6
+    assert dealt == [0, 1, 0, 1]

@@ -84,6 +84,7 @@ class Training:
         self.captured: float | None = None
         self.memory: Account | None = None
         self.known: dict[int, Known] = {}
+        self._dealt: dict[int, list[list[Row]]] = {}
         self.metrics = folder / "metrics.jsonl"
         self.identity = digest([config.model_dump(exclude=WITHOUT_EFFECT), seed, hf.fingerprint,
                                 [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows]])  # fmt: skip
@@ -111,8 +112,10 @@ class Training:
         return stopped
 
     def _batches(self, epoch: int) -> list[list[Row]]:
-        """An epoch's batches, which depend on the seed and its number alone."""
-        return order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)
+        """An epoch's batches, which depend on the seed and its number alone; dealt once while nobody asks for another epoch's."""
+        if epoch not in self._dealt:
+            self._dealt = {epoch: order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)}
+        return self._dealt[epoch]
 
     def _used(self) -> list[Row]:
         """The rows of all steps, also of those before a resumption: what is computed together must not depend on where it goes on."""
