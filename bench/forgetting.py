@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import tempfile
 import time
@@ -143,6 +144,12 @@ def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
     ]
 
 
+def echo(general: Sequence[Example], first: Sequence[Example]) -> float:
+    """The share of general answers that begin as all the first task's do: anchors on these would be replay under another name."""
+    begin = os.path.commonprefix([e.chosen for e in first])
+    return sum(e.chosen.startswith(begin) for e in general) / max(len(general), 1)
+
+
 def teach(hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folder: Path, seed: int) -> Trained:
     """Trains an arm on the datasets that it names."""
     return train(hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed)
@@ -160,8 +167,9 @@ def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
     base = Hf.load(plan.model)
     first = teach(base, plan, Arm(BEFORE, {"first": 1.0}), paper.data, folder / "first", seed)
     begun = Hf.load(plan.model, adapter=first.adapter)
-    yield row(BEFORE, begun, first, started)
-    data = {**paper.data, "general": anchors(begun, [p for p in plan.general if p.strip()][: plan.anchors])}
+    general = anchors(begun, [p for p in plan.general if p.strip()][: plan.anchors])
+    yield {**row(BEFORE, begun, first, started), "echo": round(echo(general, paper.data["first"]), 3)}
+    data = {**paper.data, "general": general}
     for number, arm in enumerate(plan.arms):
         started = time.monotonic()
         begun = Hf.load(plan.model, adapter=first.adapter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -29,6 +30,11 @@ def test_held_out_words_are_in_no_lesson() -> None:
     assert not {e.chosen for rows in paper.data.values() for e in rows} & {FIRST.answer(*words) for words in paper.held}
 
 
+def test_anchors_that_repeat_the_first_task_are_counted() -> None:
+    first, general = FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")]), SECOND.examples([("a", "b", "c")] * 3)
+    assert forgetting.echo([*general, first[0]], first) == 0.25
+
+
 def test_the_interval_covers_seeds_and_prompts() -> None:
     same = forgetting.spread([[True, False] * 30] * 3)
     apart = forgetting.spread([[True] * 60, [False] * 60, [True, False] * 30])
@@ -46,6 +52,7 @@ def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     assert second["after the first task"] == second["control: the first again"] == 0
     assert second["nothing"] == second["replay 10 %"] == 1
     assert first["nothing"] < first["replay 10 %"]
+    assert 0 <= json.loads(kept.read_text().splitlines()[0])["echo"] <= 1
     nats = {arm: scores["nats"][0] for arm, scores in found.items()}
     assert nats["nothing"] < nats["replay 10 %"] < 0
     drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
