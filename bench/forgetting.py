@@ -146,7 +146,7 @@ def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
 
 def echo(general: Sequence[Example], first: Sequence[Example]) -> float:
     """The share of general answers that begin as all the first task's do: anchors on these would be replay under another name."""
-    begin = os.path.commonprefix([e.chosen for e in first])  # noqa: RUF071: of letters, not of folders
+    begin = os.path.commonprefix([e.chosen for e in first])  # noqa: RUF071
     return sum(e.chosen.startswith(begin) for e in general) / max(len(general), 1)
 
 
