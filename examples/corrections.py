@@ -1,4 +1,4 @@
-"""From Python: teach a house style. The teacher is a program, here of ten lines; a person or a stronger model works the same way.
+"""From Python: teach a house style. The teacher is a program (house_style.py); a person or a stronger model works the same way.
 
     python examples/corrections.py prompts.jsonl runs/style
 
@@ -7,8 +7,6 @@ The same call on the same folder goes on where it stopped; a finished run shows 
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,30 +18,15 @@ from selfteach.methods.corrections import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 
-BRITISH = {"color": "colour", "favorite": "favourite", "flavor": "flavour", "neighbor": "neighbour", "center": "centre", "gray": "grey"}
-
-
-def style(answer: str) -> str:
-    """The answer in the house style: British spelling, no exclamation marks."""
-    return re.sub("|".join(BRITISH), lambda word: BRITISH[word.group()], answer).replace("!", ".")
-
-
-def correct() -> None:
-    """The teacher: one JSON object a line in, one out."""
-    for line in sys.stdin:
-        row = json.loads(line)
-        print(json.dumps({"id": row["id"], "correction": style(row["answer"])}))
+TEACHER = Path(__file__).resolve().with_name("house_style.py")
 
 
 def learn(prompts: Path, folder: Path, sets: Sequence[str] = ()) -> dict[str, Any]:
     """Teaches the style on the answers to a file of prompts. `sets` are settings as after `--set`."""
-    resolved = resolve(Corrections, sets=[f"teacher=cmd:{sys.executable} {Path(__file__).resolve()} --correct", *sets])
+    resolved = resolve(Corrections, sets=[f"teacher=cmd:{sys.executable} {TEACHER}", *sets])
     with open_run(folder, "style", "corrections", resolved, {"prompts": prompts.name}) as run:
         return teach(run, read_prompts(prompts), resolved.config, open_display())
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--correct"]:
-        correct()
-    else:
-        print(learn(Path(sys.argv[1]), Path(sys.argv[2]))["verdict"])
+    print(learn(Path(sys.argv[1]), Path(sys.argv[2]))["verdict"])

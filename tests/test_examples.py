@@ -65,17 +65,16 @@ def test_where_nothing_can_be_learned_the_base_answers(talker: Path, tmp_path: P
     assert not (tmp_path / "run" / "adapter").exists()
 
 
-def test_corrections_asks_its_own_teacher(talker: Path, tmp_path: Path) -> None:
-    """The script is its own teacher. This model says "fox-" and no word of the house style: nothing is to be learned, and it says so."""
-    example = script("corrections")
-    assert example.style("My favorite color is gray!") == "My favourite colour is grey."
+def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
+    """This model says "fox-" and no word of the house style: nothing is to be learned, and it says so."""
+    assert script("house_style").style("My favorite color is gray!") == "My favourite colour is grey."
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(
         "".join(f"Can the {how} fox follow a tall {whom}?\n" for how in ("red", "old", "calm", "loud") for whom in ("crow", "toad"))
     )
     sets = [f"model={talker}", "engine=hf", "correct.max_tokens=12", "correct.max_overlap=0.9", "keep.general=4", "exam.general=1",
             "exam.max_tokens=12"]  # fmt: skip
-    result = example.learn(prompts, tmp_path / "run", sets)
+    result = script("corrections").learn(prompts, tmp_path / "run", sets)
     assert result["verdict"].startswith("Nothing to learn: the teacher changes 0.0 %")
     assert (tmp_path / "run" / "report.html").is_file()
 
