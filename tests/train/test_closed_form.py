@@ -16,10 +16,11 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.records import Example, user
-from selfteach.train.adapters.closed_form import ClosedForm, context, parts
-from selfteach.train.adapters.ridge import Editor, Ridge, kl, low_rank, null_projector, r_squared, ridge
+from selfteach.train.adapters.closed_form import ClosedForm, context, heft, parts
+from selfteach.train.adapters.ridge import Editor, Ridge, anchor_weights, kl, low_rank, null_projector, r_squared, ridge
 from selfteach.train.batch import Row
 from selfteach.train.loop import train
+from selfteach.train.packing import pack
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
@@ -113,6 +114,37 @@ def lessons() -> list[Example]:
         for i in range(30)
     ]
     return scope + [Example(f"a{i}", "general", user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"), f"it is {i}.") for i in range(40)]
+
+
+def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> None:
+    model, scope = Tiny(), lessons()[:30]
+    learn, check = parts(model, scope, settings().closed_form, 512, 0)
+    assert (len(learn.plain), len(check.plain)) == (22, 5)
+    shown: set[str] = set()
+    for part in (learn, check):
+        told = [row for group in part.told for row in group]
+        assert [row.id for row in told] == [row.id for row in part.plain]
+        assert [row.answers for row in told] == [row.answers for row in part.plain]
+        for row in told:
+            asked = {e.id for e in scope if bytes(model.encode(e.prompt)[:-1]) in bytes(row.prompt)}
+            assert row.id in asked
+            shown |= asked - {row.id}
+    assert shown
+    assert not shown & {row.id for row in check.plain}
+
+
+def test_weights_with_numbers_worked_out_by_hand() -> None:
+    # the context moves 2 nats before the first token and 1 before the second: 5 * 2 and 1. Of three anchors two are general, one is near:
+    # 1.5 / 2 = .75 for each token of theirs, and 1.5 of its. Elsewhere a tenth of the mean, (10 + 1) / 2 / 10
+    nats, answer = torch.tensor([2.0, 1.0]), (5, 6)
+    rows = [Row(i, "", kind, (1, 2 + i), (answer,), {}) for i, kind in enumerate(["in_scope", "general", "general", "near"])]
+    batch = pack(rows)
+    weight = heft(nats, batch.place[:2])
+    assert weight.tolist() == [10.0, 1.0]
+    found = anchor_weights(batch, weight)
+    expected = [7.5, 0.75, 7.5, 0.75, 15.0, 1.5]
+    torch.testing.assert_close(found[batch.states[2:]], torch.tensor(expected))
+    assert found[0].item() == pytest.approx(0.55)
 
 
 def settings(**more: Any) -> config.Train:
