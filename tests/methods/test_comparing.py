@@ -13,6 +13,7 @@ import pytest
 from selfteach import cli, config
 from selfteach.commands import past
 from selfteach.errors import UsageError
+from selfteach.evaluate import exam as paper
 from selfteach.methods import comparing
 from selfteach.methods.comparing import Wanted, cells, why_not
 from selfteach.methods.in_context import Told
@@ -158,6 +159,12 @@ def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_
     assert code == 0
     assert [row["name"] for row in found["rows"]] == ["reft-own"]
     assert "names layers that there are not" in found["left_out"]["closed_form"]
+
+
+def test_nothing_is_drawn_that_the_table_does_not_show(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper, "elsewhere", lambda *_: pytest.fail("a table has no second turn"))
+    asked = ["--adapters", "lora", "--rates", "1", "--json", *sets(("train.max_steps=1", "exam.target=2"))]
+    assert said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked])[0] == 0
 
 
 @pytest.mark.parametrize(

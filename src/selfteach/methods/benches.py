@@ -70,7 +70,7 @@ def of_feedback(run: Run, rule: str, config: Feedback, display: Display, example
     asked = {scope: texts[: DEV[scope]] for scope, texts in by_scope(parts["dev"]).items()}
     lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
     return Bench(
-        road, kinds, lambda taught: examine(road, taught, by_scope(parts["test"]), verdicts, examples),
+        road, kinds, lambda taught: examine(road, taught, by_scope(parts["test"]), verdicts, examples, elsewhere=False),
         lambda model: rule_on_dev(road, asked, verdicts, lessons, model), read.text,
     )  # fmt: skip
 

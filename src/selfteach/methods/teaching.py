@@ -112,9 +112,10 @@ def examine_base(road: Road, asked: Mapping[str, Sequence[str]], verdicts: Verdi
 
 
 def examine(
-    road: Road, taught: Taught | None, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, examples: Sequence[Example]
-) -> dict[str, Any]:
-    """The exam of a rule, as exam.json holds it."""
+    road: Road, taught: Taught | None, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, examples: Sequence[Example],
+    elsewhere: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """The exam of a rule, as exam.json holds it; `elsewhere`: also under another system prompt and in a second turn."""
     config, seed = road.config.exam, road.config.seed
     asked, arms = questions(road, asked), base_arms(road)
     if taught:
@@ -127,7 +128,7 @@ def examine(
         "rehearsal": road.config.rehearsal,
         "judge": {"name": verdicts.name, "source": "check" if verdicts.name == "check" else "calibrated", "auroc": _auroc(road)},
         **paper.adherence(marks, seed),
-        **paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display),
+        **(paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display) if elsewhere else {}),
         "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
         "sanity": paper.sanities(sheets, seed),
         "base_proof": proof(road),
