@@ -66,7 +66,7 @@ class ClosedForm(Section):
     mu: Annotated[float, Field(gt=0)] = 60.0
     lam: Annotated[float, Field(gt=0)] = 0.01
     null_space: Share = 0.0
-    sweeps: Positive = 4
+    sweeps: Positive = 2
     drift: Annotated[float, Field(gt=0)] = 0.01
     rank: Count = 64
 
