@@ -1,11 +1,11 @@
 """From examples to an adapter.
 
-  1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from it
-  2  rows: examples as tokens, with what their objectives need
-  3  room: weights that cannot be copied and trained in this memory are refused
-  4  attach: the adapter's fresh parameters on the model
-  5  steps: steps.py
-  6  save: the adapter's folder; the model is the base again
+1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from it
+2  rows: examples as tokens, with what their objectives need
+3  room: weights that cannot be copied and trained in this memory are refused
+4  attach: the adapter's fresh parameters on the model
+5  steps: steps.py
+6  save: the adapter's folder; the model is the base again
 """
 
 from __future__ import annotations
