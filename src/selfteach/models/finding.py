@@ -26,7 +26,7 @@ def refuse_unknown(name: str) -> None:
     if "://" in name:  # not repeated: there may be a key in it
         raise UsageError("a model behind a URL cannot learn.", where="--model", cure="It can help: --teacher URL#NAME.")
     path = Path(name).expanduser()
-    if name != EMBEDDED and path.is_dir():
+    if name not in ("", EMBEDDED) and path.is_dir():
         safety.inspect(path)
     elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
         raise UsageError(
