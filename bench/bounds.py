@@ -1,6 +1,6 @@
 """The forms of the objective `correction` on the same corrected answers, at equal steps and at ten times as many; one JSON object a line.
 
-    python -m bench.bounds [--forms ours,none] [--rates 0.0003,0.001,0.003] [--pairs 64] [--steps 16] [--times 1,10]
+    python -m bench.bounds [--forms ours,none] [--rates 0.0001,0.0003,0.001] [--pairs 64] [--steps 16] [--times 1,10]
 
 The student is the embedded model, the teacher `bench.style`, answers are short. Each form is trained with every rate; of those that keep
 the drift below the exam's bar the rate with the greatest fall on development prompts is taken (`best`), and that adapter is measured
@@ -149,7 +149,7 @@ def main() -> None:
     """Reads the options, trains each form, prints its marks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--forms", default=";".join(FORMS), help="separated by semicolons")
-    parser.add_argument("--rates", default="0.0003,0.001,0.003")
+    parser.add_argument("--rates", default="0.0001,0.0003,0.001")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--times", default="1,10", help="of the steps; the rate is chosen at the first")
