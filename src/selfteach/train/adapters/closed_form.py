@@ -1,13 +1,14 @@
 """Teaching without any gradient: worked examples in the prompt become a change of weights (ridge.py), saved as an ordinary LoRA.
 
-  1  some of the examples in scope become the context: earlier turns of the conversation, question and answer
-  2  the other examples and the anchors are split; the smaller part only checks
+  1  some of the examples in scope become the context: earlier turns of the conversation, question and answer; each prompt is read with
+     worked examples that are not its own
+  2  the smaller part of examples and anchors is neither shown nor solved for: it only checks
   3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the checking anchors exceeds the limit;
      that last one is made smaller until it does not
   4  of all of them, cut to the rank that is asked for, the one that moves most is the adapter
 
 What is moved: with the chosen answers teacher-forced, KL(context || student) on the checking part, before and after. The context must be
-one that works: on a small model the bare rule does not, while worked examples do.
+one that works: on a small model the bare rule does not, six worked examples half do, and sixteen do.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ CHECK_SHARE, LEAST = 0.2, 4
 FALL = 2.0
 LEAST_EFFECT = 1e-3
 FIRST = 5.0
+"""How much heavier the first token of an answer is than its nats."""
 LESS = 0.98
 """A little below what the square root asks for, so that few measurements are needed."""
 Pairs = Mapping[int, tuple[Tensor, Tensor]]

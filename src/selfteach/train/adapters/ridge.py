@@ -6,8 +6,8 @@
      K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay as they are
 
 Source: METHODS, representation to weights (c); lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0 for all layers (PatchKV).
-Departs: means instead of sums, so that mu does not depend on how many anchors there are; positions weigh as many nats as the context
-moves there, since most answer tokens hardly change; a sweep may go on from another one, and then solves for the whole change again.
+Departs: means instead of sums, so that mu does not depend on how many anchors there are; tokens have weights, and each kind of anchor
+has the same in all; a sweep may go on from another one, and then solves for the whole change again.
 """
 
 from __future__ import annotations
