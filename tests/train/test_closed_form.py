@@ -127,7 +127,8 @@ def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> 
         assert [row.answers for row in told] == [row.answers for row in part.plain]
         for row in told:
             asked = {e.id for e in scope if bytes(model.encode(e.prompt)[:-1]) in bytes(row.prompt)}
-            assert row.id in asked
+            own = next(e for e in scope if e.id == row.id)
+            assert bytes(row.prompt).count(bytes(model.encode(own.prompt)[:-1])) == 1
             shown |= asked - {row.id}
     assert shown
     assert not shown & {row.id for row in check.plain}
