@@ -1,6 +1,6 @@
 """The experiment of bench/forgetting.py on a tiny random model, with two tasks that it learns in 14 steps.
 
-PYTHONPATH=. python tests/bench/forgetting_toy.py docs/forgetting.svg
+PYTHONPATH=. python tests/bench/forgetting_toy.py FILE.svg
 """
 
 from __future__ import annotations
