@@ -185,7 +185,7 @@ class Lossy(Scripted):
 
 
 def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: Path) -> None:
-    there = road(tmp_path, writes)
+    there = road(tmp_path, writes, cases={"draws": 1, "agreement": 0.0})
     made = Lossy(writes)
     there.teacher = Recorded(there.run.ledger, made, made)
     kept = inventing.invent(there, HUMAN, [])

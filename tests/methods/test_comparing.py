@@ -252,5 +252,5 @@ def test_the_picture_is_svg_in_which_no_name_is_markup_or_hides_another() -> Non
 
 
 def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(run: Path, compared: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="There are: closed_form, lora-distill"):
-        past.adapter(run / "compare", "lora")
+    with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
+        past.adapter(run / "compare", "zzz")

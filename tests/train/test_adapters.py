@@ -275,7 +275,6 @@ def test_a_pass_that_does_not_say_where_its_tokens_stand_is_no_pass() -> None:
         ({"adapter": "layers", "layers": {"which": "lm_heat"}}, "lm_heat"),
         ({"adapter": "layers", "layers": {"which": ""}}, "names no layers"),
         ({"adapter": "prompt", "prompt": {"start": "text"}}, "needs one"),
-        ({"adapter": "loraa"}, "Did you mean"),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else name_of(value),
 )
