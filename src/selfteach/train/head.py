@@ -43,8 +43,7 @@ class TokenLogp(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (slope,) = ctx.saved_tensors
-        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+        return _along_slope(ctx, grads[0]), None, None
 
 
 class AtLogits(torch.autograd.Function):
@@ -73,8 +72,13 @@ class AtLogits(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (slope,) = ctx.saved_tensors
-        return (grads[0][:, None] * slope.float()).to(slope.dtype), None, None
+        return _along_slope(ctx, grads[0]), None, None
+
+
+def _along_slope(ctx: Any, grad: Tensor) -> Tensor:
+    """The states' gradient (N, D): that of each number (N,) times its slope, which the forward pass has left."""
+    slope: Tensor = ctx.saved_tensors[0]
+    return (grad[:, None] * slope.float()).to(slope.dtype)
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
