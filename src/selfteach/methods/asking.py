@@ -118,11 +118,11 @@ def corners(
 def alike(road: Road, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
     """Up to `count` new prompts like the given ones: the student goes on with a list of some of them, another one for each."""
     dice = random.Random(f"{road.config.seed} alike {turn}")
-    road.display.stage("ask alike", count, "prompts")
     return _asked_like(road, "ask alike", [dice.sample(texts, min(LIST, len(texts))) for _ in range(count)], pool, turn)
 
 
 def _asked_like(road: Road, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int) -> list[Asked]:
+    road.display.stage(stage, len(lists), "prompts")
     fates: dict[str, Fate] = {}
     kept: list[Asked] = []
     for asked, fault in ask_like(road.student, stage, lists, newness(road, pool), road.config.seed, turn):
