@@ -152,7 +152,7 @@ def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> N
 
 
 def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_path: Path) -> None:
-    few = ("train.max_steps=1", "exam.target=2", "train.closed_form.layers=last 7")
+    few = ("train.max_steps=1", "exam.target=2", "train.closed_form.layers=last 7", "train.closed_form.shots=1")
     asked = ["--adapters", "closed_form,reft", "--rates", "1", "--json"]
     code, found = said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked,
                         *sets(few)])  # fmt: skip

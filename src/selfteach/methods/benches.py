@@ -64,7 +64,7 @@ def of_feedback(run: Run, rule: str, config: Feedback, display: Display, example
     road.subject = read_subject(road.student, road.student, read.text, config.seed)
     found = prompts(road, Overlap())
     parts = parted(road, found)
-    verdicts = judge(road, read, found, feedback.elsewhere(road, parts["train"])).exam
+    verdicts = judge(road, read, parts["train"], feedback.elsewhere(road, parts["train"])).exam
     chosen = (noted.get("objective") or {}).get("chosen") or config.train.objective
     kinds = {"in_scope": dict.fromkeys(chosen.split("+"), 1.0), **feedback.ANCHOR}
     asked = {scope: texts[: DEV[scope]] for scope, texts in by_scope(parts["dev"]).items()}

@@ -100,7 +100,8 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
         tidy(run)
         display.say("this run is done: here is its result again")
         return dict(done)
-    road = open_road(run, config, display, programs=True)
+    with run.stage("load"):
+        road = open_road(run, config, display, programs=True)
     teacher = corrector(road)
     if config.review:
         with run.stage("review"):

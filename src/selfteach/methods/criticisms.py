@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from selfteach.errors import DataError
 from selfteach.evaluate.sanity import loops
-from selfteach.generate.ask import Asked, ask_like, read_subject
+from selfteach.generate.ask import Asked, Scope, ask_like, read_subject
 from selfteach.generate.correct import Answered, Corrector, Revision, Turns, distance
 from selfteach.generate.revise import finished, smallest
 from selfteach.judge import Broken, Judge, Verdicts
@@ -212,9 +212,10 @@ def recognise(road: Road, critic: Critic) -> None:
         critic.verdicts = calibrated(road, critic, teacher)
         return
     rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
-    asked = [Asked(question(prompt), "target", "corner", "") for prompt in critic.similar]
+    sides: tuple[Scope, ...] = ("target", "general")
+    asked = [Asked(question(prompt), scope, "corner", "") for scope in sides for prompt in critic.similar]
     spoken = replace(road, rule=rule.text, subject=subject, teacher=teacher)
-    critic.verdicts = judge(spoken, rule, {"target": asked, "near": [], "general": asked}).exam
+    critic.verdicts = judge(spoken, rule, asked).exam
 
 
 def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts:

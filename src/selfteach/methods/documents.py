@@ -87,7 +87,8 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         tidy(run)
         display.say("this run is done: here is its result again")
         return dict(done)
-    road = open_road(run, config, display)
+    with run.stage("load"):
+        road = open_road(run, config, display)
     with run.stage("read"):
         chunks, judged = read(road, material), judge(road)  # 1
         quiz = fitting(road, people_quiz(chunks, material.questions))[: config.exam.questions]

@@ -76,14 +76,15 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         display.say("this run is done: here is its result again")
         return dict(done)
     rule = read_rule(text)  # 1
-    road = open_road(run, config, display, rule.text)
+    with run.stage("load"):
+        road = open_road(run, config, display, rule.text)
     with run.stage("ask"):
         road.subject = read_subject(road.student, road.student, rule.text, config.seed)
         pool = Overlap()
         found = prompts(road, pool)  # 2
         parts = parted(road, found)
     with run.stage("judge"):
-        judges = judge(road, rule, found, elsewhere(road, parts["train"]))  # 4
+        judges = judge(road, rule, parts["train"], elsewhere(road, parts["train"]))  # 4
     with run.stage("probe"):
         probed = probe(road, parts["train"], judges)  # 3
         probed += widened(road, probed, judges, pool)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import Asked, Scope
+from selfteach.generate.ask import Asked
 from selfteach.judge import Answered, AnyOf, Broken, Judge, Verdicts
 from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, suggest_check
+from selfteach.methods.asking import SCOPES
 from selfteach.methods.road import Road
 from selfteach.records import Prompt, Request, Sampling, user
 from selfteach.registry import did_you_mean
@@ -31,10 +32,11 @@ class Judges:
     lessons: Broken
 
 
-def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Prompt, str], bool]]:
+def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str], bool]]:
     """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn against the rule; and to requests of
     other subjects. A rule of form has no subject: there the same requests are answered against the rule and with it."""
     n, topic = road.config.judge.pairs, road.subject.topic
+    found = {scope: [a for a in asked if a.scope == scope] for scope in SCOPES}
     if topic:
         naming = [a for a in found["target"] if topic.lower().rstrip("s") in a.text.lower()]
         others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
@@ -42,17 +44,18 @@ def labelled(road: Road, found: dict[Scope, list[Asked]]) -> list[tuple[tuple[Pr
     else:
         sides = [(True, f"Do the opposite of this: {road.rule}", found["target"]), (False, road.rule, found["target"])]
     rows = []
-    for broken, system, asked in sides:
-        requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in asked[:n]]
+    for broken, system, own in sides:
+        requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in own[:n]]
         answers = {draw.id: draw.text for draw in road.student.draw(requests)}
         rows += [((r.prompt, answers[r.id(road.student.fingerprint)]), broken) for r in requests]
     return rows
 
 
-def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Sequence[Answered] = ()) -> Judges:
+def judge(road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()) -> Judges:
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
     Args:
+        asked: the requests that judges are calibrated on, of all scopes; none of the exam's.
         elsewhere: the base's answers to general prompts. There the rule should hardly ever fire.
     """
     if road.config.check:
@@ -75,7 +78,7 @@ def judge(road: Road, rule: Rule, found: dict[Scope, list[Asked]], elsewhere: Se
             raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
         candidates = [known[name]]
     road.display.stage("judge")
-    verdicts, best, report = calibrate(candidates, labelled(road, found), road.config.judge.min_auroc, "check")
+    verdicts, best, report = calibrate(candidates, labelled(road, asked), road.config.judge.min_auroc, "check")
     road.run.ledger.note("calibration", report)
     if verdicts is None or best is None:
         raise DataError(

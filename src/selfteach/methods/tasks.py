@@ -65,7 +65,8 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
         display.say("this run is done: here is its result again")
         return dict(done)
     templates = chosen(config.templates)
-    road = open_road(run, config, display)
+    with run.stage("load"):
+        road = open_road(run, config, display)
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
         parts = parted(road, material)  # 1

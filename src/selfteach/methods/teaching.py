@@ -274,7 +274,7 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
         "training_memory": taught.trained.memory.rows() if taught and taught.trained.memory else None,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
         "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
     }
 
