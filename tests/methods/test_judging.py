@@ -39,5 +39,6 @@ def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: 
         bodies = [json.loads(body) for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = 'calibrate'")]
     calibrated = {body["prompt"][-1]["content"] for body in bodies}
     exam = {row["prompt"] for row in json.loads((tmp_path / "run" / "exam.json").read_text())["answers"]}
-    assert calibrated and exam
+    assert calibrated
+    assert exam
     assert not calibrated & exam
