@@ -132,6 +132,14 @@ def test_what_cannot_be_measured_is_not_invented(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak is measured on Linux alone")
+def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
+    said = "import torch; from selfteach.train.memory import Meter, highest_mb; "
+    work = "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; Meter(m); print(highest_mb())"
+    heavy = torch.ones(400_000_000)  # 1.6 GB in this process, which starts another
+    found = float(subprocess.run([sys.executable, "-c", said + work], capture_output=True, text=True, check=True).stdout)
+    assert 300 < found < heavy.nbytes / 1e6
+
+
 def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growth(tmp_path: Path) -> None:
     save_file({"weight": torch.ones(4096, 4096)}, tmp_path / "w.safetensors")
     linear = nn.Linear(1, 1, bias=False)

@@ -7,6 +7,8 @@ there for a moment alone no hook sees: the largest of it, a chunk of logits, is 
 
 from __future__ import annotations
 
+import resource
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 MOMENTS = 2
 """AdamW's tensors for each parameter."""
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+MAXRSS = 1 if sys.platform == "darwin" else 1024
+"""Bytes in the unit of `getrusage`."""
 CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
 AT_LOGIT = 24
@@ -152,6 +156,7 @@ class Meter:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             return True
+        highest_mb()  # what was before stays known
         try:
             CLEAR.write_text("5")
         except OSError:
@@ -238,6 +243,21 @@ def free_bytes(device: torch.device) -> int:
         return machine
     files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
     return min(machine, int(limit) - int(used) + int(files.get("inactive_file", 0)))
+
+
+def highest_mb() -> float:
+    """The most main memory that this process has had so far, in MB, also before a meter began a new peak.
+
+    Not what `getrusage` says where the system tells more: that is never less than what the process had which started this one.
+    """
+    Highest.size = max(Highest.size, _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS)
+    return Highest.size / 1e6
+
+
+class Highest:
+    """What `highest_mb` has seen, in bytes."""
+
+    size = 0
 
 
 def _status(name: str) -> int:
