@@ -22,6 +22,8 @@ Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+"""A letter of a script that does not space its words, for the package `regex`."""
 WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")  # how a UTF-16 file begins, with its mark or without
 
 
@@ -149,28 +151,41 @@ class Score:
     value: float
 
 
+ANCHORS = ("near", "general", "kept")
+"""Kinds of examples that hold the base in place: answers of its own, or answers that needed no correction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...); `rejected` may be absent.
 
-    `prompt`, `chosen` and `rejected` are written as messages, so that `datasets` and every TRL trainer load them as they are.
+    `prompt`, `chosen` and `rejected` are written as messages, or as texts where the prompt is one, so that `datasets` and every TRL trainer
+    load them as they are.
     """
 
     id: str
     kind: str
-    prompt: tuple[Message, ...]
+    prompt: Prompt
     chosen: str
     rejected: str | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The prompt as messages."""
+        return user(self.prompt) if isinstance(self.prompt, str) else self.prompt
+
     def json(self) -> dict[str, Any]:
         """The row of examples.jsonl."""
         return {
-            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": _turn(self.chosen),
-            "rejected": _turn(self.rejected) if self.rejected is not None else None,
+            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": self._written(self.chosen),
+            "rejected": self._written(self.rejected) if self.rejected is not None else None,
             "scores": dict(self.scores), "source": dict(self.source),
         }  # fmt: skip
+
+    def _written(self, text: str) -> Any:
+        return text if isinstance(self.prompt, str) else [{"role": "assistant", "content": text}]
 
     @staticmethod
     def from_json(row: Mapping[str, Any], where: str = "") -> Example:
@@ -181,7 +196,7 @@ class Example:
         """
         try:
             return Example(
-                id=str(row["id"]), kind=str(row["kind"]), prompt=messages(row["prompt"], where), chosen=_answer(row["chosen"]),
+                id=str(row["id"]), kind=str(row["kind"]), prompt=_asked(row["prompt"], where), chosen=_answer(row["chosen"]),
                 rejected=_answer(row["rejected"]) if row.get("rejected") is not None else None,
                 scores=dict(row.get("scores") or {}), source=dict(row.get("source") or {}),
             )  # fmt: skip
@@ -189,8 +204,8 @@ class Example:
             raise DataError(f"not an example: {fault} is missing or malformed.", where=where, cure="See docs/formats.md.") from fault
 
 
-def _turn(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
+def _asked(value: Any, where: str) -> Prompt:
+    return clean(value) if isinstance(value, str) else messages(value, where)
 
 
 def _answer(turns: Any) -> str:

@@ -9,9 +9,31 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from selfteach.evaluate.metrics import best_over, bleu, classes, rouge
+from selfteach.evaluate.metrics import best_over, bleu, bleu_measure, classes, rouge
+from selfteach.records import Measure
+from selfteach.select.overlap import tokens
 
-prose = st.lists(st.sampled_from(["the", "mill", "Mill,", "is", "old", "a-b", "12", "!", "_"]), max_size=12).map(" ".join)
+WORDS = [
+    "the",
+    "mill",
+    "Mill,",
+    "is",
+    "old",
+    "a-b",
+    "12",
+    "!",
+    "_",
+    "café",
+    "naïve",
+    "Ünder",
+    "İ",
+    "лиса",
+    "狐狸",
+    "٣",
+    "\u00a0x",
+    "e\u0301te",
+]
+prose = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 labels = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=30)
 
 
@@ -41,6 +63,19 @@ def test_classes_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
     assert report.accuracy == pytest.approx(accuracy_score(gold, predicted))
 
 
+@given(labels)
+@settings(deadline=None)
+def test_classes_of_some_names_only_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
+    gold, predicted = zip(*pairs, strict=True)
+    names = sorted(set(gold))
+    report = classes(gold, predicted, names)
+    assert list(report.classes) == names
+    for average in ("macro", "micro", "weighted"):
+        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=names, average=average, zero_division=0)
+        found = getattr(report, average)
+        assert (found.precision, found.recall, found.f1) == pytest.approx((p, r, f))
+
+
 def test_classes_by_hand() -> None:
     """Gold a a b, given a b b: a has precision 1, recall 1/2, F1 2/3; b has 1/2, 1, 2/3."""
     report = classes("aab", "abb")
@@ -58,6 +93,13 @@ def test_rouge_is_rouge_score_s(answer: str, gold: str) -> None:
         assert (found.precision, found.recall, found.f1) == pytest.approx((expected.precision, expected.recall, expected.fmeasure))
 
 
+def test_rouge_of_words_in_every_script_where_it_is_asked_for() -> None:
+    """rouge_score cuts "café" to "caf" and sees no word in Russian."""
+    assert rouge("café", "caf")["rouge1"].f1 == 1.0
+    assert rouge("рыжая лиса", "рыжая лиса")["rougeL"].f1 == 0.0
+    assert rouge("рыжая лиса", "рыжая корова", tokens)["rougeL"].f1 == 0.5
+
+
 def test_rouge_counts_are_clipped() -> None:
     """The answer says "the" four times, the gold text once: one hit of four, one of two."""
     found = rouge("the the the the", "the mill")
@@ -73,6 +115,24 @@ def test_bleu_is_sacrebleu_s(rows: list[tuple[str, list[str]]]) -> None:
     width = max(map(len, golds))
     streams = [[g[i] if i < len(g) else None for g in golds] for i in range(width)]
     assert bleu(answers, golds) == pytest.approx(sacrebleu.corpus_bleu(answers, streams).score)
+
+
+def test_bleu_has_an_interval_over_answers() -> None:
+    """Of answers that are all wholly right every resample is; of half of them not, some resamples have more of these."""
+    good, bad = "the old mill is here now", "a boat sails past it today"
+    assert bleu_measure([good] * 6, [[good]] * 6) == Measure(pytest.approx(100), pytest.approx(100), pytest.approx(100), 6)
+    mixed = bleu_measure([good, bad] * 6, [[good]] * 12)
+    assert mixed.value == pytest.approx(bleu([good, bad] * 6, [[good]] * 12))
+    assert 0 < mixed.low < mixed.value < mixed.high < 100
+    assert bleu_measure([], []).n == 0
+
+
+@given(st.lists(st.tuples(prose, st.lists(prose, min_size=1, max_size=3)), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=20)
+def test_what_is_resampled_is_bleu(rows: list[tuple[str, list[str]]]) -> None:
+    """With one answer alone every resample is the whole of it."""
+    found = bleu_measure([rows[0][0]], [rows[0][1]])
+    assert found.low == pytest.approx(found.value) == pytest.approx(found.high)
 
 
 def test_bleu_by_hand() -> None:

@@ -11,9 +11,9 @@ import torch
 
 from selfteach import config
 from selfteach.cli import run
-from selfteach.evaluate.soft_prompt import ReadBack, nearest, read_back
+from selfteach.evaluate.soft_prompt import ReadBack, _log_probabilities, before, nearest, read_back
 from selfteach.models.hf import Hf
-from selfteach.records import user
+from selfteach.records import Message, user
 from selfteach.train.loop import attach
 
 PAIRS = [(user("Tell me about music."), "I like bread."), (user("Hi"), "A rule is a rule; keep it.")]
@@ -38,7 +38,32 @@ def test_words_that_are_the_soft_prompt_have_all_of_its_effect(tiny_hf: Any) -> 
     assert other.effect == pytest.approx(back.effect)
     assert other.share < 0.9
     assert not hasattr(tiny_hf.module, "selfteach_worn")
-    assert ReadBack(0.0, 1.0).share == 0
+    assert ReadBack("", 0.0, 1.0, 1.0).share == ReadBack("", 0.0, 1.0, 1.0).share_as_text == 0
+
+
+def test_words_as_text_are_what_a_person_would_type(tiny_hf: Any) -> None:
+    """The KL that is left is that of the base with the words before the question, computed here on its own."""
+    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60, 70, 80]
+    back = read_back(tiny_hf, words[ids], ids, PAIRS)
+    assert before(PAIRS[1][0], "Be kind.") == user("Be kind. Hi")
+    assert before((Message("system", "S"), *user("Hi")), "W") == (Message("system", "S"), *user("W Hi"))
+    assert before("Hi", "W") == "W Hi"
+    typed = [(before(p, tiny_hf.tokenizer.decode(ids)), a) for p, a in PAIRS]
+    soft = _log_probabilities(tiny_hf, words[ids], PAIRS)
+    text = _log_probabilities(tiny_hf, None, typed)
+    kl = [(p.exp() * (p - q)).sum() for p, q in zip(soft, text, strict=True)]
+    assert back.left_as_text == pytest.approx(float(sum(kl)) / sum(map(len, soft)), rel=1e-4)
+    assert back.left_as_text > back.left
+
+
+def test_an_answer_that_was_cut_has_no_end_that_counts(tiny_hf: Any) -> None:
+    """With its end of turn left out, a cut answer counts as many tokens as it has words."""
+    words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60]
+    whole, cut = (read_back(tiny_hf, words[ids], ids, PAIRS[:1], flags) for flags in ((), [True]))
+    soft, plain = (_log_probabilities(tiny_hf, tokens, PAIRS[:1])[0] for tokens in (words[ids], None))
+    per_token = (soft.exp() * (soft - plain)).sum(-1)
+    assert cut.effect == pytest.approx(float(per_token[:-1].mean()), rel=1e-4)
+    assert whole.effect == pytest.approx(float(per_token.mean()), rel=1e-4)
 
 
 @pytest.fixture
@@ -55,10 +80,10 @@ def finished(tiny: Path, tmp_path: Path) -> Path:
         {
             "id": str(i),
             "kind": kind,
-            "prompt": [{"role": "user", "content": p[-1].content}],
+            "prompt": [{"role": "user", "content": p[-1].content + kind.removeprefix("in_scope")}],
             "chosen": [{"role": "assistant", "content": a}],
         }
-        for kind in ("in_scope", "general")
+        for kind in ("in_scope", "general", "kept")
         for i, (p, a) in enumerate(PAIRS)
     ]
     (tmp_path / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -73,7 +98,7 @@ def test_the_command_reads_a_run(finished: Path, tiny: Path, capsys: pytest.Capt
     assert found["read_back"]["cosine"]["share"] == pytest.approx(1, abs=0.02)
     assert found["answers"] == 2
     assert run(["soft-prompt", "--run", str(finished)]) == 0
-    assert "100 % of the effect" in capsys.readouterr().out
+    assert "100 % of the effect in the places" in capsys.readouterr().out
 
 
 def test_another_kind_of_adapter_is_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

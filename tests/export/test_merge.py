@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from tiny import examples
 
 from selfteach import cli, config
-from selfteach.export.merge import merge, why_not_merged
+from selfteach.errors import UsageError
+from selfteach.export.merge import as_lora, merge, why_not_merged
 from selfteach.models.hf import Hf
 from selfteach.records import user
 from selfteach.train.loop import train
@@ -24,7 +26,7 @@ WEIGHTS = {"in_scope": {"sft": 1.0}}
 REFT = {"adapter": "reft", "reft": {"site": "down_proj", "positions": "all"}}
 MERGED: dict[str, dict[str, Any]] = {
     "lora": {"adapter": "lora"}, "full": {"adapter": "full"}, "layers": {"adapter": "layers", "layers": {"which": "1"}}, "reft": REFT,
-    "closed_form": {"adapter": "closed_form", "closed_form": {"shots": 1, "layers": "all", "sweeps": 1}},
+    "closed_form": {"adapter": "closed_form", "learning_rate": None, "closed_form": {"shots": 1, "layers": "all", "sweeps": 1}},
 }  # fmt: skip
 
 
@@ -50,6 +52,35 @@ def test_plain_transformers_gives_the_logits_of_the_taught_model(kind: str, tiny
     torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
     assert (ours - before).abs().max() > 1e-2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "training"], "nothing half-written is left"
+
+
+def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run, out = tmp_path / "run", tmp_path / "lora"
+    adapter = taught(tiny, run, REFT)
+    (run / "config.yaml").write_text(f"model: {tiny}\n")
+    assert cli.run(["merge", "--run", str(run), "--as", "lora", "--out", str(out), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["lora"] == str(out)
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny, dtype="float32"), out)
+    mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
+    ids = torch.tensor([mine.encode(user("Tell me about music."))])
+    with torch.inference_mode():
+        theirs, ours, before = (m(ids).logits for m in (plain, mine.module, base.module))
+    torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
+    assert (ours - before).abs().max() > 1e-2
+    assert cli.run(["merge", "--run", str(run), "--as", "lore", "--out", str(tmp_path / "x")]) == 2
+    assert 'Did you mean "lora"' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [({"adapter": "lora"}, "it is one already"), ({"adapter": "full"}, "whole weights"), ({"adapter": "reft"}, "no change of weights")],
+    ids=["lora", "full", "reft"],
+)
+def test_what_no_lora_does_exactly_is_refused(settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path) -> None:
+    adapter = taught(tiny, tmp_path / "run", settings)
+    with pytest.raises(UsageError, match=why):
+        as_lora(str(tiny), adapter, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize(

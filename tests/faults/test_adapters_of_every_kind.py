@@ -21,7 +21,7 @@ from selfteach.train.loop import Trained, train
 from selfteach.train.student import Student
 
 SETTINGS: dict[str, dict[str, Any]] = {"layers": {"layers": {"which": "1"}}, "closed_form": {"closed_form": {"shots": 1, "layers": "all"}}}
-RATES = {"full": 1e-3, "layers": 1e-3, "prompt": 0.05}
+RATES = {"full": 1e-3, "layers": 1e-3, "prompt": 0.05, "closed_form": None}
 EVERY = sorted(registry.names("adapters"))
 STEPWISE = [name for name in EVERY if not hasattr(registry.lookup("adapters", name), "solve")]
 

@@ -36,6 +36,17 @@ def test_twelve_yes_and_nineteen_no_are_shown() -> None:
     assert "Task: Write a poem.\n" in asked[-1]
 
 
+class Loses(Scripted):
+    """Gives no score of what it does not like to speak of."""
+
+    def logp(self, items):
+        return super().logp([item for item in items if "poem" not in item.prompt.splitlines()[-2]])
+
+
+def test_a_lost_score_is_no_number() -> None:
+    assert classify(Loses({}, lambda prompt, text: -float(len(text))), ["Is it late?", "Write a poem."]) == [-1.0, None]
+
+
 def test_the_seeds_set_the_threshold_where_there_are_enough() -> None:
     known = [(True, 3.0 + k / 10) for k in range(6)] + [(False, 1.0 + k / 10) for k in range(6)]
     assert 1.5 < threshold(known) < 3.0

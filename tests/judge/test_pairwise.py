@@ -55,6 +55,21 @@ def test_the_numbers_of_four_duels() -> None:
     assert 0 <= found["win_rate"].low < found["win_rate"].high <= 1
 
 
+class Forgetful(Scripted):
+    """An endpoint that loses every score of a prompt that shows "bb" first."""
+
+    def logp(self, items):
+        return super().logp([item for item in items if not item.prompt.endswith("Answer A: bb\nAnswer B: a\nBetter answer:")])
+
+
+def test_where_a_score_was_lost_the_judge_cannot_tell_and_it_is_counted() -> None:
+    judge = Preference(Forgetful({}, lambda prompt, text: -1.0 if text == " A" else 0.0))
+    assert judge.values([(PROMPT, "a", "bb"), (PROMPT, "bb", "a"), (PROMPT, "a", "c")]) == [-1.0, 0.0, -1.0]
+    assert judge.lost == 1
+    (verdict,) = compare(judge, [Duel(PROMPT, "a", "bb")])
+    assert verdict.word == "tie"
+
+
 def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
     rng = np.random.default_rng(0)
     longer = rng.normal(2.0, 4.0, size=400)

@@ -18,7 +18,6 @@ SAID = [{"role": "assistant", "content": A}]
 ROWS: dict[str, dict[str, Any]] = {
     "messages": {"messages": ASKED + SAID},
     "sharegpt": {"conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]},
-    "completion": {"prompt": Q, "completion": A},
     "conversational completion": {"prompt": ASKED, "completion": SAID},
     "alpaca": {"instruction": Q, "input": "", "output": A},
     "chosen alone": {"prompt": Q, "chosen": A},
@@ -50,6 +49,18 @@ def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str
     assert (found.prompt, found.chosen, found.rejected) == (user(Q), A, B)
 
 
+def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
+    """A prompt and a completion that are texts are trained as they stand, with the space between them; and come back from our own file."""
+    (found,) = read(tmp_path, {"prompt": f"{Q}\n\nOutput:", "completion": f" {A}"}).examples
+    assert (found.prompt, found.chosen, found.turns) == (f"{Q}\n\nOutput:", f" {A}", user(f"{Q}\n\nOutput:"))
+    assert (found.json()["prompt"], found.json()["chosen"]) == (f"{Q}\n\nOutput:", f" {A}")
+    assert read(tmp_path, found.json()).examples == [found]
+    (mixed,) = read(tmp_path, {"prompt": Q, "completion": SAID}).examples
+    assert mixed.prompt == user(Q)
+    with pytest.raises(DataError, match="does not end with a question"):
+        read(tmp_path, {"prompt": " ", "completion": A})
+
+
 def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
     first, second = read(tmp_path, {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]}).examples
     assert (first.id, second.id) == ("7", "7#1")
@@ -63,7 +74,7 @@ def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
-    found = read(tmp_path, {"prompt": Q, "completion": A}, {"prompt": Q, "chosen": A})
+    found = read(tmp_path, {"messages": ASKED + SAID}, {"prompt": Q, "chosen": A})
     assert len(found.examples) == 1
     assert (found.fates["e.jsonl:2"].state, found.fates["e.jsonl:2"].reason) == ("dropped", "repeats another row")
 

@@ -10,6 +10,7 @@ import pytest
 
 from selfteach import cli, registry
 from selfteach.config import Alone
+from selfteach.materials.examples import read_examples
 from selfteach.methods.alone import Lessons, marked, objectives, parted
 from selfteach.records import Example, Logp, user, write_jsonl
 from selfteach.train.loop import Training
@@ -55,6 +56,24 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     assert len(rows) == 27
     assert "Loss on the dev part" in (run / "report.html").read_text()
     assert cli.run(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
+
+
+def test_a_completion_template_is_trained_without_a_chat_template(tiny: Path, tmp_path: Path) -> None:
+    """What `templates --out` writes: the rows that the trainer sees begin with the very text, not with the header of a turn."""
+    from selfteach.models.hf import load_tokens
+    from selfteach.train.batch import encode_row
+
+    (tmp_path / "data.jsonl").write_text(
+        "".join(json.dumps({"instruction": f"Say {n}", "output": ANSWERS[n % 3]}) + "\n" for n in range(12))
+    )
+    out = tmp_path / "made.jsonl"
+    assert cli.run(["templates", str(tmp_path / "data.jsonl"), "--template", "output", "--out", str(out)]) == 0
+    tokens = load_tokens(str(tiny))
+    row = encode_row(tokens, 0, read_examples(out).examples[0], {}, False)
+    assert row.prompt == tuple(tokens.encode("Say 0\n\nOutput:"))
+    assert row.answers[0] == tuple(tokens.encode_answer(f" {ANSWERS[0]}"))
+    assert said(command(out, tiny, "--set", "train.max_steps=1"))[0] == 0
+    assert json.loads((tmp_path / "run" / "examples.jsonl").read_text().splitlines()[0])["prompt"].endswith("Output:")
 
 
 def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) -> None:

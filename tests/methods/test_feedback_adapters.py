@@ -12,7 +12,7 @@ from talker import lesson, said, write_listener
 
 LESS = ("ask.target=28", "ask.near=8", "ask.general=10", "balance.rounds=0", "exam.target=3", "exam.near=2", "exam.general=2",
         "train.max_steps=6", "train.batch_size=8")  # fmt: skip
-OWN = {"closed_form": ["train.closed_form.layers=all", "train.closed_form.shots=2"]}
+OWN = {"closed_form": ["train.closed_form.layers=all", "train.closed_form.shots=2", "train.learning_rate=null"]}
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ def test_a_label_needs_something_to_be_the_label_of() -> None:
 
 
 def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:
-    model.failures = ()
+    model.failures, model.room_tokens = (), lambda prompt: 1000
     config = Tasks(cases=Tasks().cases.model_copy(update=cases))
     road: Any = SimpleNamespace(teacher=model, student=model, config=config)
     tasks = [Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0)) for n, text in enumerate(instructions)]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from selfteach.config import Tasks
+from selfteach.config.methods import Invent
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.instancing import Invented
-from selfteach.methods.inventing import boundary, classified
+from selfteach.methods.inventing import OWN, UNSCORED, Way, boundary, classified, over, way
 from selfteach.models.scripted import Scripted
 from selfteach.select.tasks import Near
 
@@ -20,7 +24,10 @@ def likes_labels(prompt: object, text: str) -> float:
 
 def road() -> tuple[Any, dict[str, Any]]:
     notes: dict[str, Any] = {}
-    ledger = SimpleNamespace(note=lambda key, value: notes.update({key: value}))
+    ledger = SimpleNamespace(
+        note=lambda key, value: notes.update({key: value}),
+        place=lambda stage, fates: notes.update({stage: [(fate.state, fate.reason) for fate in fates]}),
+    )
     return SimpleNamespace(teacher=None, student=Scripted({}, likes_labels), run=SimpleNamespace(ledger=ledger)), notes
 
 
@@ -43,3 +50,46 @@ def test_only_a_task_that_names_an_input_is_a_classification() -> None:
     asked = ["Tell whether the sentence is long", "Guess whether it will snow", "Shorten the sentence"]
     found = [Invented(Task(f"i:{n}", text), Near((), 0.0)) for n, text in enumerate(asked)]
     assert [one.task.classification for one in classified(walked, found, bound)] == [True, False, False]
+    assert notes["kinds of tasks"] == [("accepted", "")] * 2, "nothing is asked of a task without an input"
+
+
+class Forgetful(Scripted):
+    """An endpoint that gives every other score only."""
+
+    def logp(self, items: Any) -> Any:
+        return super().logp(items[1::2])
+
+
+def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
+    walked, notes = road()
+    walked.teacher = Forgetful({}, likes_labels)
+    assert boundary(walked, SEEDS) == 0.0
+    assert notes["classification"]["seeds_right"][3] == 7
+    found = [Invented(Task(f"i:{n}", f"Tell whether the sentence has {n} words"), Near((), 0.0)) for n in range(4)]
+    assert [one.task.classification for one in classified(walked, found, 0.0)] == [False, True, False, True]
+    assert notes["kinds of tasks"] == [("failed", UNSCORED), ("accepted", "")] * 2
+
+
+@pytest.mark.parametrize(
+    ("yields", "settings", "reason"),
+    [
+        ([], {}, ""),
+        ([0, 0], {}, ""),
+        ([9] * 40, {}, ""),
+        ([40, 0, 1, 0], {}, "the last 3 rounds kept 1 from 60 requests"),
+        ([40, 0, 2, 0], {}, ""),
+        ([40, 0, 2, 0], {"least_yield": 0.05}, "the last 3 rounds kept 2 from 60 requests"),
+        ([9, 9], {"rounds": 2}, "the 2 rounds of invent.rounds are over"),
+        ([500, 500], {"rounds": 2}, "enough"),
+    ],
+)
+def test_rounds_go_on_while_they_yield(yields: list[int], settings: dict[str, Any], reason: str) -> None:
+    """Twenty requests a round; at least 2 % of the requests of three rounds must have become tasks."""
+    found = over(Tasks(count=1000, invent=Invent(requests=20, **settings)), yields)
+    assert found.startswith(reason) if reason else found == ""
+
+
+def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> None:
+    assert way(Tasks()) == OWN["self-instruct"]
+    assert way(Tasks(mode="alpaca")).max_tokens == 1536
+    assert way(Tasks(mode="alpaca", invent=Invent(max_tokens=60, temperature=0.0))) == Way(12, 0.0, 1.0, 60)

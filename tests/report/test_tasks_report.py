@@ -7,7 +7,7 @@ import re
 import pytest
 
 from selfteach.materials.tasks import Instance, Task
-from selfteach.report.following import _length_bars, losses, result
+from selfteach.report.following import _length_bars, plain, result
 from selfteach.report.page import inspected
 from selfteach.report.sunburst import HOLE, sunburst
 from selfteach.select.inspection import BINS, inspection, lengths, verb_noun
@@ -87,7 +87,11 @@ def test_what_a_model_wrote_stays_text() -> None:
 
 def test_what_was_not_measured_has_no_row() -> None:
     assert result({"method": "tasks"}) == []
-    assert losses({}) == []
+    assert plain({}) == []
     number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
     (row,) = result({"rouge_l": {"human": {"base": {"greedy": number}}}})
     assert row["measures"]["base"].value == 0.5
+    rows = plain({"bleu": {"human": {"base": {"value": 12.5}}}, "labels": {"seed": {"taught": {"macro": {"f1": 0.25}}}}})
+    assert [(label, found["base"], found["taught"]) for label, _, found in rows] == [
+        ("BLEU, tasks of people", 12.5, None), ("F1 of labels, held-out seeds", None, 0.25),
+    ]  # fmt: skip

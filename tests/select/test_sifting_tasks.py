@@ -88,7 +88,7 @@ def test_at_the_threshold_a_task_is_kept_and_ten_are_remembered() -> None:
 
 
 def reasons(pool: Instances, instruction: str, *cases: tuple[str, str]) -> list[str]:
-    return [reason for _, reason in pool.sieve(instruction, [Instance(*case) for case in cases])]
+    return [reason for _, reason in pool.sieve(instruction, [Instance(*case) for case in cases], 9)]
 
 
 def test_instances() -> None:
@@ -97,6 +97,14 @@ def test_instances() -> None:
     assert reasons(pool, "Do", ("x", "x"), ("y", " "), ("in:", "z"), ("w", "out:")) == [tasks.ECHO, tasks.EMPTY, tasks.COLON, tasks.COLON]
     assert reasons(pool, "Sort", ("q", "1"), ("q", "2"), ("r", "3")) == [tasks.TWO_OUTPUTS, tasks.TWO_OUTPUTS, ""]
     assert reasons(pool, "Say", ("", "one"), ("", "two")) == ["", ""], "without an input two outputs are two answers"
+
+
+def test_what_is_more_than_was_asked_for_is_dropped_and_nothing_later_is_like_it() -> None:
+    pool = Instances(0.7)
+    cases = [Instance("", "x:"), Instance("a", "one"), Instance("b", "two"), Instance("c", "three")]
+    assert [reason for _, reason in pool.sieve("Do", cases, 2)] == [tasks.COLON, "", "", tasks.ENOUGH]
+    assert [reason for _, reason in pool.sieve("Do", cases[2:], 2)] == [tasks.REPEATED, ""], "the third was never kept"
+    assert [reason for _, reason in pool.sieve("Go", [Instance("d", "four")], 0)] == [tasks.ENOUGH]
 
 
 def test_an_instance_like_another_of_any_task_is_dropped() -> None:

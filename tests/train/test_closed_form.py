@@ -14,12 +14,13 @@ from tiny import Tiny, examples, letters
 from torch import Tensor
 
 from selfteach import config
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, user
-from selfteach.train.adapters.closed_form import ClosedForm, context, heft, parts
+from selfteach.train import memory
+from selfteach.train.adapters.closed_form import ClosedForm, Material, Part, context, heft, parts
 from selfteach.train.adapters.ridge import Editor, Ridge, anchor_weights, kl, low_rank, null_projector, r_squared, ridge
 from selfteach.train.batch import Row
-from selfteach.train.loop import train
+from selfteach.train.loop import Trained, train
 from selfteach.train.packing import pack
 
 
@@ -116,9 +117,13 @@ def lessons() -> list[Example]:
     return scope + [Example(f"a{i}", "general", user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"), f"it is {i}.") for i in range(40)]
 
 
+def both(found: Material) -> tuple[Part, Part]:
+    return found.learn, found.check
+
+
 def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> None:
     model, scope = Tiny(), lessons()[:30]
-    learn, check = parts(model, scope, settings().closed_form, 512, 0)
+    learn, check = both(parts(model, scope, settings(), 0))
     assert (len(learn.plain), len(check.plain)) == (22, 5)
     shown: set[str] = set()
     for part in (learn, check):
@@ -163,7 +168,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
         r["step"] for r in trained.curve
     ]
-    learn, check = parts(model, lessons(), settings().closed_form, 512, 0)
+    learn, check = both(parts(model, lessons(), settings(), 0))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
     told = Editor(model.module, []).states(check.told)[1]
@@ -235,6 +240,57 @@ def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Pa
         ClosedForm.solve(Tiny(), lessons()[:8], settings(), tmp_path, seed=0)
     with pytest.raises(UsageError, match="layers 0 to 1"):
         ClosedForm.solve(Tiny(), lessons(), settings(layers="last 6"), tmp_path, seed=0)
+
+
+def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
+    """One lesson and one anchor are longer than 60 tokens; cut, the lesson's answer is shortened to its room."""
+    long = [Example("long", "in_scope", user("about bears"), "no. " * 20), Example("wide", "general", user("x" * 70), "it is.")]
+    chosen = settings(sweeps=1).model_copy(update={"max_tokens": 60})
+    trained = train(Tiny(), [*lessons(), *long], chosen, tmp_path / "drop", seed=0)
+    assert trained.overlong == {"drop": 2}
+    assert weights_of(trained) == weights_of(train(Tiny(), lessons(), chosen, tmp_path / "without", seed=0))
+    cut = parts(Tiny(), [*lessons(), *long], chosen.model_copy(update={"overlong": "cut"}), 0)
+    assert cut.overlong == {"cut": 1, "drop": 1}
+    (row,) = (row for part in both(cut) for row in part.plain if row.id == "long")
+    assert row.length == 60
+
+
+def weights_of(trained: Trained) -> bytes:
+    return (trained.adapter / "adapter_model.safetensors").read_bytes()
+
+
+def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
+    """The longest lesson has 33 tokens with its answer, a worked one at most as many: 80 tokens hold one, 100 000 all three; 40 none."""
+    small = Tiny()
+    small.context_tokens, said = 80, list[str]()
+    trained = train(small, lessons(), settings(sweeps=1), tmp_path, seed=0, say=said.append)
+    assert 1 <= trained.curve[0]["shots"] < 3
+    assert said[0] == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
+    found = parts(small, lessons(), settings(), 0)
+    assert all(row.length <= 80 for part in both(found) for group in part.told for row in group)
+    small.context_tokens = 40
+    with pytest.raises(DataError, match="no worked example fits"):
+        parts(small, lessons(), settings(), 0)
+
+
+def test_the_memory_is_counted_before_and_measured_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    account = train(Tiny(), lessons(), settings(sweeps=1), tmp_path / "a", seed=0, say=said.append).memory
+    assert account is not None
+    assert account.trained == 2 * 2 * 4 * 64 * 128, "two sweeps, two layers, float32, (D, F)"
+    assert said[0].startswith("memory: ")
+    monkeypatch.setattr(memory, "free_bytes", lambda device: account.added - 1)
+    with pytest.raises(ResourceError, match="training closed_form needs"):
+        train(Tiny(), lessons(), settings(sweeps=1), tmp_path / "b", seed=0)
+    assert not (tmp_path / "b" / "adapter").exists()
+
+
+@pytest.mark.parametrize("more", [{"l2": 1.0}, {"objective": "dpo"}, {"learning_rate": 1e-3}, {"on_policy": 0.5}, {"fast": "reft"}])
+def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any]) -> None:
+    (name,) = more
+    with pytest.raises(ValueError, match=f"no use for {name}"):
+        config.Train.model_validate({"adapter": "closed_form", **more})
+    config.Train.model_validate({"adapter": "lora", **more})
 
 
 def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:

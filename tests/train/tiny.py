@@ -27,6 +27,7 @@ class Tiny:
         self.module: Any = LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).to(dtype).eval()
         self.fingerprint = f"tiny-{seed}"
         self.tokenizer = None
+        self.context_tokens = 100_000
         self.device, self.dtype = torch.device("cpu"), dtype
 
     def encode(self, prompt: Prompt) -> list[int]:

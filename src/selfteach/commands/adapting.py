@@ -70,9 +70,10 @@ def merge(
     run: RunFolder,
     out: Annotated[Path, option("--out", "FOLDER", "Where the model goes: a new or an empty folder.")],
     adapter: MaybeAdapter = "",
+    form: Annotated[str, option("--as", "FORM", "model; or lora: a reft that other weights do exactly, as an ordinary LoRA.")] = "model",
     json: Json = False,
 ) -> None:
     """Write the taught model of a run as one ordinary transformers folder, the adapter's change in its weights."""
     from selfteach.commands import merging as body
 
-    body.merge(run, adapter, out, as_json=json, debug=context.obj)
+    body.merge(run, adapter, out, form, as_json=json, debug=context.obj)

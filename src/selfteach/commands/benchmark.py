@@ -30,6 +30,12 @@ class Options:
     shots: int | None = None
     as_json: bool = False
     debug: bool = False
+    adapter: str = ""
+
+    @property
+    def file(self) -> str:
+        """Where the results go; those of another adapter than the run's own beside them."""
+        return f"benchmark.{self.adapter}.json" if self.adapter else FILE
 
 
 def benchmark(folder: Path, options: Options) -> None:
@@ -41,7 +47,7 @@ def benchmark(folder: Path, options: Options) -> None:
     """
     from selfteach.evaluate.suites import resolved
 
-    adapter, base = past.adapter(folder), past.base(folder)
+    adapter, base = past.adapter(folder, options.adapter), past.base(folder)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
@@ -62,11 +68,11 @@ def benchmark(folder: Path, options: Options) -> None:
         found = {arm: sat(base, adapter if arm == "taught" else None, tasks, options, arm, shown) for arm in ARMS}
         rows = benchmarks.lines(found)
     stated = as_rows(rows, {**wanted.without, **tasks.missing}, found, options)
-    write_text(folder / FILE, _json(stated))
+    write_text(folder / options.file, _json(stated))
     if options.as_json:
         print_json({"run": str(folder), **stated})
     else:
-        show(rows, stated, folder / FILE)
+        show(rows, stated, folder / options.file)
 
 
 def sat(base: str, adapter: Path | None, tasks: Tasks, options: Options, arm: str, shown: Screen) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def as_rows(rows: Sequence[Line], missing: Mapping[str, str], found: Mapping[str
     from importlib.metadata import version
 
     return {
-        "lm_eval": version("lm_eval"), "limit": options.limit, "shots": options.shots,
+        "lm_eval": version("lm_eval"), "adapter": options.adapter or past.OWN, "limit": options.limit, "shots": options.shots,
         "rows": [{**asdict(row), "change": asdict(row.change) if row.change else None} for row in rows],
         "missing": dict(missing), "cut": {arm: found[arm]["cut"] for arm in ARMS},
     }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands.options import Json, RunFolder, option
+from selfteach.commands.options import Json, MaybeAdapter, RunFolder, option
 
 
 def add(app: typer.Typer) -> None:
@@ -22,9 +22,10 @@ def benchmark(
     ],
     limit: Annotated[int | None, option("--limit", "N", "At most so many rows of each task: for trying out.", min=1)] = None,
     shots: Annotated[int | None, option("--shots", "N", "Worked examples in each prompt; by default what the task says.", min=0)] = None,
+    adapter: MaybeAdapter = "",
     json: Json = False,
 ) -> None:
     """Run public benchmarks on base and taught, side by side, with lm-eval (pip install 'selfteach[bench]')."""
     from selfteach.commands import benchmark as body
 
-    body.benchmark(run, body.Options(tuple(filter(None, map(str.strip, tasks.split(",")))), limit, shots, json, context.obj))
+    body.benchmark(run, body.Options(tuple(filter(None, map(str.strip, tasks.split(",")))), limit, shots, json, context.obj, adapter))

@@ -8,24 +8,24 @@ from typing import Any
 from selfteach.commands import past
 from selfteach.commands.screen import print_json, screen
 from selfteach.errors import DataError, UsageError
-from selfteach.records import Prompt, messages, read_jsonl
+from selfteach.records import ANCHORS, Example, read_jsonl
 
 ANSWERS, NEAREST = 40, 5
 
 
 def soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
-    """Prints the nearest words of each soft token, and how much of the effect those words have as a plain prompt."""
+    """Prints the nearest words of each soft token, and how much of the effect those words have, in their places and as a plain prompt."""
     adapter = past.adapter(folder, name)
-    pairs = lessons(folder / "examples.jsonl")
+    taught = lessons(folder / "examples.jsonl")
     with screen(None, debug=debug) as shown:
-        found = read(past.base(folder), adapter, pairs, shown.display.say)
+        found = read(past.base(folder), adapter, taught, shown.display.say)
     if as_json:
         print_json({"run": str(folder), **found})
     else:
         show(found)
 
 
-def read(base: str, adapter: Path, pairs: list[tuple[Prompt, str]], say: Any) -> dict[str, Any]:
+def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str, Any]:
     """The reading as JSON.
 
     Raises:
@@ -46,26 +46,30 @@ def read(base: str, adapter: Path, pairs: list[tuple[Prompt, str]], say: Any) ->
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
     found = nearest(soft.to(hf.device), words.weight.detach(), NEAREST)
     tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
+    pairs, cut = [(e.prompt, e.chosen) for e in taught], ["chosen" in e.source.get("cut", ()) for e in taught]
     whole: dict[str, Any] = {}
     for measure, (ids, values) in found.items():
         for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
             row[measure] = [{"word": hf.tokenizer.decode([id]), "value": v} for id, v in zip(near, value, strict=True)]
-        back = read_back(hf, soft, ids[:, 0].tolist(), pairs)
-        said = hf.tokenizer.decode(ids[:, 0].tolist())
-        whole[measure] = {"words": said, "effect_nats": back.effect, "left_nats": back.left, "share": back.share}
+        back = read_back(hf, soft, ids[:, 0].tolist(), pairs, cut)
+        whole[measure] = {
+            "words": back.words, "effect_nats": back.effect, "left_nats": back.left, "share": back.share,
+            "as_text": {"left_nats": back.left_as_text, "share": back.share_as_text},
+        }  # fmt: skip
     return {"tokens": tokens, "read_back": whole, "answers": len(pairs)}
 
 
-def lessons(path: Path) -> list[tuple[Prompt, str]]:
-    """The prompts and the chosen answers that the run taught, the first of each prompt.
+def lessons(path: Path) -> list[Example]:
+    """What the run taught, the first of each prompt; anchors teach nothing.
 
     Raises:
-        DataError: there are none.
+        DataError: there is nothing.
     """
-    found: dict[str, tuple[Prompt, str]] = {}
+    found: dict[str, Example] = {}
     for where, row in read_jsonl(path):
-        if row["kind"] not in ("near", "general"):
-            found.setdefault(str(row["prompt"]), (messages(row["prompt"], where), messages(row["chosen"], where)[0].content))
+        example = Example.from_json(row, where)
+        if example.kind not in ANCHORS:
+            found.setdefault(str(example.prompt), example)
     if not found:
         raise DataError("holds no example that was taught.", where=str(path), cure="Give a finished run.")
     return list(found.values())[:ANSWERS]
@@ -88,7 +92,8 @@ def show(found: dict[str, Any]) -> None:
     for name, back in found["read_back"].items():
         console.print(
             Text(
-                f"The nearest words by {name} as a plain prompt have {100 * back['share']:.0f} % of the effect "
-                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} left): {back['words']!r}"
+                f"The nearest words by {name} have {100 * back['share']:.0f} % of the effect in the places of the soft tokens "
+                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} left) and {100 * back['as_text']['share']:.0f} % as a "
+                f"plain prompt, before the question ({back['as_text']['left_nats']:.3f} left): {back['words']!r}"
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -123,6 +123,9 @@ class Train(Section):
     share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
     """
 
+    STEPS: ClassVar[tuple[str, ...]] = ("fast", "objective", "on_policy", "mix", "l2", "learning_rate", "max_steps")
+    """What says how steps are taken, and which; what is solved for takes none."""
+
     adapter: Adapter = "lora"
     lora: Lora = Lora()
     layers: Layers = Layers()
@@ -160,3 +163,11 @@ class Train(Section):
     overlong: Literal["drop", "cut"] = "drop"
     checkpoint_every: Count = 50
     checkpoint_activations: bool = False
+
+    @model_validator(mode="after")
+    def _steps(self) -> Train:
+        """Refuses what would be passed over in silence."""
+        odd = [name for name in self.STEPS if getattr(self, name) != type(self).model_fields[name].default]
+        if self.adapter == "closed_form" and odd:
+            raise ValueError(f"closed_form is solved for without steps and has no use for {', '.join(odd)}; leave that out, or train lora")
+        return self

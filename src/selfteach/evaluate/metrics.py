@@ -11,10 +11,14 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rapidfuzz.distance import LCSseq
 
 from selfteach.judge.match import contains_answer, exact_match, token_f1
-from selfteach.select.overlap import tokens
+from selfteach.records import Measure
+from selfteach.select.rouge import Words, latin
+
+RESAMPLES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +57,24 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
     return max(float(found(answer, gold)) for gold in golds)
 
 
-def classes(gold: Sequence[Hashable], predicted: Sequence[Hashable]) -> ClassReport:
+def classes(gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None) -> ClassReport:
     """Precision, recall and F1 of each class that occurs on either side.
+
+    Args:
+        names: only of these, as `labels` in scikit-learn; what else was predicted counts as no prediction.
 
     Raises:
         ValueError: the lengths differ.
     """
     pairs = list(zip(gold, predicted, strict=True))
-    names = sorted({*gold, *predicted}, key=repr)
+    names = sorted({*gold, *predicted} if names is None else set(names), key=repr)
     hits, wanted, given = Counter(g for g, p in pairs if g == p), Counter(gold), Counter(predicted)
     found = {name: _prf(hits[name], given[name], wanted[name]) for name in names}
     rows, n = list(found.values()), len(pairs)
+    together = _prf(*(sum(counts[name] for name in names) for counts in (hits, given, wanted)))
     return ClassReport(
-        found, _mean(rows, [1] * len(rows)), _prf(hits.total(), given.total(), wanted.total()), _mean(rows, [r.support for r in rows]),
-        hits.total() / n if n else 0.0,
-    )  # fmt: skip
+        found, _mean(rows, [1] * len(rows)), together, _mean(rows, [r.support for r in rows]), hits.total() / n if n else 0.0
+    )
 
 
 def _prf(hits: int, given: int, wanted: int) -> PRF:
@@ -84,12 +91,15 @@ def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
     return PRF(mean(r.precision for r in rows), mean(r.recall for r in rows), mean(r.f1 for r in rows), sum(r.support for r in rows))
 
 
-def rouge(answer: str, gold: str) -> dict[str, PRF]:
+def rouge(answer: str, gold: str, words: Words = latin) -> dict[str, PRF]:
     """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the gold text has it.
 
     ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the longest common subsequence.
+
+    Args:
+        words: what cuts a text into words; rouge_score's own finds none outside a-z and 0-9, `overlap.tokens` those of every script.
     """
-    left, right = tokens(answer), tokens(gold)
+    left, right = words(answer), words(gold)
     found = {f"rouge{n}": _ngrams(left, right, n) for n in (1, 2)}
     return found | {"rougeL": _prf(int(LCSseq.similarity(left, right)), len(left), len(right))}
 
@@ -116,3 +126,23 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
         return 0.0
     streams: list[Any] = [[refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))]
     return float(BLEU().corpus_score(list(answers), streams).score)
+
+
+def bleu_measure(answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0) -> Measure:
+    """`bleu` with the interval of a bootstrap over answers: their counts are summed anew for each resample. Raises as `bleu`."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    value = bleu(answers, golds)
+    if not answers:
+        return Measure(value, 0.0, 100.0, 0)
+    single = BLEU(effective_order=True)  # else it warns; the counts are the same
+    parts = [single.sentence_score(answer, list(refs)) for answer, refs in zip(answers, golds, strict=True)]
+    counts = np.array([[p.sys_len, p.ref_len, *p.counts, *p.totals] for p in parts])  # (N, 10)
+
+    def of(rows: Any) -> float:
+        mine, theirs, *rest = counts[rows].sum(0).tolist()
+        return float(BLEU.compute_bleu(rest[:4], rest[4:], mine, theirs, smooth_method="exp").score)
+
+    drawn = [of(rows) for rows in np.random.default_rng(seed).integers(len(parts), size=(RESAMPLES, len(parts)))]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Measure(value, float(low), float(high), len(parts))

@@ -1,4 +1,5 @@
-"""Reading a soft prompt: the nearest words of each token, and whether those words do the same as a plain prompt.
+"""Reading a soft prompt: the nearest words of each token, and whether those words do the same: in the places where the soft tokens stood,
+before the template, and as text that a person could type, before the question.
 
 Source: Lester et al. 2021 (arXiv 2104.08691), section 6.2, for nearest words by cosine; Khashabi et al. 2022 (arXiv 2112.08348), that words
 near a soft prompt need not mean what it does: hence the read-back.
@@ -15,27 +16,36 @@ from torch import Tensor
 
 from selfteach.models.hf import Hf
 from selfteach.models.soft_prompt import NAME, SoftPrompt
-from selfteach.records import Prompt
+from selfteach.records import Message, Prompt
 
 MEASURES = ("cosine", "dot")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What words do where the soft tokens stood, in nats a token of given answers.
+    """What words do in the place of a soft prompt, in nats a token of given answers.
 
     Attributes:
+        words: the decoded words.
         effect: KL(soft prompt || base).
-        left: KL(soft prompt || base with the words before the prompt).
+        left: KL(soft prompt || base with the words' embeddings where the soft tokens stood).
+        left_as_text: KL(soft prompt || base with the words as text before the question).
     """
 
+    words: str
     effect: float
     left: float
+    left_as_text: float
 
     @property
     def share(self) -> float:
         """The part of the effect that the words have; below 0 they lead elsewhere, and without an effect there is nothing to share."""
         return 1 - self.left / self.effect if self.effect else 0.0
+
+    @property
+    def share_as_text(self) -> float:
+        """The same of the words as text."""
+        return 1 - self.left_as_text / self.effect if self.effect else 0.0
 
 
 def nearest(soft: Tensor, words: Tensor, count: int = 5) -> dict[str, tuple[Tensor, Tensor]]:
@@ -51,18 +61,32 @@ def nearest(soft: Tensor, words: Tensor, count: int = 5) -> dict[str, tuple[Tens
     return {name: (top.indices, top.values) for name, top in best.items()}
 
 
-def read_back(base: Hf, soft: Tensor, ids: Sequence[int], pairs: Sequence[tuple[Prompt, str]]) -> ReadBack:
-    """How much of a soft prompt's effect on given answers the words `ids` have, in the places where the soft tokens stood.
+def read_back(base: Hf, soft: Tensor, ids: Sequence[int], pairs: Sequence[tuple[Prompt, str]], cut: Sequence[bool] = ()) -> ReadBack:
+    """How much of a soft prompt's effect on given answers the words `ids` have.
 
     Shapes: soft (n, D).
+
+    Args:
+        cut: whether each answer stopped at its token limit, and so has no end of turn that counts.
     """
     words: Any = base.module.get_input_embeddings()  # type: ignore[operator]
     hard = words(torch.tensor(list(ids), device=base.device)).detach().float()
-    plain = _log_probabilities(base, None, pairs)
-    wanted, instead = (_log_probabilities(base, tokens.to(base.device), pairs) for tokens in (soft, hard))
-    tokens = sum(len(rows) for rows in wanted)
-    effect, left = (sum(float(_kl(p, q).sum()) for p, q in zip(wanted, other, strict=True)) / tokens for other in (plain, instead))
-    return ReadBack(effect, left)
+    said = base.tokenizer.decode(list(ids))
+    typed = [(before(prompt, said), answer) for prompt, answer in pairs]
+    wanted = _log_probabilities(base, soft.to(base.device), pairs)
+    others = (_log_probabilities(base, None, pairs), _log_probabilities(base, hard, pairs), _log_probabilities(base, None, typed))
+    counted = [len(rows) - (1 if cut and cut[i] else 0) for i, rows in enumerate(wanted)]
+    return ReadBack(said, *(
+        sum(float(_kl(p[:n], q[:n]).sum()) for p, q, n in zip(wanted, other, counted, strict=True)) / sum(counted) for other in others
+    ))  # fmt: skip
+
+
+def before(prompt: Prompt, words: str) -> Prompt:
+    """The prompt with words before its first question."""
+    if isinstance(prompt, str):
+        return f"{words} {prompt}"
+    first = next((i for i, turn in enumerate(prompt) if turn.role == "user"), 0)
+    return (*prompt[:first], Message(prompt[first].role, f"{words} {prompt[first].content}"), *prompt[first + 1 :])
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:

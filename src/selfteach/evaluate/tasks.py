@@ -1,22 +1,30 @@
 """The exam of tasks: base, worked tasks in the prompt, taught, on tasks of people that nothing was chosen on.
 
-For each task the answer of a person is known: ROUGE-L and token-F1 of new answers against it, and the loss that the model has on it. Each
-arm answers greedily and once at T=1. Two answers to one task are compared by a judge in both orders (judge/pairwise.py).
+For each task the answer of a person is known: ROUGE, BLEU and token-F1 of new answers against it, the labels of classifications, and the
+loss that the model has on it. Each arm answers greedily and once at T=1. Two answers to one task are compared by a judge in both orders
+(judge/pairwise.py).
+
+Departs: ROUGE compares words of every script here (`overlap.tokens`), where rouge_score finds none outside a-z and 0-9.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate.corrections import Arm, answer
-from selfteach.evaluate.metrics import best_over, rouge
+from selfteach.evaluate.metrics import best_over, bleu_measure, classes, rouge
+from selfteach.evaluate.retention import passed
+from selfteach.judge.match import normalised
 from selfteach.judge.pairwise import Duel, Prefers, compare, measures
 from selfteach.records import GREEDY, Continuations, Draw, Logp, Measure, Message, Sampling
+from selfteach.select.overlap import tokens
 
 Turns = tuple[Message, ...]
+KEYS = ("rouge_l", "rouge_1", "rouge_2", "bleu", "token_f1", "exact", "labels", "loss_nats")
+MOST_HARMED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +56,61 @@ def sit(arm: Arm, asked: Sequence[Question], max_tokens: int, seed: int, tick: C
     return Sheet(greedy, drawn, [found[item.id(arm.model.fingerprint)][0] for item in items])
 
 
-def rouge_l(text: str, golds: Sequence[str]) -> float:
-    """The best ROUGE-L F1 against any of the people's answers."""
-    return max(rouge(text, gold)["rougeL"].f1 for gold in golds)
+def best_rouge(text: str, golds: Sequence[str], which: str = "rougeL") -> float:
+    """The best ROUGE F1 against any of the people's answers."""
+    return max(rouge(text, gold, tokens)[which].f1 for gold in golds)
 
 
-def scores(asked: Sequence[Question], draws: Sequence[Draw]) -> list[float]:
-    """ROUGE-L of each answer."""
-    return [rouge_l(d.text, q.golds) for q, d in zip(asked, draws, strict=True)]
+def scores(asked: Sequence[Question], draws: Sequence[Draw], which: str = "rougeL") -> list[float]:
+    """ROUGE of each answer."""
+    return [best_rouge(d.text, q.golds, which) for q, d in zip(asked, draws, strict=True)]
+
+
+def together(asked: Sequence[Question], sheet: Sheet) -> list[float]:
+    """One number for each question: the mean of ROUGE-L of both of its answers, which are not two independent questions."""
+    return [(a + b) / 2 for a, b in zip(scores(asked, sheet.greedy), scores(asked, sheet.drawn), strict=True)]
 
 
 def numbers(asked: Sequence[Question], sheets: Mapping[str, Sheet], seed: int) -> dict[str, Any]:
-    """For each part of the questions and each arm: ROUGE-L, token-F1, exact labels, and the loss in nats a token."""
-    found: dict[str, Any] = {"rouge_l": {}, "token_f1": {}, "loss_nats": {}, "exact": {}}
+    """Every number by part of the questions and arm: found["rouge_l"]["seed"]["taught"]."""
+    found: dict[str, Any] = {key: {} for key in KEYS}
     for part in dict.fromkeys(q.part for q in asked):
         at = [i for i, q in enumerate(asked) if q.part == part]
-        mine = [asked[i] for i in at]
         for name, sheet in sheets.items():
-            greedy, drawn, golds = [sheet.greedy[i] for i in at], [sheet.drawn[i] for i in at], [sheet.golds[i] for i in at]
-            found["rouge_l"].setdefault(part, {})[name] = {
-                "greedy": _mean(scores(mine, greedy), seed), "drawn": _mean(scores(mine, drawn), seed),
-            }  # fmt: skip
-            f1 = [best_over(q.golds, d.text) for q, d in zip(mine, greedy, strict=True)]
-            found["token_f1"].setdefault(part, {})[name] = _mean(f1, seed)
-            found["loss_nats"].setdefault(part, {})[name] = statistics.ratio([-g.logp for g in golds], [g.tokens for g in golds], seed=seed)
-            labels = [best_over(q.golds, d.text, "exact") > 0 for q, d in zip(mine, greedy, strict=True) if q.classification]
-            if labels:
-                found["exact"].setdefault(part, {})[name] = statistics.share(labels)
+            mine = Sheet(*([rows[i] for i in at] for rows in (sheet.greedy, sheet.drawn, sheet.golds)))  # type: ignore[arg-type]
+            for key, value in of_part([asked[i] for i in at], mine, seed).items():
+                found[key].setdefault(part, {})[name] = value
     return found
+
+
+def of_part(asked: Sequence[Question], sheet: Sheet, seed: int) -> dict[str, Any]:
+    """One arm's numbers on some questions; the keys are among KEYS."""
+    golds, texts = [q.golds for q in asked], [draw.text for draw in sheet.greedy]
+    found: dict[str, Any] = {
+        "rouge_l": {way: _mean(scores(asked, draws), seed) for way, draws in (("greedy", sheet.greedy), ("drawn", sheet.drawn))},
+        "rouge_1": _mean(scores(asked, sheet.greedy, "rouge1"), seed),
+        "rouge_2": _mean(scores(asked, sheet.greedy, "rouge2"), seed),
+        "bleu": bleu_measure(texts, golds, seed),
+        "token_f1": _mean([best_over(g, text) for g, text in zip(golds, texts, strict=True)], seed),
+        "loss_nats": statistics.ratio([-g.logp for g in sheet.golds], [g.tokens for g in sheet.golds], seed=seed),
+    }
+    if labelled := [i for i, q in enumerate(asked) if q.classification]:
+        pairs = [(asked[i].golds, texts[i]) for i in labelled]
+        found["exact"] = statistics.share([best_over(g, text, "exact") > 0 for g, text in pairs])
+        found["labels"] = labels(pairs)
+    return found
+
+
+def labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
+    """Precision, recall and F1 of each label that people gave, and averaged. An answer that is none of them counts as no prediction.
+
+    Args:
+        pairs: people's answers to a classification task, and the answer that is judged.
+    """
+    wanted = [normalised(golds[0]) for golds, _ in pairs]
+    given = [w if best_over(golds, text, "exact") else normalised(text) for w, (golds, text) in zip(wanted, pairs, strict=True)]
+    report = asdict(classes(wanted, given, set(wanted)))
+    return {"each": report["classes"], **{key: report[key] for key in ("macro", "micro", "weighted")}}
 
 
 def _mean(values: Sequence[float], seed: int) -> Measure:
@@ -87,24 +122,41 @@ def duels(asked: Sequence[Question], ours: Sheet, theirs: Sheet) -> list[Duel]:
     return [Duel(q.prompt, a.text, b.text) for q, a, b in zip(asked, ours.greedy, theirs.greedy, strict=True)]
 
 
-def contest(judge: Prefers, asked: Sequence[Question], sheets: Mapping[str, Sheet], seed: int) -> dict[str, Any]:
-    """Every other arm against the base."""
+def contest(judge: Prefers, asked: Sequence[Question], sheets: Mapping[str, Sheet], seed: int, against: str = "base") -> dict[str, Any]:
+    """Every other arm against one of them."""
     found = {}
     for name, sheet in sheets.items():
-        if name != "base":
-            pairs = duels(asked, sheet, sheets["base"])
+        if name != against:
+            pairs = duels(asked, sheet, sheets[against])
             found[name] = measures(pairs, compare(judge, pairs), seed)
     return found
 
 
-def verdict(asked: Sequence[Question], sheets: Mapping[str, Sheet], harmed: float, learned: int, seed: int) -> dict[str, str]:
-    """One word and one plain sentence, from ROUGE-L to the people's answers over greedy and drawn answers.
+@dataclass(frozen=True)
+class Harm:
+    """What the lessons did elsewhere: the share of general answers that are harmed, and the change of retention (None: not measured)."""
+
+    general: float = 0.0
+    retention: Measure | None = None
+
+    @property
+    def why(self) -> str:
+        """What speaks against a taught model, or ""."""
+        if self.general > MOST_HARMED:
+            return f"{self.general:.0%} of the general answers are harmed"
+        if self.retention is not None and not passed(self.retention):
+            points = (100 * value for value in (self.retention.value, self.retention.low, self.retention.high))
+            return "what everybody knows changes by {:+.1f} points [{:+.1f}, {:+.1f}]".format(*points)
+        return ""
+
+
+def verdict(asked: Sequence[Question], sheets: Mapping[str, Sheet], harm: Harm, learned: int, seed: int) -> dict[str, str]:
+    """One word and one plain sentence, from ROUGE-L to the people's answers, of greedy and drawn answers together, by question.
 
     Args:
-        harmed: the share of general answers that are harmed and were not so before.
         learned: how many examples there were.
     """
-    both = {name: [*scores(asked, s.greedy), *scores(asked, s.drawn)] for name, s in sheets.items()}
+    both = {name: together(asked, sheet) for name, sheet in sheets.items()}
     shown = {name: f"{sum(v) / max(len(v), 1):.2f}" for name, v in both.items()}
     if "taught" not in both:
         return {
@@ -115,8 +167,8 @@ def verdict(asked: Sequence[Question], sheets: Mapping[str, Sheet], harmed: floa
     gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
     if gain.low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
-    if harmed > 0.1:
-        return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {harmed:.0%} of the general answers are harmed."}
+    if why := harm.why:
+        return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {why}."}
     if sum(both["prompted"]) >= sum(both["taught"]):
         return {
             "word": "just prompt it",
@@ -129,9 +181,9 @@ def side_by_side(asked: Sequence[Question], sheets: Mapping[str, Sheet]) -> list
     """Each task with every arm's answers. An answer is marked where it has less in common with a person's than the base's."""
     rows = []
     for i, q in enumerate(asked):
-        own = rouge_l(sheets["base"].greedy[i].text, q.golds)
+        own = best_rouge(sheets["base"].greedy[i].text, q.golds)
         arms = {
-            name: {"greedy": s.greedy[i].text, "drawn": s.drawn[i].text, "broken": rouge_l(s.greedy[i].text, q.golds) < own}
+            name: {"greedy": s.greedy[i].text, "drawn": s.drawn[i].text, "broken": best_rouge(s.greedy[i].text, q.golds) < own}
             for name, s in sheets.items()
         }
         rows.append({"scope": "target", "part": q.part, "prompt": q.prompt[-1].content, "gold": q.golds[0], "arms": arms})

@@ -1,4 +1,4 @@
-"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody loads.
+"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody loads; or that change as a LoRA alone.
 
 Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all positions of `down_proj`. The rest
 does something at some places of a sequence, or between layers, which no weights can do.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from selfteach.models.finding import model_folder
 from selfteach.models.hf import DTYPES, Hf
 from selfteach.models.quiet import quiet
 from selfteach.models.reft import Spans
-from selfteach.models.safety import read_json
+from selfteach.models.safety import check_adapter, read_json
 from selfteach.models.wear import KIND
 from selfteach.records import write_text
 from selfteach.run.disk import disk_faults
@@ -34,11 +35,61 @@ REASONS = {
 
 def why_not_merged(adapter: Path) -> str:
     """Why an adapter is no change of weights, or an empty text."""
-    settings = read_json(adapter / "adapter_config.json")
-    kind = settings.get(KIND) or str(settings.get("peft_type", "")).lower()
+    kind, settings = kind_of(adapter), read_json(adapter / "adapter_config.json")
     if kind == "reft" and not (Spans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"):
         return f"reft edits {settings['site']} at {settings['positions']}, which no change of weights does"
     return REASONS.get(kind, "")
+
+
+def as_lora(base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None) -> Path:
+    """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder, whole or not at all (adapters/exact.py).
+
+    Raises:
+        UsageError: it is one already, no low-rank weights do the same, or `out` holds something already.
+        IntegrityError: the adapter is of another base.
+    """
+    from selfteach.train.adapters.exact import reft_as_lora
+
+    kind = kind_of(adapter)
+    if kind != "reft":
+        reason = "it is one already" if kind == "lora" else REASONS.get(kind, "it changes whole weights, which no low rank holds")
+        raise UsageError(
+            f"cannot be written as a LoRA: {reason}.", where=str(adapter), cure="`selfteach merge` without --as writes a model."
+        )
+    _unused(out)
+    hf = Hf.load(base, dtype="float32", device="cpu", progress=progress)
+    check_adapter(adapter, hf.fingerprint)
+    with _whole(out) as fresh:
+        shutil.copytree(adapter, fresh)  # what lies beside the adapter, such as a tokenizer, stays beside it
+        reft_as_lora(hf.module, adapter, fresh)
+    return out
+
+
+def kind_of(adapter: Path) -> str:
+    """What kind of adapter a folder holds: our own name of it, or PEFT's."""
+    settings = read_json(adapter / "adapter_config.json")
+    return str(settings.get(KIND) or settings.get("peft_type", "")).lower()
+
+
+def _unused(out: Path) -> None:
+    """Refuses a place where something is."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError("is there already.", where=str(out), cure="Give a new or an empty folder to --out.")
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """A folder to write into, which becomes `out` once all of it is there."""
+    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
+    with disk_faults(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield fresh
+            if out.exists():
+                out.rmdir()
+            fresh.rename(out)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
 
 def merge(base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None) -> Path:
@@ -53,28 +104,19 @@ def merge(base: str, adapter: Path, out: Path, progress: Callable[[str], None] |
             f"cannot be merged: {reason}.", where=str(adapter),
             cure="Use it with `selfteach answer --run DIR`, or train weights: --set train.adapter=lora (from a reft: train.fast=reft).",
         )  # fmt: skip
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError("is there already.", where=str(out), cure="Give a new or an empty folder to --out.")
+    _unused(out)
     folder = model_folder(base, progress)
     config = read_json(folder / "config.json")
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     hf = Hf.load(base, adapter=adapter, dtype=dtype if dtype in DTYPES else "float32", device="cpu", progress=progress)
     _settle_biases(hf.module)
-    fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
-    with disk_faults(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with quiet():
-                hf.module.save_pretrained(fresh)  # type: ignore[operator]
-                hf.tokenizer.save_pretrained(fresh)
-            _fits(hf.module, fresh)
-            about = read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
-            write_text(fresh / "selfteach.json", json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n")
-            if out.exists():
-                out.rmdir()
-            fresh.rename(out)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+    with _whole(out) as fresh:
+        with quiet():
+            hf.module.save_pretrained(fresh)  # type: ignore[operator]
+            hf.tokenizer.save_pretrained(fresh)
+        _fits(hf.module, fresh)
+        about = read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
+        write_text(fresh / "selfteach.json", json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n")
     return out
 
 

@@ -32,12 +32,12 @@ _EXAMPLE = re.compile(r"^\s*example\s*\d*\s*:?\s*$", re.I | re.M)
 _FIELD = re.compile(r"^\s*(input|output|class label|label)\s*\d*\s*:[ \t]*", re.I | re.M)
 
 
-def classify(scorer: Scorer, instructions: Sequence[str]) -> list[float]:
-    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output."""
+def classify(scorer: Scorer, instructions: Sequence[str]) -> list[float | None]:
+    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output; None where an endpoint lost the score."""
     worked = "".join(f"Task: {task}\nKind of output: a {'label' if yes else 'text'}\n\n" for task, yes in CLASSIFIED)
     items = [Continuations(f"{worked}Task: {one_line(text)}\nKind of output: a", (" label", " text")) for text in instructions]
-    found = dict(scorer.logp(items))
-    return [yes.logp - no.logp for yes, no in (found[item.id(scorer.fingerprint)] for item in items)]
+    found = {id: yes.logp - no.logp for id, (yes, no) in scorer.logp(items)}
+    return [found.get(item.id(scorer.fingerprint)) for item in items]
 
 
 def threshold(labelled: Sequence[tuple[bool, float]]) -> float:

@@ -58,18 +58,24 @@ class Prefers(Protocol):
 
 
 class Preference:
-    """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those that follow instructions."""
+    """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those that follow instructions.
+
+    `lost` counts the scores that an endpoint did not give: there it cannot tell.
+    """
 
     def __init__(self, scorer: Scorer, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("preference (chat)" if chat else "preference")
         self._scorer, self._chat = scorer, chat
+        self.lost = 0
 
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
-        """One log-odds for each duel."""
+        """One log-odds for each duel; 0 where the score was lost."""
         words = ("A", "B") if self._chat else (" A", " B")
         items = [Continuations(self._asked(*duel), words) for duel in duels]
-        found = dict(self._scorer.logp(items))
-        return [a.logp - b.logp for a, b in (found[item.id(self._scorer.fingerprint)] for item in items)]
+        found = {id: a.logp - b.logp for id, (a, b) in self._scorer.logp(items)}
+        ids = [item.id(self._scorer.fingerprint) for item in items]
+        self.lost += sum(id not in found for id in ids)
+        return [found.get(id, 0.0) for id in ids]
 
     def _asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
         if self._chat:

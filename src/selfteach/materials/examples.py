@@ -2,7 +2,7 @@
 
 A row is one of these; other keys are left alone.
   prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` where `chosen` is a whole conversation
-  prompt, completion                       texts, or lists of messages
+  prompt, completion                       lists of messages; or texts, which are trained as they stand, without a chat template (as in TRL)
   messages: [{role, content}]              every turn of the assistant is an example, with the turns before it as its prompt
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
@@ -19,10 +19,12 @@ from typing import Any
 from selfteach.errors import DataError
 from selfteach.materials.rows import read_each
 from selfteach.materials.tasks import conversation, read_task
-from selfteach.records import BadLine, Example, Message, digest, messages, prompt_json, user
+from selfteach.records import BadLine, Example, Prompt, clean, digest, messages, prompt_json, user
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
 
+PLAIN = "plain_text"
+"""What `source` says of an example whose prompt is a text that goes on, and no turn of a conversation."""
 LESSON = "lesson"
 """The kind of an example whose row names none."""
 KEYS = ("prompt", "chosen", "rejected", "completion", "messages", "conversations", "instruction", "input", "output")
@@ -76,7 +78,8 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
     if "chosen" in row:
         return [_made(row, _prompt(row, where), row["chosen"], row.get("rejected"), where)]
     if "prompt" in row and "completion" in row:
-        return [_made(row, messages(row["prompt"], where), row["completion"], None, where)]
+        plain = isinstance(row["prompt"], str) and isinstance(row["completion"], str)
+        return [_made(row, clean(row["prompt"]) if plain else messages(row["prompt"], where), row["completion"], None, where)]
     if "instruction" in row:
         task = read_task(row, where)
         asked = [(f"{task.instruction}\n\n{case.input}" if case.input else task.instruction, case.output) for case in task.instances]
@@ -95,8 +98,11 @@ def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
         yield _made(row, turns[:i], turns[i].content, None, where, f"#{number}" if number else "")
 
 
-def _prompt(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:
-    """The prompt of a preference; where none is named it is what comes before the last turn of the chosen conversation."""
+def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
+    """The prompt of a preference; where none is named it is what comes before the last turn of the chosen conversation. A text is a turn of
+    the user's, but for our own rows that were trained as text."""
+    if isinstance(row.get("prompt"), str) and _mapping(row, "source").get(PLAIN):
+        return clean(row["prompt"])
     if row.get("prompt") is not None:
         return messages(row["prompt"], where)
     turns = messages(row["chosen"], where)[:-1]
@@ -105,7 +111,7 @@ def _prompt(row: Mapping[str, Any], where: str) -> tuple[Message, ...]:
     return turns
 
 
-def _made(row: Mapping[str, Any], prompt: tuple[Message, ...], chosen: Any, rejected: Any, where: str, part: str = "") -> Example:
+def _made(row: Mapping[str, Any], prompt: Prompt, chosen: Any, rejected: Any, where: str, part: str = "") -> Example:
     """An example, with what the row says about it beside its texts.
 
     Raises:
@@ -113,9 +119,10 @@ def _made(row: Mapping[str, Any], prompt: tuple[Message, ...], chosen: Any, reje
     """
     made = Example.from_json(
         {"id": "", "kind": row.get("kind") or LESSON, "prompt": prompt_json(prompt), "chosen": chosen, "rejected": rejected,
-         "scores": _mapping(row, "scores"), "source": _mapping(row, "source")}, where,
+         "scores": _mapping(row, "scores"), "source": _mapping(row, "source") | ({PLAIN: True} if isinstance(prompt, str) else {})}, where,
     )  # fmt: skip
-    if made.prompt[-1].role == "assistant" or not made.prompt[-1].content.strip():
+    asked = made.prompt if isinstance(made.prompt, str) else "" if made.prompt[-1].role == "assistant" else made.prompt[-1].content
+    if not asked.strip():
         raise DataError("the prompt does not end with a question.", where=where)
     if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
         raise DataError("an answer is empty.", where=where)

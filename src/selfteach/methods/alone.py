@@ -25,15 +25,13 @@ from selfteach.methods.road import PROBE, Road, earlier
 from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, proof, publish, tidy, train_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
-from selfteach.records import BadLine, Continuations, Example, Logp, digest, prompt_json, user
+from selfteach.records import ANCHORS, BadLine, Continuations, Example, Logp, digest, prompt_json, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
 from selfteach.train.loop import train
 from selfteach.train.together import told
 
-ANCHORS = ("near", "general", "kept")
-"""Kinds whose examples are the base's own answers, as our runs write them."""
 HELD = 8.0
 
 

@@ -23,8 +23,10 @@ from typing import Any
 from safetensors import safe_open
 
 from selfteach import registry
+from selfteach.config import Train
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.methods.alone import ANCHORS
+from selfteach.evaluate.exam import as_json
+from selfteach.evaluate.retention import retention
 from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
 from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
@@ -32,7 +34,7 @@ from selfteach.methods.road import Road
 from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
-from selfteach.records import Example, Prompt, question, user
+from selfteach.records import ANCHORS, Example, Prompt, question, user
 from selfteach.report.comparison import SCORES, figure
 from selfteach.report.read import at
 from selfteach.run.display import Display
@@ -229,8 +231,10 @@ def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Seque
     """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing differs but the adapter, the
     objective and the rate."""
     change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
-    if cell.objective == ON_POLICY:
-        change["on_policy"] = road.config.train.on_policy or SHARE
+    if cell.objective != OWN:  # else "distill" would be "on_policy" where the run drew its own answers
+        change["on_policy"] = (road.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
+    if cell.objective == SOLVED:
+        change |= {name: Train.model_fields[name].default for name in Train.STEPS}
     settings = road.config.train.model_copy(update=change)
     mine = replace(road, config=road.config.model_copy(update={"train": settings}))
     road.student.rest()  # else what the engine gives back would hide what the training takes
@@ -252,11 +256,14 @@ def based(bench: Bench, past: Past) -> dict[str, Any]:
 
 
 def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) -> dict[str, Any]:
-    """Step 4: what the exam says, in short, and how long a query's prompt is."""
-    exam = bench.exam(taught)
+    """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a query's prompt is."""
+    exam, road = bench.exam(taught), bench.road
     asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
-    return {"name": name, **numbers(bench.road.run.material["kind"], exam, "taught"),
-            "prompt_tokens": prompt_tokens(bench.road, taught, asked, told)}  # fmt: skip
+    known = (
+        None if told else retention({"base": road.student, "taught": taught.model}, road.config.seed)["change"]
+    )  # nobody forgets by a prompt
+    return {"name": name, **numbers(road.run.material["kind"], exam, "taught"), "retention": as_json(known),
+            "prompt_tokens": prompt_tokens(road, taught, asked, told)}  # fmt: skip
 
 
 def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:

@@ -87,6 +87,6 @@ class ToldHf:
 
 def in_context(base: Hf, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int) -> tuple[Taught, Told]:
     """The base, told, with the first `shots` lessons as worked turns (as many of them as fit)."""
-    told = Told(instruction, paper.shown([(e.prompt, e.chosen) for e in lessons], shots))
+    told = Told(instruction, paper.shown([(e.turns, e.chosen) for e in lessons], shots))
     taught: Any = Taught(UNTRAINED, ToldHf(base, told), ToldModel(student, told))  # type: ignore[arg-type]
     return taught, told

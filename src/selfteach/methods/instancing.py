@@ -20,10 +20,9 @@ from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Draw, Request, Sampling, digest
 from selfteach.run.ledger import Fate, State
 from selfteach.select.agreement import agreement
-from selfteach.select.tasks import CUT, Instances, Near
+from selfteach.select.tasks import CUT, ENOUGH, Instances, Near
 
 ROOMLESS = "prompt longer than the context"
-ENOUGH = "more than were asked for"
 NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
 LOOPS, UNSURE, BARE_LABEL = "goes round in circles", "its answers do not agree", "a label without an input"
 DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, BARE_LABEL, ENOUGH})
@@ -70,8 +69,8 @@ def converses(road: Road) -> bool:
 
 def drawn(road: Road, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
     """Answers by request, and why the others have none: no room for one in the context, or an endpoint lost it."""
-    model = writer(road)
-    roomy = [r for r in requests if road.teacher or road.base.room_tokens(r.prompt) > 0]
+    model, room = writer(road), (road.teacher or road.base).room_tokens
+    roomy = [r for r in requests if room(r.prompt) > 0]
     answers = {draw.id: draw for draw in model.draw(roomy)}
     missing = {r.id(model.fingerprint): ROOMLESS for r in requests} | {r.id(model.fingerprint): LOST for r in roomy} | dict(model.failures)
     return answers, {id: reason for id, reason in missing.items() if id not in answers}
@@ -92,17 +91,17 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
     written = wrote(road, found, human)
     kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
-        task, mine, good = one.task, written[one.task.id], list[Instance]()
-        judged = [*pool.sieve(task.instruction, mine.whole), *mine.refused]
+        task, mine = one.task, written[one.task.id]
+        room = road.config.cases.most if len(kept) < most else 0
+        judged = [*pool.sieve(task.instruction, mine.whole, room), *mine.refused]
         for number, (case, fault) in enumerate(judged):
-            reason = fault or (ENOUGH if len(good) >= road.config.cases.most else "")
             body = {"instruction": task.instruction, "input": case.input, "output": case.output}
-            cases.append(Fate(digest([task.id, number]), "dropped" if reason else "accepted", reason, body))
-            good += [] if reason else [case]
-        reason = (ENOUGH if len(kept) >= most else "") if good else mine.reason
+            cases.append(Fate(digest([task.id, number]), "dropped" if fault else "accepted", fault, body))
+        good = tuple(case for case, fault in judged if not fault)
+        reason = "" if good else ENOUGH if mine.whole and not room else mine.reason
         tasks.append(Fate(task.id, fate(reason), reason, {"instruction": task.instruction, "classification": task.classification}))
-        if not reason:
-            kept.append(replace(one, task=replace(task, instances=tuple(good))))
+        if good:
+            kept.append(replace(one, task=replace(task, instances=good)))
     road.run.ledger.place("instances", cases)
     road.run.ledger.place("tasks with instances", tasks)
     return kept

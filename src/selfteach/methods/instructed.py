@@ -10,6 +10,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate import corrections as shared
 from selfteach.evaluate import exam as common
 from selfteach.evaluate import tasks as paper
+from selfteach.evaluate.retention import retention
 from selfteach.evaluate.sanity import by_arm
 from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement
 from selfteach.materials.tasks import Task
@@ -57,7 +58,7 @@ def question_of(task: Task, part: str) -> paper.Question:
 
 def arms_of(road: Road, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]) -> dict[str, shared.Arm]:
     """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every question."""
-    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "seed"] or [(e.prompt, e.chosen) for e in examples if e.kind == "task"]
+    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"] or [(e.turns, e.chosen) for e in examples if e.kind == "task"]
     shown = next(
         (turns for count in range(road.config.exam.shots, -1, -1)
          if (turns := shared.shown(worked, count)) is not None and all(roomy(road, (*turns, *q.prompt), q) for q in asked)), ()
@@ -83,25 +84,36 @@ def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[
     beside = general_sheets(road, arms, parts.general["test"])
     unharmed = {arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()}
     there = bool(beside["base"].questions) and taught is not None
-    harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0
+    known = kept(road, taught)
+    harm = paper.Harm(1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0, known.get("change"))
     found = {
         "method": "tasks",
         "rehearsal": road.config.rehearsal,
-        "judge": told,
         **paper.numbers(asked, sheets, seed),
         "pairwise": paper.contest(judge, asked, sheets, seed),
+        "against_prompted": paper.contest(judge, asked, {arm: sheets[arm] for arm in ("prompted", "taught")}, seed, "prompted")
+        if taught
+        else {},
+        "judge": told | {"lost": getattr(judge, "lost", 0)},
+        "retention": known,
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()} if beside["base"].questions else {},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
         "noise_floor": noise_floor(road, asked, sheets["base"]),
         "sanity": by_arm({arm: s.greedy for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(asked, sheets, harmed, sum(e.kind != "general" for e in examples), seed),
+        "verdict": paper.verdict(asked, sheets, harm, sum(e.kind != "general" for e in examples), seed),
         "answers": [*paper.side_by_side(asked, sheets), *general_rows(beside, unharmed)],
     }
     if taught and there:
         found["drift"] = drifted(road, taught.hf, beside)
     written: dict[str, Any] = common.as_json(found)
     return written
+
+
+def kept(road: Road, taught: Taught | None) -> dict[str, Any]:
+    """What the base and the taught model know of what everybody knows."""
+    road.display.stage("retention")
+    return retention({"base": road.student} | ({"taught": taught.model} if taught else {}), road.config.seed)
 
 
 def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[Prefers, dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from selfteach.config import Tasks as Settings
 from selfteach.generate.instances import classify, names_input, threshold
 from selfteach.generate.invent import Invention, Item, Mode, invention, read_invented, stops
 from selfteach.materials.tasks import Task, labelled
@@ -17,9 +18,23 @@ from selfteach.run.ledger import Fate
 from selfteach.select.tasks import LIKE, Instances, Novelty, blacklisted, instruction_fault
 from selfteach.statistics import share
 
-OWN = {"self-instruct": (0.7, 0.5), "alpaca": (1.0, 1.0), "magpie": (1.0, 1.0)}
-"""Temperature and top-p of each mode, as its source has them."""
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a mode asks: requests a round, and how each is drawn."""
+
+    requests: int
+    temperature: float
+    top_p: float
+    max_tokens: int
+
+
+OWN = {"self-instruct": Way(96, 0.7, 0.5, 192), "alpaca": Way(12, 1.0, 1.0, 1536), "magpie": Way(96, 1.0, 1.0, 192)}
+"""Each mode as its source has it; requests and tokens so that all ask for about as many tasks a round, and 20 whole ones have room."""
 ROUND = 100_000
+PATIENCE = 3
+"""So many rounds must yield too little before invention stops: a single poor one is chance."""
+UNSCORED = "no score came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,39 +52,52 @@ class Candidate:
 
 
 def invent(road: Road, human: Sequence[Task], known: Sequence[str]) -> list[Invented]:
-    """Steps 2 to 5: rounds of requests, until there are enough tasks with instances.
+    """Steps 2 to 5: rounds of requests, until there are enough tasks with instances, or hardly any new ones come; then it is said.
 
     Args:
         human: the tasks of people that may be shown.
         known: the instructions that no new one may be like: all seeds, also those that are kept for the exam.
     """
-    config = road.config
+    config, how = road.config, way(road.config)
+    drawing = Sampling(how.temperature, how.top_p, how.max_tokens, stops(config.mode, config.invent.items))
     novelty, pool = Novelty(known, config.sift.max_overlap, config.sift.similar), Instances(config.sift.max_overlap)
     bound = boundary(road, human)
     kept: list[Invented] = []
+    yields: list[int] = []
     road.display.stage("invent", config.count, "tasks")
-    for turn in range(config.invent.rounds):
-        machine = [one.task for one in kept]
-        asked = [
-            invention(config.mode, human, machine, sampling(road), turn * ROUND + i, config.seed) for i in range(config.invent.requests)
-        ]
+    while not (reason := over(config, yields)):
+        turn, machine = len(yields), [one.task for one in kept]
+        asked = [invention(config.mode, human, machine, drawing, turn * ROUND + i, config.seed) for i in range(how.requests)]
         found = classified(road, sieve(road, candidates(road, asked), novelty), bound)  # 2, 3, 4
         new = instanced(road, found, human, pool, config.count - len(kept))  # 5
         road.display.advance(len(new))
+        yields.append(len(new))
         kept += new
-        if len(kept) >= config.count:
-            break
+    if len(kept) < config.count:
+        road.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
 
 
-def sampling(road: Road) -> Sampling:
-    """How tasks are drawn."""
-    config = road.config.invent
-    temperature, top_p = OWN[road.config.mode]
-    return Sampling(
-        temperature if config.temperature is None else config.temperature, top_p if config.top_p is None else config.top_p,
-        config.max_tokens, stops(road.config.mode, config.items),
-    )  # fmt: skip
+def over(config: Settings, yields: Sequence[int]) -> str:
+    """Why no other round follows, or "".
+
+    Args:
+        yields: how many tasks each round so far kept.
+    """
+    last, asked, least = sum(yields[-PATIENCE:]), PATIENCE * way(config).requests, config.invent.least_yield
+    if sum(yields) >= config.count:
+        return "enough"
+    if len(yields) == config.invent.rounds:
+        return f"the {len(yields)} rounds of invent.rounds are over"
+    if len(yields) >= PATIENCE and last <= least * asked:
+        return f"the last {PATIENCE} rounds kept {last} from {asked:,} requests, no more than invent.least_yield={least:g} of them"
+    return ""
+
+
+def way(config: Settings) -> Way:
+    """How this run asks: what the configuration says, else the mode's own."""
+    own = OWN[config.mode]
+    return replace(own, **{key: value for key in Way.__slots__ if (value := getattr(config.invent, key)) is not None})
 
 
 def candidates(road: Road, asked: Sequence[Invention]) -> list[Candidate]:
@@ -118,16 +146,22 @@ def boundary(road: Road, seeds: Sequence[Task]) -> float:
     """
     told = [(text, flag) for text, flag in labelled(seeds) if names_input(text)]
     values = classify(writer(road), [text for text, _ in told])
-    labels = [flag for _, flag in told]
-    bound = threshold(list(zip(labels, values, strict=True)))
-    right = share([(value > bound) is flag for flag, value in zip(labels, values, strict=True)])
+    known = [(flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None]
+    bound = threshold(known)
+    right = share([(value > bound) is flag for flag, value in known])
     road.run.ledger.note("classification", {"threshold_nats": bound, "seeds_right": [right.value, right.low, right.high, right.n]})
     return bound
 
 
 def classified(road: Road, found: Sequence[Invented], bound: float) -> list[Invented]:
-    """Step 4: which of a round's tasks are classifications."""
-    asked = [one for one in found if names_input(one.task.instruction)]
-    values = classify(writer(road), [one.task.instruction for one in asked])
-    yes = {one.task.id for one, value in zip(asked, values, strict=True) if value > bound}
+    """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as most are not, and is counted as failed."""
+    asked = [one.task for one in found if names_input(one.task.instruction)]
+    values = classify(writer(road), [task.instruction for task in asked])
+    told = list(zip(asked, values, strict=True))
+    road.run.ledger.place("kinds of tasks", [
+        Fate(task.id, "accepted" if value is not None else "failed", "" if value is not None else UNSCORED,
+             {"instruction": task.instruction, "log_odds_nats": value})
+        for task, value in told
+    ])  # fmt: skip
+    yes = {task.id for task, value in told if value is not None and value > bound}
     return [replace(one, task=replace(one.task, classification=one.task.id in yes)) for one in found]

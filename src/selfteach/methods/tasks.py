@@ -163,7 +163,7 @@ def finish(
 ) -> dict[str, Any]:  # fmt: skip
     """Writes the exports and the report; returns the result as JSON."""
     arms = {arm: by_part(exam, arm) for arm in exam["sanity"]}
-    worked = [(e.prompt, e.chosen) for e in examples if e.kind == "seed"]
+    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"]
     told = f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {road.config.mode} way"
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
     return publish(road, exam | {"material": told}, examples, taught, arms, prompted)

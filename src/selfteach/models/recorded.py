@@ -3,6 +3,7 @@ simple: the method runs from its beginning, and every finished request is a look
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -31,6 +32,11 @@ class Recorded:
     def failures(self) -> Sequence[tuple[str, str]]:
         """(request id, reason) of each request that got no draw. Only an endpoint loses single requests."""
         return getattr(self._drawer, "failures", ())
+
+    def room_tokens(self, prompt: Prompt) -> float:
+        """How many tokens the context holds behind a prompt; without bound where only the other side knows, as with an endpoint."""
+        room = getattr(self._scorer, "room_tokens", None) or getattr(self._drawer, "room_tokens", None)
+        return room(prompt) if room else math.inf
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it is given out."""

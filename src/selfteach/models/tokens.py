@@ -6,16 +6,18 @@ pieces, so that the model reads the characters and no turn begins or ends there.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
 from selfteach.errors import UsageError
-from selfteach.records import Message, Prompt, clean
+from selfteach.records import Message, Prompt, clean, write_text
 
 PLAIN_NAME = "selfteach-plain"
 PLAIN_TEMPLATE = (
@@ -23,7 +25,20 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
-"""For a model without a chat template. Saved with the adapter's tokenizer, so that others render the same."""
+"""For a model without a chat template. Saved beside the adapter (`save_supplied`), so that others render the same."""
+
+
+def save_supplied(tokenizer: Any, adapter: Path) -> None:
+    """Puts the tokenizer with its template beside an adapter, where the template was supplied here; `selfteach.json` names it.
+
+    A base that has a template of its own needs no second copy of it.
+    """
+    if tokenizer is None or tokenizer.chat_template != PLAIN_TEMPLATE:
+        return
+    tokenizer.save_pretrained(adapter)
+    about = adapter / "selfteach.json"
+    facts = json.loads(about.read_text("utf-8")) | {"template": PLAIN_NAME}
+    write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 class Tokens:

@@ -57,6 +57,7 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
         "T = 1",
         "near harm",
         "general harm",
+        "known",
         "KL",
         "top-1",
         "trained",
@@ -74,6 +75,7 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
     notes.append(
         Text(f"{better}Harm: share of unharmed answers lost. KL(base || it) in nats a token on the base's own general answers.", "dim")
     )
+    notes.append(Text("Known: change of retention in points, and the lower end of its interval (passed above -3).", "dim"))
     return Group(table, *notes)
 
 
@@ -87,6 +89,8 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _cells(row: Mapping[str, Any]) -> Iterator[str]:
     yield from (_percent(measure(row.get(key)), spread=key == "score") for key in ("score", "drawn", "near", "general"))
+    known = measure(row.get("retention"))
+    yield f"{100 * known.value:+.1f} > {100 * known.low:+.1f}" if known else NONE
     kl = measure(row.get("kl_nats"))
     yield f"{kl.value:.4f}" if kl else NONE
     yield _percent(measure(row.get("top1")))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfteach.report.figures import bars
-from selfteach.report.read import at, items, measure
+from selfteach.report.read import at, items, measure, number
 from selfteach.report.sunburst import sunburst
 
 ARMS = ("base", "prompted", "taught")
@@ -21,12 +21,18 @@ def result(exam: Row) -> list[Row]:
         rows += [
             _row(f"ROUGE-L, {name}, greedy", "the single most likely answer against a person's", exam, ("rouge_l", part), ("greedy",)),
             _row(f"ROUGE-L, {name}, T = 1", "one answer drawn at temperature 1", exam, ("rouge_l", part), ("drawn",)),
+            _row(f"ROUGE-1, {name}", "words in common with a person's answer, greedy", exam, ("rouge_1", part), ()),
+            _row(f"ROUGE-2, {name}", "pairs of words in common with a person's answer, greedy", exam, ("rouge_2", part), ()),
             _row(f"Token-F1, {name}", "words in common with a person's answer, whatever their order", exam, ("token_f1", part), ()),
             _row(f"Right labels, {name}", "classification tasks whose label is exactly a person's", exam, ("exact", part), ()),
         ]
     rows.append(_row("Win rate against the base", "judged in both orders; a tie counts one half", exam, ("pairwise",), ("win_rate",)))
     rows.append(_row("The same at equal length", "what the win rate would be if answers were equally long", exam, ("pairwise",),
                      ("length_controlled",)))  # fmt: skip
+    rows.append(_row("Win rate against worked tasks in the prompt", "the same judge; a tie counts one half", exam, ("against_prompted",),
+                     ("win_rate",)))  # fmt: skip
+    rows.append(_row("What everybody knows", "60 common questions: share of wrong answers that are less likely than the right one", exam,
+                     ("retention",), ()))  # fmt: skip
     rows.append(_row("General answers unharmed", "prompts about anything else: neither empty nor looping", exam, ("general",), ()))
     return [row for row in rows if any(row["measures"].values())]
 
@@ -35,13 +41,23 @@ def _row(label: str, meaning: str, exam: Row, before: tuple[str, ...], after: tu
     return {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
 
 
-def losses(exam: Row) -> list[tuple[str, Row]]:
-    """For each part the loss of each arm on people's answers, nats a token."""
-    return [
-        (name, found)
+PLAIN = (
+    ("Loss on people's answers", "Nats a token; lower is better.", ("loss_nats",), ("value",)),
+    ("BLEU", "Greedy answers, from 0 to 100, as sacrebleu has it.", ("bleu",), ("value",)),
+    ("F1 of labels", "Classifications: the mean over people's labels (macro); an answer that is none of them predicts none.", ("labels",),
+     ("macro", "f1")),
+)  # fmt: skip
+"""Numbers that are no shares: what they are called, what they mean, where exam.json has them."""
+
+
+def plain(exam: Row) -> list[tuple[str, str, Mapping[str, float | None]]]:
+    """The label, the meaning and each arm's number of what is no share, for each part; only what was measured."""
+    rows = [
+        (f"{label}, {name}", meaning, {arm: number(at(exam, *before, part, arm, *after)) for arm in ARMS})
+        for label, meaning, before, after in PLAIN
         for part, name in PARTS.items()
-        if any((found := {arm: measure(at(exam, "loss_nats", part, arm)) for arm in ARMS}).values())
     ]
+    return [row for row in rows if any(value is not None for value in row[2].values())]
 
 
 def inspection(note: Any) -> Row | None:

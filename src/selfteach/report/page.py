@@ -84,10 +84,11 @@ def _page(run: Run, template: str) -> str:
             judge=view.judge(notes.get("calibration"), exam),
             losses=figures.losses(run.metrics),
             need=figures.need(notes.get("curve")),
-            following={"losses": following.losses(exam), "inspection": following.inspection(notes.get("inspection"))},
+            following={"plain": following.plain(exam), "inspection": following.inspection(notes.get("inspection"))},
             edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
             stages=view.stages(run),
             settings=view.settings(run.config),
+            made=view.made(run),
             reproduce=view.texts(exam.get("reproduce")),
         )
     )

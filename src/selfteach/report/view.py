@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from selfteach.errors import DataError
+from selfteach.models import embedded
 from selfteach.records import Measure, messages, question
 from selfteach.report import edits, following, known
 from selfteach.report.figures import SCOPES
@@ -23,6 +24,7 @@ GENERAL = "general answers"
 VERDICTS = {"taught": "good", "nothing to learn": "calm", "just prompt it": "warn", "not learned": "bad"}
 ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
 OPEN = {"target": 3, "near": 1, "general": 1}
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = {"target": 10, "near": 4, "general": 4}
 
 Row = Mapping[str, Any]
@@ -209,6 +211,7 @@ def judge(note: Any, exam: Row) -> Row | None:
         "chosen": str(at(note, "chosen") or at(named, "name") or ""),
         "reason": at(note, "reason"),
         "candidates": candidates,
+        "left_out": items(at(note, "left_out")),
         "names": names,
         "examples": examples,
     }
@@ -237,6 +240,24 @@ def stages(run: Run) -> list[Row]:
         return [{"name": name, "state": str(at(stage, "state") or ""), "seconds": at(stage, "seconds")} for name, stage in listed.items()]
     costs = at(run.exam, "cost", "stages")
     return [{"name": name, "state": "", "seconds": value} for name, value in costs.items()] if isinstance(costs, Mapping) else []
+
+
+def made(run: Run) -> Row:
+    """What made the run, from its manifest: the base, its name on a hub if it has one ("hub"; a folder's path is nobody else's business)
+    and its fingerprint, the day, the seed, the versions that numbers may depend on."""
+    packages = run.manifest.get("packages")
+    versions = {name: run.manifest.get(name) for name in ("selfteach", "python")} | (packages if isinstance(packages, dict) else {})
+    base = run.manifest.get("base_model")
+    hub = embedded.HUB_NAME if base == embedded.NAME else base
+    return {
+        "base": base,
+        "hub": hub if isinstance(hub, str) and HUB_NAME.fullmatch(hub) else "",
+        "fingerprint": at(run.manifest, "models", "student"),
+        "day": run.manifest.get("created"),
+        "seed": run.manifest.get("seed"),
+        "platform": run.manifest.get("platform"),
+        "versions": {name: version for name, version in versions.items() if isinstance(version, str)},
+    }
 
 
 def texts(value: Any) -> Sequence[str]:

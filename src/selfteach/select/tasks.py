@@ -20,7 +20,7 @@ from selfteach.judge.conditions import count_words
 from selfteach.materials.tasks import Instance
 from selfteach.select.overlap import Overlap, overlap, tokens
 
-CUT, LIKE = "cut off", "like another task"
+CUT, LIKE, ENOUGH = "cut off", "like another task", "more than were asked for"
 TOO_SHORT, TOO_LONG, BLACKLISTED = "too short", "too long", "on the blacklist"
 PUNCTUATION, SCRIPT, PROGRAM = "begins with punctuation", "begins with a letter beyond ASCII", "asks to write a program"
 TWICE, NOTHING_ASKED = "repeats itself", "asks for nothing"
@@ -123,14 +123,15 @@ class Instances:
         self._inputs, self._outputs = Overlap(), Overlap()
         self._known: set[tuple[str, str, str]] = set()
 
-    def sieve(self, instruction: str, found: Sequence[Instance]) -> list[tuple[Instance, str]]:
-        """Each instance of a task with the reason to drop it, or ""; those without are kept."""
+    def sieve(self, instruction: str, found: Sequence[Instance], most: int) -> list[tuple[Instance, str]]:
+        """Each instance of a task with the reason to drop it, or ""; those without, at most `most`, are kept."""
         outputs: dict[str, set[str]] = {}
         for case in found:
             outputs.setdefault(case.input, set()).add(case.output)
-        told = []
+        told: list[tuple[Instance, str]] = []
         for case in found:
-            reason = self._fault(instruction, case, len(outputs[case.input]) > 1)
+            full = sum(not reason for _, reason in told) >= most
+            reason = self._fault(instruction, case, len(outputs[case.input]) > 1) or (ENOUGH if full else "")
             if not reason:
                 self._known.add((instruction, case.input, case.output))
                 self._inputs.add(case.input)

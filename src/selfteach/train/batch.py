@@ -79,13 +79,9 @@ def encode(
         row = encode_row(model, len(rows), example, wanted, bool(pairs & wanted.keys()))
         if edits & wanted.keys():
             row = with_edits(row)
-        if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
-            rows.append(row)
-        elif overlong == "cut" and (shorter := _cut(row, max_tokens - len(row.prompt))):
-            counts["cut"] = counts.get("cut", 0) + 1
-            rows.append(shorter)
-        else:
-            counts["drop"] = counts.get("drop", 0) + 1
+        fitting, done = fitted(row, max_tokens, overlong)
+        counts |= {done: counts.get(done, 0) + 1} if done else {}
+        rows += [fitting] if fitting else []
     if not rows:
         kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
         raise DataError(
@@ -128,6 +124,14 @@ def with_edits(row: Row) -> Row:
             cure="Remove the row, or make it an anchor: an answer that is right as it is.",
         )  # fmt: skip
     return replace(row, edited=edited(chosen, rejected))
+
+
+def fitted(row: Row, max_tokens: int, overlong: str) -> tuple[Row | None, str]:
+    """The row as it is learned, if it is, and what was done to it: nothing (""), "cut" or "drop"."""
+    if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
+        return row, ""
+    shorter = _cut(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
+    return shorter, "cut" if shorter else "drop"
 
 
 def _cut(row: Row, room: int) -> Row | None:

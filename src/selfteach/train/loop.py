@@ -5,7 +5,7 @@
 3  room: weights that cannot be copied and trained in this memory are refused
 4  attach: the adapter's fresh parameters on the model
 5  steps: steps.py
-6  save: the adapter's folder; the model is the base again
+6  save: the adapter's folder, with the tokenizer where its template was supplied; the model is the base again
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from selfteach import config as settings
 from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.models.memory import keep_pages, release
+from selfteach.models.tokens import save_supplied
 from selfteach.records import Example
 from selfteach.run.processes import count
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Encoded, Weights, encode
-from selfteach.train.memory import Account, Meter
+from selfteach.train.memory import Account, Meter, shown
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
-from selfteach.train.parallel import Processes
+from selfteach.train.parallel import Processes, rank
 from selfteach.train.shards import frozen
 from selfteach.train.steps import DrawStudent, OnEpoch, Progress, Training
 
@@ -81,7 +82,7 @@ def train(
     """
     weights = {**(defaults or {}), **config.weights}
     if hasattr(registry.lookup("adapters", config.adapter), "solve"):
-        return solved(hf, examples, config, folder, seed, progress, weights)
+        return solved(hf, examples, config, folder, seed, progress, weights, say)
     fast = None
     if config.fast:  # 1
         fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults).adapter
@@ -104,6 +105,8 @@ def train(
             about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
                      "adapter": config.adapter}  # fmt: skip
             adapter.save(folder / "adapter", about)  # 6
+            if not rank():
+                save_supplied(hf.tokenizer, folder / "adapter")
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
@@ -166,7 +169,8 @@ def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
 
 
 def solved(
-    hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None, weights: Weights
+    hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None, weights: Weights,
+    say: Callable[[str], None] | None,
 ) -> Trained:  # fmt: skip
     """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has another objective than to stay.
 
@@ -177,8 +181,15 @@ def solved(
         raise UsageError(f"{config.adapter} is solved by one process.", where="train.adapter", cure="Start it without a launcher.")
     taught = {kind for kind, named in weights.items() if named.keys() - {"anchor"}}
     sorted_out = [replace(e, kind="in_scope") if e.kind in taught else e for e in examples]
-    curve, kept = registry.lookup("adapters", config.adapter).solve(hf, sorted_out, config, folder, seed=seed, progress=progress)
-    return Trained(folder / "adapter", len(curve), *cost(curve), curve, 0, "solved", {}, None, [(config.adapter, kept)])
+    solve = registry.lookup("adapters", config.adapter).solve
+    found = solve(hf, sorted_out, config, folder, seed=seed, progress=progress, say=say or (lambda line: None))
+    save_supplied(hf.tokenizer, folder / "adapter")
+    if say and found.memory.measured is not None:
+        say(f"memory: at most {shown(found.memory.measured)}, of {shown(found.memory.total)} accounted for")
+    return Trained(
+        folder / "adapter", len(found.curve), *cost(found.curve), found.curve, 0, "solved", found.overlong, None,
+        [(config.adapter, found.moved)], found.memory,
+    )  # fmt: skip
 
 
 def cost(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:

@@ -1,7 +1,8 @@
 """Teaching without any gradient: worked examples in the prompt become a change of weights (ridge.py), saved as an ordinary LoRA.
 
+  0  what is longer than `train.max_tokens` is left out or cut, as everywhere, and the memory is counted
   1  some of the examples in scope become the context: earlier turns of the conversation, question and answer; each prompt is read with
-     worked examples that are not its own
+     worked examples that are not its own; there are as many of them as the model's context takes
   2  the smaller part of examples and anchors is neither shown nor solved for: it only checks
   3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the checking anchors exceeds the limit;
      that last one is made smaller until it does not
@@ -17,7 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import DataError
 from selfteach.models.worn import decoder_layers, which_layers
-from selfteach.records import Example, Message, Prompt, messages, write_text
+from selfteach.records import Example, Message, write_text
+from selfteach.train import memory
 from selfteach.train.adapters.exact import Update, write_lora
-from selfteach.train.adapters.ridge import LEAST_NATS, Change, Editor, Ridge, low_rank
-from selfteach.train.batch import Row, encode_row
+from selfteach.train.adapters.ridge import HEAD_ROWS, LEAST_NATS, Change, Editor, Ridge, low_rank
+from selfteach.train.batch import Row, encode_row, fitted
 
 CHECK_SHARE, LEAST = 0.2, 4
 FALL = 2.0
@@ -41,6 +43,7 @@ LESS = 0.98
 """A little below what the square root asks for, so that few measurements are needed."""
 Pairs = Mapping[int, tuple[Tensor, Tensor]]
 """A (r, F) and B (D, r) of each layer, whose product is its change."""
+Pair = tuple[Row, Example]
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
@@ -53,74 +56,137 @@ class Part:
     anchors: list[Row]
 
 
+@dataclass(frozen=True)
+class Material:
+    """What is solved for, what checks it, how many worked examples stand in a context, and how many rows were cut or left out."""
+
+    learn: Part
+    check: Part
+    shots: int
+    overlong: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """One row for each sweep, as metrics.jsonl; what the kept one moved; rows that were too long; what it took of the memory."""
+
+    curve: list[dict[str, Any]]
+    moved: dict[str, Any]
+    overlong: Mapping[str, int]
+    memory: memory.Account
+
+
 class ClosedForm:
     """Solves instead of training: `solve` is what the loop calls in place of its steps."""
 
     @staticmethod
     def solve(
-        hf: Any, examples: Sequence[Example], settings: config.Train, folder: Path, *, seed: int, progress: Progress | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Writes `folder/adapter`; returns one row for each sweep, as metrics.jsonl, and what the kept one moved.
+        hf: Any, examples: Sequence[Example], settings: config.Train, folder: Path, *, seed: int, progress: Progress | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> Solved:  # fmt: skip
+        """Writes `folder/adapter` and returns what came of it.
+
+        Args:
+            say: is told, before anything is computed, what memory it needs, and what did not fit.
 
         Raises:
             DataError: too few examples, or a context without effect.
+            ResourceError: what is solved does not fit into memory.
         """
-        how = settings.closed_form
-        learn, check = parts(hf, examples, how, settings.max_tokens, seed)
+        how, meter = settings.closed_form, memory.Meter(hf.module)
         editor = Editor(hf.module, which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"))
-        started = time.monotonic()
-        read = editor.read([*learn.plain, *learn.anchors])
-        targets, told = editor.states(learn.told)
-        weight = heft(editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)])
-        meter = Meter(editor, check)
-        if meter.before < LEAST_EFFECT:
-            raise DataError(
-                f"the worked examples in the prompt move the answers by {meter.before:.2g} nats a token: nothing to put into weights.",
-                where="train.closed_form", cure="Give more shots, or train with train.adapter=lora.",
-            )  # fmt: skip
-        curve: list[dict[str, Any]] = []
-        before: Change = {}
-        kept: tuple[dict[str, Any], Pairs] | None = None
-        for step in range(how.sweeps):
-            ridge = Ridge(how.mu / FALL**step, how.lam, how.null_space)
-            found = editor.sweep(read, targets, weight, before, ridge)
-            pairs = {n: low_rank(dw, found.moments[n], how.rank) for n, dw in found.change.items()}
-            moved, fit, full = within(meter, pairs, how.drift)
-            tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
-            row = {"step": step + 1, "loss": moved["kl_after"], "tokens": tokens, "seconds": round(time.monotonic() - started, 4),
-                   "mu": ridge.mu, **moved, "r2": {str(n): round(value, 4) for n, value in found.r2.items()}}  # fmt: skip
-            started = time.monotonic()
-            curve.append(row)
-            if progress:
-                progress(step + 1, how.sweeps, row)
-            if kept is None or row["share_moved"] > kept[0]["share_moved"]:
-                kept = row, fit
-            if full > how.drift:
-                break
-            before = found.change
-        assert kept is not None
+        found = parts(hf, examples, settings, seed)  # 0, 1, 2
+        if found.shots < how.shots:
+            say(f"{found.shots} of {how.shots} worked examples fit into the context of {hf.context_tokens} tokens")
+        account = needed(editor, found, meter)
+        account.require("closed_form", recomputes=True)
+        say(str(account))
+        curve, moved, fit = sweeps(editor, found, how, progress)  # 3, 4
         about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "seed": seed, "adapter": "closed_form",
-                 "moved": kept[0]}  # fmt: skip
-        write_lora(folder / "adapter", {editor.names[n]: Update(a.cpu(), b.cpu()) for n, (a, b) in kept[1].items()}, about)
+                 "moved": moved}  # fmt: skip
+        write_lora(folder / "adapter", {editor.names[n]: Update(a.cpu(), b.cpu()) for n, (a, b) in fit.items()}, about)
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
-        return curve, kept[0]
+        return Solved(curve, moved, found.overlong, meter.closed(account))
 
 
-def within(meter: Meter, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
+def sweeps(
+    editor: Editor, found: Material, how: config.ClosedForm, progress: Progress | None
+) -> tuple[list[dict[str, Any]], dict[str, Any], Pairs]:  # fmt: skip
+    """Steps 3 and 4: the row of each sweep, and row and change of the one that is kept.
+
+    Raises:
+        DataError: a context without effect.
+    """
+    started, learn = time.monotonic(), found.learn
+    read = editor.read([*learn.plain, *learn.anchors])
+    targets, told = editor.states(learn.told)
+    weight = heft(editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)])
+    check = Check(editor, found.check)
+    if check.before < LEAST_EFFECT:
+        raise DataError(
+            f"the worked examples in the prompt move the answers by {check.before:.2g} nats a token: nothing to put into weights.",
+            where="train.closed_form", cure="Give more shots, or train with train.adapter=lora.",
+        )  # fmt: skip
+    curve: list[dict[str, Any]] = []
+    before: Change = {}
+    kept: tuple[dict[str, Any], Pairs] | None = None
+    for step in range(how.sweeps):
+        ridge = Ridge(how.mu / FALL**step, how.lam, how.null_space)
+        swept = editor.sweep(read, targets, weight, before, ridge)
+        pairs = {n: low_rank(dw, swept.moments[n], how.rank) for n, dw in swept.change.items()}
+        moved, fit, full = within(check, pairs, how.drift)
+        tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
+        row = {"step": step + 1, "loss": moved["kl_after"], "tokens": tokens, "seconds": round(time.monotonic() - started, 4),
+               "mu": ridge.mu, "shots": found.shots, **moved, "r2": {str(n): round(value, 4) for n, value in swept.r2.items()}}  # fmt: skip
+        started = time.monotonic()
+        curve.append(row)
+        if progress:
+            progress(step + 1, how.sweeps, row)
+        if kept is None or row["share_moved"] > kept[0]["share_moved"]:
+            kept = row, fit
+        if full > how.drift:
+            break
+        before = swept.change
+    assert kept is not None
+    return curve, *kept
+
+
+def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Account:
+    """What solving takes beside the weights, counted from the shapes.
+
+    trained: the change of each layer (D, F) in float32, of this sweep and of the one before. kept: the features' moments (F, F) and the
+    targets (N, D) of each layer. activations: the states of all rows before the first layer that changes, and one layer's features. work:
+    one layer's regression in float64, and logits of a chunk of tokens on both sides.
+    """
+    wide: Any = next(iter(editor.linear.values())).weight
+    d, f = wide.shape
+    size, layers = wide.element_size(), len(editor.layers)
+    scope = [*found.learn.plain, *found.check.plain]
+    answers, most = sum(row.tokens for row in scope), sum(row.length for row in (*found.learn.plain, *found.learn.anchors))
+    told = max(sum(row.length for row in group) for group in (*found.learn.told, *found.check.told))
+    head = editor.module.get_output_embeddings().weight.shape[0]
+    return memory.Account(
+        meter.weights, kept=layers * (4 * f * f + size * answers * d), trained=2 * layers * 4 * d * f, gradients=0, optimizer=0,
+        activations=max(most, told) * (size * d + 4 * f), tokens=max(most, told), free=meter.free,
+        work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * HEAD_ROWS * head,
+    )  # fmt: skip
+
+
+def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
     """A change made smaller until its drift is within the limit: what it then does, itself, and the drift that it had at full size.
 
     Drift grows with about the square of a change, what is moved with less than the first power: so little is lost. `scale` says how
     much smaller it was made.
     """
-    scale, found = 1.0, meter.measure({n: b @ a for n, (a, b) in pairs.items()})
+    scale, found = 1.0, check.measure({n: b @ a for n, (a, b) in pairs.items()})
     full = found.get("drift", 0.0)
     while found.get("drift", 0.0) > limit:
         scale *= LESS * (limit / found["drift"]) ** 0.5
-        found = meter.measure({n: scale * b @ a for n, (a, b) in pairs.items()})
+        found = check.measure({n: scale * b @ a for n, (a, b) in pairs.items()})
     return found | {"scale": scale}, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
 
 
-class Meter:
+class Check:
     """How much of the context a change moves, and what it does where nothing must move: on rows that were not solved for."""
 
     def __init__(self, editor: Editor, check: Part) -> None:
@@ -154,50 +220,73 @@ def heft(nats: Tensor, place: Tensor) -> Tensor:
     return nats.clamp_min(LEAST_NATS) * torch.where(place == 0, FIRST, 1.0)
 
 
-def parts(hf: Any, examples: Sequence[Example], how: config.ClosedForm, max_tokens: int, seed: int) -> tuple[Part, Part]:
-    """Steps 1 and 2: what is solved for, and what checks it. Of several answers to a prompt the first is taken.
+def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: int) -> Material:
+    """Steps 0 to 2: what is solved for, and what checks it. Of several answers to a prompt the first is taken.
 
     Where a rule leaves hardly an answer as it is, there are hardly any anchors: then all of them are solved with, and none checks.
 
     Raises:
-        DataError: too few examples in scope.
+        DataError: too few examples in scope, or none of them fits into the context after another.
     """
-    scope = list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
-    anchors = [e for e in examples if e.kind != "in_scope"]
+    how, counts = settings.closed_form, dict[str, int]()
+
+    def rows(given: Sequence[Example]) -> list[Pair]:
+        found = [
+            (*fitted(encode_row(hf, number, e, {}, False), settings.max_tokens, settings.overlong), e) for number, e in enumerate(given)
+        ]
+        counts.update({done: counts.get(done, 0) + sum(d == done for _, d, _ in found) for _, done, _ in found if done})
+        return [(row, e) for row, _, e in found if row]
+
+    scope = rows(list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1])
+    still = [row for row, _ in rows([e for e in examples if e.kind != "in_scope"])]
     needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
     if len(scope) < needed:
         raise DataError(
-            f"{len(scope)} prompts in scope: too few to show, to solve and to check.",
+            f"{len(scope)} prompts in scope ({counts.get('drop', 0)} rows of more than {settings.max_tokens} tokens left out): "
+            "too few to show, to solve and to check.",
             cure=f"Give at least {needed}, or lower train.closed_form.shots.",
         )
     dice = torch.Generator().manual_seed(seed)
-    scope, anchors = ([rows[i] for i in torch.randperm(len(rows), generator=dice).tolist()] for rows in (scope, anchors))
-    still = [encode_row(hf, number, e, {}, False) for number, e in enumerate(anchors)]
-    still = [row for row in still if row.length <= max_tokens][: how.anchors]
-    held, held_still = (max(LEAST, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * LEAST else 0 for rows in (scope, still))
-    check, shown, others = scope[:held], scope[held : held + how.shots], scope[held + how.shots :]
-    return (
-        part(hf, [(shown, others), (others[: how.shots], shown)], still[held_still:]),
-        part(hf, [(shown, check)], still[:held_still]),
-    )
+    scope = [scope[i] for i in torch.randperm(len(scope), generator=dice).tolist()]
+    still = [still[i] for i in torch.randperm(len(still), generator=dice).tolist()][: how.anchors]
+    held, held_still = (max(LEAST, round(CHECK_SHARE * len(found))) if len(found) >= 2 * LEAST else 0 for found in (scope, still))
+    check, rest = scope[:held], scope[held:]
+    shots = roomy(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
+    shown, others = [e for _, e in rest[:shots]], rest[shots:]
+    learn = part(hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:])
+    return Material(learn, part(hf, [(shown, check)], still[:held_still]), shots, counts)
 
 
-def part(hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Example]]], anchors: Sequence[Row]) -> Part:
-    """Each group's examples after its worked ones, which are others. Attention takes rows of like length together."""
+def roomy(hf: Any, rest: Sequence[Pair], longest: Pair, most: int) -> int:
+    """How many worked examples, at most `most`, the context holds before the longest row.
+
+    Raises:
+        DataError: not one.
+    """
+    for shots in range(most, 0, -1):
+        told = max(
+            len(hf.encode((*context([e for _, e in rest[at : at + shots]]), *longest[1].turns))) for at in (0, shots)
+        ) + longest[0].tokens  # fmt: skip
+        if told <= hf.context_tokens:
+            return shots
+    raise DataError(
+        f"no worked example fits before the others into {hf.context_tokens} tokens.", where="train.closed_form",
+        cure="Lower train.max_tokens, which leaves out the longest, or train with train.adapter=lora.",
+    )  # fmt: skip
+
+
+def part(hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Pair]]], anchors: Sequence[Row]) -> Part:
+    """Each group's rows after worked examples, which are others. Attention takes rows of like length together."""
     plain: list[Row] = []
     told: list[list[Row]] = []
-    for shown, examples in groups:
+    for shown, found in groups:
         turns = context(shown)
-        rows = sorted(((encode_row(hf, 0, e, {}, False), e) for e in examples), key=lambda pair: pair[0].length)
+        rows = sorted(found, key=lambda pair: pair[0].length)
         plain += [row for row, _ in rows]
-        told.append([replace(row, prompt=tuple(hf.encode((*turns, *_turns(e.prompt))))) for row, e in rows])
+        told.append([replace(row, prompt=tuple(hf.encode((*turns, *e.turns)))) for row, e in rows])
     return Part(plain, told, sorted(anchors, key=lambda row: row.length))
 
 
 def context(examples: Sequence[Example]) -> tuple[Message, ...]:
     """Worked examples as earlier turns of the conversation."""
-    return tuple(turn for e in examples for turn in (*_turns(e.prompt), Message("assistant", e.chosen)))
-
-
-def _turns(prompt: Prompt) -> tuple[Message, ...]:
-    return messages(prompt) if isinstance(prompt, str) else prompt
+    return tuple(turn for e in examples for turn in (*e.turns, Message("assistant", e.chosen)))
