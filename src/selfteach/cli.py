@@ -85,6 +85,7 @@ def corrections(
     review: Annotated[bool, typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser.")] = False,
     rounds: Annotated[int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
     allow_unbounded: Annotated[bool, typer.Option("--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.')] = False,
+    columns: Annotated[str, option("--columns", "OURS=YOURS,...", "Other names of columns: prompt=question,correction=fixed.")] = "",
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
     """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
@@ -94,7 +95,7 @@ def corrections(
     from selfteach.commands import corrections as body
 
     own = {"teacher": teacher, "rounds": rounds, "review": review or None, "train.correction.allow_unbounded": allow_unbounded or None}
-    body.corrections(body.Files(edits, prompts, skip_bad_rows), own, options)
+    body.corrections(body.Files(edits, prompts, skip_bad_rows, body.named(columns)), own, options)
 
 
 @app.command()
@@ -130,9 +131,9 @@ def documents(
     teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
     nli: Annotated[str | None, option("--nli", "M", "An entailment model that judges what is known.")] = None,
 ) -> None:
-    """Learn from documents: ask about them, find what the model does not know, learn only that.
+    """Learn from documents: ask about them, find what the model does not know, learn from every sentence in many forms.
 
-    The same command again goes on where it stopped.
+    --set study.known=auto leaves out what is surely known. The same command again goes on where it stopped.
     """
     from selfteach.commands import documents as body
 

@@ -17,6 +17,7 @@ from selfteach.evaluate.corrections import (
     measures,
     meets,
     nearest,
+    of_answers,
     repeats,
     shown,
     sit,
@@ -95,6 +96,8 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question(tmp_path
     worked = shown([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
     arm = Arm("prompted", recorded(tmp_path, "m"), worked)
     assert [m.content for m in arm.prompt(user("Ink?", system="Be brief."))] == ["Be brief.", "Milk?", "White.", "Tea?", "A drink.", "Ink?"]
+    talk = (Message("system", "S"), *user("Tea?"), Message("assistant", "Hot."), *user("More?"))
+    assert [m.content for m in shown([(talk, "Leaves.")], 1)] == ["Tea?", "Hot.", "More?", "Leaves."]
 
 
 def test_the_whole_sheet(tmp_path: Path) -> None:
@@ -136,7 +139,7 @@ def test_the_verdict(taught: str, prompted: str, harmed: float, word: str) -> No
     sheets = {"base": sheet("a color here", right, 10), "prompted": sheet(prompted, right, 10)} | (
         {"taught": sheet(taught, right, 10)} if taught else {}
     )
-    found = verdict(sheets, 0, harmed, 3)
+    found = verdict(of_answers(sheets, 0), harmed, 3)
     assert found["word"] == word
     assert found["sentence"].endswith(".")
 
@@ -148,7 +151,7 @@ def test_where_all_prompts_are_like_criticised_ones_what_counts_is_whether_the_c
     said = {TEA, MILK}
     assert meets(sheets["taught"], said) == [True] * 40
     assert meets(sheets["base"], {TEA}) == [False] * 20
-    found = verdict(sheets, 0, 0.0, 3, said)
+    found = verdict(of_answers(sheets, 0, said), 0.0, 3)
     assert found["word"] == "taught"
     assert found["sentence"].startswith("Taught: the criticism applies to 100.0 % of the answers before and 0.0 % after")
-    assert "words" in verdict(sheets, 0, 0.0, 3, {TEA})["sentence"], "some prompts are others"
+    assert "words" in verdict(of_answers(sheets, 0, {TEA}), 0.0, 3)["sentence"], "some prompts are others"

@@ -56,5 +56,5 @@ def test_a_criticism_in_the_prompt_opens_no_turn(tiny_hf: Hf, token: str) -> Non
 
 def test_a_teacher_that_repeats_the_tags_is_read_without_them() -> None:
     asked = Answered(user("What is tea?"), "Tea.")
-    assert tidied(f"<answer-{asked.id[:8]}>Tea it is.</answer-{asked.id[:8]}>", asked) == "Tea it is."
+    assert tidied(f"<answer-{asked.id[:8]}>Tea it is.</answer-{asked.id[:8]}>", asked, "chat") == "Tea it is."
     assert question(asked.prompt) == "What is tea?"

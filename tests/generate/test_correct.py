@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.generate.correct import Answered, Corrector, Revision, conversation, instruction, listing, tidied
+from selfteach.generate.correct import Answered, Corrector, Revision, conversation, distance, instruction, listing, tidied
+from selfteach.models.decode import TOO_LONG
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Request, user
+from selfteach.records import Message, Request, user
 from selfteach.run.ledger import Ledger
 
 TEA = Answered(user("What is tea?"), "Tea is a color that people drink.")
 
 
 def corrector(folder: Path, script: object, form: str = "chat", tries: int = 3) -> Corrector:
+    folder.mkdir(exist_ok=True)
     return Corrector(Recorded(Ledger(folder / "run.db"), Scripted(script)), form, 0, tries)  # type: ignore[arg-type]
 
 
@@ -45,11 +47,61 @@ def test_what_is_no_correction_is_dropped(tmp_path: Path, answer: str, fault: st
     assert [r.fault for r in corrector(tmp_path, lambda request: answer).correct([TEA])] == [fault]
 
 
-def test_an_answer_that_may_stay_keeps_its_own_white_space(tmp_path: Path) -> None:
-    asked = Answered(user("List tea."), "- black\n- green")
-    (found,) = corrector(tmp_path, lambda request: "- black - green").correct([asked])
-    assert found.unchanged
-    assert found.text == "- black\n- green"
+LIST = Answered(user("List tea."), "Teas:\n\n- black tea\n- green tea\n    of color")
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("Teas: - black tea - green tea of color", LIST.answer),
+        ("Teas: - black tea - green tea of colour", "Teas:\n\n- black tea\n- green tea\n    of colour"),
+        ("Teas: - green tea of color", "Teas:\n\n- green tea\n    of color"),
+        ("Teas, some: - black tea and more - green tea of color", "Teas, some:\n\n- black tea and more\n- green tea\n    of color"),
+    ],
+)
+def test_a_local_teacher_sees_one_line_and_the_line_breaks_survive(tmp_path: Path, reply: str, text: str) -> None:
+    (found,) = corrector(tmp_path, lambda request: " " + reply, "few-shot").correct([LIST])
+    assert found.text == text
+    assert found.unchanged is (text == LIST.answer)
+
+
+def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
+    """Who sees the line breaks may change them; a program may change anything. An answer's edge says nothing."""
+    run_on = Answered(user("List tea."), "Teas: - black - green\n")
+    laid_out, single = "Teas:\n- black\n- green", Answered(user("Code?"), "if x:\n  y  = 1")
+    (chat,) = corrector(tmp_path, lambda request: laid_out).correct([run_on])
+    assert (chat.text, chat.unchanged, chat.distance) == (laid_out, False, pytest.approx(2 / 8))
+    (spaces,) = corrector(tmp_path, lambda request: "if x:\n  y = 1").correct([single])
+    assert (spaces.text, spaces.unchanged) == (single.answer, True), "a model's spaces within a line are no correction"
+    indented = "if x:\n      y = 1"
+    (program,) = corrector(tmp_path / "program", lambda request: indented, "program").correct([single])
+    assert (program.text, program.unchanged) == (indented, False)
+    assert Revision(run_on, "Teas: - black - green").unchanged
+
+
+def test_characters_without_spaces_between_words_are_words() -> None:
+    assert distance("私は猫が好き", "私は犬が好き") == pytest.approx(1 / 6)
+
+
+def test_the_teacher_knows_what_was_said_before() -> None:
+    turns = Message("system", "Be a pirate."), Message("user", "Tea?"), Message("assistant", "A drink.\n"), Message("user", "Go on.")
+    talk = Answered(turns, "Arr.")
+    chat = instruction(talk)[1].content
+    tag = talk.id[:8]
+    inside = chat.split(f"<earlier-{tag}>\n")[1].split(f"\n</earlier-{tag}>")[0]
+    assert inside == "system: Be a pirate.\nuser: Tea?\nassistant: A drink.\n"
+    assert f"<earlier-{TEA.id[:8]}>" not in instruction(TEA)[1].content
+    rows = listing(talk).rpartition("\n\n")[2].splitlines()
+    assert rows[:4] == ["Before: system: Be a pirate.", "Before: user: Tea?", "Before: assistant: A drink.", "Question: Go on."]
+
+
+def test_what_leaves_no_room_in_the_teachers_context_is_dropped_with_the_reason(tmp_path: Path) -> None:
+    teacher = corrector(tmp_path, lambda request: "Tea is a colour that people drink.", "few-shot")
+    teacher.drawer.room_tokens = lambda prompt: 100 - len(prompt) // 100  # type: ignore[method-assign]
+    long = Answered(user("long " * 4000), "Tea is a color.")
+    assert [(r.asked, r.fault) for r in teacher.correct([TEA, long])] == [(TEA, ""), (long, TOO_LONG)]
+    bounded = replace(teacher, fits=lambda prompt, text: len(text) < 10, tries=1)
+    assert [r.fault for r in bounded.correct([TEA])] == [TOO_LONG]
 
 
 def test_equal_answers_are_asked_once_and_come_back_in_order(tmp_path: Path) -> None:
@@ -83,7 +135,7 @@ def test_no_text_leaves_its_place(text: str) -> None:
 
 def test_repeated_tags_are_taken_off() -> None:
     tag = TEA.id[:8]
-    assert tidied(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA) == "Tea is a drink."
+    assert tidied(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA, "chat") == "Tea is a drink."
 
 
 @pytest.mark.parametrize(

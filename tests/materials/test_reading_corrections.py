@@ -10,8 +10,9 @@ import pytest
 
 from selfteach.commands.corrections import plan
 from selfteach.config import Corrections as Settings
-from selfteach.errors import DataError
-from selfteach.materials.corrections import Edit, read_corrections, read_edit, read_prompts
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.columns import parse
+from selfteach.materials.corrections import KEYS, Edit, read_corrections, read_edit, read_prompts
 from selfteach.records import Message, user
 
 TURN = lambda role, content: {"role": role, "content": content}
@@ -99,16 +100,45 @@ def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> 
         {"prompt": "Ink?", "answer": "Blue.", "feedback": "too short"},
     )  # fmt: skip
     found = read_corrections(path)
-    assert [edit.where for edit in found.edits] == ["edits.jsonl:1", "edits.jsonl:5"]
+    assert [edit.where for edit in found.edits] == ["edits.jsonl:3", "edits.jsonl:4", "edits.jsonl:5"]
     assert [edit.where for edit in found.approved] == ["edits.jsonl:6"]
     assert [edit.where for edit in found.criticisms] == ["edits.jsonl:7"]
     dropped = {fate.id: (fate.reason, fate.body["fault"]) for fate in found.fates.values() if fate.state == "dropped" and fate.body}
     assert dropped == {
-        "edits.jsonl:2": ("repeats another row", "the same as edits.jsonl:1"),
-        "edits.jsonl:3": ("contradicts another row", "another correction of the same answer as in edits.jsonl:1"),
-        "edits.jsonl:4": ("contradicts another row", "takes back the correction of edits.jsonl:1"),
+        "edits.jsonl:1": ("contradicts another row", "edits.jsonl:3 corrects the same answer in another way"),
+        "edits.jsonl:2": ("contradicts another row", "edits.jsonl:3 corrects the same answer in another way"),
     }
     assert len(found.fates) == 7
+    assert found.conflicts() == [
+        "2 rows are left out, because later rows contradict them: edits.jsonl:2, edits.jsonl:1",
+        "1 prompts have more than one correction; all of them are learned",
+    ]
+
+
+def edit_rows(*ways: str) -> list[dict[str, str]]:
+    """ "AB" corrects A into B."""
+    return [{"prompt": "Tea?", "answer": f"The {a}.", "correction": f"The {b}."} for a, b in ways]
+
+
+@pytest.mark.parametrize(
+    ("ways", "kept", "why"),
+    [
+        (("AB", "AC"), [2], "edits.jsonl:2 corrects the same answer in another way"),
+        (("AB", "AA"), [2], "edits.jsonl:2 corrects the same answer in another way"),
+        (("AB", "BA"), [2], "edits.jsonl:2 takes it back"),
+        (("AB", "BC", "CA"), [2, 3], "edits.jsonl:3 takes it back"),
+        (("AB", "AC", "AB"), [3], "edits.jsonl:3 corrects the same answer in another way"),
+        (("AB", "AB"), [2], "the same as edits.jsonl:2"),
+        (("AB", "BC", "CD", "BB"), [1, 3, 4], "edits.jsonl:4 corrects the same answer in another way"),
+        (("AB", "BC", "CD"), [1, 2, 3], ""),
+        (("AB", "CB", "BB"), [1, 2, 3], ""),
+    ],
+)
+def test_of_rows_that_contradict_each_other_the_last_one_counts(tmp_path: Path, ways: tuple[str, ...], kept: list[int], why: str) -> None:
+    found = read_corrections(write(tmp_path, *edit_rows(*ways)))
+    assert sorted(int(edit.where.split(":")[1]) for edit in (*found.edits, *found.approved)) == kept
+    assert (why in {(fate.body or {}).get("fault") for fate in found.fates.values()}) is bool(why)
+    assert len(found.fates) == len(ways)
 
 
 def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
@@ -127,10 +157,67 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(tm
     poor = {"prompt": "Ink?", "answer": "Blue.", "feedback": "too stiff"}
     plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)), Settings(), as_json=False)
     said = capsys.readouterr().out
-    assert "edits.jsonl:2: the same as edits.jsonl:1\n" in said
-    assert "edits.jsonl:3: another correction of the same answer as in edits.jsonl:1\n" in said
+    assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in said
+    assert "2 rows are left out, because later rows contradict them" in said
     assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
     assert '"too stiff", of 1 answers: its form is not recognised' in said
+
+
+UNION = dict.fromkeys(("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**UNION, "prompt": "What is tea?", "answer": "A color.", "correction": "A drink."},
+        {**UNION, "prompt": "What is tea?", "answer": "", "correction": " ", "chosen": "A drink.", "rejected": "A color.", "messages": []},
+        {"Prompt": "What is tea?", "ANSWER ": "A color.", "correction": "A drink."},
+    ],
+)
+def test_what_counts_is_what_is_filled(row: dict[str, Any]) -> None:
+    assert read_edit(row, "here") == Edit("here", ASKED, "A color.", "A drink.")
+
+
+def test_two_names_for_one_part_are_refused() -> None:
+    with pytest.raises(DataError, match='"prompt" stands in it twice'):
+        read_edit({"Prompt": "Tea?", "prompt": "Milk?", "correction": "A drink."}, "here")
+    assert read_edit({"Prompt": "Tea?", "prompt": " ", "correction": "A drink."}, "here").prompt == user("Tea?")
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "edits.csv").write_text("Question,reply,fixed,prompt\nWhat is tea?,A color.,A drink.,id 7\n", "utf-8")
+    names = parse("prompt=question, answer=Reply,correction=fixed", KEYS)
+    found = read_corrections(tmp_path / "edits.csv", columns=names)
+    assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
+    (tmp_path / "p.csv").write_text("Question\nWhat is tea?\n", "utf-8")
+    assert read_prompts(tmp_path / "p.csv", columns=names).prompts == [ASKED]
+
+
+@pytest.mark.parametrize("text", ["promt=question", "prompt", "prompt=", "prompt=a,prompt=b", "prompt=a,answer=A"])
+def test_columns_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--columns"):
+        parse(text, KEYS)
+
+
+def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_stands_twice(tmp_path: Path) -> None:
+    path = tmp_path / "edits.csv"
+    path.write_text(",prompt,answer,correction\n0,What is tea?,A color.,A drink.,,\n1,Milk?,A color.,White.,more\n", "utf-8")
+    found = read_corrections(path, skip=True, most_bad=0.6)
+    assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
+    assert found.fates["edits.csv:3"].body == {"where": "edits.csv:3", "fault": "5 cells under 4 names"}
+    path.write_text("prompt,answer,correction,answer\nTea?,A,B,C\n", "utf-8")
+    with pytest.raises(DataError, match=r'edits\.csv:1: has two columns "answer"'):
+        read_corrections(path)
+
+
+def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None:
+    said = ["Too long", "shorter, please!", "no emoji", "too stiff", "Too stiff.", "Too long."]
+    rows = [{"prompt": f"What is {n}?", "answer": "A color of many.", "feedback": text} for n, text in enumerate(said)]
+    found = read_corrections(write(tmp_path, *rows))
+    assert [[e.feedback for e in mine] for mine in found.by_feedback()] == [
+        ["Too long", "shorter, please!", "Too long."], ["no emoji"], ["too stiff", "Too stiff."],
+    ]  # fmt: skip
+    assert len(found.by_feedback("max_words=9")) == 1, "a check that is given stands for all of them"
 
 
 def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from selfteach import config
+from selfteach.errors import DataError
 from selfteach.generate.correct import Answered
 from selfteach.judge import Verdicts
 from selfteach.judge.check import CheckJudge
-from selfteach.materials.corrections import Edit
+from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods import criticisms
 from selfteach.methods.criticisms import ENOUGH, Critic
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
@@ -73,9 +77,8 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp
         seen.append(question(request.prompt))
         return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
 
-    road: Any = SimpleNamespace(
-        teacher=None, student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)), config=config.Corrections(correct={"tries": 2})
-    )
+    settings = config.Corrections(correct={"tries": 2, "max_tokens": 64})
+    road: Any = SimpleNamespace(teacher=None, student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)), config=settings)
     warm = Critic(road, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
     found = warm.lessons([Answered(SAID, "A stiff word."), Answered(SAID, "A kind word.")])
     assert [(r.text, r.strategy, r.fault) for r in found] == [
@@ -84,3 +87,44 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp
     ]
     assert found[1].unchanged
     assert set(seen) == {"What is tea? (Be warmer.)"}
+
+
+def told(*words: str) -> Corrections:
+    return Corrections(criticisms=[Edit(f"x:{n}", user(f"What is {n}?"), "A color.", None, text) for n, text in enumerate(words)])
+
+
+@pytest.fixture
+def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A road on which nobody can tell what is stiff, and how many prompts like its own each criticism asked for."""
+    counts: list[int] = []
+    road: Any = SimpleNamespace(
+        teacher=None, config=config.Corrections(criticism={"similar": 100}), counts=counts, display=SimpleNamespace(say=lambda line: None),
+        run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
+    )  # fmt: skip
+
+    def recognised(road: Any, critic: Critic) -> None:
+        if "stiff" in critic.feedback:
+            raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
+
+    monkeypatch.setattr(criticisms, "recognise", recognised)
+    monkeypatch.setattr(criticisms, "reach", lambda road, critic, newness, turn, count: counts.append(count) or [])
+    return road
+
+
+def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(spoken: Any) -> None:
+    found = criticisms.critics(spoken, told("too stiff", "too long", "Too long!"), None, lambda text: "")  # type: ignore[arg-type]
+    assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
+    (part,) = spoken.run.ledger.funnel()
+    assert (part.requested, part.accepted, part.reasons) == (3, 2, {"no judge can tell whether it applies": 1})
+    assert spoken.counts == [50, 50], "the prompts are divided"
+    for alone in (told("too stiff"), told("too stiff", "stiff again")):
+        with pytest.raises(DataError, match="no judge can tell"):
+            criticisms.critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
+    beside = told("too stiff")
+    beside.edits = [Edit("x:9", SAID, "A color.", "A drink.")]
+    assert criticisms.critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
+
+
+def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
+    criticisms.critics(spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: "")  # type: ignore[arg-type]
+    assert spoken.counts == [criticisms.LEAST_SIMILAR] * 8

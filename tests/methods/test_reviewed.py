@@ -22,7 +22,7 @@ from selfteach.run.ledger import Ledger
 
 
 def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    resolved = resolve(Settings)
+    resolved = resolve(Settings, sets=["correct.max_tokens=8"])
     opened: list[int] = []
 
     def person(ledger: Ledger, **more: Any) -> queue.Progress:
@@ -42,6 +42,8 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             found = reviewed(road, Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]))
             assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [(user("Tea?"), "A color.", "A drink.")]
             assert [(e.prompt, e.answer) for e in found.approved] == [(user("Milk?"), "White.")]
+            assert len({e.where for e in (*found.edits, *found.approved)}) == 2, "each row has a fate of its own"
+            assert not any(e.cut for e in found.edits)
             assert found.prompts == [], "one that was skipped would count as wholly wrong in the exam"
             assert told(found, "a person") == "1 corrections, 1 approved answers; corrected by a person"
         assert opened == [3], "the page opened again for answers that were decided"

@@ -24,7 +24,7 @@ def corrections_run(folder: Path) -> Path:
         "method": "corrections", "material": '"<img src=x onerror=alert(1)>", 3 corrections', "teacher": "cmd:<i>x</i>", "rehearsal": False,
         "distance": {arm: {"greedy": share(v), "drawn": share(v)} for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))},
         "corrected": arms(0.9, 0.8, 0.3), "repeated": {}, "general": arms(1.0, 1.0, 0.95), "displaced": share(0.01),
-        "amount_nats": arms(0.9, 0.5, 0.1),
+        "amount_nats": arms(0.9, 0.5, 0.1), "preferred": arms(0.25, 0.5, 0.75), "amount_held_out": arms(0.3, 0.2, 0.125),
         "rounds": [{"round": n, "kept": n == 1, "distance": share(0.2 / (n + 1)), "amount_nats": share(0.5)} for n in range(3)],
         "verdict": {"word": "taught", "sentence": "Taught: the teacher changes 20 % of the words before and 5 % after."},
         "answers": [{"scope": "target", "prompt": "What is <u>tea</u>?", "arms": dict.fromkeys(("base", "prompted", "taught"), answer)}],
@@ -44,6 +44,8 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
         "corrections in the prompt",
         "Displaced corrections",
         "✕ corrected",
+        "Held-out corrections preferred",
+        "0.300 → 0.125",
     ):
         assert words in page
     for words in ("Rule kept", "rule in the prompt", "Map of the prompts", "Answers with a repeated error", "Does it hold elsewhere?"):

@@ -26,14 +26,22 @@ def test_corrections_are_the_finished_edits_in_the_order_of_the_queue(book: Ledg
     ids = queue.put(book, ROWS)
     queue.accept(book, ids[2])
     queue.save(book, ids[0], "The colour is grey.")
-    assert queue.corrections(book) == [
-        {"prompt": "Which color is the sky?", "answer": "The color is gray!", "correction": "The colour is grey."},
-        {"prompt": "Say yes.", "answer": "Yes.", "correction": "Yes."},
-    ]
+    sky, yes = {**ROWS[0], "correction": "The colour is grey."}, {**ROWS[2], "correction": "Yes."}
+    assert queue.corrections(book) == [{**sky, "id": ids[0], "cut": False}, {**yes, "id": ids[2], "cut": False}]
     assert [row["answer"] for row in queue.corrections(book, [ids[2], ids[1]])] == ["Yes."]
     queue.skip(book, ids[1])
     assert len(queue.corrections(book)) == 2
     assert queue.progress(book) == queue.Progress(waiting=0, edited=1, unchanged=1, skipped=1)
+
+
+def test_an_answer_that_was_cut_stays_one(book: Ledger) -> None:
+    [id] = queue.put(book, [ROWS[0] | {"cut": True}])
+    assert queue.waiting(book)[0].cut
+    queue.draft(book, id, "The colour")
+    queue.save(book, id, "The colour is")
+    queue.undo(book)
+    queue.accept(book, id)
+    assert [row["cut"] for row in queue.corrections(book)] == [True]
 
 
 def test_prompts_come_back_as_json(book: Ledger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,22 @@ from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError, UsageError
-from selfteach.materials.corrections import Corrections, Edit, joined, read_corrections, read_prompts
+from selfteach.materials import columns as names
+from selfteach.materials.corrections import KEYS, Corrections, Edit, joined, read_corrections, read_prompts
 from selfteach.materials.criticism import conditions
+from selfteach.records import to_json
 
 LEAST = 2
 
 
 @dataclass(frozen=True)
 class Files:
-    """What the person brings."""
+    """What the person brings. `columns`: our names of columns that the files call otherwise."""
 
     edits: Path | None
     prompts: Path | None
     skip_bad_rows: bool
+    columns: names.Columns = field(default_factory=dict)
 
     def read(self, most_bad: float) -> Corrections:
         """The material of both files.
@@ -34,23 +37,32 @@ class Files:
         """
         parts = []
         if self.edits:
-            parts.append(read_corrections(self.edits, skip=self.skip_bad_rows, most_bad=most_bad))
+            parts.append(read_corrections(self.edits, skip=self.skip_bad_rows, most_bad=most_bad, columns=self.columns))
         if self.prompts:
-            parts.append(read_prompts(self.prompts, skip=self.skip_bad_rows, most_bad=most_bad))
+            parts.append(read_prompts(self.prompts, skip=self.skip_bad_rows, most_bad=most_bad, columns=self.columns))
         return joined(parts)
 
     def sums(self) -> dict[str, str]:
-        """For the run's identity: a changed file is another run."""
-        return sums(edits=self.edits, prompts=self.prompts)
+        """For the run's identity: a changed file, or one that is read otherwise, is another run."""
+        return sums(edits=self.edits, prompts=self.prompts) | ({"columns": to_json(self.columns)} if self.columns else {})
 
     def noted(self) -> dict[str, Any]:
         """What a later command needs to read the same again."""
-        return {**places(edits=self.edits, prompts=self.prompts), "skip_bad_rows": self.skip_bad_rows}
+        return {**places(edits=self.edits, prompts=self.prompts), "skip_bad_rows": self.skip_bad_rows, "columns": dict(self.columns)}
 
     @staticmethod
     def from_noted(row: Mapping[str, Any]) -> Files:
         """The inverse of `noted`."""
-        return Files(place(row, "edits"), place(row, "prompts"), bool(row["skip_bad_rows"]))
+        return Files(place(row, "edits"), place(row, "prompts"), bool(row["skip_bad_rows"]), row.get("columns") or {})
+
+
+def named(text: str) -> names.Columns:
+    """What `--columns` says.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    return names.parse(text, KEYS)
 
 
 def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
@@ -105,9 +117,10 @@ def enough(material: Corrections, config: Settings) -> None:
 
 def plan(material: Corrections, config: Settings, *, as_json: bool) -> None:
     """Prints what was read and how it is understood, without a model."""
-    said = [f'"{mine[0].feedback}", of {len(mine)} answers: {understood(mine, config)}' for mine in material.by_feedback()]
+    said = [f'"{mine[0].feedback}", of {len(mine)} answers: {understood(mine, config)}' for mine in material.by_feedback(config.check)]
     stated = {"corrections": len(material.edits), "unchanged": len(material.approved), "criticisms": said,
-              "prompts": len(material.prompts), "mended": told(material.mended), "left_out": left_out(material.fates)}  # fmt: skip
+              "prompts": len(material.prompts), "conflicts": material.conflicts(), "mended": told(material.mended),
+              "left_out": left_out(material.fates)}  # fmt: skip
     show_plan(stated, as_json=as_json)
 
 

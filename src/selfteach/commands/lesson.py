@@ -114,7 +114,13 @@ def resume_command(run: Run) -> str:
 
 def sums(**files: Path | None) -> dict[str, str]:
     """Names and sums of the files that are given, for a run's identity: a changed file is another run."""
-    return {key: f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}" for key, path in files.items() if path}
+    return {key: f"{path.name} {_sum(path)[:16]}" for key, path in files.items() if path}
+
+
+def _sum(path: Path) -> str:
+    """SHA-256 of a file of any length, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def places(**files: Path | None) -> dict[str, str | None]:

@@ -18,6 +18,10 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
     "distance": (("distance", "taught", "greedy", "value"), "corrections: share of the words of new answers that the teacher changes"),
     "corrected": (("corrected", "taught", "value"), "corrections: share of new answers that the teacher changes at all"),
     "repeated": (("repeated", "taught", "value"), "corrections: share of new answers that make a corrected error again"),
+    "preferred": (
+        ("preferred", "taught", "value"),
+        "corrections: share of held-out corrections that are likelier than what they correct; train: of dev pairs, the chosen answer",
+    ),
     "fall": (
         ("fall", "base", "value"),
         "corrections: how much less of the words is changed than of the base's; train: nats a token by which the dev loss fell",

@@ -2,7 +2,8 @@
 
 Three arms: base, corrections shown as worked turns in the prompt, taught. Each answers greedily and once at T=1; the teacher corrects
 these *new* answers. Where the teacher is a file or a person there is no one to correct them: then they are compared with the nearest
-correction of that prompt, which is a harder measure, because an answer may be right and different.
+correction of that prompt, which is a harder measure, because an answer may be right and different; so the verdict rests on the corrections
+themselves (held_out.py).
 """
 
 from __future__ import annotations
@@ -179,32 +180,54 @@ def fall(sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = frozen
     return {arm: statistics.paired_bootstrap(both[arm], both["taught"], seed=seed) for arm in ("base", "prompted")}
 
 
-def verdict(sheets: Mapping[str, Sheet], seed: int, harmed: float, sought: int, criticised: Set[Turns] = frozenset()) -> dict[str, str]:
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict rests on: by how much taught needs less than `base` and than `prompted`, and the words for it: how it was at the
+    start, what changed, how it is with corrections in the prompt."""
+
+    gains: Mapping[str, Measure]
+    start: str
+    change: str
+    prompted: str
+
+
+def of_answers(sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = frozenset()) -> Evidence:
+    """The evidence of new answers, and what somebody made of them.
+
+    Args:
+        criticised: prompts like the criticised ones. Where there are no others, what counts is whether the criticism is met.
+    """
+    share = {arm: f"{100 * sum(need := needs(s, criticised)) / max(len(need), 1):.1f} %" for arm, s in sheets.items()}
+    said = all(r.asked.prompt in criticised for r in sheets["base"].greedy.revisions)
+    does, of = ("the criticism applies to", "answers") if said else ("the teacher changes", "words")
+    start, change = f"{does} {share['base']} of the base's {of}", f"{does} {share['base']} of the {of} before and {{}} after"
+    return Evidence(fall(sheets, seed, criticised), start, change.format(share.get("taught", "")), share["prompted"])
+
+
+def verdict(evidence: Evidence, harmed: float, sought: int, nearer: Measure | None = None) -> dict[str, str]:
     """One word and one plain sentence.
 
     Args:
         harmed: share of the general answers that are harmed.
         sought: how many corrections were found to learn from.
-        criticised: prompts like the criticised ones. Where there are no others, what counts is whether the criticism is met.
+        nearer: by how much new answers are nearer to the known corrections than the base's, where that is not the evidence.
     """
-    gains = fall(sheets, seed, criticised)
-    mean = {arm: sum(need := needs(s, criticised)) / max(len(need), 1) for arm, s in sheets.items()}
-    share = {arm: f"{100 * value:.1f} %" for arm, value in mean.items()}
-    said = all(r.asked.prompt in criticised for r in sheets["base"].greedy.revisions)
-    does, of = ("the criticism applies to", "answers") if said else ("the teacher changes", "words")
-    start = f"{does} {share['base']} of the base's {of}"
-    if "taught" not in sheets:
-        return {"word": "nothing to learn", "sentence": f"Nothing to learn: {start}, and {sought} corrections were found to learn from."}
-    change = f"{does} {share['base']} of the {of} before and {share['taught']} after"
+    gains, change = evidence.gains, evidence.change
+    if not gains:
+        sentence = f"Nothing to learn: {evidence.start}, and {sought} corrections were found to learn from."
+        return {"word": "nothing to learn", "sentence": sentence}
     if gains["base"].low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
     if harmed > 0.1:
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but more than one in ten general answers is harmed."}
+    if nearer and nearer.high < 0:
+        sentence = f"Not learned cleanly: {change}, but new answers are further from the known corrections than the base's."
+        return {"word": "not learned", "sentence": sentence}
     if gains["prompted"].value <= 0:
-        return {"word": "just prompt it", "sentence": f"Just prompt it: {change}, with corrections in the prompt {share['prompted']}."}
+        return {"word": "just prompt it", "sentence": f"Just prompt it: {change}, with corrections in the prompt {evidence.prompted}."}
     return {
         "word": "taught",
-        "sentence": f"Taught: {change} (shown corrections in the prompt: {share['prompted']}); other answers are unharmed.",
+        "sentence": f"Taught: {change} (shown corrections in the prompt: {evidence.prompted}); other answers are unharmed.",
     }
 
 
@@ -222,12 +245,13 @@ def side_by_side(prompts: Sequence[Turns], sheets: Mapping[str, Sheet]) -> list[
 
 
 def shown(pairs: Sequence[tuple[Turns, str]], count: int, most_words: int = 400) -> Turns:
-    """Corrections as worked turns: question, corrected answer. As many of the first as fit."""
+    """Corrections as worked turns: question (with what was said before it), corrected answer. As many of the first as fit."""
     turns: list[Message] = []
     words = 0
     for prompt, text in pairs[:count]:
-        words += len(text.split()) + len(question(prompt).split())
+        asked = [turn for turn in prompt if turn.role != "system"]
+        words += sum(len(part.split()) for part in (text, *(turn.content for turn in asked)))
         if words > most_words and turns:
             break
-        turns += [Message("user", question(prompt)), Message("assistant", text)]
+        turns += [*asked, Message("assistant", text)]
     return tuple(turns)

@@ -17,6 +17,7 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel, Levenshtein, Prefix
 
+from selfteach.models.decode import TOO_LONG
 from selfteach.models.recorded import Recorded
 from selfteach.records import Message, Prompt, Request, Sampling, clean, digest, question, user
 
@@ -43,16 +44,20 @@ TASK = (
 REPLY = "Write the corrected answer and nothing else. If nothing is wrong with it, repeat it word for word."
 TAIL = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
-_PIECE = re.compile(r"\w+|[^\w\s]")
+_CJK = "\u3040-\u30ff\u3400-\u9fff"
+_WORD = rf"[{_CJK}]|[^\W{_CJK}]+|[^\w\s]"
+_PIECE = re.compile(rf"{_WORD}|\n\s*")
+_SPACED = re.compile(rf"(\s*)({_WORD})")
 
 
 def pieces(text: str) -> list[str]:
-    """Words and marks: what an edit changes. White space is none."""
-    return _PIECE.findall(text)
+    """Words, marks and line breaks: what an edit changes. Blank lines and the indentation that follows belong to the break; other white
+    space is nothing. A character of a script that puts no spaces between words is a word."""
+    return _PIECE.findall(text.strip())
 
 
 def distance(one: str, other: str) -> float:
-    """Normalised edit distance of words and marks, in [0, 1]: insertions, deletions and exchanges over the length of the longer text."""
+    """Normalised edit distance of `pieces`, in [0, 1]: insertions, deletions and exchanges over the length of the longer text."""
     return float(Levenshtein.normalized_distance(pieces(one), pieces(other)))
 
 
@@ -103,7 +108,7 @@ class Revision:
     @property
     def unchanged(self) -> bool:
         """Whether the answer may stay as it is."""
-        return not self.fault and pieces(self.text) == pieces(self.asked.answer)
+        return not self.fault and self.text.strip() == self.asked.answer.strip()
 
     @property
     def cut(self) -> bool:
@@ -114,7 +119,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Corrector:
-    """A teacher: what it answers with, how it is asked, how often, and how much it may change."""
+    """A teacher: what it answers with, how it is asked, how often, how much it may change, and whether its text fits after the prompt."""
 
     drawer: Recorded
     form: Form
@@ -122,17 +127,19 @@ class Corrector:
     tries: int = 3
     most: float = 0.6
     max_tokens: int = 160
+    fits: Callable[[Turns, str], bool] = lambda prompt, text: True
 
     def correct(self, asked: Sequence[Answered], progress: Callable[[int], None] = lambda n: None) -> list[Revision]:
         """One revision for each answer, in order."""
-        found: dict[str, Revision] = {}
         waiting = {a.id: a for a in asked}
+        found = {id: Revision(a, "", TOO_LONG) for id, a in waiting.items() if self.drawer.room_tokens(self.request(a, 0).prompt) < 1}
+        waiting = {id: a for id, a in waiting.items() if id not in found}
         for number in range(1 if self.form == "program" else self.tries):
             requests = {id: self.request(a, number) for id, a in waiting.items()}
             draws = {draw.id: draw for draw in self.drawer.draw(list(requests.values()))}
             for id, request in requests.items():
                 draw = draws.get(request.id(self.drawer.fingerprint))
-                text, whole = ("", False) if draw is None else (tidied(draw.text, waiting[id]), draw.finish == "stop")
+                text, whole = ("", False) if draw is None else (tidied(draw.text, waiting[id], self.form), draw.finish == "stop")
                 fault = "" if text and whole else "no correction came" if not text else "the correction was cut off"
                 found[id] = Revision(waiting[id], text, fault or self._too_far(waiting[id], text), number + 1)
             progress(sum(not found[id].fault for id in waiting))
@@ -140,7 +147,9 @@ class Corrector:
         return [found[a.id] for a in asked]
 
     def _too_far(self, asked: Answered, text: str) -> str:
-        """Minimality. A program is taken at its word."""
+        """Minimality. A program is taken at its word, as long as that fits."""
+        if not self.fits(asked.prompt, text):
+            return TOO_LONG
         far = distance(asked.answer, text) if self.form != "program" and not asked.feedback else 0.0
         return f"rewritten beyond {self.most:.0%} of its words" if far > self.most else ""
 
@@ -159,11 +168,18 @@ def conversation(asked: Answered) -> Turns:
 
 def instruction(asked: Answered) -> Turns:
     """For an endpoint: texts between tags that they cannot close, because the tags' names come from a hash of the texts."""
-    tag = asked.id[:8]
-    parts = [f"<question-{tag}>\n{question(asked.prompt)}\n</question-{tag}>", f"<answer-{tag}>\n{asked.answer}\n</answer-{tag}>"]
+    parts = [("question", question(asked.prompt), ""), ("answer", asked.answer, "")]
+    if earlier := earlier_turns(asked.prompt):
+        parts.insert(0, ("earlier", "\n".join(earlier), "What was said before the question; the answer has to fit it."))
     if asked.feedback:
-        parts.append(f"<criticism-{tag}>\n{asked.feedback}\n</criticism-{tag}>\nRevise the answer so that the criticism no longer applies.")
-    return user("\n\n".join([*parts, REPLY]), system=TASK)
+        parts.append(("criticism", asked.feedback, "Revise the answer so that the criticism no longer applies."))
+    texts = [f"<{name}-{asked.id[:8]}>\n{text}\n</{name}-{asked.id[:8]}>" + f"\n{words}" * bool(words) for name, text, words in parts]
+    return user("\n\n".join([*texts, REPLY]), system=TASK)
+
+
+def earlier_turns(prompt: Turns) -> list[str]:
+    """What stands before the question: the system's words and the turns so far, each after who said it."""
+    return [f"{turn.role}: {turn.content}" for turn in prompt[:-1]]
 
 
 def listing(asked: Answered) -> str:
@@ -174,14 +190,30 @@ def listing(asked: Answered) -> str:
     else:
         worked = "".join(f"Question: {a}\nAnswer: {b}\nCorrected answer: {c}\n\n" for a, b, c in WORKED)
         asks = "Corrected answer:"
-    return f"{worked}Question: {_line(question(asked.prompt))}\nAnswer: {_line(asked.answer)}\n{asks}"
+    earlier = "".join(f"Before: {_line(turn)}\n" for turn in earlier_turns(asked.prompt))
+    return f"{worked}{earlier}Question: {_line(question(asked.prompt))}\nAnswer: {_line(asked.answer)}\n{asks}"
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def tidied(text: str, asked: Answered) -> str:
-    """A teacher's reply without the tags that it repeated, and with the answer's own white space where no word is changed."""
-    text = re.sub(rf"</?(?:question|answer|criticism)-{asked.id[:8]}>", "", clean(text)).strip()
+def tidied(text: str, asked: Answered, form: Form) -> str:
+    """A teacher's reply without the tags that it repeated. A model's has the answer's own spaces where nothing else is changed, and, where
+    it saw the answer on one line, the answer's line breaks. A program's stays as it is."""
+    if form == "program":
+        return text if text.strip() else ""
+    text = re.sub(rf"</?(?:earlier|question|answer|criticism)-{asked.id[:8]}>", "", clean(text)).strip()
+    if form == "few-shot":
+        text = respaced(text, asked.answer)
     return asked.answer if pieces(text) == pieces(asked.answer) else text
+
+
+def respaced(text: str, answer: str) -> str:
+    """The text with the line breaks that the answer has before the same words, or before those that stand for them."""
+    old, new = (_SPACED.findall(one.strip()) for one in (answer, text))
+    for step in Levenshtein.opcodes([word for _, word in old], [word for _, word in new]):
+        if step.tag in ("equal", "replace"):  # then both stretches have one length
+            for i, j in zip(range(step.src_start, step.src_end), range(step.dest_start, step.dest_end), strict=True):
+                new[j] = (old[i][0] if "\n" in old[i][0] else new[j][0], new[j][1])
+    return "".join(space + word for space, word in new).strip()

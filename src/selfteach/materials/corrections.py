@@ -5,7 +5,8 @@ A row is one of these; other keys are left alone.
   chosen, rejected [, prompt]    as TRL has them: texts, or lists of messages
   messages                       the last turn is the edited one; what it was before stands in its `original`, or in the row's `answer`
   prompt, answer, feedback       a criticism: "too long, and no emoji"
-A correction that is equal to its answer is an approval, which becomes an anchor.
+What counts is which parts are filled; their names may be written large or small. A correction that is equal to its answer is an
+approval, which becomes an anchor.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError
+from selfteach.materials.columns import Columns, named
+from selfteach.materials.criticism import meaning
 from selfteach.materials.rows import read_each, read_rows
 from selfteach.records import BadLine, Message, clean, digest, messages, question
 from selfteach.registry import did_you_mean
@@ -23,18 +26,22 @@ from selfteach.run.ledger import Fate
 
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
 FORMS = "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
+OTHERWISE = " Other names: --columns correction=NAME,prompt=NAME."
+CONTRADICTED, REPEATED = "contradicts another row", "repeats another row"
 Turns = tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One row of the material. `answer` is None where it has to be drawn; `correction` is None in a criticism."""
+    """One row of the material. `answer` is None where it has to be drawn; `correction` is None in a criticism. `cut`: the answer stopped
+    at its token limit."""
 
     where: str
     prompt: Turns
     answer: str | None = None
     correction: str | None = None
     feedback: str = ""
+    cut: bool = False
 
     @property
     def id(self) -> str:
@@ -68,25 +75,36 @@ class Corrections:
         """Rows that say something."""
         return len(self.edits) + len(self.approved) + len(self.criticisms)
 
-    def by_feedback(self) -> list[list[Edit]]:
-        """The criticisms, those in the same words together."""
+    def by_feedback(self, check: str = "") -> list[list[Edit]]:
+        """The criticisms, those together that ask for the same: all of them where one `check` stands for them."""
         found: dict[str, list[Edit]] = {}
         for edit in self.criticisms:
-            found.setdefault(" ".join(edit.feedback.lower().split()), []).append(edit)
+            found.setdefault(check or meaning(edit.feedback), []).append(edit)
         return list(found.values())
 
+    def conflicts(self) -> list[str]:
+        """What a person should know of rows that do not agree."""
+        lost = [fate.id for fate in self.fates.values() if fate.reason == CONTRADICTED]
+        texts: dict[Turns, set[str]] = {}
+        for edit in self.edits:
+            texts.setdefault(edit.prompt, set()).add(edit.correction or "")
+        several = sum(len(found) > 1 for found in texts.values())
+        said = [f"{len(lost)} rows are left out, because later rows contradict them: {', '.join(lost[:3])}{' ...' * (len(lost) > 3)}"]
+        return said * bool(lost) + [f"{several} prompts have more than one correction; all of them are learned"] * bool(several)
 
-def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Corrections:
+
+def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None) -> Corrections:
     """Reads a file of corrections and criticisms.
 
     Args:
+        columns: our names of parts that the file calls otherwise.
         skip: leave bad rows out (they are among the fates) where their share is at most `most_bad`.
 
     Raises:
         DataError: a bad row and not `skip`, too many of them, or no row that says anything.
     """
     found = Corrections()
-    read, bad = read_each(path, read_edit, found.mended, skip=skip, most_bad=most_bad)
+    read, bad = read_each(path, lambda row, where: read_edit(row, where, columns), found.mended, skip=skip, most_bad=most_bad)
     found.fates |= bad
     for edit in _agreeing(read, found.fates):
         found.fates[edit.where] = Fate(edit.where, "accepted")
@@ -97,30 +115,38 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1) -
     return found
 
 
-def read_edit(row: Mapping[str, Any], where: str) -> Edit:
-    """One row.
+def read_edit(row: Mapping[str, Any], where: str, columns: Columns | None = None) -> Edit:
+    """One row, by what is filled in it.
 
     Raises:
         DataError: it is of no known form, or a part of it is empty.
     """
-    if "messages" in row:
-        return _edited_turn(row, where)
-    if "chosen" in row or "rejected" in row:
-        return _pair(row, where)
-    if not ("correction" in row or "feedback" in row):
-        odd = next((key for key in row if key not in KEYS), "")
-        raise DataError(
-            "has neither a correction nor a feedback.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
-        )
-    prompt = _turns(row.get("prompt"), where)
-    answer = _text(row, "answer", where)
-    if feedback := _text(row, "feedback", where):
-        if correction := _text(row, "correction", where):
+    found = named(row, where, columns)
+    if "messages" in found:
+        return _edited_turn(found, where)
+    if "chosen" in found or "rejected" in found:
+        return _pair(found, where)
+    if not ("correction" in found or "feedback" in found):
+        raise _says_nothing(row, where, columns or {})
+    prompt = _turns(found.get("prompt"), where)
+    answer = _text(found, "answer", where)
+    if feedback := _text(found, "feedback", where):
+        if correction := _text(found, "correction", where):
             return Edit(where, prompt, answer, correction, feedback)
         if answer is None:
             raise DataError('"answer" is empty: a criticism needs the answer that it criticises.', where=where)
         return Edit(where, prompt, answer, None, feedback)
-    return Edit(where, prompt, answer, _needed(row, "correction", where))
+    return Edit(where, prompt, answer, _needed(found, "correction", where))
+
+
+def _says_nothing(row: Mapping[str, Any], where: str, columns: Columns) -> DataError:
+    """What is wrong with a row that has neither a correction nor a feedback."""
+    names = [columns.get(key.strip().casefold(), key.strip().casefold()) for key in row]
+    if "correction" in names:
+        return DataError('"correction" is empty.', where=where)
+    odd = next((name for name in names if name not in KEYS), "")
+    cure = did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
+    return DataError("has neither a correction nor a feedback.", where=where, cure=cure + (OTHERWISE if cure.startswith("Known") else ""))
 
 
 def _edited_turn(row: Mapping[str, Any], where: str) -> Edit:
@@ -187,34 +213,45 @@ def _needed(row: Mapping[str, Any], key: str, where: str) -> str:
     return found
 
 
-def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> Iterator[Edit]:
-    """The edits without repeats and without those that contradict an earlier one; both are named with the place of the other row.
+def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
+    """The edits without repeats and without those that a later one contradicts: who decides again means the last decision. Both are named
+    with the place of the other row.
 
-    A contradiction: two corrections of one answer, or a correction that is itself corrected into what it replaced.
+    A contradiction: two corrections of one answer, or a correction that others lead back to the answer that it replaced.
     """
     seen: dict[str, str] = {}
     ways: dict[tuple[Turns, str | None], Edit] = {}
-    for edit in edits:
-        reason = ""
+    found: list[Edit] = []
+    for edit in reversed(edits):
+        kind = reason = ""
         if other := seen.get(edit.id):
-            reason = f"the same as {other}"
+            kind, reason = REPEATED, f"the same as {other}"
         elif edit.correction is not None:
-            before, back = ways.get((edit.prompt, edit.answer)), ways.get((edit.prompt, edit.correction))
-            if before:
-                reason = f"another correction of the same answer as in {before.where}"
-            elif back and edit.answer is not None and back.correction == edit.answer:
-                reason = f"takes back the correction of {back.where}"
+            if later := ways.get((edit.prompt, edit.answer)):
+                kind, reason = CONTRADICTED, f"{later.where} corrects the same answer in another way"
+            elif back := _taken_back(edit, ways):
+                kind, reason = CONTRADICTED, f"{back.where} takes it back"
         if reason:
-            kind = "repeats another row" if reason.startswith("the same") else "contradicts another row"
             fates[edit.where] = Fate(edit.where, "dropped", kind, edit.json() | {"fault": reason})
             continue
         seen[edit.id] = edit.where
         if edit.correction is not None:
             ways[(edit.prompt, edit.answer)] = edit
-        yield edit
+        found.append(edit)
+    return found[::-1]
 
 
-def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Corrections:
+def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Edit | None:
+    """The later row that leads from the edit's correction, if need be over others, back to its answer."""
+    step = None if edit.answer is None or edit.unchanged else ways.get((edit.prompt, edit.correction))
+    for _ in ways:
+        if step is None or step.unchanged or step.correction == edit.answer:
+            break
+        step = ways.get((edit.prompt, step.correction))
+    return step if step and step.correction == edit.answer else None
+
+
+def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None) -> Corrections:
     """Prompts alone, whose answers somebody will correct: `{"prompt": ...}` or `{"messages": ...}` rows, or a .txt, one a line.
 
     Raises:
@@ -222,13 +259,15 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> Co
     """
     found, seen = Corrections(), dict[Turns, str]()
     rows = _lines if path.suffix == ".txt" else read_rows
-    read, found.fates = read_each(
-        path, lambda row, where: (where, _turns(row.get("messages", row.get("prompt")), where)), found.mended,
-        skip=skip, most_bad=most_bad, rows=rows,
-    )  # fmt: skip
+
+    def asked(row: Mapping[str, Any], where: str) -> tuple[str, Turns]:
+        filled = named(row, where, columns)
+        return where, _turns(filled.get("messages", filled.get("prompt")), where)
+
+    read, found.fates = read_each(path, asked, found.mended, skip=skip, most_bad=most_bad, rows=rows)
     for where, prompt in read:
         if other := seen.get(prompt):
-            found.fates[where] = Fate(where, "dropped", "repeats another row", {"fault": f"the same as {other}"})
+            found.fates[where] = Fate(where, "dropped", REPEATED, {"fault": f"the same as {other}"})
             continue
         seen[prompt] = where
         found.fates[where] = Fate(where, "accepted")

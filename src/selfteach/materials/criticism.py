@@ -17,6 +17,7 @@ SHORTER, LONGER = 2 / 3, 3 / 2
 MIDDLE = 2 / 5
 """Of the middle one of the answers that were too long: one that is far shorter than the others does not bring the bound down with it."""
 LEAST_WORDS = 5
+AN_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
 _LEAD = re.compile(rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and )+", re.I)
@@ -76,6 +77,11 @@ def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     parts = [part for part in re.split(r"[,;.!\n]+|\band\b|\bbut\b", feedback) if part.strip()]
     found = [_condition(part.strip(), answers) for part in parts]
     return tuple(dict.fromkeys(check for check in found if check)) if parts and all(found) else ()
+
+
+def meaning(feedback: str) -> str:
+    """Equal for criticisms that ask for the same: the checks that they become ("too long", "shorter, please"), else their bare words."""
+    return " and ".join(sorted(conditions(feedback, [AN_ANSWER]))) or " ".join(re.findall(r"\w+", feedback.casefold()))
 
 
 def _condition(part: str, answers: Sequence[str]) -> str | None:

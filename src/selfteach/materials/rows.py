@@ -101,11 +101,23 @@ def _csv(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) ->
             quarantine(bad, where, f"not CSV ({fault})")
             continue
         if not names:
-            names = [clean(name).strip() for name in cells]
-        elif len(cells) > len(names):
+            names = _names(cells, where)
+        elif any(cell.strip() for cell in cells[len(names) :]):
             quarantine(bad, where, f"{len(cells)} cells under {len(names)} names")
         elif any(cell.strip() for cell in cells):
-            yield from _safe(dict(zip(names, cells, strict=False)), where, bad, mended)
+            yield from _safe({name: cell for name, cell in zip(names, cells, strict=False) if name}, where, bad, mended)
+
+
+def _names(cells: list[str], where: str) -> list[str]:
+    """The names of a table's columns; one without a name is not read.
+
+    Raises:
+        DataError: two have one name, so that nobody knows which is meant.
+    """
+    names = [clean(name).strip() for name in cells]
+    if twice := next((name for name in names if name and names.count(name) > 1), ""):
+        raise DataError(f'has two columns "{twice}".', where=where, cure="Rename or remove one of them.")
+    return names
 
 
 def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:

@@ -16,12 +16,10 @@ from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.evaluate.adherence import Arm
 from selfteach.generate.ask import read_subject
-from selfteach.generate.correct import Corrector
 from selfteach.judge import Verdicts
 from selfteach.materials.rule import read_rule
-from selfteach.methods import corrections, documents, feedback, tasks
+from selfteach.methods import corrections, documents, feedback, parting, tasks
 from selfteach.methods.asking import by_scope, parted, prompts
-from selfteach.methods.correcting import by_prompt, file_teacher
 from selfteach.methods.correcting import examine as examine_corrections
 from selfteach.methods.instructed import examine as examine_tasks
 from selfteach.methods.judging import judge
@@ -114,18 +112,15 @@ def of_corrections(run: Run, material: Any, config: Any, display: Display, examp
         raise UsageError("a person corrected its answers, and nobody corrects new ones.", where=str(run.path.parent),
                          cure="Compare a run whose teacher is a file, a program or a model.")  # fmt: skip
     road = open_road(run, config, display, programs=True)
+    road, material = corrections.prepared(road, material)
     teacher = corrections.corrector(road)
-    parts = corrections.parted(road, material, teacher or Corrector(road.student, "few-shot", config.seed, config.correct.tries))
-    lessons = corrections.given(road, material, parts)
+    parts = parting.parted(road, material, teacher or corrections.own_corrector(road))
+    own = corrections.own_answers(road, material)
+    lessons = corrections.given(road, material, parts, own)
     known = {e.prompt for e in (*material.edits, *material.approved)}
     lessons += corrections.corrected(road, road.student, parts, teacher, known=known)
-    correct = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
-    return Bench(
-        road, corrections.KINDS,
-        lambda taught: examine_corrections(
-            road, taught, parts.tested(), parts.general["test"], correct, lessons.examples, lessons.pairs, parts.criticised_tests()
-        ),
-    )  # fmt: skip
+    asked = corrections.questions(material, parts, teacher, own)
+    return Bench(road, corrections.KINDS, lambda taught: examine_corrections(road, taught, asked, lessons))
 
 
 BENCHES: Mapping[str, Callable[..., Bench]] = {

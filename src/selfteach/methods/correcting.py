@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from selfteach import statistics
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate import exam as shared
+from selfteach.evaluate.held_out import HeldOut, Pair, amounts
 from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.correct import Answered, Revision, Turns
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.criticisms import Critic
+from selfteach.methods.lessons import Lessons
+from selfteach.methods.parting import longest
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.records import Example, Sampling
@@ -21,6 +25,30 @@ from selfteach.train.edits import edited
 
 CHANGED = ("correction", "criticised")
 """The kinds of examples whose chosen answer is a correction."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the exam asks, and who corrects the answers.
+
+    Attributes:
+        own, general: held-out prompts of the material, and about anything else.
+        criticised: those of `own` that were asked for a criticism.
+        held: corrections of held-out answers that a person wrote, where nobody corrects new ones.
+    """
+
+    own: Sequence[Turns]
+    general: Sequence[Turns]
+    correct: paper.Correct
+    criticised: Set[Turns] = frozenset()
+    held: Sequence[Pair] = field(default_factory=list)
+
+    def limited(self, road: Road) -> Questions:
+        """As many of them as the settings say."""
+        config = road.config.exam
+        own = list(self.own)[: config.prompts]
+        held = [pair for pair in self.held if pair.prompt in set(own)]
+        return Questions(own, list(self.general)[: config.general], self.correct, self.criticised, held)
 
 
 def file_teacher(material: Corrections) -> paper.Correct:
@@ -47,60 +75,61 @@ def by_prompt(criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]]
     return correct
 
 
-def arms_of(road: Road, taught: Taught | None, lessons: Sequence[Example]) -> dict[str, paper.Arm]:
-    """Base, corrections shown in the prompt, taught."""
-    worked = [(e.prompt, e.chosen) for e in lessons if e.kind in CHANGED]
-    arms = {
-        "base": paper.Arm("base", road.student),
-        "prompted": paper.Arm("prompted", road.student, paper.shown(worked, road.config.exam.shots)),
-    }
+def arms_of(road: Road, taught: Taught | None, lessons: Lessons, asked: Questions) -> dict[str, paper.Arm]:
+    """Base, corrections shown in the prompt (as many as leave room for every question and its answers), taught."""
+    worked = [(e.turns, e.chosen) for e in lessons.examples if e.kind in CHANGED]
+    needed = max(longest(road), *(len(road.base.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)), 0)
+    counts = range(road.config.exam.shots, 0, -1)
+    shots = next((turns for count in counts if leave_room(road, turns := paper.shown(worked, count), asked.own, needed)), ())
+    arms = {"base": paper.Arm("base", road.student), "prompted": paper.Arm("prompted", road.student, shots)}
     return arms | ({"taught": paper.Arm("taught", taught.model)} if taught else {})
 
 
-def examine(
-    road: Road, taught: Taught | None, own: Sequence[Turns], general: Sequence[Turns], correct: paper.Correct, lessons: Sequence[Example],
-    pairs: Sequence[tuple[str, str]], criticised: Set[Turns] = frozenset(),
-) -> dict[str, Any]:  # fmt: skip
-    """The exam as exam.json holds it.
+def leave_room(road: Road, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
+    """Whether after these turns every prompt leaves room for an answer of so many tokens and its end."""
+    return all(road.base.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
 
-    Args:
-        own, general: held-out prompts of the material, and about anything else.
-        pairs: (answer, correction) of the training, whose errors are looked for again.
-        criticised: those of `own` that were asked for a criticism.
-    """
-    config, seed = road.config.exam, road.config.seed
-    own, general = list(own)[: config.prompts], list(general)[: config.general]
-    arms = arms_of(road, taught, lessons)
-    sheets = sit(road, arms, own, correct)
-    beside = general_sheets(road, arms, general)
-    unharmed = marks(beside, lessons)
-    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if general and taught else 0.0
-    sought = sum(e.kind in CHANGED for e in lessons)
+
+def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lessons) -> dict[str, Any]:
+    """The exam as exam.json holds it. The errors of the training's pairs are looked for again."""
+    seed, asked = road.config.seed, asked.limited(road)
+    arms = arms_of(road, taught, lessons, asked)
+    sheets = sit(road, arms, asked.own, asked.correct)
+    held = HeldOut({name: amounts(arm, asked.held) for name, arm in arms.items()})
+    beside = general_sheets(road, arms, asked.general)
+    unharmed = marks(beside, lessons.examples)
+    there = bool(asked.general and taught)
+    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if there else 0.0
+    sought = sum(e.kind in CHANGED for e in lessons.examples)
+    fall, written = paper.fall(sheets, seed), held.evidence(seed)
+    evidence = written or paper.of_answers(sheets, seed, asked.criticised)
     found = {
         "method": "corrections",
         "teacher": road.config.teacher or ("a person" if road.config.review else "the file"),
         "rehearsal": road.config.rehearsal,
-        **paper.measures(arms, sheets, paper.errors(pairs), seed),
-        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, criticised))},
-        "fall": paper.fall(sheets, seed),
+        **paper.measures(arms, sheets, paper.errors(lessons.pairs), seed),
+        **held.measures(seed),
+        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, asked.criticised))},
+        "fall": fall,
+        "held_out_fall": written.gains if written else {},
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
-        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if general and taught else {},
-        "noise_floor": noise_floor(road, arms["base"], own, sheets["base"], correct),
+        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
+        "noise_floor": noise_floor(road, arms["base"], asked.own, sheets["base"], asked.correct),
         "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(sheets, seed, harmed, sought, criticised),
+        "verdict": paper.verdict(evidence, harmed, sought, fall.get("base") if written else None),
         "rounds": road.run.ledger.noted("rounds") or [],
-        "answers": [*paper.side_by_side(own, sheets), *general_rows(beside, unharmed)],
+        "answers": [*paper.side_by_side(asked.own, sheets), *general_rows(beside, unharmed)],
     }
     if taught:
         found["displaced"] = statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions))
-        if general:
-            objected = objections(road, beside["base"], general, correct)
+        if asked.general:
+            objected = objections(road, beside["base"], asked.general, asked.correct)
             found["drift"] = drifted(road, taught.hf, beside, objected) | {"left_out": sum(map(sum, objected))}
             if any(map(any, objected)):
                 found["drift"]["with_left_out"] = drifted(road, taught.hf, beside)
-    written: dict[str, Any] = shared.as_json(found)
-    return written
+    result: dict[str, Any] = shared.as_json(found)
+    return result
 
 
 def sit(road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct) -> dict[str, paper.Sheet]:
@@ -126,10 +155,10 @@ def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[s
     return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
 
 
-def longer(road: Road, taught: Taught, own: Sequence[Turns], general: Sequence[Turns], correct: paper.Correct) -> dict[str, Any]:
+def longer(road: Road, taught: Taught, asked: Questions) -> dict[str, Any]:
     """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json` holds those of the taught one."""
-    config, seed = road.config.exam, road.config.seed
-    own, general = list(own)[: config.prompts], list(general)[: config.general]
+    seed, asked = road.config.seed, asked.limited(road)
+    own, general, correct = asked.own, asked.general, asked.correct
     arms = {"base": paper.Arm("base", road.student), "taught": paper.Arm("longer", taught.model)}
     sheets = sit(road, arms, own, correct)
     beside = general_sheets(road, arms, general)

@@ -14,32 +14,28 @@ Source: correction-optimization; METHODS.md of this project, section 3. CIPHER (
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from selfteach import statistics
 from selfteach.config import Corrections as Settings
-from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import as_json
-from selfteach.generate.ask import Subject
-from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, distance, pieces, unchanged_start
-from selfteach.materials.corrections import Corrections, read_edit
-from selfteach.methods.asking import asked_for
-from selfteach.methods.correcting import CHANGED, by_prompt, examine, file_teacher, longer
-from selfteach.methods.criticisms import Critic, Newness, critics
+from selfteach.evaluate.held_out import Pair
+from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, pieces, unchanged_start
+from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods.correcting import CHANGED, Questions, by_prompt, examine, file_teacher, longer
+from selfteach.methods.lessons import FILE, Lessons, lesson
+from selfteach.methods.parting import Parts, fits, fitted, parted, sized
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Request, Sampling, digest, prompt_json, question, user
+from selfteach.records import GREEDY, Draw, Example, Request, Sampling, messages, question, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
-from selfteach.select.balance import Part, split
-from selfteach.select.form import form_fault
-from selfteach.select.overlap import Overlap
 
 KINDS = {
     "correction": {"correction": 1.0, "hold": 8.0},
@@ -49,45 +45,6 @@ KINDS = {
 }
 WARM, COOLER = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
 """How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson, so it should make sense."""
-SMALL = 0.3
-"""Up to this distance what a criticism asked for is an edit like any other; a new end, or another answer, is learned as a rule's."""
-BEYOND = 6
-"""Words of a criticised answer beyond the length of its revision that the revision is preferred to."""
-
-
-Prompts = dict[str, list[Turns]]
-"""Prompts by part: train, dev and test."""
-
-
-@dataclass
-class Parts:
-    """The prompts of the material (`own`), those that the student asked itself (`general`), and each criticism with those like its own."""
-
-    own: Prompts
-    general: Prompts
-    criticised: list[tuple[Critic, Prompts]]
-
-    def tested(self) -> list[Turns]:
-        """The held-out prompts on which answers are corrected."""
-        return [*self.own["test"], *(p for _, prompts in self.criticised for p in prompts["test"])]
-
-    def criticised_tests(self) -> set[Turns]:
-        """Those of them that were asked for a criticism."""
-        return {p for _, prompts in self.criticised for p in prompts["test"]}
-
-
-@dataclass
-class Lessons:
-    """What is learned: examples, and the pairs (answer, correction) behind them."""
-
-    examples: list[Example] = field(default_factory=list)
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-
-    def __iadd__(self, other: Lessons) -> Lessons:
-        known = {e.id for e in self.examples}
-        self.examples += [e for e in other.examples if e.id not in known]
-        self.pairs += other.pairs
-        return self
 
 
 def teach(run: Run, material: Corrections, config: Settings, display: Display) -> dict[str, Any]:
@@ -102,35 +59,44 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
         return dict(done)
     with run.stage("load"):
         road = open_road(run, config, display, programs=True)
-    teacher = corrector(road)
-    if config.review:
-        with run.stage("review"):
-            material = reviewed(road, material)  # 2, 3
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
-        parts = parted(road, material, teacher or Corrector(road.student, "few-shot", config.seed, config.correct.tries))  # 1
+        for line in material.conflicts():
+            display.say(line)
+        road, material = prepared(road, material)  # 1
+    if config.review:
+        with run.stage("review"):
+            material = fitted(road, reviewed(road, material))  # 2, 3
+    teacher = corrector(road)
+    with run.stage("part"):
+        parts = parted(road, material, teacher or own_corrector(road))  # 1
     with run.stage("correct"):
-        lessons = given(road, material, parts)  # 2, 3
+        own = own_answers(road, material)  # 2
+        lessons = given(road, material, parts, own)  # 3
         lessons += corrected(road, road.student, parts, teacher, known={e.prompt for e in (*material.edits, *material.approved)})  # 2, 3
     with run.stage("keep"):
         anchors = kept(road, parts, teacher, lessons)  # 4
-    judge = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
+    asked = questions(material, parts, teacher, own)
     with run.stage("exam of the base"):
-        examine(road, None, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs)  # 7
+        examine(road, None, asked, lessons)  # 7
         road.student.rest()
     taught = None
     if any(e.kind in CHANGED for e in lessons.examples):
         taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
     with run.stage("exam"):
-        exam = examine(
-            road, taught, parts.tested(), parts.general["test"], judge, lessons.examples, lessons.pairs, parts.criticised_tests()
-        )  # 7
+        exam = examine(road, taught, asked, lessons)  # 7
     if taught and config.exam.longer:
         with run.stage("exam of a longer training"):
             steps = config.exam.longer * taught.trained.steps
             other = teach_adapter(road, [*lessons.examples, *anchors], KINDS, "longer", steps)
-            exam["longer"] = longer(road, other, parts.tested(), parts.general["test"], judge)
+            exam["longer"] = longer(road, other, asked)
     return finish(road, exam, [*lessons.examples, *anchors], taught, material)
+
+
+def prepared(road: Road, material: Corrections) -> tuple[Road, Corrections]:
+    """Step 1: the road with its lengths, and the material without the rows for which the model has no room."""
+    road = sized(road, material)
+    return road, fitted(road, material)
 
 
 def corrector(road: Road) -> Corrector | None:
@@ -139,7 +105,12 @@ def corrector(road: Road) -> Corrector | None:
         return None
     address, config = road.config.teacher, road.config.correct
     form: Form = "program" if address.startswith("cmd:") else "chat" if "#" in address or "://" in address else "few-shot"
-    return Corrector(road.teacher, form, road.config.seed, config.tries, config.max_distance, 2 * config.max_tokens)
+    return Corrector(road.teacher, form, road.config.seed, config.tries, config.max_distance, 2 * config.max_tokens, partial(fits, road))
+
+
+def own_corrector(road: Road) -> Corrector:
+    """The student, who revises by a criticism where no teacher does."""
+    return Corrector(road.student, "few-shot", road.config.seed, road.config.correct.tries, fits=partial(fits, road))
 
 
 def reviewed(road: Road, material: Corrections) -> Corrections:
@@ -148,75 +119,59 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
     from selfteach.review.serve import serve
 
     answered = draws(road, road.student, "draw", material.prompts, 1, road.config.seed)
-    ids = put(road.run, [{"prompt": p, "answer": row[0].text} for p, row in answered.items() if row[0].text.strip()])
+    rows = [{"prompt": p, "answer": row[0].text, "cut": row[0].finish == "length"} for p, row in answered.items() if row[0].text.strip()]
+    ids = put(road.run, rows)
     if waiting(road.run):
         serve(road.run.ledger, name=road.run.path.name, say=road.display.say)
-    found = [read_edit(dict(row), "review") for row in corrections(road.run, ids)]
-    for edit in found:
+    for row in corrections(road.run, ids):
+        edit = Edit(f"review {row['id']}", messages(row["prompt"]), row["answer"], row["correction"], cut=row["cut"])
         (material.approved if edit.unchanged else material.edits).append(edit)
     material.prompts = []  # one that was skipped has no correction to be examined by
     return material
 
 
-def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
-    """Step 1: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5).
-
-    A criticised prompt is always learned from: those that the student asks like it, and that are unlike enough, are for the exam.
-    """
-    own = list(dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts))
-    pool = Overlap(question(p) for p in (*own, *(e.prompt for e in material.criticisms)))
-
-    def newness(text: str) -> str:
-        return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
-
-    spoken = critics(road, material.by_feedback(), writer, newness)
-    sorts = {"own": own, "general": general(road, newness), **{f"criticism {i}": c.similar for i, c in enumerate(spoken)}}
-    flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
-    found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
-    for (prompt, sort), side in zip(flat, sides(road, flat), strict=True):
-        found[sort][side].append(prompt)
-    criticised = [(c, found[f"criticism {i}"]) for i, c in enumerate(spoken)]
-    parts = Parts(found["own"], found["general"], criticised)
-    if not parts.tested() or not (found["own"]["train"] or spoken):
-        raise DataError(
-            f"{len(own)} prompts are too few, or too much alike, to learn from some and to be examined on others.",
-            cure="Bring more prompts, or raise correct.max_overlap where they are alike by their nature.",
-        )
-    return parts
+def own_answers(road: Road, material: Corrections) -> Mapping[Turns, Draw]:
+    """Step 2: the student's answers where a correction came without the answer that it corrects."""
+    missing = [e.prompt for e in material.edits if e.answer is None]
+    return {prompt: row[0] for prompt, row in draws(road, road.student, "draw missing", missing, 1, road.config.seed).items()}
 
 
-def sides(road: Road, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
-    """train, dev or test for each (prompt, sort)."""
-    config, prompts = road.config.correct, [prompt for prompt, _ in flat]
-    shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    strata, texts = [sort for _, sort in flat], [question(p) for p in prompts]
-    return split(texts, road.student.embed(prompts), shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
+def answer_of(edit: Edit, own: Mapping[Turns, Draw]) -> Answered:
+    """The answer that a person corrected, or the student's own."""
+    if edit.answer is not None:
+        return Answered(edit.prompt, edit.answer, edit.feedback, edit.cut)
+    return Answered(edit.prompt, own[edit.prompt].text, edit.feedback, own[edit.prompt].finish == "length")
 
 
-def general(road: Road, newness: Newness) -> list[Turns]:
-    """Prompts about anything, which the student asks itself."""
-    config = road.config.keep
-    return [user(a.text) for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
-
-
-def given(road: Road, material: Corrections, parts: Parts) -> Lessons:
-    """Steps 2, 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
+def given(road: Road, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
+    """Step 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
     train = set(parts.own["train"])
-    missing = [e.prompt for e in material.edits if e.answer is None and e.prompt in train]
-    drawn = draws(road, road.student, "draw missing", missing, 1, road.config.seed)
     found, fates = Lessons(), []
     for edit in (*material.edits, *material.approved):
-        if edit.prompt not in train:
-            fates.append(Fate(edit.where, "dropped", "kept for the exam", edit.json()))
-            continue
-        answer = Answered(edit.prompt, edit.answer or drawn[edit.prompt][0].text)
-        revision = Revision(answer, edit.correction or "", strategy="file")
-        fault = "" if answer.answer.strip() else "the model's own answer is empty"
+        revision = Revision(answer_of(edit, own), edit.correction or "", strategy=FILE)
+        fault = "kept for the exam" if edit.prompt not in train else unlearnable(road, revision)
         fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
         if not fault:
             found += lesson(revision, edit.where, 1)
     road.run.ledger.place("lessons of the file", fates)
     return found
+
+
+def unlearnable(road: Road, revision: Revision) -> str:
+    """Why nothing can be learned from a revision, or an empty text."""
+    answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
+    if not revision.asked.answer.strip():
+        return "the model's own answer is empty"
+    return "changes no token" if answer == text and not revision.unchanged else ""
+
+
+def questions(material: Corrections, parts: Parts, teacher: Corrector | None, own: Mapping[Turns, Draw]) -> Questions:
+    """What the exam asks, and who corrects. Without a living teacher the corrections of held-out answers are asked for themselves."""
+    tested = set(parts.own["test"])
+    rows = [(answer_of(e, own), e.correction or "") for e in material.edits if e.prompt in tested] if teacher is None else []
+    held = [Pair(a.prompt, a.answer, text, a.cut) for a, text in rows if a.answer.strip() and a.answer.strip() != text.strip()]
+    correct = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
+    return Questions(parts.tested(), parts.general["test"], correct, parts.criticised_tests(), held)
 
 
 def corrected(
@@ -254,8 +209,9 @@ def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage
         road.display.advance()
         a = revision.asked
         body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
-        fates.append(Fate(a.id, "dropped" if revision.fault else "accepted", revision.fault, body if revision.fault else None))
-        if not revision.fault:
+        fault = revision.fault or unlearnable(road, revision)
+        fates.append(Fate(a.id, "dropped" if fault else "accepted", fault, body if fault else None))
+        if not fault:
             found += lesson(revision, source, turn)
     road.run.ledger.place(stage, fates)
     return found
@@ -273,31 +229,6 @@ def draws(
         found[draw.id] = draw
         road.display.advance()
     return {p: [found[r.id(model.fingerprint)] for r in row] for p, row in requests.items()}
-
-
-def lesson(revision: Revision, source: str, turn: int) -> Lessons:
-    """An example from a revision: the correction against the answer; or the answer itself, where it may stay."""
-    a = revision.asked
-    cut = ["chosen"] * revision.cut + ["rejected"] * (a.cut and not revision.unchanged)
-    origin: dict[str, Any] = {"from": source, "strategy": revision.strategy, "round": turn, "cut": cut}
-    if a.feedback:
-        origin["teacher_prompt"] = prompt_json(user(question(a.prompt), system=a.feedback))
-    id = digest([a.id, revision.text])
-    if revision.unchanged:
-        return Lessons([Example(id, "kept", a.prompt, a.answer, None, {}, origin)])
-    scores = {"distance": distance(a.answer, revision.text), "tries": float(revision.tries)}
-    pairs = [(a.answer, revision.text)]
-    if not a.feedback or (revision.distance <= SMALL and not a.answer.startswith(revision.text)):
-        return Lessons([Example(id, "correction", a.prompt, revision.text, a.answer, scores, origin)], pairs)
-    rejected = beginning(a.answer, len(revision.text.split()) + BEYOND)
-    origin["cut"] = ["chosen"] * revision.cut + ["rejected"] * (a.cut or rejected != a.answer)
-    return Lessons([Example(id, "criticised", a.prompt, revision.text, rejected, scores, origin)])  # what went is no error by itself
-
-
-def beginning(text: str, words: int) -> str:
-    """The first words of a text."""
-    found = list(re.finditer(r"\S+", text))
-    return text if len(found) <= words else text[: found[words - 1].end()]
 
 
 def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
@@ -375,7 +306,7 @@ def measured(road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teach
 def finish(road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, material: Corrections) -> dict[str, Any]:
     """Writes the exports and the report; returns the result as JSON."""
     arms = {arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found} for arm in exam["distance"]}
-    worked = [(e.prompt, e.chosen) for e in examples if e.kind in CHANGED]
+    worked = [(e.turns, e.chosen) for e in examples if e.kind in CHANGED]
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
     return publish(road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted)
 
@@ -388,4 +319,4 @@ def told(material: Corrections, teacher: str) -> str:
     return ", ".join(parts) + (f"; corrected by {teacher}" if teacher != "the file" else "")
 
 
-SHOWN = ("distance", "corrected", "met", "repeated", "amount_nats", "length_tokens", "general")
+SHOWN = ("distance", "corrected", "preferred", "amount_held_out", "met", "repeated", "amount_nats", "length_tokens", "general")

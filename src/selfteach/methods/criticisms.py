@@ -24,7 +24,7 @@ from selfteach.judge.calibrate import calibrate
 from selfteach.judge.check import CheckJudge, parse
 from selfteach.judge.contrast import Contrast, told
 from selfteach.judge.yes_no import YesNo
-from selfteach.materials.corrections import Edit
+from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import aims, conditions
 from selfteach.materials.rule import Rule
 from selfteach.methods.judging import judge
@@ -36,6 +36,8 @@ from selfteach.run.ledger import Fate
 Newness = Callable[[str], str]
 LEAST_WORDS = 3
 KIN = 3
+LEAST_SIMILAR = 24
+"""Prompts that each criticism is asked for at least, where many share `criticism.similar`: some to learn from, some for the exam."""
 ENOUGH = 32
 """Revisions some way inside of a bound; with so many those that meet it only just are not needed."""
 
@@ -158,32 +160,47 @@ def gibberish(road: Road, revisions: Sequence[Revision]) -> list[bool]:
     return [found[item.id(road.student.fingerprint)][0].token_logp < road.config.criticism.least_token_logp for item in items]
 
 
-def critics(road: Road, said: Sequence[list[Edit]], writer: Corrector, newness: Newness) -> list[Critic]:
-    """Steps 1, 2: the criticisms (`said` by their words), each with its checks or its judge, and with prompts like those that it was said
-    of."""
-    found = []
+def critics(road: Road, material: Corrections, writer: Corrector, newness: Newness) -> list[Critic]:
+    """Steps 1, 2: the criticisms, each with its checks or its judge, and with prompts like those that it was said of. One that no judge can
+    tell is put aside where there is something else to learn.
+
+    Raises:
+        DataError: there is nothing else.
+    """
+    said = material.by_feedback(road.config.check)
+    similar = road.config.criticism.similar
+    share = max(similar // max(len(said), 1), min(similar, LEAST_SIMILAR))
+    found, fates = list[Critic](), list[Fate]()
     for turn, mine in enumerate(said):
-        critic = Critic(road, mine[0].feedback, mine, writer)
-        critic.similar = reach(road, critic, newness, turn)
-        recognise(road, critic)
-        found.append(critic)
+        critic, reason = Critic(road, mine[0].feedback, mine, writer), ""
+        critic.similar = reach(road, critic, newness, turn, share)
+        try:
+            recognise(road, critic)
+            found.append(critic)
+        except DataError as fault:
+            if not (found or turn + 1 < len(said) or material.edits or (road.teacher and material.prompts)):
+                raise
+            reason = "no judge can tell whether it applies"
+            road.display.say(f"put aside: {fault.what}")
+        fates += [Fate(e.where, "dropped" if reason else "accepted", reason, e.json()) for e in mine]
+    road.run.ledger.place("criticisms", fates)
     return found
 
 
-def reach(road: Road, critic: Critic, newness: Newness, turn: int) -> list[Turns]:
-    """Step 2: new prompts like the criticised ones."""
+def reach(road: Road, critic: Critic, newness: Newness, turn: int, count: int) -> list[Turns]:
+    """Step 2: so many new prompts like the criticised ones."""
     config = road.config.criticism
     kin = [" ".join(question(e.prompt).split()) for e in critic.edits]
-    road.display.stage("ask similar", config.similar, "prompts")
+    road.display.stage("ask similar", count, "prompts")
     found: list[Turns] = []
     fates: dict[str, Fate] = {}
     for round_ in range(config.rounds):
-        missing = config.similar - len(found)
+        missing = count - len(found)
         if missing <= 0:
             break
         lists = [[kin[(i + k) % len(kin)] for k in range(min(KIN, len(kin)))] for i in range(2 * missing)]
         for asked, fault in ask_like(road.student, "ask similar", lists, newness, road.config.seed, turn * config.rounds + round_):
-            if len(found) >= config.similar:
+            if len(found) >= count:
                 break
             fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text}))
             if not fault:

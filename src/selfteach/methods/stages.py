@@ -9,7 +9,7 @@ from typing import Any
 
 from selfteach.errors import UsageError
 from selfteach.methods.road import Road
-from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught
+from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, told_overlong
 from selfteach.models.hf import Hf
 from selfteach.records import Example
 from selfteach.train.adapters.join import join, why_not_joined
@@ -59,10 +59,7 @@ def _train(road: Road, base: Hf, stage: Stage, kinds: Weights) -> Trained:
     )
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
-    if trained.overlong:  # train.overlong names the policy, drop or cut
-        road.run.ledger.event("overlong", {"stage": stage.name, "max_tokens": road.config.train.max_tokens, **trained.overlong})
-        told = ", ".join(f"{name} {count}" for name, count in trained.overlong.items())
-        road.display.say(f"rows longer than train.max_tokens = {road.config.train.max_tokens}: {told}")
+    told_overlong(road, trained, stage.name)
     return trained
 
 

@@ -69,11 +69,21 @@ def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
         road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
         progress=progress, draw_student=own_draws(road.base, config, road.config.seed), say=road.display.say,
     )  # fmt: skip
+    told_overlong(road, trained, name)
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
     if earlier := road.run.material.get("from"):
         trained = replace(trained, adapter=join(Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"))
     return trained
+
+
+def told_overlong(road: Road, trained: Trained, name: str) -> None:
+    """Records and says what became of rows longer than `train.max_tokens`: `train.overlong` names the policy, drop or cut."""
+    if trained.overlong:
+        most = road.config.train.max_tokens
+        road.run.ledger.event("overlong", {"stage": name, "max_tokens": most, **trained.overlong})
+        counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
+        road.display.say(f"rows longer than train.max_tokens = {most}: {counts}")
 
 
 def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:

@@ -16,6 +16,7 @@ ROWS = (
     ("Words that the teacher changes, T = 1", "the same prompts; one answer drawn at temperature 1", ("distance",), ("drawn",)),
     ("Answers that are corrected", "share of the greedy answers in which the teacher changes anything at all", ("corrected",), ()),
     ("Answers with a repeated error", "a word or mark that corrections took out in training, and never left standing", ("repeated",), ()),
+    ("Held-out corrections preferred", "corrections that people wrote: likelier, by token, than what they correct", ("preferred",), ()),
     ("Criticism met", "new answers to prompts like the criticised ones, to which the criticism no longer applies", ("met",), ()),
     ("General answers unharmed", "prompts about anything else: still answered as the base would", ("general",), ()),
 )  # fmt: skip
@@ -37,6 +38,7 @@ def headline(exam: Row) -> list[tuple[str, Any, Any]]:
         ("Words changed, greedy", ("distance", "{}", "greedy")),
         ("Words changed, T = 1", ("distance", "{}", "drawn")),
         ("Answers corrected", ("corrected", "{}")),
+        ("Held-out corrections preferred", ("preferred", "{}")),
         ("Criticism met", ("met", "{}")),
     ]
     found = []

@@ -3,7 +3,7 @@
     ids = put(run, rows)                      # rows {"prompt", "answer"}; putting the same ones again changes nothing
     if waiting(run):                          # a person works in the page or in the terminal: save, accept, skip, undo
         serve(run.ledger, ...)
-    edits = corrections(run, ids)             # rows {"prompt", "answer", "correction"}, in the order in which they were put
+    edits = corrections(run, ids)             # rows {"id", "prompt", "answer", "correction", "cut"}, in the order in which they were put
 
 There is no other state: a decision carries its number, so the last one can be taken back, after a restart too.
 """
@@ -26,11 +26,14 @@ Book = Run | Ledger
 
 
 class Correction(TypedDict):
-    """A finished edit. `correction` equals `answer` where the person accepted it as it is: an anchor."""
+    """A finished edit. `correction` equals `answer` where the person accepted it as it is: an anchor. `cut`: the answer stopped at its
+    token limit."""
 
+    id: str
     prompt: Any
     answer: str
     correction: str
+    cut: bool
 
 
 class NotWaiting(UsageError):
@@ -39,12 +42,14 @@ class NotWaiting(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answer that waits. `draft` is an edit that was begun, or the edit that was taken back; empty where there is none."""
+    """One answer that waits. `draft` is an edit that was begun, or the edit that was taken back; empty where there is none. `cut`: it
+    stopped at its token limit, so that what is missing at its end is no fault of it."""
 
     id: str
     prompt: Any
     answer: str
     draft: str = ""
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def put(book: Book, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     that comes back in a later round needs no second look.
 
     Args:
-        rows: {"prompt", "answer"}; a prompt is a text, messages, or a list of {"role", "content"}. Other keys are not kept.
+        rows: {"prompt", "answer"[, "cut"]}; a prompt is a text, messages, or a list of {"role", "content"}. Other keys are not kept.
 
     Returns:
         the id of each row, in order; equal rows have equal ids.
@@ -92,7 +97,7 @@ def put(book: Book, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         ids.append(id := digest([STAGE, prompt, answer]))
         if id not in known:
             known.add(id)
-            fresh.append(Fate(id, "pending", "", {"place": len(known), "prompt": prompt, "answer": answer}))
+            fresh.append(Fate(id, "pending", "", {"place": len(known), "prompt": prompt, "answer": answer, "cut": row.get("cut") is True}))
     ledger.place(STAGE, fresh)
     return ids
 
@@ -109,8 +114,11 @@ def corrections(book: Book, ids: Collection[str] | None = None) -> list[Correcti
         ids: only these, for instance what `put` returned for one round.
     """
     chosen = None if ids is None else set(ids)
-    found = [fate.body or {} for fate in _fates(book) if fate.state == "accepted" and (chosen is None or fate.id in chosen)]
-    return [Correction(prompt=body["prompt"], answer=body["answer"], correction=body["correction"]) for body in found]
+    found = [(fate.id, fate.body or {}) for fate in _fates(book) if fate.state == "accepted" and (chosen is None or fate.id in chosen)]
+    return [
+        Correction(id=id, prompt=body["prompt"], answer=body["answer"], correction=body["correction"], cut=body.get("cut", False))
+        for id, body in found
+    ]
 
 
 def progress(book: Book) -> Progress:
@@ -201,7 +209,7 @@ def _turn(fate: Fate) -> int:
 
 def _item(fate: Fate) -> Item:
     body = fate.body or {}
-    return Item(fate.id, body["prompt"], body["answer"], body.get("draft", ""))
+    return Item(fate.id, body["prompt"], body["answer"], body.get("draft", ""), body.get("cut", False))
 
 
 def _waiting_body(book: Book, id: str) -> dict[str, Any]:

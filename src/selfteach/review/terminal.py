@@ -23,6 +23,7 @@ from selfteach.run.ledger import Ledger
 EDITORS = ("nano", "vim", "vi")
 CHOICES = "[e]dit  [a]ccept as is  [s]kip  [u]ndo  [q]uit > "
 CONFIRM = "[Enter] save  [e]dit on  [d]iscard > "
+CUT = "It stopped here at its token limit: what is missing at its end is no fault. An edit may end there too."
 STRUCK, UNDERLINED, PLAIN = "\x1b[31;9m", "\x1b[32;4m", "\x1b[0m"
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[\w'’-]+|\s+|.")
 
@@ -87,6 +88,8 @@ class _Talk:
         for role, text in _turns(item.prompt):
             self._write(_quoted(role, text))
         self._write(_quoted("answer", item.answer))
+        if item.cut:
+            self._write(CUT)
         if item.draft:
             self._write(_quoted("your edit", item.draft))
 

@@ -82,6 +82,7 @@ function work(item, inText) {
   document.title = `${state.progress.done + 1}/${state.progress.total} · Review · Selfteach`;
   $("prompt").replaceChildren(...turns(item.prompt));
   $("text").value = kept = item.draft || item.answer;
+  $("cut").hidden = !item.cut;
   $("undo").disabled = state.progress.done === 0;
   changed();
   scrollTo(0, 0);

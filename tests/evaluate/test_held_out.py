@@ -1,0 +1,84 @@
+"""Corrections that people wrote of held-out answers, with likelihoods that can be worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selfteach.evaluate.corrections import Arm, verdict
+from selfteach.evaluate.held_out import LEAST_PAIRS, HeldOut, Pair, amounts
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Measure, Message, Prompt, user
+from selfteach.run.ledger import Ledger
+
+BETTER, EVEN, WORSE = [-0.4] * 8, [0.1, -0.1] * 4, [0.5] * 8
+
+
+def arm(folder: Path, colour_nats: float, shown: tuple[Message, ...] = ()) -> Arm:
+    """A model whose words cost a nat each, but for "colour"."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        return sum(colour_nats if word == "colour" else -1.0 for word in text.split())
+
+    model = Scripted(lambda request: "", logp, "m")
+    return Arm("base", Recorded(Ledger(folder / "run.db"), model, model), shown)
+
+
+def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
+    """-1 a token against (-1 - 1 - 4) / 3 = -2; a correction that only adds words of the same likelihood costs nothing."""
+    pairs = [Pair(user("Q?"), "a color here", "a colour here"), Pair(user("Q?"), "a b", "a b c d e")]
+    assert amounts(arm(tmp_path, -4.0), pairs) == pytest.approx([1.0, 0.0])
+    likes = tmp_path / "likes"
+    likes.mkdir()
+    assert amounts(arm(likes, -0.4), pairs) == pytest.approx([-0.2, 0.0])
+
+
+def test_the_shown_corrections_stand_before_the_question(tmp_path: Path) -> None:
+    seen: list[str] = []
+    model = Scripted(lambda request: "", lambda prompt, text: float(len(seen.append(" ".join(m.content for m in prompt)) or "")), "m")
+    recorded = Recorded(Ledger(tmp_path / "run.db"), model, model)
+    amounts(Arm("prompted", recorded, (Message("user", "Tea?"), Message("assistant", "A drink."))), [Pair(user("Q?"), "a", "b")])
+    assert set(seen) == {"Tea? A drink. Q?"}
+
+
+def test_the_numbers_of_each_arm() -> None:
+    found = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).measures(0)
+    assert {name: m.value for name, m in found["amount_held_out"].items()} == pytest.approx({"base": 0.5, "prompted": 0.0, "taught": -0.4})
+    assert {name: m.value for name, m in found["preferred"].items()} == {"base": 0.0, "prompted": 0.5, "taught": 1.0}
+    assert HeldOut({"base": [], "taught": []}).measures(0) == {"amount_held_out": {}, "preferred": {}}
+
+
+@pytest.mark.parametrize(
+    ("base", "prompted", "taught", "word"),
+    [
+        (WORSE, EVEN, BETTER, "taught"), (WORSE, BETTER, EVEN, "just prompt it"), (EVEN, EVEN, EVEN, "not learned"),
+        (EVEN, EVEN, WORSE, "not learned"),
+    ],
+)  # fmt: skip
+def test_they_carry_the_verdict(base: list[float], prompted: list[float], taught: list[float], word: str) -> None:
+    evidence = HeldOut({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
+    assert evidence
+    assert verdict(evidence, 0.0, 3)["word"] == word
+    assert verdict(evidence, 0.2, 3)["word"] == "not learned"
+
+
+def test_the_sentence_names_both_numbers() -> None:
+    evidence = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
+    assert evidence
+    assert verdict(evidence, 0.0, 3)["sentence"] == (
+        "Taught: of 8 held-out corrections 0 % are preferred to what they correct before and 100 % after (amount of correction 0.50 and "
+        "-0.40 nats a token) (shown corrections in the prompt: 50 %, 0.00 nats); other answers are unharmed."
+    )
+    further = Measure(-0.2, -0.3, -0.1, 8)
+    assert "further from the known corrections" in verdict(evidence, 0.0, 3, further)["sentence"]
+    assert verdict(evidence, 0.0, 3, Measure(-0.2, -0.3, 0.1, 8))["word"] == "taught"
+
+
+def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
+    few = {name: [value] * (LEAST_PAIRS - 1) for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))}
+    assert HeldOut(few).evidence(0) is None
+    alone = HeldOut({"base": WORSE, "prompted": EVEN}).evidence(0)
+    assert alone
+    assert verdict(alone, 0.0, 0)["word"] == "nothing to learn"

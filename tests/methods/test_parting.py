@@ -1,0 +1,95 @@
+"""Step 1 of corrections on a model that counts words: lengths, room, and who is like whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.config import Corrections as Settings
+from selfteach.config import resolve
+from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods.parting import fits, fitted, said, sized
+from selfteach.models.decode import TOO_LONG
+from selfteach.records import Message, question, user
+from selfteach.run.ledger import Ledger
+
+
+class Words:
+    """A tokenizer of words and a context of 800 of them."""
+
+    context_tokens = 800
+
+    def encode_answer(self, text: str) -> list[str]:
+        return text.split()
+
+    def room_tokens(self, prompt: Any) -> int:
+        return self.context_tokens - len(question(prompt).split())
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Iterator[Any]:
+    from selfteach.methods.road import Road
+
+    told: list[str] = []
+    ledger = Ledger(tmp_path / "run.db")
+    run: Any = SimpleNamespace(ledger=ledger)
+    display: Any = SimpleNamespace(say=told.append, told=told)
+    base: Any = Words()
+    yield Road(run, resolve(Settings).config, display, "", base, base, [])
+    ledger.close()
+
+
+def edit(number: int, words: int, asked: int = 3, answer: str | None = "Short.") -> Edit:
+    return Edit(f"edits:{number}", user(f"{number} " * asked), answer, "word " * words)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sets", "sizes"),
+    [
+        ([], (), (96, 96)),
+        ([10] * 20, (), (96, 96)),
+        ([150] * 20, (), (150, 150)),
+        ([120] * 39 + [700], (), (120, 120)),
+        ([700] * 20, (), (200, 200)),
+        ([150] * 20, ("exam.max_tokens=14",), (150, 14)),
+        ([], ("review=true",), (200, 200)),
+    ],
+    ids=["none", "short", "long", "one is very long", "a fourth of the context", "named", "a person reads"],
+)
+def test_answers_are_as_long_as_those_of_the_file(road: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]) -> None:
+    road.config = resolve(Settings, sets=list(sets)).config
+    found = sized(road, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])).config
+    assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
+
+
+def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(road: Any) -> None:
+    road = sized(road, Corrections())
+    material = Corrections(
+        edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)], prompts=[user("Tea?"), user("long " * 3000)],
+        criticisms=[Edit("edits:4", user("long " * 799), "Short.", None, "too long")],
+    )  # fmt: skip
+    found = fitted(road, material)
+    assert [e.where for e in found.edits] == ["edits:1"]
+    assert found.prompts == [user("Tea?")]
+    assert found.criticisms == []
+    (part,) = road.run.ledger.funnel()
+    assert (part.stage, part.requested, part.accepted, part.reasons) == ("room", 6, 2, {TOO_LONG: 4})
+    assert road.display.told == [f"4 rows are left out: {TOO_LONG}"]
+    assert len(material.edits) == 3, "what was read stays as it was"
+
+
+def test_a_correction_leaves_half_of_the_context_to_the_prompt(road: Any) -> None:
+    assert fits(road, user("Tea?"), "word " * 399)
+    assert not fits(road, user("Tea?"), "word " * 400)
+    assert not fits(road, user("long " * 790), "word " * 11)
+
+
+def test_two_conversations_that_end_alike_are_not_alike() -> None:
+    before = Message("system", "Be brief."), Message("user", "Tea?"), Message("assistant", "A drink."), Message("user", "Go on.")
+    assert said(before) == "Tea?\nA drink.\nGo on."
+    assert said(before) == said(before[1:]), "many prompts share the system's words"
+    assert said(user("Go on.")) == "Go on."
