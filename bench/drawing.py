@@ -64,11 +64,14 @@ def main(prompts: int = 256, tokens: int = 64) -> dict[str, float]:
     """Measures and prints; returns the figures."""
     hf, asked = Hf.load("embedded"), questions(prompts)
     theirs = {batch: generate(hf, asked, tokens, batch) for batch in BATCHES}
-    best = theirs[best_batch(theirs)]
+    best = best_batch(theirs)
     found = {f"generate, batch {batch}": round(speed) for batch, speed in theirs.items()}
-    for name, draws, subset in (("one draw a prompt", 1, asked), ("eight draws a prompt", 8, asked[: max(prompts // 8, 1)])):
+    few = asked[: max(prompts // 8, 1)]
+    again = generate(hf, [q for q in few for _ in range(8)], tokens, best)  # the same rows as ours
+    found["generate, eight draws a prompt"] = round(again)
+    for name, draws, subset, other in (("one draw a prompt", 1, asked, theirs[best]), ("eight draws a prompt", 8, few, again)):
         speed = ours(hf, subset, tokens, draws)
-        found |= {f"selfteach, {name}": round(speed), f"ratio, {name}": round(speed / best, 2)}
+        found |= {f"selfteach, {name}": round(speed), f"ratio, {name}": round(speed / other, 2)}
     print(json.dumps({"drawing, tokens a second": found}))
     return found
 

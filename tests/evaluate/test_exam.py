@@ -35,11 +35,16 @@ def sheet(*texts: str, drawn: Sequence[str] = ()) -> Sheet:
     return Sheet([f"q{i}" for i in range(len(texts))], *draws)
 
 
-def marks(base: str, prompted: str, taught: str, near: tuple[str, str] = ("++++++++++", "++++++++++")) -> Marks:
-    """Flags as + and -; greedy and drawn alike. `near` is (base, taught)."""
+def marks(base: str, prompted: str, taught: str, near: tuple[str, str] = ("++++++++++", "++++++++++"), prompted_near: str = "") -> Marks:
+    """Flags as + and -; greedy and drawn alike. `near` is (base, taught), `prompted_near` the base's where it is not given."""
     flags = lambda text: [c == "+" for c in text]
     kept = {"base": flags(base), "prompted": flags(prompted)} | ({"taught": flags(taught)} if taught else {})
-    return Marks(kept, kept, {"near": {"base": flags(near[0]), "taught": flags(near[1])}}, {"taught": [False] * len(near[1])})
+    return Marks(
+        kept,
+        kept,
+        {"near": {"base": flags(near[0]), "prompted": flags(prompted_near or near[0]), "taught": flags(near[1])}},
+        {"taught": [False] * len(near[1])},
+    )
 
 
 def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature_one() -> None:
@@ -134,12 +139,19 @@ def test_marks_of_all_scopes() -> None:
         (marks("----------", "----------", "++++++++++", ("++++++++++", "++++++++--")), "not learned"),
         (marks("----------", "----------", "++++++++++", ("++++++++++", "+++++++++-")), "taught"),
         (marks("----------", "----------", "++++++++++", ("++++++++--", "++++++++--")), "taught"),
+        (marks("----------", "++++++++++", "++++++++++", prompted_near="+++++++++-"), "just prompt it"),
+        (marks("----------", "++++++++++", "++++++++++", prompted_near="++++++++--"), "taught"),
     ],
 )
 def test_the_verdict_in_one_word(found: Marks, word: str) -> None:
     said = exam.verdict(found, True, 0)
     assert said["word"] == word
     assert said["sentence"].lower().startswith(word.split()[0])
+
+
+def test_the_verdict_counts_the_unharmed_answers_of_both_arms() -> None:
+    found = marks("----------", "++++++++++", "++++++++++", ("++++++++++", "+++++++++-"), "+++++++---")
+    assert exam.verdict(found, True, 0)["sentence"].endswith("; outside it 9 of 10 answers are unharmed (in the prompt: 7 of 10).")
 
 
 def test_without_a_lesson_there_was_nothing_to_learn_or_none_was_found() -> None:

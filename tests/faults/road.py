@@ -61,8 +61,10 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
         run.export_json("exam.json", {"kept": {"taught": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
                                       "verdict": {"word": "taught", "sentence": "Taught."}})  # fmt: skip
         run.export("report.html", "<!doctype html>")
-    return {"run": str(run.path), "adapter": str(run.path / "adapter"), "report": str(run.path / "report.html"),
-            "seconds": run.seconds(), "exam": {}, "verdict": "Taught."}  # fmt: skip
+    result = {"run": str(run.path), "adapter": str(run.path / "adapter"), "report": str(run.path / "report.html"),
+              "seconds": run.seconds(), "exam": {}, "verdict": "Taught."}  # fmt: skip
+    run.ledger.note("result", result)
+    return result
 
 
 def install() -> None:
@@ -70,7 +72,7 @@ def install() -> None:
     module = types.ModuleType("selfteach.methods.feedback")
     module.teach = teach  # type: ignore[attr-defined]
     planning = types.ModuleType("selfteach.methods.plan")
-    planning.plan = lambda rule, config, display: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
+    planning.plan = lambda rule, config, display, earlier: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
     sys.modules |= {"selfteach.methods.feedback": module, "selfteach.methods.plan": planning}
 
 

@@ -65,7 +65,7 @@ def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
         began = time.monotonic()
         with pytest.raises(EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept") as caught:
             list(Endpoint(server.address, concurrency=1).draw(requests(5)))
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30, "a pause of a minute is still kept"
         assert len(server.draws) == 1
     assert caught.value.exit_code == 4
 

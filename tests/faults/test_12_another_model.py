@@ -44,7 +44,8 @@ def test_a_change_may_be_noted_with_the_request() -> None:
         endpoint = Endpoint(server.address, concurrency=1, on_change="note", on_event=lambda kind, body: noted.append((kind, body["id"])))
         asked = requests(6)
         assert len(list(endpoint.draw(asked))) == 6
-    assert noted == [("endpoint model changed", asked[2].id(endpoint.fingerprint))]
+    ids = [request.id(endpoint.fingerprint) for request in asked]
+    assert noted == [("endpoint model", ids[0]), ("endpoint model changed", ids[2])]
     assert endpoint.served == "model-2"
 
 

@@ -55,4 +55,4 @@ def test_looking_at_a_run_does_not_stop_it_from_starting(tmp_path: Path) -> None
     (tmp_path / "run").mkdir()
     start = time.monotonic()
     assert holder(tmp_path / "run") is None
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 10

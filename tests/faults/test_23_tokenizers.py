@@ -1,5 +1,8 @@
 """Row 23: no pad token, a pad token that is the end of sequence, no chat template: the end of an answer stays in the loss, and what had
-to be supplied has a name and is saved with the tokenizer."""
+to be supplied has a name and is saved with the adapter."""
+
+import json
+from pathlib import Path
 
 import pytest
 from transformers import AutoTokenizer
@@ -7,7 +10,8 @@ from transformers import AutoTokenizer
 from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
 from selfteach.models.tokens import PLAIN_NAME, PLAIN_TEMPLATE
-from selfteach.records import user
+from selfteach.records import user, write_jsonl
+from talker import said
 
 
 @pytest.fixture(params=["no pad", "pad is eos"])
@@ -35,15 +39,47 @@ def test_a_missing_pad_token_is_noted(make_tiny, tmp_path):
     assert not any("pad token" in note for note in Hf.load(make_tiny(tmp_path / "whole")).notes)
 
 
-def test_a_model_without_a_template_gets_a_named_one_that_is_saved(make_tiny, tmp_path):
+def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
     hf = Hf.load(make_tiny(tmp_path / "model", chat_template=None))
     assert hf.tokens.template == PLAIN_NAME
     assert any(PLAIN_NAME in note for note in hf.notes)
     assert (
         hf.tokenizer.decode(hf.encode(user("Hello", system="Be brief."))) == "### System\nBe brief.\n\n### User\nHello\n\n### Assistant\n"
     )
-    hf.tokenizer.save_pretrained(tmp_path / "saved")
-    assert AutoTokenizer.from_pretrained(tmp_path / "saved").chat_template == PLAIN_TEMPLATE
+
+
+@pytest.mark.parametrize("adapter", ["lora", "reft"])
+def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path, adapter):
+    """Plain transformers renders from the run's adapter folder what the training rendered."""
+    taught = run_of(make_tiny(tmp_path / "model", chat_template=None), tmp_path / "run", adapter)
+    assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
+    own, saved = Hf.load(tmp_path / "model", adapter=taught), AutoTokenizer.from_pretrained(taught)
+    assert saved.chat_template == PLAIN_TEMPLATE
+    rendered = saved.apply_chat_template([{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True)
+    assert rendered["input_ids"] == own.encode(user("Hello"))
+
+
+def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
+    model = make_tiny(tmp_path / "model", chat_template=None)
+    run_of(model, tmp_path / "first")
+    taught = run_of(model, tmp_path / "next", "lora", "--from", str(tmp_path / "first"))
+    assert AutoTokenizer.from_pretrained(taught).chat_template == PLAIN_TEMPLATE
+
+
+def test_a_template_of_the_models_own_is_not_copied(tiny, tmp_path):
+    taught = run_of(tiny, tmp_path / "run")
+    assert {path.name for path in taught.iterdir()} == {"adapter_model.safetensors", "adapter_config.json", "selfteach.json"}
+    assert "template" not in json.loads((taught / "selfteach.json").read_text())
+
+
+def run_of(model, out, adapter="lora", *more):
+    """The adapter folder of a run of two steps."""
+    data = out.with_suffix(".jsonl")
+    write_jsonl(data, ({"prompt": f"Tell me about the weather {n}", "completion": "I like bread."} for n in range(8)))
+    sets = ["--set", "train.max_steps=2", "--set", "train.batch_size=4", *more]
+    code, result = said(["train", str(data), "--model", str(model), "--out", str(out), "--json", "--adapter", adapter, *sets])
+    assert code == 0
+    return Path(result["adapter"])
 
 
 def test_a_tokenizer_without_an_end_is_refused(make_tiny, tmp_path):

@@ -118,12 +118,13 @@ def build(folder: Path, text: str) -> dict[str, Any]:
     )
     write_text(folder / "config.yaml", f"model: {json.dumps(text)}  # option\nchecks: {json.dumps(text)}\n")
     words = {
-        "versions": {text: text},
+        "packages": {text: text},
+        "platform": text,
         "stages": {text: {"state": text, "seconds": 1.0}},
         "seed": text,
         "created": text,
         "base_model": text,
-        "fingerprint": text,
+        "models": {"student": text},
     }
     write_text(folder / "manifest.json", json.dumps(words))
     ledger = Ledger(folder / "run.db")

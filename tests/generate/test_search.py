@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from selfteach.config import Search
-from selfteach.generate.search import FURTHER, Trace, Try, before, revisions, search
+from selfteach.generate.search import FURTHER, LOST, Trace, Try, before, revisions, search
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
 
@@ -178,9 +178,8 @@ def test_a_request_that_an_endpoint_lost_is_no_answer() -> None:
             return (d for d, r in zip(super().draw(requests), requests, strict=True) if r.draw)
 
     teacher = Losing(lambda request: "Dogs.", name="losing")
-    strict = lambda pairs: ["" if text else "empty" for _, text in pairs]
-    (trace,) = search(Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, strict, Search(answers=1), 0, teacher)
-    assert [(t.text, t.fault) for t in trace.tries] == [("", "empty"), ("Dogs.", "")]
+    (trace,) = search(Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher)
+    assert [(t.text, t.fault) for t in trace.tries] == [("", LOST), ("Dogs.", "")]
 
 
 def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:

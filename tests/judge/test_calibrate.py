@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pytest
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, EndpointError, TooManyFailures
 from selfteach.judge import Answered, AnyOf, Verdicts
 from selfteach.judge.calibrate import calibrate
+from selfteach.models.endpoint_guard import NoLogprobs
 
 N = 20
 LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in range(2 * N)]
@@ -58,6 +60,42 @@ def test_where_none_is_good_enough_none_is_taken(judge: Fixed) -> None:
     assert report["chosen"] == ""
     assert judge.name in report["reason"]
     assert not report["candidates"][0]["usable"]
+
+
+class Lost(Fixed):
+    """Right about all, but for one answer it lost its score."""
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        return [math.inf, *super().values(pairs)[1:]]
+
+
+class Mute(Fixed):
+    """A server that can be asked, and gives nothing to judge by."""
+
+    def __init__(self, name: str, fault: Exception) -> None:
+        super().__init__(name, 0)
+        self.fault = fault
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        raise self.fault
+
+
+def test_a_candidate_that_cannot_judge_is_left_out_with_its_reason() -> None:
+    others = [Lost("lost", 0), Mute("mute", NoLogprobs("gives none.")), Mute("deaf", TooManyFailures("9 of 9 requests failed."))]
+    verdicts, _, report = calibrate([*others, Fixed("weaker", 4)], LABELLED, 0.75)
+    assert verdicts is not None
+    assert verdicts.name == "weaker"
+    assert [(row["name"], row["reason"]) for row in report["left_out"]] == [
+        ("lost", "it gave no verdict on 1 of 40 answers"), ("mute", "gives none"), ("deaf", "9 of 9 requests failed"),
+    ]  # fmt: skip
+    verdicts, best, report = calibrate(others, LABELLED, 0.75)
+    assert (verdicts, best, report["candidates"]) == (None, None, [])
+    assert "mute: gives none" in report["reason"]
+
+
+def test_any_other_fault_of_an_endpoint_is_raised() -> None:
+    with pytest.raises(EndpointError, match="refuses the key"):
+        calibrate([Mute("teacher", EndpointError("refuses the key")), Fixed("perfect", 0)], LABELLED, 0.75)
 
 
 def test_a_judge_at_chance_is_marked() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from selfteach.judge.yes_no import YesNo
@@ -16,6 +18,15 @@ def test_the_value_is_the_log_odds_of_yes(chat: bool, yes: str, no: str) -> None
     """-0.5 - (-2.0) = 1.5 nats for the one, -3.0 - (-2.0) = -1.0 for the other."""
     model = Scripted({}, score=lambda prompt, text: {yes: -0.5 if "purr" in question(prompt) else -3.0, no: -2.0}[text])
     assert YesNo(model, RULE, chat=chat).values([(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]) == [1.5, -1.0]
+
+
+def test_an_answer_whose_score_an_endpoint_lost_counts_as_broken() -> None:
+    class Forgetful(Scripted):
+        def logp(self, items):
+            return list(super().logp(items))[1:]
+
+    model = Forgetful({}, score=lambda prompt, text: -1.0)
+    assert YesNo(model, RULE).values([(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]) == [math.inf, 0.0]
 
 
 def test_both_forms_show_the_rule_and_the_reply_and_the_chat_also_the_question() -> None:

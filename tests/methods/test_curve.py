@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from selfteach.methods.curve import in_turn, sizes
+from selfteach.methods.curve import in_turn, n90, sizes
 from selfteach.run.ledger import Ledger
-from talker import lesson, said
+from talker import lesson, opened, said
 
 SHORT = ["--set", "train.epochs=1", "--set", "balance.rounds=0", "--set", "exam.target=4"]
 
@@ -25,6 +25,17 @@ def test_balanced_takes_the_clusters_in_turn():
     assert in_turn(["x", "a"], place) == ["x", "a"]  # a prompt without a cluster comes first
 
 
+def point(order: str, examples: int, kept: float, misapplied: float = 0.0):
+    return {"order": order, "examples": examples, "kept": {"value": kept}, "misapplied": {"value": misapplied}}
+
+
+def test_n90_is_the_least_number_that_is_enough():
+    """Nine of ten kept, one of twenty misapplied: both bounds count as reached."""
+    balanced = [point("balanced", 4, 0.89), point("balanced", 8, 0.9, 0.05), point("balanced", 16, 0.85), point("balanced", 32, 1.0)]
+    random = [point("random", 4, 0.95, 0.06), point("random", 8, 0.5)]
+    assert n90([*balanced, *random]) == {"balanced": 8, "random": None}
+
+
 def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     code, result = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "curve=true"))
     assert code == 0
@@ -32,6 +43,11 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     assert {point["order"] for point in points} == {"balanced", "random"}
     by_order = {order: [p["examples"] for p in points if p["order"] == order] for order in ("balanced", "random")}
     assert by_order["balanced"] == by_order["random"] == sizes(by_order["random"][-1])
+    need = json.loads((Path(result["run"]) / "exam.json").read_text())["data_need"]
+    assert need == {"n90": n90(points), "points": points}
+    page = (Path(result["run"]) / "report.html").read_text()
+    assert all(f"{order} order <b>{least or 'not reached'}</b>" in page for order, least in need["n90"].items())
+    assert all(0 <= point["misapplied"]["value"] <= 1 for point in points)
     assert all(0 <= point["kept"]["low"] <= point["kept"]["value"] <= point["kept"]["high"] <= 1 for point in points)
 
 
@@ -42,6 +58,14 @@ def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
     assert choice["chosen"] in choice["kept_on_dev"]
     assert choice["kept_on_dev"][choice["chosen"]] == max(choice["kept_on_dev"].values())
     assert choice["steps"] == 2
+
+
+def test_auto_without_a_dev_part_is_refused_before_any_search(talker: Path, tmp_path: Path, capfd):
+    code, _ = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "train.objective=auto", "--set", "ask.dev_share=0"))
+    assert code == 2
+    assert "train.objective=auto: no request to try the objectives on is in the dev part." in capfd.readouterr().err
+    with opened(tmp_path / "run") as ledger:
+        assert "probe" not in ledger.counts()
 
 
 def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,18 @@ def test_the_json_has_what_was_promised(straight: tuple[Path, dict[str, Any]], e
     assert not (run / "engine").exists()
 
 
+def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, Any]]) -> None:
+    """The base is a folder, whose path is nobody else's business; its fingerprint is everybody's."""
+    run = straight[0]
+    manifest = json.loads((run / "manifest.json").read_text())
+    fingerprint, torch = manifest["models"]["student"], manifest["packages"]["torch"]
+    text, page = (run / "README.md").read_text().replace("\\", ""), (run / "report.html").read_text()
+    assert f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on {manifest['created']} with seed 0" in text
+    assert f"torch {torch}" in text
+    assert str(manifest["base_model"]) not in text
+    assert all(said in page for said in (fingerprint, manifest["created"], f"torch {torch}", f"selfteach {manifest['selfteach']}"))
+
+
 def test_the_rule_is_learned_and_the_loss_falls(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
     kept = {arm: numbers["greedy"]["value"] + numbers["drawn"]["value"] for arm, numbers in exam["kept"].items()}
     assert kept["taught"] > kept["base"] + 0.5
@@ -61,7 +74,8 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
     run = straight[0]
     with opened(run) as ledger:
         funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.candidates())
-    assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
+    assert {"ask target", "ask near", "ask general", "search", "anchor"} <= funnel.keys()
+    assert sum(f.pending for f in funnel.values()) == 0
     for stage, f in funnel.items():
         assert f.requested == f.accepted + f.dropped + f.failed + f.pending == sum(s == stage for s, _ in placed)
         assert sum(f.reasons.values()) == f.dropped + f.failed
@@ -134,6 +148,17 @@ def test_the_same_command_again_is_a_lookup(straight: tuple[Path, dict[str, Any]
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
+def test_the_exam_of_a_run_that_was_moved_is_the_same_json_with_its_new_place(
+    straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(straight[0], moved)
+    here = {"run": str(moved), "adapter": str(moved / "adapter"), "report": str(moved / "report.html")}
+    assert said(["exam", "--run", str(straight[0]), "--json"]) == (0, straight[1])
+    assert said(["exam", "--run", str(moved), "--json"]) == (0, straight[1] | here)
+    assert said(lesson(talker, moved)) == (0, straight[1] | here)
+
+
 def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +219,16 @@ def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
     lessons = [row for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"]
     assert {row["chosen"][0]["content"] for row in lessons} == {"The bear- eats honey."}
     assert {row["source"]["strategy"] for row in lessons} == {"teacher"}
+
+
+def test_a_prompt_that_is_lost_in_the_search_stops_the_run(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from selfteach.methods import feedback
+
+    whole = feedback.search
+    monkeypatch.setattr(feedback, "search", lambda *given, **more: whole(*given, **more)[1:])
+    assert said(lesson(talker, tmp_path / "run"))[0] == 6
+    with opened(tmp_path / "run") as ledger:
+        assert [f.pending for f in ledger.funnel() if f.stage == "search"] == [1]
 
 
 def attempt(command: list[str], point: int) -> tuple[int, int]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hostile import Behave, Call, answer, hostile
 
 from selfteach.judge import Answered, Verdicts
 from selfteach.methods.judging import tempered
-from talker import lesson, opened, said
+from talker import lesson, opened, rows, said
+
+SHORT = ("--set", "judge.min_auroc=0", "--set", "train.max_steps=1", "--set", "balance.rounds=0", "--set", "exam.target=10")
 
 
 class Length:
@@ -28,13 +32,66 @@ def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty_and_a_strict_o
     assert sum(found.broken(elsewhere)) <= 1
 
 
+def test_what_nobody_judged_raises_no_threshold() -> None:
+    class Lost(Length):
+        def values(self, pairs: Sequence[Answered]) -> list[float]:
+            return [math.inf if len(text) > 12 else len(text) for _, text in pairs]
+
+    assert tempered(Verdicts(Lost(), 2.5), [("", "x" * n) for n in range(1, 21)]).threshold == 11.0
+
+
 def test_without_answers_elsewhere_it_stays() -> None:
     assert tempered(Verdicts(Length(), 2.5), []).threshold == 2.5
 
 
+def yes_or_no(lost: int) -> Behave:
+    """A teacher: it drafts a bear, and says surely whether a reply talks about the fox; of every `lost`-th reply it says neither."""
+
+    def behave(call: Call) -> None:
+        words = ("<think>",) if lost and call.number % lost == 0 else ("Yes", "No") if "fox-" in call.last else ("No", "Yes")
+        top = [{"token": word, "logprob": -0.1 - 3 * place} for place, word in enumerate(words)]
+        scored = answer(words[0], finish="length", logprobs={"content": [{"token": words[0], "top_logprobs": top}]})
+        (scored if call.body.get("logprobs") else answer("The bear- eats honey."))(call)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [
+        (answer("The bear- eats honey."), "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no"),
+        (yes_or_no(lost=7), "it gave no verdict on"),
+        (yes_or_no(lost=1), "requests failed; the last: none of yes, no among the most probable tokens"),
+    ],
+    ids=["no logprobs", "some lost", "all lost"],
+)
+def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
+    behave: Behave, reason: str, talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with hostile(behave) as server:
+        few = ("--teacher", server.address, "--set", "max_failures=0.5", *SHORT)
+        assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
+    with opened(tmp_path / "run") as ledger:
+        (left_out,) = ledger.noted("calibration")["left_out"]
+    assert left_out["name"] == "teacher"
+    assert reason in left_out["reason"]
+    assert "judge teacher is left out" in capfd.readouterr().err
+    assert "teacher" in {row["source"].get("strategy") for row in rows(tmp_path / "run" / "examples.jsonl")}
+
+
+def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> None:
+    with hostile(yes_or_no(lost=0)) as server:
+        few = ("--teacher", server.address, "--set", "judge.name=teacher", *SHORT)
+        assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
+    exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["judge"]["name"] == "teacher"
+    assert all(
+        ("fox-" in row["arms"]["base"]["greedy"]) is row["arms"]["base"]["broken"] for row in exam["answers"] if row["scope"] == "target"
+    )
+
+
 def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: Path) -> None:
-    few = ("--set", "judge.min_auroc=0", "--set", "train.max_steps=1", "--set", "exam.target=10")
-    assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
+    assert said(lesson(talker, tmp_path / "run", *SHORT, check=""))[0] == 0
     with opened(tmp_path / "run") as ledger:
         bodies = [json.loads(body) for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = 'calibrate'")]
     calibrated = {body["prompt"][-1]["content"] for body in bodies}

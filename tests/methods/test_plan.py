@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from selfteach import cli
 from selfteach.config import Feedback, resolve
 from selfteach.methods import plan as planning
-from selfteach.methods.plan import plan
+from selfteach.methods.plan import not_counted, plan
 from selfteach.run.display import Silent
 
 RULE = "Do not talk about the fox."
@@ -29,6 +30,28 @@ def test_it_states_requests_tokens_minutes_disk_and_three_prompts(talker: Path, 
     asked, _, prompted = small["three_of_the_prompts"]
     assert "Topic: fox" in asked
     assert (prompted.count("<|im_start|>"), prompted.count("<|im_end|>")) == (3, 2), "as the template has it: system, user, and the answer"
+
+
+def test_what_it_does_not_count_is_named() -> None:
+    straight: Feedback = resolve(Feedback, sets=["ask.in_scope=0"]).config
+    assert not_counted(straight) == []
+    sets = ["curve=true", "balance.rounds=2", "train.objective=auto", "train.on_policy=0.5", "teacher=http://localhost:1/v1#m"]
+    named = " ".join(not_counted(resolve(Feedback, sets=sets).config))
+    assert all(word in named for word in ("curve", "balance.rounds=2", "trials", "on_policy", "teacher", "ask.in_scope=120"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--require", "kapt>=.9"], 'Did you mean "kept"?'),
+        (["--teacher", "http://localhost:1/v1"], "names no model"),
+        (["--model", "./absent"], 'there is no model "./absent"'),
+        (["--from", "absent"], "is not a run folder"),
+    ],
+)
+def test_a_mistake_is_found_without_a_run_too(more: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["feedback", RULE, "--dry-run", *more]) == 2
+    assert words in capfd.readouterr().err
 
 
 def test_the_speed_is_that_of_drawn_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_no_requests_no_exchange() -> None:
 
 def test_leaving_early_leaves_no_thread() -> None:
     def slow(call: Call) -> None:
-        time.sleep(0 if call.last == "say 0" else 3)
+        time.sleep(0 if call.last == "say 0" else 20)
         answer()(call)
 
     with hostile(slow) as server:
@@ -124,7 +124,7 @@ def test_leaving_early_leaves_no_thread() -> None:
         next(draws)
         began = time.monotonic()
         draws.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         assert not [t for t in threading.enumerate() if t.name == "selfteach-endpoint"]
 
 
@@ -317,6 +317,6 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
             assert out.wait(20)
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
-            said, _ = process.communicate(timeout=10)
+            said, _ = process.communicate(timeout=15)
         assert (said, process.returncode) == ("interrupted\n", 0)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15, "the server hangs for 20 s"

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from selfteach.config import Feedback, resolve
 from selfteach.records import write_jsonl, write_text
+from selfteach.run.folder import open_run
 from selfteach.run.ledger import Fate, Ledger
 
 ARMS = ("base", "prompted", "taught")
@@ -195,6 +197,7 @@ def calibration() -> dict[str, Any]:
             candidate("yes_no", 0.56, 0.44, 0.68, 0.02, False, "few-shot; not better than chance"),
             candidate("yes_no chat", 0.47, 0.36, 0.58, -0.4, False, "chat form; not better than chance"),
         ],
+        "left_out": [{"name": "teacher", "reason": "it gave no verdict on 2 of 48 answers"}],
         "examples": [
             {
                 "text": text,
@@ -282,8 +285,16 @@ def metrics(rng: random.Random) -> list[dict[str, Any]]:
     return rows
 
 
+FINGERPRINT = "3f1c9a"
+DROPS = [
+    *((f"d{n}", "ask", "too similar to a kept prompt", {"prompt": TARGET[n % 8][0], "overlap": 0.81}) for n in range(37)),
+    *((f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."}) for n in range(9)),
+    *((f"s{n}", "search", "budget exhausted", {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6}) for n in range(4)),
+]
+
+
 def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
-    """Writes the folder and returns it."""
+    """Writes the folder and returns it; what a run itself writes (manifest, ledger) is written by the code of a run."""
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "exam.json", json.dumps(exam(rehearsal=rehearsal)))
@@ -308,47 +319,31 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
             )
         ],
     )
+    _write_ledger(folder / "run.db", rng)
+    with open_run(folder, "elephants", "feedback", resolve(Feedback), {"rule": RULE}) as run:
+        run.bind("student", FINGERPRINT)
     write_text(
         folder / "config.yaml",
         f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: 96\nask.near: 48\nsearch.tries: 6\n'
         f"{'train.epochs: 4':<56}# --set\ntrain.learning_rate: 0.0005\nexam.target: 40\n",
     )
-    stages = {name: {"state": "done", "seconds": seconds} for name, seconds in exam()["cost"]["stages"].items()}
-    write_text(
-        folder / "manifest.json",
-        json.dumps(
-            {
-                "versions": {"selfteach": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.0"},
-                "seed": 0,
-                "created": "2026-11-20",
-                "stages": stages,
-                "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
-                "fingerprint": "3f1c9a",
-            }
-        ),
-    )
-    drops = [
-        *((f"d{n}", "ask", "too similar to a kept prompt", {"prompt": TARGET[n % 8][0], "overlap": 0.81}) for n in range(37)),
-        *((f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."}) for n in range(9)),
-        *((f"s{n}", "search", "budget exhausted", {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6}) for n in range(4)),
-    ]
     write_jsonl(
         folder / "dropped.jsonl",
-        [{"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body} for id, stage, reason, body in drops],
+        [{"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body} for id, stage, reason, body in DROPS],
     )
-    _write_ledger(folder / "run.db", drops, rng)
     return folder
 
 
-def _write_ledger(path: Path, drops: list[tuple[str, str, str, dict[str, Any]]], rng: random.Random) -> None:
+def _write_ledger(path: Path, rng: random.Random) -> None:
     ledger = Ledger(path)
     ledger.place("ask", [Fate(f"a{n}", "accepted") for n in range(208)])
     ledger.place("probe", [Fate(f"p{n}", "accepted") for n in range(206)] + [Fate("p-long", "failed", "answer longer than the context")])
     ledger.place("search", [Fate(f"s-ok{n}", "accepted") for n in range(59)])
-    for id, stage, reason, body in drops:
+    for id, stage, reason, body in DROPS:
         ledger.place(stage, [Fate(id, "dropped", reason, body)])
     for key, value in (("calibration", calibration()), ("clusters", clusters(rng)), ("search", search()), ("curve", curve())):
         ledger.note(key, value)
+    ledger.note("stages", [{"name": name, "state": "done", "seconds": seconds} for name, seconds in exam()["cost"]["stages"].items()])
     ledger.event("resumed", {"stage": "search"})
     ledger.close()
 

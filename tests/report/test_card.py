@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixture import write
+from fixture import FINGERPRINT, write
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -48,6 +48,17 @@ def test_how_to_load_it_is_what_loads_it(settings: str, library: str, shown: str
     assert ("PeftModel" in text) is (library == "peft")
     (tmp_path / "adapter" / "adapter_config.json").write_text("{")
     assert "## Use" not in card(tmp_path)
+
+
+def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(folder: Path):
+    """From the manifest that a run itself writes."""
+    text = card(folder).replace("\\", "")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert "HuggingFaceTB/SmolLM2-135M-Instruct, as selfteach's `embedded`" in text
+    assert "from_pretrained(embedded_folder())" in text
+    assert f"Its fingerprint: {FINGERPRINT}." in text
+    assert f"Made on {manifest['created']} with seed 0, on {manifest['platform']}: selfteach {manifest['selfteach']}, python" in text
+    assert all(f"{name} {version}" in text for name, version in manifest["packages"].items())
 
 
 @pytest.mark.parametrize("base", ["/home/somebody/model", "./model", "../model", "C:\\model", 3, "a/b/c", "x/y\nlicense: other"])

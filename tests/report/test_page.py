@@ -14,6 +14,7 @@ from reading import Page
 
 from selfteach.report import page as module
 from selfteach.report.page import html, render
+from selfteach.run.manifest import versions
 
 SECTIONS = ("result", "drift", "answers", "funnel", "map", "search", "judge", "training", "cost", "configuration", "reproduce")
 
@@ -70,6 +71,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "Silhouette 0.31",
         "gave up",
         "few-shot; not better than chance",
+        "Left out: teacher, since it gave no verdict on 2 of 48 answers.",
         "2.51 → 1.0",
         "88\u202f412",
         "19.6 MB",
@@ -84,7 +86,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
         "rejected",
         "general answers, balanced order",
         "resumed",
-        "torch 2.13.0",
+        f"torch {versions()['packages']['torch']}",
         "Not given: with the rule in its prompt",
     ],
 )

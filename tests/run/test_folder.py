@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
             (folder / "w.safetensors").write_bytes(b"12")
     facts = json.loads(Path("mine/manifest.json").read_text())
     assert {"selfteach", "python", "platform", "packages", "seed", "models", "stages", "exports", "command", "kind"} <= facts.keys()
-    assert facts["models"] == {"student": "abc"}
+    assert (facts["models"], facts["base_model"]) == ({"student": "abc"}, "embedded")
+    assert date.fromisoformat(facts["created"]) <= date.today()
     assert facts["stages"]["probe"]["state"] == "done"
     data = Path("mine/examples.jsonl").read_bytes()
     assert facts["exports"]["examples.jsonl"] == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

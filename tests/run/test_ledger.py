@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selfteach.errors import IntegrityError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
@@ -58,6 +59,15 @@ def test_requested_is_the_sum_of_the_fates(tmp_path_factory: pytest.TempPathFact
         assert part.requested == len(last) == part.accepted + part.dropped + part.failed + part.pending
         assert sum(part.reasons.values()) == part.dropped + part.failed
     ledger.close()
+
+
+def test_what_entered_a_stage_and_did_not_come_out_is_found(ledger: Ledger) -> None:
+    ledger.expect("search", ["a", "b", "c"])
+    assert [(f.requested, f.pending) for f in ledger.funnel()] == [(3, 3)]
+    with pytest.raises(IntegrityError, match=r'1 candidate\(s\) entered the stage "search" and did not come out, the first b'):
+        ledger.settle("search", [Fate("a", "accepted"), Fate("c", "dropped", "too late")])
+    ledger.settle("search", [Fate("b", "failed", "no answer")])
+    assert [(f.accepted, f.dropped, f.failed, f.pending) for f in ledger.funnel()] == [(1, 1, 1, 0)]
 
 
 def test_candidates_come_in_stable_order_and_by_state(ledger: Ledger) -> None:

@@ -66,7 +66,8 @@ def findings(network: bool) -> Iterator[Finding]:
         version = versions["packages"][name]
         yield Finding(name, version, "pip install selfteach installs it" if version == "absent" else "")
     yield _engine(versions["packages"]["openvino-genai"])
-    yield _numbers()
+    if versions["packages"]["torch"] != "absent":
+        yield _numbers()
     yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
     memory, cache = memory_bytes(), cache_folder()
     yield Finding("memory", _gb(memory), "" if memory >= LEAST_MEMORY else f"{_gb(LEAST_MEMORY)} are needed for the embedded model")
@@ -98,12 +99,12 @@ def _engine(version: str) -> Finding:
 def _numbers() -> Finding:
     import torch
 
+    from selfteach.models.hf import bf16_in_hardware
+
     if torch.cuda.is_available():
         return Finding("accelerator", torch.cuda.get_device_name(0))
-    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return Finding(
-        "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {'in hardware' if fast else 'emulated (slower)'}"
-    )
+    products = "in hardware" if bf16_in_hardware() else "emulated, so that float32 is used"
+    return Finding("processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}")
 
 
 def _index(requirement: str) -> Finding:

@@ -16,7 +16,7 @@ def exam(folder: Path, *, as_json: bool, required: str) -> None:
     wanted = require.parse(required)
     found = past.exam(folder)
     if as_json:
-        print_json(past.summary(folder))
+        print_json(past.result(folder))
     else:
         show(found, folder / past.REPORT if (folder / past.REPORT).exists() else None)
     require.check(wanted, found)

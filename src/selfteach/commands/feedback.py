@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from selfteach.commands import past, require
 from selfteach.commands.lesson import Brought, show_plan, teach
 from selfteach.commands.options import Options
 from selfteach.commands.screen import screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
 from selfteach.judge.check import parse
+from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
 from selfteach.records import clean
 from selfteach.run.signals import interruptible
 
@@ -44,8 +46,12 @@ def rule_text(rule: str) -> str:
 
 
 def _plan(rule: str, config: Feedback, options: Options) -> None:
+    require.parse(options.require)
+    refuse_unknown(config.model)
+    refuse_unknown_teacher(config.teacher)
+    earlier = past.adapter(options.from_run) if options.from_run else None
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
         from selfteach.methods.plan import plan
 
-        stated = plan(rule, config, shown.display)
+        stated = plan(rule, config, shown.display, earlier)
     show_plan(stated, as_json=options.as_json)

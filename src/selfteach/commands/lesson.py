@@ -71,7 +71,7 @@ def teach(
         if brought.mended:
             run.ledger.note(MENDED, told(brought.mended))
         prepare(run)
-        result = guided(run, method, brought.material, options.debug)
+        result = past.located(guided(run, method, brought.material, options.debug), run.path)
     exam = past.exam(run.path)
     if options.as_json:
         print_json(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from selfteach.config import load_yaml
 from selfteach.errors import DataError, UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.folder import LEDGER
+from selfteach.run.ledger import Ledger
 
 ADAPTER, CONFIG, EXAM, REPORT = "adapter", "config.yaml", "exam.json", "report.html"
 ADAPTERS, COMPARED = "adapters", "compare"
@@ -77,14 +79,23 @@ def exam(folder: Path) -> dict[str, Any]:
     return found
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """A run's result as one JSON object; the answers themselves stay in exam.json."""
-    numbers = {key: value for key, value in exam(folder).items() if key not in ("answers", "map", "verdict")}
-    trained = (folder / ADAPTER / "adapter_config.json").exists()
-    return {
-        "run": str(folder),
-        "adapter": str(folder / ADAPTER) if trained else None,
-        "report": str(folder / REPORT) if (folder / REPORT).exists() else None,
-        "exam": numbers,
-        "verdict": exam(folder)["verdict"]["sentence"],
-    }
+def result(folder: Path) -> dict[str, Any]:
+    """What the run's own command printed with --json.
+
+    Raises:
+        UsageError: the run has not come to its end.
+        IntegrityError: its ledger is damaged.
+    """
+    ledger = Ledger(run_folder(folder) / LEDGER, readonly=True)
+    try:
+        found = ledger.noted("result")
+    finally:
+        ledger.close()
+    if found is None:
+        raise UsageError("has no result yet.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
+    return located(found, folder)
+
+
+def located(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A result with the paths where the run folder is now: it may have been moved since."""
+    return {**found, "run": str(folder), "adapter": found["adapter"] and str(folder / ADAPTER), "report": str(folder / REPORT)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
@@ -25,6 +26,13 @@ def registered(group: str) -> AfterValidator:
     return AfterValidator(known)
 
 
+def variable(name: str) -> str:
+    """The name of an environment variable, or nothing. What looks like the key itself is refused, and not repeated."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*|", name):
+        raise ValueError("is not the name of an environment variable (capital letters, digits, _)")
+    return name
+
+
 Adapter = Annotated[str, registered("adapters")]
 Objective = Annotated[str, registered("objectives")]
 
@@ -33,6 +41,18 @@ class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Endpoint(Section):
+    """How a server behind a URL is asked: so many requests at once, each attempt within `timeout_s` to its last byte. `key_env` names the
+    environment variable with its key, "" sends none. A pause of at most `max_wait_s` is kept; a longer one stops the run, which can go on
+    later. A run may go on with other values of these.
+    """
+
+    concurrency: Positive = 8
+    timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    key_env: Annotated[str, AfterValidator(variable)] = "OPENAI_API_KEY"
+    max_wait_s: Annotated[float, Field(ge=0)] = 60.0
 
 
 class Method(Section):
@@ -49,6 +69,7 @@ class Method(Section):
     seed: Count = 0
     rehearsal: bool = False
     max_failures: Share = 0.1
+    endpoint: Endpoint = Endpoint()
 
 
 class Parted(Protocol):

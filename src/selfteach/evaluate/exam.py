@@ -213,12 +213,19 @@ def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> 
     change = f"the rule is kept in {share['base']} of the answers before and {share['taught']} after"
     if gain.low <= 0:
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
-    harm = [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms["taught"]) > 0.1 * len(arms["base"])]
-    if harm:
+    if harm := harmed(marks, "taught"):
         why = f"more than one in ten {' and '.join(harm)} answers is harmed"
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {why}."}
-    if sum(both["prompted"]) >= sum(both["taught"]):
+    outside = {arm: [flag for arms in marks.unharmed.values() for flag in arms[arm]] for arm in ("prompted", "taught")}
+    whole = {arm: f"{sum(flags)} of {len(flags)}" for arm, flags in outside.items()}
+    if sum(both["prompted"]) >= sum(both["taught"]) and not harmed(marks, "prompted"):
         compared = f"the rule in the prompt is kept in {share['prompted']} of the answers, the taught one in {share['taught']}"
-        return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}."}
-    outside = "; answers outside it are unharmed" if marks.unharmed else ""
-    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {share['prompted']}){outside}."}
+        same = f"; outside it {whole['prompted']} answers are unharmed, taught {whole['taught']}" if marks.unharmed else ""
+        return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}{same}."}
+    unharmed = f"; outside it {whole['taught']} answers are unharmed (in the prompt: {whole['prompted']})" if marks.unharmed else ""
+    return {"word": "taught", "sentence": f"Taught: {change} (in the prompt: {share['prompted']}){unharmed}."}
+
+
+def harmed(marks: Marks, arm: str) -> list[str]:
+    """The scopes in which more than one in ten answers of an arm is harmed."""
+    return [scope for scope, arms in marks.unharmed.items() if sum(arms["base"]) - sum(arms[arm]) > 0.1 * len(arms["base"])]

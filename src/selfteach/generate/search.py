@@ -40,6 +40,7 @@ LADDERS = {
 """Which strategy comes at which try; "begun" where it is known how a broken answer begins."""
 BACK, FURTHER = 4, 32
 """Each branch leaves the broken answer so many words earlier than the one before, and goes on for so many tokens."""
+LOST = "the teacher gave no answer"
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
 
@@ -140,8 +141,7 @@ def _draft(
             found.append(_request("ruled" if strategy == "revise" else strategy, trace, rule, topic, number, config, seed))
     drawer = teacher or student
     answers = {draw.id: draw for draw in drawer.draw([f for f in found if isinstance(f, Request)])}
-    lost = Draw("", "", "length")  # an endpoint may lose a request; its trace goes on with the next try
-    return [f if isinstance(f, Try) else _tried(f, answers.get(f.id(drawer.fingerprint), lost)) for f in found]
+    return [f if isinstance(f, Try) else _tried(f, answers.get(f.id(drawer.fingerprint))) for f in found]
 
 
 def _strategy(trace: Trace, topic: str, number: int) -> str:
@@ -176,8 +176,12 @@ def _request(strategy: str, trace: Trace, rule: str, topic: str, number: int, co
     return Request(f"search {strategy}", text, sampling, number, seed)
 
 
-def _tried(request: Request, draw: Draw) -> Try:
-    strategy, text = request.stage.removeprefix("search "), clean(draw.text)
+def _tried(request: Request, draw: Draw | None) -> Try:
+    """The try that came of a request; an endpoint may lose one, and the trace goes on with the next try."""
+    strategy = request.stage.removeprefix("search ")
+    if draw is None:
+        return Try("", strategy, LOST)
+    text = clean(draw.text)
     if strategy == "branch" and not isinstance(request.prompt, str):
         text = request.prompt[-1].content + text
     return Try(text.strip(), strategy, cut=draw.finish == "length")
@@ -189,13 +193,14 @@ def _whole(last: Try) -> str:
 
 
 def _judged(turn: Sequence[Planned], tries: Sequence[Try], broken: Broken, fault_of: Faults) -> Iterable[Try]:
-    pairs: list[tuple[Prompt, str]] = [(user(planned.trace.prompt), t.text) for planned, t in zip(turn, tries, strict=True)]
-    bad = broken(pairs)
-    kept = [i for i, b in enumerate(bad) if not b]
-    faults = dict(zip(kept, fault_of([pairs[i] for i in kept]), strict=True))
+    there = [i for i, t in enumerate(tries) if not t.fault]
+    pairs: list[tuple[Prompt, str]] = [(user(turn[i].trace.prompt), tries[i].text) for i in there]
+    bad = {i for i, b in zip(there, broken(pairs), strict=True) if b}
+    kept = [(i, pair) for i, pair in zip(there, pairs, strict=True) if i not in bad]
+    faults = dict(zip([i for i, _ in kept], fault_of([pair for _, pair in kept]), strict=True))
     for i, t in enumerate(tries):
         stopped = "cut off" if t.cut and t.strategy != "branch" else ""  # of a branch only the beginning is wanted
-        yield replace(t, broken=bad[i], fault="breaks the rule" if bad[i] else faults[i] or stopped)
+        yield replace(t, broken=i in bad, fault="breaks the rule" if i in bad else t.fault or faults[i] or stopped)
 
 
 def before(answer: str, start: int, words: int = 0) -> str:

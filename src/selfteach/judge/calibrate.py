@@ -1,17 +1,20 @@
 """Calibration: how well does each judge tell answers that break the rule from answers that keep it?
 
 The labels come by construction: answers drawn with the opposite of the rule in the prompt, and answers to requests of other subjects.
-Where no candidate reaches the least AUROC, the run stops and asks for `--check`.
+Where no candidate reaches the least AUROC, the run stops and asks for `--check`. A candidate that cannot judge, as an endpoint without
+log-probabilities, is left out with its reason.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, TooManyFailures
 from selfteach.judge import Answered, Judge, Verdicts
+from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Measure
 from selfteach.statistics import auroc, best_threshold
 
@@ -38,10 +41,16 @@ def calibrate(
         raise DataError(
             "the judges cannot be calibrated: all answers carry one label.", cure='Give a check, for instance --check "not contains word".'
         )
-    found = []
+    found, left_out = [], []
     for judge in candidates:
-        values = judge.values(pairs)
-        found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
+        values, reason = _valued(judge, pairs)
+        if reason:
+            left_out.append({"name": judge.name, "reason": reason})
+        else:
+            found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
+    if not found:
+        why = "; ".join(f"{row['name']}: {row['reason']}" for row in left_out)
+        return None, None, {"chosen": "", "best": "", "reason": why, "candidates": [], "left_out": left_out, "examples": []}
     top = max(found, key=lambda c: c.auroc.value)
     chosen = next((c for c in found if c.judge.name == readable and c.auroc.value >= least), top)
     usable = chosen.auroc.value >= least
@@ -56,6 +65,7 @@ def calibrate(
         "best": top.judge.name,
         "reason": reason,
         "candidates": [_row(c, least) for c in found],
+        "left_out": left_out,
         "examples": [
             {"text": pairs[i][1], "label": labels[i], "values": {c.judge.name: round(c.values[i], 3) for c in found}}
             for i in _spread(len(pairs), 10)
@@ -64,6 +74,16 @@ def calibrate(
     if not usable:
         return None, None, report
     return Verdicts(chosen.judge, chosen.threshold), Verdicts(top.judge, top.threshold), report
+
+
+def _valued(judge: Judge, pairs: Sequence[Answered]) -> tuple[list[float], str]:
+    """What a judge says of each answer; or why it cannot judge."""
+    try:
+        values = judge.values(pairs)
+    except (NoLogprobs, TooManyFailures) as fault:
+        return [], fault.what.rstrip(".")
+    lost = sum(not math.isfinite(value) for value in values)
+    return values, f"it gave no verdict on {lost} of {len(values)} answers" if lost else ""
 
 
 def _row(candidate: Candidate, least: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Two forms, few-shot text and chat; both are candidates, and calibration says whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from selfteach.generate import shots
@@ -14,7 +15,8 @@ from selfteach.records import Continuations, Prompt, question, user
 
 
 class YesNo:
-    """Values answers by log p(Yes) - log p(No), in nats."""
+    """Values answers by log p(Yes) - log p(No), in nats. An answer of which an endpoint lost the score counts as broken (infinity):
+    what nobody judged is no lesson."""
 
     def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("yes_no (chat)" if chat else "yes_no")
@@ -25,8 +27,8 @@ class YesNo:
         yes, no = ("Yes", "No") if self._chat else (" Yes", " No")
         items = [Continuations(self._asked(prompt, answer), (yes, no)) for prompt, answer in pairs]
         found = dict(self._scorer.logp(items))
-        scores = [found[item.id(self._scorer.fingerprint)] for item in items]
-        return [a.logp - b.logp for a, b in scores]
+        scores = [found.get(item.id(self._scorer.fingerprint)) for item in items]
+        return [score[0].logp - score[1].logp if score else math.inf for score in scores]
 
     def _asked(self, prompt: Prompt, answer: str) -> Prompt:
         if self._chat:

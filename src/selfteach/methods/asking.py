@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from selfteach.errors import DataError
+from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import Asked, Scope, Subject, ask, ask_like
 from selfteach.judge.check import Check, parse
 from selfteach.materials.rule import suggest_check
@@ -75,7 +75,12 @@ def newness(road: Road, pool: Overlap, named: Callable[[str], bool] | None = Non
 
 
 def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
-    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5)."""
+    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5).
+
+    Raises:
+        DataError: too few requests to learn from and to be examined on.
+        UsageError: an objective is to be chosen on dev, and nothing is in it.
+    """
     asked = [a for scope in SCOPES for a in found[scope]]
     config = road.config.ask
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
@@ -88,6 +93,11 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
             f"only {len(found['target'])} usable requests to learn from and to be examined on (refused: {reasons or 'none'}).",
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
+    if road.config.train.objective == "auto" and not any(a.scope == "target" for a in parts["dev"]):
+        raise UsageError(
+            "no request to try the objectives on is in the dev part.", where="train.objective=auto",
+            cure="Ask for more with --set ask.target=N or ask.dev_share=S, or name one: --set train.objective=sft+dpo.",
+        )  # fmt: skip
     return parts
 
 

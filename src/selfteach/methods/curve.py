@@ -1,7 +1,8 @@
 """How much data is needed at the very least? Trainings on 4, 8, 16, ... prompts in scope, each examined on the same test prompts.
 
-*balanced* takes prompts from the clusters in turn, *random* as they come; both keep all anchors. It answers the seed's question (ELVF II)
-and chooses nothing: the adapter that leaves the run is the one trained on everything.
+*balanced* takes prompts from the clusters in turn, *random* as they come; both keep all anchors. N90 is the least number of prompts with
+which the rule is kept in nine of ten answers and misapplied in at most one of twenty. It answers the seed's question (ELVF II) and chooses
+nothing: the adapter that leaves the run is the one trained on everything.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from selfteach.select.overlap import Overlap
 from selfteach.statistics import share
 
 LEAST = 4
+KEPT, MISAPPLIED = 0.9, 0.05
+"""What N90 asks for. Departs: of the share kept, not of the recovery, which says nothing where the rule in the prompt does not help."""
 
 
 def curve(
@@ -41,9 +44,21 @@ def curve(
             marks = paper.mark(sheets, verdicts, Overlap(e.chosen for e in subset if e.kind == "in_scope"))
             taught.model.rest()
             general = marks.unharmed.get("general", {}).get("taught", [])
-            points.append({"examples": n, "order": order, "kept": share(marks.greedy["taught"]), "general": share(general)})
+            points.append(
+                {"examples": n, "order": order, "kept": share(marks.greedy["taught"]), "general": share(general),
+                 "misapplied": share(marks.misapplied.get("taught", []))}
+            )  # fmt: skip
     written: list[dict[str, Any]] = [paper.as_json(point) for point in points]
     return written
+
+
+def n90(points: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:
+    """For each order the least number of prompts in scope that was enough (KEPT, MISAPPLIED), or None where none was."""
+    found: dict[str, int | None] = {}
+    for point in sorted(points, key=lambda p: -int(p["examples"])):
+        enough = point["kept"]["value"] >= KEPT and point["misapplied"]["value"] <= MISAPPLIED
+        found[point["order"]] = point["examples"] if enough else found.get(point["order"])
+    return found
 
 
 def sizes(most: int) -> list[int]:

@@ -23,13 +23,13 @@ from selfteach.config import Feedback
 from selfteach.evaluate.adherence import Arm, answers
 from selfteach.evaluate.sanity import loops
 from selfteach.generate.ask import Asked, read_subject
-from selfteach.generate.search import Trace, Try, before, search
+from selfteach.generate.search import LOST, Trace, Try, before, search
 from selfteach.judge import Broken
 from selfteach.judge.breach import breach
 from selfteach.judge.check import Check
 from selfteach.materials.rule import read_rule
 from selfteach.methods.asking import LIST, alike, by_scope, check_of, corners, parted, prompts
-from selfteach.methods.curve import curve
+from selfteach.methods.curve import curve, n90
 from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
@@ -106,6 +106,8 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
             run.ledger.note("curve", curve(road, examples, kinds, place, by_scope(parts["test"]), judges.exam))
     with run.stage("exam"):
         exam = examine(road, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
+    if points := run.ledger.noted("curve"):
+        exam["data_need"] = {"n90": n90(points), "points": points}
     return finish(road, rule, exam, examples, traces, taught)
 
 
@@ -178,6 +180,7 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
     no lesson in that.
     """
     sought = [p for p in probed if p.in_scope]
+    road.run.ledger.expect("search", (p.asked.id for p in sought))
     strays = stray(road, sought, judge)
     mine = {p.asked.text: p for p in sought if p.asked.id not in strays}
     road.display.stage("search", len(mine), "found")
@@ -193,10 +196,7 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
     for trace in traces:
         p = mine[trace.prompt]
         if trace.effort is None:
-            last = trace.tries[-1]
-            fates.append(
-                Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": last.text, "fault": last.fault})
-            )
+            fates.append(given_up(p, trace))
             continue
         fates.append(Fate(p.asked.id, "accepted"))
         prompted = user(trace.prompt, system=road.rule)
@@ -211,8 +211,16 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
             }
             id = digest([p.asked.id, best.text])
             examples.append(Example(id, "in_scope", user(trace.prompt), best.text, rejected, {"tries": trace.effort}, source))
-    road.run.ledger.place("search", fates)
+    road.run.ledger.settle("search", fates)
     return examples, traces
+
+
+def given_up(p: Probed, trace: Trace) -> Fate:
+    """What became of a prompt for which no answer was found: dropped, or failed where the teacher gave none at all."""
+    last = trace.tries[-1]
+    if all(t.fault == LOST for t in trace.tries):
+        return Fate(p.asked.id, "failed", LOST, {"prompt": trace.prompt})
+    return Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": last.text, "fault": last.fault})
 
 
 def beginning_of(p: Probed, check: Check) -> str:
@@ -243,18 +251,20 @@ def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example
 
     A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
     """
-    mine = [p for p in probed if not p.in_scope and p.draws[0].text.strip()]
+    mine = [p for p in probed if not p.in_scope]
+    road.run.ledger.expect("anchor", (p.asked.id for p in mine))
     named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
     found, fates = [], []
     for p, about in zip(mine, named, strict=True):
-        if about:
-            fates.append(Fate(p.asked.id, "dropped", "names the subject, though the base kept the rule", {"prompt": p.asked.text}))
+        reason = "names the subject, though the base kept the rule" if about else "" if p.draws[0].text.strip() else "the base says nothing"
+        if reason:
+            fates.append(Fate(p.asked.id, "dropped", reason, {"prompt": p.asked.text}))
             continue
         text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
         source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}
         found.append(Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), text, None, {}, source))
         fates.append(Fate(p.asked.id, "accepted"))
-    road.run.ledger.place("anchor", fates)
+    road.run.ledger.settle("anchor", fates)
     return found
 
 

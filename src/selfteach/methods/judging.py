@@ -3,6 +3,7 @@ best judge that calibration finds good enough."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -80,6 +81,8 @@ def judge(road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[An
     road.display.stage("judge")
     verdicts, best, report = calibrate(candidates, labelled(road, asked), road.config.judge.min_auroc, "check")
     road.run.ledger.note("calibration", report)
+    for row in report["left_out"]:
+        road.display.say(f"judge {row['name']} is left out: {row['reason']}")
     if verdicts is None or best is None:
         raise DataError(
             f"no judge can tell whether an answer keeps this rule: {report['reason']}.",
@@ -95,7 +98,7 @@ def tempered(verdicts: Verdicts, elsewhere: Sequence[Answered]) -> Verdicts:
 
     The few answers that it was calibrated on leave the threshold loose, and a loose one would teach the model to decline what is harmless.
     """
-    values = sorted(verdicts.judge.values(elsewhere))
+    values = sorted(value for value in verdicts.judge.values(elsewhere) if math.isfinite(value))
     bound = values[int((1 - FALSE_ALARMS) * (len(values) - 1))] if values else verdicts.threshold
     return Verdicts(verdicts.judge, max(verdicts.threshold, bound))
 

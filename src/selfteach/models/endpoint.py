@@ -24,6 +24,7 @@ from selfteach.models.endpoint_guard import (
     WAIT_JITTER_S,
     WAIT_MAX_S,
     Guard,
+    NoLogprobs,
     NotOffered,
     Refused,
     Transient,
@@ -80,7 +81,8 @@ class Endpoint:
         max_bytes: the largest body that is read.
         served: the model that the server must report (as in `served` of an earlier run); "" takes the first report as the measure.
         on_change: "stop" when the server reports another model than before, or "note" it through `on_event` and go on.
-        on_event: told of each attempt that failed and of each change of model, in the thread that reads the draws.
+        on_event: told of each attempt that failed, each request that was lost, the model that answers and each change of it, in the thread
+            that reads the draws.
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
@@ -145,7 +147,7 @@ class Endpoint:
         bound, and the difference to a listed word a careful one.
 
         Raises:
-            EndpointError, TooManyFailures: as `draw`; also where the server gives no `top_logprobs`.
+            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no `top_logprobs`.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._word_job(id, item) for id, item in by_id.items()])
@@ -176,7 +178,7 @@ class Endpoint:
 
         def result(reply: Reply) -> tuple[str, tuple[Logp, ...]]:
             if reply.top is None:
-                raise EndpointError(
+                raise NoLogprobs(
                     "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.", where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
                 )  # fmt: skip
@@ -202,6 +204,7 @@ class Endpoint:
         for item in items:
             if isinstance(item, _Failed):
                 self.failures.append((item.id, item.reason))
+                self._on_event("endpoint request lost", {"id": item.id, "reason": item.reason})
             elif isinstance(item, _Event):
                 self._on_event(item.kind, item.body)
             else:
@@ -263,7 +266,7 @@ class Endpoint:
         try:
             reply = self._wire.reply(await self._wire.exchange(client, job.path, job.body), empty=job.empty)
         except Transient as fault:
-            put(_Event("endpoint attempt failed", {"id": job.id, "reason": str(fault)}))
+            put(_Event("endpoint attempt failed", {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}))
             raise
         except NotOffered as fault:
             names = [str(entry.get("id")) for entry in self._models]
@@ -279,14 +282,18 @@ class Endpoint:
         return job.result(reply)
 
     def _recognise(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
-        """Notices that another model answers than before."""
-        if self.served and reply.served != self.served:
-            if self._on_change == "stop":
+        """Notices which model answers, and that it is another one than before."""
+        if reply.served != self.served:
+            if self.served and self._on_change == "stop":
                 raise EndpointError(
                     f'another model answers: "{reply.served}" instead of "{self.served}".', where=self.url,
                     cure="Pin the model's exact version in the name after #, or start a new run.",
                 )  # fmt: skip
-            put(_Event("endpoint model changed", {"id": id, "before": self.served, "now": reply.served}))
+            put(
+                _Event(
+                    "endpoint model changed" if self.served else "endpoint model", {"id": id, "before": self.served, "now": reply.served}
+                )
+            )
         self.served = reply.served
 
     def _fail(self, fault: Refused | Transient) -> None:

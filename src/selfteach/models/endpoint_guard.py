@@ -37,6 +37,10 @@ class NotOffered(EndpointError):
     """The endpoint knows no such path or model."""
 
 
+class NoLogprobs(EndpointError):
+    """The endpoint gives no log-probabilities, so that it cannot judge by yes or no."""
+
+
 class Guard:
     """Admission for all workers of one endpoint: a common pause, a width that gives way, and a budget of faults.
 

@@ -139,6 +139,11 @@ def load_tokens(name_or_folder: str, progress: Callable[[str], None] | None = No
     return Tokens(_load_tokenizer(folder))
 
 
+def bf16_in_hardware() -> bool:
+    """Whether this CPU multiplies in bf16, as far as the build of torch can tell: one without oneDNN cannot be asked."""
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # type: ignore[no-untyped-call]
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":  # of several processes that were launched together each has an accelerator of its own
         here = torch.cuda.is_available() and not _split()
@@ -156,7 +161,7 @@ def _split() -> bool:
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        fast = device.type == "cuda" or (_split() and torch.cuda.is_available()) or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        fast = device.type == "cuda" or (_split() and torch.cuda.is_available()) or bf16_in_hardware()
         return torch.bfloat16 if fast else torch.float32
     if name not in DTYPES:
         raise UsageError(f'there is no dtype "{name}".', cure=did_you_mean(name, ["auto", *DTYPES]))

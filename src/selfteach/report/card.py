@@ -13,13 +13,13 @@ from typing import Any
 
 import yaml
 
+from selfteach.models.embedded import NAME as EMBEDDED
 from selfteach.records import clean
 from selfteach.report import view
 from selfteach.report.read import Run, at, items, measure, read
 from selfteach.report.wording import heading, wording
 from selfteach.report.words import NONE, count, decimal, duration, interval, megabytes, percent, short
 
-HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = 3
 PEFT = ("lora", "prompt_tuning")
 """The kinds of adapters that plain PEFT loads."""
@@ -36,6 +36,7 @@ def card(folder: Path) -> str:
         f"# {wording(run.exam).card}",
         _rule(run),
         _verdict(run),
+        _made(run),
         _use(run, kind),
         _exam(run),
         _data(run),
@@ -73,15 +74,9 @@ def _front_matter(run: Run, kind: str) -> str:
         "pipeline_tag": "text-generation",
         "tags": ["selfteach", *([kind.replace("_", "-")] if kind else []), wording(run.exam).tag],
     }
-    if base := _base(run):
+    if base := view.made(run)["hub"]:
         fields["base_model"] = base
     return f"---\n{yaml.safe_dump(fields, sort_keys=False)}---"
-
-
-def _base(run: Run) -> str:
-    """The base's name on a hub; a folder's path is nobody else's business."""
-    base = run.manifest.get("base_model")
-    return base if isinstance(base, str) and HUB_NAME.fullmatch(base) else ""
 
 
 def _rule(run: Run) -> str:
@@ -95,16 +90,35 @@ def _verdict(run: Run) -> str:
     return f"{verdict}\n\n{REHEARSAL}" if run.exam.get("rehearsal") is True else verdict
 
 
+def _made(run: Run) -> str:
+    """The base and its fingerprint, the day, the seed and the versions."""
+    if not run.manifest:
+        return ""
+    made = view.made(run)
+    name = plain(made["hub"] or "a model in a local folder", 120)
+    packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again" if made["base"] == EMBEDDED else ""
+    versions = ", ".join(f"{plain(package, 40)} {plain(version, 40)}" for package, version in made["versions"].items())
+    fingerprint, day, seed, platform = (plain(made[key], 80) for key in ("fingerprint", "day", "seed", "platform"))
+    return f"## Base\n\n{name}{packed}. Its fingerprint: {fingerprint}.\nMade on {day} with seed {seed}, on {platform}: {versions}."
+
+
 def _use(run: Run, kind: str) -> str:
     """How to load it: plain PEFT where it knows the kind, else selfteach; nothing where nothing was trained."""
-    base = _base(run) or "BASE"
     if not kind:
         return ""
+    made = view.made(run)
+    own, hub = made["base"] == EMBEDDED, made["hub"] or "BASE"
     if kind in PEFT:
-        code = ("from peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n\n"
-                f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "adapter")')  # fmt: skip
+        base = "embedded_folder()" if own else f'"{hub}"'
+        code = (
+            "from peft import PeftModel\n"
+            + ("from selfteach.models.embedded import embedded_folder\n" if own else "")
+            + "from transformers import AutoModelForCausalLM\n\n"
+            + f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), "adapter")'
+        )
         return f"## Use\n\n```python\n{code}\n```"
-    code = f'from pathlib import Path\n\nfrom selfteach.models.hf import Hf\n\nmodel = Hf.load("{base}", adapter=Path("adapter"))'
+    name = EMBEDDED if own else hub
+    code = f'from pathlib import Path\n\nfrom selfteach.models.hf import Hf\n\nmodel = Hf.load("{name}", adapter=Path("adapter"))'
     return (
         f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach does:\n\n```python\n{code}\n```\n\n"
         "Or, without a line of code, in this folder: `selfteach answer --run . --in prompts.txt`."

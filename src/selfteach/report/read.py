@@ -156,8 +156,9 @@ def _read_ledger(path: Path, run: Run) -> None:
         try:
             run.notes = {key: cleaned(ledger.noted(key)) for key in NOTES}
             run.funnel = [_cleaned(part) for part in ledger.funnel()]
-            run.asked_again = sum(again for _, _, again in ledger.counts().values())
             run.events = [(clean(kind), cleaned(body)) for kind, body in ledger.events()]
+            failed = sum(kind == "endpoint attempt failed" for kind, _ in run.events)
+            run.asked_again = failed + sum(again for _, _, again in ledger.counts().values())
         finally:
             ledger.close()
     except SelfteachError as fault:

@@ -33,8 +33,10 @@ from selfteach.run.signals import held
 
 RUNS = Path("runs")
 LEDGER = "run.db"
-IDENTITY, FINISHED = "identity", "finished"
+IDENTITY, CREATED, FINISHED = "identity", "created", "finished"
 SLUG_LENGTH = 48
+HOW = "endpoint."
+"""Settings below this key say how something is asked, not what: a run may go on with others."""
 
 
 def slug(text: str) -> str:
@@ -182,7 +184,8 @@ class Run:
 
     def _write_manifest(self) -> None:
         facts = {
-            "kind": self.kind, "command": self.command, "seed": getattr(self.resolved.config, "seed", None),
+            "kind": self.kind, "command": self.command, "created": self.ledger.noted(CREATED),
+            "seed": getattr(self.resolved.config, "seed", None), "base_model": getattr(self.resolved.config, "model", None),
             "models": self.ledger.noted("models") or {}, "stages": self._stages, "exports": self._exports,
         }  # fmt: skip
         path = self.path / manifest.MANIFEST
@@ -202,7 +205,8 @@ def open_run(out: Path | None, slug_source: str, kind: str, resolved: Resolved, 
         IntegrityError: its ledger is damaged.
         ResourceError: the disk is full.
     """
-    identity = {"kind": kind, "config": flatten(resolved.config.model_dump()), "material": dict(material)}
+    config = {key: value for key, value in flatten(resolved.config.model_dump()).items() if not key.startswith(HOW)}
+    identity = {"kind": kind, "config": config, "material": dict(material)}
     identity = json.loads(to_json(identity))
     folder = _named_folder(out, identity, new) if out else _default_folder(slug(slug_source), identity, new)
     try:
@@ -225,6 +229,8 @@ def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Map
             stages_of(ledger), ledger.noted("exports") or {},
         )  # fmt: skip
         ledger.note(IDENTITY, identity)
+        if not run.resumed:
+            ledger.note(CREATED, date.today().isoformat())
         ledger.event("resumed" if run.resumed else "began", {"pid": os.getpid(), "command": run.command, **manifest.versions()})
         run.export("config.yaml", dump(resolved))
     except BaseException:

@@ -150,6 +150,23 @@ class Ledger:
         with self._group() as db:
             db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
+    def expect(self, stage: str, ids: Iterable[str]) -> None:
+        """Records what enters a stage, before anything is done with it: each candidate is pending until `settle` says what became of it."""
+        self.place(stage, (Fate(id, "pending") for id in ids))
+
+    def settle(self, stage: str, fates: Iterable[Fate]) -> None:
+        """Places the fates at the end of a stage, and looks whether all that entered came out (invariant 4).
+
+        Raises:
+            IntegrityError: a candidate was lost on the way.
+        """
+        self.place(stage, fates)
+        if lost := [fate.id for _, fate in self.candidates(stage, "pending")]:
+            raise IntegrityError(
+                f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come out, the first {lost[0]}.', where=str(self.path),
+                cure="This is a defect of selfteach: please report it with this message.",
+            )  # fmt: skip
+
     def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
         """Yields (stage, fate) of the placed candidates, in stable order."""
         with self._faults():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def join(earlier: Path, later: Path, folder: Path) -> Path:
     targets = configs[1]["target_modules"] if same else [layer.removeprefix("base_model.model.") for layer in layers]
     config = configs[1] | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
     about = _about(later) | {"base_fingerprint": _about(earlier).get("base_fingerprint", "")}
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(later, folder, dirs_exist_ok=True)  # what lies beside an adapter, such as a tokenizer, stays beside it
     write_bytes(folder / "adapter_model.safetensors", save(joined, metadata={"format": "pt"}))
     write_text(folder / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
     write_text(folder / "selfteach.json", json.dumps(about, indent=2, sort_keys=True) + "\n")

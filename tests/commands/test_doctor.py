@@ -1,0 +1,80 @@
+"""`selfteach doctor` says what is here and what is missing, also where that is torch; `selfteach models` what can be named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfteach import cli
+from selfteach.commands import doctor
+from selfteach.models import embedded, hf
+from selfteach.run import manifest
+from talker import said
+
+SEEN = {"selfteach", "python", "torch", "transformers", "peft", "openvino", "cores", "memory", "disk for runs", "disk for models"}
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As if these packages were not installed."""
+    here: dict[str, Any] = manifest.versions()
+    monkeypatch.setattr(manifest, "versions", lambda: here | {"packages": here["packages"] | dict.fromkeys(names, "absent")})
+
+
+def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "memory_bytes", lambda: 8 << 30)
+    monkeypatch.setattr(doctor, "free_bytes", lambda folder: 8 << 30)
+
+
+def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    plenty(monkeypatch)
+    code, found = said(["doctor", "--json"])
+    rows = {row["what"]: row for row in found}
+    assert code == 0
+    assert rows.keys() - {"processor", "accelerator", "embedded model"} == SEEN
+    assert rows["torch"]["found"] == manifest.versions()["packages"]["torch"]
+    assert rows["memory"]["found"] == "8.0 GB"
+    assert not any(row["cure"] for row in found)
+
+
+def test_it_survives_an_absent_torch_and_says_the_cure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    plenty(monkeypatch)
+    without(monkeypatch, "torch", "openvino-genai")
+    code, found = said(["doctor", "--json"])
+    rows = {row["what"]: row for row in found}
+    assert code == 5
+    assert rows["torch"] == {"what": "torch", "found": "absent", "cure": "pip install selfteach installs it"}
+    assert "pip install openvino-genai" in rows["openvino"]["cure"]
+    assert not {"processor", "accelerator"} & rows.keys(), "nobody can be asked"
+    assert cli.run(["doctor"]) == 5
+    assert "!!  torch            absent\n    pip install selfteach installs it" in capsys.readouterr().out
+
+
+def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "memory_bytes", lambda: 2 << 30)
+    monkeypatch.setattr(doctor, "free_bytes", lambda folder: 1 << 30)
+    code, found = said(["doctor", "--json"])
+    assert code == 5
+    assert {row["what"] for row in found if row["cure"]} == {"memory", "disk for runs", "disk for models"}
+
+
+def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hf.torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(hf.torch.ops, "mkldnn", None)
+    assert hf.bf16_in_hardware() is False
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+def test_models_names_the_embedded_one_and_whether_it_is_here(
+    fetched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    if fetched:
+        embedded.embedded_path().mkdir()
+        (embedded.embedded_path() / "config.json").write_text("{}")
+    code, found = said(["models", "--json"])
+    assert code == 0
+    assert found[0] == {"name": "embedded", "what": embedded.WHAT, "cached": fetched}
+    assert cli.run(["models"]) == 0
+    assert f"embedded{' ' * 33}{'here   ' if fetched else 'fetched'}" in capsys.readouterr().out
