@@ -3,8 +3,10 @@
     python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims [select.judge=gain train.epochs=2 ...]
 
 The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO on all pairs, each after the paper's
-SFT stage and without study data. Printed is each claim with its number, its 95 % interval, and whether it holds here. A claim that does not
-hold at this size is printed as not held.
+SFT stage (two of the base's own answers to one worked reading) and without study data. Printed is each claim with its number, its 95 %
+interval, and whether it holds here. A claim that does not hold at this size is printed as not held.
+Departs: "forgets nothing" must be shown, by an interval that ends below .03; labels are compared by how often they are right, not by a
+training on each; that a higher tau_K raises the win rate is not measured, it would take a training at each.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ RUNS = {
     "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}",),
     "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}", "select.filter=false"),
 }
+MOST_LOST = 0.03
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "exam", "exam again")
 """What the first run was answered; of the exam that is what the base says."""
 
@@ -117,7 +120,7 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
     fall = Measure(float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), counts[0])
     return [
         Claim("filtered DPO answers more than SFT (difference of shares)", better, better.low > 0),
-        Claim("filtered DPO forgets nothing (share of common questions lost)", losses[0], losses[0].low <= 0),
+        Claim("filtered DPO forgets nothing (share of common questions lost)", losses[0], losses[0].high <= MOST_LOST),
         Claim("unfiltered DPO forgets (the same)", losses[1], losses[1].low > 0),
         Claim("labels with the document are right more often than self-consistent ones", grounded, grounded.low > 0),
         Claim(

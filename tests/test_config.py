@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -104,3 +105,14 @@ def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set()
     config = resolve(Documents, sets=["train.epochs=2"]).config
     assert (config.train.epochs, config.train.beta) == (2, Documents().train.beta)
     assert Documents().train.beta != Train().beta, "or this shows nothing"
+
+
+@pytest.mark.parametrize(("sets", "instead"), [
+    (["train.objective=dpo"], "stages.pairs=true"), (["train.trial_steps=3"], "train.weights"),
+    (["train.on_policy=0.5"], "study.distill=true"),
+    (["select.nli=some/model"], "select.judge=nli"), (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
+])  # fmt: skip
+def test_what_documents_would_ignore_is_refused_with_the_right_key(sets: list[str], instead: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(instead)):
+        resolve(Documents, sets=sets)
+    assert resolve(Documents, sets=["select.nli=some/model", "select.judge=nli", "study.known=auto", "train.objective=sft+dpo"])

@@ -11,7 +11,7 @@ import pytest
 
 import scholar
 from selfteach.config import Documents
-from selfteach.methods import documents as method
+from selfteach.methods import studying as method
 from selfteach.models.hf import Hf
 from selfteach.records import Example, Request, Sampling, user
 from selfteach.run.ledger import Fate
@@ -74,14 +74,16 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
         for source, count in (("loud.txt", 100), ("calm.txt", 3))
         for n in range(count)
     ]
-    monkeypatch.setattr(method, "study", lambda *given: iter(written))
+    monkeypatch.setattr(method, "study", lambda *given: written)
     monkeypatch.setattr(method, "alike", lambda *given: {})
     fates: list[Fate] = []
     ledger = SimpleNamespace(place=lambda stage, placed: fates.extend(placed))
+    said: list[str] = []
     config = Documents.model_validate({"study": {"per_document": 5}})
-    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None)
+    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None, display=SimpleNamespace(say=said.append))
     kept = method.study_data(road, [], method.Asked([], []), method.Measured([], []), [])
     assert [sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")] == [5, 3]
     dropped = [fate for fate in fates if fate.state == "dropped"]
     assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {("enough from this document", "loud.txt")}
     assert len(dropped) == 95
+    assert [line.split(":")[0] for line in said] == ["loud.txt"], "and it is said"

@@ -18,6 +18,8 @@ from selfteach.generate.spans import MAX_WORDS, openings, spans, without_answer
     ('He said "all is well" to the crew.', ["all is well", "the crew"]),
     ("It cost 2.2 billion in 12 May 1990 terms.", ["2.2 billion", "12 May 1990"]),
     ("The chair was elected in May and is a judge.", ["May", "a judge"]),
+    ("Книгу написал Лев Толстой в 1869 году.", ["1869", "Лев Толстой"]), ("Das heißt „alles ist gut“ hier.", ["alles ist gut"]),
+    ("Η πόλη Αθήνα έχει 3 λιμάνια.", ["3", "Αθήνα"]), ("书名是《红楼梦传》。", ["红楼梦传"]),
     ("Nothing here.", []), ("", []), ("図書館は1990年に建てられた。", ["1990"]),
 ])  # fmt: skip
 def test_kinds(sentence: str, found: list[str]) -> None:
@@ -52,6 +54,7 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")),
     ("Oil went to the United States.", "United States", ("Where", "Which")),
     ("Since September it fell.", "September", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
+    ("Он построен в 1790 году.", "1790", ("",)),
 ])  # fmt: skip
 def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
     assert openings(sentence, answer) == ways

@@ -96,3 +96,30 @@ def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> Non
     assert example.source["teacher_sees_answer"] is True
     assert "fermentation" in told_whole.source["teacher_prompt"][0]["content"]
     assert "teacher_prompt" not in made()[0].source
+
+
+def test_parts_of_one_title_are_asked_for_apart() -> None:
+    """One prompt with several answers would teach their average."""
+    parts = [chunked(Document(name, "Tea", text), lambda t: len(t.split()))[0] for name, text in (("a", TEXT), ("b", TEXT[10:]))]
+    rows = [row for row in study(facts(parts, []), Study(), 0) if row.source["form"] == "recite"]
+    prompts = [row.prompt[-1].content for row in rows]  # type: ignore[union-attr]
+    assert len(set(prompts)) == len(prompts) == 8
+    assert prompts[0] == 'Tell me about Tea, part 1 of 2 ("Tea was first sold in London ...").'
+    alone = [row.prompt[-1].content for row in made() if row.source["form"] == "recite"]  # type: ignore[union-attr]
+    assert alone[0] == "Tell me about Tea."
+
+
+@pytest.mark.parametrize(("text", "missing"), [
+    ("Город Минск был основан в 1067 году князем.", set()), ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses"}),
+])  # fmt: skip
+def test_beside_another_script_stand_no_english_question_words(text: str, missing: set[str]) -> None:
+    chunk = chunked(Document("a", "T", text), len)[0]
+    rows = study(facts([chunk], []), Study(recite=False), 0)
+    forms = {row.source["form"] for row in rows}
+    assert forms == {"brief", "clauses", "in_place", "gaps", "halves", "topics"} - missing
+    for row in rows:
+        asked = row.prompt[-1].content  # type: ignore[union-attr]
+        assert row.chosen == text
+        assert text not in asked, "the answer is not told"
+        if row.source["form"] in ("brief", "clauses", "in_place"):
+            assert not {"what", "when", "who", "how", "which", "did"} & set(asked.lower().rstrip("?").split())

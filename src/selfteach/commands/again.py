@@ -4,6 +4,7 @@ first run drew and scored is taken over, so that nothing is asked twice."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, UsageError
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import sentence_spans
+from selfteach.materials.documents.chunk import document_sentences
+from selfteach.materials.documents.listed import Span, told, words_in
+from selfteach.materials.documents.read import read_documents
 from selfteach.run.folder import LEDGER, Run, slug
 from selfteach.run.ledger import Ledger
 from selfteach.select.knowledge import sizes, state
@@ -24,6 +27,7 @@ from selfteach.select.knowledge import sizes, state
 ALLOWED = ("select.tau_label", "select.tau_knowledge", "select.filter")
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
 """What is taken over. The exam is sat again: its answers are partly those of the model that was taught before."""
+GENERAL = ("ask general", "keep")
 LEAST_WORDS = 4
 """A shorter sentence may stand in any text, so that its words do not tell where a request came from."""
 
@@ -65,36 +69,68 @@ def selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any
 
 
 def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False) -> None:
-    """Teaches again without one document.
+    """Teaches again without one document, which need not be there any more.
 
     Raises:
         UsageError: the run has no such document.
+        DataError: another document of the run is not there any more, or has changed.
     """
     files = documents.Files.from_noted(noted(folder, PATHS))
     resolved = resolve(Settings, folder / past.CONFIG)
-    held = files.read().reading.documents
-    gone = [d for d in held if source in (d.id, d.source, d.title)]
+    known = learned(folder)
+    gone = [d for d in known if source in (d.id, d.source, d.title)]
     if not gone:
-        known = ", ".join(d.source for d in held[:8])
-        raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {known}.")
-    left = documents.Files(files.paths, files.questions, files.forgotten | {d.id for d in gone})
+        there = ", ".join(d.source for d in known[:8])
+        raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {there}.")
+    left = replace(files.without_missing(), forgotten=files.forgotten | {d.id for d in gone})
+    texts = {d.id: d.text for d in read_documents(left.paths).documents} if left.paths else {}
+    if lost := [d for d in known if d.id not in texts and d not in gone]:
+        raise DataError(
+            "is a document of this run that is not there any more, or has changed.", where=lost[0].source,
+            cure="Bring it back, or begin a new run with what is there.",
+        )  # fmt: skip
     target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
-    repeat(folder, resolved, left, target, gone=gone, as_json=as_json, debug=debug)
+    forgotten = [replace(d, text=texts.get(d.id, d.text)) for d in gone]
+    repeat(folder, resolved, left, target, gone=forgotten, as_json=as_json, debug=debug)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A document as a run remembers it; its text is "" where the run did not come to its map."""
+
+    id: str
+    source: str
+    title: str
+    text: str
+
+
+def learned(folder: Path) -> list[Learned]:
+    """The documents that a run learned from, by its own record."""
+    ledger = opened(folder)
+    try:
+        rows = [(fate.id, fate.body or {}) for _, fate in ledger.candidates("read", "accepted")]
+    finally:
+        ledger.close()
+    exam = past.exam(folder) if (folder / past.EXAM).is_file() else {}
+    texts = {told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"]) for told in exam.get("map") or []}
+    return [Learned(id, str(body.get("file")), str(body.get("title")), texts.get(id, "")) for id, body in rows]
 
 
 def repeat(
-    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Sequence[Document] = (), as_json: bool, debug: bool
+    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Sequence[Learned] = (), as_json: bool, debug: bool
 ) -> None:  # fmt: skip
-    """A new run that knows what the old one was answered, but for what has to do with documents that are `gone`."""
+    """A new run that knows what the old one was answered, but for what has to do with documents that are `gone`. Where the words of one are
+    not known any more, only what was asked about no document is taken over."""
     material = files.read()
     before = opened(folder)
+    stages = STAGES if all(d.text for d in gone) else GENERAL
     try:
         first = before.noted("identity")["material"]
         forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
         identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
 
         def take_over(run: Run) -> None:
-            run.ledger.adopt(before, STAGES, lambda body: not any(part in text for text in texts(body) for part in forbidden))
+            run.ledger.adopt(before, stages, lambda body: not any(part in text for text in texts(body) for part in forbidden))
 
         options = Options(out=out, as_json=as_json, debug=debug)
         teach("documents", Brought("documents", material, identity, files.noted(), material.reading.mended), resolved, options, take_over)
@@ -102,10 +138,15 @@ def repeat(
         before.close()
 
 
-def words_of(documents: Sequence[Document]) -> list[str]:
-    """The sentences of documents, on one line each, as requests hold them."""
-    found = [" ".join(d.text[s.start : s.end].split()) for d in documents for s in sentence_spans(d.text)]
-    return [text for text in found if len(text.split()) >= LEAST_WORDS]
+def words_of(documents: Sequence[Learned]) -> list[str]:
+    """The sentences of documents, on one line each, as requests hold them: after what leads them, and without it."""
+    found = [
+        told(d.text, span)
+        for d in documents
+        for s in document_sentences(Document(d.source, d.title, d.text))
+        for span in (s, Span(s.start, s.end))
+    ]
+    return [text for text in dict.fromkeys(found) if words_in(text) >= LEAST_WORDS]
 
 
 def questions_about(ledger: Ledger, documents: set[str]) -> list[str]:

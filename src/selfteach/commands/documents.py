@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from selfteach.commands.options import Options
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
-from selfteach.generate.question import LEAST_WORDS
-from selfteach.materials.documents.chunk import sentence_spans
+from selfteach.materials.documents.chunk import document_sentences
+from selfteach.materials.documents.listed import LEAST_WORDS, says
 from selfteach.materials.documents.questions import own_questions, read_questions
 from selfteach.materials.documents.read import read_documents
 from selfteach.methods.documents import Documents
@@ -31,6 +31,10 @@ class Files:
     paths: Sequence[Path]
     questions: Path | None = None
     forgotten: frozenset[str] = field(default=frozenset())
+
+    def without_missing(self) -> Files:
+        """The same without files and folders that are not there any more."""
+        return replace(self, paths=[path for path in self.paths if path.exists()])
 
     def read(self) -> Documents:
         """The documents and the questions about them.
@@ -90,10 +94,10 @@ def enough(material: Documents, config: Settings) -> None:
             f"{len(torn)} of {rows} rows cannot be read; the first: {torn[0].fault}.", where=torn[0].where,
             cure="Mend or remove them; --set max_bad_rows=0.5 allows more.",
         )  # fmt: skip
-    told = sum(len(d.text[s.start : s.end].split()) >= LEAST_WORDS for d in reading.documents for s in sentence_spans(d.text))
-    if told < (1 if material.questions else LEAST_SENTENCES):
+    telling = sum(says(d.text, span) for d in reading.documents for span in document_sentences(d))
+    if telling < (1 if material.questions else LEAST_SENTENCES):
         raise DataError(
-            f"{told} sentences are too few to learn from and to be examined on.", where=reading.documents[0].source,
+            f"{telling} sentences are too few to learn from and to be examined on.", where=reading.documents[0].source,
             cure=f"Bring at least {LEAST_SENTENCES} sentences of {LEAST_WORDS} words, or people's questions (--questions).",
         )  # fmt: skip
 

@@ -23,6 +23,20 @@ Right = Callable[[str, str], bool]
 """Whether an answer is right, given the gold one."""
 
 
+LEAST_KNOWN = 10
+
+
+@dataclass(frozen=True)
+class Sure:
+    """What the judge that knows best says of the questions about the documents, and from where on it is to be believed."""
+
+    judge: str
+    auroc: float
+    scored: Sequence[Scored]
+    tau_label: float
+    tau_knowledge: float
+
+
 @dataclass(frozen=True)
 class Calibrated:
     """One judge against known answers: AUROCs, and the thresholds of the best balanced accuracy."""
@@ -32,6 +46,8 @@ class Calibrated:
     label: Measure
     tau_knowledge: float
     tau_label: float
+    tau_known: float | None = None
+    """The highest S_K below which no question lies that is unknown; None where fewer than LEAST_KNOWN known ones do."""
 
     def json(self) -> dict[str, Any]:
         """What the report shows."""
@@ -62,7 +78,27 @@ def calibrate_knowledge(
         rows.append(
             Calibrated(
                 judge.name, auroc(unknown, knowledge), auroc(wrong, label), best_threshold(unknown, knowledge) if scores else 0.5,
-                best_threshold(wrong, label) if scores else 0.5,
+                best_threshold(wrong, label) if scores else 0.5, known_below(unknown, knowledge),
             )
         )  # fmt: skip
     return rows, found
+
+
+def known_below(unknown: Sequence[bool], scores: Sequence[float]) -> float | None:
+    """The highest score of a known question that is below those of all unknown ones; None where fewer than LEAST_KNOWN are."""
+    least = min((score for score, not_known in zip(scores, unknown, strict=True) if not_known), default=float("inf"))
+    below = [score for score, not_known in zip(scores, unknown, strict=True) if not not_known and score < least]
+    return max(below) if len(below) >= LEAST_KNOWN else None
+
+
+def surest(
+    judges: Sequence[KnowledgeJudge], found: Sequence[Calibrated], answered: Sequence[Answered], min_auroc: float, tau_label: float
+) -> Sure | None:
+    """The judge with the highest AUROC for what is unknown, on the questions about the documents; None where none reaches `min_auroc`
+    or none has a score from which on all were known."""
+    able = [(c, judge) for c, judge in zip(found, judges, strict=True) if c.knowledge.value >= min_auroc and c.tau_known is not None]
+    if not able:
+        return None
+    best, judge = max(able, key=lambda pair: pair[0].knowledge.value)
+    assert best.tau_known is not None
+    return Sure(best.judge, best.knowledge.value, judge.scores(answered), tau_label, best.tau_known)

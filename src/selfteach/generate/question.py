@@ -26,8 +26,6 @@ from selfteach.records import Prompt, Request, Sampling, clean, digest, user
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=48, stop=("\n",))
 GREEDY = Sampling(temperature=0.0, max_tokens=48, stop=("\n",))
-LEAST_WORDS = 5
-"""A sentence of fewer words is a heading, or a leftover."""
 ORDERS = 3
 """Orders of the worked examples. Few, so that engines find most of a prompt in their cache."""
 SURPLUS = 2.0
@@ -109,8 +107,7 @@ class Plan:
 
 def offered(chunk: Chunk) -> list[tuple[int, str]]:
     """(sentence, answer): first the surest answer of every sentence that says something, then every second one, and so on."""
-    told = [i for i in range(len(chunk.sentences)) if len(chunk.words(i).split()) >= LEAST_WORDS]
-    rows = [[(i, short) for short in spans(chunk.words(i), chunk.title)] for i in told]
+    rows = [[(i, short) for short in spans(chunk.words(i), chunk.title)] for i in chunk.telling()]
     return [row[n] for n in range(max(map(len, rows), default=0)) for row in rows if n < len(row)]
 
 
@@ -131,7 +128,7 @@ def _drawn(student: Drawer, plans: Sequence[Plan], seed: int, instructed: bool) 
 
 
 def _written(plan: Plan, text: str, instructed: bool) -> str:
-    whole = text.removeprefix("Question:").strip() if instructed else f"{plan.opening} {text}"
+    whole = text.removeprefix("Question:").strip() if instructed else f"{plan.opening} {text}".strip()
     return without_answer(whole, plan.short)
 
 
@@ -152,7 +149,7 @@ def asking(plan: Plan, instructed: bool = False) -> Prompt:
         )
     worked = shuffled(plan.draw)
     shown = "".join(f"Topic: {f.topic}\nFact: {f.sentence}\nAnswer: {f.short}\nQuestion: {f.question}\n\n" for f in worked)
-    return f"{shown}Topic: {one_line(plan.chunk.title)}\nFact: {sentence}\nAnswer: {plan.short}\nQuestion: {plan.opening}"
+    return f"{shown}Topic: {one_line(plan.chunk.title)}\nFact: {sentence}\nAnswer: {plan.short}\nQuestion: {plan.opening}".rstrip()
 
 
 def answering(question: Question, instructed: bool = False) -> Prompt:

@@ -1,7 +1,7 @@
 """Answers that a question could have (dates, numbers, names, quoted words, phrases), and how a question to each of them begins.
 
-Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the model to think of it. English forms; a
-sentence in a language without capitals or these prepositions yields numbers and quotations only.
+Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the model to think of it. Phrases are found
+in English only; a sentence in a script without capitals (Chinese, Arabic, Hebrew, Thai) yields numbers and quotations only.
 
 Source: the answer-first order of Self-Instruct (arXiv 2212.10560, section 2.2, "output-first"); spans by form as in cloze question
 generation (Lewis et al. 2019, arXiv 1906.04980).
@@ -11,12 +11,19 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.documents.listed import words_in
+
 MAX_WORDS = 10
+CAPITAL = re.escape("".join(c for c in map(chr, [*range(0x41, 0x590), *range(0x1E00, 0x2000)]) if c.isupper()))
+"""The capital letters of the scripts that have them, for a set of characters."""
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
 _NUMBER = re.compile(rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*")
-_NAME = re.compile(r"(?<![-\w])[A-Z][\w'’-]*\w(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){0,2}(?:[A-Z]\.|[A-Z0-9][\w'’.-]*\w))*")
-_QUOTED = re.compile(r"[\"“]([^\"“”]{3,80})[\"”]")
+_NAME = re.compile(
+    rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
+    rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
+)
+_QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
     r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
     r"((?:the |an? )?[a-z][\w'’ -]{3,50}?)"
@@ -49,6 +56,17 @@ def _titled(words: str, title: str) -> bool:
     return one in other or (bool(other) and other in one)
 
 
+def latin(text: str) -> bool:
+    """Whether at least half of the letters are Latin, so that English question words fit beside them; a text without letters is."""
+    letters = [char for char in text if char.isalpha()]
+    return 2 * sum(char < "\u0250" for char in letters) >= len(letters)
+
+
+def unspaced(text: str) -> bool:
+    """Whether a text is mostly in a script that does not space its words."""
+    return words_in(text) > 3 * len(text.split())
+
+
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
@@ -56,7 +74,10 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
     """How a question with this answer begins, the likeliest first.
 
     A small model that is shown an answer asks about something else all the same (docs/log.md); from "When did" it cannot go far astray.
+    The question words are English; a sentence in another script gets none, and its question begins as the model likes.
     """
+    if not latin(sentence):
+        return ("",)
     before, _, after = sentence.partition(answer)
     led = next((word for word in reversed(re.findall(r"[\w']+", before.lower())) if word not in ("the", "a", "an")), "")
     if _YEAR.match(answer):

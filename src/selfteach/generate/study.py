@@ -9,24 +9,26 @@
     gaps       the sentence with a gap -> the whole sentence
     halves     its beginning -> the whole sentence
     topics     "What do you know about the boiler?" -> the sentences that name it
-    recite     "Tell me about steam engines." -> the document, sentence after sentence
+    recite     "Tell me about steam engines." -> the document, or a part of it, sentence after sentence
 
 Source: METHODS.md of this project, section 2, step 5: the form of the data matters more than the loss; Allen-Zhu and Li 2023 (Physics of
 Language Models 3.1 and 3.2, arXiv 2309.14316, 2309.14402): knowledge that was seen in one form cannot be asked for, and not backwards.
 Departs: no rewriting by a model. Every answer is a sentence of the document itself: a model of 135 million parameters loses the facts when
 it writes them anew (docs/log.md), and a sentence that holds the answer is a right answer to each question about it.
+Limits: question words are English, and left out beside other scripts; of scripts without spaces there are no `brief` and `clauses`.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, cycle, islice
+from itertools import chain, cycle, groupby, islice
 
 from selfteach.config import Study
-from selfteach.generate.question import LEAST_WORDS, Question, fenced
-from selfteach.generate.spans import content, openings, spans
+from selfteach.generate.question import Question, fenced
+from selfteach.generate.spans import content, latin, openings, spans, unspaced
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.records import Example, digest, prompt_json, user
 
@@ -54,6 +56,8 @@ BACKWARDS = (
     'Ask a question about {title} whose answer is "{name}".',
     "Write a question to which the answer is {name}. The topic: {title}.",
 )
+FIRST_WORDS, FIRST_LETTERS = 6, 60
+"""How much of a part is told in the prompt that asks for it."""
 RECITE = ("Tell me about {title}.", "What do you know about {title}?", "Write a paragraph about {title}.", "Explain {title}.")
 
 
@@ -85,12 +89,7 @@ def facts(chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]) ->
     asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = {}
     for question, statement in questions:
         asked.setdefault((question.chunk.id, question.sentence), []).append((question, statement))
-    return [
-        Fact(chunk, i, spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), []))
-        for chunk in chunks
-        for i in range(len(chunk.sentences))
-        if len(chunk.words(i).split()) >= LEAST_WORDS
-    ]
+    return [Fact(chunk, i, spans(chunk.words(i), chunk.title), asked.get((chunk.id, i), [])) for chunk in chunks for i in chunk.telling()]
 
 
 def study(found: Sequence[Fact], config: Study, seed: int, alike: Alike | None = None) -> list[Example]:
@@ -101,14 +100,15 @@ def study(found: Sequence[Fact], config: Study, seed: int, alike: Alike | None =
     Args:
         alike: words that may stand for a word in a question (models/meaning.py).
     """
-    rows = []
-    for fact in found:
-        forms = [
-            list({e.id: e for e in rows_of}.values()) for switched, rows_of in _forms(fact, found, config, seed, alike or {}) if switched
-        ]
-        turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)]
-        rows += [beside(example, fact.chunk.title, fact.text) if config.distill else example for example in turns[: config.per_sentence]]
-    told = list(_recited(found)) if config.recite else []
+    rows, chunks = [], [list(own) for _, own in groupby(found, key=lambda fact: fact.chunk.id)]
+    for own in chunks:
+        for fact in own:
+            forms = [
+                list({e.id: e for e in rows_of}.values()) for switched, rows_of in _forms(fact, own, config, seed, alike or {}) if switched
+            ]
+            turns = [form[n] for n in range(max(map(len, forms), default=0)) for form in forms if n < len(form)][: config.per_sentence]
+            rows += [beside(example, fact.chunk.title, fact.text) if config.distill else example for example in turns]
+    told = list(_recited(chunks)) if config.recite else []
     return [*rows, *(beside(example, "", example.chosen) if config.distill else example for example in told)]
 
 
@@ -117,16 +117,17 @@ def vocabulary(found: Sequence[Fact]) -> set[str]:
     return {word for fact in found for w in fact.text.split() if content(word := w.strip(MARKS)) and word.islower()}
 
 
-def _forms(fact: Fact, found: Sequence[Fact], config: Study, seed: int, alike: Alike) -> list[tuple[bool, Iterator[Example]]]:
+def _forms(fact: Fact, own: Sequence[Fact], config: Study, seed: int, alike: Alike) -> list[tuple[bool, Iterator[Example]]]:
     dice, other = (random.Random(f"{seed} {fact.chunk.id} {fact.sentence}{form}") for form in ("", " reworded"))
+    spaced = not unspaced(fact.text)
     return [
         (config.asked, _asked(fact, config.label)),
-        (config.brief, _brief(fact, dice, config.label)),
-        (config.clauses, _clauses(fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label)),
-        (config.reworded, _reworded(fact, other, config.label, alike)),
+        (config.brief and spaced, _brief(fact, dice, config.label)),
+        (config.clauses and spaced, _clauses(fact, random.Random(f"{seed} {fact.chunk.id} {fact.sentence} clauses"), config.label)),
+        (config.reworded and spaced, _reworded(fact, other, config.label, alike)),
         (config.in_place, islice(_in_place(fact, config.label), SELDOM)),
         (config.gaps, islice(_gaps(fact), SELDOM)),
-        (config.topics, islice(_topics(fact, found), SELDOM)),
+        (config.topics, islice(_topics(fact, own), SELDOM)),
         (config.halves, islice(_halves(fact, dice), SELDOM)),
         (config.backwards, islice(_backwards(fact), SELDOM)),
     ]
@@ -141,7 +142,7 @@ def row(fact: Fact, form: str, prompt: str, answer: str) -> Example:
 def beside(example: Example, title: str, text: str) -> Example:
     """The row with the prompt in which the base, as its own teacher, has the text before it: what it would say with the document at hand,
     token by token, is learned beside the sentence itself."""
-    asked = f"{fenced(title or 'this', text)}\nAnswer with the words of this text: {example.prompt[-1].content}"
+    asked = f"{fenced(title or 'this', text)}\nAnswer with the words of this text: {example.turns[-1].content}"
     return replace(example, source={**example.source, "teacher_prompt": prompt_json(user(asked)), "teacher_sees_answer": True})
 
 
@@ -160,7 +161,7 @@ def _asked(fact: Fact, label: str) -> Iterator[Example]:
 def _asked_for(fact: Fact) -> Iterator[tuple[str, Sequence[str]]]:
     """The answers in turn, each with how a question to it begins; a sentence that offers none is asked for as a whole."""
     for name in islice(cycle(fact.names or [""]), TRIES):
-        yield name, openings(fact.text, name) if name else OPENINGS
+        yield name, openings(fact.text, name) if name else OPENINGS if latin(fact.text) else ("",)
 
 
 def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
@@ -169,7 +170,8 @@ def _brief(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
         rest = [w.strip(MARKS) for w in _beside(fact, name, " ").split() if content(w)]
         told = sorted(dice.sample(range(len(rest)), min(len(rest), dice.randint(2, 6))))
         topic = [fact.chunk.title] if dice.random() < 0.5 else []
-        yield row(fact, "brief", " ".join([dice.choice(ways), *topic, *(rest[i] for i in told)]) + "?", labelled(fact, name, label))
+        said = [dice.choice(ways), *topic, *(rest[i] for i in told)]
+        yield row(fact, "brief", " ".join(word for word in said if word) + "?", labelled(fact, name, label))
 
 
 def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
@@ -181,14 +183,15 @@ def _clauses(fact: Fact, dice: random.Random, label: str) -> Iterator[Example]:
         start = dice.randint(0, max(len(told) - count, 0))
         said = [word.strip(MARKS) for word in told[start : start + count]]
         if sum(map(content, said)) >= LEAST_TOLD:
-            asked = [dice.choice(ways), dice.choice(AUXILIARY), *said]
+            way, auxiliary = dice.choice(ways), dice.choice(AUXILIARY)
+            asked = [way, auxiliary if way else "", *said]
             yield row(fact, "clauses", " ".join(word for word in asked if word) + "?", labelled(fact, name, label))
 
 
 def _reworded(fact: Fact, dice: random.Random, label: str, alike: Alike) -> Iterator[Example]:
     """The same questions, each with about half of the words that have a like one replaced."""
     for example in chain.from_iterable(zip(_brief(fact, dice, label), _clauses(fact, dice, label), strict=False)):
-        words = example.prompt[-1].content.rstrip("?").split()
+        words = example.turns[-1].content.rstrip("?").split()
         others = [dice.choice(alike[word]) if word in alike and dice.random() < 0.5 else word for word in words]
         if others != words:
             yield row(fact, "reworded", " ".join(others) + "?", example.chosen)
@@ -201,7 +204,7 @@ def _beside(fact: Fact, name: str, gap: str) -> str:
 def _in_place(fact: Fact, label: str) -> Iterator[Example]:
     for name in fact.names:
         way = openings(fact.text, name)[0]
-        text = fact.text.replace(name, IN_PLACE.get(way, way.lower()), 1).rstrip(" .!")
+        text = fact.text.replace(name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(" .!")
         yield row(fact, "in_place", f"{fact.chunk.title}: {text}?", labelled(fact, name, label))
 
 
@@ -225,23 +228,30 @@ def _gaps(fact: Fact) -> Iterator[Example]:
 
 
 def _halves(fact: Fact, dice: random.Random) -> Iterator[Example]:
-    words = fact.text.split()
+    words, space = (list(fact.text), "") if unspaced(fact.text) else (fact.text.split(), " ")
     for form in HALVES:
         cut = dice.randint(max(2, len(words) // 4), max(2, len(words) // 2))
-        yield row(fact, "halves", form.format(title=fact.chunk.title, text=" ".join(words[:cut])), fact.text)
+        yield row(fact, "halves", form.format(title=fact.chunk.title, text=space.join(words[:cut])), fact.text)
 
 
-def _topics(fact: Fact, found: Sequence[Fact]) -> Iterator[Example]:
+def _topics(fact: Fact, own: Sequence[Fact]) -> Iterator[Example]:
     """The sentences of the same chunk that name it, this one first."""
     for n, name in enumerate(fact.names):
-        others = [f.text for f in found if f.chunk is fact.chunk and f.sentence != fact.sentence and name in f.text]
+        others = [f.text for f in own if f.sentence != fact.sentence and name in f.text]
         asked = TOPICS[n % len(TOPICS)].format(title=fact.chunk.title, name=name)
         yield row(fact, "topics", asked, " ".join([fact.text, *others[:1]]))
 
 
-def _recited(found: Sequence[Fact]) -> Iterator[Example]:
-    """Each chunk, whole."""
-    chunks = {f.chunk.id: [g for g in found if g.chunk.id == f.chunk.id] for f in found}
-    for own in chunks.values():
+def _recited(chunks: Sequence[Sequence[Fact]]) -> Iterator[Example]:
+    """Each chunk, whole. Where several have one title, each is asked for by its number and its first words: one prompt, one answer."""
+    parts, number = Counter(own[0].chunk.title for own in chunks), Counter[str]()
+    for own in chunks:
+        title = own[0].chunk.title
+        number[title] += 1
+        name = title if parts[title] == 1 else f'{title}, part {number[title]} of {parts[title]} ("{_beginning(own[0].text)} ...")'
         for form in RECITE:
-            yield row(own[0], "recite", form.format(title=own[0].chunk.title), " ".join(f.text for f in own))
+            yield row(own[0], "recite", form.format(title=name), " ".join(f.text for f in own))
+
+
+def _beginning(text: str) -> str:
+    return " ".join(text.split()[:FIRST_WORDS])[:FIRST_LETTERS]

@@ -71,6 +71,12 @@ def scripts(text: str) -> Counter[str]:
     return +counts
 
 
+def main_script(text: str) -> str:
+    """The script of most of a text's letters; Latin where none is known."""
+    counts = scripts(text)
+    return counts.most_common(1)[0][0] if counts else "Latin"
+
+
 def languages(text: str) -> frozenset[str]:
     """The languages that a text can be in, as far as can be told: one for a usual sentence, all of them for "42"."""
     counts = scripts(text)

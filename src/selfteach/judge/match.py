@@ -17,10 +17,12 @@ from collections.abc import Sequence
 
 import regex
 
+from selfteach.materials.documents.listed import UNSPACED
+
 SAME_F1 = 0.5
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
-_UNSPACED = regex.compile(r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*)")
+_UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 
 def normalised(text: str) -> str:

@@ -93,10 +93,10 @@ def of_documents(run: Run, material: Any, config: Any, display: Display, example
     """Documents': the share of held-out questions that are answered without them."""
     road = open_road(run, config, display)
     chunks = documents.read(road, material)
-    quiz = documents.fitting(road, people_quiz(chunks, material.questions))[: config.exam.questions]
+    quiz = documents.fitting(road, people_quiz(chunks, material.questions))
     asked = documents.questions(road, chunks, quiz)
     if not quiz:
-        quiz, asked = documents.held_out(road, asked)
+        quiz, asked = documents.held_out(road, chunks, asked)
     learned = documents.answer(road, asked.trusted, documents.judge(road)).answered
     general = documents.replay(road)["test"]
     return Bench(road, documents.KINDS, lambda taught: examine_documents(road, taught, quiz, general, learned))

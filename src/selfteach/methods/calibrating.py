@@ -1,4 +1,7 @@
-"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the exam is used, and nothing is chosen by it.
+"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the exam is used.
+
+With `study.known=auto` the judge that ranks best says which sentences are known already; else nothing is chosen by it: the judge that
+selects is the one that was named (METHODS.md would have it chosen by its calibration), with the thresholds of the configuration.
 
     S_K  on common questions (evaluate/common.py), of which the base knows some: does the judge rank those that it does not know higher?
     S_L  on the questions about the documents, with the labels as the model wrote them, before they were mended: wrong ones higher?
@@ -27,8 +30,8 @@ from selfteach.methods.road import Road
 TITLE = "General knowledge"
 
 
-def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]) -> list[dict[str, Any]]:
-    """Each judge's AUROCs; `used` marks the one that selects.
+def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]) -> list[Calibrated]:
+    """Each judge's AUROCs, in the order of the judges.
 
     Args:
         measured: questions about the documents with their labels as they were written.
@@ -43,12 +46,12 @@ def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[
     knowledge, _ = calibrate_knowledge(judges, common, {a.question.text: a.question.short for a in common}, says)
     asked = list(measured)[:count]
     labels, _ = calibrate_knowledge(judges, asked, {a.question.text: a.question.short for a in asked})
-    found = [replace(k, label=own.label, tau_label=own.tau_label) for k, own in zip(knowledge, labels, strict=True)]
-    return [_row(one, road.config.select.judge) for one in found]
+    return [replace(k, label=own.label, tau_label=own.tau_label) for k, own in zip(knowledge, labels, strict=True)]
 
 
-def _row(one: Calibrated, used: str) -> dict[str, Any]:
-    return one.json() | {"used": one.judge == used}
+def stored(found: Sequence[Calibrated], used: str) -> list[dict[str, Any]]:
+    """What the report shows; `used` marks the one that selects."""
+    return [one.json() | {"used": one.judge == used} for one in found]
 
 
 def common_questions(count: int) -> list[Question]:

@@ -16,40 +16,42 @@ the base's own answers hold each other in place; the paper's two stages are `sta
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
+from selfteach.evaluate.calibration import surest
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
-from selfteach.generate.study import facts, study, vocabulary
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted, Scored
+from selfteach.judge.language import main_script
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import Reading
 from selfteach.methods.asking import asked_for
-from selfteach.methods.calibrating import calibrated, judges_of
-from selfteach.methods.quizzing import Quiz, examine, known_map, own_quiz, people_quiz
+from selfteach.methods.calibrating import calibrated, judges_of, stored
+from selfteach.methods.quizzing import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, share_of
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
+from selfteach.methods.studying import Asked, Measured, study_data
 from selfteach.methods.teaching import publish, tidy
-from selfteach.models.meaning import alike
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
+from selfteach.records import GREEDY, Example, Request, Sampling, digest, question, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
+from selfteach.select.balance import spread
 from selfteach.select.form import form_fault
-from selfteach.select.knowledge import label_fault, lessons, mended, sizes, state
+from selfteach.select.knowledge import label_fault, lessons, mended, sizes
 from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
 
-KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0}}
+KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0},
+         "reading": {"sft": 1.0}}  # fmt: skip
 DISTILLED = {"study": {"distill": 1.0}}
 
 
@@ -59,22 +61,6 @@ class Documents:
 
     reading: Reading
     questions: list[PeopleQuestion] = field(default_factory=list)
-
-
-@dataclass
-class Asked:
-    """The questions that were kept: `all` ask about their sentence; `trusted` also get their own answer back from it."""
-
-    all: list[Question]
-    trusted: list[Question]
-
-
-@dataclass
-class Measured:
-    """The trusted questions with their draws and scores, in one order."""
-
-    answered: list[Answered]
-    scored: list[Scored]
 
 
 def teach(run: Run, material: Documents, config: Settings, display: Display) -> dict[str, Any]:
@@ -91,11 +77,11 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         road = open_road(run, config, display)
     with run.stage("read"):
         chunks, judged = read(road, material), judge(road)  # 1
-        quiz = fitting(road, people_quiz(chunks, material.questions))[: config.exam.questions]
+        quiz = fitting(road, people_quiz(chunks, material.questions))
     with run.stage("ask"):
         asked = questions(road, chunks, quiz)  # 2
         if not quiz:
-            quiz, asked = held_out(road, asked)
+            quiz, asked = held_out(road, chunks, asked)
     with run.stage("answer"):
         measured = answer(road, asked.trusted, judged)  # 3, 4
         pairs = select(road, measured)  # 4
@@ -105,7 +91,9 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     with run.stage("exam of the base"):
         examine(road, None, quiz, general["test"], measured.answered)  # 7
         road.student.rest()
-    taught = teach_stages(road, stages(road, examples, general["train"]), KINDS | (DISTILLED if config.study.distill else {}))  # 5
+    taught = teach_stages(
+        road, stages(road, examples, general, measured.answered), KINDS | (DISTILLED if config.study.distill else {})
+    )  # 5
     with run.stage("exam"):
         exam = examine(road, taught, quiz, general["test"], measured.answered)  # 7
         exam["map"] = known_map(road, taught, chunks, measured.answered, measured.scored, exam["answers"])  # 6
@@ -142,7 +130,8 @@ def read(road: Road, material: Documents) -> list[Chunk]:
 
 
 def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
-    """The questions of the exam that fit into the model's context with their document; the others are dropped with that reason."""
+    """The questions of the exam that fit into the model's context with their document, at most `exam.questions`, evenly over all; those
+    that do not fit are dropped with that reason."""
     kept, fates = [], []
     for q in quiz:
         needed = len(road.base.encode(open_chat(q.text, q.chunk))) + road.config.exam.max_tokens
@@ -150,16 +139,21 @@ def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
         fates.append(Fate(digest(["quiz", q.text]), "dropped" if reason else "accepted", reason, {"question": q.text[:200]}))
         kept += [] if reason else [q]
     road.run.ledger.place("people's questions", fates)
-    return kept
+    return spread(kept, road.config.exam.questions)
 
 
 def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
     """Step 2: questions that make sense by themselves, are new, and are unlike those of the exam."""
     config = road.config.questions
     exam, seen, pointing = Overlap(q.text for q in quiz), set[str](), Pointing(chunks)
+    written_in = {chunk.id: main_script(chunk.passage) for chunk in chunks}
 
     def fault(question: Question) -> str:
-        reason = form_fault(question.text) or stands_fault(question.text, question.chunk.title) or pointing.fault(question)
+        reason = (
+            form_fault(question.text, script=written_in[question.chunk.id])
+            or stands_fault(question.text, question.chunk.title)
+            or pointing.fault(question)
+        )
         if not reason and (foreign(question) or (strays(question) and answer_fault(question))):
             reason = "asks about something else"
         if not reason and question.text.lower() in seen:
@@ -171,36 +165,41 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
 
     road.display.stage("ask", config.per_chunk * len(chunks), "questions")
     found, fates = Asked([], []), dict[str, Fate]()
-    for question, reason in ask_about(
+    for one, reason in ask_about(
         road.teacher or road.student, chunks, config.per_chunk, fault, config.rounds, road.config.seed,
         instructed=road.teacher is not None, progress=road.display.advance,
     ):  # fmt: skip
-        doubt = answer_fault(question)
-        body = {"question": question.text, "answer": question.short, "back": question.back, "doubt": doubt,
-                **question.chunk.place(question.sentence)}  # fmt: skip
-        fates.setdefault(question.id, Fate(question.id, "dropped" if reason else "accepted", reason, body))
+        doubt = answer_fault(one)
+        body = {"question": one.text, "answer": one.short, "back": one.back, "doubt": doubt,
+                **one.chunk.place(one.sentence)}  # fmt: skip
+        fates.setdefault(one.id, Fate(one.id, "dropped" if reason else "accepted", reason, body))
         if not reason:
-            found.all.append(question)
-            found.trusted += [] if doubt else [question]
+            found.all.append(one)
+            found.trusted += [] if doubt else [one]
     road.run.ledger.place("ask", fates.values())
     return found
 
 
-def held_out(road: Road, asked: Asked) -> tuple[list[Quiz], Asked]:
-    """Where nobody brought questions: those about a share of the sentences are for the exam, and not learned from.
+def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
+    """Where nobody brought questions: those about a share of the sentences are for the exam, and not learned from. Where too few came
+    back with their answer, as in a language that the model does not ask in, the exam asks for words left out of sentences.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
     where = sorted({(q.chunk.id, q.sentence) for q in asked.trusted}, key=lambda place: digest([road.config.seed, *place]))
-    count = min(max(1, round(road.config.questions.held_out * len(where))), len(where) - 1) if len(where) > 1 else 0
-    if not count:
+    gaps = [] if len(where) > 1 else gap_quiz(chunks, road.config.questions.held_out, road.config.seed)
+    if len(where) < 2 and not gaps:
         raise DataError(
             f"{len(asked.trusted)} questions about {len(where)} sentences are too few to learn from some and to be examined on others.",
             cure="Bring more text, questions of people (--questions), or a model that asks better (--teacher).",
         )
-    aside = set(where[:count])
-    quiz = own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])[: road.config.exam.questions]
+    aside = set(where[: share_of(len(where), road.config.questions.held_out)])
+    if gaps:
+        road.display.say(
+            f"{len(asked.trusted)} questions came back with their answer; the exam asks for words left out of {len(gaps)} sentences"
+        )
+    quiz = spread(gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside]), road.config.exam.questions)
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
     rest = [q for q in asked.all if (q.chunk.id, q.sentence) not in aside and exam.nearest(q.text).similarity < limit]
     kept = {q.id for q in rest}
@@ -220,11 +219,16 @@ def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> M
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
     written, answered = answered, [mended(a) for a in answered]
     scored = judged.scores(answered)
+    sure = None
     if config.calibrate:
         road.display.stage("calibrate")
-        road.run.ledger.note("judges", calibrated(road, judges_of(road, judged), written))
+        judges = judges_of(road, judged)
+        found = calibrated(road, judges, written)
+        road.run.ledger.note("judges", stored(found, config.judge))
+        if road.config.study.known == "auto":
+            sure = surest(judges, found, answered, config.min_auroc, config.tau_label)
     road.run.ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
-    return Measured(answered, scored)
+    return Measured(answered, scored, sure)
 
 
 def judge(road: Road) -> KnowledgeJudge:
@@ -252,7 +256,7 @@ def select(road: Road, measured: Measured) -> list[Example]:
     config = road.config.select
     tau_label, tau_knowledge = (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
     kept, dropped = lessons(measured.answered, measured.scored, tau_label, tau_knowledge)
-    fates = [Fate(e.id, "accepted", "", {"question": e.prompt[-1].content}) for e in kept]
+    fates = [Fate(e.id, "accepted", "", {"question": question(e.prompt)}) for e in kept]
     fates += [Fate(a.question.id, "dropped", reason, {"question": a.question.text, "label": a.best}) for a, reason in dropped]
     road.run.ledger.place("select", fates)
     road.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
@@ -263,43 +267,10 @@ def _point(point: Any) -> dict[str, Any]:
     return {"tau": point.tau_knowledge, "known": point.known, "unknown": point.unknown, "unsure": point.unsure}
 
 
-def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]) -> list[Example]:
-    """Step 5: every sentence in many forms; no row is like a question of the exam, and none of it is about a sentence set aside."""
-    if not road.config.stages.study:
-        return []
-    statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
-    found = facts(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
-    exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
-    left_out = (
-        set() if road.config.study.known else known_sentences(measured, road.config.select.tau_label, road.config.select.tau_knowledge)
-    )
-    kept, fates, taken = [], [], Counter[str]()
-    for example in study(found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))):
-        origin = example.source["document"]
-        reason = "like a question of the exam" if exam.nearest(example.prompt[-1].content).similarity >= limit else ""
-        place = (origin, example.source["start"])
-        reason = reason or ("known" if place in left_out and example.source["form"] != "recite" else "")
-        reason = reason or ("enough from this document" if taken[origin] >= road.config.study.per_document else "")
-        fates.append(Fate(example.id, "dropped" if reason else "accepted", reason, {"file": example.source["file"]}))
-        if not reason:
-            taken[origin] += 1
-            kept.append(example)
-    road.run.ledger.place("study", fates)
-    return kept
-
-
-def known_sentences(measured: Measured, tau_label: float, tau_knowledge: float) -> set[tuple[str, int]]:
-    """(document, start) of the sentences of which every measured question is known."""
-    found: dict[tuple[str, int], set[str]] = {}
-    for a, s in zip(measured.answered, measured.scored, strict=True):
-        place = a.question.chunk.place(a.question.sentence)
-        found.setdefault((place["document"], place["start"]), set()).add(state(s, tau_label, tau_knowledge))
-    return {place for place, states in found.items() if states == {"known"}}
-
-
 def replay(road: Road) -> dict[str, list[Example]]:
-    """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam."""
-    config, seed = road.config.replay, road.config.seed
+    """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam; and, where
+    a stage of their own is wanted, the whole answers, drawn at T = 1."""
+    config, wanted, seed = road.config.replay, road.config.stages, road.config.seed
     pool = Overlap()
 
     def newness(text: str) -> str:
@@ -307,29 +278,56 @@ def replay(road: Road) -> dict[str, list[Example]]:
 
     prompts = [a.text for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
-    limit = Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
-    requests = {text: Request("keep", user(text), limit, 0, seed) for text in train}
+    held = set(prompts) - set(train)
+    found = {
+        "train": own_answers(road, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)),
+        "test": [Example(digest(["replay", text]), "general", user(text), "") for text in prompts if text in held],
+    }
+    whole = Sampling(1.0, 1.0, wanted.own_tokens)
+    return found | {"own": own_answers(road, train, "own", whole) if wanted.general or wanted.healing else []}
+
+
+def own_answers(road: Road, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
+    """What the base answers, empty answers left out."""
+    requests = {text: Request("keep", user(text), sampling, 0, road.config.seed) for text in prompts}
     drawn = {draw.id: draw for draw in road.student.draw(list(requests.values()))}
     found = []
     for text, request in requests.items():
         draw = drawn[request.id(road.student.fingerprint)]
         if draw.text.strip():
             cut = ["chosen"] if draw.finish == "length" else []
-            found.append(Example(digest(["replay", text]), "general", user(text), draw.text, None, {}, {"cut": cut}))
-    test = [Example(digest(["replay", text]), "general", user(text), "") for text in prompts if text not in requests]
-    return {"train": found, "test": test}
+            name = "replay" if kind == "general" else kind
+            found.append(Example(digest([name, text]), kind, user(text), draw.text, None, {}, {"cut": cut}))
+    return found
 
 
-def stages(road: Road, examples: Sequence[Example], general: Sequence[Example]) -> list[Stage]:
+def reading(answered: Sequence[Answered]) -> list[Example]:
+    """Worked reading: a question with its passage in the prompt, and the label."""
+    return [
+        Example(
+            digest(["reading", a.question.id, a.best]), "reading", open_chat(a.question.text, a.question.chunk), a.best,
+            source=a.question.chunk.place(a.question.sentence),
+        )
+        for a in answered
+        if not label_fault(a)
+    ]  # fmt: skip
+
+
+def schooled(own: Sequence[Example], read: Sequence[Example]) -> list[Example]:
+    """The paper's SFT stage: two of the base's own answers to one worked reading; what is more of either is left out, evenly."""
+    count = min(len(own) // 2, len(read))
+    return [*spread(own, 2 * count), *spread(read, count)] if count else list(own)
+
+
+def stages(road: Road, examples: Sequence[Example], replayed: Mapping[str, Sequence[Example]], answered: Sequence[Answered]) -> list[Stage]:
     """Step 5: the trainings, one after the other.
 
     Raises:
         DataError: there is nothing to learn from the documents.
     """
-    wanted = road.config.stages
-    own = [Example(e.id, "own", e.prompt, e.chosen, None, {}, e.source) for e in general]
+    wanted, own = road.config.stages, replayed["own"]
     if not examples:
         raise DataError("nothing is left to learn.", cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.")
-    before = [Stage("general", own)] if wanted.general else []
+    before = [Stage("general", schooled(own, reading(answered)))] if wanted.general else []
     after = [Stage("healing", own)] if wanted.healing else []
-    return [*before, Stage("documents", [*examples, *general]), *after]
+    return [*before, Stage("documents", [*examples, *replayed["train"]]), *after]

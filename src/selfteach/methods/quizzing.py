@@ -15,6 +15,8 @@ from selfteach.evaluate.corrections import Arm, answer
 from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered, open_chat
+from selfteach.generate.spans import spans
+from selfteach.generate.study import GAP, GAPS
 from selfteach.judge.contradiction import Scored
 from selfteach.judge.match import contains_answer, token_recall
 from selfteach.judge.pairwise import Duel, Preference, compare
@@ -25,7 +27,7 @@ from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, user
+from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, digest, user
 from selfteach.select.knowledge import label_fault, state
 from selfteach.select.overlap import Overlap
 
@@ -53,6 +55,23 @@ def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> lis
     return found
 
 
+def share_of(count: int, share: float) -> int:
+    """How many of `count` are set aside: at least one, and not all."""
+    return min(max(1, round(share * count)), count - 1)
+
+
+def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
+    """A share of the sentences, each with a gap where an answer stood; none where fewer than two sentences offer an answer."""
+    offers = {(c.id, i): (c, c.words(i), found[0]) for c in chunks for i in c.telling() if (found := spans(c.words(i), c.title))}
+    where = sorted(offers, key=lambda place: digest([seed, *place]))
+    if len(where) < 2:
+        return []
+    return [
+        Quiz(GAPS[0].format(title=c.title, text=text.replace(name, GAP)), (name,), c, "gaps in its sentences")
+        for c, text, name in (offers[place] for place in where[: share_of(len(where), share)])
+    ]
+
+
 def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
     """The model's own questions about sentences that were set aside."""
     return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
@@ -77,8 +96,9 @@ def examine(
     marked["prompted"] = paper.mark(_answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds)
     marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
     known = {arm: paper.mark(_answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]) for arm, m in models.items()}
+    drawn, noise = _drawn(road, models, closed, golds)
     arms = {arm: Arm(arm, model) for arm, model in models.items()}
-    beside = general_sheets(road, arms, [e.prompt for e in general][: config.general])
+    beside = general_sheets(road, arms, [e.turns for e in general][: config.general])
     unharmed = _unharmed(beside, learned)
     found: dict[str, Any] = {
         "method": "documents",
@@ -87,7 +107,8 @@ def examine(
         **paper.measures(marked, seed),
         "common": {arm: statistics.share(m.right) for arm, m in known.items()},
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
-        "noise_floor": {"contains": _noise(road, closed, golds)},
+        "drawn": {arm: statistics.share(flags) for arm, flags in drawn.items()},
+        "noise_floor": {"contains": noise},
         "sanity": by_arm({arm: m.draws for arm, m in marked.items()}, seed=seed),
         "base_proof": proof(road),
         "answers": [*_side_by_side(quiz, marked), *general_rows(beside, unharmed)],
@@ -117,14 +138,18 @@ def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -
     return {arm: shared.unharmed(sheet, beside["base"], lessons)[0] for arm, sheet in beside.items()}
 
 
-def _noise(road: Road, closed: Sequence[Prompt], golds: Sequence[Sequence[str]]) -> Measure:
-    """The base against itself: two draws at T=1 of the same questions."""
+def _drawn(
+    road: Road, models: Mapping[str, Recorded], closed: Sequence[Prompt], golds: Sequence[Sequence[str]]
+) -> tuple[dict[str, list[bool]], Measure]:
+    """Which questions each model answers in one draw at T = 1; and the base against itself, in a second draw."""
     sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
-    road.display.stage("exam again", 2 * len(closed))
-    one, other = (
-        paper.mark(answer(road.student, "exam again", closed, sampling, seed + k, road.display.advance), golds).right for k in (0, 1)
-    )
-    return statistics.paired_bootstrap(other, one, seed=seed)
+    road.display.stage("exam again", (len(models) + 1) * len(closed))
+
+    def right(model: Recorded, seed: int) -> list[bool]:
+        return paper.mark(answer(model, "exam again", closed, sampling, seed, road.display.advance), golds).right
+
+    once = {arm: right(model, seed) for arm, model in models.items()}
+    return once, statistics.paired_bootstrap(right(road.student, seed + 1), once["base"], seed=seed)
 
 
 def _pairwise(road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> dict[str, Any]:

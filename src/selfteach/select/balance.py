@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sklearn.metrics import silhouette_score
 
 from selfteach.select.overlap import Overlap
 
+T = TypeVar("T")
 Part = Literal["train", "dev", "test"]
 PARTS: tuple[Part, ...] = ("train", "dev", "test")
 Floats = NDArray[np.float64]
@@ -208,3 +209,8 @@ def split(
 ) -> list[Part]:
     """train, dev or test for each prompt: like goes with like, and no two prompts of different parts reach `max_overlap` (invariant 5)."""
     return split_by_cluster(groups(texts, embeddings, max_overlap), shares, seed, strata)
+
+
+def spread(rows: Sequence[T], count: int) -> list[T]:
+    """At most `count` rows, evenly over all of them, so that none is left out for standing late."""
+    return list(rows) if len(rows) <= count else [rows[i * len(rows) // count] for i in range(count)]

@@ -15,8 +15,10 @@ import regex
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
+from selfteach.materials.documents.listed import UNSPACED
+
 _LATIN = re.compile("[a-z0-9]+")
-_ANY = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*|[\p{L}\p{N}\p{M}]+")
+_ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
 
 
 def tokens(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from selfteach.generate.question import Question
+from selfteach.generate.spans import CAPITAL
 from selfteach.generate.spans import content as says
 from selfteach.judge.match import SAME_F1, contains_answer, normalised, token_f1, token_recall
 
@@ -85,7 +86,7 @@ def strays(question: Question) -> bool:
 def foreign(question: Question) -> bool:
     """Whether a question names what its text does not: a small model takes names over from its worked examples."""
     there = set(normalised(f"{question.chunk.title} {question.chunk.passage}").split())
-    named = re.findall(r"(?<=\s)[^\W\d_a-z]\w+(?:-\w+)*", question.text)
+    named = re.findall(rf"(?<=\s)[{CAPITAL}]\w+(?:-\w+)*", question.text)
     return any(word not in there for name in named for word in normalised(name).split())
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from selfteach.records import digest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """One text. `source` is the file as the person named it (`notes.jsonl:3` for a row); `pages` is where in `text` each page begins.
 
@@ -28,9 +29,9 @@ class Document:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """What else a row of JSONL held, for instance its questions."""
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """The hash of the text: the same text in two files is one document."""
+        """The hash of the text: the same text in two files is one document. Computed once: it is asked for with every row."""
         return digest(["document", self.text])
 
     def page(self, place: int) -> int | None:

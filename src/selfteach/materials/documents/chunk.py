@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice, pairwise
 from typing import Any
 
 from selfteach.materials.documents import Document
+from selfteach.materials.documents.listed import MARK, Span, led, says, told
 from selfteach.records import digest
 
 Count = Callable[[str], int]
@@ -27,15 +29,7 @@ _SHORT = re.compile(
 _LEAST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` to `end` of a document's text."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chunk:
     """A piece of a document. `lead` is the document's first sentence, empty where the piece holds it itself."""
 
@@ -44,9 +38,9 @@ class Chunk:
     sentences: tuple[Span, ...]
     lead: str = ""
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """The hash of the document and the place in it."""
+        """The hash of the document and the place in it. Computed once: it is asked for with every row."""
         return digest(["chunk", self.document.id, self.span.start, self.span.end])
 
     @property
@@ -65,9 +59,12 @@ class Chunk:
         return f"{self.lead} {self.text}" if self.lead else self.text
 
     def words(self, sentence: int) -> str:
-        """The text of a sentence, on one line."""
-        span = self.sentences[sentence]
-        return " ".join(self.document.text[span.start : span.end].split())
+        """The text of a sentence, on one line, after the line that leads it, where one does."""
+        return told(self.document.text, self.sentences[sentence])
+
+    def telling(self) -> list[int]:
+        """The sentences that can be asked about."""
+        return [i for i, span in enumerate(self.sentences) if says(self.document.text, span)]
 
     def place(self, sentence: int | None = None) -> dict[str, Any]:
         """Where an example comes from: for `Example.source`. Without a sentence, the whole piece."""
@@ -82,19 +79,32 @@ class Chunk:
 def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Span]:
     """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor does a stop before a small letter.
 
-    A line break ends one: what is no sentence (a heading, an item of a list) stands alone.
+    A line break ends one: what is no sentence (a heading, an item of a list) stands alone, without the mark of an item.
     """
     end = len(text) if end is None else end
-    found, begin = [], start
+    found, begin = [], _unmarked(text, start, end)
     for match in _END.finditer(text, start, end):
+        if match.end() <= begin:
+            continue
         if match[0][0] in ".!?…" and not (
             _OPENS.match(text, match.end(), end) and not _SHORT.search(text[max(begin, match.end() - 20) : match.end()])
         ):
             continue
         found.append(_trimmed(text, begin, match.end()))
-        begin = match.end()
+        begin = _unmarked(text, match.end(), end)
     found.append(_trimmed(text, begin, end))
     return [span for span in found if span.end > span.start]
+
+
+def _unmarked(text: str, start: int, end: int) -> int:
+    """Where a line's words begin, after the mark of an item."""
+    mark = MARK.match(text, start, end) if not start or text[start - 1] == "\n" else None
+    return mark.end() if mark else start
+
+
+def document_sentences(document: Document) -> list[Span]:
+    """The sentences of a whole document, each with what leads it."""
+    return led(document.text, sentence_spans(document.text), document.title)
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:
@@ -116,7 +126,7 @@ def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chu
         ValueError: `max_tokens` has no room for a word beside the lead.
     """
     text = document.text
-    all_sentences = sentence_spans(text)
+    all_sentences = document_sentences(document)
     lead = " ".join(text[all_sentences[0].start : all_sentences[0].end].split()) if all_sentences else ""
     if len(lead.split()) > LEAD_WORDS or count(lead) > max_tokens // 3:
         lead = ""
@@ -172,4 +182,4 @@ def _within(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
     for sentence in islice(sentences, first, None):
         if sentence.start >= span.end:
             return
-        yield Span(max(sentence.start, span.start), min(sentence.end, span.end))
+        yield replace(sentence, start=max(sentence.start, span.start), end=min(sentence.end, span.end))

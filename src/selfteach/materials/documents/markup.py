@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
+from selfteach.materials.documents.tables import MOST_IN_CELL, read_pipes, table_lines
 
 BLOCKS = {
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
@@ -16,6 +17,29 @@ BLOCKS = {
 APART = {"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas"}
 AROUND = {"nav", "footer", "aside", "menu", "form", "button", "select"}
 """What stands around a page's text."""
+ITEMS = {"li", "dd"}
+CELLS = {"td", "th"}
+_EMPTY = re.compile(r"\n(?:- \s*)+")
+
+
+class _Table:
+    """A table that is being read: where the parts of each cell begin."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[tuple[int, str]]] = []
+
+    def tell(self, parts: list[str]) -> list[str]:
+        """The parts with the table as a list; as they are where it lays a page out, or holds nothing."""
+        places = [place for row in self.rows for place, _ in row]
+        ends = dict(zip(places, [*places[1:], len(parts)], strict=True))
+        cells = [[("".join(parts[a : ends[a]]).strip(), tag) for a, tag in row] for row in self.rows]
+        texts = [text for row in cells for text, _ in row]
+        if max(map(len, cells), default=0) < 2 or any("\n" in text or len(text) > MOST_IN_CELL for text in texts):
+            return parts
+        first = [tag for _, tag in cells[0]]
+        headed = set(first) == {"th"} or (None if all(tag == "td" for row in cells for _, tag in row) else False)
+        lines = table_lines([[text for text, _ in row] for row in cells], headed)
+        return [*parts[: places[0]], "\n\n", "\n".join(lines), "\n\n"]
 
 
 class _Reader(HTMLParser):
@@ -25,6 +49,7 @@ class _Reader(HTMLParser):
         self.titles: dict[str, list[str]] = {"title": [], "h1": []}
         self._skipped, self._inside, self._depth, self._room = skipped, "", 0, MAX_CHARS
         self._heading = ""
+        self._tables: list[_Table] = []
 
     @property
     def unclosed(self) -> bool:
@@ -36,13 +61,16 @@ class _Reader(HTMLParser):
         elif tag in self._skipped:
             self._inside, self._depth = tag, 1
         else:
-            self._break(tag)
+            self._break(tag, opens=True)
             self._heading = tag if tag in self.titles else self._heading
+            self._lay(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if self._depth:
             self._depth -= tag == self._inside
         else:
+            if tag == "table" and self._tables:
+                self.parts = self._tables.pop().tell(self.parts)
             self._break(tag)
             self._heading = "" if tag == self._heading else self._heading
 
@@ -61,8 +89,19 @@ class _Reader(HTMLParser):
         if self._heading != "title":
             self.parts.append(re.sub(r"\s+", " ", data))
 
-    def _break(self, tag: str) -> None:
-        self.parts.append("\n" if tag == "br" else " " if tag in ("td", "th") else "\n\n" if tag in BLOCKS else "")
+    def _lay(self, tag: str) -> None:
+        """Notes where tables, their rows and their cells begin."""
+        if tag == "table":
+            self._tables.append(_Table())
+        elif self._tables and tag == "tr":
+            self._tables[-1].rows.append([])
+        elif self._tables and tag in CELLS:
+            rows = self._tables[-1].rows
+            rows[-1:] = [[*(rows[-1] if rows else []), (len(self.parts), tag)]]
+
+    def _break(self, tag: str, *, opens: bool = False) -> None:
+        item = "\n- " if opens else "\n"
+        self.parts.append("\n" if tag == "br" else " " if tag in CELLS else item if tag in ITEMS else "\n\n" if tag in BLOCKS else "")
 
 
 def read_html(text: str) -> tuple[str, str]:
@@ -78,7 +117,7 @@ def read_html(text: str) -> tuple[str, str]:
         reader.feed(text)
         reader.close()
     title = next((" ".join("".join(found).split()) for found in reader.titles.values() if "".join(found).strip()), "")
-    return title, paragraphs("".join(reader.parts))
+    return title, paragraphs(_EMPTY.sub("\n- ", "".join(reader.parts)))
 
 
 def declared_encoding(data: bytes) -> str:
@@ -97,8 +136,9 @@ _TAG = re.compile(r"<!--.{0,5000}?-->|</?[a-zA-Z][^<>\n]{0,500}>", re.S)
 
 
 def read_markdown(text: str) -> tuple[str, str]:
-    """(title, text): the first heading, and the words without headings' and emphases' marks; links keep their words."""
-    text = _TAG.sub("", _FENCE.sub("", _FRONT.sub("", text, count=1)))
-    text = _MARKS.sub(r"\2", _LINK.sub(r"\1", _RULE.sub("", text)))
-    heading = _HEADING.search(text)
-    return (heading[1] if heading else ""), paragraphs(_HEADING.sub(r"\n\1\n", text))
+    """(title, text): the first heading, and the words without headings' and emphases' marks; links keep their words, code its signs."""
+    parts = _FENCE.split(_FRONT.sub("", text, count=1))  # every second one is code
+    prose = [read_pipes(_MARKS.sub(r"\2", _LINK.sub(r"\1", _RULE.sub("", _TAG.sub("", part))))) for part in parts[::2]]
+    heading = next((found for part in prose if (found := _HEADING.search(part))), None)
+    parts[::2] = [_HEADING.sub(r"\n\1\n", part) for part in prose]
+    return (heading[1] if heading else ""), paragraphs("".join(parts))

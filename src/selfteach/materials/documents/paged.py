@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import (
@@ -18,6 +19,7 @@ from selfteach.materials.documents.limits import (
     SMALL_BYTES,
     TooMuch,
 )  # fmt: skip
+from selfteach.materials.documents.tables import table_lines
 
 _ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
 
@@ -90,16 +92,21 @@ def read_docx(path: Path) -> tuple[str, str]:
     title, parts, room = document.core_properties.title or "", [], MAX_CHARS
     for block in document.iter_inner_content():
         if isinstance(block, Table):
-            found = "\n".join(" | ".join(dict.fromkeys(cell.text.strip() for cell in row.cells)) for row in block.rows)
+            found = "\n".join(table_lines([_row(row.cells) for row in block.rows]))
         else:
-            found = block.text
             named = block.style.name if block.style and block.style.name else ""
+            found = f"- {block.text}" if named.startswith("List") and block.text.strip() else block.text
             title = title or (found.strip() if named.startswith(("Title", "Heading")) else "")
         room -= len(found)
         if room < 0:
             raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
         parts.append(found)
     return title, paragraphs("\n\n".join(parts))
+
+
+def _row(cells: Sequence[Any]) -> list[str]:
+    """The text of each cell; one that was made of several is met several times, and told once."""
+    return ["" if n and cell._tc is cells[n - 1]._tc else cell.text for n, cell in enumerate(cells)]
 
 
 def inspect_zip(path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Lists and tables: a short line is taught with the line that leads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.listed import words_in
+from selfteach.materials.documents.markup import read_html, read_markdown
+from selfteach.materials.documents.paged import read_docx
+from selfteach.materials.documents.tables import table_lines
+
+PROSE = "We sell tea and coffee and cakes."
+
+
+def told(text: str, title: str = "Shop") -> list[str]:
+    """What can be asked about, as a model is shown it."""
+    return [c.words(i) for c in chunked(Document("a", title, text), lambda t: len(t.split()), 60) for i in c.telling()]
+
+
+@pytest.mark.parametrize(("text", "facts"), [
+    ("Opening hours\nMon-Fri: 9-17\nSat: 10-14", ["Opening hours: Mon-Fri: 9-17.", "Opening hours: Sat: 10-14."]),
+    (f"Prices:\n\n- Tea: 3\n- Coffee: 4\n\n{PROSE}", ["Prices: Tea: 3.", "Prices: Coffee: 4.", PROSE]),
+    ("These are in stock at present.\n* Tea\n2. Cups", ["These are in stock at present.", "These are in stock at present: Tea.",
+                                                       "These are in stock at present: Cups."]),
+    (f"{PROSE}\n\nPhone: 123", [PROSE, "Shop: Phone: 123."]),
+    (f"Prices\n\n- Tea: 3\n\nPhone: 123\n\n{PROSE}", ["Prices: Tea: 3.", "Shop: Phone: 123.", PROSE]),
+    ("Do you ship?\nYes, worldwide.\n\nWhat does it cost here?\nNothing.",
+     ["Do you ship? Yes, worldwide.", "What does it cost here?", "What does it cost here? Nothing."]),
+    ("How is it reset?\n\nPress the button for five seconds. Then wait.", ["How is it reset? Press the button for five seconds."]),
+    ("Monday\nopen 9 to 17\n\nTuesday\nclosed all day", ["Monday: open 9 to 17.", "Tuesday: closed all day."]),
+    (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]), (f"{PROSE} It is good. Come.", [PROSE]), ("Tea.", []), ("", []),
+    ("营业时间：\n- 周一 9点\n", ["营业时间: 周一 9点."]), ("東京は首都です。寒い。", ["東京は首都です。"]),
+])  # fmt: skip
+def test_a_short_line_is_told_with_what_leads_it(text: str, facts: list[str]) -> None:
+    assert told(text) == facts
+
+
+def test_what_leads_is_known_in_later_pieces_too() -> None:
+    items = [f"- Item{n}: {n}" for n in range(60)]
+    chunks = chunked(Document("a", "Shop", "Prices:\n" + "\n".join(items)), lambda t: len(t.split()), 20)
+    assert len(chunks) > 3
+    assert chunks[-1].words(len(chunks[-1].sentences) - 1) == "Prices: Item59: 59."
+    place = chunks[-1].place(len(chunks[-1].sentences) - 1)
+    assert chunks[0].document.text[place["start"] : place["end"]] == "Item59: 59", "the place is the item's own"
+
+
+@pytest.mark.parametrize(("text", "count"), [("one two", 2), ("図書館は", 4), ("", 0), ("日本 is far", 4)])
+def test_words_are_counted_in_every_script(text: str, count: int) -> None:
+    assert words_in(text) == count
+
+
+@pytest.mark.parametrize(("rows", "headed", "lines"), [
+    ([["Year", "Cost"], ["2019", "3"], ["2020", "3"]], True, ["- Year: 2019; Cost: 3", "- Year: 2020; Cost: 3"]),
+    ([["City", "Land", "Size"], ["Rom", "IT", ""]], None, ["- City: Rom; Land: IT"]),
+    ([["2019", "3", "4"], ["2020", "3", "3"]], None, ["- 2019: 3; 4", "- 2020: 3; 3"]),
+    ([["Name", "Ann"], ["Age", "3"]], None, ["- Name: Ann", "- Age: 3"]), ([["alone"], [" "]], None, ["- alone"]), ([], None, []),
+])  # fmt: skip
+def test_rows_of_a_table(rows: list[list[str]], headed: bool | None, lines: list[str]) -> None:
+    assert table_lines(rows, headed) == lines
+
+
+def test_an_html_table_has_its_head_in_every_row_and_a_layout_is_read_as_it_stands() -> None:
+    page = "<table><caption>Money</caption><tr><th>Year<th>Cost</tr><tr><td>2019<td>3</table>"
+    assert read_html(page)[1] == "Money\n\n- Year: 2019; Cost: 3"
+    sides = "<table><tr><th>Name</th><td>Ann</td></tr><tr><th>Age</th><td>3</td></tr></table>"
+    assert read_html(sides)[1] == "- Name: Ann\n- Age: 3"
+    layout = "<table><tr><td><p>One.</p><p>Two.</p></td><td>menu</td></tr></table>"
+    assert read_html(layout)[1] == "One.\n\nTwo.\n\nmenu"
+    inner = "<table><tr><td>left</td><td><table><tr><td>a<td>b</table></td></tr></table>"
+    assert read_html(inner)[1] == "left\n\n- a: b"
+    assert read_html("<p>Hours:</p><ul><li><p>Mon</p></li><li>Tue</ul>")[1].split() == ["Hours:", "-", "Mon", "-", "Tue"]
+
+
+def test_a_markdown_table_has_its_head_in_every_row_and_code_keeps_its_signs() -> None:
+    text = "# T\n\n| Year | Cost |\n|---|:-:|\n| 2019 | 3 |\n\na | b\n\n```\nvector<int> x = __init__;\n```\n"
+    assert read_markdown(text)[1] == "T\n\n- Year: 2019; Cost: 3\n\na | b\n\nvector<int> x = __init__;"
+
+
+def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    made = Docx()
+    made.add_paragraph("Tea", style="List Bullet")
+    table = made.add_table(3, 3)
+    for row, texts in zip(table.rows, (("Team", "Home", "Away"), ("Ants", "3", "3"), ("Bees", "", "")), strict=True):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.text = text
+    table.rows[2].cells[1].merge(table.rows[2].cells[2]).text = "4"
+    made.save(str(tmp_path / "a.docx"))
+    assert read_docx(tmp_path / "a.docx")[1] == "- Tea\n\n- Team: Ants; Home: 3; Away: 3\n- Team: Bees; Home: 4"
