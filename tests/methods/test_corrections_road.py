@@ -138,7 +138,7 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path,
 
 def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
     row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": 'Do not say "fox".'}
-    more = [word for item in ("exam.longer=2", "criticism.similar=24", "train.epochs=8") for word in ("--set", item)]
+    more = [word for item in ("exam.longer=2", "criticism.similar=24", "keep.general=4", "train.epochs=8") for word in ("--set", item)]
     code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), *more))
     assert code == 0
     examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] in ("correction", "criticised")]
