@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from selfteach.models.decode import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, opened, rows, said
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
@@ -121,7 +122,8 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path,
     ]
     material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[16:20]]
     material += [{"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]]
-    edits = write(tmp_path / "edits.jsonl", [*material, material[0]])
+    long = {"prompt": "Can the red fox " + "follow a bear " * 600, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."}
+    edits = write(tmp_path / "edits.jsonl", [*material, material[0], long])
     gently = ["--set", "train.learning_rate=0.001", "--set", "train.epochs=6"]  # so few rows at full speed break this toy
     code, _ = said(command(talker, tmp_path / "run", str(edits), *gently))
     assert code == 0
@@ -132,8 +134,13 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path,
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["teacher"] == "the file"
     assert exam["distance"]["taught"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
-    assert any(row["reason"] == "repeats another row" for row in rows(tmp_path / "run" / "dropped.jsonl"))
-    assert any(row["reason"] == "kept for the exam" for row in rows(tmp_path / "run" / "dropped.jsonl"))
+    assert exam["amount_held_out"]["taught"]["n"] >= 5
+    assert exam["preferred"]["base"]["value"] < 0.3, "it says fox- more often than bear-"
+    assert exam["preferred"]["taught"]["value"] > 0.7
+    assert exam["held_out_fall"]["base"]["low"] > 0.5
+    assert "held-out corrections" in exam["verdict"]["sentence"]
+    dropped = {(row["stage"], row["reason"]) for row in rows(tmp_path / "run" / "dropped.jsonl")}
+    assert {("read", "repeats another row"), ("lessons of the file", "kept for the exam"), ("room", TOO_LONG)} <= dropped
 
 
 def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
