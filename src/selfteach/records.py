@@ -22,8 +22,6 @@ Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-"""A letter of a script that does not space its words, for the package `regex`."""
 WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")  # how a UTF-16 file begins, with its mark or without
 
 

@@ -61,6 +61,16 @@ def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Pat
     assert after == "I like bread.<|im_end|>"
 
 
+def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Path) -> None:
+    (tmp_path / "d.jsonl").write_text(json.dumps({"instruction": "Add.", "output": "3"}))
+    code, found = said(["templates", str(tmp_path / "d.jsonl"), "--form", "completion", "--json"])
+    assert code == 0
+    assert {row["form"] for row in found} == {"completion"}
+    of_output = [row["example"] for row in found if row["name"] == "output"]
+    assert of_output == [{"prompt": "Add.\n\nOutput:", "completion": " 3"}, None], "there is no input in the dataset"
+    assert {row["form"] for row in said(["templates", "--json"])[1]} == {"chat", "completion"}
+
+
 @pytest.mark.parametrize(
     ("more", "code", "why"),
     [

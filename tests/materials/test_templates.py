@@ -31,7 +31,7 @@ def test_a_completion_goes_on_after_the_prompt() -> None:
 @given(st.text(), st.text())
 def test_what_a_value_holds_is_never_filled_in_again(one: str, other: str) -> None:
     row = {"a": "{b}" + one, "b": other}
-    assert fill("<{a}|{b}>", row) == f"<{row['a'].strip()}|{row['b'].strip()}>"
+    assert fill("<{a}|{b}>", row) == f"<{row['a']}|{row['b']}>", "with its indentation"
 
 
 def test_an_input_that_is_there_is_shown_and_each_template_gets_its_turn() -> None:

@@ -187,8 +187,10 @@ def test_several_processes_need_a_named_folder(pairs: Path, monkeypatch: pytest.
 
 def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "e.jsonl", (e.json() for e in [*lessons(30), *lessons(12, "general")]))
-    solve = ("--adapter", "closed_form", "--set", "train.closed_form.shots=2", "--set", "train.closed_form.layers=all")
-    code, result = said(command(tmp_path / "e.jsonl", tiny, *solve))
+    sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
+    code, result = said(
+        command(tmp_path / "e.jsonl", tiny, "--adapter", "closed_form", *(word for item in sets for word in ("--set", item)))
+    )
     assert code == 0
     assert result["exam"]["loss_nats"]["base"]["n"] == 3
     assert json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["moved"]["kl_before"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods import comparing
-from selfteach.methods.comparing import Wanted, cells, why_not
+from selfteach.methods.comparing import Wanted, cells, paired, why_not
 from selfteach.methods.in_context import Told
-from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
+from selfteach.methods.rates import Held, best_rate, held_out, own_rate, rates_of
+from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
 from selfteach.train.steps import Diverged
@@ -227,6 +229,22 @@ def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     learned, held = held_out([example(n) for n in range(40)], 0)
     assert len(held.examples) == 4
     assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
+
+
+def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(tmp_path: Path) -> None:
+    """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second teaches the pair."""
+    held = Held([Example("a", "lesson", user("q"), "yes yes", "no no"), Example("b", "general", user("r"), "same")])
+
+    def taught(chosen: float, rejected: float) -> Any:
+        values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
+        return Scripted({}, lambda prompt, text: values[text])
+
+    near, far = taught(-2.0, -1.0), taught(-3.0, -9.0)
+    assert held.score(near) > held.score(far), "by likelihood alone"
+    assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
+    assert held.score(far, {"lesson"}) > held.score(near, {"lesson"})
+    assert held.score(near, {"lesson"}) == pytest.approx((-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2)
+    assert paired({"a": {"dpo": 1.0}, "b": {"correction": 1.0}, "c": {"sft": 1.0, "dpo": 1.0}, "d": {"anchor": 8.0}, "e": {}}) == {"a", "b"}
 
 
 def test_what_is_told_stands_before_the_question_and_after_its_own_system_message() -> None:

@@ -35,7 +35,7 @@ def templates(
     names: Annotated[list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")] = None,
     prompt: Annotated[str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')] = "",
     answer: Annotated[str, option("--answer", "TEXT", 'What is learned: "{english}".')] = "",
-    form: Annotated[str, option("--form", "NAME", "Of your own template: chat or completion.")] = "chat",
+    form: Annotated[str, option("--form", "NAME", "chat or completion: of your own template, or only these of the library.")] = "",
     model: Model = None,
     out: Annotated[Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")] = None,
     seed: Seed = None,

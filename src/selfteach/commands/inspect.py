@@ -38,7 +38,7 @@ def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
 
     found = read(past.run_folder(run)).notes.get("inspection")
     if not found:
-        raise UsageError("has invented no tasks yet.", where=str(run), cure=f"`selfteach status {run}` shows how far it is.")
+        raise UsageError("has ended no round of invention yet.", where=str(run), cure=f"`selfteach status {run}` shows how far it is.")
     return render(run, "inspect.j2", out or run / PAGE), found
 
 

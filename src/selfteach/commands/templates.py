@@ -29,20 +29,21 @@ class Options:
     names: Sequence[str] = ()
     prompt: str = ""
     answer: str = ""
-    form: str = "chat"
+    form: str = ""
     model: str | None = None
     out: Path | None = None
     seed: int = 0
     skip_bad_rows: bool = False
 
     def templates(self) -> tuple[Template, ...]:
-        """The named ones, a user's own, or all of the library."""
-        if self.form not in ("chat", "completion"):
+        """A user's own (chat, unless it says otherwise), the named ones, or all of the library; of one form where one is asked for."""
+        if self.form not in ("", "chat", "completion"):
             raise UsageError(f'there is no form "{self.form}".', where="--form", cure="Give chat or completion.")
         if bool(self.prompt) != bool(self.answer):
             raise UsageError("a template has a prompt and an answer.", where="--prompt, --answer", cure="Give both.")
-        own = (made(self.prompt, self.answer, "chat" if self.form == "chat" else "completion"),) if self.prompt else ()
-        return own + (chosen(self.names) if self.names else () if own else LIBRARY)
+        own = (made(self.prompt, self.answer, "completion" if self.form == "completion" else "chat"),) if self.prompt else ()
+        named = chosen(self.names) if self.names else () if own else LIBRARY
+        return own + tuple(template for template in named if self.form in ("", template.form))
 
 
 def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
@@ -57,7 +58,7 @@ def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
         return
     rows = list(sample(data or OWN_SEEDS))
     if as_json:
-        print_json([{"name": t.name, "form": t.form, "prompt": t.prompt, "answer": t.answer, "columns": list(t.columns)} for t in library])
+        print_json([told(template, rows) for template in library])
         return
     _preview(library, rows, options.model)
 
@@ -92,6 +93,19 @@ def sample(path: Path) -> Iterator[dict[str, str]]:
     if not found:
         raise DataError("holds no row that can be shown.", where=str(path))
     yield from found.values()
+
+
+def fitting(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
+    """Of some rows the one that a template leaves least of."""
+    return min(filter(template.fits, rows), key=lambda row: sum(map(bool, row.values())) - len(template.columns), default=None)
+
+
+def told(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """A template as JSON, with what it makes of a row that fits it."""
+    filled = template.fill(row) if (row := fitting(template, rows)) else None
+    example = {"prompt": prompt_json(filled[0]), "completion": filled[1]} if filled else None
+    return {"name": template.name, "form": template.form, "prompt": template.prompt, "answer": template.answer,
+            "columns": list(template.columns), "example": example}  # fmt: skip
 
 
 def write(data: Path, library: Sequence[Template], options: Options) -> tuple[int, int]:
@@ -155,8 +169,7 @@ def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model:
     console.print("What is learned is marked with > and coloured; everything before it is only read.", style="dim")
     for template in library:
         console.print(Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold"))
-        row = min(filter(template.fits, rows), key=lambda row: sum(map(bool, row.values())) - len(template.columns), default=None)
-        if row is None:
+        if (row := fitting(template, rows)) is None:
             console.print(Text("  none of the rows has these columns", "yellow"))
             continue
         for text, learned in segments(*template.fill(row), tokens):

@@ -123,7 +123,7 @@ class Train(Section):
     share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
     """
 
-    STEPS: ClassVar[tuple[str, ...]] = ("fast", "objective", "on_policy", "mix", "l2", "learning_rate", "max_steps")
+    STEPS: ClassVar[tuple[str, ...]] = ("fast", "objective", "on_policy", "mix", "l2", "learning_rate")
     """What says how steps are taken, and which; what is solved for takes none."""
 
     adapter: Adapter = "lora"

@@ -49,7 +49,7 @@ class Template:
 
 def fill(text: str, row: Mapping[str, str]) -> str:
     """A text with its columns replaced, once: what a value holds is not looked at again."""
-    return _COLUMN.sub(lambda found: row[found.group(1)].strip(), text)
+    return _COLUMN.sub(lambda found: row[found.group(1)], text)
 
 
 LIBRARY = (

@@ -54,8 +54,8 @@ SHARE = 0.5
 
 Made = tuple[Trained, float | None]
 """A training, and the most memory that it took."""
-Worth = Callable[[Recorded], float]
-"""What a model is worth on the dev part: the greater the better."""
+Worth = Callable[[Recorded, Weights], float]
+"""What a model that was taught with these objectives is worth on the dev part: the greater the better."""
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,15 @@ def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weigh
 
 def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], Worth]:
     """The examples that are learned, and what a model is worth on what is not: the method's own dev part, or held-out examples."""
-    if bench.dev:
-        return list(examples), bench.dev
+    if dev := bench.dev:
+        return list(examples), lambda model, kinds: dev(model)
     learned, held = held_out(examples, bench.road.config.seed)
-    return learned, held.score
+    return learned, lambda model, kinds: held.score(model, paired(kinds))
+
+
+def paired(kinds: Weights) -> set[str]:
+    """The kinds of examples that are taught by pairs alone."""
+    return {kind for kind, named in kinds.items() if named and all(registry.lookup("objectives", name).pairs for name in named)}
 
 
 def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted) -> dict[str, Any]:
@@ -222,7 +227,7 @@ def tried(
         marks[rate] = 0.0
         if len(rates) > 1:
             taught = open_taught(bench.road, made[rate][0])
-            marks[rate] = worth(taught.model)
+            marks[rate] = worth(taught.model, kinds)
             taught.model.rest()
     return made, marks
 

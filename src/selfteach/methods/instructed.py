@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from selfteach import statistics
-from selfteach.errors import UsageError
+from selfteach.errors import TooManyFailures, UsageError
 from selfteach.evaluate import corrections as shared
 from selfteach.evaluate import exam as common
 from selfteach.evaluate import tasks as paper
@@ -18,6 +18,7 @@ from selfteach.materials.templates import LIBRARY, draw_template
 from selfteach.methods.beside import general_rows, general_sheets
 from selfteach.methods.road import Road
 from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Example, Measure, Sampling
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
@@ -126,7 +127,7 @@ def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[P
     """
     config = road.config.judge
     closer = Closer({q.prompt: q.golds for q in asked})
-    known: list[Prefers] = [Preference(road.student), Preference(road.student, chat=True)]
+    known = [Preference(road.student), Preference(road.student, chat=True)]
     if road.teacher:
         known.append(Preference(road.teacher, chat=True, name="teacher"))
     if config.name not in ("auto", CLOSER, *(j.name for j in known)):
@@ -134,15 +135,26 @@ def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[P
         raise UsageError(f'there is no judge "{config.name}" of two answers.', where="judge.name", cure=cure)
     known = [j for j in known if config.name in ("auto", j.name)]
     pairs = mismatched(parts.train)[: config.pairs]
-    marks = {j.name: agreement(j, pairs) for j in known} if pairs and config.name != CLOSER else {}
-    best = max(known, key=lambda j: marks[j.name].value) if marks else None
-    usable = best is not None and marks[best.name].value >= config.min_auroc
-    told = {name: common.as_json(mark) for name, mark in marks.items()}
-    if best is not None and usable:
-        return best, {"name": best.name, "source": "model", "agreement": told}
+    marks, left_out = agreements(known, pairs) if config.name != CLOSER else ({}, {})
+    best = max((j for j in known if j.name in marks), key=lambda j: marks[j.name].value, default=None)
+    told = {"agreement": common.as_json(marks), "left_out": left_out}
+    if best is not None and marks[best.name].value >= config.min_auroc:
+        return best, {"name": best.name, "source": "model", **told}
     if config.name not in ("auto", CLOSER):
-        road.display.say(f"the judge {config.name} is no better than chance at telling a right answer from one to another task")
-    return closer, {"name": CLOSER, "source": "people's answers", "agreement": told}
+        why = left_out.get(config.name, "it is no better than chance at telling a right answer from one to another task")
+        road.display.say(f"the judge {config.name} is not taken: {why}")
+    return closer, {"name": CLOSER, "source": "people's answers", **told}
+
+
+def agreements(judges: Sequence[Preference], pairs: Sequence[Duel]) -> tuple[dict[str, Measure], dict[str, str]]:
+    """How good each judge is, and why others cannot judge: an endpoint without log-probabilities, or one that loses too many answers."""
+    marks, left_out = dict[str, Measure](), dict[str, str]()
+    for judge in judges if pairs else ():
+        try:
+            marks[judge.name] = agreement(judge, pairs)
+        except (NoLogprobs, TooManyFailures) as fault:
+            left_out[judge.name] = fault.what.rstrip(".")
+    return marks, left_out
 
 
 def mismatched(tasks: Sequence[Task]) -> list[Duel]:

@@ -4,7 +4,7 @@ What is refused has a reason that is counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.config import Tasks as Settings
@@ -13,6 +13,7 @@ from selfteach.generate.invent import Invention, Item, Mode, invention, read_inv
 from selfteach.materials.tasks import Task, labelled
 from selfteach.methods.instancing import NOTHING, Invented, drawn, fate, instanced, writer
 from selfteach.methods.road import Road
+from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Sampling, digest
 from selfteach.run.ledger import Fate
 from selfteach.select.tasks import LIKE, Instances, Novelty, blacklisted, instruction_fault
@@ -51,12 +52,15 @@ class Candidate:
         return digest(["item", self.request, self.number])
 
 
-def invent(road: Road, human: Sequence[Task], known: Sequence[str]) -> list[Invented]:
+def invent(
+    road: Road, human: Sequence[Task], known: Sequence[str], after_round: Callable[[Sequence[Invented]], None] = lambda kept: None
+) -> list[Invented]:  # fmt: skip
     """Steps 2 to 5: rounds of requests, until there are enough tasks with instances, or hardly any new ones come; then it is said.
 
     Args:
         human: the tasks of people that may be shown.
         known: the instructions that no new one may be like: all seeds, also those that are kept for the exam.
+        after_round: is given what is kept so far.
     """
     config, how = road.config, way(road.config)
     drawing = Sampling(how.temperature, how.top_p, how.max_tokens, stops(config.mode, config.invent.items))
@@ -73,6 +77,7 @@ def invent(road: Road, human: Sequence[Task], known: Sequence[str]) -> list[Inve
         road.display.advance(len(new))
         yields.append(len(new))
         kept += new
+        after_round(kept)
     if len(kept) < config.count:
         road.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
@@ -145,7 +150,7 @@ def boundary(road: Road, seeds: Sequence[Task]) -> float:
     Only those count whose words name an input: without one there is nothing to classify.
     """
     told = [(text, flag) for text, flag in labelled(seeds) if names_input(text)]
-    values = classify(writer(road), [text for text, _ in told])
+    values = log_odds(road, [text for text, _ in told])
     known = [(flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None]
     bound = threshold(known)
     right = share([(value > bound) is flag for flag, value in known])
@@ -153,10 +158,19 @@ def boundary(road: Road, seeds: Sequence[Task]) -> float:
     return bound
 
 
+def log_odds(road: Road, instructions: Sequence[str]) -> list[float | None]:
+    """Step 4: the writer's log-odds; the student's where a teacher gives no log-probabilities, which is said."""
+    try:
+        return classify(writer(road), instructions)
+    except NoLogprobs as fault:
+        road.display.say(f"the student tells classifications, because the teacher {fault.what}")
+        return classify(road.student, instructions)
+
+
 def classified(road: Road, found: Sequence[Invented], bound: float) -> list[Invented]:
     """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as most are not, and is counted as failed."""
     asked = [one.task for one in found if names_input(one.task.instruction)]
-    values = classify(writer(road), [task.instruction for task in asked])
+    values = log_odds(road, [task.instruction for task in asked])
     told = list(zip(asked, values, strict=True))
     road.run.ledger.place("kinds of tasks", [
         Fate(task.id, "accepted" if value is not None else "failed", "" if value is not None else UNSCORED,

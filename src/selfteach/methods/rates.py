@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from selfteach import registry
@@ -21,11 +21,27 @@ class Held:
 
     examples: list[Example]
 
-    def score(self, model: Recorded) -> float:
-        """Mean log-probability of the chosen answers, nats a token, the mean over examples: lessons and anchors alike."""
-        items = [Continuations(e.prompt, (e.chosen,), end="chosen" not in e.source.get("cut", ())) for e in self.examples]
-        found = dict(model.logp(items))
-        return sum(found[item.id(model.fingerprint)][0].token_logp for item in items) / max(len(items), 1)
+    def score(self, model: Recorded, pairs: Set[str] = frozenset()) -> float:
+        """The mean over examples, lessons and anchors alike: log-probability of the chosen answer, nats a token. Pairs lower that of both
+        their answers by nature; there it is the log-probability that of the two it is the chosen one.
+
+        Args:
+            pairs: the kinds that are taught by pairs alone.
+        """
+        both = [e for e in self.examples if e.kind in pairs and e.rejected is not None]
+        items = [(e.chosen, "chosen", e) for e in self.examples] + [(e.rejected or "", "rejected", e) for e in both]
+        asked = [Continuations(e.prompt, (text,), end=side not in e.source.get("cut", ())) for text, side, e in items]
+        found = dict(model.logp(asked))
+        scores = [found[item.id(model.fingerprint)][0] for item in asked]
+        chosen = dict(zip((e.id for e in self.examples), scores, strict=False))
+        marks = {id: score.token_logp for id, score in chosen.items()}
+        marks |= {e.id: -softplus(r.logp - chosen[e.id].logp) for e, r in zip(both, scores[len(self.examples) :], strict=True)}
+        return sum(marks.values()) / max(len(marks), 1)
+
+
+def softplus(x: float) -> float:
+    """log(1 + e^x), without overflow."""
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def held_out(examples: Sequence[Example], seed: int) -> tuple[list[Example], Held]:

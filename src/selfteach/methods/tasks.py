@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from selfteach.config import Tasks as Settings
@@ -72,9 +73,8 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
         parts = parted(road, material)  # 1
     with run.stage("invent"):
         known = [t.instruction for t in (*material.seeds, *material.test)]
-        found = invent(road, parts.train, known)  # 2, 3, 4, 5
-    with run.stage("inspect"):
-        inspect(road, found, material.seeds)  # 6
+        found = invent(road, parts.train, known, partial(inspect, road, material.seeds))  # 2, 3, 4, 5, 6
+    with run.stage("lessons"):
         examples = lessons(road, parts.train if config.learn_seeds else [], found, templates)  # 7
         examples += anchors(road, parts.general["train"])
     with run.stage("exam of the base"):
@@ -116,8 +116,8 @@ def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
-def inspect(road: Road, found: Sequence[Invented], seeds: Sequence[Task]) -> None:
-    """Step 6: the numbers and pages of the inspection, for the report and for `selfteach inspect`."""
+def inspect(road: Road, seeds: Sequence[Task], found: Sequence[Invented]) -> None:
+    """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the report and for `selfteach inspect`."""
     tasks = [one.task for one in found]
     road.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
     road.run.ledger.note("inspection", inspection(tasks, [task.instruction for task in seeds], road.config.seed))
