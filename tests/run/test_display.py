@@ -27,6 +27,20 @@ def test_plain_lines_come_at_intervals_and_at_the_end() -> None:
     ]
 
 
+def test_what_is_left_is_not_estimated_from_the_first_few() -> None:
+    stream, now = io.StringIO(), [0.0]
+    display = Display(stream, clock=lambda: now[0])
+    display.stage("search", 100, "found")
+    for done in (1, 9, 40):
+        now[0] += 6.0
+        display.advance(done)
+    assert stream.getvalue().splitlines()[1:] == [
+        "[search] 1/100 found, 6 s",
+        "[search] 10/100 found, 12 s, about 108 s left",
+        "[search] 50/100 found, 18 s, about 18 s left",
+    ]
+
+
 def test_a_new_stage_ends_the_one_before() -> None:
     stream = io.StringIO()
     display = Display(stream, clock=lambda: 0.0)

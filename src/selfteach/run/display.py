@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 PLAIN_EVERY_S = 5.0
+TELLING = 0.1
+"""The share that must be done before the rest is estimated: answers of one batch end together, long after the first."""
 
 
 class Display:
@@ -53,7 +55,7 @@ class Display:
     def _progress(self) -> str:
         count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
         line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
-        if self._done and self._total > self._done:
+        if self._total > self._done >= TELLING * self._total:
             line += f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
         return line
 
