@@ -115,6 +115,11 @@ def test_every_internal_link_leads_somewhere(page: Path) -> None:
     assert [target for target, path in links(page) if not path.exists()] == []
 
 
+def test_every_page_is_one_click_from_the_readme() -> None:
+    near = {path for _, path in links(ROOT / "README.md")}
+    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in near | {ROOT / "README.md"}] == []
+
+
 @each_page
 def test_every_file_that_is_named_exists(page: Path) -> None:
     named = re.findall(r"(?:src|tests|docs|configs|examples|tools)/[\w./-]+\.(?:py|yaml|md)", page.read_text("utf-8"))
