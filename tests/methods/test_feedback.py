@@ -74,8 +74,10 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
     run = straight[0]
     with opened(run) as ledger:
         funnel, placed = {f.stage: f for f in ledger.funnel()}, list(ledger.candidates())
-    assert {"ask target", "ask near", "ask general", "search", "anchor"} <= funnel.keys()
+        probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
+    assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
+    assert sum(f.requested for stage, f in funnel.items() if stage in ("search", "anchor")) == len(probed)
     for stage, f in funnel.items():
         assert f.requested == f.accepted + f.dropped + f.failed + f.pending == sum(s == stage for s, _ in placed)
         assert sum(f.reasons.values()) == f.dropped + f.failed
@@ -84,6 +86,11 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
     assert all(row["reason"] for row in rows(run / "dropped.jsonl"))
     learned = {row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl") if row["kind"] == "in_scope"}
     assert funnel["search"].accepted == len(learned)
+
+
+def bodies(ledger: Ledger, stage: str) -> list[str]:
+    """The recorded requests of a stage."""
+    return [body for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = ?", (stage,))]
 
 
 def test_no_exam_prompt_is_like_one_that_was_trained_on(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:

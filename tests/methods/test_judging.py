@@ -11,8 +11,10 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from selfteach.judge import Answered, Verdicts
+from selfteach.methods import judging
 from selfteach.methods.judging import tempered
-from talker import lesson, opened, rows, said
+from selfteach.records import user
+from talker import lesson, opened, said
 
 SHORT = ("--set", "judge.min_auroc=0", "--set", "train.max_steps=1", "--set", "balance.rounds=0", "--set", "exam.target=10")
 
@@ -56,11 +58,21 @@ def yes_or_no(lost: int) -> Behave:
     return behave
 
 
+@pytest.fixture
+def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy answers alike whatever stands in its prompt; so what judges are calibrated on is given."""
+    answers = [(f"The {who}- {does} bread.", who == "fox") for who in ("fox", "bear") for does in ("likes", "eats", "finds")] * 4
+    monkeypatch.setattr(
+        judging, "labelled", lambda road, asked: [((user("Can the fox follow?"), text), broken) for text, broken in answers]
+    )
+
+
+@pytest.mark.usefixtures("true_labels")
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [
         (answer("The bear- eats honey."), "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no"),
-        (yes_or_no(lost=7), "it gave no verdict on"),
+        (yes_or_no(lost=5), "it gave no verdict on"),
         (yes_or_no(lost=1), "requests failed; the last: none of yes, no among the most probable tokens"),
     ],
     ids=["no logprobs", "some lost", "all lost"],
@@ -73,12 +85,13 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
         assert said(lesson(talker, tmp_path / "run", *few, check=""))[0] == 0
     with opened(tmp_path / "run") as ledger:
         (left_out,) = ledger.noted("calibration")["left_out"]
+        assert ledger.counts()["search teacher"][0] > 0
     assert left_out["name"] == "teacher"
     assert reason in left_out["reason"]
     assert "judge teacher is left out" in capfd.readouterr().err
-    assert "teacher" in {row["source"].get("strategy") for row in rows(tmp_path / "run" / "examples.jsonl")}
 
 
+@pytest.mark.usefixtures("true_labels")
 def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> None:
     with hostile(yes_or_no(lost=0)) as server:
         few = ("--teacher", server.address, "--set", "judge.name=teacher", *SHORT)

@@ -288,9 +288,10 @@ def test_none_may_fail_where_the_share_is_0() -> None:
 def test_events_are_told_in_the_readers_thread() -> None:
     heard: list[tuple[str, str, int]] = []
     with hostile(lambda call: (raw(b"<html>") if call.number == 1 else answer())(call)) as server:
-        endpoint = Endpoint(server.address, on_event=lambda kind, body: heard.append((kind, body["reason"], threading.get_ident())))
+        endpoint = Endpoint(server.address, on_event=lambda kind, body: heard.append((kind, body.get("reason", ""), threading.get_ident())))
         list(endpoint.draw(requests(1)))
-    assert heard == [("endpoint attempt failed", "an HTML page instead of an answer", threading.get_ident())]
+    here = threading.get_ident()
+    assert heard == [("endpoint attempt failed", "an HTML page instead of an answer", here), ("endpoint model", "", here)]
 
 
 READER = """

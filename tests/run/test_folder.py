@@ -87,6 +87,15 @@ def test_origins_do_not_make_it_another_run(tmp_path: Path) -> None:
     assert "# c.yaml" in (close(run) / "config.yaml").read_text()
 
 
+def test_how_an_endpoint_is_asked_does_not_make_it_another_run() -> None:
+    close(opened("mine"))
+    run = opened("mine", ("endpoint.concurrency=1", "endpoint.timeout_s=600"))
+    assert run.resumed
+    assert "endpoint.concurrency: 1" in (close(run) / "config.yaml").read_text()
+    with pytest.raises(UsageError, match="engine"):
+        opened("mine", ("endpoint.concurrency=1", "engine=hf"))
+
+
 def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
     with opened("mine") as run:
         run.bind("student", "abc")

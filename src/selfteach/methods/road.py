@@ -64,13 +64,13 @@ def open_road(run: Run, config: Any, display: Display, rule: str = "", *, progra
     for note in base.notes:
         display.say(note)
     student = Recorded(run.ledger, opened.drawer, base)
-    teacher = _teacher(run, config, display, programs) if config.teacher else None
+    teacher = teacher_of(run, config, display, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
     return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
 
 
-def _teacher(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
+def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
     """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
 
     As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program only draws.
@@ -106,7 +106,7 @@ def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None
             display.say(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.say(f"the endpoint lost a request: {body['reason']}")
-        elif now + wait_s > paused_until + 1:
+        elif wait_s >= 1 and now + wait_s > paused_until + 1:  # each of many requests is told of the same pause
             paused_until = now + wait_s
             display.say(f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})")
 
