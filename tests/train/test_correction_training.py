@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ BRIEF_AND_LONG = [
 ]  # fmt: skip
 
 
-def mean_tokens(talker: Path, folder: Path, **correction: Any) -> float:
+def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> float:
     """The mean length of new answers after a training on pairs that say nothing of length: every longer answer is once the correction of
     the shorter one, and once the other way round."""
     asked = [user(f"Can the {how} fox {what} a bear?") for how in ("red", "old", "tall", "quick") for what in ("follow", "trust")]
@@ -129,7 +130,7 @@ def mean_tokens(talker: Path, folder: Path, **correction: Any) -> float:
         correction=config.Correction(bound="logistic", beta=0.5, alpha=0.5, prior="length", watchdog=1.0, **correction),
     )  # fmt: skip
     hf = Hf.load(talker, dtype="float32", device="cpu")
-    taught = Hf.load(talker, adapter=train(hf, lessons, settings, folder, seed=0).adapter, dtype="float32", device="cpu")
+    taught = Hf.load(talker, adapter=train(hf, lessons, settings, folder, seed=seed).adapter, dtype="float32", device="cpu")
     new = [
         user(f"Can the {how} crow {what} a {whom}?") for how in ("calm", "loud") for what in ("help", "know") for whom in ("hare", "toad")
     ]
@@ -138,9 +139,14 @@ def mean_tokens(talker: Path, folder: Path, **correction: Any) -> float:
 
 
 def test_the_length_prior_moves_new_answers_towards_its_target(talker: Path, tmp_path: Path) -> None:
-    """Monotonically in its weight, to either side."""
+    """To either side, and further with a greater weight. Means of three trainings, each step at least half a token: measured are 4.1, 5.4,
+    7.4 and 10.0 (single trainings differ by one; towards 4 little more than the shortest sentence is left at any weight)."""
 
     def mean(target: float, weight: float) -> float:
-        return mean_tokens(talker, tmp_path / f"{target}-{weight}", target_tokens=target, prior_weight=weight)
+        return sum(
+            mean_tokens(talker, tmp_path / f"{target}-{weight}-{seed}", seed, target_tokens=target, prior_weight=weight)
+            for seed in range(3)
+        ) / 3  # fmt: skip
 
-    assert mean(4, 6.0) < mean(4, 2.0) < mean(4, 0.0) < mean(12, 2.0) < mean(12, 6.0)
+    means = [mean(4, 6.0), mean(4, 0.0), mean(12, 2.0), mean(12, 6.0)]
+    assert all(after - before > 0.5 for before, after in pairwise(means)), means
