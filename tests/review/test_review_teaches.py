@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from browser import CHROMIUM, CTRL, Browser, until
 from service import Page
 
 from selfteach.review import queue
 from selfteach.review.serve import Service
 from selfteach.run.ledger import Ledger
 from talker import ADJECTIVES, NOUNS, said
+from talker import opened as opened_ledger
 
 SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 keep.general=8 keep.rounds=3 exam.max_tokens=14 exam.general=2
     exam.shots=1 exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
@@ -34,29 +37,67 @@ def person(address: str) -> None:
         page.post("finish")
 
 
-def test_a_saved_edit_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def typist(address: str, profile: Path) -> None:
+    """The same in Chromium, by keyboard."""
+    browser = Browser(profile)
+    try:
+        tab = browser.tab(address)
+        tab.shows("which", "Answer")
+        while tab.text("which"):
+            before, text = tab.text("which"), str(tab.js("document.getElementById('text').value"))
+            if "fox-" in text:
+                tab.js("document.getElementById('text').focus(); document.getElementById('text').select()")
+                tab.type(text.replace("fox-", "bear-"))
+                tab.key("Enter", CTRL)
+            else:
+                tab.js("document.getElementById('work').focus()")
+                tab.key("a")
+            until(lambda before=before: tab.text("which") != before or tab.text("done-head"), "the next answer")
+        tab.key("f")
+        until(lambda: tab.text("closed-head"), "the end")
+    finally:
+        browser.close()
+
+
+def learn(talker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, who: Callable[[str], None]) -> None:
+    """A run of `selfteach corrections --review` in which somebody works in the page; what was saved is what was learned."""
     opened: list[Service] = []
 
     def serve(ledger: Ledger, *, name: str, say: Any) -> queue.Progress:
         opened.append(Service(ledger, name, 0, say))
-        threading.Thread(target=person, args=[opened[0].address]).start()
+        threading.Thread(target=who, args=[opened[0].address]).start()
         return opened[0].run()
 
     monkeypatch.setattr("selfteach.review.serve.serve", serve)
     asked = [f"Can the {how} {who} follow a {whom}?" for how, who, whom in zip(ADJECTIVES, NOUNS, reversed(NOUNS), strict=True)]
-    prompts = tmp_path / "prompts.jsonl"
+    prompts = folder / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": q}) + "\n" for q in asked), "utf-8")
     sets = [word for item in SETS.split() for word in ("--set", item)]
-    run = tmp_path / "run"
+    run = folder / "run"
     code, _ = said(["corrections", "--model", str(talker), "--prompts", str(prompts), "--review", "--out", str(run), "--json", *sets])
     assert code == 0
     assert len(opened) == 1
     lessons = [json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()]
     taught = [e for e in lessons if e["kind"] == "correction"]
     assert taught
+    assert len({e["source"]["from"] for e in taught}) == len(taught), "each row has a place of its own"
     for e in taught:
         assert e["source"]["from"].startswith("review")
         assert e["chosen"][0]["content"] == e["rejected"][0]["content"].replace("fox-", "bear-") != e["rejected"][0]["content"]
+    with opened_ledger(run) as ledger:
+        (part,) = [f for f in ledger.funnel() if f.stage == "lessons of the file"]
+    assert part.requested == len(asked), "every row is accounted for"
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert any(row["losses"].get("correction") for row in steps), "no step saw an edit"
     assert (run / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_a_saved_edit_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn(talker, tmp_path, monkeypatch, person)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
+def test_an_edit_that_is_typed_in_the_browser_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("websockets.sync.client")
+    learn(talker, tmp_path, monkeypatch, lambda address: typist(address, tmp_path / "profile"))
