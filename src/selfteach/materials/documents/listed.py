@@ -55,8 +55,9 @@ def told(text: str, span: Span) -> str:
 
 
 def says(text: str, span: Span) -> bool:
-    """Whether a sentence can be asked about: something leads it, or it is long enough by itself."""
-    return bool(span.head) or words_in(text[span.start : span.end]) >= LEAST_WORDS
+    """Whether a sentence can be asked about: something leads it, or it is long enough by itself and leads nothing."""
+    own = text[span.start : span.end]
+    return bool(span.head) or (words_in(own) >= LEAST_WORDS and not _LEADS.search(own))
 
 
 @dataclass(frozen=True, slots=True)

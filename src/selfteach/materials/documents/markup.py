@@ -34,7 +34,7 @@ class _Table:
         ends = dict(zip(places, [*places[1:], len(parts)], strict=True))
         cells = [[("".join(parts[a : ends[a]]).strip(), tag) for a, tag in row] for row in self.rows]
         texts = [text for row in cells for text, _ in row]
-        if max(map(len, cells), default=0) < 2 or any("\n" in text or len(text) > MOST_IN_CELL for text in texts):
+        if max(map(len, cells), default=0) < 2 or any("\n" in text or text.startswith("- ") or len(text) > MOST_IN_CELL for text in texts):
             return parts
         first = [tag for _, tag in cells[0]]
         headed = set(first) == {"th"} or (None if all(tag == "td" for row in cells for _, tag in row) else False)
