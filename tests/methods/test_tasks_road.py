@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from selfteach.evaluate.tasks import best_rouge
 from selfteach.materials.tasks import read_tasks
 from selfteach.select.overlap import Overlap
+from selfteach.statistics import paired_bootstrap
 from talker import opened, rows, said
 from tasker import command, write_seeds, write_tasker
 
@@ -58,9 +60,22 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     assert sum(said_bear[0]) == 0
     assert sum(said_bear[1]) > len(said_bear[1]) / 2, "people's answers are of the bear, its own of the fox"
     assert set(exam["pairwise"]) == {"prompted", "taught"}
-    assert result["word"] in ("taught", "just prompt it", "not learned")
+    assert list(exam["against_prompted"]) == ["taught"]
+    assert exam["rouge_1"].keys() == exam["bleu"].keys() == {"seed", "human"}
+    assert exam["labels"].keys() == exam["exact"].keys() == {"seed"}, "a third of the seeds are classifications"
+    gain = paired_bootstrap(*(by_question(exam, arm) for arm in ("taught", "base")), seed=0)
+    clean = gain.low > 0 and exam["retention"]["passed"] and exam["general"]["taught"]["value"] >= 0.9
+    better = sum(by_question(exam, "taught")) > sum(by_question(exam, "prompted"))
+    assert result["word"] == ("not learned" if not clean else "taught" if better else "just prompt it")
+    assert gain.value > 0
     assert set(result["exam"]) == {"base", "prompted", "taught"}
     assert exam["base_proof"]["same"] is True
+
+
+def by_question(exam: dict[str, Any], arm: str) -> list[float]:
+    """ROUGE-L of each question, from its two answers as exam.json shows them."""
+    rows = [(row["gold"], row["arms"][arm]) for row in exam["answers"] if "gold" in row]
+    return [(best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["drawn"], (gold,))) / 2 for gold, cell in rows]
 
 
 def test_six_and_two_are_proven_by_the_ledger(invented: tuple[Path, dict[str, Any]], seeds: Path) -> None:

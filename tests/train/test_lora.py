@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from tiny import Tiny
 
 from selfteach import config
-from selfteach.train.adapters.lora import PREFIX, Lora
+from selfteach.models.wear import PEFT_PREFIX
+from selfteach.train.adapters.lora import Lora
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 
@@ -84,7 +85,7 @@ def test_the_saved_folder_is_pefts(tmp_path: Path) -> None:
     shaken(adapter)
     adapter.save(tmp_path, {"base_fingerprint": model.fingerprint})
     assert json.loads((tmp_path / "selfteach.json").read_text())["base_fingerprint"] == model.fingerprint
-    assert {k.startswith(PREFIX) for k in load_file(tmp_path / "adapter_model.safetensors")} == {True}
+    assert {k.startswith(PEFT_PREFIX) for k in load_file(tmp_path / "adapter_model.safetensors")} == {True}
     with torch.no_grad():
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(IDS).logits
         torch.testing.assert_close(model.module(IDS).logits, theirs, atol=1e-5, rtol=1e-5)

@@ -51,7 +51,7 @@ def _of_file(file: Path, seeds: Path | None, out: Path | None, skip: bool) -> tu
     path = out or Path(f"{file.stem}.{PAGE}")
     if path.resolve() in {p.resolve() for p in (file, seeds) if p}:
         raise UsageError("is one of the files that are read.", where="--out")
-    tasks, shown = (read_tasks(path, skip=skip).seeds for path in (file, seeds or OWN_SEEDS))
+    tasks, shown = (read_tasks(source, skip=skip).seeds for source in (file, seeds or OWN_SEEDS))
     found = inspection(tasks, [task.instruction for task in shown])
     write_text(path, inspected(file.name, found))
     return path, found

@@ -20,6 +20,8 @@ from selfteach.models.safety import read_json
 from selfteach.models.soft_prompt import NAME, SoftPrompt
 from selfteach.models.worn import Worn
 
+PEFT_PREFIX = "base_model.model."
+"""What PEFT puts before the names of a model's layers."""
 KIND = "selfteach_adapter"
 """The key of adapter_config.json that names a kind which PEFT does not have."""
 
@@ -105,7 +107,7 @@ def _give_biases(module: Any, folder: Path) -> None:
     ending = ".lora_B.bias"
     for name in load_file(folder / "adapter_model.safetensors"):
         if name.endswith(ending):
-            linear = module.get_submodule(name.removesuffix(ending).removeprefix("base_model.model."))
+            linear = module.get_submodule(name.removesuffix(ending).removeprefix(PEFT_PREFIX))
             if linear.bias is None:
                 linear.bias = nn.Parameter(torch.zeros_like(linear.weight[:, 0]))
 

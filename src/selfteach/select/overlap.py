@@ -17,7 +17,7 @@ from rapidfuzz.distance import Indel
 
 from selfteach.materials.documents.listed import UNSPACED
 
-_LATIN = re.compile("[a-z0-9]+")
+LATIN = re.compile("[a-z0-9]+")
 _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
 
 
@@ -29,7 +29,7 @@ def tokens(text: str) -> list[str]:
     """
     lowered = text.lower()
     plain = lowered.isascii() or not any(char.isalnum() and not char.isascii() for char in lowered)
-    return _LATIN.findall(lowered) if plain else _ANY.findall(lowered)
+    return LATIN.findall(lowered) if plain else _ANY.findall(lowered)
 
 
 def overlap(one: str, other: str) -> float:

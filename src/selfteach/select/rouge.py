@@ -8,22 +8,20 @@ pair exceeds a threshold when 2 L > threshold * (m + n) holds for the decimal nu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from selfteach.select.overlap import tokens
+from selfteach.select.overlap import LATIN, tokens
 
 Words = Callable[[str], list[str]]
-_LATIN = re.compile("[a-z0-9]+")
 
 
 def latin(text: str) -> list[str]:
     """rouge_score's words: lower case, runs of a-z and 0-9, everything else a space. In Russian or Chinese text there is none."""
-    return _LATIN.findall(text.lower())
+    return LATIN.findall(text.lower())
 
 
 WORDS: dict[str, Words] = {"rouge": latin, "unicode": tokens}

@@ -82,6 +82,17 @@ class Adapter(Protocol):
         ...
 
 
+def lora_settings(rank: int, alpha: float, targets: Sequence[str], about: Mapping[str, Any], *, biases: bool = False) -> dict[str, Any]:
+    """PEFT's adapter_config.json of a LoRA."""
+    from peft import LoraConfig
+
+    peft = LoraConfig(
+        r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=list(targets), task_type="CAUSAL_LM", lora_bias=biases,  # type: ignore[arg-type]
+        base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
+    )  # fmt: skip
+    return {key: sorted(value) if isinstance(value, set) else value for key, value in peft.to_dict().items()}
+
+
 def write_folder(folder: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """An adapter's three files, each whole or not at all: the tensors, what kind they are (`settings`), on which base (`about`).
 

@@ -21,10 +21,8 @@ from torch import Tensor, nn
 from selfteach.errors import UsageError
 from selfteach.models.reft import Reft, as_low_rank
 from selfteach.models.safety import read_json
-from selfteach.models.wear import KIND
-from selfteach.train.adapters import write_folder
-
-PREFIX = "base_model.model."
+from selfteach.models.wear import KIND, PEFT_PREFIX
+from selfteach.train.adapters import lora_settings, write_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +73,15 @@ def reft_as_lora(module: Any, reft: Path, folder: Path) -> Path:
 
 def write_lora(folder: Path, updates: Mapping[str, Update], about: Mapping[str, Any]) -> Path:
     """An ordinary LoRA folder with s = 1. Layers of lower rank are filled up with zeros; biases are there if any layer has one."""
-    from peft import LoraConfig
-
     rank = max(len(update.a) for update in updates.values())
     biased = any(update.shift is not None and bool(update.shift.any()) for update in updates.values())
     tensors: dict[str, Tensor] = {}
     for name, update in updates.items():
         more = rank - len(update.a)
-        tensors[f"{PREFIX}{name}.lora_A.weight"] = torch.cat([update.a, update.a.new_zeros(more, update.a.shape[1])]).contiguous()
-        tensors[f"{PREFIX}{name}.lora_B.weight"] = torch.cat([update.b, update.b.new_zeros(len(update.b), more)], 1).contiguous()
+        tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = torch.cat([update.a, update.a.new_zeros(more, update.a.shape[1])]).contiguous()
+        tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = torch.cat([update.b, update.b.new_zeros(len(update.b), more)], 1).contiguous()
         if biased:
             shift = update.shift if update.shift is not None else update.b.new_zeros(len(update.b))
-            tensors[f"{PREFIX}{name}.lora_B.bias"] = shift.contiguous()
-    peft = LoraConfig(
-        r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=sorted(updates), task_type="CAUSAL_LM", lora_bias=biased,
-        base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
-    )  # fmt: skip
-    row = {key: sorted(value) if isinstance(value, set) else value for key, value in peft.to_dict().items()}
-    write_folder(folder, tensors, row, about)
+            tensors[f"{PEFT_PREFIX}{name}.lora_B.bias"] = shift.contiguous()
+    write_folder(folder, tensors, lora_settings(rank, rank, sorted(updates), about, biases=biased), about)
     return folder

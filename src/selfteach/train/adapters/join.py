@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor
 
-from selfteach.records import write_bytes, write_text
+from selfteach.models.safety import read_json
+from selfteach.models.wear import PEFT_PREFIX
+from selfteach.train.adapters import write_folder
 
 A, B = ".lora_A.weight", ".lora_B.weight"
 
 
 def why_not_joined(earlier: Path) -> str:
     """Why no lesson can be learned on top of an adapter and leave the run as one with it, or an empty text."""
-    kind = json.loads((earlier / "adapter_config.json").read_text("utf-8")).get("peft_type")
+    kind = read_json(earlier / "adapter_config.json").get("peft_type")
     return "" if kind == "LORA" else "only adapters of low rank can be joined to one file"
 
 
@@ -29,7 +29,7 @@ def join(earlier: Path, later: Path, folder: Path) -> Path:
     s1 B1 A1 + s2 B2 A2 = [s1 B1, s2 B2] [A1; A2], with s = alpha / r: exact, and of rank r1 + r2. What is written has s = 1.
     A layer that only one of them adapts gets zeros for the other.
     """
-    configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in (earlier, later)]
+    configs = [read_json(path / "adapter_config.json") for path in (earlier, later)]
     tensors = [load_file(path / "adapter_model.safetensors") for path in (earlier, later)]
     ranks = [int(config["r"]) for config in configs]
     layers = sorted({name.removesuffix(A) for part in tensors for name in part if name.endswith(A)})
@@ -41,13 +41,11 @@ def join(earlier: Path, later: Path, folder: Path) -> Path:
         joined[layer + A] = torch.cat([a for a, _ in pairs], 0).contiguous()
         joined[layer + B] = torch.cat([b * scale for (_, b), scale in zip(pairs, scales, strict=True)], 1).contiguous()
     same = configs[0]["target_modules"] == configs[1]["target_modules"]
-    targets = configs[1]["target_modules"] if same else [layer.removeprefix("base_model.model.") for layer in layers]
+    targets = configs[1]["target_modules"] if same else [layer.removeprefix(PEFT_PREFIX) for layer in layers]
     config = configs[1] | {"r": sum(ranks), "lora_alpha": sum(ranks), "target_modules": targets}
-    about = _about(later) | {"base_fingerprint": _about(earlier).get("base_fingerprint", "")}
+    about = read_json(later / "selfteach.json") | {"base_fingerprint": read_json(earlier / "selfteach.json").get("base_fingerprint", "")}
     shutil.copytree(later, folder, dirs_exist_ok=True)  # what lies beside an adapter, such as a tokenizer, stays beside it
-    write_bytes(folder / "adapter_model.safetensors", save(joined, metadata={"format": "pt"}))
-    write_text(folder / "adapter_config.json", json.dumps(config, indent=2, sort_keys=True) + "\n")
-    write_text(folder / "selfteach.json", json.dumps(about, indent=2, sort_keys=True) + "\n")
+    write_folder(folder, joined, config, about)
     return folder
 
 
@@ -56,8 +54,3 @@ def _pair(tensors: Mapping[str, Tensor], layer: str, rank: int, like: Mapping[st
     if layer + A in tensors:
         return tensors[layer + A], tensors[layer + B]
     return torch.zeros(rank, like[layer + A].shape[1]), torch.zeros(like[layer + B].shape[0], rank)
-
-
-def _about(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "selfteach.json").read_text("utf-8"))
-    return found

@@ -16,11 +16,10 @@ from torch import nn
 
 from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.train.adapters import Encode, write_folder
+from selfteach.models.wear import PEFT_PREFIX
+from selfteach.train.adapters import Encode, lora_settings, write_folder
 from selfteach.train.adapters.linear import LoraLinear
 from selfteach.train.l2 import Change
-
-PREFIX = "base_model.model."
 
 
 class Lora:
@@ -96,8 +95,8 @@ class Lora:
         """The tensors of adapter_model.safetensors."""
         tensors = {}
         for name, layer in self._places.items():
-            tensors[f"{PREFIX}{name}.lora_A.weight"] = layer.a.detach().cpu().clone()
-            tensors[f"{PREFIX}{name}.lora_B.weight"] = layer.b.detach().cpu().clone()
+            tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = layer.a.detach().cpu().clone()
+            tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = layer.b.detach().cpu().clone()
         return tensors
 
     @torch.no_grad()
@@ -113,20 +112,13 @@ class Lora:
                 "the saved adapter has other layers or another rank.", cure="Use the configuration that it was trained with."
             )
         for name, layer in self._places.items():
-            layer.a.copy_(state[f"{PREFIX}{name}.lora_A.weight"])
-            layer.b.copy_(state[f"{PREFIX}{name}.lora_B.weight"])
+            layer.a.copy_(state[f"{PEFT_PREFIX}{name}.lora_A.weight"])
+            layer.b.copy_(state[f"{PEFT_PREFIX}{name}.lora_B.weight"])
         self.begin_step()
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
         """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or not at all."""
-        from peft import LoraConfig
-
-        peft = LoraConfig(
-            r=self._settings.rank, lora_alpha=self._settings.alpha, lora_dropout=0.0, target_modules=self._names(),
-            task_type="CAUSAL_LM", base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
-        )  # fmt: skip
-        row = {k: sorted(v) if isinstance(v, set) else v for k, v in peft.to_dict().items()}
-        write_folder(folder, self.state(), row, about)
+        write_folder(folder, self.state(), lora_settings(self._settings.rank, self._settings.alpha, self._names(), about), about)
 
     def detach(self) -> None:
         """Puts the base's own layers back."""
