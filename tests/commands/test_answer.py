@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from selfteach import cli
 from selfteach.commands import answer
 from selfteach.errors import DataError
-from selfteach.records import Message
+from selfteach.records import Draw, Message, Request
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +135,25 @@ def test_a_chat_remembers_forgets_and_ends(tiny: Path, monkeypatch: pytest.Monke
     ]  # fmt: skip
     assert asked[2][-1].content == "Again?"
     assert capfd.readouterr().out.count("> ") == 6
+
+
+def test_ctrl_c_drops_one_answer_with_its_question(tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    from selfteach.models.hf import Hf
+
+    asked: list[tuple[Message, ...]] = []
+    draw = Hf.draw
+
+    def interrupted(self: Hf, requests: list[Request]) -> Iterator[Draw]:
+        asked.extend(r.prompt for r in requests)
+        if asked[-1][-1].content == "Long?":
+            raise KeyboardInterrupt
+        yield from draw(self, requests)
+
+    monkeypatch.setattr(Hf, "draw", interrupted)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\nLong?\nNo?\n/quit\n"))
+    assert cli.run(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
+    assert [m.content for m in asked[2] if m.role == "user"] == ["Yes?", "No?"]
+    assert "this answer is dropped" in capfd.readouterr().err
 
 
 def test_a_conversation_that_no_longer_fits_says_so(tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,9 @@ from hostile import Behave, answer, hostile, refuse, then
 
 from selfteach.config import Feedback, Resolved, resolve
 from selfteach.errors import EndpointError, UsageError
+from selfteach.generate.ask import Asked
+from selfteach.generate.search import LOST, Trace, Try
+from selfteach.methods.feedback import Probed, given_up
 from selfteach.methods.road import SERVED, teacher_of
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, user
@@ -75,6 +78,13 @@ def test_key_and_deadline_are_those_of_the_configuration(run: Run, monkeypatch: 
     assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.events()]
     assert len(drawn(run, late, "endpoint.timeout_s=0.3")[0]) == 1
     assert "endpoint attempt failed" in [kind for kind, _ in run.ledger.events()]
+
+
+def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
+    asked = Probed(Asked("Say hum.", "target", "", ""), (), ())
+    lost, tried = Try("", "teacher", LOST), Try("Hum.", "teacher", "breaks the rule", broken=True)
+    fates = [given_up(asked, Trace("Say hum.", False, tries)) for tries in ([lost, lost], [lost, tried])]
+    assert [(fate.state, fate.reason) for fate in fates] == [("failed", LOST), ("dropped", "search budget spent")]
 
 
 def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated() -> None:

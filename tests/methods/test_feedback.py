@@ -6,12 +6,16 @@ import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+import fixture
 
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, Sampling, user
@@ -49,6 +53,20 @@ def test_the_json_has_what_was_promised(straight: tuple[Path, dict[str, Any]], e
     assert result["verdict"] == exam["verdict"]["sentence"]
     assert not (run / "checkpoints").exists()
     assert not (run / "engine").exists()
+
+
+def invented(shown: dict[str, Any], real: dict[str, Any]) -> Iterator[str]:
+    """The keys that only the first one has, at any depth."""
+    for key, value in shown.items():
+        if key not in real:
+            yield key
+        elif key != "stages" and isinstance(value, dict) and isinstance(real[key], dict):
+            yield from (f"{key}.{inner}" for inner in invented(value, real[key]))
+
+
+def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_not(exam: dict[str, Any]) -> None:
+    assert list(invented(fixture.exam(), exam)) == []
+    assert list(invented({"cost": {"speed": 1}}, exam)) == ["cost.speed"], "and this would find it"
 
 
 def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, Any]]) -> None:

@@ -54,7 +54,7 @@ def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(fol
     """From the manifest that a run itself writes."""
     text = card(folder).replace("\\", "")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert "HuggingFaceTB/SmolLM2-135M-Instruct, as selfteach's `embedded`" in text
+    assert "`HuggingFaceTB/SmolLM2-135M-Instruct`, as selfteach's `embedded`" in text
     assert "from_pretrained(embedded_folder())" in text
     assert f"Its fingerprint: {FINGERPRINT}." in text
     assert f"Made on {manifest['created']} with seed 0, on {manifest['platform']}: selfteach {manifest['selfteach']}, python" in text

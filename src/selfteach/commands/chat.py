@@ -1,4 +1,5 @@
-"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who answers, /quit ends it."""
+"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who answers, /quit ends it; Ctrl-C while an answer
+is drawn drops that turn alone."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ def chat(options: Options) -> None:
         drawer = open_model(options, shown)
         shown.display.finish()
         more = ", /adapter NAME lets another one of the run answer" if options.run else ""
-        shown.display.say(f"/reset forgets the conversation, /quit ends it{more}")
+        shown.display.say(f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends it{more}")
         _talk(drawer, options, shown)
 
 
@@ -55,11 +56,15 @@ def _other(drawer: Drawer, options: Options, name: str, shown: Screen) -> Drawer
 
 
 def _reply(drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: Screen) -> str | None:
+    """The answer, shown; None where there is none, so that its question is dropped too."""
     sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
     try:
         draw = next(iter(drawer.draw([Request("chat", turns, sampling, 0, options.seed)])))
     except DataError as fault:  # the conversation no longer fits
         shown.say(f"{fault} /reset begins a new one.")
+        return None
+    except KeyboardInterrupt:
+        shown.say("this answer is dropped, and its question with it.")
         return None
     print(printable(draw.text) + ("..." if draw.finish == "length" else "") + "\n", file=shown.out, flush=True)
     return draw.text

@@ -95,7 +95,7 @@ def _made(run: Run) -> str:
     if not run.manifest:
         return ""
     made = view.made(run)
-    name = plain(made["hub"] or "a model in a local folder", 120)
+    name = f"`{made['hub']}`" if made["hub"] else "a model in a local folder"
     packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again" if made["base"] == EMBEDDED else ""
     versions = ", ".join(f"{plain(package, 40)} {plain(version, 40)}" for package, version in made["versions"].items())
     fingerprint, day, seed, platform = (plain(made[key], 80) for key in ("fingerprint", "day", "seed", "platform"))

@@ -267,7 +267,7 @@ def texts(value: Any) -> Sequence[str]:
 
 def noise(exam: Row) -> list[tuple[str, Measure]]:
     """The base against itself: what differs by chance alone."""
-    names = {"kept": "rule kept", "identical": "identical answers"}
+    names = {"kept": "rule kept"}
     floor: Any = exam.get("noise_floor")
     known = floor.items() if isinstance(floor, Mapping) else ()
     return [(names.get(str(key), str(key)), found) for key, value in known if (found := measure(value))]
