@@ -204,13 +204,13 @@ def of_answers(sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = 
     return Evidence(fall(sheets, seed, criticised), start, change.format(share.get("taught", "")), share["prompted"])
 
 
-def verdict(evidence: Evidence, harmed: float, sought: int, nearer: Measure | None = None) -> dict[str, str]:
+def verdict(evidence: Evidence, harmed: float, sought: int, broken: float = 0.0) -> dict[str, str]:
     """One word and one plain sentence.
 
     Args:
         harmed: share of the general answers that are harmed.
         sought: how many corrections were found to learn from.
-        nearer: by how much new answers are nearer to the known corrections than the base's, where that is not the evidence.
+        broken: share of the new answers that loop or are empty, beyond the base's.
     """
     gains, change = evidence.gains, evidence.change
     if not gains:
@@ -220,8 +220,8 @@ def verdict(evidence: Evidence, harmed: float, sought: int, nearer: Measure | No
         return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
     if harmed > 0.1:
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but more than one in ten general answers is harmed."}
-    if nearer and nearer.high < 0:
-        sentence = f"Not learned cleanly: {change}, but new answers are further from the known corrections than the base's."
+    if broken > 0.1:
+        sentence = f"Not learned cleanly: {change}, but more than one in ten new answers loops or is empty."
         return {"word": "not learned", "sentence": sentence}
     if gains["prompted"].value <= 0:
         return {"word": "just prompt it", "sentence": f"Just prompt it: {change}, with corrections in the prompt {evidence.prompted}."}

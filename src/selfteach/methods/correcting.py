@@ -101,7 +101,7 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
     there = bool(asked.general and taught)
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if there else 0.0
     sought = sum(e.kind in CHANGED for e in lessons.examples)
-    fall, written = paper.fall(sheets, seed), held.evidence(seed)
+    written = held.evidence(seed)
     evidence = written or paper.of_answers(sheets, seed, asked.criticised)
     found = {
         "method": "corrections",
@@ -110,14 +110,14 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
         **paper.measures(arms, sheets, paper.errors(lessons.pairs), seed),
         **held.measures(seed),
         "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, asked.criticised))},
-        "fall": fall,
+        "fall": paper.fall(sheets, seed),
         "held_out_fall": written.gains if written else {},
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
         "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
         "noise_floor": noise_floor(road, arms["base"], asked.own, sheets["base"], asked.correct),
         "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(evidence, harmed, sought, fall.get("base") if written else None),
+        "verdict": paper.verdict(evidence, harmed, sought, broken(sheets)),
         "rounds": road.run.ledger.noted("rounds") or [],
         "answers": [*paper.side_by_side(asked.own, sheets), *general_rows(beside, unharmed)],
     }
@@ -130,6 +130,13 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
                 found["drift"]["with_left_out"] = drifted(road, taught.hf, beside)
     result: dict[str, Any] = shared.as_json(found)
     return result
+
+
+def broken(sheets: Mapping[str, paper.Sheet]) -> float:
+    """The share of taught's new answers that loop or are empty, beyond the base's."""
+    base, taught = (shared.Sheet([], s.greedy.draws, []) for s in (sheets["base"], sheets.get("taught", sheets["base"])))
+    sound = shared.unharmed(taught, base, Overlap())[0]
+    return 1 - sum(sound) / max(len(sound), 1)
 
 
 def sit(road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct) -> dict[str, paper.Sheet]:
