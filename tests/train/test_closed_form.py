@@ -17,7 +17,7 @@ from selfteach import config
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, user
 from selfteach.train import memory
-from selfteach.train.adapters.closed_form import ClosedForm, Material, Part, context, heft, parts
+from selfteach.train.adapters.closed_form import ClosedForm, Material, Part, context, heft, parts, within
 from selfteach.train.adapters.ridge import Editor, Ridge, anchor_weights, kl, low_rank, null_projector, r_squared, ridge
 from selfteach.train.batch import Row
 from selfteach.train.loop import Trained, train
@@ -214,6 +214,24 @@ def test_the_limit_holds_from_the_first_sweep_on(tmp_path: Path) -> None:
     ours, theirs = (load_file(trained.adapter / "adapter_model.safetensors") for trained in (held, free))
     name = next(name for name in ours if name.endswith("lora_B.weight"))
     torch.testing.assert_close(ours[name], row["scale"] * theirs[name])
+
+
+@pytest.mark.parametrize("power", [1.2, 2.0, 2.6])
+@pytest.mark.parametrize("full", [0.008, 0.0132, 0.3])
+def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
+    """Whatever power of the change the drift grows with."""
+    asked: list[float] = []
+
+    class Known:
+        def measure(self, change: dict[int, torch.Tensor]) -> dict[str, float]:
+            asked.append(scale := float(change[0].item()))
+            return {"share_moved": 1 - (1 - scale) ** 2, "drift": full * scale**power}
+
+    found, fit, said = within(Known(), {0: (torch.ones(1, 1), torch.ones(1, 1))}, 0.01)  # type: ignore[arg-type]
+    assert said == full
+    assert min(full, 0.0094) <= found["drift"] <= 0.01
+    assert fit[0][1].item() == pytest.approx(found["scale"])
+    assert len(asked) <= 4
 
 
 def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:

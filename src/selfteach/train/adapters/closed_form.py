@@ -173,17 +173,29 @@ def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Accou
 
 
 def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
-    """A change made smaller until its drift is within the limit: what it then does, itself, and the drift that it had at full size.
+    """A change made smaller until its drift is within the limit, and hardly smaller than that: what it then does, itself, and the drift
+    that it had at full size.
 
-    Drift grows with about the square of a change, what is moved with less than the first power: so little is lost. `scale` says how
-    much smaller it was made.
+    Drift grows with about the square of a change, what is moved with less than the first power: so little is lost. With two drifts known
+    the power is known better, and one more measurement comes nearer to the limit. `scale` says how much smaller it was made.
     """
-    scale, found = 1.0, check.measure({n: b @ a for n, (a, b) in pairs.items()})
+
+    def at(scale: float) -> dict[str, float]:
+        return check.measure({n: scale * b @ a for n, (a, b) in pairs.items()}) | {"scale": scale}
+
+    def smaller() -> dict[str, float]:
+        scale = found["scale"]
+        power = 2.0 if scale == 1 else math.log(full / found["drift"]) / -math.log(scale)
+        return at(scale * LESS * (limit / found["drift"]) ** (1 / power))
+
+    found = at(1.0)
     full = found.get("drift", 0.0)
     while found.get("drift", 0.0) > limit:
-        scale *= LESS * (limit / found["drift"]) ** 0.5
-        found = check.measure({n: scale * b @ a for n, (a, b) in pairs.items()})
-    return found | {"scale": scale}, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
+        found = smaller()
+    if full > limit and found["drift"] < LESS**2 * limit and (nearer := smaller())["drift"] <= limit:
+        found = max(found, nearer, key=lambda one: one["share_moved"])
+    scale = found["scale"]
+    return found, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
 
 
 class Check:
