@@ -123,8 +123,12 @@ def test_a_local_task_runs_on_base_and_taught(tiny: Path, tmp_path: Path, capsys
     assert row["change"]["low"] <= row["change"]["value"] <= row["change"]["high"]
     assert found["missing"] == {}
     assert json.loads((run / "benchmark.json").read_text())["rows"] == found["rows"]
-    benchmark(run, Options((str(task(tmp_path / "task")),), limit=3))
+    (run / "compare" / "adapters").mkdir(parents=True)
+    (run / "adapter").rename(run / "compare" / "adapters" / "reft-own")
+    benchmark(run, Options((str(task(tmp_path / "task")),), limit=3, adapter="reft-own"))
     said = capsys.readouterr().out
+    other = json.loads((run / "benchmark.reft-own.json").read_text())
+    assert (found["adapter"], other["adapter"], other["limit"]) == ("taught", "reft-own", 3)
     assert "taught - base" in said
     assert "Only 3 rows" in said
 

@@ -6,19 +6,22 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import torch
 
 from selfteach import cli, config
 from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods import comparing
-from selfteach.methods.comparing import Wanted, cells, paired, why_not
+from selfteach.methods.comparing import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, paired, why_not
 from selfteach.methods.in_context import Told
 from selfteach.methods.rates import Held, best_rate, held_out, own_rate, rates_of
+from selfteach.methods.road import Road
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
@@ -72,6 +75,8 @@ def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
     for row in compared["rows"]:
         assert {"score", "drawn", "near", "general", "kl_nats", "top1"} <= row.keys()
         assert row["kl_nats"]["value"] >= 0
+        assert (row["retention"] is None) is ("shots" in row), "a prompt makes nobody forget"
+    assert {row["retention"]["n"] for row in tuned.values()} == {60}
     lora = tuned["lora-own"]
     assert lora["learning_rate"] in (0.0015, 0.003), "the run's own rate, times a factor"
     assert lora["rates"].keys() == {"0.0015", "0.003"}
@@ -229,6 +234,20 @@ def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     learned, held = held_out([example(n) for n in range(40)], 0)
     assert len(held.examples) == 4
     assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
+
+
+def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run that drew its own answers: `distill` would else be `on_policy`; and what is solved for takes no settings of steps."""
+    taken: list[config.Train] = []
+    monkeypatch.setattr(comparing, "train_adapter", lambda road, examples, kinds, name: taken.append(road.config.train))
+    settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
+    idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
+    road = Road(run=idle, config=settings, display=idle, rule="", base=idle, student=idle, proof=[])
+    for cell in (Cell("lora", OWN), Cell("lora", "distill"), Cell("lora", ON_POLICY), Cell("closed_form", SOLVED)):
+        comparing.trained(road, cell, 0.0, {}, [])
+    assert [train.on_policy for train in taken] == [0.3, 0.0, 0.3, 0.0]
+    assert [train.l2 for train in taken] == [1.0, 1.0, 1.0, 0.0]
+    assert config.Train.model_validate(taken[-1].model_dump()) == taken[-1]
 
 
 def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(tmp_path: Path) -> None:
