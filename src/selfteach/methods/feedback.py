@@ -312,7 +312,7 @@ def balanced(
     if len(known) < 2 * road.config.balance.clusters:
         return taught
     groups = cluster(road.student.embed([user(a.text) for a in known]), road.config.balance.clusters, road.config.seed)
-    note_clusters(road, known, groups, {e.prompt[-1].content: e.kind == "in_scope" for e in examples})
+    note_clusters(road, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples})
     place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
     for turn in range(road.config.balance.rounds):
         failed = failures(road, Arm("taught", taught.model, user), [a for a in parts["dev"] if a.scope == "target"], judges.lessons)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +27,7 @@ from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap, share
 from selfteach.train.adapters.join import join
 from selfteach.train.loop import Trained, train
+from selfteach.train.memory import highest_mb
 from selfteach.train.own_draws import draw_with
 from selfteach.train.shards import is_shard
 from selfteach.train.steps import DrawStudent
@@ -284,7 +283,7 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
         "training_memory": taught.trained.memory.rows() if taught and taught.trained.memory else None,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6,
+        "peak_memory_mb": highest_mb(),
         "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
     }
 
