@@ -71,11 +71,11 @@ def test_an_edit_of_white_space_is_an_edit(tmp_path: Path) -> None:
     laid_out, single = "Teas:\n- black\n- green", Answered(user("Code?"), "if x:\n  y  = 1")
     (chat,) = corrector(tmp_path, lambda request: laid_out).correct([run_on])
     assert (chat.text, chat.unchanged, chat.distance) == (laid_out, False, pytest.approx(2 / 8))
-    (spaces,) = corrector(tmp_path, lambda request: "if x:\n  y = 1").correct([single])
+    mended = "if x:\n  y = 1"
+    (spaces,) = corrector(tmp_path, lambda request: mended).correct([single])
     assert (spaces.text, spaces.unchanged) == (single.answer, True), "a model's spaces within a line are no correction"
-    indented = "if x:\n      y = 1"
-    (program,) = corrector(tmp_path / "program", lambda request: indented, "program").correct([single])
-    assert (program.text, program.unchanged) == (indented, False)
+    (program,) = corrector(tmp_path / "program", lambda request: mended, "program").correct([single])
+    assert (program.text, program.unchanged) == (mended, False)
     assert Revision(run_on, "Teas: - black - green").unchanged
 
 

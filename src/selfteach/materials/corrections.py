@@ -245,7 +245,7 @@ def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Ed
     """The later row that leads from the edit's correction, if need be over others, back to its answer."""
     step = None if edit.answer is None or edit.unchanged else ways.get((edit.prompt, edit.correction))
     for _ in ways:
-        if step is None or step.unchanged or step.correction == edit.answer:
+        if step is None or step.correction == edit.answer:
             break
         step = ways.get((edit.prompt, step.correction))
     return step if step and step.correction == edit.answer else None
