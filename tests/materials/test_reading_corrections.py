@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands.corrections import plan
+from selfteach.commands.corrections import Files, plan
 from selfteach.config import Corrections as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse
@@ -110,8 +110,8 @@ def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> 
     }
     assert len(found.fates) == 7
     assert found.conflicts() == [
-        "2 rows are left out, because later rows contradict them: edits.jsonl:2, edits.jsonl:1",
-        "1 prompts have more than one correction; all of them are learned",
+        "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)",
+        "prompts with more than one correction, all of which are learned: 1",
     ]
 
 
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(tm
     plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)), Settings(), as_json=False)
     said = capsys.readouterr().out
     assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in said
-    assert "2 rows are left out, because later rows contradict them" in said
+    assert "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)" in said
     assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
     assert '"too stiff", of 1 answers: its form is not recognised' in said
 
@@ -189,6 +189,9 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
     names = parse("prompt=question, answer=Reply,correction=fixed", KEYS)
     found = read_corrections(tmp_path / "edits.csv", columns=names)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
+    files = Files(tmp_path / "edits.csv", None, False, names)
+    assert Files.from_noted(json.loads(json.dumps(files.noted()))).read(0.0).edits == found.edits, "a later command reads the same"
+    assert files.sums() != Files(tmp_path / "edits.csv", None, False).sums(), "read otherwise it is another run"
     (tmp_path / "p.csv").write_text("Question\nWhat is tea?\n", "utf-8")
     assert read_prompts(tmp_path / "p.csv", columns=names).prompts == [ASKED]
 

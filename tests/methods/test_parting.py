@@ -78,7 +78,7 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(ro
     assert found.criticisms == []
     (part,) = road.run.ledger.funnel()
     assert (part.stage, part.requested, part.accepted, part.reasons) == ("room", 6, 2, {TOO_LONG: 4})
-    assert road.display.told == [f"4 rows are left out: {TOO_LONG}"]
+    assert road.display.told == [f"rows left out, {TOO_LONG}: 4"]
     assert len(material.edits) == 3, "what was read stays as it was"
 
 

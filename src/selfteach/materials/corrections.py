@@ -27,6 +27,7 @@ from selfteach.run.ledger import Fate
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
 FORMS = "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
 OTHERWISE = " Other names: --columns correction=NAME,prompt=NAME."
+NAMED = 3
 CONTRADICTED, REPEATED = "contradicts another row", "repeats another row"
 Turns = tuple[Message, ...]
 
@@ -89,8 +90,9 @@ class Corrections:
         for edit in self.edits:
             texts.setdefault(edit.prompt, set()).add(edit.correction or "")
         several = sum(len(found) > 1 for found in texts.values())
-        said = [f"{len(lost)} rows are left out, because later rows contradict them: {', '.join(lost[:3])}{' ...' * (len(lost) > 3)}"]
-        return said * bool(lost) + [f"{several} prompts have more than one correction; all of them are learned"] * bool(several)
+        where = ", ".join(lost[:NAMED]) + ", ..." * (len(lost) > NAMED)
+        left = [f"rows left out, because later rows contradict them: {len(lost)} ({where})"] * bool(lost)
+        return left + [f"prompts with more than one correction, all of which are learned: {several}"] * bool(several)
 
 
 def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None) -> Corrections:

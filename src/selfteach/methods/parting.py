@@ -77,7 +77,7 @@ def fitted(road: Road, material: Corrections) -> Corrections:
     )  # fmt: skip
     road.run.ledger.place("room", fates)
     if lost := sum(fate.state == "dropped" for fate in fates):
-        road.display.say(f"{lost} rows are left out: {TOO_LONG}")
+        road.display.say(f"rows left out, {TOO_LONG}: {lost}")
     return found
 
 
