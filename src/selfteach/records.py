@@ -139,16 +139,6 @@ class Logp:
         return self.logp / max(self.tokens, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A judge's word on one answer: `broken` is its verdict, `value` its raw score (higher = more surely broken)."""
-
-    id: str
-    judge: str
-    broken: bool
-    value: float
-
-
 ANCHORS = ("near", "general", "kept")
 """Kinds of examples that hold the base in place: answers of its own, or answers that needed no correction."""
 
