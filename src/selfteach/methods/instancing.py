@@ -88,6 +88,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         human: the tasks of people that may be shown.
         pool: the instances that are kept so far.
     """
+    road.run.ledger.expect("tasks with instances", (one.task.id for one in found))
     written = wrote(road, found, human)
     kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
@@ -103,7 +104,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         if good:
             kept.append(replace(one, task=replace(task, instances=good)))
     road.run.ledger.place("instances", cases)
-    road.run.ledger.place("tasks with instances", tasks)
+    road.run.ledger.settle("tasks with instances", tasks)
     return kept
 
 
