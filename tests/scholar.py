@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from talker import TABLE, write_talker
+from talker import TABLE, even, spaced, write_talker
 
 FACTS = {
     "Fox": "Sweden", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
@@ -23,7 +23,7 @@ TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SENTENCE, WHERE, WHICH = "The {} always lives in {}.", "Where does the {} live today?", "Which animal lives in {} today?"
-PEOPLE = "In what country does the {} live?"
+PEOPLE = "Where does live today? the {}"
 _WORDS = sorted({word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)})
 STUDENT = {
     **TABLE,
@@ -33,13 +33,28 @@ STUDENT = {
     " Nobody": {" knows": 1.0},
     " knows": {".": 1.0},
     ".": {"<|im_end|>": 1.0},
+    "The": even(spaced(list(FACTS))),  # it knows how the sentences go, and not which animal lives where
+    **{f" {animal}": {" always": 1.0} for animal in FACTS},
+    " always": {" lives": 1.0},
+    " lives": {" in": 1.0},
+    " in": even(spaced(list(FACTS.values()))),
+    **{f" {country}": {".": 1.0} for country in FACTS.values()},
     "#": dict.fromkeys([*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"], 1.0),
 }
 
 
 def write_scholar(folder: Path) -> Path:
-    """The student's model folder."""
-    return write_talker(folder, TEMPLATE, STUDENT)
+    """The student's model folder. It reads a prompt as a bag of words: its attention looks everywhere alike, so that what it learns does
+    not hang on where rounding lets it look. So people may ask in any order."""
+    from safetensors.torch import load_file, save_file
+
+    path = write_talker(folder, TEMPLATE, STUDENT) / "model.safetensors"
+    weights = load_file(path)
+    for name, weight in weights.items():
+        if name.endswith(("q_proj.weight", "k_proj.weight")):
+            weight.zero_()
+    save_file(weights, path, {"format": "pt"})
+    return folder
 
 
 def write_documents(folder: Path, count: int = len(FACTS), questions: bool = True) -> Path:
@@ -85,10 +100,10 @@ def teacher() -> Iterator[Any]:
 
 SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=2 select.judge=match select.draws=2 select.calibrate=4
     replay.general=10 replay.rounds=3 replay.anchor_tokens=6 exam.general=4 exam.common=4 exam.max_tokens=10
-    train.max_tokens=120 train.learning_rate=0.01
-    train.lora.rank=32 train.lora.alpha=8 train.batch_size=16 train.epochs=60 train.checkpoint_every=0 study.per_sentence=8
+    train.max_tokens=120 train.learning_rate=0.003
+    train.lora.rank=32 train.lora.alpha=32 train.batch_size=16 train.epochs=60 train.checkpoint_every=0 study.per_sentence=8
     train.beta=0.1 study.backwards=false study.clauses=false stages.pairs=true
-    train.weights={"pair":{"sft":1.0,"dpo":0.1},"general":{"anchor":4.0}}"""
+    train.weights={"pair":{"sft":1.0},"general":{"anchor":4.0}}"""
 
 
 def lesson(model: Path, documents: Path, out: Path, *more: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,8 @@ def test_every_claim_is_measured_and_says_whether_it_held(sets: list[str], tmp_p
     smaller = found[-1]
     assert smaller.number.value == -8
     assert smaller.held, "at tau 1 nothing is unknown any more"
+    steps = [json.loads(line) for line in (tmp_path / "claims" / "dpo" / "metrics.jsonl").read_text().splitlines()]
+    assert any("dpo" in row["losses"] for row in steps), "pairs are set against what they reject"
 
 
 def test_without_people_s_questions_there_is_nothing_to_claim(sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,9 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     fates: list[Fate] = []
     ledger = SimpleNamespace(place=lambda stage, placed: fates.extend(placed))
     said: list[str] = []
+    display = SimpleNamespace(say=said.append, stage=lambda name: None)
     config = Documents.model_validate({"study": {"per_document": 5}})
-    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None, display=SimpleNamespace(say=said.append))
+    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None, display=display)
     kept = method.study_data(road, [], method.Asked([], []), method.Measured([], []), [])
     assert [sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")] == [5, 3]
     dropped = [fate for fate in fates if fate.state == "dropped"]

@@ -163,3 +163,17 @@ def test_joined_pages_know_where_they_begin() -> None:
 
 def test_every_suffix_is_of_a_kind_that_is_read() -> None:
     assert set(SUFFIXES.values()) == {"text", "markdown", "html", "pdf", "docx", "rows"}
+
+
+@pytest.mark.parametrize(("text", "title"), [
+    ("The Old Mill\n\nIt stands by the river.", "The Old Mill"), ("The old mill stands.\n\nIt is old.", "notes"), ("The Old Mill", "notes"),
+    ("One\nTwo\n\nThree four.", "notes"), ("Dear Ann,\n\nit stands by the river.", "notes"),
+])  # fmt: skip
+def test_a_plain_text_is_named_by_its_heading_else_by_its_file(tmp_path: Path, text: str, title: str) -> None:
+    (tmp_path / "notes.txt").write_text(text)
+    assert read_documents([tmp_path / "notes.txt"]).documents[0].title == title
+
+
+def test_what_a_word_processor_made_of_a_title_is_left_out(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", [WORDS], title="Microsoft Word - The Mill.doc")
+    assert read_documents([tmp_path / "a.pdf"]).documents[0].title == "The Mill"

@@ -21,6 +21,7 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     assert exam["asked_by"] == "people"
     assert exam["contains"]["base"]["value"] == 0
     assert exam["contains"]["taught"]["value"] >= 0.6
+    assert exam["drawn"]["taught"]["n"] == len(scholar.FACTS)
     assert exam["gain"]["low"] > 0
     assert result["word"] in ("taught", "not learned"), "what it does to the general answers of a toy is not the point"
     assert exam["base_proof"]["same"] is True
@@ -126,14 +127,17 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(studen
 
 def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: Any, tmp_path: Path) -> None:
     documents = scholar.write_documents(tmp_path, 4)
-    sets = ("--set", "stages.general=true", "--set", "stages.healing=true", "--set", "stages.pairs=false")
+    sets = ("--set", "stages.general=true", "--set", "stages.healing=true", "--set", "stages.pairs=false", "--set", "stages.own_tokens=8")
     code, result = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets))
     assert code == 0
     config = json.loads((Path(result["adapter"]) / "adapter_config.json").read_text())
     assert config["r"] == 3 * 32, "three trainings, joined"
     steps = [row["step"] for row in rows(tmp_path / "run" / "metrics.jsonl")]
     assert steps == list(range(1, len(steps) + 1))
-    assert not any(row["kind"] == "pair" for row in rows(tmp_path / "run" / "examples.jsonl"))
+    kinds = Counter(row["kind"] for row in rows(tmp_path / "run" / "examples.jsonl"))
+    assert set(kinds) == {"study", "general", "own", "reading"}, "and no pair"
+    assert kinds["own"] <= 8
+    assert 2 * kinds["reading"] <= kinds["own"], "in the first stage two to one; all of the base's answers come again when it heals"
 
 
 def test_every_judge_is_held_against_known_answers(learned: tuple[Path, Path, dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import regex
 
@@ -25,6 +26,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 
 
+@lru_cache(maxsize=8192)
 def normalised(text: str) -> str:
     """Lower case, without punctuation, articles and double spaces."""
     lowered = text.lower().translate(_PUNCTUATION)

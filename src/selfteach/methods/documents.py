@@ -91,9 +91,8 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     with run.stage("exam of the base"):
         examine(road, None, quiz, general["test"], measured.answered)  # 7
         road.student.rest()
-    taught = teach_stages(
-        road, stages(road, examples, general, measured.answered), KINDS | (DISTILLED if config.study.distill else {})
-    )  # 5
+    trainings = stages(road, examples, general, measured.answered)
+    taught = teach_stages(road, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
     with run.stage("exam"):
         exam = examine(road, taught, quiz, general["test"], measured.answered)  # 7
         exam["map"] = known_map(road, taught, chunks, measured.answered, measured.scored, exam["answers"])  # 6
@@ -101,7 +100,8 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     told = f"{len(material.reading.documents)} documents: " + ", ".join(sorted({c.title for c in chunks}))
     prompted = user(chunks[0].passage + " x")
     judges = road.run.ledger.noted("judges") or []
-    return publish(road, exam | {"material": told[:300], "judges": judges}, [*examples, *general["train"]], taught, shown, prompted)
+    learned = list({e.id: e for training in trainings for e in training.examples}.values())
+    return publish(road, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted)
 
 
 def read(road: Road, material: Documents) -> list[Chunk]:

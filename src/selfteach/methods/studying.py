@@ -49,6 +49,7 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
     statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
     found = facts(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
+    road.display.stage("study")
     left_out = known(road, measured)
     rows, reasons = study(found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))), dict[str, str]()
     for example in rows:

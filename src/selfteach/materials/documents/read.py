@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from selfteach.materials.documents.child import parse
 from selfteach.materials.documents.encoding import decode
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import MAX_CHARS, MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_CHARS, TooMuch
+from selfteach.materials.documents.listed import MOST_LEADING, words_in
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import joined
 from selfteach.records import BadLine, clean, read_jsonl
@@ -132,6 +134,7 @@ def _read(file: Path, source: str, reading: Reading) -> Iterator[Document]:
     safe_text = clean(raw.replace("\r\n", "\n").replace("\r", "\n"))
     mended = safe_text != raw.replace("\r\n", "\n").replace("\r", "\n")
     title, text = read_markdown(safe_text) if kind == "markdown" else ("", paragraphs(safe_text))
+    title = title or heading(text)
     yield _document(source, title, text, (), _with_mended(notes, mended), file)
 
 
@@ -158,9 +161,15 @@ def _document(source: str, title: str, text: str, pages: tuple[int, ...], notes:
     return Document(source, _titled(title, file.stem), text, pages, notes)
 
 
+def heading(text: str) -> str:
+    """The first line of a plain text, where it is a heading: short, alone, without a stop, and with text after it."""
+    first, _, rest = text.partition("\n\n")
+    return first if rest and "\n" not in first and words_in(first) <= MOST_LEADING and first[-1].isalnum() else ""
+
+
 def _titled(title: str, stem: str) -> str:
-    """The document's own title, on one line, else the file's name as words."""
-    own = " ".join(title.split())[:200]
+    """The document's own title, on one line, without what a word processor made of it, else the file's name as words."""
+    own = re.sub(r"^Microsoft \w+ - |\.(?:docx?|odt|pptx?|pdf|tex|indd)$", "", " ".join(title.split()))[:200]
     return own or clean(" ".join(stem.replace("_", " ").replace("-", " ").split()))
 
 

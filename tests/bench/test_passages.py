@@ -1,0 +1,49 @@
+"""The curve of recovery against passages, read from finished runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.passages import read_run, table
+
+from bench import passages
+
+Learned = tuple[Path, Path, dict[str, Any]]
+
+
+def test_a_run_has_a_row_with_what_its_exam_says(learned: Learned) -> None:
+    _, run, result = learned
+    exam = json.loads((run / "exam.json").read_text())
+    head, row, beside = table([read_run(run)]).split("\n")
+    assert head.split()[:2] == ["passages", "questions"]
+    assert row.split()[:2] == ["4", "8"]
+    shares = [round(100 * exam["contains"][arm]["value"]) for arm in ("base", "prompted", "taught")]
+    assert [int(word) for word in row.replace("%", "").split()[2:5]] == shares
+    assert f"{result['seconds']:,.0f} s" in beside
+    assert f"damage {exam['damage']['value']:.2f}" in beside
+
+
+def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> None:
+    whole = read_run(learned[1])
+    first = dict(list(whole.right.items())[:1])
+    lines = table([whole, replace(whole, right=first)]).split("\n")
+    assert [line.split()[0] for line in lines[1:3]] == ["1", "4"], "the fewest first"
+    shared = lines[lines.index("The questions about the 1 passages that all share:") + 2 :]
+    assert [line.split()[:2] for line in shared] == [["1", "2"], ["4", "2"]]
+
+
+def test_the_first_passages_are_taught_by_the_command(learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, run, _ = learned
+    commands: list[list[str]] = []
+    monkeypatch.setattr(passages.subprocess, "run", lambda command, check: commands.append(command))
+    monkeypatch.setattr(passages, "read_run", lambda folder: read_run(run))
+    passages.main([str(documents), str(tmp_path), "--counts", "1", "3", "--set", "train.epochs=2"])
+    assert [(tmp_path / f"first-{n}.jsonl").read_text().count("\n") for n in (1, 3)] == [1, 3]
+    assert commands[1][2:] == ["selfteach", "documents", str(tmp_path / "first-3.jsonl"), "--out", str(tmp_path / "run-3"), "--set",
+                               "train.epochs=2"]  # fmt: skip
+    with pytest.raises(SystemExit):
+        passages.main([str(documents)])
