@@ -128,3 +128,8 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
     criticisms.critics(spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: "")  # type: ignore[arg-type]
     assert spoken.counts == [criticisms.LEAST_SIMILAR] * 8
+
+
+@pytest.mark.parametrize(("text", "fault"), [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")])
+def test_what_makes_no_sense(text: str, fault: str) -> None:
+    assert criticisms._senseless(text) == fault

@@ -46,5 +46,7 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert not any(e.cut for e in found.edits)
             assert found.prompts == [], "one that was skipped would count as wholly wrong in the exam"
             assert told(found, "a person") == "1 corrections, 1 approved answers; corrected by a person"
+            lost = [fate.reason for stage, fate in run.ledger.candidates(state="dropped") if stage == "answers for review"]
+            assert lost == ["the model's own answer is empty"]
         assert opened == [3], "the page opened again for answers that were decided"
         assert len(model.asked) == 4

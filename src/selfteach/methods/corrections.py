@@ -43,6 +43,7 @@ KINDS = {
     "kept": {"anchor": 8.0},
     "general": {"anchor": 8.0},
 }
+EMPTY = "the model's own answer is empty"
 WARM, COOLER = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
 """How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson, so it should make sense."""
 
@@ -120,6 +121,8 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
 
     answered = draws(road, road.student, "draw", material.prompts, 1, road.config.seed)
     rows = [{"prompt": p, "answer": row[0].text, "cut": row[0].finish == "length"} for p, row in answered.items() if row[0].text.strip()]
+    empty = [Fate(row[0].id, "dropped", EMPTY, {"prompt": question(p)}) for p, row in answered.items() if not row[0].text.strip()]
+    road.run.ledger.place("answers for review", empty)
     ids = put(road.run, rows)
     if waiting(road.run):
         serve(road.run.ledger, name=road.run.path.name, say=road.display.say)
@@ -161,7 +164,7 @@ def unlearnable(road: Road, revision: Revision) -> str:
     """Why nothing can be learned from a revision, or an empty text."""
     answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
     if not revision.asked.answer.strip():
-        return "the model's own answer is empty"
+        return EMPTY
     return "changes no token" if answer == text and not revision.unchanged else ""
 
 

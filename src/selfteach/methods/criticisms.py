@@ -32,6 +32,7 @@ from selfteach.methods.road import Road
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Prompt, Request, Sampling, digest, question, user
 from selfteach.run.ledger import Fate
+from selfteach.select.overlap import tokens
 
 Newness = Callable[[str], str]
 LEAST_WORDS = 3
@@ -150,7 +151,7 @@ class Critic:
 
 
 def _senseless(text: str) -> str:
-    return "too short" if len(text.split()) < LEAST_WORDS else "loops" if loops(text) else ""
+    return "too short" if len(tokens(text)) < LEAST_WORDS else "loops" if loops(text) else ""
 
 
 def gibberish(road: Road, revisions: Sequence[Revision]) -> list[bool]:

@@ -102,7 +102,8 @@ def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
         DataError: too few prompts to learn from and to be examined on.
     """
     own = list(dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts))
-    pool = Overlap(said(p) for p in (*own, *(e.prompt for e in material.criticisms)))
+    there = [*own, *(e.prompt for e in material.criticisms)]
+    pool = Overlap(dict.fromkeys(text for p in there for text in (said(p), question(p))))
 
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")

@@ -39,7 +39,7 @@ FEEDBACK = Wording(
 CORRECTIONS = Wording(
     "corrections", "Corrections, learned", "This adapter needs less correcting than its base model. What it learned from:",
     "Each example is an answer of the model with its correction", "New answers were corrected by the teacher named above, or compared with "
-    "its known corrections where it was a file or a person", "corrections",
+    "its known corrections where it was a file or a person: there the verdict rests on held-out corrections", "corrections",
     {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"}, ("✕ corrected", "✓ as it is"), "Correction",
     {"mended": "corrected before, right now", "kept": "right now", "broken": "corrected now"}, frozenset({"map", "search", "judge"}),
 )  # fmt: skip
