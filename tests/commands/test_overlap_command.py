@@ -136,3 +136,15 @@ def test_an_interruption_leaves_the_old_file_whole() -> None:
     assert work.returncode == 130, err
     assert Path("kept.jsonl").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["a.jsonl", "b.jsonl", "big.jsonl", "kept.jsonl"]
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_list_and_a_table_are_datasets_too(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["one two three four", "five six seven eight", "one two three four"]
+    data, out, gone = tmp_path / f"d.{form}", tmp_path / "out.jsonl", tmp_path / "gone.jsonl"
+    data.write_text(json.dumps([{"instruction": t} for t in texts]) if form == "json" else "instruction\n" + "\n".join(texts) + "\n")
+    assert cli.run(["overlap", str(data), "--out", str(out), "--dropped", str(gone), "--json"]) == 0
+    assert [json.loads(line)["instruction"] for line in out.read_text().splitlines()] == texts[:2]
+    (row,) = [json.loads(line) for line in gone.read_text().splitlines()]
+    assert row["like"]["text"] == texts[0]
+    assert row["like"]["where"] == ("d.json[1]" if form == "json" else "d.csv:2")

@@ -182,7 +182,27 @@ def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
     resumed, ledger = invented(tmp_path / "killed", again)
     assert resumed == straight
     assert ledger.funnel() == whole.funnel()
+    assert not any(stage.pending for stage in ledger.funnel())
     assert not {r.id("scripted-scripted") for r in asked} & {r.id("scripted-scripted") for r in seen}, "an answer was asked for twice"
+
+
+def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nine requests at most are answered with a task: then three rounds without one are the end."""
+    told: list[int] = []
+    there = road(tmp_path, lambda r: writes(r) if r.stage == "instances" or r.draw < 300_000 else "", room=100_000, count=1000,
+                 invent={"requests": 3})  # fmt: skip
+    kept = inventing.invent(there, HUMAN, [], lambda found: told.append(len(found)))
+    assert told == [3, 6, 9, 9, 9, 9]
+    assert len(kept) == 9
+    assert "9 of 1,000 tasks: the last 3 rounds kept 0 from 9 requests" in capfd.readouterr().err
+
+
+def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Path) -> None:
+    there = road(tmp_path, writes, room=100_000)
+    there.run.ledger.expect("tasks with instances", ["of another way"])
+    assert len(inventing.invent(there, HUMAN, [])) == 5
+    stage = next(stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances")
+    assert (stage.pending, stage.reasons[inventing.LEFT_BEHIND]) == (0, 1)
 
 
 class Lossy(Scripted):

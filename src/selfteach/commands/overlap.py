@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from selfteach.commands.screen import Screen, print_json, screen
 from selfteach.errors import DataError, SelfteachError, UsageError
+from selfteach.materials.rows import read_rows
 from selfteach.records import BadLine, messages, question, read_jsonl
 from selfteach.run.disk import disk_faults
 from selfteach.run.signals import held, interruptible
@@ -22,6 +23,8 @@ from selfteach.select.rouge import WORDS
 
 BAD_SHARE = 0.1  # above this the file is not what the user takes it for
 SHOWN = 5
+WHOLE = (".json", ".csv", ".tsv")
+"""Endings of files that are read as a whole; every other one is taken for JSONL, of any length."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,14 @@ def _filter(
 
 def _account(row: Row, like: Like, tally: Tally, file: Path) -> dict[str, Any]:
     """The line of a dropped row: why, and what it is like, so that the two can be read side by side."""
-    found = {"where": f"{file.name}:{tally.lines[like.number]}", "similarity": round(like.similarity, 6), "text": tally.texts[like.number]}
+    number = tally.lines[like.number]
+    where = f"{file.name}[{number}]" if file.suffix.lower() == ".json" else f"{file.name}:{number}"
+    found = {"where": where, "similarity": round(like.similarity, 6), "text": tally.texts[like.number]}
     return {"reason": "overlap", "where": row.where, "like": found, "row": row.row}
 
 
 def _note(block: list[Row], tally: Tally) -> None:
-    tally.lines.extend(int(row.where.rpartition(":")[2]) for row in block)
+    tally.lines.extend(int(row.where.rstrip("]").rpartition("[" if row.where.endswith("]") else ":")[2]) for row in block)
 
 
 def _write(handle: TextIO | None, row: dict[str, Any]) -> None:
@@ -166,8 +171,8 @@ def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
 
 
 def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
-    known = False
-    for where, row in read_jsonl(path, bad):
+    known, read = False, read_rows if path.suffix.lower() in WHOLE else read_jsonl
+    for where, row in read(path, bad):
         if name not in row and not known:
             there = ", ".join(list(row)[:20]) or "none"
             raise DataError(f'has no field "{name}".', where=where, cure=f"Give --field one of those that it has: {there}.")
@@ -191,7 +196,9 @@ def _text(row: dict[str, Any], name: str) -> str:
 
 
 def lines(path: Path) -> int:
-    """How many lines a file has, for the progress alone; 0 where it cannot be read."""
+    """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot be read."""
+    if path.suffix.lower() in WHOLE:
+        return 0
     try:
         with path.open("rb") as handle:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: handle.read(1 << 20), b""))

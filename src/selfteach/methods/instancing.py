@@ -22,6 +22,7 @@ from selfteach.run.ledger import Fate, State
 from selfteach.select.agreement import agreement
 from selfteach.select.tasks import CUT, ENOUGH, Instances, Near
 
+STAGE = "tasks with instances"
 ROOMLESS = "prompt longer than the context"
 NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
 LOOPS, UNSURE, BARE_LABEL = "goes round in circles", "its answers do not agree", "a label without an input"
@@ -88,7 +89,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         human: the tasks of people that may be shown.
         pool: the instances that are kept so far.
     """
-    road.run.ledger.expect("tasks with instances", (one.task.id for one in found))
+    road.run.ledger.expect(STAGE, (one.task.id for one in found))
     written = wrote(road, found, human)
     kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
@@ -104,7 +105,7 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         if good:
             kept.append(replace(one, task=replace(task, instances=good)))
     road.run.ledger.place("instances", cases)
-    road.run.ledger.settle("tasks with instances", tasks)
+    road.run.ledger.place(STAGE, tasks)
     return kept
 
 

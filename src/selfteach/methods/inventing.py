@@ -11,7 +11,7 @@ from selfteach.config import Tasks as Settings
 from selfteach.generate.instances import classify, names_input, threshold
 from selfteach.generate.invent import Invention, Item, Mode, invention, read_invented, stops
 from selfteach.materials.tasks import Task, labelled
-from selfteach.methods.instancing import NOTHING, Invented, drawn, fate, instanced, writer
+from selfteach.methods.instancing import NOTHING, STAGE, Invented, drawn, fate, instanced, writer
 from selfteach.methods.road import Road
 from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Sampling, digest
@@ -36,6 +36,8 @@ ROUND = 100_000
 PATIENCE = 3
 """So many rounds must yield too little before invention stops: a single poor one is chance."""
 UNSCORED = "no score came"
+LEFT_BEHIND = "of an attempt that was stopped, and not walked again"
+"""Where an endpoint answers later what it lost before, the rounds after that go another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ def invent(
         yields.append(len(new))
         kept += new
         after_round(kept)
+    left = [found.id for _, found in road.run.ledger.candidates(STAGE, "pending")]
+    road.run.ledger.place(STAGE, [Fate(id, "dropped", LEFT_BEHIND) for id in left])
     if len(kept) < config.count:
         road.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
