@@ -68,8 +68,8 @@ def test_the_sentence_names_both_numbers() -> None:
     evidence = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
     assert evidence
     assert verdict(evidence, 0.0, 3)["sentence"] == (
-        "Taught: of 8 held-out corrections 0 % are preferred to what they correct before and 100 % after (amount of correction 0.50 and "
-        "-0.40 nats a token) (shown corrections in the prompt: 50 %, 0.00 nats); other answers are unharmed."
+        "Taught: of 8 held-out corrections 0 % are preferred to what they correct before and 100 % after, at an amount of "
+        "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: 50 %, 0.00 nats); other answers are unharmed."
     )
     assert "loops or is empty" in verdict(evidence, 0.0, 3, broken=0.2)["sentence"]
 

@@ -52,6 +52,16 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
         assert words not in page
 
 
+def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_against(tmp_path: Path) -> None:
+    run = corrections_run(tmp_path / "run")
+    exam = json.loads((run / "exam.json").read_text())
+    (run / "exam.json").write_text(json.dumps(exam | {"teacher": "the file"}))
+    page = html(run)
+    assert "Words unlike the correction, greedy" in page
+    assert "Answers unlike the correction" in page
+    assert "Words that the teacher changes" not in page
+
+
 def test_hostile_words_of_corrections_stay_words(tmp_path: Path) -> None:
     run = corrections_run(tmp_path / "run")
     page = html(run)

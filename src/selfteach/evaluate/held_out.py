@@ -69,7 +69,7 @@ class HeldOut:
             for arm in ("base", "prompted")
         }
         change = (
-            f"of {count} held-out corrections {share['base']} are preferred to what they correct before and {share['taught']} after "
-            f"(amount of correction {mean['base']} and {mean['taught']} nats a token)"
+            f"of {count} held-out corrections {share['base']} are preferred to what they correct before and {share['taught']} after, "
+            f"at an amount of correction of {mean['base']} and {mean['taught']} nats a token"
         )
         return Evidence(gains, start, change, f"{share['prompted']}, {mean['prompted']} nats")

@@ -21,24 +21,41 @@ ROWS = (
     ("General answers unharmed", "prompts about anything else: still answered as the base would", ("general",), ()),
 )  # fmt: skip
 """Label, meaning, where it stands in exam.json before the arm's name, and after it."""
+KNOWN = {
+    "distance": ("Words unlike the correction", "edit distance to the nearest known correction of the prompt; nobody corrected the answer"),
+    "corrected": ("Answers unlike the correction", "share of the greedy answers that are no known correction of their prompt"),
+}
+"""The same where there was nobody to correct new answers."""
+NOBODY = ("the file", "a person")
 
 
 def result(exam: Row) -> list[Row]:
     """The rows of the result table; those that were not measured are left out."""
     rows: list[dict[str, Any]] = [
-        {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
+        {**_words(exam, label, meaning, before[0]), "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
         for label, meaning, before, after in ROWS
     ]
     return [row for row in rows if any(row["measures"].values())]
 
 
+def _words(exam: Row, label: str, meaning: str, key: str) -> dict[str, str]:
+    """A row's label and meaning, which depend on who corrected."""
+    if exam.get("teacher") not in NOBODY or key not in KNOWN:
+        return {"label": label, "meaning": meaning}
+    name, known = KNOWN[key]
+    _, comma, way = label.partition(",")
+    return {"label": name + comma + way, "meaning": known}
+
+
 def headline(exam: Row) -> list[tuple[str, Any, Any]]:
     """(name, before, after) for the figures beside the verdict."""
+    alone = exam.get("teacher") in NOBODY
+    words, answers = ("Words unlike the correction", "Answers unlike it") if alone else ("Words changed", "Answers corrected")
     pairs = [
-        ("Words changed, greedy", ("distance", "{}", "greedy")),
-        ("Words changed, T = 1", ("distance", "{}", "drawn")),
-        ("Answers corrected", ("corrected", "{}")),
         ("Held-out corrections preferred", ("preferred", "{}")),
+        (f"{words}, greedy", ("distance", "{}", "greedy")),
+        (f"{words}, T = 1", ("distance", "{}", "drawn")),
+        (answers, ("corrected", "{}")),
         ("Criticism met", ("met", "{}")),
     ]
     found = []
