@@ -7,9 +7,11 @@ import re
 import pytest
 
 from selfteach.materials.tasks import Instance, Task
+from selfteach.records import Example, user
 from selfteach.report.following import _length_bars, plain, result
 from selfteach.report.page import inspected
 from selfteach.report.sunburst import HOLE, sunburst
+from selfteach.report.view import example
 from selfteach.select.inspection import BINS, inspection, lengths, verb_noun
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
@@ -95,3 +97,10 @@ def test_what_was_not_measured_has_no_row() -> None:
     assert [(label, found["base"], found["taught"]) for label, _, found in rows] == [
         ("BLEU, tasks of people", 12.5, None), ("F1 of labels, held-out seeds", None, 0.25),
     ]  # fmt: skip
+
+
+def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
+    row = Example("a", "lesson", "Add.\n\nOutput:", " 3", " 4").json()
+    assert example(row) == {"kind": "lesson", "prompt": "Add.\n\nOutput:", "chosen": " 3", "rejected": " 4"}
+    turns = Example("b", "lesson", user("Add."), "3").json()
+    assert example(turns) == {"kind": "lesson", "prompt": "Add.", "chosen": "3", "rejected": ""}

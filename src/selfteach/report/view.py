@@ -170,6 +170,9 @@ def example(row: Row) -> Row:
 
 
 def _last(turns: Any) -> str:
+    """The words of an answer: of the last turn, or as they are where the example was plain text."""
+    if isinstance(turns, str):
+        return short(turns)
     return short(items(turns)[-1].get("content")) if items(turns) else ""
 
 
