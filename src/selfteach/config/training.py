@@ -64,7 +64,7 @@ class ClosedForm(Section):
     layers: str = "last 14"
     anchors: Positive = 400
     mu: Annotated[float, Field(gt=0)] = 60.0
-    lam: Annotated[float, Field(gt=0)] = 0.01
+    lam: Annotated[float, Field(gt=0)] = 0.002
     null_space: Share = 0.0
     sweeps: Positive = 2
     drift: Annotated[float, Field(gt=0)] = 0.01
