@@ -42,8 +42,8 @@ def test_too_little_is_said_before_the_model_loads(data: bytes, why: str, tmp_pa
         (("--prompts", "p.txt", "--review", "--teacher", "cmd:cat"), "exclude each other"),
         (("edits.jsonl", "--rounds", "2"), "needs someone who corrects"),
         (("edits.jsonl", "--set", "train.correction.bound=none"), "--allow-unbounded"),
-        (("edits.jsonl", "--set", "train.objective=dpo"), "no use for train.objective"),
-        (("edits.jsonl", "--set", "train.trial_steps=5"), "no use for train.trial_steps"),
+        (("edits.jsonl", "--set", "train.objective=dpo"), "train: corrections have no use for objective"),
+        (("edits.jsonl", "--set", "train.trial_steps=5"), "train: corrections have no use for trial_steps"),
         (("edits.jsonl", "--columns", "promt=question"), 'Did you mean "prompt"'),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from selfteach.config.documents import Documents
 from selfteach.config.sections import Count, Method, Positive, Section, Share, leaves_a_test_part
@@ -156,16 +156,16 @@ class Corrections(Method):
     train: Train = Train(max_tokens=2048)
     exam: CorrectionsExam = CorrectionsExam()
 
-    @model_validator(mode="after")
-    def _own_objectives(self) -> Corrections:
+    @field_validator("train")
+    @classmethod
+    def _own_objectives(cls, train: Train) -> Train:
         """Refuses what would be passed over in silence."""
-        odd = [name for name in ("objective", "trial_steps") if getattr(self.train, name) != Train.model_fields[name].default]
-        if odd:
+        if odd := next((name for name in ("objective", "trial_steps") if getattr(train, name) != getattr(Train(), name)), ""):
             raise ValueError(
-                f"corrections have no use for train.{odd[0]}: each kind of example has objectives of its own, which train.weights exchanges; "
+                f"corrections have no use for {odd}: each kind of example has objectives of its own, which train.weights exchanges; "
                 "how they are bounded is train.correction.bound"
             )
-        return self
+        return train
 
 
 class Invent(Section):
