@@ -20,8 +20,8 @@ from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.methods import studying
-from selfteach.methods.documents import schooled
-from selfteach.methods.quizzing import gap_quiz, people_quiz
+from selfteach.methods.documents import fitting, schooled
+from selfteach.methods.quizzing import Quiz, gap_quiz, people_quiz
 from selfteach.methods.studying import Asked, Measured, known, known_sentences, study_data
 from selfteach.records import Example, Measure, user
 from selfteach.select.balance import spread
@@ -171,6 +171,15 @@ def test_two_own_answers_to_one_worked_reading(own: int, read: int, kept: tuple[
 def test_rows_are_left_out_evenly() -> None:
     assert spread(range(10), 20) == list(range(10))
     assert spread(range(100), 4) == [0, 25, 50, 75]
+
+
+def test_people_s_questions_are_taken_from_every_document() -> None:
+    here = road(exam={"questions": 3})
+    here.base = SimpleNamespace(encode=lambda prompt: [0] * len(prompt[-1].content), context_tokens=1000)
+    quiz = [Quiz(f"q{n}", ("a",), CHUNK, "people") for n in range(9)]
+    long = Quiz("long " * 300, ("a",), CHUNK, "people")
+    assert [q.text for q in fitting(here, [*quiz, long])] == ["q0", "q3", "q6"]
+    assert [f.reason for f in here.fates if f.state == "dropped"] == ["longer than the model's context"]
 
 
 def test_where_no_question_is_of_use_the_exam_asks_for_left_out_words() -> None:

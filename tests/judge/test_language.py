@@ -1,0 +1,22 @@
+"""The script of a text, by which a question about it is judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.judge.language import main_script
+from selfteach.select.form import form_fault
+
+
+@pytest.mark.parametrize(("text", "script"), [
+    ("The mill is old.", "Latin"), ("Мельница в Hale стара.", "Cyrillic"), ("Ο μύλος είναι παλιός.", "Greek"), ("水车很古老。", "Han"),
+    ("1790.", "Latin"), ("", "Latin"),
+])  # fmt: skip
+def test_the_script_of_most_letters(text: str, script: str) -> None:
+    assert main_script(text) == script
+
+
+def test_a_question_may_be_in_the_script_of_its_text_and_in_no_other() -> None:
+    asked = "Когда была построена мельница?"
+    assert form_fault(asked, script=main_script("Мельница была построена в 1790 году.")) is None
+    assert form_fault(asked) == "other script"
