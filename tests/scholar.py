@@ -37,7 +37,7 @@ STUDENT = {
     **{f" {animal}": {" always": 1.0} for animal in FACTS},
     " always": {" lives": 1.0},
     " lives": {" in": 1.0},
-    " in": even(spaced(list(FACTS.values()))),
+    " in": even(spaced(list(FACTS.values())[1:])),  # the first country it would not guess: a test looks whether it was forgotten
     **{f" {country}": {".": 1.0} for country in FACTS.values()},
     "#": dict.fromkeys([*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"], 1.0),
 }
