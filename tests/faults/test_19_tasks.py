@@ -22,7 +22,7 @@ from selfteach.models.scripted import Scripted
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Request, digest
 from selfteach.run.display import open_display
-from selfteach.run.ledger import Ledger
+from selfteach.run.ledger import LEFT_BEHIND, Fate, Ledger
 from selfteach.select.tasks import Instances, Near
 
 WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
@@ -199,10 +199,10 @@ def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(tmp_pat
 
 def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Path) -> None:
     there = road(tmp_path, writes, room=100_000)
-    there.run.ledger.expect("tasks with instances", ["of another way"])
+    there.run.ledger.place("tasks with instances", [Fate("of another way", "pending")])
     assert len(inventing.invent(there, HUMAN, [])) == 5
     stage = next(stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances")
-    assert (stage.pending, stage.reasons[inventing.LEFT_BEHIND]) == (0, 1)
+    assert (stage.pending, stage.reasons[LEFT_BEHIND]) == (0, 1)
 
 
 class Lossy(Scripted):

@@ -13,7 +13,7 @@ from selfteach.errors import IntegrityError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.ledger import LEFT_BEHIND, Fate, Ledger
 
 
 @pytest.fixture
@@ -68,6 +68,18 @@ def test_what_entered_a_stage_and_did_not_come_out_is_found(ledger: Ledger) -> N
         ledger.settle("search", [Fate("a", "accepted"), Fate("c", "dropped", "too late")])
     ledger.settle("search", [Fate("b", "failed", "no answer")])
     assert [(f.accepted, f.dropped, f.failed, f.pending) for f in ledger.funnel()] == [(1, 1, 1, 0)]
+
+
+def test_what_only_a_stopped_attempt_had_is_dropped_by_name(tmp_path: Path) -> None:
+    stopped = Ledger(tmp_path / "run.db")
+    stopped.expect("search", ["a", "b"])
+    stopped.close()
+    again = Ledger(tmp_path / "run.db")
+    again.expect("search", ["b", "c"])
+    again.settle("search", [Fate("b", "accepted"), Fate("c", "accepted")])
+    (funnel,) = again.funnel()
+    assert (funnel.accepted, funnel.pending, funnel.reasons) == (2, 0, {LEFT_BEHIND: 1})
+    again.close()
 
 
 def test_candidates_come_in_stable_order_and_by_state(ledger: Ledger) -> None:

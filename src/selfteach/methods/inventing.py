@@ -36,8 +36,6 @@ ROUND = 100_000
 PATIENCE = 3
 """So many rounds must yield too little before invention stops: a single poor one is chance."""
 UNSCORED = "no score came"
-LEFT_BEHIND = "of an attempt that was stopped, and not walked again"
-"""Where an endpoint answers later what it lost before, the rounds after that go another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +78,7 @@ def invent(
         yields.append(len(new))
         kept += new
         after_round(kept)
-    left = [found.id for _, found in road.run.ledger.candidates(STAGE, "pending")]
-    road.run.ledger.place(STAGE, [Fate(id, "dropped", LEFT_BEHIND) for id in left])
+    road.run.ledger.settle(STAGE, [])
     if len(kept) < config.count:
         road.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, se
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+LEFT_BEHIND = "of an attempt that was stopped, and not walked again"
 SEQUENCED = ("requests", "answers", "candidates")
 CHECKED = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
 """Tables with a checksum in each row, and its column; it covers the columns before it.
@@ -67,6 +68,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, readonly: bool = False) -> None:
         self.path = path
+        self._entered: dict[str, set[str]] = {}
         with self._faults():
             self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}", uri=True, isolation_level=None)
             if not readonly:
@@ -152,20 +154,25 @@ class Ledger:
 
     def expect(self, stage: str, ids: Iterable[str]) -> None:
         """Records what enters a stage, before anything is done with it: each candidate is pending until `settle` says what became of it."""
-        self.place(stage, (Fate(id, "pending") for id in ids))
+        entered = list(ids)
+        self._entered.setdefault(stage, set()).update(entered)
+        self.place(stage, (Fate(id, "pending") for id in entered))
 
     def settle(self, stage: str, fates: Iterable[Fate]) -> None:
-        """Places the fates at the end of a stage, and looks whether all that entered came out (invariant 4).
+        """Places the fates at the end of a stage, and looks whether all that entered came out (invariant 4). What only an attempt that was
+        stopped had brought in is dropped by name: an endpoint may say another time what it lost before, and then the road is another one.
 
         Raises:
             IntegrityError: a candidate was lost on the way.
         """
         self.place(stage, fates)
-        if lost := [fate.id for _, fate in self.candidates(stage, "pending")]:
+        left = [fate.id for _, fate in self.candidates(stage, "pending")]
+        if lost := [id for id in left if id in self._entered.get(stage, ())]:
             raise IntegrityError(
                 f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come out, the first {lost[0]}.', where=str(self.path),
                 cure="This is a defect of selfteach: please report it with this message.",
             )  # fmt: skip
+        self.place(stage, (Fate(id, "dropped", LEFT_BEHIND) for id in left))
 
     def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
         """Yields (stage, fate) of the placed candidates, in stable order."""
