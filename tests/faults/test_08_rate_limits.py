@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import threading
 import time
@@ -11,7 +12,7 @@ from hostile import Behave, Call, answer, hostile, refuse, then
 
 from selfteach.errors import EndpointError
 from selfteach.models.endpoint import Endpoint
-from selfteach.models.endpoint_guard import retry_after_s
+from selfteach.models.endpoint_guard import ATTEMPTS, Guard, Transient, retry_after_s
 from selfteach.records import Request, user
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -115,3 +116,27 @@ def test_the_width_gives_way_to_a_limit() -> None:
 
     with hostile(behave) as server:
         assert len(list(Endpoint(server.address, concurrency=8).draw(requests(30)))) == 30
+
+
+@pytest.mark.parametrize(("others_served", "tries"), [(True, 31), (False, ATTEMPTS)])
+def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, tries: int) -> None:
+    """Thirty refusals that name a time are more than the attempts of a request; they end it only where nobody at all is served."""
+    endpoint, guard, seen = Endpoint("http://127.0.0.1:9/v1#m"), Guard("", 2, 60.0), [0]
+
+    async def attempt() -> str:
+        seen[0] += 1
+        if others_served:
+            guard.answered()
+        if seen[0] <= 30:
+            raise Transient("busy", limited=True, wait_s=1e-4)
+        return "answer"
+
+    async def go() -> str:
+        return str(await endpoint._persist(guard, attempt))
+
+    if others_served:
+        assert asyncio.run(go()) == "answer"
+    else:
+        with pytest.raises(Transient):
+            asyncio.run(go())
+    assert seen[0] == tries

@@ -252,14 +252,23 @@ class Endpoint:
         waits = {"wait_initial": WAIT_INITIAL_S, "wait_max": WAIT_MAX_S, "wait_jitter": WAIT_JITTER_S}
         async for retry in stamina.retry_context(on=Transient, attempts=attempts, timeout=None, **waits):
             with retry:
-                async with guard.slot():
-                    try:
-                        result = await attempt()
-                    except Transient as fault:
-                        guard.failed(fault)
-                        raise
-                guard.answered()
+                result = await self._admitted(guard, attempt)
         return result
+
+    async def _admitted(self, guard: Guard, attempt: Callable[[], Any]) -> Any:
+        """One attempt. Told when to come again while others were served, it waits its turn: that is no failed attempt."""
+        while True:
+            served = guard.served
+            async with guard.slot():
+                try:
+                    result = await attempt()
+                except Transient as fault:
+                    guard.failed(fault)
+                    if not (fault.limited and fault.wait_s and guard.served > served):
+                        raise
+                    continue
+            guard.answered()
+            return result
 
     async def _answer(self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]) -> T:
         self.asked += 1

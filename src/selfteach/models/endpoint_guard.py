@@ -52,7 +52,7 @@ class Guard:
         self._url, self._limit, self._max_wait_s = url, concurrency, max_wait_s
         self._width = float(concurrency)
         self._budget = self._full = 5.0 * max(concurrency, 2)
-        self._busy, self._clear_at = 0, 0.0
+        self._busy, self._clear_at, self.served = 0, 0.0, 0
         self._freed = asyncio.Event()
 
     @asynccontextmanager
@@ -74,6 +74,7 @@ class Guard:
 
     def answered(self) -> None:
         """An answer came: earn budget, widen."""
+        self.served += 1
         self._budget = min(self._full, self._budget + 0.5)
         self._width = min(float(self._limit), self._width + 1 / self._width)
         self._freed.set()
