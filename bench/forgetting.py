@@ -4,7 +4,8 @@
 
 Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and
 stone.` -> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the
-log-probability of the first task's right answers, which still tells apart what scores nothing. The first training changes every weight;
+log-probability of the first task's right answers, which still tells apart what scores nothing. The first training changes every weight
+and keeps the base's answers to general prompts, so that anchors on others do not repeat the first task (`echo` counts it);
 all second trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and
 a table. With `--rows` what is measured is kept in a file, and what stands there already is not measured again.
 """
@@ -40,6 +41,8 @@ wheel wind window winter wood"""
 GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
 KINDS = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
 BEFORE = "after the first task"
+HELD = {"first": 2, "general": 1}
+"""The first training's shares: a third of the rows are anchors, as in the arm that holds on by KL."""
 ANSWER, ANCHOR, DRAWS = Sampling(0.0, 1.0, 20), Sampling(0.0, 1.0, 24), 2000
 
 
@@ -165,9 +168,11 @@ def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
 
     started = time.monotonic()
     base = Hf.load(plan.model)
-    first = teach(base, plan, Arm(BEFORE, {"first": 1.0}), paper.data, folder / "first", seed)
+    prompts = [p for p in plan.general if p.strip()]
+    own = anchors(base, prompts[: plan.anchors])
+    first = teach(base, plan, Arm(BEFORE, HELD, batch_size=12), {**paper.data, "general": own}, folder / "first", seed)
     begun = Hf.load(plan.model, adapter=first.adapter)
-    general = anchors(begun, [p for p in plan.general if p.strip()][: plan.anchors])
+    general = anchors(begun, prompts[plan.anchors : 2 * plan.anchors])
     yield {**row(BEFORE, begun, first, started), "echo": round(echo(general, paper.data["first"]), 3)}
     data = {**paper.data, "general": general}
     for number, arm in enumerate(plan.arms):

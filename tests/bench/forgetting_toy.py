@@ -28,7 +28,7 @@ ARMS = (
 
 def plan(model: Path, lessons: int = 80, held: int = 30) -> Plan:
     """The toy's sizes."""
-    general = ["hello", "tell me more"] * 4
+    general = ["hello", "tell me more"] * 8
     return Plan(str(model), steps=14, lessons=lessons, held=held, anchors=8, rate=3e-3, tasks=TASKS, arms=ARMS, general=general)
 
 
