@@ -37,8 +37,8 @@ CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
 AT_LOGIT = 24
 """Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their gradients."""
-PRODUCTS = 300_000_000
-"""What oneDNN's compiled products come to on a CPU in low precision (models/memory.py; measured, docs/log.md)."""
+PRODUCTS = 500_000_000
+"""What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in low precision: measured, docs/log.md."""
 
 
 @dataclass(frozen=True, slots=True)
