@@ -121,6 +121,7 @@ class Train(Section):
 
     `checkpoint_activations`: layers are computed again in the backward pass instead of kept: slower, with much less memory. `mix`: the
     share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
+    `regmean`: before its last third a LoRA gives up what its lessons do not need; so much do anchors weigh in this (0: nothing).
     """
 
     STEPS: ClassVar[tuple[str, ...]] = ("fast", "objective", "on_policy", "mix", "l2", "learning_rate")
@@ -150,6 +151,7 @@ class Train(Section):
     own_tokens: Positive = 96
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
     l2: Annotated[float, Field(ge=0)] = 0.0
+    regmean: Annotated[float, Field(ge=0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     schedule: Literal["linear", "cosine"] = "linear"
     warmup: Share = 0.1

@@ -32,6 +32,7 @@ from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
+from selfteach.train.regmean import HOLD_AT, hold_still
 from selfteach.train.shards import frozen, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
@@ -61,6 +62,8 @@ class Training:
             raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
         if config.on_policy and processes.sharded:
             raise UsageError("weights in shards cannot draw.", where="train.on_policy", cure="Set train.on_policy=0.")
+        if config.regmean and processes.sharded:
+            raise UsageError("weights in shards cannot be held still.", where="train.regmean", cure="Set train.regmean=0.")
         if frozen(hf.module) and len({frozenset(row.weights) for row in rows}) > 1:
             raise UsageError(
                 "with DeepSpeed all examples need the same objectives.",
@@ -80,6 +83,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
         self.per_epoch = math.ceil(len(rows) / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
+        self.holds = {round(share * self.total) for share in HOLD_AT} if config.regmean else set()
         self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
         self.captured: float | None = None
         self.memory: Account | None = None
@@ -145,6 +149,8 @@ class Training:
         stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
+            if self.step in self.holds:
+                self._hold()
             batch = self._batches(epoch)[place]
             if self.config.on_policy:
                 batch = self._with_own_draws(batch)
@@ -161,6 +167,11 @@ class Training:
             if stopped != "steps":
                 break
         return stopped
+
+    def _hold(self) -> None:
+        """Gives up what the lessons do not need; the steps that are left make good what they lost by it."""
+        if self._in_memory(self.rows, lambda: hold_still(self.student, self.rows, self.config.regmean, self.budget)):
+            self.event("regmean", {"step": self.step, "mu": self.config.regmean})
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Notes what happened besides learning."""

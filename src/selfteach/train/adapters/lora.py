@@ -55,6 +55,11 @@ class Lora:
         adapter._frozen = frozen
         return adapter
 
+    @property
+    def places(self) -> Mapping[str, LoraLinear]:
+        """The layers, in the module's order."""
+        return self._places
+
     def parameters(self) -> list[nn.Parameter]:
         """A and B of each layer, in the module's order."""
         return [p for layer in self._places.values() for p in (layer.a, layer.b)]
