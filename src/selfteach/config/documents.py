@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfteach.config.sections import Count, Method, Positive, Section, Share
-from selfteach.config.training import Train
+from selfteach.config.training import Lora, Train
 
 
 class Read(Section):
@@ -118,7 +118,7 @@ class Documents(Method):
     study: Study = Study()
     stages: Stages = Stages()
     replay: Replay = Replay()
-    train: Train = Train(beta=0.3, batch_size=8)
+    train: Train = Train(beta=0.3, batch_size=8, lora=Lora(alpha=16), regmean=3.0)
     exam: DocumentsExam = DocumentsExam()
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from selfteach.train.student import Student
 
 HOLD_AT = (2 / 3,)
 """After these shares of the steps."""
-ROWS = 150
+ROWS = 100
 """Lessons, and anchors, that are looked at: evenly over all of them."""
 LAM = 1e-5
 BYTES = 5e8
