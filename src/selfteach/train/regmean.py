@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -63,9 +64,13 @@ class Moments:
 
         return take
 
+    def owner(self, name: str) -> str:
+        """The layer whose sum is also this one's."""
+        return self.shared.get(name, name)
+
     def mean(self, name: str) -> Tensor:
         """(F, F) float64."""
-        return self.sums[self.shared.get(name, name)].double() / self.tokens
+        return self.sums[self.owner(name)].double() / self.tokens
 
 
 @torch.no_grad()
@@ -84,8 +89,11 @@ def hold_still(student: Student, rows: Sequence[Row], mu: float, token_budget: i
     student.adapter.begin_step()
     for part in parts(places):
         seen, still = (moments(student, part, spread(group, ROWS), token_budget) for group in (lessons, anchors))
-        for name, layer in part.items():
-            layer.a.copy_(held(layer.a, seen.mean(name), still.mean(name), mu))
+        for owner, group in groupby(part, key=seen.owner):
+            every = [part[name].a for name in group]
+            found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu).split([len(a) for a in every])
+            for a, new in zip(every, found, strict=True):
+                a.copy_(new)
         student.adapter.begin_step()
     return True
 
