@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import Tiny, examples
 
 from selfteach import config
+from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.train import regmean
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import encode
-from selfteach.train.loop import train
+from selfteach.train.lesson import loss, units
+from selfteach.train.loop import objectives_of, train
+from selfteach.train.parallel import Processes
 from selfteach.train.regmean import held, moments, parts
 from selfteach.train.student import Student
+from selfteach.train.teacher import Teacher
 
 KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 
@@ -96,18 +101,11 @@ def test_less_drift_for_nearly_the_same_lessons(tmp_path: Path) -> None:
 
 def after(adapter: Path) -> dict[str, float]:
     """Both losses of a saved adapter on all rows: of a first step that starts from it."""
-    from safetensors.torch import load_file
-
-    from selfteach.train.lesson import loss, units
-    from selfteach.train.loop import objectives_of
-
     model = Tiny()
     worn = Lora.attach(model.module, settings(), seed=0)
     worn.load(load_file(adapter / "adapter_model.safetensors"))
     objectives = objectives_of(KINDS, settings())
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    from selfteach.train.teacher import Teacher
-
     student = Student(model.module, worn)
     with torch.no_grad(), student.ready():
         known = Teacher(model, student, objectives, {e.id: e for e in mixed()}, settings(), None).learn(rows, 4096)
@@ -130,13 +128,21 @@ def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) ->
 
 @pytest.mark.parametrize("adapter", ["reft", "full"])
 def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
-    assert not train(Tiny(), mixed(), settings(adapter=adapter, regmean=1.0, max_steps=3), tmp_path, seed=0).events
+    trained = train(Tiny(), mixed(), settings(adapter=adapter, regmean=1.0, max_steps=3), tmp_path, seed=0)
+    assert trained.events == [("regmean_left_out", {"step": 2, "mu": 1.0})]
+
+
+def test_weights_in_shards_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Processes, "shard", lambda self, module: setattr(self, "sharded", True))
+    with pytest.raises(UsageError, match="cannot be held still"):
+        train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
 
 
 def test_without_anchors_nothing_is_given_up(tmp_path: Path) -> None:
     rows = [e for e in mixed() if e.kind == "in_scope"]
     weights = {"in_scope": {"sft": 1.0}}
     held_, free = (train(Tiny(), rows, settings(weights=weights, regmean=mu), tmp_path / f"{mu}", seed=0) for mu in (1.0, 0.0))
-    assert not held_.events
+    assert [kind for kind, _ in held_.events] == ["regmean_left_out"]
+    assert not free.events
     names = "adapter_model.safetensors"
     assert (held_.adapter / names).read_bytes() == (free.adapter / names).read_bytes()

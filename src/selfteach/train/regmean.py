@@ -90,9 +90,9 @@ def hold_still(student: Student, rows: Sequence[Row], mu: float, token_budget: i
     for part in parts(places):
         seen, still = (moments(student, part, spread(group, ROWS), token_budget) for group in (lessons, anchors))
         for owner, group in groupby(part, key=seen.owner):
-            every = [part[name].a for name in group]
-            found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu).split([len(a) for a in every])
-            for a, new in zip(every, found, strict=True):
+            every: list[Tensor] = [part[name].a for name in group]
+            found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
+            for a, new in zip(every, torch.split(found, [len(a) for a in every]), strict=True):  # type: ignore[no-untyped-call]
                 a.copy_(new)
         student.adapter.begin_step()
     return True

@@ -170,8 +170,8 @@ class Training:
 
     def _hold(self) -> None:
         """Gives up what the lessons do not need; the steps that are left make good what they lost by it."""
-        if self._in_memory(self.rows, lambda: hold_still(self.student, self.rows, self.config.regmean, self.budget)):
-            self.event("regmean", {"step": self.step, "mu": self.config.regmean})
+        done = self._in_memory(self.rows, lambda: hold_still(self.student, self.rows, self.config.regmean, self.budget))
+        self.event("regmean" if done else "regmean_left_out", {"step": self.step, "mu": self.config.regmean})
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Notes what happened besides learning."""
