@@ -58,12 +58,15 @@ def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
 
-def test_moments_are_those_of_ordinary_passes() -> None:
-    """What rows share stands once among those computed together, so each row goes alone here."""
+@pytest.mark.parametrize("token_budget", [1, 60, 4096])
+def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
+    """However many rows are computed together: what they begin with stands once among them, and counts for each."""
     model = Tiny()
     adapter = Lora.attach(model.module, settings(), seed=0)
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
-    found = moments(Student(model.module, adapter), adapter.places, rows, token_budget=1)
+    student = Student(model.module, adapter)
+    with student.ready():
+        found = moments(student, adapter.places, rows, token_budget)
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.places}
     hooks = [
         layer.register_forward_pre_hook(lambda part, given, name=name: seen[name].append(given[0][0]))
@@ -124,6 +127,26 @@ def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) ->
         shutil.rmtree(folder / "checkpoints" / "step-000008")
         assert [point.name for point in (folder / "checkpoints").iterdir()] == [f"step-{stop:06d}"]
         assert first == taught(folder, stop)
+
+
+def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers that were solved before are not solved again; other micro-batches move a sum's last digits alone."""
+    monkeypatch.setattr(regmean, "BYTES", 1)
+    whole = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "whole", seed=0)
+    calls = [0]
+
+    def short(*given: Any) -> regmean.Moments:
+        calls[0] += 1
+        if calls[0] == 4:
+            raise MemoryError
+        return moments(*given)
+
+    monkeypatch.setattr("selfteach.train.steps.moments", short)
+    again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
+    assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
+    left, right = (load_file(t.adapter / "adapter_model.safetensors") for t in (whole, again))
+    for name, tensor in left.items():
+        torch.testing.assert_close(right[name], tensor, rtol=1e-2, atol=5e-3)
 
 
 @pytest.mark.parametrize("adapter", ["reft", "full"])

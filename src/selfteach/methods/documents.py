@@ -11,7 +11,8 @@
 Source: Self-Learning-llm (arXiv 2406.11275); METHODS.md of this project, section 2.
 Departs: 1. the label's words come from the text (generate/respond.py); 2. what is not consistent enough for a pair still asks about its
 sentence, and the sentence answers it: it goes into the study data; 3. one training on everything is the default, because the documents and
-the base's own answers hold each other in place; the paper's two stages are `stages.general`.
+the base's own answers hold each other in place; the paper's two stages are `stages.general`; 4. before its last third the training gives up
+what the lessons do not need (train/regmean.py).
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
 AT_LOGIT = 24
 """Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their gradients."""
-PRODUCTS = 500_000_000
+OVERHEAD = 500_000_000
 """What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in low precision: measured, docs/log.md."""
 
 
@@ -134,7 +134,7 @@ class Meter:
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight
         compiled = self.device.type == "cpu" and weight.dtype != torch.float32
-        return AT_LOGIT * CHUNK * int(weight.shape[0]) + (PRODUCTS if compiled else 0)
+        return AT_LOGIT * CHUNK * int(weight.shape[0]) + (OVERHEAD if compiled else 0)
 
     def closed(self, account: Account) -> Account:
         """The account with the peak since the meter was made."""

@@ -15,7 +15,7 @@ the later ones see what the earlier have become, and so that only so many S are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -24,12 +24,14 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.select.balance import spread
+from selfteach.train.adapters import Adapter
 from selfteach.train.adapters.linear import LoraLinear
+from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import Row, micro_batches
 from selfteach.train.student import Student
 
-HOLD_AT = (2 / 3,)
-"""After these shares of the steps."""
+HOLD_AFTER = 2 / 3
+"""This share of the steps."""
 ROWS = 100
 """Lessons, and anchors, that are looked at: evenly over all of them."""
 LAM = 1e-5
@@ -41,12 +43,15 @@ BYTES = 5e8
 class Moments:
     """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same tensor share one.
 
-    Shapes: sums (F, F) float32 of a layer with F inputs.
+    `beginning`: the tokens that stand once for `times` rows that are computed together. They count once for each, so that the sum does not
+    depend on which rows those are. Shapes: sums (F, F) float32 of a layer with F inputs.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
     shared: dict[str, str] = field(default_factory=dict)
-    tokens: int = 0
+    beginning: int = 0
+    times: int = 1
     _last: tuple[str, Tensor | None] = ("", None)
 
     def hook(self, name: str) -> Callable[..., None]:
@@ -58,8 +63,10 @@ class Moments:
                 self.shared[name] = owner
                 return
             x = given[0].detach().reshape(-1, given[0].shape[-1]).float()
-            found = self.sums.get(name)
-            self.sums[name] = x.t() @ x if found is None else found.addmm_(x.t(), x)
+            total = self.sums.setdefault(name, torch.zeros(x.shape[1], x.shape[1], device=x.device)).addmm_(x.t(), x)
+            first = x[: self.beginning]
+            total.addmm_(first.t(), first, alpha=self.times - 1)
+            self.tokens[name] = self.tokens.get(name, 0) + len(x) + len(first) * (self.times - 1)
             self._last = (name, given[0])
 
         return take
@@ -70,31 +77,35 @@ class Moments:
 
     def mean(self, name: str) -> Tensor:
         """(F, F) float64."""
-        return self.sums[self.owner(name)].double() / self.tokens
+        owner = self.owner(name)
+        return self.sums[owner].double() / self.tokens[owner]
+
+
+See = Callable[[Mapping[str, LoraLinear], Sequence[Row]], Moments]
 
 
 @torch.no_grad()
-def hold_still(student: Student, rows: Sequence[Row], mu: float, token_budget: int) -> bool:
-    """Changes the student's LoRA as this module says; False where there is nothing to hold on to, or no LoRA.
+def hold_still(adapter: Adapter, rows: Sequence[Row], mu: float, see: See) -> bool:
+    """Changes a LoRA as this module says; False where there is nothing to hold on to, or the adapter is another.
 
     Args:
         rows: those of the training; an anchor is one with no other objective than `anchor`.
         mu: the weight of the anchors.
+        see: `moments` of the student as it is now.
     """
-    places: Mapping[str, LoraLinear] = getattr(student.adapter, "places", {})
     anchors = [row for row in rows if row.weights.keys() == {"anchor"}]
     lessons = [row for row in rows if row.weights.keys() != {"anchor"}]
-    if not (places and anchors and lessons):
+    if not (isinstance(adapter, Lora) and anchors and lessons):
         return False
-    student.adapter.begin_step()
-    for part in parts(places):
-        seen, still = (moments(student, part, spread(group, ROWS), token_budget) for group in (lessons, anchors))
+    adapter.begin_step()
+    for part in parts(adapter.places):
+        seen, still = see(part, spread(lessons, ROWS)), see(part, spread(anchors, ROWS))
         for owner, group in groupby(part, key=seen.owner):
             every: list[Tensor] = [part[name].a for name in group]
             found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
             for a, new in zip(every, torch.split(found, [len(a) for a in every]), strict=True):  # type: ignore[no-untyped-call]
                 a.copy_(new)
-        student.adapter.begin_step()
+        adapter.begin_step()
     return True
 
 
@@ -119,14 +130,15 @@ def parts(places: Mapping[str, LoraLinear]) -> Iterator[dict[str, LoraLinear]]:
     yield part
 
 
-def moments(student: Student, layers: Mapping[str, LoraLinear], rows: Iterable[Row], token_budget: int) -> Moments:
-    """What enters the layers at all tokens of the rows, the beginning that rows share counted once for those computed together."""
+@torch.no_grad()
+def moments(student: Student, layers: Mapping[str, LoraLinear], rows: Sequence[Row], token_budget: int) -> Moments:
+    """What enters the layers at all tokens of the rows, however they are computed together. The student is ready."""
     found = Moments()
-    with ExitStack() as hooks, student.ready():
+    with ExitStack() as hooks:
         for name, layer in layers.items():
             hooks.callback(layer.register_forward_pre_hook(found.hook(name)).remove)
-        for group in micro_batches(list(rows), token_budget):
+        for group in micro_batches(rows, token_budget):
             batch = student.pack(group)
+            found.beginning, found.times = (batch.beginning, len(group)) if student.packs else (0, 1)
             student.states(batch)
-            found.tokens += batch.ids.shape[1]
     return found

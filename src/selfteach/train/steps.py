@@ -23,6 +23,7 @@ from selfteach.models.memory import release
 from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
+from selfteach.train.adapters.linear import LoraLinear
 from selfteach.train.batch import Row, order
 from selfteach.train.fitting import fit
 from selfteach.train.l2 import pull
@@ -32,7 +33,7 @@ from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
-from selfteach.train.regmean import HOLD_AT, hold_still
+from selfteach.train.regmean import HOLD_AFTER, Moments, hold_still, moments
 from selfteach.train.shards import frozen, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
@@ -83,7 +84,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
         self.per_epoch = math.ceil(len(rows) / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
-        self.holds = {round(share * self.total) for share in HOLD_AT} if config.regmean else set()
+        self.hold_at = round(HOLD_AFTER * self.total) if config.regmean else None
         self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
         self.captured: float | None = None
         self.memory: Account | None = None
@@ -109,7 +110,7 @@ class Training:
         if self.config.checkpoint_activations:
             self.student.apart = again(module)
         with layers_through(module, self.student.apart) if self.config.checkpoint_activations else nullcontext():
-            stopped = self._walk(progress, on_epoch)
+            stopped = self._walk(progress, on_epoch, say)
         self.memory = meter.closed(account)
         if say and self.memory.measured is not None:
             say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
@@ -144,13 +145,13 @@ class Training:
         self.budget = fits
         return account
 
-    def _walk(self, progress: Progress | None, on_epoch: OnEpoch | None) -> str:
+    def _walk(self, progress: Progress | None, on_epoch: OnEpoch | None, say: Callable[[str], None] | None) -> str:
         """The steps that are left."""
         stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
-            if self.step in self.holds:
-                self._hold()
+            if self.step == self.hold_at:
+                self._hold(say)
             batch = self._batches(epoch)[place]
             if self.config.on_policy:
                 batch = self._with_own_draws(batch)
@@ -168,9 +169,15 @@ class Training:
                 break
         return stopped
 
-    def _hold(self) -> None:
+    def _hold(self, say: Callable[[str], None] | None) -> None:
         """Gives up what the lessons do not need; the steps that are left make good what they lost by it."""
-        done = self._in_memory(self.rows, lambda: hold_still(self.student, self.rows, self.config.regmean, self.budget))
+        if say:
+            say(f"step {self.step}: giving up what the lessons do not need (train.regmean)")
+
+        def see(layers: Mapping[str, LoraLinear], rows: Sequence[Row]) -> Moments:
+            return self._in_memory(rows, lambda: moments(self.student, layers, rows, self.budget))
+
+        done = hold_still(self.adapter, self.rows, self.config.regmean, see)
         self.event("regmean" if done else "regmean_left_out", {"step": self.step, "mu": self.config.regmean})
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
