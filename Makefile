@@ -13,7 +13,7 @@ help:
 	@echo "make test-all  all tests"
 	@echo "make check     style and types"
 	@echo "make bench     speed against other programs, measured in one run"
-	@echo "make docs      writes docs/cli.md and configs/feedback.yaml from the program"
+	@echo "make docs      writes docs/cli.md and configs/*.yaml from the program"
 	@echo "make setup     installs everything for development"
 	@echo "make clean     removes .venv, caches and builds; runs/ stays"
 

@@ -24,6 +24,8 @@ from selfteach.commands import past
 from selfteach.statistics import recovery, share
 
 ARMS = ("base", "prompted", "taught")
+ALL = "exam.questions=100000"
+"""Every question is asked, so that all runs are asked the same ones about the passages that they share."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def teach(file: Path, folder: Path, count: int, sets: Sequence[str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part, run = folder / f"first-{count}.jsonl", folder / f"run-{count}"
     part.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:count]), "utf-8")
-    chosen = [word for item in sets for word in ("--set", item)]
+    chosen = [word for item in (ALL, *sets) for word in ("--set", item)]
     subprocess.run([sys.executable, "-m", "selfteach", "documents", str(part), "--out", str(run), *chosen], check=True)
     return run
 

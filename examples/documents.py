@@ -30,7 +30,7 @@ def learn(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> dict
     resolved = resolve(Settings, sets=sets)
     texts = {"documents": sorted(d.id for d in reading.documents)}
     with open_run(folder, "documents", "documents", resolved, texts) as run:
-        return teach(run, Documents(reading, own_questions(reading.documents)), resolved.config, open_display())
+        return teach(run, Documents(reading, own_questions(reading)), resolved.config, open_display())
 
 
 def main(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> None:

@@ -5,8 +5,10 @@
 The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO on all pairs, each after the paper's
 SFT stage (two of the base's own answers to one worked reading) and without study data. Printed is each claim with its number, its 95 %
 interval, and whether it holds here. A claim that does not hold at this size is printed as not held.
-Departs: "forgets nothing" must be shown, by an interval that ends below .03; labels are compared by how often they are right, not by a
-training on each; that a higher tau_K raises the win rate is not measured, it would take a training at each.
+Nothing holds the model in place (no anchors, no `train.regmean`), as in the paper: what a training forgets is to be seen.
+Departs: "forgets nothing" must be shown, by an interval as narrow as that of sixty unchanged answers; labels are compared by how often they
+are right, not by a training on each. The size of the set at tau_K 0 and 1 is printed, and no claim: it can only fall. That a higher tau_K
+raises the win rate is not measured, it would take a training at each.
 """
 
 from __future__ import annotations
@@ -35,29 +37,30 @@ from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 from selfteach.statistics import paired_bootstrap
 
-PAPER = ("stages.general=true", "stages.study=false", "stages.pairs=true", "select.filter=true")
+PAPER = ("stages.general=true", "stages.study=false", "stages.pairs=true", "select.filter=true", "train.regmean=0")
 RUNS = {
-    "sft": ("train.weights={pair: {sft: 1.0}, unknown: {sft: 1.0}}",),
-    "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}",),
-    "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}}", "select.filter=false"),
+    "sft": ("train.weights={pair: {sft: 1.0}, unknown: {sft: 1.0}, general: {anchor: 0.0}}",),
+    "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}",),
+    "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}", "select.filter=false"),
 }
-MOST_LOST = 0.03
+MOST_LOST = 0.065
+"""The interval of sixty answers of which none changed ends at .06."""
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "exam", "exam again")
 """What the first run was answered; of the exam that is what the base says."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, the number that it is about, and whether the number's interval bears it out."""
+    """A statement, the number that it is about, and whether the number's interval bears it out; None where nothing is claimed."""
 
     text: str
     number: Measure
-    held: bool
+    held: bool | None
 
     def line(self) -> str:
         """As it is printed."""
-        n = self.number
-        return f"{'held    ' if self.held else 'NOT HELD'}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
+        n, word = self.number, "number" if self.held is None else "held" if self.held else "NOT HELD"
+        return f"{word:8}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
 
 
 def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | None) -> dict[str, Any]:
@@ -83,8 +86,12 @@ def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
         quiz = people_quiz(read(road, material), material.questions)
         asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
         answered = respond(road.student, asked, resolved.config.select.draws, resolved.config.seed)
-        grounded = [contains_answer(a.best, a.question.short) for a in answered]
-        consistent = [contains_answer(commonest(a.blind), a.question.short) for a in answered]
+        golds = {q.text: q.answers for q in quiz}
+
+        def says(texts: Sequence[str]) -> list[bool]:
+            return [any(contains_answer(t, g) for g in golds[a.question.text]) for t, a in zip(texts, answered, strict=True)]
+
+        grounded, consistent = says([a.best for a in answered]), says([commonest(a.blind) for a in answered])
     return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
 
 
@@ -106,7 +113,7 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
         DataError: the documents bring no questions of people.
     """
     reading = read_documents([documents])
-    material = Documents(reading, own_questions(reading.documents))
+    material = Documents(reading, own_questions(reading))
     if not material.questions:
         raise DataError("brings no questions of people.", where=str(documents), cure='Give rows with "questions".')
     found: dict[str, dict[str, Any]] = {}
@@ -123,11 +130,7 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
         Claim("filtered DPO forgets nothing (share of common questions lost)", losses[0], losses[0].high <= MOST_LOST),
         Claim("unfiltered DPO forgets (the same)", losses[1], losses[1].low > 0),
         Claim("labels with the document are right more often than self-consistent ones", grounded, grounded.low > 0),
-        Claim(
-            "a higher tau_K makes a smaller set (questions, from tau 0 to 1)",
-            fall,
-            counts == sorted(counts, reverse=True) and fall.value < 0,
-        ),
+        Claim("a higher tau_K makes a smaller set (questions, from tau 0 to 1)", fall, None),
     ]
 
 

@@ -48,7 +48,7 @@ def cli_page() -> str:
 def settings_page(method: str) -> str:
     """configs/<method>.yaml: every key with its default, each section under its description."""
     head = f"# Every setting of `selfteach {method}`, with its default. Written by `make docs` from the program.\n"
-    head += "# Keep what you change in a file of your own (--config FILE), or give single values: --set ask.target=200\n"
+    head += "# Keep what you change in a file of your own (--config FILE), or give single values: --set train.epochs=2\n"
     return head + "\n".join(_section(METHODS[method]())) + "\n"
 
 

@@ -44,6 +44,6 @@ def test_the_first_passages_are_taught_by_the_command(learned: Learned, tmp_path
     passages.main([str(documents), str(tmp_path), "--counts", "1", "3", "--set", "train.epochs=2"])
     assert [(tmp_path / f"first-{n}.jsonl").read_text().count("\n") for n in (1, 3)] == [1, 3]
     assert commands[1][2:] == ["selfteach", "documents", str(tmp_path / "first-3.jsonl"), "--out", str(tmp_path / "run-3"), "--set",
-                               "train.epochs=2"]  # fmt: skip
+                               "exam.questions=100000", "--set", "train.epochs=2"]  # fmt: skip
     with pytest.raises(SystemExit):
         passages.main([str(documents)])

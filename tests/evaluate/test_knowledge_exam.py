@@ -57,11 +57,15 @@ def test_damage_counts_what_was_right_alone() -> None:
 def test_the_verdict_says_what_was_harmed() -> None:
     marked = {arm: mark(draws(*["Rankine"] * 4), [("Rankine",)] * 4) for arm in ("base", "prompted", "taught")}
     gain, none, lost = Measure(0.5, 0.2, 0.8, 4), Measure(0.0, -0.1, 0.1, 4), Measure(0.3, 0.2, 0.4, 60)
-    assert verdict(marked, gain, none, 0.0)["word"] == "taught"
-    assert verdict(marked, gain, none, 0.0)["sentence"].endswith("what was known before is unharmed.")
-    some = replace(none, value=0.05)
-    assert verdict(marked, gain, some, 0.0)["sentence"].endswith("5 of 100 common questions are lost.")
-    assert verdict(marked, none, none, 0.0)["word"] == "not learned"
-    assert verdict(marked, gain, lost, 0.0)["word"] == "not learned"
-    assert verdict(marked, gain, none, 0.2)["word"] == "not learned"
-    assert verdict({"base": marked["base"]}, None, None, 0.0)["word"] == "nothing to learn"
+
+    def said(gain: Measure = gain, common: Measure = none, damage: Measure = none, general: float = 0.0) -> dict[str, str]:
+        return verdict(marked, gain, common, damage, general)
+
+    assert said()["word"] == "taught"
+    assert said()["sentence"].endswith("what was known before is unharmed.")
+    some = said(damage=replace(none, value=0.21))
+    assert some["word"] == "taught"
+    assert some["sentence"].endswith("of what the base answered rightly 21 % is answered wrongly now."), "what was gained does not hide it"
+    assert said(damage=replace(none, n=0))["sentence"].endswith("the base knew nothing else that was asked.")
+    assert said(gain=none)["word"] == said(common=lost)["word"] == said(general=0.2)["word"] == "not learned"
+    assert verdict({"base": marked["base"]}, None, None, None, 0.0)["word"] == "nothing to learn"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import IntegrityError
+from selfteach.train import checkpoint, steps
 from selfteach.train.loop import Trained, train
 
 FILES = ["adapter.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json", "manifest.json"]
@@ -77,3 +79,33 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     assert again.events == [("resumed", {"step": first.steps})]
     assert (again.steps, again.tokens, again.curve) == (first.steps, first.tokens, first.curve)
     assert weights(again) == weights(first)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.3, 0.6])
+def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(stopped: Path, tmp_path_factory, left: float) -> None:
+    """Four lines of which less is left than the checkpoint has seen: no zeros take their place, and it is said."""
+    file = stopped / "metrics.jsonl"
+    data = b"".join(file.read_bytes().splitlines(keepends=True)[:4])
+    file.write_bytes(data[: int(left * len(data))])
+    whole = file.read_bytes().count(b"\n")
+    trained = learn(stopped)
+    assert trained.events[0] == ("metrics_lost", {"bytes": len(data), "found": int(left * len(data))})
+    assert [row["step"] for row in trained.curve] == [*range(1, whole + 1), *range(5, 10)]
+    assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
+
+
+def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, int]] = []
+    sync, write = os.fsync, checkpoint.write
+
+    def noted(number: int) -> None:
+        synced.append((os.fstat(number).st_ino, os.fstat(number).st_size))
+        sync(number)
+
+    def checked(folder: Path, identity: str, point: checkpoint.Checkpoint) -> None:
+        assert ((tmp_path / "metrics.jsonl").stat().st_ino, point.facts["metrics_bytes"]) in synced
+        write(folder, identity, point)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(steps.checkpoint, "write", checked)
+    assert learn(tmp_path).steps == 9

@@ -31,6 +31,8 @@ def test_links_that_lead_out_are_put_aside(folder: Path) -> None:
     assert {line.where: line.fault for line in reading.aside} == {
         "wiki/link.txt": "a link that leads out of the folder",
         "wiki/own.md": "the same text as wiki/mill.txt",
+        "wiki/up": "a link to a folder",
+        "wiki/loop": "a link to a folder",
     }
 
 
@@ -64,4 +66,21 @@ def test_folders_within_folders_have_an_end(folder: Path) -> None:
     deep = folder.joinpath(*["d"] * 60)
     deep.mkdir(parents=True)
     (deep / "deep.txt").write_text("Too deep.")
-    assert [d.text for d in read_documents([folder]).documents] == ["The mill."]
+    reading = read_documents([folder])
+    assert [d.text for d in reading.documents] == ["The mill."]
+    assert [(line.where, line.fault) for line in reading.aside] == [("wiki" + "/d" * 33, "more than 32 folders deep")]
+
+
+def test_a_locked_folder_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "locked").mkdir()
+    (folder / "locked/a.txt").write_text("Locked.")
+    scan = os.scandir
+
+    def locked(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    reading = read_documents([folder])
+    assert [(line.where, line.fault) for line in reading.aside] == [("wiki/locked", "cannot be read (Permission denied)")]

@@ -7,6 +7,7 @@ import resource
 import time
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ from documents import write_docx, write_pdf
 
 from selfteach.errors import DataError
 from selfteach.materials.documents import child, limits, read
+from selfteach.materials.documents.chunk import sentence_spans
 from selfteach.materials.documents.limits import TooMuch
+from selfteach.materials.documents.listed import led
+from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import inspect_zip
 from selfteach.materials.documents.read import read_documents
 
@@ -100,11 +104,43 @@ def test_the_next_document_is_read_after_a_bomb(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
-    for name, size in (("a.txt", limits.MAX_FILE_BYTES), ("a.html", limits.MAX_MARKUP_BYTES), ("a.pdf", limits.MAX_FILE_BYTES)):
+    for name, size in (
+        ("a.txt", limits.MAX_FILE_BYTES),
+        ("a.jsonl", limits.MAX_FILE_BYTES),
+        ("a.html", limits.MAX_MARKUP_BYTES),
+        ("a.pdf", limits.MAX_FILE_BYTES),
+    ):
         with (tmp_path / name).open("wb") as handle:
             handle.truncate(size + 1)  # a sparse file
         with pytest.raises(DataError, match="larger than"):
             read_documents([tmp_path / name])
+
+
+@pytest.mark.parametrize(("bomb", "read_it"), [
+    (lambda n: "." * n, sentence_spans), (lambda n: "\n" * n + "x", read_markdown), (lambda n: "# a" + " " * n + "b", read_markdown),
+    (lambda n: "a|" * n + "\n|-|\n" + "a|\n" * n, read_markdown),
+    (lambda n: ":" * n + "x", lambda text: led(text, sentence_spans(text), "A")),
+], ids=["stops", "blank lines", "spaces", "columns", "colons"])  # fmt: skip
+def test_hostile_text_takes_time_in_proportion_to_its_length(bomb: Callable[[int], str], read_it: Callable[[str], object]) -> None:
+    """Texts are read without a limit of time; twice as much takes no more than thrice as long, or next to nothing."""
+
+    def spent(n: int) -> float:
+        text, start = bomb(n), time.process_time()
+        read_it(text)
+        return time.process_time() - start
+
+    assert spent(40_000) < max(3 * spent(20_000), 0.5)
+
+
+def test_rows_beyond_the_bound_in_all_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading stops at the row that is too much."""
+    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "Row number {n:04d}."}}\n' for n in range(1000)))
+    made: list[str] = []
+    real = read.paragraphs
+    monkeypatch.setattr(read, "paragraphs", lambda text: made.append(text) or real(text))
+    with pytest.raises(DataError, match="more than 100 characters"):
+        read_documents([tmp_path], max_total_chars=100)
+    assert len(made) == 7
 
 
 def test_a_parser_that_writes_or_sees_secrets_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

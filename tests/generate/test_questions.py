@@ -55,6 +55,12 @@ def test_it_asks_again_for_what_was_refused_and_stops_after_its_rounds() -> None
     assert {r.sampling.temperature for r in student.asked if r.stage == "ask" and r.draw > 1} == {0.7}
 
 
+def test_every_draw_is_heard_of_as_it_comes() -> None:
+    student, heard = Scripted(writes), list[int]()
+    list(ask_about(student, pieces(), 3, lambda q: "", 1, 0, progress=heard.append))
+    assert heard == [1] * len(student.asked)
+
+
 def test_a_chunk_that_says_nothing_is_not_asked_about() -> None:
     assert list(ask_about(Scripted(writes), pieces("Contents"), 3, lambda q: "", 2, 0)) == []
 

@@ -85,6 +85,9 @@ def test_where_length_says_nothing_it_is_the_win_rate() -> None:
     assert length_controlled([1, 1, 1, 0], [0, 0, 0, 0]).value == pytest.approx(0.75, abs=1e-3)
     assert length_controlled([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, "finite where everything is won"
     assert length_controlled([], []).n == 0
+    ties = length_controlled([0.5] * 20, list(range(20)))
+    assert ties.value == pytest.approx(0.5)
+    assert ties.low < 0.5 < ties.high, "twenty ties prove no equality"
     assert math.isfinite(length_controlled([1, 0], [1e6, -1e6]).high)
 
 

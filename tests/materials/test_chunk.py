@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import Chunk, Span, chunked, sentence_spans
+from selfteach.materials.documents.chunk import _SHORT, Chunk, Span, _trimmed, _unmarked, chunked, sentence_spans
 from selfteach.materials.documents.layout import paragraphs
 
 TEXT = (
@@ -93,6 +94,52 @@ def test_sentences_follow_one_another(text: str) -> None:
     assert "".join(text[s.start : s.end] for s in spans).split() == "".join(text.split()).split() or (
         "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
     )
+
+
+PLAIN = """the mill is old. ann ames built it in 1790, e.g. for corn. dr. smith of hale inc. saw it! is it at no. 5? yes, it is.
+
+then came the inn."""
+
+
+def test_a_text_without_capitals_has_sentences_too() -> None:
+    assert [PLAIN[s.start : s.end] for s in sentence_spans(PLAIN)] == [
+        "the mill is old.", "ann ames built it in 1790, e.g. for corn.", "dr. smith of hale inc. saw it!", "is it at no. 5?", "yes, it is.",
+        "then came the inn.",
+    ]  # fmt: skip
+    (chunk,) = cut(PLAIN)
+    assert len(chunk.sentences) == 6
+    assert len(cut(PLAIN * 2, 12)) > 3
+
+
+def capitalised(text: str) -> list[Span]:
+    """How sentences were found before texts without capitals were looked at."""
+    end = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
+    opens = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
+    found, begin = [], _unmarked(text, 0, len(text))
+    for match in end.finditer(text):
+        if match.end() <= begin or (
+            match[0][0] in ".!?…"
+            and (not opens.match(text, match.end()) or _SHORT.search(text[max(begin, match.end() - 20) : match.end()]))
+        ):
+            continue
+        found.append(_trimmed(text, begin, match.end()))
+        begin = _unmarked(text, match.end(), len(text))
+    found.append(_trimmed(text, begin, len(text)))
+    return [span for span in found if span.end > span.start]
+
+
+small = st.lists(
+    st.sampled_from(["mill", "resp. of", "approx. ten", "oak,", "3.5", "wait... then", "e.g. corn", "(of oak. and ash)", "no. 5"])
+)
+first = st.sampled_from(["The", "Dr. Smith", "A", "In 1990", '"Why?" she', "- It", "Yes!"])
+ordinary = st.lists(
+    st.tuples(first, small.map(lambda words: words[:12]), st.sampled_from([". ", "? ", ".\n", ".\n\n", "...) "])), max_size=8
+)
+
+
+@given(ordinary.map(lambda parts: "".join(" ".join([a, *words]) + stop for a, words, stop in parts)))
+def test_ordinary_text_has_the_sentences_that_it_had(text: str) -> None:
+    assert sentence_spans(text) == capitalised(text)
 
 
 def test_a_text_without_a_break_is_cut_and_takes_no_time() -> None:

@@ -66,7 +66,7 @@ def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path
     assert aside["wiki/photo.png"] == "of an unknown kind"
     assert "damaged" in aside["wiki/b.pdf"]
     assert "no DOCX" in aside["wiki/d.docx"]
-    assert "not JSON" in aside["e.jsonl:2"]
+    assert "not JSON" in aside["wiki/e.jsonl:2"]
     assert {place for place, fault in aside.items() if "no text under" in fault} == {"wiki/e.jsonl:3", "wiki/e.jsonl:4"}
 
 
@@ -118,6 +118,51 @@ def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
         read_documents([tmp_path], max_total_chars=100)
 
 
+def test_rows_of_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jsonl").write_text(json.dumps({"text": f"In {folder}."}) + "\ntorn\n")
+    reading = read_documents([tmp_path / "one/a.jsonl", tmp_path / "two/a.jsonl"])
+    assert [d.source for d in reading.documents] == ["a.jsonl:1", f"{tmp_path}/two/a.jsonl:1"]
+    assert [line.where for line in reading.aside] == ["a.jsonl:2", f"{tmp_path}/two/a.jsonl:2"]
+
+
+def test_a_folder_is_read_on_after_rows_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "Row."}', encoding="utf-16")
+    (tmp_path / "b.txt").write_text(WORDS)
+    reading = read_documents([tmp_path])
+    assert [d.text for d in reading.documents] == [WORDS]
+    ((where, fault),) = [(line.where, line.fault) for line in reading.aside]
+    assert where == f"{tmp_path.name}/a.jsonl"
+    assert "UTF-16" in fault
+    assert "iconv" in fault
+    with pytest.raises(DataError, match="UTF-16"):
+        read_documents([tmp_path / "a.jsonl"])
+
+
+def test_the_folder_of_a_run_is_no_document(tmp_path: Path) -> None:
+    """Its report and its examples hold the exam."""
+    run = tmp_path / "runs/one"
+    run.mkdir(parents=True)
+    for name in ("run.db", "manifest.json", "report.html", "examples.jsonl"):
+        (run / name).write_text('{"text": "The exam."}')
+    (tmp_path / "a.txt").write_text(WORDS)
+    reading = read_documents([tmp_path])
+    assert [d.text for d in reading.documents] == [WORDS]
+    assert [(line.where, line.fault) for line in reading.aside] == [(f"{tmp_path.name}/runs/one", "the folder of a run")]
+    with pytest.raises(DataError, match="the folder of a run"):
+        read_documents([run])
+
+
+def test_the_file_of_questions_is_no_document(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(WORDS)
+    (tmp_path / "test.jsonl").write_text('{"text": "Words.", "question": "Who?", "answer": "Ann"}\n')
+    reading = read_documents([tmp_path], questions=tmp_path / "test.jsonl")
+    assert [d.text for d in reading.documents] == [WORDS]
+    assert [line.fault for line in reading.aside] == ["the questions of the exam (--questions)"]
+    assert not reading.rows
+
+
 # ------------------------------------------------------------------------------------------------- layout, markup, pages
 
 
@@ -147,6 +192,14 @@ def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
     text = "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n"
     text += "\n## Part\n**Bold** 2*3 a_b\n```py\ncode\n```\n"
     assert read_markdown(text) == ("The Mill", "The Mill\n\nSee the river and a pic.\n\nPart\n\nBold 2*3 a_b\n\ncode")
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    ("# C# #\n\nText", ("C#", "C#\n\nText")), ("#\n# Two ##\nText", ("Two", "Two\n\nText")), ("#tag", ("", "#tag")),
+    ("Head\n====\n\n* * *\n  ---  \n\nText\n-\nMore", ("", "Head\n\nText\n-\nMore")), ("####### Seven", ("", "####### Seven")),
+])  # fmt: skip
+def test_headings_and_rules_of_markdown(text: str, read: tuple[str, str]) -> None:
+    assert read_markdown(text) == read
 
 
 def test_running_heads_and_page_numbers_are_left_out() -> None:

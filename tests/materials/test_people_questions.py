@@ -10,8 +10,7 @@ import pytest
 
 from selfteach.errors import DataError
 from selfteach.materials.documents.questions import PeopleQuestion, own_questions, read_questions
-from selfteach.materials.documents.read import read_documents
-from selfteach.records import BadLine
+from selfteach.materials.documents.read import Reading, read_documents
 
 ROWS: list[dict[str, Any]] = [
     {"question": "Who built\nit? ", "answer": " Ann "},
@@ -32,21 +31,68 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
-    bad: list[BadLine] = []
-    found = read_questions(write(tmp_path / "q.jsonl", [*ROWS, ROWS[0]]), bad)
+    reading = Reading()
+    found = read_questions(write(tmp_path / "q.jsonl", [*ROWS, ROWS[0]]), reading)
     assert found == [
         PeopleQuestion("Who built it?", ("Ann",)),
-        PeopleQuestion("When?", ("1790", "in 1790")),
+        PeopleQuestion("When?", ("1790", "in 1790", "3")),
         PeopleQuestion("What?", ("a mill",)),
     ]
-    assert [line.where for line in bad] == ["q.jsonl:4", "q.jsonl:5"]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("q.jsonl:4", 'has no "answer"'), ("q.jsonl:5", '"question" holds no text'), ("q.jsonl:3, question 2", '"question" holds no text'),
+        ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'),
+    ]  # fmt: skip
+    assert [(rows.good, len(rows.torn)) for rows in reading.rows] == [(4, 2)]
+
+
+@pytest.mark.parametrize(("given", "answers"), [
+    ({"answer": 1990}, ("1990",)), ({"answer": 0}, ("0",)), ({"answer": 2.5}, ("2.5",)), ({"answers": [{"text": "Ann"}]}, ("Ann",)),
+    ({"answers": {"text": ["Ann", "Ann", "Ann Ames"], "answer_start": [3, 3, 9]}}, ("Ann", "Ann Ames")),
+    ({"answers": {"text": "Ann"}}, ("Ann",)),
+    ({"answers": [], "answer": "Ann"}, ("Ann",)),
+])  # fmt: skip
+def test_answers_are_read_as_people_and_squad_write_them(tmp_path: Path, given: dict[str, Any], answers: tuple[str, ...]) -> None:
+    reading = Reading()
+    assert read_questions(write(tmp_path / "q.jsonl", [{"question": "Who?", **given}]), reading) == [PeopleQuestion("Who?", answers)]
+    assert not reading.aside
+
+
+@pytest.mark.parametrize(("row", "fault"), [
+    ({"question": "Who?", "answer": True}, '"answer" holds no text or number'), ({"question": "Who?"}, 'has no "answer"'),
+    ({"question": "Who?", "answers": {"text": []}}, '"answers" holds no text or number'), ({"answer": "Ann"}, 'has no "question"'),
+    ({"questions": []}, 'has no "question"'), ({"questions": {"question": "Who?"}}, 'has no "answer"'),
+])  # fmt: skip
+def test_what_is_no_question_is_told_as_it_is(tmp_path: Path, row: dict[str, Any], fault: str) -> None:
+    reading = Reading()
+    read_questions(write(tmp_path / "q.jsonl", [row, ROWS[0]]), reading)
+    assert [(line.where, line.fault) for line in reading.aside] == [("q.jsonl:1", fault)]
 
 
 def test_documents_bring_their_own(tmp_path: Path) -> None:
-    documents = read_documents([write(tmp_path / "d.jsonl", ROWS[2:3])]).documents
-    assert own_questions(documents) == [PeopleQuestion("What?", ("a mill",), documents[0].id)]
+    reading = read_documents([write(tmp_path / "d.jsonl", ROWS[2:3])])
+    assert own_questions(reading) == [PeopleQuestion("What?", ("a mill",), reading.documents[0].id)]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("d.jsonl:1 (questions), question 2", '"question" holds no text'),
+        ("d.jsonl:1 (questions), question 3", 'is no object with a "question" and an "answer"'),
+    ]
+
+
+def test_rows_of_one_passage_bring_the_questions_of_all(tmp_path: Path) -> None:
+    """SQuAD, flat: a row for each question, with its passage."""
+    rows = [{"text": "The mill.", "question": f"Number {n}?", "answers": {"text": [str(n)]}} for n in range(3)]
+    reading = read_documents([write(tmp_path / "d.jsonl", rows)])
+    (document,) = reading.documents
+    assert own_questions(reading) == [PeopleQuestion(f"Number {n}?", (str(n),), document.id) for n in range(3)]
+
+
+def test_questions_of_a_file_replace_those_of_the_documents_and_say_so(tmp_path: Path) -> None:
+    reading = read_documents([write(tmp_path / "d.jsonl", ROWS[2:3])])
+    assert read_questions(write(tmp_path / "q.jsonl", ROWS[:1]), reading) == [PeopleQuestion("Who built it?", ("Ann",))]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("q.jsonl", "asked in place of the questions in 1 rows of the documents")
+    ]
 
 
 def test_no_question_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no question.*q\.jsonl:1"):
-        read_questions(write(tmp_path / "q.jsonl", ROWS[3:4]), [])
+        read_questions(write(tmp_path / "q.jsonl", ROWS[3:4]), Reading())

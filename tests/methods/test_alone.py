@@ -11,8 +11,8 @@ import pytest
 from selfteach import cli, registry
 from selfteach.config import Alone
 from selfteach.materials.examples import read_examples
-from selfteach.methods.alone import Lessons, marked, objectives, parted
-from selfteach.records import Example, Logp, user, write_jsonl
+from selfteach.methods.alone import Lessons, by_pairs, marked, objectives, parted, verdict
+from selfteach.records import Example, Logp, Measure, user, write_jsonl
 from selfteach.train.loop import Training
 from talker import said
 
@@ -130,6 +130,53 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
     found = marked(Model(), rows)  # type: ignore[arg-type]
     assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
     assert (len(found.chosen), len(found.rejected)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("fall", "gained", "pairs", "word", "sentence"),
+    [
+        ((0.4, 0.3, 0.5), (0.0, -0.1, 0.1), False, "taught", "Taught: the loss on 30 dev examples is 2.000 nats"),
+        ((0.0, -0.1, 0.1), (0.5, 0.4, 0.6), False, "not learned", "after, which is no more than chance explains."),
+        ((-0.5, -0.6, -0.4), (0.5, 0.4, 0.6), False, "not learned", "after, which is worse by more than chance explains."),
+        (
+            (-0.5, -0.6, -0.4),
+            (0.5, 0.4, 0.6),
+            True,
+            "taught",
+            "Taught: of 20 dev pairs the chosen answer is the likelier one in 30 % before",
+        ),
+        ((0.4, 0.3, 0.5), (0.0, -0.1, 0.1), True, "not learned", "80 % after, which is no more than chance explains."),
+        ((0.4, 0.3, 0.5), (-0.5, -0.6, -0.4), True, "not learned", "80 % after, which is worse by more than chance explains."),
+        ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev examples"),
+    ],
+)
+def test_a_verdict_says_whether_it_rose_or_is_chance(fall: Any, gained: Any, pairs: bool, word: str, sentence: str) -> None:
+    """Pairs that teach alone make both answers less likely: the loss does not judge them, where there are dev pairs."""
+    found: dict[str, Any] = {"loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)}, "preferred": {}}
+    found |= {"fall": {"base": Measure(*fall, 30)}}
+    if gained:
+        found |= {"gained": {"taught": Measure(*gained, 20)}}
+        found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "taught": Measure(0.8, 0, 1, 20)}
+    told = verdict(found, pairs)
+    assert told["word"] == word
+    assert sentence in told["sentence"]
+
+
+def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path) -> None:
+    code, result = said(command(pairs, tiny, "--objective", "dpo", "--dev", "0.3"))
+    assert code == 0
+    exam = json.loads((pairs.parent / "run" / "exam.json").read_text())
+    assert "9 dev pairs the chosen answer" in exam["verdict"]["sentence"]
+    gained = exam["preferred"]["taught"]["value"] - exam["preferred"]["base"]["value"]
+    assert exam["gained"]["taught"]["value"] == pytest.approx(gained)
+    assert result["exam"]["preferred"] == exam["preferred"]
+
+
+def test_which_lessons_pairs_alone_teach() -> None:
+    kinds = ["lesson", "near"]
+    assert by_pairs({"lesson": {"dpo": 1.0}, "near": {"anchor": 8.0}}, kinds)
+    assert not by_pairs({"lesson": {"dpo": 1.0, "sft": 1.0}, "near": {"anchor": 8.0}}, kinds)
+    assert not by_pairs({"lesson": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["lesson", "other"])
 
 
 def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:

@@ -18,10 +18,11 @@ from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods import comparing
-from selfteach.methods.comparing import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, paired, why_not
+from selfteach.methods.comparing import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
 from selfteach.methods.in_context import Told
 from selfteach.methods.rates import Held, best_rate, held_out, own_rate, rates_of
 from selfteach.methods.road import Road
+from selfteach.methods.teaching import paired
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure

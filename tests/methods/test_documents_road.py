@@ -54,6 +54,11 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(lear
         for f in ledger.funnel():
             assert f.requested == f.accepted + f.dropped + f.failed + f.pending
             assert sum(f.reasons.values()) == f.dropped + f.failed
+            assert f.pending == 0
+        funnel = {f.stage: f for f in ledger.funnel()}
+        assert funnel["select"].requested == len(ledger.noted("knowledge"))
+    assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
+    assert funnel["replay"].accepted >= sum(row["kind"] == "general" for row in rows(run / "examples.jsonl")) > 0
 
 
 def test_a_pair_rejects_what_the_student_said_by_itself(learned: tuple[Path, Path, dict[str, Any]]) -> None:

@@ -54,6 +54,16 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------------------------- long documents
 
 
+def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
+    here, chunks = road(study={"per_document": 60}), book(20)
+    exam = [Quiz(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people") for n in range(20)]
+    kept = study_data(here, chunks, Asked([], []), Measured([], []), exam)
+    reasons = Counter(fate.reason for fate in here.fates)
+    assert reasons["like a question of the exam"] > 0
+    (line,) = here.said
+    assert line.startswith(f"book.txt: {len(kept)} of {len(kept) + reasons[studying.ENOUGH]} rows of study data, 60 at most")
+
+
 @pytest.mark.parametrize(("limit", "least"), [(400, 4), (60, 0)])
 def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(limit: int, least: int) -> None:
     here = road(study={"per_document": limit})
@@ -178,8 +188,12 @@ def test_people_s_questions_are_taken_from_every_document() -> None:
     here.base = SimpleNamespace(encode=lambda prompt: [0] * len(prompt[-1].content), context_tokens=1000)
     quiz = [Quiz(f"q{n}", ("a",), CHUNK, "people") for n in range(9)]
     long = Quiz("long " * 300, ("a",), CHUNK, "people")
-    assert [q.text for q in fitting(here, [*quiz, long])] == ["q0", "q3", "q6"]
-    assert [f.reason for f in here.fates if f.state == "dropped"] == ["longer than the model's context"]
+    assert fitting(here, [*quiz, long]) == quiz, "all are held out"
+    assert [f.body["question"] for f in here.fates if f.state == "accepted"] == ["q0", "q3", "q6"]
+    assert Counter(f.reason for f in here.fates if f.reason) == {
+        "held out, more than exam.questions": 6,
+        "longer than the model's context": 1,
+    }
 
 
 def test_where_no_question_is_of_use_the_exam_asks_for_left_out_words() -> None:

@@ -184,3 +184,20 @@ def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
         assert found == pytest.approx(plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4)
         assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
     assert len(list(student.draw(requests(2)))) == 2
+
+
+def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):
+    """The rotary frequencies stay float32, as `from_pretrained` left them: rounded, they turn far tokens by other angles."""
+    from peft import LoraConfig, get_peft_model
+
+    base = Hf.load(tiny, dtype="bfloat16", device="cpu")
+    before = dict(base.module.named_buffers())
+    get_peft_model(Hf.load(tiny, dtype="float32", device="cpu").module, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(
+        tmp_path
+    )
+    merged = Hf.load(tiny, adapter=tmp_path, dtype="bfloat16", device="cpu")
+    ids = torch.arange(300).remainder(40)[None]
+    with torch.no_grad():
+        assert torch.equal(merged.module(ids).logits, base.module(ids).logits)
+    assert {name: b.dtype for name, b in merged.module.named_buffers()} == {name: b.dtype for name, b in before.items()}
+    assert {p.dtype for p in merged.module.parameters()} == {torch.bfloat16}

@@ -162,5 +162,30 @@ def test_failures_of_an_endpoint_are_passed_on(ledger: Ledger) -> None:
     class Loses(Scripted):
         failures = (("id", "why"),)
 
-    assert Recorded(ledger, Loses({})).failures == (("id", "why"),)
-    assert Recorded(ledger, Scripted({})).failures == ()
+    assert Recorded(ledger, Loses({})).failures == [("id", "why")]
+    assert Recorded(ledger, Scripted({})).failures == []
+
+
+def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> None:
+    """Row 9: an endpoint that finds its tongue after the training began must not lead a resumed run to other examples."""
+
+    class Loses(Scripted):
+        def __init__(self) -> None:
+            super().__init__(lambda request: "x", name="m")
+            self.failures: list[tuple[str, str]] = []
+
+        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+            self.asked += requests
+            self.failures += [(r.id(self.fingerprint), "500") for r in requests]
+            yield from ()
+
+    lost = Recorded(ledger, Loses())
+    assert list(lost.draw(REQUESTS[:1])) == []
+    again = Recorded(ledger, Loses())
+    assert list(again.draw(REQUESTS[:1])) == []
+    again.give_up()
+    well = model()
+    resumed = Recorded(ledger, well)
+    assert [draw.id for draw in resumed.draw(REQUESTS[:2])] == [REQUESTS[1].id("scripted-m")]
+    assert well.asked == REQUESTS[1:2]
+    assert resumed.failures == [(REQUESTS[0].id("scripted-m"), "500")]

@@ -13,7 +13,7 @@ from selfteach.errors import IntegrityError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
-from selfteach.run.ledger import LEFT_BEHIND, Fate, Ledger
+from selfteach.run.ledger import LEFT_BEHIND, Cost, Fate, Ledger
 
 
 @pytest.fixture
@@ -148,3 +148,14 @@ def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path
     assert new.counts() == {"ask": (1, 1, 0)}
     new.close()
     Ledger(tmp_path / "new.db").close()
+
+
+def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
+    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old.ask("ask", [("1", {"prompt": "of tea"})])
+    old.answer([("1", {"text": "a", "tokens": 5, "prompt_tokens": 40, "reused_tokens": 30}), ("score", [[-1.0, 2]])])
+    assert old.cost() == Cost(5, 40, 30)
+    for _ in range(2):
+        new.adopt(old, ("ask",))
+    new.answer([("2", {"text": "b", "tokens": 3, "prompt_tokens": 7, "reused_tokens": 0})])
+    assert new.cost() == Cost(3, 7, 0)

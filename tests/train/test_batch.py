@@ -30,7 +30,7 @@ def test_every_answer_ends_with_the_end_of_its_turn() -> None:
 
 
 def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
-    """Row 23 of the reliability table: after training on one-letter answers, the end is what follows the letter."""
+    """Row 23 (tests/faults): after training on one-letter answers, the end is what follows the letter."""
     model = Tiny()
     lessons = [Example(f"e{i}", "near", user(f"say {i}"), "a") for i in range(4)]
     settings = config.Train(weights={"near": {"sft": 1.0}}, epochs=30, learning_rate=1e-2)

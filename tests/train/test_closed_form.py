@@ -311,6 +311,11 @@ def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any])
     config.Train.model_validate({"adapter": "lora", **more})
 
 
+def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> None:
+    trained = train(Tiny(), lessons(), settings(sweeps=1).model_copy(update={"regmean": 3.0}), tmp_path, seed=0)
+    assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
+
+
 def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
     chosen = config.Train(

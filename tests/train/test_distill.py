@@ -136,6 +136,23 @@ def test_skipped_tokens_do_not_count() -> None:
     assert lesson.units(setup.objectives, setup.rows)["distill"] == sum(len(r.answers[0]) - 3 for r in setup.rows)
 
 
+def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
+    """Ten letters and the end, of which eleven are left out; with ten one is left."""
+    rows = [*examples(3), replace(examples(4)[3], chosen="0123456789")]
+    rows[:3] = [replace(e, chosen=e.chosen + "0123456789") for e in rows[:3]]
+    with pytest.raises(DataError, match=r"example e3: trains no token by distill: all 11 .* Lower train.skip_tokens"):
+        train(Tiny(), rows, settings(skip_tokens=11), tmp_path / "none", seed=1)
+    assert train(Tiny(), rows, settings(skip_tokens=10, epochs=1), tmp_path / "one", seed=1).steps == 1
+
+
+def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
+    short = train(
+        Tiny(), examples(), settings(on_policy=1.0, skip_tokens=3), tmp_path / "a", seed=1, draw_student=lambda p, _: ["ab"] * len(p)
+    )
+    given = train(Tiny(), examples(), settings(skip_tokens=3), tmp_path / "b", seed=1)
+    assert [row["loss"] for row in short.curve] == [row["loss"] for row in given.curve]
+
+
 def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: Path) -> None:
     asked: list[tuple[int, int]] = []
     model = Tiny()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,3 +101,25 @@ def test_an_epoch_is_dealt_once_and_not_at_every_step(tmp_path: Path, monkeypatc
     monkeypatch.setattr(steps, "order", lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch))
     assert train(Tiny(), [*examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6
     assert dealt == [0, 1, 0, 1]
+
+
+def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking the base takes .2 s in each of two calls; a finished training that is called again has taken what it took."""
+    own = Teacher.learn
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.2)
+        return own(*given)
+
+    monkeypatch.setattr(Teacher, "learn", slow)
+    first = train(Tiny(), examples(), settings(), tmp_path / "one", seed=1)
+    steps_alone = sum(row["seconds"] for row in first.curve)
+    assert first.seconds > steps_alone + 0.4
+    again = train(Tiny(), examples(), settings(), tmp_path / "one", seed=1)
+    assert again.seconds > steps_alone + 0.4
+
+
+def test_its_seconds_hold_those_of_the_fast_training_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps.Training, "seconds", lambda self: 10.0)
+    assert train(Tiny(), examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds == 10
+    assert train(Tiny(), examples(), settings(max_steps=1, fast="reft"), tmp_path / "two", seed=1).seconds == 20

@@ -19,8 +19,10 @@ from selfteach.models.memory import PRODUCTS, keep_few_products
 from selfteach.train import memory
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.head import CHUNK
-from selfteach.train.loop import Trained, train
+from selfteach.train.loop import Trained, encoded_for, objectives_of, train
 from selfteach.train.memory import Account, Kept, Meter
+from selfteach.train.student import Student
+from selfteach.train.teacher import Teacher
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
@@ -60,11 +62,28 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
     moments = [t for name, t in load_file(point / "optimizer.safetensors").items() if not name.endswith(".step")]
     assert account.optimizer == sum(t.nbytes for t in moments)
     assert account.gradients == account.trained
-    assert account.kept == (account.trained if adapter in ("full", "layers") else 0)
+    assert account.kept == (account.trained if adapter in ("full", "layers") else 0) + known()
     assert account.activations > 0
     assert account.total == account.weights + account.added
     assert said[0] == str(account).replace(f"{account.measured}", "")
     assert "are free beside the weights" in said[0]
+
+
+def known() -> int:
+    """Of `distill`'s teacher: 20 tokens at each token of the answers, a log-probability in 4 bytes and an id in 8."""
+    return 12 * 20 * sum(len(Tiny().encode_answer(e.chosen)) for e in examples(12))
+
+
+@pytest.mark.parametrize("top_k", [20, 0])
+def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
+    """No more than is counted either: the ids of the passes, as float32, are let go."""
+    model, how = Tiny(), config.Train(weights=WEIGHTS, top_k=top_k)
+    every, named = examples(12), objectives_of(WEIGHTS, how)
+    teacher = Teacher(model, Student(model.module, Lora.attach(model.module, how, seed=0)), named, {e.id: e for e in every}, how)
+    rows = encoded_for(model, every, WEIGHTS, named, how).rows
+    said = [d for fact in teacher.learn(rows, 4096).values() for d in fact.teacher.values()]
+    assert sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp)) == teacher.kept_bytes(rows) > 0
+    assert teacher.kept_bytes(rows) == (known() if top_k else known() // (12 * 20) * 4 * 96)
 
 
 def buffers() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ def test_an_epoch_depends_on_seed_and_number_alone() -> None:
 def test_without_shares_every_row_comes_every_epoch() -> None:
     many = rows(a=3, b=4)
     assert Mixture(many, {}, 0).epoch(5) == many
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.0, 0.9))
+def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_takes(rare: int, others: int, least: float) -> None:
+    many = [replace(row, kind=row.dataset) for row in rows(rare=rare, other=others)]
+    mixture = Mixture(many, {}, 3, {"rare": least, "absent": 0.5})
+    epochs = [Counter(row.id for row in mixture.epoch(number)) for number in range(3)]
+    assert all(sum(epoch.values()) == mixture.size for epoch in epochs)
+    assert all(epoch[row.id] >= 1 for epoch in epochs for row in many), "nothing is left out"
+    found = mixture.size - others
+    assert found >= least * mixture.size - 1e-6
+    assert found == rare or (found - 1) < least / (1 - least) * others + 1e-6
+    seen = sum(epochs, Counter[str]())
+    often = [seen[row.id] for row in many if row.kind == "rare"]
+    assert max(often) - min(often) <= 1, "repeated evenly, also over epochs"
+    assert all(seen[row.id] == 3 for row in many if row.kind == "other")
+
+
+def test_without_a_least_share_nothing_is_repeated() -> None:
+    many = rows(a=3, b=4)
+    assert Mixture(many, {}, 0, {"k": 0.5}).epoch(1) == many, "there is no other kind"
+    assert Mixture(many, {"a": 0.5, "b": 0.5}, 0, {"k": 0.5}).size == 7, "proportions say it all"
 
 
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:

@@ -19,6 +19,7 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
+from selfteach.train import regmean
 from selfteach.train.loop import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}, "general": {"anchor": 1.0}}
@@ -104,6 +105,16 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert two(told("lora"), tmp_path / "two") == [0, 0]
     one(told("lora"), tmp_path / "one")
     assert_equal(tmp_path / "two", tmp_path / "one")
+
+
+def test_all_go_on_with_what_the_first_one_held_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process, which may compute fewer tokens at once or run out of memory, finds something else."""
+    found, settings = regmean.held, told("lora", regmean=3.0)
+    assert two(settings, tmp_path / "alike") == [0, 0]
+    monkeypatch.setattr(regmean, "held", lambda *given: found(*given) * (0.5 if os.environ.get("RANK") == "1" else 1.0))
+    assert two(settings, tmp_path / "apart") == [0, 0]
+    alike, apart = ((tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes() for name in ("alike", "apart"))
+    assert alike == apart
 
 
 ZERO3 = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3", "DS_ACCELERATOR": "cpu"}

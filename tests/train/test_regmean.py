@@ -12,15 +12,17 @@ from safetensors.torch import load_file
 from tiny import Tiny, examples
 
 from selfteach import config
-from selfteach.errors import UsageError
+from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
-from selfteach.train import regmean
+from selfteach.train import lesson, regmean, steps
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import encode
 from selfteach.train.lesson import loss, units
 from selfteach.train.loop import objectives_of, train
+from selfteach.train.memory import shown
 from selfteach.train.parallel import Processes
-from selfteach.train.regmean import held, moments, parts
+from selfteach.train.regmean import held, moments, needed, owners, parts
+from selfteach.train.steps import Diverged, Training
 from selfteach.train.student import Student
 from selfteach.train.teacher import Teacher
 
@@ -85,9 +87,29 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
 def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = Lora.attach(Tiny().module, settings(), seed=0)
     every = list(adapter.places)
-    assert [list(part) for part in parts(adapter.places)] == [every]
+    assert [list(part) for part in parts(adapter.places, {})] == [every]
     monkeypatch.setattr(regmean, "BYTES", 1)
-    assert [list(part) for part in parts(adapter.places)] == [[name] for name in every]
+    assert [list(part) for part in parts(adapter.places, {})] == [[name] for name in every]
+
+
+def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer of the tiny model has three inputs of 64 (of q, k and v; of o; of gate and up) and one of 128: 8 * (3 * 64^2 + 128^2) bytes,
+    224 KiB for both sums; not 8 * (6 * 64^2 + 128^2)."""
+    model = Tiny(num_hidden_layers=4)
+    adapter = Lora.attach(model.module, settings(), seed=0)
+    row = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
+    student = Student(model.module, adapter)
+    with student.ready():
+        shared = owners(student, adapter.places, row)
+    layer = "model.layers.1."
+    assert {name.removeprefix(layer): owner.removeprefix(layer) for name, owner in shared.items() if layer in name} == {
+        "self_attn.q_proj": "self_attn.q_proj", "self_attn.k_proj": "self_attn.q_proj", "self_attn.v_proj": "self_attn.q_proj",
+        "self_attn.o_proj": "self_attn.o_proj", "mlp.gate_proj": "mlp.gate_proj", "mlp.up_proj": "mlp.gate_proj",
+        "mlp.down_proj": "mlp.down_proj",
+    }  # fmt: skip
+    monkeypatch.setattr(regmean, "BYTES", 2 * 224 << 10)
+    assert [len(part) for part in parts(adapter.places, shared)] == [14, 14]
+    assert [len(part) for part in parts(adapter.places, {})] != [14, 14]
 
 
 def test_less_drift_for_nearly_the_same_lessons(tmp_path: Path) -> None:
@@ -142,17 +164,143 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(tmp_path: Path, 
         return moments(*given)
 
     monkeypatch.setattr("selfteach.train.steps.moments", short)
+    budgets = budgets_of(monkeypatch)
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
     assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
+    assert budgets[0] == budgets[1] == 2048
     left, right = (load_file(t.adapter / "adapter_model.safetensors") for t in (whole, again))
     for name, tensor in left.items():
         torch.testing.assert_close(right[name], tensor, rtol=1e-2, atol=5e-3)
 
 
+def budgets_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The tokens at once before something is given up, and after."""
+    found: list[int] = []
+    whole = Training._hold
+
+    def hold(self: Training, say: Any) -> None:
+        found.append(self.budget)
+        whole(self, say)
+        found.append(self.budget)
+
+    monkeypatch.setattr(Training, "_hold", hold)
+    return found
+
+
+def fails(name: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the moments, or the solution, of the layers with 128 inputs impossible."""
+    place, own = (torch, torch.zeros) if name == "zeros" else (regmean, held)
+
+    def short(*given: Any, **more: Any) -> Any:
+        if tuple(getattr(given[0], "shape", given))[1:] == (128,):
+            raise fault
+        return own(*given, **more)
+
+    monkeypatch.setattr(place, name, short)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "why"),
+    [
+        ("zeros", MemoryError(), "memory ran out"),
+        ("held", RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out"),
+        ("held", torch.linalg.LinAlgError("not positive-definite"), "there is no solution"),
+    ],
+    ids=["no room for moments", "no room to solve", "no solution"],
+)
+def test_a_layer_that_cannot_be_solved_stays_as_it_was(
+    name: str, fault: BaseException, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are solved, and the tokens at once stay what they were: fewer would not help."""
+    monkeypatch.setattr(regmean, "BYTES", 1)
+    budgets = budgets_of(monkeypatch)
+    fails(name, fault, monkeypatch)
+    trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
+    first = "model.layers.0.mlp.down_proj"
+    about = {"step": 5, "mu": 1.0}
+    assert trained.events == [("regmean", about), ("regmean_left_out", {**about, "reason": why, "layers": 2, "first": first})]
+    assert (trained.halvings, budgets) == (0, [2048, 2048])
+
+
+def test_a_solution_that_is_not_finite_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(regmean, "held", lambda a, *_: a * float("nan"))
+    trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "nan", seed=0)
+    free = train(Tiny(), mixed(), settings(), tmp_path / "free", seed=0)
+    ((kind, body),) = trained.events
+    assert (kind, body["reason"], body["layers"]) == ("regmean_left_out", "the solution is not finite", 14)
+    names = "adapter_model.safetensors"
+    assert (trained.adapter / names).read_bytes() == (free.adapter / names).read_bytes()
+
+
+def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
+    """As the vision tower of a model that is taught in words."""
+    model = Tiny()
+    model.module.vision = torch.nn.Linear(8, 8)
+    trained = train(model, mixed(), settings(regmean=1.0), tmp_path, seed=0)
+    assert [kind for kind, _ in trained.events] == ["regmean", "regmean_left_out"]
+    body = trained.events[1][1]
+    assert (body["layers"], body["first"], body["reason"]) == (1, "vision", "no token of lessons or of anchors comes there")
+
+
+def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At step 6 of 8, before which the update is held still; the checkpoint that this leaves has the update as it is then."""
+    straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
+    whole, poison = lesson.loss, [True]
+
+    def poisoned(*given: Any) -> Any:
+        found, every = whole(*given)
+        return (found * float("nan") if poison and (tmp_path / "stop").exists() else found), every
+
+    def progress(step: int, *_: Any) -> None:
+        if step == 5:
+            (tmp_path / "stop").touch()
+
+    monkeypatch.setattr(lesson, "loss", poisoned)
+    with pytest.raises(Diverged):
+        train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0, progress=progress)
+    poison.clear()
+    again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
+    assert [kind for kind, _ in again.events] == ["regmean", "resumed"]
+    names = "adapter_model.safetensors"
+    assert (again.adapter / names).read_bytes() == (straight.adapter / names).read_bytes()
+
+
+def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
+    """Of the tiny model, two layers: S and S0 in float32 of seven linear layers each (six of 64 inputs, one of 128), fewer where they are
+    shared; and four matrices in float64 of the widest."""
+    how = settings(regmean=1.0)
+    one = 8 * 64**2
+    wide = 8 * 128**2
+    assert needed(Lora.attach(Tiny().module, how, seed=0).places) == 2 * (6 * one + wide) + 4 * wide
+    kept = {mu: train(Tiny(), mixed(), settings(regmean=mu), tmp_path / f"{mu}", seed=0).memory for mu in (0.0, 1.0)}
+    assert kept[0.0]
+    assert kept[1.0]
+    assert (kept[0.0].moments, kept[1.0].moments) == (0, 2 * (6 * one + wide) + 4 * wide)
+    assert kept[1.0].added == kept[0.0].added, "between two steps there are no activations, which are more here"
+    rest = train(Tiny(), mixed(), settings(regmean=1.0, adapter="reft"), tmp_path / "reft", seed=0).memory
+    assert rest
+    assert rest.moments == 0
+
+
+def test_what_has_no_room_is_refused_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "needed", lambda places: 10**18)
+    with pytest.raises(ResourceError, match=rf"{shown(10**18)} for moments of train.regmean\). Set train.regmean=0"):
+        train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
+
+
+def test_one_step_has_no_last_third(tmp_path: Path) -> None:
+    said: list[str] = []
+    trained = train(Tiny(), mixed(), settings(regmean=1.0, max_steps=1), tmp_path, seed=0, say=said.append)
+    assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "there are too few steps"})]
+    assert not [line for line in said if "giving up" in line]
+
+
 @pytest.mark.parametrize("adapter", ["reft", "full"])
 def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
-    trained = train(Tiny(), mixed(), settings(adapter=adapter, regmean=1.0, max_steps=3), tmp_path, seed=0)
-    assert trained.events == [("regmean_left_out", {"step": 2, "mu": 1.0})]
+    said: list[str] = []
+    trained = train(Tiny(), mixed(), settings(adapter=adapter, regmean=1.0, max_steps=3), tmp_path, seed=0, say=said.append)
+    assert not [line for line in said if "giving up" in line]
+    assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "the adapter is no lora"})]
 
 
 def test_weights_in_shards_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +313,7 @@ def test_without_anchors_nothing_is_given_up(tmp_path: Path) -> None:
     rows = [e for e in mixed() if e.kind == "in_scope"]
     weights = {"in_scope": {"sft": 1.0}}
     held_, free = (train(Tiny(), rows, settings(weights=weights, regmean=mu), tmp_path / f"{mu}", seed=0) for mu in (1.0, 0.0))
-    assert [kind for kind, _ in held_.events] == ["regmean_left_out"]
+    assert held_.events == [("regmean_left_out", {"mu": 1.0, "reason": "there are no anchors"})]
     assert not free.events
     names = "adapter_model.safetensors"
     assert (held_.adapter / names).read_bytes() == (free.adapter / names).read_bytes()

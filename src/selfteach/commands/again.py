@@ -3,7 +3,7 @@ first run drew and scored is taken over, so that nothing is asked twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
 from selfteach.errors import DataError, UsageError
+from selfteach.generate.question import Question
+from selfteach.generate.respond import Answered
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import document_sentences
+from selfteach.materials.documents.chunk import Chunk, document_sentences
 from selfteach.materials.documents.listed import Span, told, words_in
 from selfteach.materials.documents.read import read_documents
 from selfteach.run.folder import LEDGER, Run, slug
 from selfteach.run.ledger import Ledger
-from selfteach.select.knowledge import sizes, state
+from selfteach.select.knowledge import most_contradictory, sizes, state
 
 ALLOWED = ("select.tau_label", "select.tau_knowledge", "select.filter")
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
@@ -37,6 +39,7 @@ def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool
 
     Raises:
         UsageError: the run is none of documents, has measured nothing yet, or something else than thresholds is to be changed.
+        DataError: with `out`, the documents are not those of the run any more.
     """
     if wrong := [item for item in sets if item.split("=")[0].strip() not in ALLOWED]:
         raise UsageError(f'"{wrong[0]}" is no threshold.', where="--set", cure=f"Can be changed: {', '.join(ALLOWED)}.")
@@ -57,46 +60,61 @@ def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool
 
 
 def selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any]:
-    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone."""
+    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone. Without a draw that contradicts the
+    label there is nothing to reject: such a question gives no pair."""
     tau_label, tau = config.select.tau_label, config.select.tau_knowledge
     whole = [row for row in rows if not row["fault"]]
     scored = [Scored.from_json(row["scores"]) for row in whole]
     states = [state(s, tau_label, tau) for s in scored]
     curve = [{"tau": p.tau_knowledge, "unknown": p.unknown} for p in sizes(scored, tau_label)]
     counts = {name: states.count(name) for name in ("known", "unknown", "unsure")}
-    return {"tau_label": tau_label, "tau_knowledge": tau, "pairs": counts["unknown"] if config.select.filter else len(whole), **counts,
+    chosen = [found == "unknown" or not config.select.filter for found in states]
+    pairs = sum(one and most_contradictory(answered(row), s) is not None for one, row, s in zip(chosen, whole, scored, strict=True))
+    return {"tau_label": tau_label, "tau_knowledge": tau, "pairs": pairs, **counts,
             "no_label": len(rows) - len(whole), "sizes": curve}  # fmt: skip
+
+
+def answered(row: Mapping[str, Any]) -> Answered:
+    """A stored question with its label and its draws; of its piece only the place."""
+    chunk = Chunk(Document(row["file"], row["title"], ""), Span(row["start"], row["end"]), ())
+    return Answered(Question(row["question"], row["short"], chunk, None), row["label"], tuple(row["informed"]), tuple(row["blind"]))
 
 
 def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False) -> None:
     """Teaches again without one document, which need not be there any more.
 
     Raises:
-        UsageError: the run has no such document.
-        DataError: another document of the run is not there any more, or has changed.
+        UsageError: the run has no such document, or several.
+        DataError: the other documents are not those of the run any more.
     """
     files = documents.Files.from_noted(noted(folder, PATHS))
     resolved = resolve(Settings, folder / past.CONFIG)
-    known = learned(folder)
-    gone = [d for d in known if source in (d.id, d.source, d.title)]
-    if not gone:
+    gone = meant(source, learned(folder), folder)
+    left = replace(files.without_missing(), forgotten=files.forgotten | {gone.id})
+    target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
+    repeat(folder, resolved, left, target, gone=gone, as_json=as_json, debug=debug)
+
+
+def meant(source: str, known: Sequence[Learned], folder: Path) -> Learned:
+    """The document of this id or source, else the only one of this title.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    exact = [d for d in known if source in (d.id, d.source)]
+    found = exact or [d for d in known if d.title == source]
+    if not found:
         there = ", ".join(d.source for d in known[:8])
         raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {there}.")
-    left = replace(files.without_missing(), forgotten=files.forgotten | {d.id for d in gone})
-    texts = {d.id: d.text for d in read_documents(left.paths).documents} if left.paths else {}
-    if lost := [d for d in known if d.id not in texts and d not in gone]:
-        raise DataError(
-            "is a document of this run that is not there any more, or has changed.", where=lost[0].source,
-            cure="Bring it back, or begin a new run with what is there.",
-        )  # fmt: skip
-    target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
-    forgotten = [replace(d, text=texts.get(d.id, d.text)) for d in gone]
-    repeat(folder, resolved, left, target, gone=forgotten, as_json=as_json, debug=debug)
+    if len(found) > 1:
+        names = ", ".join(d.id if exact else d.source for d in found[:8])
+        raise UsageError(f'"{source}" may be any of {len(found)} documents.', where=str(folder), cure=f"Give one of: {names}.")
+    return found[0]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A document as a run remembers it; its text is "" where the run did not come to its map."""
+    """A document as a run remembers it. `text`: its pieces, as they were asked about; "" where the run did not come to its map."""
 
     id: str
     source: str
@@ -105,7 +123,7 @@ class Learned:
 
 
 def learned(folder: Path) -> list[Learned]:
-    """The documents that a run learned from, by its own record."""
+    """The documents that a run learned from, by its own record, in the order of their sources."""
     ledger = opened(folder)
     try:
         rows = [(fate.id, fate.body or {}) for _, fate in ledger.candidates("read", "accepted")]
@@ -113,20 +131,26 @@ def learned(folder: Path) -> list[Learned]:
         ledger.close()
     exam = past.exam(folder) if (folder / past.EXAM).is_file() else {}
     texts = {told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"]) for told in exam.get("map") or []}
-    return [Learned(id, str(body.get("file")), str(body.get("title")), texts.get(id, "")) for id, body in rows]
+    found = [Learned(id, str(body.get("file")), str(body.get("title")), texts.get(id, "")) for id, body in rows]
+    return sorted(found, key=lambda d: d.source)
 
 
 def repeat(
-    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Sequence[Learned] = (), as_json: bool, debug: bool
+    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Learned | None = None, as_json: bool, debug: bool
 ) -> None:  # fmt: skip
-    """A new run that knows what the old one was answered, but for what has to do with documents that are `gone`. Where the words of one are
-    not known any more, only what was asked about no document is taken over."""
+    """A new run that knows what the old one was answered, but for what has to do with a document that is `gone`. Where its pieces are not
+    known any more, only what was asked about no document is taken over.
+
+    Raises:
+        DataError: the documents are not those of the run any more.
+    """
     material = files.read()
+    unchanged([d for d in learned(folder) if d != gone], material.reading.documents)
     before = opened(folder)
-    stages = STAGES if all(d.text for d in gone) else GENERAL
+    stages = STAGES if gone is None or gone.text else GENERAL
     try:
         first = before.noted("identity")["material"]
-        forbidden = [*words_of(gone), *questions_about(before, {d.id for d in gone})]
+        forbidden = [*words_of(gone, files), *questions_about(before, {gone.id})] if gone else []
         identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
 
         def take_over(run: Run) -> None:
@@ -138,12 +162,30 @@ def repeat(
         before.close()
 
 
-def words_of(documents: Sequence[Learned]) -> list[str]:
-    """The sentences of documents, on one line each, as requests hold them: after what leads them, and without it."""
+def unchanged(known: Sequence[Learned], now: Sequence[Document]) -> None:
+    """Looks whether the documents are those that a run learned from.
+
+    Raises:
+        DataError: one is not there any more, has changed, or is new.
+    """
+    before, there = {d.id for d in known}, {d.id for d in now}
+    cure = "begin a new run with what is there."
+    if lost := [d.source for d in known if d.id not in there]:
+        raise DataError(
+            "is a document of this run that is not there any more, or has changed.", where=lost[0], cure=f"Bring it back, or {cure}"
+        )
+    if new := [d.source for d in now if d.id not in before]:
+        raise DataError("is no document of this run, and would be taught too.", where=new[0], cure=f"Take it away, or {cure}")
+
+
+def words_of(gone: Learned, files: documents.Files) -> list[str]:
+    """The sentences of a document, on one line each, as requests hold them: after what leads them, and without it; from its pieces, which
+    may cut a sentence, and from its whole text, where that is still in the files."""
+    whole = [d for d in read_documents(files.paths, questions=files.questions).documents if d.id == gone.id]
     found = [
         told(d.text, span)
-        for d in documents
-        for s in document_sentences(Document(d.source, d.title, d.text))
+        for d in (Document(gone.source, gone.title, gone.text), *whole)
+        for s in document_sentences(d)
         for span in (s, Span(s.start, s.end))
     ]
     return [text for text in dict.fromkeys(found) if words_in(text) >= LEAST_WORDS]

@@ -51,7 +51,7 @@ def benchmark(folder: Path, options: Options) -> None:
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
-        raise UsageError("lm-eval is not installed.", where="selfteach benchmark", cure="Run: pip install 'selfteach[bench]'")
+        raise UsageError("lm-eval is not installed.", where="selfteach benchmark", cure="Run: pip install lm-eval")
     wanted = resolved(options.tasks)
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
         from selfteach.evaluate import benchmarks

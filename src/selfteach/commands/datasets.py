@@ -53,7 +53,7 @@ def overlap(
     context: typer.Context,
     first: Annotated[Path, typer.Argument(metavar="A", help="A dataset: .jsonl, .json or .csv.")],
     out: Annotated[Path, option("--out", "FILE", "Where the kept rows go.")],
-    second: Annotated[Path | None, typer.Argument(metavar="B", help="Another: its rows are filtered, against A and themselves.")] = None,
+    second: Annotated[Path | None, typer.Argument(metavar="B", help="Its rows are filtered, against FIRST and themselves.")] = None,
     dropped: Annotated[Path | None, option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
     field: Annotated[
         str, option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")

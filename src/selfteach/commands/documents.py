@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,19 +41,21 @@ class Files:
         Raises:
             DataError: nothing in them can be learned from.
         """
-        reading, bad = read_documents(self.paths), list[BadLine]()
+        reading = read_documents(self.paths, questions=self.questions)
         forgotten = [d for d in reading.documents if d.id in self.forgotten]
         reading.documents = [d for d in reading.documents if d.id not in self.forgotten]
         reading.aside += [BadLine(d.source, "forgotten") for d in forgotten]
         if not reading.documents:
             raise DataError("no document is left.", where=", ".join(map(str, self.paths))[:200], cure="Forget fewer.")
-        asked = read_questions(self.questions, bad) if self.questions else own_questions(reading.documents)
-        reading.aside += bad
-        return Documents(reading, asked)
+        return Documents(reading, read_questions(self.questions, reading) if self.questions else own_questions(reading))
 
     def json(self, material: Documents) -> dict[str, Any]:
-        """For the run's identity: the texts' sums, so that a changed document is another run."""
-        return {"documents": digest(sorted(d.id for d in material.reading.documents)), **sums(questions=self.questions)}
+        """For the run's identity: the sum of texts, titles and questions, so that a change of one is another run."""
+        asked: dict[str, list[list[str]]] = {}
+        for q in material.questions:
+            asked.setdefault(q.document, []).append([q.text, *q.answers])
+        rows = sorted([d.id, d.title, sorted(asked.get(d.id, []))] for d in material.reading.documents)
+        return {"documents": digest(rows), **sums(questions=self.questions)}
 
     def noted(self) -> dict[str, Any]:
         """What a later command needs to read the same again."""
@@ -87,13 +88,13 @@ def enough(material: Documents, config: Settings) -> None:
         DataError: there is not, or too much of what was brought cannot be read.
     """
     reading = material.reading
-    torn = [line for line in reading.aside if re.search(r":\d+$", line.where) and line.fault != "forgotten"]
-    rows = sum(re.search(r":\d+$", d.source) is not None for d in reading.documents) + len(torn)
-    if rows and len(torn) / rows > config.max_bad_rows:
-        raise DataError(
-            f"{len(torn)} of {rows} rows cannot be read; the first: {torn[0].fault}.", where=torn[0].where,
-            cure="Mend or remove them; --set max_bad_rows=0.5 allows more.",
-        )  # fmt: skip
+    for rows in reading.rows:
+        torn, count = rows.torn, rows.good + len(rows.torn)
+        if torn and len(torn) / count > config.max_bad_rows:
+            raise DataError(
+                f"{len(torn)} of {count} rows cannot be used; the first: {torn[0].fault}.", where=torn[0].where,
+                cure="Mend or remove them; --set max_bad_rows=0.5 allows more.",
+            )  # fmt: skip
     telling = sum(says(d.text, span) for d in reading.documents for span in document_sentences(d))
     if telling < (1 if material.questions else LEAST_SENTENCES):
         raise DataError(

@@ -25,7 +25,7 @@ def benchmark(
     adapter: MaybeAdapter = "",
     json: Json = False,
 ) -> None:
-    """Run public benchmarks on base and taught, side by side, with lm-eval (pip install 'selfteach[bench]')."""
+    """Run public benchmarks on base and taught, side by side, with lm-eval (pip install lm-eval)."""
     from selfteach.commands import benchmark as body
 
     body.benchmark(run, body.Options(tuple(filter(None, map(str.strip, tasks.split(",")))), limit, shots, json, context.obj, adapter))

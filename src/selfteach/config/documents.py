@@ -118,7 +118,7 @@ class Documents(Method):
     study: Study = Study()
     stages: Stages = Stages()
     replay: Replay = Replay()
-    train: Train = Train(beta=0.3, batch_size=8, lora=Lora(alpha=16), regmean=3.0)
+    train: Train = Train(beta=0.3, batch_size=8, lora=Lora(alpha=16), regmean=3.0, least={"general": 0.18})
     exam: DocumentsExam = DocumentsExam()
 
     @model_validator(mode="after")

@@ -120,7 +120,8 @@ class Train(Section):
     """The loop, its objectives for each kind of example, and the adapter that may change.
 
     `checkpoint_activations`: layers are computed again in the backward pass instead of kept: slower, with much less memory. `mix`: the
-    share of each dataset in every epoch, where the examples come from several. `l2`: weight of the squared distance to the base's weights.
+    share of each dataset in every epoch, where the examples come from several; `least`: of an epoch's rows, by kind, where they do not: a
+    kind with fewer comes more often. `l2`: weight of the squared distance to the base's weights.
     `regmean`: before its last third a LoRA gives up what its lessons do not need; so much do anchors weigh in this (0: nothing).
     """
 
@@ -150,6 +151,7 @@ class Train(Section):
     on_policy: Share = 0.0
     own_tokens: Positive = 96
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    least: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     l2: Annotated[float, Field(ge=0)] = 0.0
     regmean: Annotated[float, Field(ge=0)] = 0.0
     learning_rate: Annotated[float, Field(gt=0)] | None = None

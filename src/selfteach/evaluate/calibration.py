@@ -3,7 +3,7 @@
 S_K is right where it ranks questions that the model answers wrongly without the document above those that it answers rightly; S_L where it
 ranks labels that are wrong above those that are right. Both as AUROC with its interval.
 
-Source: SelfCheckGPT (arXiv 2303.08896) for judging a detector by its ranking; METHODS.md of this project, section 2.
+Source: SelfCheckGPT (arXiv 2303.08896) for judging a detector by its ranking.
 """
 
 from __future__ import annotations

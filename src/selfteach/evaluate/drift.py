@@ -55,7 +55,7 @@ def drift(
 ) -> Drift:  # fmt: skip
     """Per-token KL(pi0 || pi) over the full vocabulary, and what goes with it. One answer of each model is in memory at a time.
 
-    Source: METHODS' exam; KL to the base on general prompts goes with forgetting (rank correlation .83-.95).
+    Why KL: on general prompts it goes with what is forgotten (docs/forgetting.md).
 
     Args:
         pairs: (prompt, the base's own answer).

@@ -5,7 +5,7 @@
     recovery    (taught - base) / (open book - base)
     damage      of the questions that the base answers rightly, the share that the taught model does not
 
-Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.11275) for the arms; METHODS.md of this project, section 2.
+Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.11275) for the arms.
 Departs: `contains` is kind to long answers, so their length stands beside it.
 """
 
@@ -77,12 +77,15 @@ def damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:
     return statistics.share([not now for was, now in zip(before, after, strict=True) if was])
 
 
-def verdict(marked: Mapping[str, Marked], gain: Measure | None, common: Measure | None, general: float) -> dict[str, str]:
+def verdict(
+    marked: Mapping[str, Marked], gain: Measure | None, common: Measure | None, lost: Measure | None, general: float
+) -> dict[str, str]:
     """One word and one plain sentence.
 
     Args:
         gain: taught minus base, paired; None where nothing was trained.
         common: the loss on questions that many people can answer, base minus taught.
+        lost: `damage`, of what the base answered rightly.
         general: share of the general answers that are harmed.
     """
     said = {arm: f"{100 * sum(m.right) / max(len(m.right), 1):.0f} %" for arm, m in marked.items()}
@@ -94,6 +97,10 @@ def verdict(marked: Mapping[str, Marked], gain: Measure | None, common: Measure 
         return {"word": "not learned", "sentence": f"Not learned: {change}; that is no more than chance explains."}
     if general > LEAST_HARM or (common is not None and common.low > LEAST_HARM / 2):
         return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but answers to other questions are harmed."}
-    lost = 0.0 if common is None else common.value
-    kept = f"{100 * lost:.0f} of 100 common questions are lost" if lost > NOTABLE_LOSS else "what was known before is unharmed"
+    if lost is None or not lost.n:
+        kept = "the base knew nothing else that was asked"
+    elif lost.value <= NOTABLE_LOSS:
+        kept = "what was known before is unharmed"
+    else:
+        kept = f"of what the base answered rightly {100 * lost.value:.0f} % is answered wrongly now"
     return {"word": "taught", "sentence": f"Taught: {change}; {kept}."}

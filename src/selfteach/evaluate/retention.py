@@ -4,8 +4,8 @@ Sixty common questions (common.py), each with its own answer and some answers to
 mark is the share of wrong answers that are less likely than the right one, by the mean log-probability of a token. Nothing of it is in
 any chat form, so what a lesson does to the form of answers does not enter.
 
-Source: METHODS.md of this project, section 6 (likelihood choice; passed where the lower end of the interval is above -3 points).
-Departs: a share of beaten answers in place of right or wrong, which sees a change long before the best answer is another one.
+Our own: a likelihood choice, passed where the lower end of the interval is above -3 points. A share of beaten answers, in place of right or
+wrong, sees a change long before the best answer is another one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A teacher is asked with the question *and* the answer. A program (`cmd:`) gets t
 delimited texts; a local model continues a list of worked corrections, because a small one does not follow instructions. A model that
 rewrites more than `most` of the words is asked again; the last refusal is the reason for which the answer is dropped.
 
-Source: correction-optimization, "the teacher corrects y given x". Departs: the seed took any rewrite as a correction; here minimality is
+Source: correction-optimization, "the teacher corrects y given x". Departs: there any rewrite was taken as a correction; here minimality is
 measured, by the edit distance of words and marks.
 """
 

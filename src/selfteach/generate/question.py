@@ -65,6 +65,7 @@ def ask_about(
     Args:
         fault_of: the selection: "" for a question that is well formed, can be answered and is new, else the reason to drop it.
         instructed: ask a chat model in plain words, in place of worked examples.
+        progress: hears of every draw: of the questions, and of the answers that they are checked by.
     """
     offers = {chunk.id: offered(chunk) for chunk in chunks}
     kept, drawn = ({chunk.id: 0 for chunk in chunks} for _ in range(2))
@@ -76,11 +77,10 @@ def ask_about(
                 sentence, short = own[drawn[chunk.id] % len(own)]
                 plans.append(Plan(chunk, sentence, short, drawn[chunk.id] // len(own)))
                 drawn[chunk.id] += 1
-        for question in _drawn(student, plans, seed, instructed):
+        for question in _drawn(student, plans, seed, instructed, progress):
             if kept[question.chunk.id] < per_chunk:
                 fault = fault_of(question)
                 kept[question.chunk.id] += not fault
-                progress(not fault)
                 yield question, fault
 
 
@@ -111,18 +111,20 @@ def offered(chunk: Chunk) -> list[tuple[int, str]]:
     return [row[n] for n in range(max(map(len, rows), default=0)) for row in rows if n < len(row)]
 
 
-def _drawn(student: Drawer, plans: Sequence[Plan], seed: int, instructed: bool) -> Iterator[Question]:
+def _drawn(
+    student: Drawer, plans: Sequence[Plan], seed: int, instructed: bool, progress: Callable[[int], None]
+) -> Iterator[Question]:  # fmt: skip
     asked = [
         Request("ask", asking(plan, instructed), GREEDY if plan.greedy else SAMPLING, plan.draw, seed) for plan in plans
     ]  # fmt: skip
-    found = _texts(student, asked)
+    found = _texts(student, asked, progress)
     questions = [
         Question(_written(plan, text, instructed), plan.short, plan.chunk, plan.sentence)
         for plan, request in zip(plans, asked, strict=True)
         if (text := found.get(request.id(student.fingerprint))) is not None
     ]
     checks = [Request("ask back", answering(question, instructed), GREEDY, 0, seed) for question in questions]
-    back = _texts(student, checks)
+    back = _texts(student, checks, progress)
     for question, request in zip(questions, checks, strict=True):
         yield replace(question, back=back.get(request.id(student.fingerprint)))
 
@@ -132,9 +134,13 @@ def _written(plan: Plan, text: str, instructed: bool) -> str:
     return without_answer(whole, plan.short)
 
 
-def _texts(student: Drawer, requests: Sequence[Request]) -> dict[str, str]:
+def _texts(student: Drawer, requests: Sequence[Request], progress: Callable[[int], None]) -> dict[str, str]:
     """The answers by request id, each on one line; an endpoint may lose some, which are among its failures."""
-    return {draw.id: " ".join(clean(draw.text).split()) for draw in student.draw(requests)}
+    found = {}
+    for draw in student.draw(requests):
+        found[draw.id] = " ".join(clean(draw.text).split())
+        progress(1)
+    return found
 
 
 def asking(plan: Plan, instructed: bool = False) -> Prompt:

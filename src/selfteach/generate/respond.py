@@ -9,7 +9,7 @@ Departs: 1. "the document" is the sentence that the question was asked about, wi
 sentence well and a passage badly; a person's question, and a chat model that follows instructions, get the whole passage. 2. All three are
 few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them differs in what it says and
 not in how, and the trained answer has the form in which a person is answered. 3. The label is given the answer's words from the text.
-4. K = 5 is the default (select.draws): METHODS.md of this project, section 2, step 3.
+4. K = 5 is the default (select.draws), for the cost.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Answered:
 
 
 def respond(
-    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, instructed: bool = False,
+    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, instructed: bool = False, blind: bool = True,
     progress: Callable[[int], None] = lambda n: None,
 ) -> list[Answered]:  # fmt: skip
     """One `Answered` for each question, in their order; draws of one prompt stand together, so that an engine computes the prompt once.
@@ -51,8 +51,9 @@ def respond(
     Args:
         draws: K.
         instructed: ask a chat model in plain words, in place of worked examples.
+        blind: also draw without the document.
     """
-    rows = [_requests(question, draws, seed, instructed) for question in questions]
+    rows = [[*_requests(q, draws, seed, instructed), *(_blind(q, draws, seed, instructed) if blind else ())] for q in questions]
     found: dict[str, Draw] = {}
     for draw in student.draw([request for row in rows for request in row]):
         found[draw.id] = draw
@@ -92,7 +93,6 @@ def _requests(question: Question, draws: int, seed: int, instructed: bool) -> li
     return [
         Request("answer", label, greedy, 0, seed),
         *(Request("answer", informed, drawn, k, seed) for k in range(1, draws + 1)),
-        *_blind(question, draws, seed, instructed),
     ]
 
 

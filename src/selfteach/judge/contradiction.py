@@ -12,7 +12,7 @@
 Every judge keeps all its K scores, so that thresholds can be changed without drawing.
 
 Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is SelfCheckGPT's (arXiv 2303.08896), its
-variant with an entailment model. Context gain: METHODS.md of this project, section 2, step 4. Departs: the question stands beside both
+variant with an entailment model. Context gain: our own. Departs: the question stands beside both
 sides, because short answers are no sentences without it.
 """
 

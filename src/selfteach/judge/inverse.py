@@ -4,7 +4,7 @@ value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in 
 A small model that cannot say whether a reply breaks a rule can still say which rule it would be. The other rules are the same sentence
 with the topic exchanged, so that wording cancels; a rule without a topic is compared with unrelated ones.
 
-Source: METHODS.md of this project, section 1; the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04106).
+Source: the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04106).
 """
 
 from __future__ import annotations

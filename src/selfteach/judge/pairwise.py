@@ -146,6 +146,9 @@ def length_controlled(points: Sequence[float], longer: Sequence[float], seed: in
     rng = np.random.default_rng(seed)
     drawn = [_at_equal_length(y[rows], x[rows]) for rows in rng.integers(y.size, size=(resamples, y.size))]
     low, high = np.quantile(drawn, [0.025, 0.975])
+    if y.min() == y.max():  # that no resample differs is no certainty
+        plain = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
+        low, high = min(low, plain.low), max(high, plain.high)
     return Measure(_at_equal_length(y, x), float(low), float(high), int(y.size))
 
 

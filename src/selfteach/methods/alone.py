@@ -6,12 +6,13 @@
   4  dev again: the loss of the saved adapter, loaded anew
 
 There is no exam: a file of examples does not say what they are for. The dev loss says whether what was learned carries over to examples
-of the same kind, and nothing more.
+of the same kind, and nothing more; where pairs alone teach, which lower the likelihood of both answers by nature, the share of dev pairs
+says it whose chosen answer is the likelier one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from selfteach.errors import DataError
 from selfteach.evaluate.drift import probe_logits
 from selfteach.evaluate.exam import as_json
 from selfteach.methods.road import PROBE, Road, earlier
-from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, proof, publish, tidy, train_adapter
+from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, paired, proof, publish, tidy, train_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import ANCHORS, BadLine, Continuations, Example, Logp, digest, prompt_json, user
@@ -78,7 +79,7 @@ def teach(run: Run, material: Lessons, config: Alone, display: Display) -> dict[
     with run.stage("dev"):
         hf = Hf.load(config.model, adapter=trained.adapter)
         taught = Taught(trained, hf, Recorded(run.ledger, None, hf))
-        exam = compared(road, dev, before, marked(taught.model, dev))  # 4
+        exam = compared(road, dev, before, marked(taught.model, dev), by_pairs({**kinds, **config.train.weights}, kinds))  # 4
     exam |= {"material": told_of(material, learned, dev), "objectives": {kind: dict(row) for kind, row in kinds.items()}}
     return publish(road, exam, learned, taught, {key: exam[key] for key in ("loss_nats", "preferred")}, user("x"))
 
@@ -155,8 +156,14 @@ def scored(example: Example, text: str, side: str) -> Continuations:
     return Continuations(example.prompt, (text,), end=side not in example.source.get("cut", ()))
 
 
-def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks) -> dict[str, Any]:
-    """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one, and by how much the loss fell."""
+def by_pairs(weights: Weights, kinds: Iterable[str]) -> bool:
+    """Whether all lessons of these kinds are taught by pairs alone."""
+    return not {kind for kind in kinds if kind not in ANCHORS} - paired(weights)
+
+
+def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks, pairs: bool) -> dict[str, Any]:
+    """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one, by how much the loss fell and the share
+    rose. The verdict is about the share where `pairs` alone teach."""
     seed, arms = road.config.seed, {"base": base, "taught": taught}
     found: dict[str, Any] = {"method": "train", "base_proof": proof(road), "loss_nats": {}, "preferred": {}, "answers": []}
     if not dev:
@@ -169,20 +176,29 @@ def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks) -> 
     if base.rejected:
         liked = {arm: [c.token_logp > r.token_logp for c, r in marks.rejected] for arm, marks in arms.items()}
         found["preferred"] = {arm: statistics.share(flags) for arm, flags in liked.items()}
+        found["gained"] = {"taught": statistics.paired_bootstrap(liked["taught"], liked["base"], seed=seed)}
     found["risen"] = {"taught": statistics.share([b > t for b, t in zip(losses["base"], losses["taught"], strict=True)])}
     found["fall"] = {"base": fall}
-    found["verdict"] = verdict(found)
+    found["verdict"] = verdict(found, pairs)
     written: dict[str, Any] = as_json(found)
     return written
 
 
-def verdict(found: dict[str, Any]) -> dict[str, str]:
-    """One word and one plain sentence."""
-    before, after = (found["loss_nats"][arm] for arm in ("base", "taught"))
-    change = f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before and {after.value:.3f} after"
-    if found["fall"]["base"].low <= 0:
-        return {"word": "not learned", "sentence": f"Not learned: {change}, which is no more than chance explains."}
-    return {"word": "taught", "sentence": f"Taught: {change}. What else changed was not examined."}
+def verdict(found: dict[str, Any], pairs: bool = False) -> dict[str, str]:
+    """One word and one plain sentence, about the loss, or about the preferred answers where `pairs` alone teach."""
+    if pairs and found["preferred"]:
+        before, after = (found["preferred"][arm] for arm in ("base", "taught"))
+        shares = f"{100 * before.value:.0f} % before and {100 * after.value:.0f} % after"
+        change = f"of {before.n} dev pairs the chosen answer is the likelier one in {shares}"
+        better = found["gained"]["taught"]
+    else:
+        before, after = (found["loss_nats"][arm] for arm in ("base", "taught"))
+        change = f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before and {after.value:.3f} after"
+        better = found["fall"]["base"]
+    if better.low > 0:
+        return {"word": "taught", "sentence": f"Taught: {change}. What else changed was not examined."}
+    chance = "worse by more than chance explains" if better.high < 0 else "no more than chance explains"
+    return {"word": "not learned", "sentence": f"Not learned: {change}, which is {chance}."}
 
 
 def told_of(material: Lessons, learned: Sequence[Example], dev: Sequence[Example]) -> str:

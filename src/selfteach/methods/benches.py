@@ -24,13 +24,13 @@ from selfteach.methods.correcting import examine as examine_corrections
 from selfteach.methods.instructed import examine as examine_tasks
 from selfteach.methods.judging import judge
 from selfteach.methods.quizzing import examine as examine_documents
-from selfteach.methods.quizzing import people_quiz
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.teaching import Taught, Weights, examine
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
+from selfteach.select.balance import spread
 from selfteach.select.overlap import Overlap
 
 DEV = {"target": 24, "near": 12, "general": 12}
@@ -93,13 +93,11 @@ def of_documents(run: Run, material: Any, config: Any, display: Display, example
     """Documents': the share of held-out questions that are answered without them."""
     road = open_road(run, config, display)
     chunks = documents.read(road, material)
-    quiz = documents.fitting(road, people_quiz(chunks, material.questions))
-    asked = documents.questions(road, chunks, quiz)
-    if not quiz:
-        quiz, asked = documents.held_out(road, chunks, asked)
-    learned = documents.answer(road, asked.trusted, documents.judge(road)).answered
-    general = documents.replay(road)["test"]
-    return Bench(road, documents.KINDS, lambda taught: examine_documents(road, taught, quiz, general, learned))
+    kept_out, asked = documents.asked_apart(road, chunks, material.questions)
+    quiz = spread(kept_out, config.exam.questions)
+    lessons = documents.said_of(chunks, documents.answer(road, asked.trusted, documents.judge(road)).answered)
+    general = documents.replay(road, kept_out)["test"]
+    return Bench(road, documents.KINDS, lambda taught: examine_documents(road, taught, quiz, general, lessons))
 
 
 def of_corrections(run: Run, material: Any, config: Any, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]) -> Bench:

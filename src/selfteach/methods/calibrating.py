@@ -1,14 +1,13 @@
 """Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the exam is used.
 
 With `study.known=auto` the judge that ranks best says which sentences are known already; else nothing is chosen by it: the judge that
-selects is the one that was named (METHODS.md would have it chosen by its calibration), with the thresholds of the configuration.
+selects is the one that was named, with the thresholds of the configuration.
 
-    S_K  on common questions (evaluate/common.py), of which the base knows some: does the judge rank those that it does not know higher?
+    S_K  on common questions (FURTHER of evaluate/common.py), of which the base knows some: are those that it does not know ranked higher?
     S_L  on the questions about the documents, with the labels as the model wrote them, before they were mended: wrong ones higher?
 
-Source: METHODS.md of this project, section 2, step 4: the AUROC of each judge against questions with known answers.
-Departs: two sets, because about the documents a base knows nearly nothing, and about common facts its labels are nearly all right; one set
-of both would let a judge shine that only tells the two kinds of question apart.
+Our own: the AUROC of each judge against questions with known answers. Two sets, because about the documents a base knows nearly nothing,
+and about common facts its labels are nearly all right; one set of both would let a judge shine that only tells the two kinds apart.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from selfteach.evaluate.calibration import Calibrated, calibrate_knowledge
-from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.common import FURTHER
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered, respond
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted
@@ -26,6 +25,7 @@ from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.methods.road import Road
+from selfteach.select.balance import spread
 
 TITLE = "General knowledge"
 
@@ -38,13 +38,13 @@ def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[
     """
     count = road.config.select.calibrate
     common = respond(road.student, common_questions(count), road.config.select.draws, road.config.seed, progress=road.display.advance)
-    accepted = {golds[0]: golds for _, golds in COMMON}
+    accepted = {golds[0]: golds for _, golds in FURTHER}
 
     def says(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
     knowledge, _ = calibrate_knowledge(judges, common, {a.question.text: a.question.short for a in common}, says)
-    asked = list(measured)[:count]
+    asked = spread(measured, count)
     labels, _ = calibrate_knowledge(judges, asked, {a.question.text: a.question.short for a in asked})
     return [replace(k, label=own.label, tau_label=own.tau_label) for k, own in zip(knowledge, labels, strict=True)]
 
@@ -57,7 +57,7 @@ def stored(found: Sequence[Calibrated], used: str) -> list[dict[str, Any]]:
 def common_questions(count: int) -> list[Question]:
     """Questions that many people can answer, each beside a sentence that says so."""
     found = []
-    for text, golds in COMMON[:count]:
+    for text, golds in FURTHER[:count]:
         said = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
         (chunk,) = chunked(Document("common", TITLE, said), lambda t: len(t.split()))
         found.append(Question(text, golds[0], chunk, 0))

@@ -7,7 +7,6 @@
   5  in context: the base with the instruction and 0, 1, k worked examples in its prompt sits the same exam
 
 A finished cell is noted in the ledger, so that the same command goes on with the next one.
-Source: METHODS.md of this project, section 5 (compare) and section 6 (in-context learning against fine-tuning).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
 from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
 from selfteach.methods.road import Road
-from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, tidy, train_adapter
+from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, paired, tidy, train_adapter
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import ANCHORS, Example, Prompt, question, user
@@ -176,11 +175,6 @@ def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[lis
         return list(examples), lambda model, kinds: dev(model)
     learned, held = held_out(examples, bench.road.config.seed)
     return learned, lambda model, kinds: held.score(model, paired(kinds))
-
-
-def paired(kinds: Weights) -> set[str]:
-    """The kinds of examples that are taught by pairs alone."""
-    return {kind for kind, named in kinds.items() if named and all(registry.lookup("objectives", name).pairs for name in named)}
 
 
 def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted) -> dict[str, Any]:

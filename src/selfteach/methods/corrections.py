@@ -9,7 +9,7 @@
   6  again: the taught student answers anew, is corrected, learns from that too; until it needs no less correction than before
   7  exam: base, corrections in the prompt, taught, on prompts that nothing was chosen on
 
-Source: correction-optimization; METHODS.md of this project, section 3. CIPHER (arXiv 2404.15269) for measuring in edits.
+Source: correction-optimization (docs/sources.md). CIPHER (arXiv 2404.15269) for measuring in edits.
 """
 
 from __future__ import annotations
@@ -148,15 +148,16 @@ def answer_of(edit: Edit, own: Mapping[Turns, Draw]) -> Answered:
 
 def given(road: Road, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
     """Step 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
-    train = set(parts.own["train"])
+    train, edits = set(parts.own["train"]), [*material.edits, *material.approved]
+    road.run.ledger.expect("lessons of the file", (e.where for e in edits))
     found, fates = Lessons(), []
-    for edit in (*material.edits, *material.approved):
+    for edit in edits:
         revision = Revision(answer_of(edit, own), edit.correction or "", strategy=FILE)
         fault = "kept for the exam" if edit.prompt not in train else unlearnable(road, revision)
         fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
         if not fault:
             found += lesson(revision, edit.where, 1)
-    road.run.ledger.place("lessons of the file", fates)
+    road.run.ledger.settle("lessons of the file", fates)
     return found
 
 
@@ -207,16 +208,16 @@ def answered(road: Road, model: Recorded, prompts: Sequence[Turns], turn: int, w
 def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage: str, source: str, turn: int) -> Lessons:
     """What answers teach after their correction; those that got none are dropped with the reason."""
     road.display.stage("correct", len(asked))
+    road.run.ledger.expect(stage, (a.id for a in asked))
     found, fates = Lessons(), []
-    for revision in correct(asked):
+    for a, revision in zip(asked, correct(asked), strict=True):  # a criticism's revision is of the answer with its criticism
         road.display.advance()
-        a = revision.asked
         body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
         fault = revision.fault or unlearnable(road, revision)
         fates.append(Fate(a.id, "dropped" if fault else "accepted", fault, body if fault else None))
         if not fault:
             found += lesson(revision, source, turn)
-    road.run.ledger.place(stage, fates)
+    road.run.ledger.settle(stage, fates)
     return found
 
 
@@ -243,17 +244,17 @@ def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) 
     road.display.stage("keep", len(prompts))
     begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
-    said = [a for a in asked if a.answer.strip()]
-    right = unobjected(said, teacher, lessons)
+    road.run.ledger.expect("anchor", (a.id for a in asked))
+    right = unobjected([a for a in asked if a.answer.strip()], teacher, lessons)
     found, fates = [], []
-    for a in said:
-        text = right[a.id]
-        reason = "" if text else "the teacher would correct it"
+    for a in asked:
+        text = right.get(a.id, "")
+        reason = "" if text else "the teacher would correct it" if a.answer.strip() else EMPTY
         fates.append(Fate(a.id, "dropped" if reason else "accepted", reason, {"prompt": question(a.prompt), "answer": a.answer}))
         if not reason:
             cut = ["chosen"] if a.cut or text != a.answer else []
             found.append(Example(a.id, "general", a.prompt, text, None, {}, {"scope": "general", "cut": cut}))
-    road.run.ledger.place("anchor", fates)
+    road.run.ledger.settle("anchor", fates)
     return found
 
 

@@ -6,7 +6,7 @@
      teacher is asked, or, where there is none, the student: for other answers (with the criticism in its prompt, where no check knows
      it), then with worked examples. Each revision is judged, and dropped where it does not meet the criticism
 
-Source: METHODS.md of this project, section 3. The criticism in the prompt is the context of `distill`'s teacher.
+Our own. The criticism in the prompt is the context of `distill`'s teacher.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much data is needed at the very least? Trainings on 4, 8, 16, ... prompts in scope, each examined on the same test prompts.
 
 *balanced* takes prompts from the clusters in turn, *random* as they come; both keep all anchors. N90 is the least number of prompts with
-which the rule is kept in nine of ten answers and misapplied in at most one of twenty. It answers the seed's question (ELVF II) and chooses
+which the rule is kept in nine of ten answers and misapplied in at most one of twenty. It answers the question of ELVF (II) and chooses
 nothing: the adapter that leaves the run is the one trained on everything.
 """
 

@@ -1,4 +1,4 @@
-"""Documents: the model asks itself about them, measures what it does not know, and learns only that.
+"""Documents: the model asks itself about them, maps what it knows, and learns every sentence in many forms, or only what it does not know.
 
   1  read: documents become chunks of sentences; people's questions, or a share of the sentences, are set aside for the exam
   2  ask: the student (or the teacher) asks about every answer that a sentence offers
@@ -8,7 +8,7 @@
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
   7  exam: base, open book, taught, on questions that nothing was chosen on
 
-Source: Self-Learning-llm (arXiv 2406.11275); METHODS.md of this project, section 2.
+Source: Self-Learning-llm (arXiv 2406.11275).
 Departs: 1. the label's words come from the text (generate/respond.py); 2. what is not consistent enough for a pair still asks about its
 sentence, and the sentence answers it: it goes into the study data; 3. one training on everything is the default, because the documents and
 the base's own answers hold each other in place; the paper's two stages are `stages.general`; 4. before its last third the training gives up
@@ -24,6 +24,7 @@ from typing import Any
 from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.calibration import surest
+from selfteach.evaluate.common import COMMON
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
@@ -40,7 +41,7 @@ from selfteach.methods.stages import Stage, teach_stages
 from selfteach.methods.studying import Asked, Measured, study_data
 from selfteach.methods.teaching import publish, tidy
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, Request, Sampling, digest, question, user
+from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -54,6 +55,7 @@ from selfteach.select.question import answer_fault, foreign, stands_fault, stray
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0},
          "reading": {"sft": 1.0}}  # fmt: skip
 DISTILLED = {"study": {"distill": 1.0}}
+LOST = "no answer came to be its label"
 
 
 @dataclass
@@ -78,24 +80,23 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         road = open_road(run, config, display)
     with run.stage("read"):
         chunks, judged = read(road, material), judge(road)  # 1
-        quiz = fitting(road, people_quiz(chunks, material.questions))
     with run.stage("ask"):
-        asked = questions(road, chunks, quiz)  # 2
-        if not quiz:
-            quiz, asked = held_out(road, chunks, asked)
+        kept_out, asked = asked_apart(road, chunks, material.questions)  # 1, 2
+        quiz = spread(kept_out, config.exam.questions)
     with run.stage("answer"):
         measured = answer(road, asked.trusted, judged)  # 3, 4
         pairs = select(road, measured)  # 4
     with run.stage("keep"):
-        general = replay(road)
-    examples = [*study_data(road, chunks, asked, measured, quiz), *(pairs if config.stages.pairs else ())]
+        general = replay(road, kept_out)
+    examples = [*study_data(road, chunks, asked, measured, kept_out), *(pairs if config.stages.pairs else ())]
     with run.stage("exam of the base"):
-        examine(road, None, quiz, general["test"], measured.answered)  # 7
+        lessons = said_of(chunks, measured.answered)
+        examine(road, None, quiz, general["test"], lessons)  # 7
         road.student.rest()
     trainings = stages(road, examples, general, measured.answered)
     taught = teach_stages(road, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
     with run.stage("exam"):
-        exam = examine(road, taught, quiz, general["test"], measured.answered)  # 7
+        exam = examine(road, taught, quiz, general["test"], lessons)  # 7
         exam["map"] = known_map(road, taught, chunks, measured.answered, measured.scored, exam["answers"])  # 6
     shown = {arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]} for arm in exam["contains"]}
     told = f"{len(material.reading.documents)} documents: " + ", ".join(sorted({c.title for c in chunks}))
@@ -131,16 +132,24 @@ def read(road: Road, material: Documents) -> list[Chunk]:
 
 
 def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
-    """The questions of the exam that fit into the model's context with their document, at most `exam.questions`, evenly over all; those
-    that do not fit are dropped with that reason."""
-    kept, fates = [], []
+    """The questions that fit into the model's context with their document; those that do not are dropped with that reason. Nothing like
+    one of these is learned, also where the exam asks only `exam.questions` of them, evenly over all."""
+    limit = road.base.context_tokens - road.config.exam.max_tokens
+    kept = [q for q in quiz if len(road.base.encode(open_chat(q.text, q.chunk))) <= limit]
+    fits, asked = ({q.text for q in some} for some in (kept, spread(kept, road.config.exam.questions)))
+    fates = []
     for q in quiz:
-        needed = len(road.base.encode(open_chat(q.text, q.chunk))) + road.config.exam.max_tokens
-        reason = "" if needed <= road.base.context_tokens else "longer than the model's context"
+        reason = "" if q.text in asked else "held out, more than exam.questions" if q.text in fits else "longer than the model's context"
         fates.append(Fate(digest(["quiz", q.text]), "dropped" if reason else "accepted", reason, {"question": q.text[:200]}))
-        kept += [] if reason else [q]
     road.run.ledger.place("people's questions", fates)
-    return spread(kept, road.config.exam.questions)
+    return kept
+
+
+def asked_apart(road: Road, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]) -> tuple[list[Quiz], Asked]:
+    """Steps 1 and 2: the questions that are set aside, people's where there are any, and those that are asked beside them."""
+    quiz = fitting(road, people_quiz(chunks, people))
+    asked = questions(road, chunks, quiz)
+    return (quiz, asked) if quiz else held_out(road, chunks, asked)
 
 
 def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
@@ -164,7 +173,7 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
         seen.add(question.text.lower())
         return reason
 
-    road.display.stage("ask", config.per_chunk * len(chunks), "questions")
+    road.display.stage("ask")
     found, fates = Asked([], []), dict[str, Fate]()
     for one, reason in ask_about(
         road.teacher or road.student, chunks, config.per_chunk, fault, config.rounds, road.config.seed,
@@ -178,6 +187,7 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
             found.all.append(one)
             found.trusted += [] if doubt else [one]
     road.run.ledger.place("ask", fates.values())
+    road.display.say(f"{len(found.all)} questions of use, {len(found.trusted)} of them came back with their answer")
     return found
 
 
@@ -200,7 +210,7 @@ def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Qu
         road.display.say(
             f"{len(asked.trusted)} questions came back with their answer; the exam asks for words left out of {len(gaps)} sentences"
         )
-    quiz = spread(gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside]), road.config.exam.questions)
+    quiz = gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
     rest = [q for q in asked.all if (q.chunk.id, q.sentence) not in aside and exam.nearest(q.text).similarity < limit]
     kept = {q.id for q in rest}
@@ -209,15 +219,18 @@ def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Qu
 
 def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
     """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the judge's scores."""
-    config = road.config.select
+    config, ledger = road.config.select, road.run.ledger
+    ledger.expect("select", (q.id for q in trusted))
     road.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
     answered = respond(
         road.teacher or road.student, trusted, config.draws, road.config.seed,
-        instructed=road.teacher is not None, progress=road.display.advance,
+        instructed=road.teacher is not None, blind=road.teacher is None, progress=road.display.advance,
     )  # fmt: skip
     if road.teacher:
         blind = without_document(road.student, [a.question for a in answered], config.draws, road.config.seed)
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
+    labelled = {a.question.id for a in answered}
+    ledger.place("select", (Fate(q.id, "failed", LOST, {"question": q.text}) for q in trusted if q.id not in labelled))
     written, answered = answered, [mended(a) for a in answered]
     scored = judged.scores(answered)
     sure = None
@@ -225,10 +238,10 @@ def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> M
         road.display.stage("calibrate")
         judges = judges_of(road, judged)
         found = calibrated(road, judges, written)
-        road.run.ledger.note("judges", stored(found, config.judge))
+        ledger.note("judges", stored(found, config.judge))
         if road.config.study.known == "auto":
             sure = surest(judges, found, answered, config.min_auroc, config.tau_label)
-    road.run.ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
+    ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
     return Measured(answered, scored, sure)
 
 
@@ -257,9 +270,12 @@ def select(road: Road, measured: Measured) -> list[Example]:
     config = road.config.select
     tau_label, tau_knowledge = (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
     kept, dropped = lessons(measured.answered, measured.scored, tau_label, tau_knowledge)
-    fates = [Fate(e.id, "accepted", "", {"question": question(e.prompt)}) for e in kept]
-    fates += [Fate(a.question.id, "dropped", reason, {"question": a.question.text, "label": a.best}) for a, reason in dropped]
-    road.run.ledger.place("select", fates)
+    reasons = {a.question.id: reason for a, reason in dropped}
+    fates = []
+    for a in measured.answered:
+        body, reason = {"question": a.question.text, "label": a.best}, reasons.get(a.question.id, "")
+        fates.append(Fate(a.question.id, "dropped" if reason else "accepted", reason, body))
+    road.run.ledger.settle("select", fates)
     road.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
     return [Example(e.id, "pair" if e.rejected else "unknown", e.prompt, e.chosen, e.rejected, e.scores, e.source) for e in kept]
 
@@ -268,11 +284,16 @@ def _point(point: Any) -> dict[str, Any]:
     return {"tau": point.tau_knowledge, "known": point.known, "unknown": point.unknown, "unsure": point.unsure}
 
 
-def replay(road: Road) -> dict[str, list[Example]]:
+def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
+    """What is taught: every sentence, and the labels."""
+    return [*(c.words(i) for c in chunks for i in c.telling()), *(a.best for a in answered)]
+
+
+def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam; and, where
-    a stage of their own is wanted, the whole answers, drawn at T = 1."""
+    a stage of their own is wanted, the whole answers, drawn at T = 1. No prompt is like a question of the exam, a common one included."""
     config, wanted, seed = road.config.replay, road.config.stages, road.config.seed
-    pool = Overlap()
+    pool = Overlap([*(q.text for q in quiz), *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.questions.max_overlap)[0] else "like another prompt")
@@ -289,16 +310,21 @@ def replay(road: Road) -> dict[str, list[Example]]:
 
 
 def own_answers(road: Road, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
-    """What the base answers, empty answers left out."""
+    """What the base answers; an empty answer is dropped."""
+    name = "replay" if kind == "general" else kind
+    ids = {text: digest([name, text]) for text in prompts}
+    road.run.ledger.expect(name, ids.values())
     requests = {text: Request("keep", user(text), sampling, 0, road.config.seed) for text in prompts}
     drawn = {draw.id: draw for draw in road.student.draw(list(requests.values()))}
-    found = []
+    found, fates = [], []
     for text, request in requests.items():
         draw = drawn[request.id(road.student.fingerprint)]
-        if draw.text.strip():
+        reason = "" if draw.text.strip() else "the base says nothing"
+        fates.append(Fate(ids[text], "dropped" if reason else "accepted", reason, {"prompt": text}))
+        if not reason:
             cut = ["chosen"] if draw.finish == "length" else []
-            name = "replay" if kind == "general" else kind
-            found.append(Example(digest([name, text]), kind, user(text), draw.text, None, {}, {"cut": cut}))
+            found.append(Example(ids[text], kind, user(text), draw.text, None, {}, {"cut": cut}))
+    road.run.ledger.settle(name, fates)
     return found
 
 

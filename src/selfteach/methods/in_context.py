@@ -19,7 +19,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Draw, Example, Logp, Message, Prompt, Request, digest, messages, prompt_json
 from selfteach.train.loop import Trained
 
-UNTRAINED = Trained(Path(), 0, 0, 0.0, [], 0, "in context", {})
+UNTRAINED = Trained(Path(), 0, 0, 0.0, [], 0, {})
 Turns = tuple[Message, ...]
 
 

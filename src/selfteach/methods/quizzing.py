@@ -77,14 +77,12 @@ def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
     return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
 
 
-def examine(
-    road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Sequence[Example], learned: Sequence[Answered]
-) -> dict[str, Any]:
+def examine(road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Sequence[Example], lessons: Sequence[str]) -> dict[str, Any]:
     """The exam as exam.json holds it.
 
     Args:
         general: prompts about anything else, held out.
-        learned: the questions that were asked in training, for what was known of them before.
+        lessons: what was taught; an answer to anything else that says it is harmed.
     """
     config, seed = road.config.exam, road.config.seed
     common = COMMON[: config.common]
@@ -99,7 +97,8 @@ def examine(
     drawn, noise = _drawn(road, models, closed, golds)
     arms = {arm: Arm(arm, model) for arm, model in models.items()}
     beside = general_sheets(road, arms, [e.turns for e in general][: config.general])
-    unharmed = _unharmed(beside, learned)
+    said = Overlap(dict.fromkeys(lessons))
+    unharmed = {arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()}
     found: dict[str, Any] = {
         "method": "documents",
         "rehearsal": road.config.rehearsal,
@@ -114,15 +113,17 @@ def examine(
         "answers": [*_side_by_side(quiz, marked), *general_rows(beside, unharmed)],
     }
     lost: Measure | None = None
+    damage: Measure | None = None
     if taught:
         before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
+        damage = paper.damage(before, after)
         lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
-        found |= {"damage": paper.damage(before, after), "common_loss": lost, "pairwise": _pairwise(road, quiz, marked)}
+        found |= {"damage": damage, "common_loss": lost, "pairwise": _pairwise(road, quiz, marked)}
         if general:
             leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
             found |= {"leakage": {"general": leak}, "drift": drifted(road, taught.hf, beside)}
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if taught and general else 0.0
-    found["verdict"] = paper.verdict(marked, found.get("gain"), lost, harmed)
+    found["verdict"] = paper.verdict(marked, found.get("gain"), lost, damage, harmed)
     written: dict[str, Any] = shared.as_json(found)
     return written
 
@@ -130,12 +131,6 @@ def examine(
 def _answers(road: Road, model: Recorded, prompts: Sequence[Prompt]) -> list[Draw]:
     limit = replace(GREEDY, max_tokens=road.config.exam.max_tokens)
     return answer(model, "exam", prompts, limit, road.config.seed, road.display.advance)
-
-
-def _unharmed(beside: Mapping[str, shared.Sheet], learned: Sequence[Answered]) -> dict[str, list[bool]]:
-    """Whether each general answer is unharmed: no sentence of a document, not empty, no loop, where the base's own is not so."""
-    lessons = Overlap(dict.fromkeys(text for a in learned for text in (a.best, a.question.evidence)))
-    return {arm: shared.unharmed(sheet, beside["base"], lessons)[0] for arm, sheet in beside.items()}
 
 
 def _drawn(

@@ -49,6 +49,12 @@ class Road:
     teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
 
+    def before_training(self) -> None:
+        """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would come to other examples."""
+        self.student.rest()
+        if self.teacher:
+            self.teacher.give_up()
+
 
 def open_road(run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False) -> Road:
     """Loads the base, opens what draws with it, and ties the run to it.

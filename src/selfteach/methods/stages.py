@@ -30,7 +30,7 @@ def teach_stages(road: Road, stages: Sequence[Stage], kinds: Weights) -> Taught:
     Raises:
         UsageError: adapters of this kind cannot be joined, and there is more than one stage.
     """
-    road.student.rest()
+    road.before_training()
     adapter: Path | None = Path(road.run.material["from"]) if road.run.material.get("from") else None
     done: list[Trained] = []
     for stage in stages:

@@ -90,13 +90,12 @@ def shortened(rows: Sequence[Example], kept: Sequence[Example], reasons: dict[st
         own[example.source["document"], example.source["file"]].append(example)
     found = []
     for (_, file), part in own.items():
-        cut = sum(reasons.get(e.id) == ENOUGH for e in part)
+        cut, stay = (sum(reasons.get(e.id) == why for e in part) for why in (ENOUGH, None))
         places = {(e.source["document"], e.source["start"]) for e in part if e.source["form"] != "recite" and reasons.get(e.id) != KNOWN}
         without = f"; {len(places - taught)} of its {len(places)} sentences are not taught at all" if places - taught else ""
         if cut:
             found.append(
-                f"{file}: {len(part) - cut} of {len(part)} rows of study data, {limit} at most from one document{without} "
-                "(study.per_document)"
+                f"{file}: {stay} of {stay + cut} rows of study data, {limit} at most from one document{without} (study.per_document)"
             )
     return found
 

@@ -9,7 +9,7 @@
   7  train: supervised, one template drawn for each example, the answer alone in the loss; the base's own answers hold it in place
   8  exam: base, worked tasks in the prompt, taught, on held-out seeds and on tasks of people (--test)
 
-Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464); METHODS.md of this project, section 4.
+Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 from selfteach.config import Tasks as Settings
 from selfteach.errors import DataError
 from selfteach.evaluate import corrections as paper
+from selfteach.evaluate.common import COMMON
 from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
@@ -106,7 +107,7 @@ def parted(road: Road, material: Tasks) -> Parts:
 
 def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
     """Prompts about anything, which the student asks itself: a share holds the model in place, the others show whether it stayed there."""
-    config, pool = road.config.keep, Overlap(texts)
+    config, pool = road.config.keep, Overlap([*texts, *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
         return form_fault(text) or ("" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfteach import registry
 from selfteach.config import Train
 from selfteach.evaluate import exam as paper
 from selfteach.evaluate.adherence import Arm, answers
@@ -62,7 +63,7 @@ def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
             road.display.stage(name, total, "steps")
         road.display.advance()
 
-    road.student.rest()
+    road.before_training()
     config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
     trained = train(
         road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
@@ -88,6 +89,11 @@ def told_overlong(road: Road, trained: Trained, name: str) -> None:
 def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:
     """How the student answers between steps, where the configuration wants it to."""
     return draw_with(base, Sampling(1.0, 1.0, config.own_tokens), seed) if config.on_policy else None
+
+
+def paired(kinds: Weights) -> set[str]:
+    """The kinds of examples that are taught by pairs alone."""
+    return {kind for kind, named in kinds.items() if named and all(registry.lookup("objectives", name).pairs for name in named)}
 
 
 def open_taught(road: Road, trained: Trained) -> Taught:
@@ -271,15 +277,14 @@ def _shown(found: Try) -> dict[str, str]:
 
 def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
     """What the run took: seconds of all attempts, tokens, megabytes."""
-    drawn = road.run.ledger.tokens()
-    prompts, reused = road.run.ledger.prompt_tokens()
+    drawn = road.run.ledger.cost()
     adapter = taught.trained.adapter if taught else None
     return {
         "seconds": road.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in road.run.stages.items()},
-        "drawn_tokens": drawn,
-        "prompt_tokens": prompts,
-        "reused_tokens": reused,
+        "drawn_tokens": drawn.tokens,
+        "prompt_tokens": drawn.prompt_tokens,
+        "reused_tokens": drawn.reused_tokens,
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
         "training_memory": taught.trained.memory.rows() if taught and taught.trained.memory else None,

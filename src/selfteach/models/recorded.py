@@ -16,6 +16,7 @@ from selfteach.records import Continuations, Draw, Logp, Prompt, Request, digest
 from selfteach.run.ledger import Ledger
 
 COMMIT_EVERY_S = 0.5
+GIVEN_UP = "given up"
 T = TypeVar("T")
 
 
@@ -27,11 +28,18 @@ class Recorded:
         self.name = (drawer or scorer).name  # type: ignore[union-attr]
         self.fingerprint = (drawer or scorer).fingerprint  # type: ignore[union-attr]
         self.drawn_tokens = 0
+        self._given_up: dict[str, str] = ledger.noted(f"{GIVEN_UP} {self.fingerprint}") or {}
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]:
         """(request id, reason) of each request that got no draw. Only an endpoint loses single requests."""
-        return getattr(self._drawer, "failures", ())
+        return list((self._given_up | dict(getattr(self._drawer, "failures", ()))).items())
+
+    def give_up(self) -> None:
+        """What got no draw until now gets none any more, also in a resumed run: what was made of the others stays as it is."""
+        if lost := dict(self.failures):
+            self._given_up = lost
+            self.ledger.note(f"{GIVEN_UP} {self.fingerprint}", lost)
 
     def room_tokens(self, prompt: Prompt) -> float:
         """How many tokens the context holds behind a prompt; without bound where only the other side knows, as with an endpoint."""
@@ -43,7 +51,7 @@ class Recorded:
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.answers(list(by_id))
         yield from (Draw(**body) for body in known.values())
-        missing = {id: request for id, request in by_id.items() if id not in known}
+        missing = {id: request for id, request in by_id.items() if id not in known and id not in self._given_up}
         for stage in dict.fromkeys(r.stage for r in missing.values()):
             self.ledger.ask(stage, [(id, _request_body(r)) for id, r in missing.items() if r.stage == stage])
         if missing:

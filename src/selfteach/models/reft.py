@@ -140,7 +140,6 @@ def as_low_rank(r: Tensor, w: Tensor, b: Tensor, weight: Tensor, bias: Tensor | 
     """The low-rank update of a linear layer's weights that does what the edit of its output does, exactly.
 
     With y = W0 x + b0:  y + R^T((W - R) y + b) = (W0 + R^T (W - R) W0) x + b0 + R^T((W - R) b0 + b).
-    Source: METHODS, representation to weights (b).
     Shapes: R, W (r, out), b (r,), W0 (out, in), b0 (out,) -> A (r, in), B (out, r), shift (out,).
     """
     b0 = bias if bias is not None else torch.zeros_like(weight[:, 0])

@@ -62,7 +62,7 @@ class Run:
     _exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
-        """The path of a file of this run; a name that leads outside is refused (row 28 of the reliability table)."""
+        """The path of a file of this run; a name that leads outside is refused."""
         path = self.path / name
         if not name or "\0" in name or not path.resolve().is_relative_to(self.path.resolve()) or path.resolve() == self.path.resolve():
             raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from selfteach.errors import IntegrityError, SelfteachError, UsageError
@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS candidates (stage TEXT NOT NULL, id TEXT NOT NULL, se
 CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
 """
+ADOPTED = "adopted"
 LEFT_BEHIND = "of an attempt that was stopped, and not walked again"
 SEQUENCED = ("requests", "answers", "candidates")
 CHECKED = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2}
@@ -61,6 +62,14 @@ class Funnel:
     failed: int
     pending: int
     reasons: Mapping[str, int]
+
+
+class Cost(NamedTuple):
+    """Tokens of draws, of their prompts, and how many of these an engine had computed before."""
+
+    tokens: int
+    prompt_tokens: int
+    reused_tokens: int
 
 
 class Ledger:
@@ -136,6 +145,8 @@ class Ledger:
                     row = sealed(id, self._next(), stage, asked)
                     db.execute("INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)", row)
                 db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", sealed(id, self._next(), said))
+        draws = [draw for _, _, _, said in kept if isinstance(draw := json.loads(said), dict)]
+        self.note(ADOPTED, [sum(draw.get(name) or 0 for draw in draws) for name in Cost._fields])
         return sum(asked is not None for _, _, asked, _ in kept)
 
     def place(self, stage: str, fates: Iterable[Fate]) -> None:
@@ -228,18 +239,13 @@ class Ledger:
         with self._faults():
             return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
 
-    def tokens(self) -> int:
-        """Tokens of all recorded draws."""
+    def cost(self) -> Cost:
+        """What this run drew: all recorded draws but those that it took over."""
+        sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in Cost._fields)
         with self._faults():
-            total = self._db.execute("SELECT SUM(json_extract(body, '$.tokens')) FROM answers WHERE body LIKE '{%'").fetchone()[0]
-        return int(total or 0)
-
-    def prompt_tokens(self) -> tuple[int, int]:
-        """Tokens of the prompts of all recorded draws, and how many of them an engine had computed before."""
-        sums = ", ".join(f"SUM(json_extract(body, '$.{name}'))" for name in ("prompt_tokens", "reused_tokens"))
-        with self._faults():
-            total, reused = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
-        return int(total or 0), int(reused or 0)
+            drawn = self._db.execute(f"SELECT {sums} FROM answers WHERE body LIKE '{{%'").fetchone()
+        taken = self.noted(ADOPTED) or [0] * len(drawn)
+        return Cost(*(int(total or 0) - other for total, other in zip(drawn, taken, strict=True)))
 
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 
 from selfteach.train import lesson
 from selfteach.train.batch import Row
 from selfteach.train.lesson import units
-from selfteach.train.memory import Account, Kept, Meter
+from selfteach.train.memory import Account, Kept
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import at_once, layers_through
@@ -19,12 +19,15 @@ from selfteach.train.teacher import Teacher
 
 
 def fit(
-    student: Student, teacher: Teacher, objectives: Mapping[str, Objective], batches: Iterable[Sequence[Row]], meter: Meter,
-    processes: Processes, name: str, recomputes: bool, budget: int,
+    student: Student, teacher: Teacher, objectives: Mapping[str, Objective], batches: Iterable[Sequence[Row]],
+    counted: Callable[[int, int], Account], processes: Processes, name: str, recomputes: bool, budget: int,
 ) -> tuple[Account, int]:  # fmt: skip
     """The account with the longest micro-batch of these batches, and the tokens that fit at once: `budget`, or less.
 
     Several processes count the same one, so that all make the same passes; the one that lacks most decides for all.
+
+    Args:
+        counted: the account for activations of so many bytes and tokens.
 
     Raises:
         ResourceError: one row alone does not fit.
@@ -34,11 +37,11 @@ def fit(
         groups = (group for batch in every for part in processes.parts(batch, budget) for group in part)
         longest = max(groups, key=lambda rows: (sum(row.length for row in rows), max(row.length for row in rows)))
         tokens = sum(row.length for row in longest)
-        account = meter.account(student.adapter, activations(student, teacher, objectives, longest, budget, processes, recomputes), tokens)
+        account = counted(activations(student, teacher, objectives, longest, budget, processes, recomputes), tokens)
         worst, alone = max(processes.gather([(account, len(longest) == 1)]), key=lambda found: found[0].missing)
         if not worst.missing:
             return worst, budget
-        if alone or worst.added - worst.activations > worst.free:
+        if alone or worst.least > worst.free:
             worst.require(name, recomputes)
         budget = worst.tokens // 2
 

@@ -19,24 +19,27 @@ from typing import Any
 
 from selfteach import config as settings
 from selfteach import registry
-from selfteach.errors import UsageError
+from selfteach.errors import DataError, UsageError
 from selfteach.models.memory import keep_pages, release
 from selfteach.models.tokens import save_supplied
 from selfteach.records import Example
 from selfteach.run.processes import count
 from selfteach.train.adapters import Adapter
 from selfteach.train.batch import Encoded, Weights, encode
+from selfteach.train.lesson import units
 from selfteach.train.memory import Account, Meter, shown
 from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes, rank
+from selfteach.train.regmean import NO_LORA
 from selfteach.train.shards import frozen
-from selfteach.train.steps import DrawStudent, OnEpoch, Progress, Training
+from selfteach.train.steps import DrawStudent, Progress, Training
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training. `curve` has one entry a step, as metrics.jsonl; `stopped` says why it ended."""
+    """What came of a training. `curve` has one entry a step, as metrics.jsonl, with the seconds of the step alone; `seconds` are those of
+    everything: counting the memory, asking the base, drawing, steps, and of a fast adapter's training before."""
 
     adapter: Path
     steps: int
@@ -44,7 +47,6 @@ class Trained:
     seconds: float
     curve: list[dict[str, Any]]
     halvings: int
-    stopped: str
     overlong: Mapping[str, int]
     captured: float | None = None
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -61,7 +63,6 @@ def train(
     defaults: Weights | None = None,
     progress: Progress | None = None,
     draw_student: DrawStudent | None = None,
-    on_epoch: OnEpoch | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Trained:
     """Teaches an adapter and saves it as `folder/adapter`; the module is the untouched base again afterwards.
@@ -72,7 +73,6 @@ def train(
         hf: the model: module, tokenizer, encode, encode_answer, fingerprint.
         defaults: objectives and weights for the kinds that `config.weights` does not name.
         draw_student: answers prompts with the student as it is now; needed where `config.on_policy` > 0.
-        on_epoch: called with the step after each epoch; True ends the training.
         say: is told, before the first step, what memory the training needs.
 
     Raises:
@@ -85,7 +85,7 @@ def train(
         return solved(hf, examples, config, folder, seed, progress, weights, say)
     fast = None
     if config.fast:  # 1
-        fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults).adapter
+        fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults)
         weights = {kind: distilled(named) for kind, named in weights.items()}
     objectives = objectives_of(weights, config)
     encoded = encoded_for(hf, examples, weights, objectives, config)  # 2
@@ -99,9 +99,10 @@ def train(
     config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
     try:
         with processes.together(), nullcontext() if processes.sharded else fast_norms(hf.module):
-            known = {e.id: e for e in examples}
-            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, fast, processes)
-            stopped = training.run(meter, progress, on_epoch, say)  # 5
+            known, taught = {e.id: e for e in examples}, fast.adapter if fast else None
+            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, taught, processes)
+            training.run(meter, progress, say)  # 5
+            seconds = training.seconds() + (fast.seconds if fast else 0.0)
             about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
                      "adapter": config.adapter}  # fmt: skip
             adapter.save(folder / "adapter", about)  # 6
@@ -112,7 +113,7 @@ def train(
         adapter.detach()
     curve = training.curve()
     return Trained(
-        folder / "adapter", training.step, *cost(curve), curve, training.halvings, stopped, encoded.overlong, training.captured,
+        folder / "adapter", training.step, cost(curve)[0], seconds, curve, training.halvings, encoded.overlong, training.captured,
         training.events, training.memory,
     )  # fmt: skip
 
@@ -138,9 +139,20 @@ def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objecti
 def encoded_for(
     hf: Any, examples: Sequence[Example], weights: Weights, objectives: Mapping[str, Objective], config: settings.Train
 ) -> Encoded:  # fmt: skip
-    """The examples as rows that hold what their objectives need."""
+    """The examples as rows that hold what their objectives need.
+
+    Raises:
+        DataError: an objective leaves out all of an answer.
+    """
     pairs, edits = (frozenset(name for name, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
-    return encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
+    found = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
+    for row in found.rows:
+        if idle := [name for name in row.weights if not units(objectives, [row])[name]]:
+            raise DataError(
+                f"trains no token by {idle[0]}: all {len(row.answers[0])} of its answer are left out.", where=f"example {row.id}",
+                cure="Lower train.skip_tokens, or remove the row.",
+            )  # fmt: skip
+    return found
 
 
 def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
@@ -186,9 +198,11 @@ def solved(
     save_supplied(hf.tokenizer, folder / "adapter")
     if say and found.memory.measured is not None:
         say(f"memory: at most {shown(found.memory.measured)}, of {shown(found.memory.total)} accounted for")
+    events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.moved)]
+    if config.regmean:
+        events.append(("regmean_left_out", {"mu": config.regmean, "reason": NO_LORA}))
     return Trained(
-        folder / "adapter", len(found.curve), *cost(found.curve), found.curve, 0, "solved", found.overlong, None,
-        [(config.adapter, found.moved)], found.memory,
+        folder / "adapter", len(found.curve), *cost(found.curve), found.curve, 0, found.overlong, None, events, found.memory
     )  # fmt: skip
 
 

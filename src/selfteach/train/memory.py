@@ -43,9 +43,10 @@ OVERHEAD = 500_000_000
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change); `activations`: of `tokens` at once;
-    `free`: before anything was added to the weights; `work`: what computing takes beside what is kept; `measured`: the peak afterwards,
-    with the weights, where it can be measured."""
+    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change, teachers' distributions);
+    `activations`: of `tokens` at once; `moments`: what `train.regmean` has instead of them, between two steps; `free`: before anything was
+    added to the weights; `work`: what computing takes beside what is kept; `measured`: the peak afterwards, with the weights, where it can
+    be measured."""
 
     weights: int
     kept: int
@@ -57,11 +58,22 @@ class Account:
     free: int
     work: int = 0
     measured: int | None = None
+    moments: int = 0
+
+    @property
+    def fixed(self) -> int:
+        """What the training adds to the weights and has all the time."""
+        return self.kept + self.trained + self.gradients + self.optimizer
 
     @property
     def added(self) -> int:
         """What the training adds to the weights."""
-        return self.kept + self.trained + self.gradients + self.optimizer + self.activations + self.work
+        return self.fixed + max(self.activations, self.moments) + self.work
+
+    @property
+    def least(self) -> int:
+        """What it would add with hardly a token at once."""
+        return self.fixed + self.moments + self.work
 
     @property
     def total(self) -> int:
@@ -74,8 +86,9 @@ class Account:
         return max(self.added - self.free, 0)
 
     def __str__(self) -> str:
+        most = f"activations of {self.tokens} tokens" if self.activations >= self.moments else "moments of train.regmean"
         parts = {"weights": self.weights, "kept beside them": self.kept, "trained": self.trained, "gradients": self.gradients,
-                 "optimizer": self.optimizer, f"activations of {self.tokens} tokens": self.activations, "work": self.work}  # fmt: skip
+                 "optimizer": self.optimizer, most: max(self.activations, self.moments), "work": self.work}  # fmt: skip
         named = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
         return f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
 
@@ -91,15 +104,15 @@ class Account:
         """
         if not self.missing:
             return
-        fixed = self.added - self.activations - self.work
-        cures = [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
-        cures += ["lower train.max_tokens"] if self.added - self.activations < self.free else []
+        cures = ["set train.regmean=0"] if self.moments and self.least > self.free else []
+        cures += [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
+        cures += ["lower train.max_tokens"] if self.least < self.free else []
         cures += [] if adapter == "lora" else ["use train.adapter=lora"]
         cures += ["several GPUs (docs/scale.md)"]
         what = f"training {adapter} needs {shown(self.added)} beside the weights and {shown(self.free)} are free"
-        split = f"{shown(fixed)} for parameters, gradients and optimizer" + (
+        split = f"{shown(self.fixed)} for parameters, gradients and optimizer" + (
             f", {shown(self.activations)} for activations of {self.tokens} tokens, {shown(self.work)} for work" if self.activations else ""
-        )
+        ) + (f", {shown(self.moments)} for moments of train.regmean" if self.moments else "")  # fmt: skip
         cure = ", ".join([*cures, "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
 
@@ -122,11 +135,12 @@ class Meter:
         trained = sum(4 * local(weight).numel() for weight in given)
         return Account(self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free)
 
-    def account(self, adapter: Adapter, activations: int, tokens: int) -> Account:
-        """All of it, with the adapter on the module."""
+    def account(self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0) -> Account:
+        """All of it, with the adapter on the module; `known`: the teachers' distributions, which lie in main memory."""
         trained, kept = size_of(adapter.parameters()), getattr(adapter, "kept_bytes", 0)
+        kept += known if self.device.type == "cpu" else 0
         return Account(
-            self.weights, kept, trained, trained, MOMENTS * trained, activations, tokens, self.free, self._work()
+            self.weights, kept, trained, trained, MOMENTS * trained, activations, tokens, self.free, self._work(), moments=moments
         )  # fmt: skip
 
     def _work(self) -> int:
@@ -268,3 +282,9 @@ def _status(name: str) -> int:
 def shown(size: int) -> str:
     """A number of bytes for people."""
     return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether a fault says that memory ran out, on either device."""
+    text = str(fault).lower()
+    return isinstance(fault, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text or "not enough memory" in text

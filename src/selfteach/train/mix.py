@@ -1,4 +1,5 @@
-"""Several datasets in one training: every epoch takes from each of them the share that is asked for.
+"""Several datasets in one training: every epoch takes from each of them the share that is asked for; and a kind of example that would be
+too rare beside the others comes more often.
 
 Multi-task training and replay are the same thing here: replay is an old task with a small share.
 """
@@ -6,6 +7,7 @@ Multi-task training and replay are the same thing here: replay is an old task wi
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,24 +37,36 @@ class Mixture:
     where the one before stopped: a small dataset is repeated evenly, and of a large one nothing comes twice before all has come once.
     Which rows an epoch has depends on the seed and its number alone, so a training that is resumed sees the same.
 
+    Args:
+        shares: by dataset.
+        least: by kind, its least share of an epoch, where there are no proportions: what is missing is taken from its rows over and over.
+
     Raises:
         UsageError: the proportions do not name the datasets that are there.
     """
 
-    def __init__(self, rows: Sequence[Row], shares: Mapping[str, float], seed: int) -> None:
+    def __init__(self, rows: Sequence[Row], shares: Mapping[str, float], seed: int, least: Mapping[str, float] | None = None) -> None:
         self.rows, self.seed = list(rows), seed
         self.sources = {name: [row for row in rows if row.dataset == name] for name in sorted({row.dataset for row in rows})}
         if shares and (lost := sorted(shares.keys() ^ self.sources.keys())):
             what = f"names no dataset {lost[0]!r}." if lost[0] in self.sources else f"names {lost[0]!r}, which has no rows."
             raise UsageError(what, where="train.mix", cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}")
         self.shares = {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
+        self.kinds = {kind: [row for row in rows if row.kind == kind] for kind in (least or {})}
+        self.more = {} if shares else {kind: missing(len(of), len(rows), (least or {})[kind]) for kind, of in self.kinds.items() if of}
+
+    @property
+    def size(self) -> int:
+        """The rows of an epoch."""
+        return len(self.rows) + sum(self.more.values())
 
     def epoch(self, number: int) -> list[Row]:
         """The rows of an epoch, counted from 0."""
         if not self.shares:
-            return self.rows
+            again = [self._stream(kind, self.kinds[kind], number * n, (number + 1) * n) for kind, n in self.more.items()]
+            return [*self.rows, *itertools.chain.from_iterable(again)]
         starts, ends = self._taken(number), self._taken(number + 1)
-        return [row for name in self.sources for row in self._stream(name, starts[name], ends[name])]
+        return [row for name, rows in self.sources.items() for row in self._stream(name, rows, starts[name], ends[name])]
 
     def _taken(self, epochs: int) -> dict[str, int]:
         """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that they add up to whole epochs."""
@@ -60,11 +74,16 @@ class Mixture:
         edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
         return {name: high - low for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)}
 
-    def _stream(self, name: str, start: int, end: int) -> list[Row]:
-        """A part of a dataset's endless sequence of shuffled passes."""
-        rows, found = self.sources[name], []
+    def _stream(self, name: str, rows: Sequence[Row], start: int, end: int) -> list[Row]:
+        """A part of an endless sequence of shuffled passes."""
+        found: list[Row] = []
         for turn in range(start // len(rows), -(-end // len(rows))):
             shuffled = random.Random(f"{self.seed}/{name}/{turn}").sample(rows, len(rows))
             first = turn * len(rows)
             found += shuffled[max(start - first, 0) : end - first]
         return found
+
+
+def missing(count: int, total: int, least: float) -> int:
+    """How many more of `count` rows among `total` make their share `least`: those that are missing to least / (1 - least) of the others."""
+    return max(0, math.ceil(least / (1 - least) * (total - count)) - count)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast, gather_object
 from torch import distributed, nn
 
 from selfteach.errors import Interrupted
@@ -71,6 +71,11 @@ class Processes:
             return list(numbers)
         found = torch.tensor(numbers, dtype=torch.float64, device=self.accelerator.device)
         return [float(number) for number in self.accelerator.reduce(found, "sum")]
+
+    def agree(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Gives every process the first one's values."""
+        for tensor in tensors if self.count > 1 else ():
+            broadcast(tensor.data)
 
     def gather(self, rows: list[T]) -> list[T]:
         """The rows of all processes, in the processes' order."""

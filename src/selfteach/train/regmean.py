@@ -8,26 +8,31 @@ So on the way each layer's update becomes the one that does nearly the same to w
 k and k0 are what enters the layer at the tokens of lessons and of anchors. Of a LoRA s B A only A changes, so that it stays what it is.
 
 Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2), the model with the features S being the taught one, that with S0 the base.
-Departs: it is done before the last third of the steps and not after them, so that these make good what the lessons lost (docs/log.md);
-the anchors weigh mu; lam = lam0 ||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that
-the later ones see what the earlier have become, and so that only so many S are in memory.
+Departs: both sets of features are those of the student as it is, S0 too, so that each layer is solved for what it will be fed with; it is
+done before the last third of the steps and not after them, so that these make good what the lessons lost (docs/log.md); the anchors
+weigh mu; lam = lam0 ||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that the later ones see
+what the earlier have become, and so that only so many S are in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
+from selfteach.errors import ResourceError
+from selfteach.models.memory import release
 from selfteach.select.balance import spread
 from selfteach.train.adapters import Adapter
 from selfteach.train.adapters.linear import LoraLinear
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import Row, micro_batches
+from selfteach.train.memory import out_of_memory
 from selfteach.train.student import Student
 
 HOLD_AFTER = 2 / 3
@@ -35,8 +40,12 @@ HOLD_AFTER = 2 / 3
 ROWS = 100
 """Lessons, and anchors, that are looked at: evenly over all of them."""
 LAM = 1e-5
+NO_LORA = "the adapter is no lora"
 BYTES = 5e8
 """What the moments of the layers that are solved together may take."""
+SOLVING = 4
+"""Matrices (F, F) in float64 that `held` needs at once."""
+Layers = Mapping[str, LoraLinear]
 
 
 @dataclass
@@ -63,13 +72,24 @@ class Moments:
                 self.shared[name] = owner
                 return
             x = given[0].detach().reshape(-1, given[0].shape[-1]).float()
-            total = self.sums.setdefault(name, torch.zeros(x.shape[1], x.shape[1], device=x.device)).addmm_(x.t(), x)
+            total = self._sum(name, x).addmm_(x.t(), x)
             first = x[: self.beginning]
             total.addmm_(first.t(), first, alpha=self.times - 1)
             self.tokens[name] = self.tokens.get(name, 0) + len(x) + len(first) * (self.times - 1)
             self._last = (name, given[0])
 
         return take
+
+    def _sum(self, name: str, x: Tensor) -> Tensor:
+        """The sum so far. That it does not fit must not look like too many tokens at once."""
+        if name not in self.sums:
+            try:
+                self.sums[name] = torch.zeros(x.shape[1], x.shape[1], device=x.device)
+            except (MemoryError, RuntimeError) as fault:
+                if not out_of_memory(fault):
+                    raise
+                raise ResourceError(f"the moments of {name} do not fit into memory.", cure="Set train.regmean=0.") from fault
+        return self.sums[name]
 
     def owner(self, name: str) -> str:
         """The layer whose sum is also this one's."""
@@ -81,32 +101,77 @@ class Moments:
         return self.sums[owner].double() / self.tokens[owner]
 
 
-See = Callable[[Mapping[str, LoraLinear], Sequence[Row]], Moments]
+See = Callable[[Layers, Sequence[Row]], Moments]
+LeftOut = dict[str, str]
+"""Layers that stay as they were, and why."""
+
+
+def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
+    """Why there is nothing to hold on to; "" where there is. An anchor is a row with no other objective than `anchor`."""
+    if not isinstance(adapter, Lora):
+        return NO_LORA
+    still = {row.weights.keys() == {"anchor"} for row in rows}
+    return "" if still == {False, True} else "there are no anchors" if False in still else "there are no lessons"
 
 
 @torch.no_grad()
-def hold_still(adapter: Adapter, rows: Sequence[Row], mu: float, see: See) -> bool:
-    """Changes a LoRA as this module says; False where there is nothing to hold on to, or the adapter is another.
+def hold_still(adapter: Lora, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]) -> LeftOut:
+    """Changes a LoRA as this module says.
 
     Args:
-        rows: those of the training; an anchor is one with no other objective than `anchor`.
+        rows: those of the training.
         mu: the weight of the anchors.
         see: `moments` of the student as it is now.
+        owners: `owners` of its layers.
     """
-    anchors = [row for row in rows if row.weights.keys() == {"anchor"}]
-    lessons = [row for row in rows if row.weights.keys() != {"anchor"}]
-    if not (isinstance(adapter, Lora) and anchors and lessons):
-        return False
+    anchors = spread([row for row in rows if row.weights.keys() == {"anchor"}], ROWS)
+    lessons = spread([row for row in rows if row.weights.keys() != {"anchor"}], ROWS)
+    left_out: LeftOut = {}
     adapter.begin_step()
-    for part in parts(adapter.places):
-        seen, still = see(part, spread(lessons, ROWS)), see(part, spread(anchors, ROWS))
-        for owner, group in groupby(part, key=seen.owner):
-            every: list[Tensor] = [part[name].a for name in group]
-            found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
-            for a, new in zip(every, torch.split(found, [len(a) for a in every]), strict=True):  # type: ignore[no-untyped-call]
-                a.copy_(new)
+    for part in parts(adapter.places, owners):
+        with _room(part, left_out):
+            left_out |= _solve_part(part, partial(see, part, lessons), partial(see, part, anchors), mu)
         adapter.begin_step()
-    return True
+    return left_out
+
+
+def _solve_part(part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float) -> LeftOut:
+    seen, still = lessons(), anchors()
+    left_out: LeftOut = {}
+    for owner, group in groupby(part, key=seen.owner):
+        layers = {name: part[name] for name in group}
+        with _room(layers, left_out):
+            if why := _solve(list(layers.values()), owner, seen, still, mu):
+                left_out |= dict.fromkeys(layers, why)
+    return left_out
+
+
+def _solve(layers: Sequence[LoraLinear], owner: str, seen: Moments, still: Moments, mu: float) -> str:
+    """Changes layers that are fed with the same, or says why not."""
+    if not (seen.tokens.get(owner) and still.tokens.get(owner)):
+        return "no token of lessons or of anchors comes there"
+    every: list[Tensor] = [layer.a for layer in layers]
+    try:
+        found = held(torch.cat(every), seen.mean(owner), still.mean(owner), mu)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        return "there is no solution"
+    if not bool(found.isfinite().all()):
+        return "the solution is not finite"
+    for a, new in zip(every, torch.split(found, [len(a) for a in every]), strict=True):  # type: ignore[no-untyped-call]
+        a.copy_(new)
+    return ""
+
+
+@contextmanager
+def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
+    """What there is no memory for stays as it is."""
+    try:
+        yield
+    except (ResourceError, MemoryError, RuntimeError) as fault:
+        if not (isinstance(fault, ResourceError) or out_of_memory(fault)):
+            raise
+        left_out |= dict.fromkeys(layers, "memory ran out")
+        release()
 
 
 def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
@@ -117,28 +182,64 @@ def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tenso
     return found.float()
 
 
-def parts(places: Mapping[str, LoraLinear]) -> Iterator[dict[str, LoraLinear]]:
-    """The layers in their order, as many at a time as the moments of all may take, at least one."""
+def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LoraLinear]]:
+    """The layers in their order, as many at a time as the moments of all may take, at least one; what layers share counts once."""
     part: dict[str, LoraLinear] = {}
     size = 0
     for name, layer in places.items():
-        mine = 2 * 4 * layer.a.shape[1] ** 2
+        mine = 0 if owners.get(name, name) in part else _moment_bytes(layer)
         if part and size + mine > BYTES:
             yield part
-            part, size = {}, 0
+            part, size, mine = {}, 0, _moment_bytes(layer)
         part[name], size = layer, size + mine
     yield part
 
 
+def needed(places: Layers) -> int:
+    """Bytes at most: the moments of a part, and what solving its widest layer takes."""
+    sizes = [_moment_bytes(layer) for layer in places.values()]
+    return int(min(sum(sizes), max(BYTES, *sizes))) + SOLVING * max(sizes)
+
+
+def _moment_bytes(layer: LoraLinear) -> int:
+    """Of S and S0 in float32, which is as much as of one matrix in float64."""
+    return 2 * 4 * layer.a.shape[1] ** 2
+
+
 @torch.no_grad()
-def moments(student: Student, layers: Mapping[str, LoraLinear], rows: Sequence[Row], token_budget: int) -> Moments:
+def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
+    """For each layer that a row comes to, the first one that is fed with the same tensor. The student is ready."""
+    found: dict[str, str] = {}
+    last: tuple[str, Tensor | None] = ("", None)
+
+    def take(name: str) -> Callable[..., None]:
+        def hook(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+            nonlocal last
+            last = last if given[0] is last[1] else (name, given[0])
+            found[name] = last[0]
+
+        return hook
+
+    with _hooked(layers, take):
+        student.states(student.pack([row]))
+    return found
+
+
+@torch.no_grad()
+def moments(student: Student, layers: Layers, rows: Sequence[Row], token_budget: int) -> Moments:
     """What enters the layers at all tokens of the rows, however they are computed together. The student is ready."""
     found = Moments()
-    with ExitStack() as hooks:
-        for name, layer in layers.items():
-            hooks.callback(layer.register_forward_pre_hook(found.hook(name)).remove)
+    with _hooked(layers, found.hook):
         for group in micro_batches(rows, token_budget):
             batch = student.pack(group)
             found.beginning, found.times = (batch.beginning, len(group)) if student.packs else (0, 1)
             student.states(batch)
     return found
+
+
+@contextmanager
+def _hooked(layers: Layers, hook: Callable[[str], Callable[..., None]]) -> Iterator[None]:
+    with ExitStack() as hooks:
+        for name, layer in layers.items():
+            hooks.callback(layer.register_forward_pre_hook(hook(name)).remove)
+        yield

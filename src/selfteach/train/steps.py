@@ -23,17 +23,17 @@ from selfteach.models.memory import release
 from selfteach.records import Example, Prompt, digest
 from selfteach.train import checkpoint, lesson
 from selfteach.train.adapters import Adapter
-from selfteach.train.adapters.linear import LoraLinear
+from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import Row, order
 from selfteach.train.fitting import fit
 from selfteach.train.l2 import pull
 from selfteach.train.lesson import Seen, units
-from selfteach.train.memory import Account, Meter, shown
+from selfteach.train.memory import Account, Meter, out_of_memory, shown
 from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
-from selfteach.train.regmean import HOLD_AFTER, Moments, hold_still, moments
+from selfteach.train.regmean import HOLD_AFTER, Layers, Moments, hold_still, moments, needed, owners, why_not
 from selfteach.train.shards import frozen, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
@@ -44,7 +44,6 @@ RELEASE_EVERY = 2
 """Steps after which freed memory goes back to the system: rows of many lengths leave holes that add up."""
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
-OnEpoch = Callable[[int], bool]
 T = TypeVar("T")
 
 
@@ -73,7 +72,7 @@ class Training:
             )
         self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
-        self.mixture = Mixture(rows, config.mix, seed)
+        self.mixture = Mixture(rows, config.mix, seed, config.least)
         self.processes = processes
         self.student = Student(hf.module, adapter)
         self.teacher = Teacher(hf, self.student, objectives, examples, config, fast)
@@ -82,39 +81,40 @@ class Training:
             self.event("not_packed", {"model": type(hf.module).__name__})
         self.top_rate = config.learning_rate or adapter.learning_rate
         self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
-        self.per_epoch = math.ceil(len(rows) / config.batch_size)
+        self.per_epoch = math.ceil(self.mixture.size / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
-        self.hold_at = round(HOLD_AFTER * self.total) if config.regmean else None
+        self.hold_at, self.held = self._when(), False
         self.step, self.halvings, self.budget = 0, 0, config.micro_batch_tokens
         self.captured: float | None = None
         self.memory: Account | None = None
         self.known: dict[int, Known] = {}
         self._dealt: dict[int, list[list[Row]]] = {}
         self.metrics = folder / "metrics.jsonl"
+        self._before, self._begun = 0.0, time.monotonic()
         self.identity = digest([config.model_dump(exclude=WITHOUT_EFFECT), seed, hf.fingerprint,
                                 [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows]])  # fmt: skip
 
-    def run(self, meter: Meter, progress: Progress | None, on_epoch: OnEpoch | None, say: Callable[[str], None] | None) -> str:
-        """Trains to the end; returns why it ended."""
+    def run(self, meter: Meter, progress: Progress | None, say: Callable[[str], None] | None) -> None:
+        """Trains to the end."""
+        self._begun = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
         if self.step == self.total:
-            return "steps"
-        account = self._fit(meter)
+            return
+        used = self._used()
+        account = self._fit(meter, used)
         if say:
             say(str(account))
-        used = self._used()
         self.known = self._in_memory(used, lambda: self._learn(used))
         self.captured = captured(self.known)
         module = self.student.module
         if self.config.checkpoint_activations:
             self.student.apart = again(module)
         with layers_through(module, self.student.apart) if self.config.checkpoint_activations else nullcontext():
-            stopped = self._walk(progress, on_epoch, say)
+            self._walk(progress, say)
         self.memory = meter.closed(account)
         if say and self.memory.measured is not None:
             say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
-        return stopped
 
     def _batches(self, epoch: int) -> list[list[Row]]:
         """An epoch's batches, which depend on the seed and its number alone; dealt once while nobody asks for another epoch's."""
@@ -135,22 +135,24 @@ class Training:
         mine = self.teacher.learn(rows[self.processes.rank :: self.processes.count], self.budget)
         return {number: known for part in self.processes.gather([mine]) for number, known in part.items()}
 
-    def _fit(self, meter: Meter) -> Account:
+    def _fit(self, meter: Meter, used: Sequence[Row]) -> Account:
         """Counts the memory, and computes less at once where that is needed."""
         name, recomputes = self.config.adapter, self.config.checkpoint_activations
-        counted = partial(fit, self.student, self.teacher, self.objectives, self._batches(0), meter, self.processes, name, recomputes)
+        ahead = self.hold_at is not None and not self.held
+        most = needed(self.adapter.places) if ahead and isinstance(self.adapter, Lora) else 0
+        of = partial(meter.account, self.adapter, known=self.teacher.kept_bytes(used), moments=most)
+        counted = partial(fit, self.student, self.teacher, self.objectives, self._batches(0), of, self.processes, name, recomputes)
         account, fits = self._in_memory(self.rows, lambda: counted(self.budget))
         if fits < self.budget:
             self.event("micro_batch_fitted", {"micro_batch_tokens": fits, "asked": self.budget, "free": account.free})
         self.budget = fits
         return account
 
-    def _walk(self, progress: Progress | None, on_epoch: OnEpoch | None, say: Callable[[str], None] | None) -> str:
+    def _walk(self, progress: Progress | None, say: Callable[[str], None] | None) -> None:
         """The steps that are left."""
-        stopped = "steps"
         while self.step < self.total:
             epoch, place = divmod(self.step, self.per_epoch)
-            if self.step == self.hold_at:
+            if self.step == self.hold_at and not self.held:
                 self._hold(say)
             batch = self._batches(epoch)[place]
             if self.config.on_policy:
@@ -159,26 +161,43 @@ class Training:
             self._record(row)
             if progress:
                 progress(self.step, self.total, row)
-            ends = self.step % self.per_epoch == 0
-            if ends and on_epoch and on_epoch(self.step):
-                stopped = "on_epoch"
             every = self.config.checkpoint_every
-            if every and (self.step % every == 0 or self.step == self.total or stopped != "steps"):
+            if every and (self.step % every == 0 or self.step == self.total):
                 self._checkpoint()
-            if stopped != "steps":
-                break
-        return stopped
+
+    def _when(self) -> int | None:
+        """The step before which a LoRA gives up what the lessons do not need; None where it never does."""
+        if not self.config.regmean:
+            return None
+        step = round(HOLD_AFTER * self.total)
+        why = why_not(self.adapter, self.rows) or ("" if step < self.total else "there are too few steps")
+        if why:
+            self.event("regmean_left_out", {"mu": self.config.regmean, "reason": why})
+        return None if why else step
 
     def _hold(self, say: Callable[[str], None] | None) -> None:
-        """Gives up what the lessons do not need; the steps that are left make good what they lost by it."""
+        """Gives up what the lessons do not need; the steps that are left make good what they lost by it. All processes go on with what
+        the first one found."""
         if say:
             say(f"step {self.step}: giving up what the lessons do not need (train.regmean)")
+        assert isinstance(self.adapter, Lora)
+        places, budget = self.adapter.places, self.budget
 
-        def see(layers: Mapping[str, LoraLinear], rows: Sequence[Row]) -> Moments:
+        def see(layers: Layers, rows: Sequence[Row]) -> Moments:
             return self._in_memory(rows, lambda: moments(self.student, layers, rows, self.budget))
 
-        done = hold_still(self.adapter, self.rows, self.config.regmean, see)
-        self.event("regmean" if done else "regmean_left_out", {"step": self.step, "mu": self.config.regmean})
+        release()
+        shortest = min(self.rows, key=lambda row: row.length)
+        shared = self._in_memory([shortest], lambda: owners(self.student, places, shortest))
+        left_out = hold_still(self.adapter, self.rows, self.config.regmean, see, shared)
+        self.processes.agree(layer.a for layer in places.values())
+        self.held, self.budget = True, budget
+        about = {"step": self.step, "mu": self.config.regmean}
+        if len(left_out) < len(places):
+            self.event("regmean", about)
+        for why in sorted(set(left_out.values())):
+            names = [name for name, its in left_out.items() if its == why]
+            self.event("regmean_left_out", {**about, "reason": why, "layers": len(names), "first": names[0]})
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Notes what happened besides learning."""
@@ -187,6 +206,10 @@ class Training:
     def curve(self) -> list[dict[str, Any]]:
         """The steps so far."""
         return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()] if self.metrics.exists() else []
+
+    def seconds(self) -> float:
+        """What the training has taken until now, with what it took before a resumption."""
+        return self._before + time.monotonic() - self._begun
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: linear warm-up, then linear or cosine decay to zero."""
@@ -299,9 +322,10 @@ class Training:
         with self.adapter.merged():
             texts = self.draw_student([self.examples[row.id].prompt for row in asked], self.step)
         drawn: dict[int, Row] = {}
+        skip = max(self.objectives[name].skip for name in apt)
         for row, text in zip(asked, texts, strict=True):
             answer = tuple(self.hf.encode_answer(text, end=True))[: self.config.max_tokens - len(row.prompt)]
-            if text.strip() and answer:
+            if text.strip() and len(answer) > skip:
                 weights = {n: w for n, w in row.weights.items() if n in apt}
                 drawn[row.number] = Row(len(self.rows) + row.number, row.id, row.kind, row.prompt, (answer,), weights, drawn=True)
         self.known |= self._in_memory(list(drawn.values()), lambda: self.teacher.learn(list(drawn.values()), self.budget))
@@ -318,37 +342,53 @@ class Training:
         if not self.processes.main:
             return
         facts: dict[str, Any] = {
-            "metrics_bytes": self.metrics.stat().st_size if self.metrics.exists() else 0,
+            "metrics_bytes": self._kept(),
+            "seconds": round(self.seconds(), 4),
             "halvings": self.halvings,
             "budget": self.budget,
+            "held": self.held,
+            "events": self.events,
         }
         if states := {name: state for name, objective in self.objectives.items() if (state := objective.state())}:
             facts["objectives"] = states
         point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
         checkpoint.write(self.folder / "checkpoints", self.identity, point)
 
+    def _kept(self) -> int:
+        """The bytes of the curve so far, which are on the disk then."""
+        if not self.metrics.exists():
+            return 0
+        with self.metrics.open("rb") as handle:
+            os.fsync(handle.fileno())
+        return self.metrics.stat().st_size
+
+    def _cut(self, keep: int) -> None:
+        """The curve as it was at the checkpoint; of one that has lost its end the whole lines."""
+        data = self.metrics.read_bytes() if self.metrics.exists() else b""
+        if len(data) < keep:
+            self.event("metrics_lost", {"bytes": keep, "found": len(data)})
+            keep = data.rfind(b"\n") + 1
+        if data:
+            os.truncate(self.metrics, keep)
+
     def _resume(self) -> None:
         point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
-        keep = point.facts["metrics_bytes"] if point else 0
-        if self.metrics.exists() and self.processes.main:
-            os.truncate(self.metrics, keep)
+        if self.processes.main:
+            self._cut(point.facts["metrics_bytes"] if point else 0)
         if point is None:
             return
         self.adapter.load(point.adapter)
         checkpoint.restore_optimizer(self.optimizer, point.optimizer)
         torch.set_rng_state(point.rng)
         self.step, self.halvings, self.budget = point.step, point.facts["halvings"], point.facts["budget"]
+        self.held, self._before = point.facts.get("held", False), point.facts.get("seconds", 0.0)
+        before = [(kind, body) for kind, body in point.facts.get("events", ())]
+        self.events = before + [event for event in self.events if event not in before]
         self.event("resumed", {"step": self.step})
         for name, state in point.facts.get("objectives", {}).items():
-            self.events += self.objectives[name].restore(state)
+            self.objectives[name].restore(state)
 
 
 def _without(row: Row, names: Set[str]) -> Row:
     """The row without some of its objectives."""
     return replace(row, weights={n: w for n, w in row.weights.items() if n not in names})
-
-
-def out_of_memory(fault: BaseException) -> bool:
-    """Whether a fault says that memory ran out, on either device."""
-    text = str(fault).lower()
-    return isinstance(fault, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text or "not enough memory" in text

@@ -58,6 +58,13 @@ class Teacher:
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
         return {row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row)) for row in rows}
 
+    def kept_bytes(self, rows: Sequence[Row]) -> int:
+        """What `learn` keeps of the teachers of these rows: V float32 a token, or K with their ids in 8 bytes."""
+        most = int(self.student.module.get_output_embeddings().weight.shape[0])
+        each = 3 * 4 * min(self.settings.top_k, most) if self.settings.top_k else 4 * most
+        teachers = [name for name, objective in self.objectives.items() if objective.teacher]
+        return each * sum(len(row.answers[0]) for row in rows for name in teachers if name in row.weights)
+
     def _priors(self, row: Row) -> dict[str, float]:
         """By how many nats each objective's domain prior likes the chosen answer better than the rejected one."""
         found = {}
@@ -123,7 +130,7 @@ def captured(known: Mapping[int, Known]) -> float | None:
 
 
 def _distribution(values: Tensor, top: bool) -> Distribution:
-    return Distribution(values[:, 1].long() if top else torch.empty(0, dtype=torch.long), values[:, 0], not top)
+    return Distribution(values[:, 1].long() if top else torch.empty(0, dtype=torch.long), values[:, 0].clone(), not top)
 
 
 def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:

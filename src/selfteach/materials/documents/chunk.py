@@ -1,6 +1,6 @@
 """Chunks: pieces of a document that fit a prompt, cut between paragraphs; and its sentences, each with its place.
 
-Source: METHODS.md of this project, section 2, step 1; Self-Learning-llm (arXiv 2406.11275) asks about whole documents of one paragraph.
+Departs from Self-Learning-llm (arXiv 2406.11275), which asks about whole documents of one paragraph.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from selfteach.materials.documents import Document
@@ -20,12 +20,16 @@ from selfteach.records import digest
 Count = Callable[[str], int]
 """How many tokens a text has."""
 LEAD_WORDS = 60
-_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
+RARE = 200
+"""A text with fewer than one capital in so many small letters begins its sentences with small ones."""
+_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
 _OPENS = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
+_OPENS_SMALL = re.compile(r"\s*[\"'“‘(\[«]*[^\W_]")
 _SHORT = re.compile(
     r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
     r"Inc|Ltd|Co|Corp|(?:[A-Za-z]\.)+[A-Za-z])\.$"
 )
+_SHORT_SMALL = re.compile(_SHORT.pattern, re.I)
 _LEAST = 3
 
 
@@ -76,24 +80,34 @@ class Chunk:
         return found | ({"page": page} if page is not None else {}) | ({} if sentence is None else {"sentence": sentence})
 
 
-def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor does a stop before a small letter.
+def sentence_spans(text: str, start: int = 0, end: int | None = None, *, small: bool | None = None) -> list[Span]:
+    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor does a stop before a small letter where
+    the text has capitals.
 
     A line break ends one: what is no sentence (a heading, an item of a list) stands alone, without the mark of an item.
+
+    Args:
+        small: whether the text is `uncapitalised`, where that is known already.
     """
     end = len(text) if end is None else end
+    opens, short = (_OPENS_SMALL, _SHORT_SMALL) if (uncapitalised(text) if small is None else small) else (_OPENS, _SHORT)
     found, begin = [], _unmarked(text, start, end)
     for match in _END.finditer(text, start, end):
         if match.end() <= begin:
             continue
         if match[0][0] in ".!?…" and not (
-            _OPENS.match(text, match.end(), end) and not _SHORT.search(text[max(begin, match.end() - 20) : match.end()])
+            opens.match(text, match.end(), end) and not short.search(text[max(begin, match.end() - 20) : match.end()])
         ):
             continue
         found.append(_trimmed(text, begin, match.end()))
         begin = _unmarked(text, match.end(), end)
     found.append(_trimmed(text, begin, end))
     return [span for span in found if span.end > span.start]
+
+
+def uncapitalised(text: str) -> bool:
+    """Whether a text has next to no capital letters, of whatever script; one without small letters is none."""
+    return RARE * sum(map(str.isupper, text)) < sum(map(str.islower, text))
 
 
 def _unmarked(text: str, start: int, end: int) -> int:
@@ -139,27 +153,28 @@ def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chu
 
 def _parts(text: str, count: Count, room: int) -> Iterator[tuple[Span, int]]:
     """(span, tokens) of the largest parts that fit: paragraphs, sentences, or words."""
+    small = uncapitalised(text)
     breaks = [0, *(match.end() for match in re.finditer(r"\n\n", text)), len(text)]
     for start, end in pairwise(breaks):
         paragraph = _trimmed(text, start, end)
-        for span in _fitting(text, paragraph, count, room) if paragraph.end > paragraph.start else ():
+        for span in _fitting(text, paragraph, count, room, small) if paragraph.end > paragraph.start else ():
             yield span, count(text[span.start : span.end])
 
 
-def _fitting(text: str, span: Span, count: Count, room: int) -> Iterator[Span]:
+def _fitting(text: str, span: Span, count: Count, room: int, small: bool) -> Iterator[Span]:
     if count(text[span.start : span.end]) <= room:
         yield span
         return
-    inner = sentence_spans(text, span.start, span.end)
+    inner = sentence_spans(text, span.start, span.end, small=small)
     if len(inner) > 1:
         for sentence in inner:
-            yield from _fitting(text, sentence, count, room)
+            yield from _fitting(text, sentence, count, room, small)
         return
     middle = (span.start + span.end) // 2
     cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
     for half in (_trimmed(text, span.start, cut), _trimmed(text, cut, span.end)):
         if half.end > half.start:
-            yield from _fitting(text, half, count, room) if half != span and len(text[half.start : half.end]) > 1 else (half,)
+            yield from _fitting(text, half, count, room, small) if half != span and len(text[half.start : half.end]) > 1 else (half,)
 
 
 def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
@@ -179,7 +194,8 @@ def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
 def _within(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
     """The sentences of a piece, cut at its ends."""
     first = bisect_right(sentences, span.start, key=lambda s: s.end)
-    for sentence in islice(sentences, first, None):
+    for n in range(first, len(sentences)):
+        sentence = sentences[n]
         if sentence.start >= span.end:
             return
         yield replace(sentence, start=max(sentence.start, span.start), end=min(sentence.end, span.end))

@@ -27,7 +27,7 @@ MARK = re.compile(r"(?:[-*+•–—◦▪●]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
 """How an item of a list begins."""
 _ENDS = re.compile(r"[.!?…。！？][\"'”’)\]」』）]*$")
 _ASKS, _LEADS = re.compile(r"[?？]$"), re.compile(r"[:：]$")
-_VALUE = re.compile(r"[:：].*\d")
+_VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _CUT = regex.compile(UNSPACED)
 
 
@@ -117,7 +117,7 @@ def led(text: str, spans: Sequence[Span], title: str) -> list[Span]:
 
 def _heads(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
     """Whether a short line that is no item is a heading: nothing leads it, it opens a block, or it stands alone before text or a list."""
-    if _VALUE.search(line.text):
+    if _VALUE.match(line.text):
         return False
     if line.alone:
         return not head or (after is not None and (after.item or not after.short))

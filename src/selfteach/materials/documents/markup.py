@@ -128,8 +128,8 @@ def declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
 _FENCE = re.compile(r"^(?:```|~~~).*$", re.M)
-_HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.M)
-_RULE = re.compile(r"^\s*(?:[-=*_]\s*){3,}$", re.M)
+_HEADING = re.compile(r"^#{1,6}(?!\S)(.*)$", re.M)
+_RULE = re.compile(r"^[^\S\n]*+(?:[-=*_][^\S\n]*+){3,}+$", re.M)
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\](?:\([^()\s]{0,2000}(?:\s+\"[^\"\n]{0,500}\")?\)|\[[^\[\]\n]{0,200}\])")
 _MARKS = re.compile(r"(\*\*|__|\*|`)(?=\S)([^*`\n]{1,1000}?)(?<=\S)\1")
 _TAG = re.compile(r"<!--.{0,5000}?-->|</?[a-zA-Z][^<>\n]{0,500}>", re.S)
@@ -139,6 +139,11 @@ def read_markdown(text: str) -> tuple[str, str]:
     """(title, text): the first heading, and the words without headings' and emphases' marks; links keep their words, code its signs."""
     parts = _FENCE.split(_FRONT.sub("", text, count=1))  # every second one is code
     prose = [read_pipes(_MARKS.sub(r"\2", _LINK.sub(r"\1", _RULE.sub("", _TAG.sub("", part))))) for part in parts[::2]]
-    heading = next((found for part in prose if (found := _HEADING.search(part))), None)
-    parts[::2] = [_HEADING.sub(r"\n\1\n", part) for part in prose]
-    return (heading[1] if heading else ""), paragraphs("".join(parts))
+    heading = next((words for part in prose for found in _HEADING.finditer(part) if (words := _heading(found))), "")
+    parts[::2] = [_HEADING.sub(lambda found: f"\n{_heading(found)}\n", part) for part in prose]
+    return heading, paragraphs("".join(parts))
+
+
+def _heading(found: re.Match[str]) -> str:
+    """The words of a heading, without the marks that close it."""
+    return found[1].strip().rstrip("#").rstrip()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.materials.documents import Document
@@ -19,6 +20,8 @@ from selfteach.materials.documents.listed import MOST_LEADING, words_in
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import joined
 from selfteach.records import BadLine, clean, read_jsonl
+from selfteach.run.folder import LEDGER
+from selfteach.run.manifest import MANIFEST
 
 SUFFIXES = {
     ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
@@ -27,37 +30,53 @@ SUFFIXES = {
 MAGIC = {b"%PDF-": "a PDF file; rename it to .pdf", b"PK\x03\x04": "a packed file; if it is a DOCX, rename it to .docx"}
 TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
+QUESTION_FIELDS = frozenset(("questions", "question"))
 MENDED = "unsafe characters replaced"
+A_RUN = "the folder of a run"
+
+
+@dataclass
+class Rows:
+    """A file of JSONL: how many of its rows are of use, and those that are not."""
+
+    good: int = 0
+    torn: list[BadLine] = field(default_factory=list)
 
 
 @dataclass
 class Reading:
-    """What was read, what was put aside with its reason, and where something had to be mended or guessed."""
+    """What was read, what was put aside with its reason, and where something had to be mended or guessed.
+
+    Attributes:
+        rows: of each file of JSONL.
+        asked: rows that bring questions: their source, the id of their document, and what they hold.
+    """
 
     documents: list[Document] = field(default_factory=list)
     aside: list[BadLine] = field(default_factory=list)
     mended: list[BadLine] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+    asked: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
 
 
-def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS) -> Reading:
-    """Every document in these files and folders, in a stable order. Folders are read in depth; hidden files, and links that lead out of
-    the folder, are not followed. What stands twice is read once.
+def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS, questions: Path | None = None) -> Reading:
+    """Every document in these files and folders, in a stable order. Folders are read in depth; hidden files, links to folders, links that
+    lead out, and the folders of runs are not. What stands twice is read once, with the questions of both.
+
+    Args:
+        questions: a file that is no document where it lies in a folder that is read.
 
     Raises:
         DataError: a path that is missing, a *named* file that cannot be read, no document at all, or more than fits.
     """
-    reading, seen, total = Reading(), dict[str, str](), 0
+    reading, seen, names, total = Reading(), dict[str, str](), set[str](), 0
     for path in paths:
-        for file, source, named in _files(path, reading):
-            try:
-                found = list(_read(file, _unlike(source, file, reading), reading))
-            except (OSError, ValueError) as fault:
-                reason = f"cannot be read ({fault.strerror})" if isinstance(fault, OSError) else str(fault)
-                if named:
-                    raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
-                reading.aside.append(BadLine(source, reason))
-                continue
-            for document in found:
+        for file, name, named in _files(path, reading, questions):
+            source = clean(str(file)) if name in names else name
+            names.add(source)
+            for document in _documents(file, source, named, reading):
+                if QUESTION_FIELDS & document.fields.keys():
+                    reading.asked.append((document.source, document.id, document.fields))
                 if document.id in seen:
                     reading.aside.append(BadLine(document.source, f"the same text as {seen[document.id]}"))
                     continue
@@ -76,7 +95,7 @@ def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS
     return reading
 
 
-def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str, bool]]:
+def _files(path: Path, reading: Reading, questions: Path | None) -> Iterator[tuple[Path, str, bool]]:
     """(file, its name as a source, whether it was named by the person)."""
     try:
         mode = path.stat().st_mode
@@ -90,40 +109,74 @@ def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str, bool]]:
         yield path, clean(path.name), True
         return
     root, count = path.resolve(), 0
-    for folder, folders, names in os.walk(path, followlinks=False):
+    for place, reason in [(path, A_RUN)] if _is_run(path) else _below(path, questions):
+        source = clean(str(Path(root.name) / place.relative_to(path)))
+        if reason:
+            reading.aside.append(BadLine(source, reason))
+            continue
+        count += 1
+        if count > MAX_FILES:
+            raise DataError(f"holds more than {MAX_FILES:,} documents.", where=str(path), cure="Give fewer at a time.")
+        yield place, source, False
+
+
+def _below(path: Path, questions: Path | None) -> Iterator[tuple[Path, str]]:
+    """(file, "") of what is to be read in a folder, and (file or folder, reason) of what is not."""
+    root, faults = path.resolve(), list[OSError]()
+    apart = questions.resolve() if questions else None
+    for folder, folders, names in os.walk(path, onerror=faults.append):
         here = Path(folder)
-        folders[:] = sorted(f for f in folders if not f.startswith(".")) if len(here.relative_to(path).parts) < MAX_DEPTH else []
+        deep = len(here.relative_to(path).parts) >= MAX_DEPTH
+        inner = {name: _closed(here / name, deep) for name in sorted(folders) if not name.startswith(".")}
+        yield from ((here / name, reason) for name, reason in inner.items() if reason)
+        folders[:] = [name for name, reason in inner.items() if not reason]
         for name in sorted(n for n in names if not n.startswith(".")):
-            file, source = here / name, clean(str(Path(root.name) / here.relative_to(path) / name))
-            if reason := _unfit(file, root):
-                reading.aside.append(BadLine(source, reason))
-                continue
-            count += 1
-            if count > MAX_FILES:
-                raise DataError(f"holds more than {MAX_FILES:,} documents.", where=str(path), cure="Give fewer at a time.")
-            yield file, source, False
+            yield here / name, _unfit(here / name, root, apart)
+    yield from ((Path(fault.filename), f"cannot be read ({fault.strerror})") for fault in faults)
 
 
-def _unfit(file: Path, root: Path) -> str:
+def _closed(folder: Path, deep: bool) -> str:
+    if folder.is_symlink():
+        return "a link to a folder"
+    if deep:
+        return f"more than {MAX_DEPTH} folders deep"
+    return A_RUN if _is_run(folder) else ""
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / LEDGER).is_file() and (folder / MANIFEST).is_file()
+
+
+def _unfit(file: Path, root: Path, questions: Path | None) -> str:
     if not file.resolve().is_relative_to(root):
         return "a link that leads out of the folder"
     if not file.is_file():
         return "not a file"
+    if file.resolve() == questions:
+        return "the questions of the exam (--questions)"
     return "" if file.suffix.lower() in SUFFIXES else "of an unknown kind"
 
 
-def _unlike(source: str, file: Path, reading: Reading) -> str:
-    """The source's name, or its whole path where another document has that name."""
-    return clean(str(file)) if any(document.source == source for document in reading.documents) else source
+def _documents(file: Path, source: str, named: bool, reading: Reading) -> Iterator[Document]:
+    """The documents of a file. One that cannot be read is put aside, or is an error where the person named it."""
+    try:
+        yield from _read(file, source, reading)
+    except (OSError, ValueError, DataError) as fault:
+        reason = f"cannot be read ({fault.strerror})" if isinstance(fault, OSError) else str(fault)
+        if not isinstance(fault, DataError) and named:
+            raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
+        if named:
+            raise
+        reading.aside.append(BadLine(source, f"{fault.what} {fault.cure}".rstrip(".") if isinstance(fault, DataError) else reason))
 
 
 def _read(file: Path, source: str, reading: Reading) -> Iterator[Document]:
     kind = SUFFIXES[file.suffix.lower()]
+    if file.stat().st_size > MAX_FILE_BYTES:
+        raise TooMuch(f"is larger than {MAX_FILE_BYTES >> 20} MB")
     if kind == "rows":
         yield from _rows(file, source, reading)
         return
-    if file.stat().st_size > MAX_FILE_BYTES:
-        raise TooMuch(f"is larger than {MAX_FILE_BYTES >> 20} MB")
     if kind in ("html", "pdf", "docx"):
         title, pages, notes = parse(kind, file)
         safe = [clean(page) for page in pages]
@@ -174,17 +227,28 @@ def _titled(title: str, stem: str) -> str:
 
 
 def _rows(file: Path, source: str, reading: Reading) -> Iterator[Document]:
-    mended: list[BadLine] = []
-    for where, row in read_jsonl(file, reading.aside, mended):
-        place = f"{source}:{where.rpartition(':')[2]}"
-        text = next((row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str)), "")
-        if not any(char.isalnum() for char in text):
-            reading.aside.append(BadLine(place, 'has no text under "document" or "text"'))
-            continue
-        if len(text) > MAX_CHARS:
-            reading.aside.append(BadLine(place, f"holds more than {MAX_CHARS:,} characters"))
-            continue
-        title = next((row[name] for name in TITLE_FIELDS if isinstance(row.get(name), str)), "")
-        rest = {key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)}
-        notes = (MENDED,) if mended and mended[-1].where == where else ()
-        yield Document(place, _titled(title, file.stem), paragraphs(text), (), notes, rest)
+    """The documents of a file of JSONL, one after the other, so that none of it is held before it is counted."""
+    rows, mended = Rows(), list[BadLine]()
+    reading.rows.append(rows)
+    try:
+        for where, row in read_jsonl(file, rows.torn, mended):
+            text = next((row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str)), "")
+            if not any(char.isalnum() for char in text):
+                rows.torn.append(BadLine(where, 'has no text under "document" or "text"'))
+                continue
+            if len(text) > MAX_CHARS:
+                rows.torn.append(BadLine(where, f"holds more than {MAX_CHARS:,} characters"))
+                continue
+            rows.good += 1
+            title = next((row[name] for name in TITLE_FIELDS if isinstance(row.get(name), str)), "")
+            rest = {key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)}
+            notes = (MENDED,) if mended and mended[-1].where == where else ()
+            yield Document(_numbered(source, where), _titled(title, file.stem), paragraphs(text), (), notes, rest)
+    finally:
+        rows.torn = [BadLine(_numbered(source, line.where), line.fault) for line in rows.torn]
+        reading.aside += rows.torn
+
+
+def _numbered(source: str, where: str) -> str:
+    """The source of a row: the file as a source, and the number of the line."""
+    return f"{source}:{where.rpartition(':')[2]}"

@@ -29,7 +29,7 @@ def _names(row: Sequence[str]) -> bool:
 
 def _cells(head: Sequence[str], row: Sequence[str]) -> Iterator[str]:
     if head:
-        yield from (f"{name}: {cell}" if name else cell for name, cell in zip_longest(head, row, fillvalue="") if cell)
+        yield from (f"{name}: {cell}" if name else cell for name, cell in zip_longest(head[: len(row)], row, fillvalue="") if cell)
         return
     first, *rest = [cell for cell in row if cell]
     yield f"{first}: {rest[0]}" if rest else first

@@ -4,7 +4,7 @@
   (b) an edit of a linear layer's own output, at all positions:   y + R^T((W - R) y + c) is a rank-r LoRA with a bias
 
 An edit at some positions only, or of the residual stream, is no change of weights: distil it instead (`train.fast`).
-Source: METHODS, representation to weights (a) and (b); ELVF III.
+Source: ELVF (III), representation to weights; docs/adapters/reft.md.
 """
 
 from __future__ import annotations

@@ -5,13 +5,14 @@
          dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - student's state) / (chosen layers left)
      K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay as they are
 
-Source: METHODS, representation to weights (c); lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0 for all layers (PatchKV).
+Source: ELVF (III), representation to weights; lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0 for all layers (PatchKV).
 Departs: means instead of sums, so that mu does not depend on how many anchors there are; tokens have weights, and each kind of anchor
 has the same in all; a sweep may go on from another one, and then solves for the whole change again.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -226,7 +227,8 @@ def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
     by_place = torch.where(numbers > 0, sums / numbers.clamp_min(1), weight.mean())
     found = torch.full((batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device)
     kinds = [batch.rows[row].kind for row in batch.row[mine:].tolist()]
-    fair = torch.tensor([len(kinds) / len(set(kinds)) / kinds.count(kind) for kind in kinds], device=weight.device)
+    counts = Counter(kinds)
+    fair = torch.tensor([len(kinds) / len(counts) / counts[kind] for kind in kinds], device=weight.device)
     found[batch.states[mine:]] = by_place[batch.place[mine:]] * fair
     return found
 

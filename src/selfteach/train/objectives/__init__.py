@@ -114,6 +114,5 @@ class Objective(ABC):
         """What a checkpoint must hold for it, as JSON."""
         return {}
 
-    def restore(self, state: Mapping[str, Any]) -> Sequence[Event]:
-        """The inverse of `state`; returns what had happened by then."""
-        return ()
+    def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027
+        """The inverse of `state`."""

@@ -155,19 +155,16 @@ class Correction(Objective):
 
     def after_step(self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int) -> tuple[Mapping[str, float], Sequence[Event]]:
         """The step's mean amount of correction, and the share of all pairs whose correction stands below the base."""
-        barked = self.watchdog.barked
+        barked = self.watchdog.barked is not None
         share = self.watchdog.see(step, {number: facts["chosen_nats"] for number, facts in seen.items()}, pairs)
         means = {name: sum(facts[name] for facts in seen.values()) / len(seen) for name in ("chosen_nats", "correction_nats")}
-        return {**means, "displaced_share": share}, [] if barked else self._events()
-
-    def _events(self) -> list[Event]:
-        return [("displaced", {**self.watchdog.barked, "alpha": self._alpha()})] if self.watchdog.barked else []
+        news = self.watchdog.barked if not barked else None
+        return {**means, "displaced_share": share}, [("displaced", {**news, "alpha": self._alpha()})] if news else []
 
     def state(self) -> dict[str, Any]:
         """What the watchdog remembers."""
         return {"below": sorted(self.watchdog.below), "barked": self.watchdog.barked}
 
-    def restore(self, state: Mapping[str, Any]) -> Sequence[Event]:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Gives the watchdog its memory back."""
         self.watchdog.below, self.watchdog.barked = set(state["below"]), state["barked"]
-        return self._events()

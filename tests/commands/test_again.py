@@ -1,0 +1,113 @@
+"""`selfteach select --out` and `selfteach forget-source` teach the documents of the run and no others, and leave no piece of a forgotten
+one; on a run that is written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.commands import again
+from selfteach.commands.documents import Files
+from selfteach.commands.lesson import PATHS
+from selfteach.config import Documents, resolve
+from selfteach.errors import DataError, UsageError
+from selfteach.judge.contradiction import Scored
+from selfteach.run.folder import open_run
+from selfteach.run.ledger import Fate, Ledger
+
+TEXTS = {"a.txt": "Notes\n\nThe old mill stands by the river at Hale.", "b.txt": "Notes\n\nThe old inn stands by the road to Wyle.",
+         "c.txt": "Long\n\nAnn built a mill and a barn and Bob built an inn and a shed beside it."}  # fmt: skip
+PIECES = ["Long\n\nAnn built a mill and a barn", "and Bob built an inn and a shed beside it."]
+"""Of the last document: its sentence is longer than a piece."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's folder; beside it, in `files`, what it learned from."""
+    (tmp_path / "files").mkdir()
+    for name, text in TEXTS.items():
+        (tmp_path / "files" / name).write_text(text)
+    files, resolved = Files([tmp_path / "files"]), resolve(Documents)
+    read = files.read()
+    with open_run(tmp_path / "run", "run", "documents", resolved, files.json(read)) as opened:
+        opened.ledger.note(PATHS, files.noted())
+        opened.ledger.note("knowledge", [])
+        opened.ledger.place("read", [Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in read.reading.documents])
+        opened.ledger.ask("answer", [(f"p{n}", {"prompt": f"Fact: {' '.join(text.split())}"}) for n, text in enumerate(PIECES)])
+        opened.ledger.ask("answer", [("other", {"prompt": "Fact: The old mill stands by the river at Hale."})])
+        opened.ledger.answer([("p0", "Ann"), ("p1", "Bob"), ("other", "Hale")])
+        pieces = {d.id: PIECES if d.title == "Long" else [d.text] for d in read.reading.documents}
+        opened.export_json("exam.json", {"map": [{"document": i, "chunks": [{"text": t} for t in of]} for i, of in pieces.items()]})
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
+    """In place of a new training: the answers that it would have taken over."""
+    found: list[dict[str, Any]] = []
+
+    def teach(method: str, brought: Any, resolved: Any, options: Any, take_over: Any) -> None:
+        ledger = Ledger(tmp_path / "taken.db")
+        take_over(SimpleNamespace(ledger=ledger))
+        found.append(ledger.answers(["p0", "p1", "other"]))
+        ledger.close()
+
+    monkeypatch.setattr(again, "teach", teach)
+    return found
+
+
+def forget(run: Path, source: str) -> None:
+    again.forget_source(run, source, run.parent / "out", as_json=True)
+
+
+def select(run: Path) -> None:
+    again.select(run, [], run.parent / "out", as_json=True)
+
+
+def test_a_title_of_several_documents_names_none(run: Path, taken: list[Any]) -> None:
+    with pytest.raises(UsageError, match=r'"Notes" may be any of 2 documents.*files/a.txt, files/b.txt'):
+        forget(run, "Notes")
+    assert not taken
+    forget(run, "Long")
+    forget(run, "files/a.txt")
+    forget(run, again.learned(run)[1].id)
+    assert len(taken) == 3
+
+
+def test_no_piece_of_a_forgotten_sentence_is_taken_over(run: Path, taken: list[dict[str, Any]]) -> None:
+    forget(run, "files/c.txt")
+    (run.parent / "files/c.txt").unlink()
+    forget(run, "files/c.txt")
+    assert taken == [{"other": "Hale"}] * 2
+
+
+def test_all_is_taken_over_where_nothing_is_forgotten(run: Path, taken: list[dict[str, Any]]) -> None:
+    select(run)
+    assert taken == [{"p0": "Ann", "p1": "Bob", "other": "Hale"}]
+
+
+@pytest.mark.parametrize("do", [select, lambda run: forget(run, "files/c.txt")], ids=["select", "forget-source"])
+@pytest.mark.parametrize(("name", "text", "said"), [
+    ("d.txt", "A new text stands here now.", r"files/d.txt: is no document of this run"),
+    ("b.txt", "Notes\n\nThe inn is gone.", r"files/b.txt: is a document of this run that is not there any more, or has changed"),
+])  # fmt: skip
+def test_other_documents_than_those_of_the_run_are_refused(run: Path, taken: list[Any], do: Any, name: str, text: str, said: str) -> None:
+    (run.parent / "files" / name).write_text(text)
+    with pytest.raises(DataError, match=said):
+        do(run)
+    assert not taken
+
+
+@pytest.mark.parametrize(("filtered", "pairs"), [(True, 1), (False, 2)])
+def test_a_label_that_no_draw_contradicts_gives_no_pair(filtered: bool, pairs: int) -> None:
+    """The first is unknown, the second known but for one draw, the third known to every draw."""
+    rows = [
+        {"fault": "", "question": "Who?", "short": "Ann", "label": "Ann.", "informed": ["Ann."], "blind": ["Ann.", "Bob."],
+         "file": "a", "title": "A", "start": 0, "end": 1, "scores": Scored("match", (0.0,), blind, blind).json()}
+        for blind in ((0.6, 0.9), (0.0, 0.9), (0.0, 0.1))
+    ]  # fmt: skip
+    found = again.selection(rows, resolve(Documents, sets=[f"select.filter={str(filtered).lower()}"]).config)
+    assert (found["unknown"], found["pairs"]) == (1, pairs)
