@@ -65,6 +65,23 @@ def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(monkeypat
     assert hf.bf16_in_hardware() is False
 
 
+@pytest.mark.parametrize(
+    ("machine", "avx512_bf16", "amx", "onednn", "fast"),
+    [("x86_64", False, False, True, False), ("x86_64", True, False, True, True), ("AMD64", False, True, True, True),
+     ("aarch64", False, False, True, True), ("aarch64", True, True, False, False)],
+)  # fmt: skip
+def test_bf16_is_in_hardware_only_where_the_processor_has_it(
+    machine: str, avx512_bf16: bool, amx: bool, onednn: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """oneDNN says yes to every processor with AVX-512, where bf16 may be emulated: there float32 is three times as fast."""
+    monkeypatch.setattr(hf.platform, "machine", lambda: machine)
+    monkeypatch.setattr(hf.torch.backends.mkldnn, "is_available", lambda: True)
+    monkeypatch.setattr(hf.torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
+    monkeypatch.setattr(hf.torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+    monkeypatch.setattr(hf.torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert hf.bf16_in_hardware() is fast
+
+
 @pytest.mark.parametrize("fetched", [False, True])
 def test_models_names_the_embedded_one_and_whether_it_is_here(
     fetched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
