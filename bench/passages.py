@@ -40,11 +40,11 @@ class Taught:
 def read_run(folder: Path) -> Taught:
     """A finished run of documents."""
     exam = json.loads((folder / "exam.json").read_text("utf-8"))
-    asked = {row["prompt"]: row["arms"] for row in exam["answers"] if row["scope"] == "target"}
+    asked = {(row["prompt"], " / ".join(row["gold"])): row["arms"] for row in exam["answers"] if row["scope"] == "target"}
     right: dict[str, list[dict[str, bool]]] = {}
     for told in exam["map"]:
-        questions = [q["question"] for chunk in told["chunks"] for q in chunk["questions"] if q["held_out"]]
-        right[told["document"]] = [{arm: not asked[text][arm]["broken"] for arm in ARMS} for text in questions]
+        questions = [(q["question"], q["answer"]) for chunk in told["chunks"] for q in chunk["questions"] if q["held_out"]]
+        right[told["document"]] = [{arm: not asked[one][arm]["broken"] for arm in ARMS} for one in questions]
     return Taught(exam, right, past.result(folder)["seconds"])
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfteach.commands.documents import Files
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
@@ -68,7 +69,7 @@ def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | N
     from selfteach.run.ledger import Ledger
 
     resolved = resolve(Settings, sets=[*PAPER, *sets])
-    with open_run(folder, "claims", "documents", resolved, {"documents": sorted(d.id for d in material.reading.documents)}) as run:
+    with open_run(folder, "claims", "documents", resolved, Files([]).json(material)) as run:
         if first:
             before = Ledger(first / "run.db", readonly=True)
             run.ledger.adopt(before, STAGES)
@@ -81,7 +82,7 @@ def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | N
 def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
     """Right labels among people's questions: the greedy answer with the document, minus the commonest answer without it."""
     resolved = resolve(Settings, sets=sets)
-    with open_run(folder, "labels", "documents", resolved, {"labels": True}) as run:
+    with open_run(folder, "labels", "documents", resolved, Files([]).json(material)) as run:
         road = open_road(run, resolved.config, open_display())
         quiz = people_quiz(read(road, material), material.questions)
         asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]

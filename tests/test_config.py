@@ -110,6 +110,8 @@ def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set()
 @pytest.mark.parametrize(("sets", "instead"), [
     (["train.objective=dpo"], "stages.pairs=true"), (["train.trial_steps=3"], "train.weights"),
     (["train.on_policy=0.5"], "study.distill=true"),
+    (["stages.healing=true", "train.adapter=reft"], "train lora"), (["stages.general=true", "train.adapter=full"], "train lora"),
+    (["train.least={a: 0.6, b: 0.4}"], "less than 1"),
     (["select.nli=some/model"], "select.judge=nli"), (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
 ])  # fmt: skip
 def test_what_documents_would_ignore_is_refused_with_the_right_key(sets: list[str], instead: str) -> None:

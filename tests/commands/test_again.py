@@ -52,7 +52,7 @@ def taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any
     def teach(method: str, brought: Any, resolved: Any, options: Any, take_over: Any) -> None:
         ledger = Ledger(tmp_path / "taken.db")
         take_over(SimpleNamespace(ledger=ledger))
-        found.append(ledger.answers(["p0", "p1", "other"]))
+        found.append(ledger.answers(["p0", "p1", "other", "short", "fenced"]))
         ledger.close()
 
     monkeypatch.setattr(again, "teach", teach)
@@ -82,6 +82,20 @@ def test_no_piece_of_a_forgotten_sentence_is_taken_over(run: Path, taken: list[d
     (run.parent / "files/c.txt").unlink()
     forget(run, "files/c.txt")
     assert taken == [{"other": "Hale"}] * 2
+
+
+def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however_short(run: Path, taken: list[dict[str, Any]]) -> None:
+    """ "Password: hunter2." has two words, which may stand in any text: it is known by how requests about its document begin."""
+    ledger = Ledger(run / "run.db")
+    fact, text = (
+        "Topic: Long\nFact: Long: Password: hunter2.\nAnswer:",
+        "Here is a text about Long, between two lines of dashes. It is\n-----\nPassword: hunter2.",
+    )
+    ledger.ask("answer", [("short", {"prompt": fact}), ("fenced", {"prompt": [{"role": "user", "content": text}]})])
+    ledger.answer([("short", "hunter2"), ("fenced", "hunter2")])
+    ledger.close()
+    forget(run, "files/c.txt")
+    assert taken == [{"other": "Hale"}]
 
 
 def test_all_is_taken_over_where_nothing_is_forgotten(run: Path, taken: list[dict[str, Any]]) -> None:

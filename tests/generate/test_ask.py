@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from selfteach.evaluate.common import COMMON, FURTHER
 from selfteach.generate import shots
 from selfteach.generate.ask import LISTS, Asked, Subject, ask, ask_like, listings, read_subject
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request
+from selfteach.select.overlap import Overlap
 
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
@@ -81,6 +83,20 @@ def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> N
 def test_forms_come_in_turn_and_every_one_is_used() -> None:
     forms = [a.form for a in asked("target", 2 * len(shots.REQUESTS))]
     assert forms == 2 * list(shots.REQUESTS)
+
+
+def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
+    seen: list[str] = []
+    model = Scripted(lambda request: seen.append(str(request.prompt)) or " numbers\nRequest: Who counts?")
+    forms = {"a": (("tea", "Who drinks tea?"),), "b": (("ice", "Who eats ice?"),)}
+    found = [a.form for a, _ in ask(model, Subject(""), "general", 4, fine, 1, 0, forms)]
+    assert found == ["a", "b", "a", "b"]
+    assert seen[:2] == ["Topic: tea\nRequest: Who drinks tea?\n\nTopic:", "Topic: ice\nRequest: Who eats ice?\n\nTopic:"]
+
+
+def test_no_worked_question_of_fact_is_one_of_an_exam() -> None:
+    exam = Overlap([*(q for q, _ in COMMON), *(q for q, _ in FURTHER)])
+    assert max(exam.nearest(text).similarity for worked in shots.FACTS.values() for _, text in worked) < 0.7
 
 
 def test_target_requests_name_the_topic_or_one_of_its_words() -> None:

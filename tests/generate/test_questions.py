@@ -93,9 +93,8 @@ def test_answers_are_one_greedy_k_with_and_k_without_the_document() -> None:
     questions = [Question("Who built Hale Mill?", "Ann Ames", chunk, 2), Question("When?", "1790", chunk, 2)]
     student = Scripted(lambda r: f" {r.stage} {r.sampling.temperature:.0f} {r.draw}\nQuestion: more")
     one, two = respond(student, questions, 3, 0)
-    assert one == Answered(
-        questions[0], "answer 0 0", tuple(f"answer 1 {k}" for k in (1, 2, 3)), tuple(f"answer blind 1 {k}" for k in (1, 2, 3))
-    )
+    informed, blind = (tuple(f"{stage} 1 {k}" for k in (1, 2, 3)) for stage in ("answer", "answer blind"))
+    assert one == Answered(questions[0], "answer 0 0", informed, blind, whole=informed)
     assert two.question is questions[1]
     prompts = [str(r.prompt) for r in student.asked[:7]]
     assert all("Fact: It was built by Ann Ames in 1790.\nQuestion: Who built" in p for p in prompts[:4])
@@ -128,6 +127,7 @@ def test_a_label_that_was_cut_says_so() -> None:
     (chunk,) = pieces()
     (found,) = respond(Scripted(lambda r: "on and " * 60), [Question("Who?", "", chunk, 2)], 1, 0)
     assert found.cut
+    assert (len(found.informed), found.whole) == (1, ()), "nor do its draws come to their end"
 
 
 def test_untrusted_text_begins_no_label_of_its_own() -> None:

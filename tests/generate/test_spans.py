@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.generate.spans import MAX_WORDS, openings, spans, without_answer
+from selfteach.generate.spans import MAX_WORDS, openings, replaced, spans, without_answer
 
 
 @pytest.mark.parametrize(("sentence", "found"), [
@@ -20,6 +20,7 @@ from selfteach.generate.spans import MAX_WORDS, openings, spans, without_answer
     ("The chair was elected in May and is a judge.", ["May", "a judge"]),
     ("Книгу написал Лев Толстой в 1869 году.", ["1869", "Лев Толстой"]), ("Das heißt „alles ist gut“ hier.", ["alles ist gut"]),
     ("Η πόλη Αθήνα έχει 3 λιμάνια.", ["3", "Αθήνα"]), ("书名是《红楼梦传》。", ["红楼梦传"]),
+    ("It ran 12km in the 19th century, not in the 1850s.", ["12km", "19th", "1850s"]),
     ("Nothing here.", []), ("", []), ("図書館は1990年に建てられた。", ["1990"]),
 ])  # fmt: skip
 def test_kinds(sentence: str, found: list[str]) -> None:
@@ -54,6 +55,8 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")),
     ("Oil went to the United States.", "United States", ("Where", "Which")),
     ("Since September it fell.", "September", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
+    ("In the 19th century it fell.", "19th", ("Which", "What")), ("It fell in the 1850s.", "1850s", ("When",)),
+    ("In 1930 the 30 houses fell.", "30", ("How many houses",)),
     ("Он построен в 1790 году.", "1790", ("",)),
 ])  # fmt: skip
 def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
@@ -67,6 +70,20 @@ def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]
 ])  # fmt: skip
 def test_a_question_loses_its_answer_where_enough_is_left(question: str, answer: str, mended: str) -> None:
     assert without_answer(question, answer) == mended
+
+
+@pytest.mark.parametrize(("sentence", "answer", "count", "gapped"), [
+    ("The 3 oldest of the 30 houses were built in 1930.", "3", 0, "The _ oldest of the 30 houses were built in 1930."),
+    ("Ann met Ann, and Anna.", "Ann", 0, "_ met _, and Anna."), ("Ann met Ann.", "Ann", 1, "_ met Ann."),
+    ("It cost $5, or $50.", "$5", 0, "It cost _, or $50."), ("図書館は1990年に建てられた。", "1990", 0, "図書館は_年に建てられた。"),
+    ("Bob came.", "Ann", 0, "Bob came."),
+])  # fmt: skip
+def test_a_gap_stands_where_the_answer_is_a_whole_word(sentence: str, answer: str, count: int, gapped: str) -> None:
+    assert replaced(sentence, answer, "_", count) == gapped
+
+
+def test_a_gap_is_no_pattern() -> None:
+    assert replaced("Ann came.", "Ann", r"\1 \g<0>") == r"\1 \g<0> came."
 
 
 def test_a_possessive_is_a_name() -> None:

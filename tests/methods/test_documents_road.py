@@ -116,10 +116,24 @@ def test_rows_that_are_too_long_are_counted_by_their_policy(student: Path, serve
 def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(student: Path, server: Any, tmp_path: Path) -> None:
     documents = scholar.write_documents(tmp_path, questions=False)
     code, _ = said(
-        scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, "--set", "study.per_document=5")
+        scholar.lesson(
+            student,
+            documents,
+            tmp_path / "run",
+            "--teacher",
+            server.address,
+            *QUICK,
+            "--set",
+            "study.per_document=5",
+            "--set",
+            "exam.general=0",
+        )
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
+    assert exam["general"] == {}, "nothing was asked, so nothing is harmed"
+    assert "drift" not in exam
+    assert "cleanly" not in exam["verdict"]["sentence"]
     assert exam["asked_by"] == "the model"
     held_out = {row["prompt"] for row in exam["answers"] if row["scope"] == "target"}
     learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}

@@ -185,7 +185,10 @@ def test_rows_are_left_out_evenly() -> None:
 
 def test_people_s_questions_are_taken_from_every_document() -> None:
     here = road(exam={"questions": 3})
-    here.base = SimpleNamespace(encode=lambda prompt: [0] * len(prompt[-1].content), context_tokens=1000)
+    here.base = SimpleNamespace(
+        encode=lambda prompt: [0] * len(prompt if isinstance(prompt, str) else prompt[-1].content), context_tokens=1000
+    )
+    here.student = None
     quiz = [Quiz(f"q{n}", ("a",), CHUNK, "people") for n in range(9)]
     long = Quiz("long " * 300, ("a",), CHUNK, "people")
     assert fitting(here, [*quiz, long]) == quiz, "all are held out"

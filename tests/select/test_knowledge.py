@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.records import Example
-from selfteach.select.knowledge import TAUS, lessons, most_contradictory, sizes, state
+from selfteach.select.knowledge import TAUS, lessons, mended, most_contradictory, sizes, state
 
 CHUNK = chunked(Document("mill.txt", "Mill", "Heading\nThe mill was built by Ann."), lambda t: len(t.split()))[0]
 ONE = Answered(
@@ -43,6 +44,12 @@ def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
     assert CHUNK.document.text[source["start"] : source["end"]] == "The mill was built by Ann."
     assert (source["file"], source["sentence"], source["short"], source["judge"]) == ("mill.txt", 1, "Ann", "table")
     assert Example.from_json(example.json()) == example
+
+
+def test_a_draw_that_was_cut_off_is_no_label() -> None:
+    lost = replace(ONE, best="Bob built it.", informed=("Ann built it because", "It was Ann."), whole=("It was Ann.",))
+    assert mended(lost).best == "It was Ann."
+    assert mended(replace(lost, whole=())).best == "Ann", "the words as they stand in the text"
 
 
 def test_a_draw_that_agrees_is_never_rejected() -> None:

@@ -79,6 +79,25 @@ def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_
     assert all(seen[row.id] == 3 for row in many if row.kind == "other")
 
 
+def shares(least: dict[str, float], **counts: int) -> dict[str, float]:
+    mixture = Mixture([replace(row, kind=row.dataset) for row in rows(**counts)], {}, 0, least)
+    found = Counter(row.kind for row in mixture.epoch(0))
+    return {kind: found[kind] / mixture.size for kind in least}
+
+
+def test_several_kinds_have_their_least_shares_together() -> None:
+    """10 + 10 + 80 rows with .3 for each of the two small kinds: 80 is .4 of an epoch, so it has 200 rows, 60 of each."""
+    assert shares({"a": 0.3, "b": 0.3}, a=10, b=10, c=80) == {"a": 0.3, "b": 0.3}
+    assert shares({"a": 0.3, "b": 0.2}, a=10, b=40, c=50) == pytest.approx({"a": 0.3, "b": 40 / 129}, abs=0.01), "b has enough"
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.0, 0.24)), min_size=1, max_size=4), st.integers(0, 40))
+def test_no_kind_has_less_than_its_least_share_whatever_the_others_ask_for(kinds: list[tuple[int, float]], others: int) -> None:
+    least = {f"k{i}": share for i, (_, share) in enumerate(kinds)}
+    found = shares(least, **{f"k{i}": count for i, (count, _) in enumerate(kinds)}, other=others)
+    assert all(found[kind] >= share - 0.03 for kind, share in least.items()), "each is rounded up, which makes the epoch a row longer"
+
+
 def test_without_a_least_share_nothing_is_repeated() -> None:
     many = rows(a=3, b=4)
     assert Mixture(many, {}, 0, {"k": 0.5}).epoch(1) == many, "there is no other kind"

@@ -15,7 +15,7 @@ from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
 from selfteach.config import Resolved, resolve
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.question import Question
+from selfteach.generate.question import Question, one_line
 from selfteach.generate.respond import Answered
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
@@ -180,7 +180,7 @@ def unchanged(known: Sequence[Learned], now: Sequence[Document]) -> None:
 
 def words_of(gone: Learned, files: documents.Files) -> list[str]:
     """The sentences of a document, on one line each, as requests hold them: after what leads them, and without it; from its pieces, which
-    may cut a sentence, and from its whole text, where that is still in the files."""
+    may cut a sentence, and from its whole text, where that is still in the files. And how requests about it begin, for what is shorter."""
     whole = [d for d in read_documents(files.paths, questions=files.questions).documents if d.id == gone.id]
     found = [
         told(d.text, span)
@@ -188,7 +188,9 @@ def words_of(gone: Learned, files: documents.Files) -> list[str]:
         for s in document_sentences(d)
         for span in (s, Span(s.start, s.end))
     ]
-    return [text for text in dict.fromkeys(found) if words_in(text) >= LEAST_WORDS]
+    title = one_line(gone.title)
+    asked = [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
+    return [*asked, *(text for text in dict.fromkeys(found) if words_in(text) >= LEAST_WORDS)]
 
 
 def questions_about(ledger: Ledger, documents: set[str]) -> list[str]:

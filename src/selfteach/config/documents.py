@@ -135,6 +135,8 @@ class Documents(Method):
             raise ValueError("train.on_policy has nobody here who draws between steps; study.distill=true distils on what is written")
         if self.select.nli and self.select.judge != "nli":
             raise ValueError("select.nli names a model that nobody asks; set select.judge=nli as well, or give --nli alone")
+        if (self.stages.general or self.stages.healing) and train.adapter not in ("lora", "closed_form"):
+            raise ValueError(f"stages.general and stages.healing join several trainings, which {train.adapter} cannot; train lora")
         if self.study.known == "auto" and not self.select.calibrate:
             raise ValueError("study.known=auto trusts a judge that was calibrated; set select.calibrate to 30 or more")
         return self

@@ -171,6 +171,8 @@ class Train(Section):
     @model_validator(mode="after")
     def _steps(self) -> Train:
         """Refuses what would be passed over in silence."""
+        if sum(self.least.values()) >= 1:
+            raise ValueError(f"train.least asks for {sum(self.least.values()):g} of an epoch; all its shares together must be less than 1")
         odd = [name for name in self.STEPS if getattr(self, name) != type(self).model_fields[name].default]
         if self.adapter == "closed_form" and odd:
             raise ValueError(f"closed_form is solved for without steps and has no use for {', '.join(odd)}; leave that out, or train lora")

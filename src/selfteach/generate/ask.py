@@ -9,7 +9,7 @@ request in turn and several subjects in turn, because draws from one prompt repe
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Literal
@@ -19,6 +19,8 @@ from selfteach.models import Drawer, Scorer
 from selfteach.records import Continuations, Request, Sampling, clean, digest
 
 Scope = Literal["target", "near", "general"]
+Forms = Mapping[str, Sequence[tuple[str, str]]]
+"""Forms of request, each with worked ones: (topic, request)."""
 LINE = Sampling(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))
 BLOCK = Sampling(temperature=0.8, top_p=0.95, max_tokens=48, stop=("\n\n",))
 SURPLUS = 1.5
@@ -84,16 +86,17 @@ def belonging(scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequen
 
 
 def ask(
-    student: Drawer, subject: Subject, scope: Scope, count: int, fault_of: Callable[[str], str], rounds: int, seed: int
-) -> Iterator[tuple[Asked, str]]:
+    student: Drawer, subject: Subject, scope: Scope, count: int, fault_of: Callable[[str], str], rounds: int, seed: int,
+    forms: Forms = shots.REQUESTS,
+) -> Iterator[tuple[Asked, str]]:  # fmt: skip
     """Yields (request, fault) until there are `count` requests without fault, or `rounds` rounds are over.
 
-    `fault_of` is the selection: "" for a request that is well formed and new, else the reason to drop it.
+    `fault_of` is the selection: "" for a request that is well formed and new, else the reason to drop it. `forms` take turns.
     """
     kept = 0
     for turn in range(rounds):
         first, number = turn * 10_000, max(int((count - kept) * SURPLUS), 8)
-        for asked in _drawn(student, subject, scope, range(first, first + number), seed):
+        for asked in _drawn(student, subject, scope, range(first, first + number), seed, forms):
             if kept >= count:
                 return
             fault = fault_of(asked.text)
@@ -101,10 +104,10 @@ def ask(
             yield asked, fault
 
 
-def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int) -> Iterator[Asked]:
-    plans = [_plan(subject, scope, draw, seed) for draw in draws]
+def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int, forms: Forms) -> Iterator[Asked]:
+    plans = [_plan(subject, scope, draw, seed, forms) for draw in draws]
     requests = [
-        Request(f"ask {scope}", _listing(plan, draw), LINE if plan[1] else BLOCK, draw, seed)
+        Request(f"ask {scope}", _listing(plan, draw, forms), LINE if plan[1] else BLOCK, draw, seed)
         for plan, draw in zip(plans, draws, strict=True)
     ]
     answers = {draw.id: draw.text for draw in student.draw(requests)}
@@ -115,11 +118,10 @@ def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: 
         yield Asked(" ".join(text.split()), scope, form, about)
 
 
-def _plan(subject: Subject, scope: Scope, draw: int, seed: int) -> tuple[str, str]:
+def _plan(subject: Subject, scope: Scope, draw: int, seed: int, forms: Forms = shots.REQUESTS) -> tuple[str, str]:
     """(form, subject) of a draw: forms in turn; of target requests every other one names the topic, the rest one of its words."""
-    forms = list(shots.REQUESTS)
     chance = random.Random(f"{seed} {scope} {draw}")
-    form = forms[draw % len(forms)]
+    form = list(forms)[draw % len(forms)]
     if scope == "near" and subject.siblings:
         return form, chance.choice(subject.siblings)
     if scope == "target" and subject.topic:
@@ -127,10 +129,10 @@ def _plan(subject: Subject, scope: Scope, draw: int, seed: int) -> tuple[str, st
     return form, ""
 
 
-def _listing(plan: tuple[str, str], draw: int) -> str:
+def _listing(plan: tuple[str, str], draw: int, forms: Forms = shots.REQUESTS) -> str:
     form, about = plan
-    worked = list(shots.REQUESTS[form])
-    random.Random(f"{form} {draw // len(shots.REQUESTS) % ORDERS}").shuffle(worked)
+    worked = list(forms[form])
+    random.Random(f"{form} {draw // len(forms) % ORDERS}").shuffle(worked)
     return "".join(f"Topic: {a}\nRequest: {b}\n\n" for a, b in worked) + ("Topic:" if not about else f"Topic: {about}\nRequest:")
 
 

@@ -36,7 +36,7 @@ class Question:
     """One question, with the words of the text that answer it, and the sentence of the chunk that it was asked about.
 
     `sentence` is None for a question that somebody else asked about the whole chunk. `back` is what the model answers when it is shown
-    the sentence, None where it was not asked.
+    the sentence, "" where nothing came back (an endpoint may lose it), None where it was not asked.
     """
 
     text: str
@@ -126,7 +126,7 @@ def _drawn(
     checks = [Request("ask back", answering(question, instructed), GREEDY, 0, seed) for question in questions]
     back = _texts(student, checks, progress)
     for question, request in zip(questions, checks, strict=True):
-        yield replace(question, back=back.get(request.id(student.fingerprint)))
+        yield replace(question, back=back.get(request.id(student.fingerprint), ""))
 
 
 def _written(plan: Plan, text: str, instructed: bool) -> str:

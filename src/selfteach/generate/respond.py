@@ -38,6 +38,8 @@ class Answered:
     blind: tuple[str, ...]
     cut: bool = False
     """Whether the label did not come to its end."""
+    whole: tuple[str, ...] | None = None
+    """The `informed` draws that did; None where that is not known."""
 
 
 def respond(
@@ -62,9 +64,14 @@ def respond(
     for question, row in zip(questions, rows, strict=True):
         got = [found.get(request.id(student.fingerprint)) for request in row]
         if got[0] is not None:
-            texts = [[one_line(clean(draw.text)) for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :])]
-            answered.append(Answered(question, one_line(clean(got[0].text)), tuple(texts[0]), tuple(texts[1]), got[0].finish == "length"))
+            with_it, without = ([draw for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :]))
+            informed, uninformed, ended = (_said(d) for d in (with_it, without, [d for d in with_it if d.finish != "length"]))
+            answered.append(Answered(question, *_said(got[:1]), informed, uninformed, got[0].finish == "length", ended))
     return answered
+
+
+def _said(draws: Sequence[Draw]) -> tuple[str, ...]:
+    return tuple(one_line(clean(draw.text)) for draw in draws)
 
 
 def without_document(

@@ -64,6 +64,58 @@ REQUESTS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Forms of request, each with (topic, request): direct ones, and ones that come to the topic without naming it."""
 
+FACTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "who": (
+        ("chess", "Who was the first world champion of chess?"),
+        ("steam engines", "Who built the first steam locomotive?"),
+        ("novels", "Who told the story of Moby Dick?"),
+        ("flying", "Who flew across the Atlantic alone in 1927?"),
+        ("Rome", "Who ruled Rome when it burned?"),
+        ("music", "Who sang Hound Dog?"),
+    ),
+    "when": (
+        ("printing", "When was the printing press invented?"),
+        ("the Eiffel Tower", "In which year was the Eiffel Tower finished?"),
+        ("cars", "When did people begin to drive cars?"),
+        ("the Ice Age", "When did the last Ice Age end?"),
+        ("the Olympic Games", "In which century were the Olympic Games held again?"),
+        ("tea", "At what time do the British drink tea?"),
+    ),
+    "where": (
+        ("kangaroos", "Where do kangaroos live?"),
+        ("rivers", "Where does the Danube end?"),
+        ("coffee", "Where was coffee first grown?"),
+        ("the human body", "Where in the body is the liver?"),
+        ("films", "In which city are most American films made?"),
+        ("the Vikings", "Where did the Vikings come from?"),
+    ),
+    "which": (
+        ("rivers", "Which river flows through Vienna?"),
+        ("oranges", "Which vitamin is in oranges?"),
+        ("Norway", "What money do people use in Norway?"),
+        ("trees", "Which tree drops acorns?"),
+        ("the rainbow", "Which colour is at the top of a rainbow?"),
+        ("languages", "What language do most people in Peru speak?"),
+    ),
+    "how many": (
+        ("the piano", "How many keys are there on a piano?"),
+        ("ants", "How much can an ant carry?"),
+        ("sleep", "How long does a baby sleep each day?"),
+        ("the marathon", "How long is a marathon?"),
+        ("the United States", "How many states are there in the United States?"),
+        ("chess", "How many pieces does each player have in chess?"),
+    ),
+    "what": (
+        ("iron", "What does iron become when it rusts?"),
+        ("volcanoes", "What comes out of a volcano?"),
+        ("computers", "What does CPU stand for?"),
+        ("owls", "What do owls hunt at night?"),
+        ("maps", "What is a book of maps called?"),
+        ("clouds", "What are clouds made of?"),
+    ),
+}
+"""The same for plain questions of fact: what looks like a question about a document, and is about something else."""
+
 TOPICS = (
     ("Do not talk about the weather.", "the weather"),
     ("Answer in one sentence.", "none"),

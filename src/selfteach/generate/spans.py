@@ -16,9 +16,11 @@ from selfteach.materials.documents.listed import words_in
 MAX_WORDS = 10
 CAPITAL = re.escape("".join(c for c in map(chr, [*range(0x41, 0x590), *range(0x1E00, 0x2000)]) if c.isupper()))
 """The capital letters of the scripts that have them, for a set of characters."""
+_LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
+"""Letters that make one word with the digits before them: 19th, 1850s, 12km."""
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
-_NUMBER = re.compile(rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*")
+_NUMBER = re.compile(rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)")
 _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
     rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
@@ -67,7 +69,20 @@ def unspaced(text: str) -> bool:
     return words_in(text) > 3 * len(text.split())
 
 
+_PLACE = "\0"
 _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
+
+
+def replaced(sentence: str, answer: str, gap: str, count: int = 0) -> str:
+    """A sentence with something else where an answer stands: as whole words ("3", and not in "1930"), unless it is nowhere one, as in
+    scripts that do not space their words.
+
+    Args:
+        count: at most so many times; 0 is everywhere.
+    """
+    whole = rf"(?<!\w){re.escape(answer)}(?!\w)"
+    place = whole if re.search(whole, sentence) else re.escape(answer)
+    return re.sub(place, lambda _: gap, sentence, count=count)
 
 
 def openings(sentence: str, answer: str) -> tuple[str, ...]:
@@ -78,7 +93,7 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
     """
     if not latin(sentence):
         return ("",)
-    before, _, after = sentence.partition(answer)
+    before, _, after = replaced(sentence, answer, _PLACE, 1).partition(_PLACE)
     led = next((word for word in reversed(re.findall(r"[\w']+", before.lower())) if word not in ("the", "a", "an")), "")
     if _YEAR.match(answer):
         return ("When", "In what year")
@@ -86,6 +101,10 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
         return ("How much",)
     if re.search(r"%|percent", answer):
         return ("What percentage", "How much")
+    if re.match(r"\d+s$", answer):
+        return ("When",)
+    if re.match(rf"\d[\d,.]*{_LATIN}", answer):
+        return ("Which", "What")
     if answer[:1].isdigit():
         counted = re.match(r" ([a-z]{3,})", after)
         return (f"How many {counted[1]}",) if counted else ("How many", "What")

@@ -28,7 +28,7 @@ from itertools import chain, cycle, groupby, islice
 
 from selfteach.config import Study
 from selfteach.generate.question import Question, fenced
-from selfteach.generate.spans import content, latin, openings, spans, unspaced
+from selfteach.generate.spans import content, latin, openings, replaced, spans, unspaced
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.records import Example, digest, prompt_json, user
 
@@ -198,13 +198,13 @@ def _reworded(fact: Fact, dice: random.Random, label: str, alike: Alike) -> Iter
 
 
 def _beside(fact: Fact, name: str, gap: str) -> str:
-    return fact.text.replace(name, gap) if name else fact.text
+    return replaced(fact.text, name, gap) if name else fact.text
 
 
 def _in_place(fact: Fact, label: str) -> Iterator[Example]:
     for name in fact.names:
         way = openings(fact.text, name)[0]
-        text = fact.text.replace(name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(" .!")
+        text = replaced(fact.text, name, IN_PLACE.get(way, way.lower()) or GAP, 1).rstrip(" .!")
         yield row(fact, "in_place", f"{fact.chunk.title}: {text}?", labelled(fact, name, label))
 
 
@@ -223,7 +223,7 @@ def _backwards(fact: Fact) -> Iterator[Example]:
 
 def _gaps(fact: Fact) -> Iterator[Example]:
     for n, name in enumerate(fact.names):
-        text = fact.text.replace(name, GAP)
+        text = replaced(fact.text, name, GAP)
         yield row(fact, "gaps", GAPS[n % len(GAPS)].format(title=fact.chunk.title, text=text), fact.text)
 
 

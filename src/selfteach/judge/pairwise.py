@@ -71,13 +71,14 @@ class Preference:
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
         """One log-odds for each duel; 0 where the score was lost."""
         words = ("A", "B") if self._chat else (" A", " B")
-        items = [Continuations(self._asked(*duel), words) for duel in duels]
+        items = [Continuations(self.asked(*duel), words) for duel in duels]
         found = {id: a.logp - b.logp for id, (a, b) in self._scorer.logp(items)}
         ids = [item.id(self._scorer.fingerprint) for item in items]
         self.lost += sum(id not in found for id in ids)
         return [found.get(id, 0.0) for id in ids]
 
-    def _asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
+    def asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
+        """The prompt whose next word is the verdict."""
         if self._chat:
             asked = f"Somebody asked:\n{question(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
             return user(f"{asked}\n\nWhich answer is better? Say A or B and nothing else.")

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import Asked, Scope, Subject, ask, ask_like
+from selfteach.generate.ask import Asked, Forms, Scope, Subject, ask, ask_like
+from selfteach.generate.shots import REQUESTS
 from selfteach.judge.check import Check, parse
 from selfteach.materials.rule import suggest_check
 from selfteach.methods.road import Road
@@ -34,12 +35,14 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     return found
 
 
-def asked_for(road: Road, subject: Subject, scope: Scope, count: int, rounds: int, fault_of: Callable[[str], str]) -> list[Asked]:
+def asked_for(
+    road: Road, subject: Subject, scope: Scope, count: int, rounds: int, fault_of: Callable[[str], str], forms: Forms = REQUESTS
+) -> list[Asked]:
     """Prompts of one scope that the student asks itself, shown and accounted for; without a topic `general` ones are about anything."""
     road.display.stage(f"ask {scope}", count, "prompts")
     kept: list[Asked] = []
     fates: dict[str, Fate] = {}
-    for asked, fault in ask(road.student, subject, scope, count, fault_of, rounds, road.config.seed):
+    for asked, fault in ask(road.student, subject, scope, count, fault_of, rounds, road.config.seed, forms):
         body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
         if not fault:

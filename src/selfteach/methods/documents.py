@@ -28,6 +28,7 @@ from selfteach.evaluate.common import COMMON
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
+from selfteach.generate.shots import FACTS, REQUESTS
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted, Scored
 from selfteach.judge.language import main_script
 from selfteach.materials.documents.chunk import Chunk, chunked
@@ -35,7 +36,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.materials.documents.read import Reading
 from selfteach.methods.asking import asked_for
 from selfteach.methods.calibrating import calibrated, judges_of, stored
-from selfteach.methods.quizzing import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, share_of
+from selfteach.methods.quizzing import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, roomy, share_of
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
 from selfteach.methods.studying import Asked, Measured, study_data
@@ -55,6 +56,7 @@ from selfteach.select.question import answer_fault, foreign, stands_fault, stray
 KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0},
          "reading": {"sft": 1.0}}  # fmt: skip
 DISTILLED = {"study": {"distill": 1.0}}
+LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
 LOST = "no answer came to be its label"
 
 
@@ -86,6 +88,8 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     with run.stage("answer"):
         measured = answer(road, asked.trusted, judged)  # 3, 4
         pairs = select(road, measured)  # 4
+        if road.teacher:  # it is not asked again: what its server lost stays lost, or a resumed run would come to other examples
+            road.teacher.give_up()
     with run.stage("keep"):
         general = replay(road, kept_out)
     examples = [*study_data(road, chunks, asked, measured, kept_out), *(pairs if config.stages.pairs else ())]
@@ -134,8 +138,7 @@ def read(road: Road, material: Documents) -> list[Chunk]:
 def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
     """The questions that fit into the model's context with their document; those that do not are dropped with that reason. Nothing like
     one of these is learned, also where the exam asks only `exam.questions` of them, evenly over all."""
-    limit = road.base.context_tokens - road.config.exam.max_tokens
-    kept = [q for q in quiz if len(road.base.encode(open_chat(q.text, q.chunk))) <= limit]
+    kept = [q for q in quiz if roomy(road, q)]
     fits, asked = ({q.text for q in some} for some in (kept, spread(kept, road.config.exam.questions)))
     fates = []
     for q in quiz:
@@ -169,8 +172,9 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
         if not reason and question.text.lower() in seen:
             reason = "repeats another question"
         if not reason and exam.nearest(question.text).similarity >= config.max_overlap:
-            reason = "like a question of the exam"
-        seen.add(question.text.lower())
+            reason = LIKE_EXAM
+        if not reason:  # what is refused here may be asked well of another sentence
+            seen.add(question.text.lower())
         return reason
 
     road.display.stage("ask")
@@ -179,16 +183,20 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
         road.teacher or road.student, chunks, config.per_chunk, fault, config.rounds, road.config.seed,
         instructed=road.teacher is not None, progress=road.display.advance,
     ):  # fmt: skip
-        doubt = answer_fault(one)
-        body = {"question": one.text, "answer": one.short, "back": one.back, "doubt": doubt,
-                **one.chunk.place(one.sentence)}  # fmt: skip
-        fates.setdefault(one.id, Fate(one.id, "dropped" if reason else "accepted", reason, body))
+        if one.id not in fates or not reason:
+            fates[one.id] = _fate(one, reason)
         if not reason:
             found.all.append(one)
-            found.trusted += [] if doubt else [one]
+            found.trusted += [] if answer_fault(one) else [one]
     road.run.ledger.place("ask", fates.values())
     road.display.say(f"{len(found.all)} questions of use, {len(found.trusted)} of them came back with their answer")
     return found
+
+
+def _fate(asked: Question, reason: str = "") -> Fate:
+    body = {"question": asked.text, "answer": asked.short, "back": asked.back, "doubt": answer_fault(asked)}
+    body |= asked.chunk.place(asked.sentence)
+    return Fate(asked.id, "dropped" if reason else "accepted", reason, body)
 
 
 def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
@@ -210,11 +218,14 @@ def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Qu
         road.display.say(
             f"{len(asked.trusted)} questions came back with their answer; the exam asks for words left out of {len(gaps)} sentences"
         )
-    quiz = gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
+    quiz = [q for q in gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside]) if roomy(road, q)]
+    if not quiz:
+        raise DataError("no question of the exam fits into the model's context with its piece.", cure="Lower read.chunk_tokens.")
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
-    rest = [q for q in asked.all if (q.chunk.id, q.sentence) not in aside and exam.nearest(q.text).similarity < limit]
-    kept = {q.id for q in rest}
-    return quiz, Asked(rest, [q for q in asked.trusted if q.id in kept])
+    reasons = {q.id: LIKE_EXAM for q in asked.all if exam.nearest(q.text).similarity >= limit}
+    reasons |= {q.id: HELD_OUT for q in asked.all if (q.chunk.id, q.sentence) in aside}
+    road.run.ledger.place("ask", (_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons))
+    return quiz, Asked(*([q for q in some if q.id not in reasons] for some in (asked.all, asked.trusted)))
 
 
 def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
@@ -291,14 +302,18 @@ def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
 
 def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam; and, where
-    a stage of their own is wanted, the whole answers, drawn at T = 1. No prompt is like a question of the exam, a common one included."""
+    a stage of their own is wanted, the whole answers, drawn at T = 1. Nearly half of the prompts are plain questions of fact, which look
+    like what is taught and are about something else. No prompt is like a question of the exam, a common one included."""
     config, wanted, seed = road.config.replay, road.config.stages, road.config.seed
     pool = Overlap([*(q.text for q in quiz), *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
-        return form_fault(text) or ("" if pool.add_if_new(text, road.config.questions.max_overlap)[0] else "like another prompt")
+        reason = form_fault(text) or ("like another prompt" if pool.nearest(text).similarity >= road.config.questions.max_overlap else "")
+        if not reason:
+            pool.add(text)
+        return reason
 
-    prompts = [a.text for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
+    prompts = [a.text for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS)]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
     held = set(prompts) - set(train)
     found = {

@@ -15,7 +15,7 @@ from selfteach.evaluate.corrections import Arm, answer
 from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered, open_chat
-from selfteach.generate.spans import spans
+from selfteach.generate.spans import replaced, spans
 from selfteach.generate.study import GAP, GAPS
 from selfteach.judge.contradiction import Scored
 from selfteach.judge.match import contains_answer, token_recall
@@ -61,13 +61,21 @@ def share_of(count: int, share: float) -> int:
 
 
 def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
-    """A share of the sentences, each with a gap where an answer stood; none where fewer than two sentences offer an answer."""
-    offers = {(c.id, i): (c, c.words(i), found[0]) for c in chunks for i in c.telling() if (found := spans(c.words(i), c.title))}
+    """A share of the sentences, each with a gap where an answer stood; none where fewer than two sentences offer an answer.
+
+    The answer is one that the sentence itself would be marked right with: not the "Angleterre" of "d'Angleterre".
+    """
+    found = ((c, i, c.words(i)) for c in chunks for i in c.telling())
+    offers = {
+        (c.id, i): (c, text, name)
+        for c, i, text in found
+        if (name := next((name for name in spans(text, c.title) if contains_answer(text, name)), ""))
+    }
     where = sorted(offers, key=lambda place: digest([seed, *place]))
     if len(where) < 2:
         return []
     return [
-        Quiz(GAPS[0].format(title=c.title, text=text.replace(name, GAP)), (name,), c, "gaps in its sentences")
+        Quiz(GAPS[0].format(title=c.title, text=replaced(text, name, GAP)), (name,), c, "gaps in its sentences")
         for c, text, name in (offers[place] for place in where[: share_of(len(where), share)])
     ]
 
@@ -99,13 +107,14 @@ def examine(road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Se
     beside = general_sheets(road, arms, [e.turns for e in general][: config.general])
     said = Overlap(dict.fromkeys(lessons))
     unharmed = {arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()}
+    there = bool(beside["base"].questions)
     found: dict[str, Any] = {
         "method": "documents",
         "rehearsal": road.config.rehearsal,
         "asked_by": quiz[0].origin if quiz else "",
         **paper.measures(marked, seed),
-        "common": {arm: statistics.share(m.right) for arm, m in known.items()},
-        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
+        "common": {arm: statistics.share(m.right) for arm, m in known.items() if m.right},
+        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items() if flags},
         "drawn": {arm: statistics.share(flags) for arm, flags in drawn.items()},
         "noise_floor": {"contains": noise},
         "sanity": by_arm({arm: m.draws for arm, m in marked.items()}, seed=seed),
@@ -119,10 +128,10 @@ def examine(road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Se
         damage = paper.damage(before, after)
         lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
         found |= {"damage": damage, "common_loss": lost, "pairwise": _pairwise(road, quiz, marked)}
-        if general:
+        if there:
             leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
             found |= {"leakage": {"general": leak}, "drift": drifted(road, taught.hf, beside)}
-    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if taught and general else 0.0
+    harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if taught and there else 0.0
     found["verdict"] = paper.verdict(marked, found.get("gain"), lost, damage, harmed)
     written: dict[str, Any] = shared.as_json(found)
     return written
@@ -151,8 +160,19 @@ def _pairwise(road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marke
     """Taught against base, judged by the base with the document in the prompt, in both orders; a win only where both agree."""
     judge = Preference(road.student)
     texts = [[d.text for d in marked[arm].draws] for arm in ("taught", "base")]
-    duels = [Duel(user(f"{q.chunk.passage} {q.text}"), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
+    duels = [Duel(_with_passage(q), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
     return duels_measures(duels, compare(judge, duels), road.config.seed)
+
+
+def _with_passage(q: Quiz) -> Prompt:
+    return user(f"{q.chunk.passage} {q.text}")
+
+
+def roomy(road: Road, q: Quiz) -> bool:
+    """Whether the model's context holds all that the exam asks about a question: the open book with its answer, two answers to compare."""
+    encode, most = road.base.encode, road.config.exam.max_tokens
+    duel = Preference(road.student).asked(_with_passage(q), "", "")
+    return max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most) <= road.base.context_tokens
 
 
 def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def mended(answered: Answered) -> Answered:
     short = answered.question.short
     if answered.question.sentence is None or not short:
         return answered
-    said = [*([] if answered.cut else [answered.best]), *answered.informed]
+    said = [*([] if answered.cut else [answered.best]), *(answered.informed if answered.whole is None else answered.whole)]
     label = next((text for text in said if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS), short)
     return replace(answered, best=label, cut=False)
 

@@ -19,7 +19,7 @@ MORE_WORDS = 4
 LEAST_SHARED = 0.5
 REASONS = (
     "mentions the text", "cut off", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
-    "gives its answer", "another answer comes back",
+    "gives its answer", "nothing comes back", "another answer comes back",
 )  # fmt: skip
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
@@ -73,6 +73,8 @@ def answer_fault(question: Question) -> str:
         return "answer not in the text"
     if contains_answer(question.text, answer) and not re.search(r"\bor\b", question.text):
         return "gives its answer"
+    if question.back == "":
+        return "nothing comes back"
     return "" if question.back is None or _same(question.back, answer) else "another answer comes back"
 
 

@@ -53,7 +53,7 @@ class Mixture:
             raise UsageError(what, where="train.mix", cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}")
         self.shares = {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
         self.kinds = {kind: [row for row in rows if row.kind == kind] for kind in (least or {})}
-        self.more = {} if shares else {kind: missing(len(of), len(rows), (least or {})[kind]) for kind, of in self.kinds.items() if of}
+        self.more = {} if shares else missing({kind: len(of) for kind, of in self.kinds.items() if of}, len(rows), least or {})
 
     @property
     def size(self) -> int:
@@ -84,6 +84,21 @@ class Mixture:
         return found
 
 
-def missing(count: int, total: int, least: float) -> int:
-    """How many more of `count` rows among `total` make their share `least`: those that are missing to least / (1 - least) of the others."""
-    return max(0, math.ceil(least / (1 - least) * (total - count)) - count)
+def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:
+    """How many more rows of each kind make its share of all at least its `least`.
+
+    An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other kinds) / (1 - the sum of these shares).
+    Who has the most of what is asked for is left out of these first: n only grows by it, and never beyond what that kind has.
+
+    Args:
+        counts: the rows of each kind, at least one.
+        total: the rows of all kinds, also of those that are not counted.
+        least: sums to less than 1.
+    """
+    short = sorted((kind for kind in counts if least[kind]), key=lambda kind: counts[kind] / least[kind])
+    while short:
+        size = (total - sum(counts[kind] for kind in short)) / (1 - sum(least[kind] for kind in short))
+        if counts[short[-1]] < least[short[-1]] * size:
+            break
+        short.pop()
+    return {kind: math.ceil(least[kind] * size) - counts[kind] if kind in short else 0 for kind in counts}
