@@ -63,15 +63,12 @@ def respond(
     answered = []
     for question, row in zip(questions, rows, strict=True):
         got = [found.get(request.id(student.fingerprint)) for request in row]
-        if got[0] is not None:
-            with_it, without = ([draw for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :]))
-            informed, uninformed, ended = (_said(d) for d in (with_it, without, [d for d in with_it if d.finish != "length"]))
-            answered.append(Answered(question, *_said(got[:1]), informed, uninformed, got[0].finish == "length", ended))
+        if (best := got[0]) is not None:
+            informed, uninformed = ([draw for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :]))
+            ended = [draw for draw in informed if draw.finish != "length"]
+            texts = [tuple(one_line(clean(draw.text)) for draw in some) for some in (informed, uninformed, ended)]
+            answered.append(Answered(question, one_line(clean(best.text)), texts[0], texts[1], best.finish == "length", texts[2]))
     return answered
-
-
-def _said(draws: Sequence[Draw]) -> tuple[str, ...]:
-    return tuple(one_line(clean(draw.text)) for draw in draws)
 
 
 def without_document(

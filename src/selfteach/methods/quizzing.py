@@ -172,7 +172,8 @@ def roomy(road: Road, q: Quiz) -> bool:
     """Whether the model's context holds all that the exam asks about a question: the open book with its answer, two answers to compare."""
     encode, most = road.base.encode, road.config.exam.max_tokens
     duel = Preference(road.student).asked(_with_passage(q), "", "")
-    return max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most) <= road.base.context_tokens
+    needed: int = max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most)
+    return needed <= road.base.context_tokens
 
 
 def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
