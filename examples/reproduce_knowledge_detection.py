@@ -28,9 +28,10 @@ from selfteach.errors import DataError
 from selfteach.generate.question import Question
 from selfteach.generate.respond import respond
 from selfteach.judge.match import clusters, contains_answer
+from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents import Documents, read, teach
+from selfteach.methods.documents import read, teach
 from selfteach.methods.quizzing import people_quiz
 from selfteach.methods.road import open_road
 from selfteach.records import Measure

@@ -181,6 +181,38 @@ def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.parametrize(("text", "method", "fault"), [
+    ("kept>=.95", "documents", 'documents does not measure "kept".'), ("contains>=.3", "feedback", 'feedback does not measure "contains".'),
+    ("win_rate>.5", "corrections", 'corrections does not measure "win_rate".'),
+    ("contains>=.3,damage<=.1,win_rate>.5,drift<.05", "documents", ""), ("kept>=.9", "feedback", ""), ("fall>0", "train", ""),
+])  # fmt: skip
+def test_a_number_that_the_method_does_not_measure_cannot_be_required(text: str, method: str, fault: str) -> None:
+    if not fault:
+        assert require.parse(text, method) == require.parse(text)
+        return
+    with pytest.raises(UsageError, match=re.escape(fault)):
+        require.parse(text, method)
+
+
+@pytest.mark.parametrize("command", ["documents", "again", "training", "corrections", "tasks", "feedback"])
+def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(command: str) -> None:
+    """`again` reads what a run drew, whose records lie beside what draws: numpy, but no model's library."""
+    code = f"import sys, selfteach.commands.{command}; print(sorted({{'torch', 'transformers', 'openvino_genai'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["documents", "corrections", "tasks", "train"])
+@pytest.mark.parametrize("wrong", [("--require", "nonsense>1"), ("--model", "no/such/folder/here"), ("--from", "nowhere")])
+def test_a_dry_run_refuses_what_the_command_would(
+    command: str, wrong: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"text": "Hale Mill was built in 1790. It stands at Wyle by the road.", "prompt": "a", "completion": "b"}\n')
+    assert cli.run([command, str(file), "--dry-run", *wrong]) == 2
+    assert wrong[1].split(">")[0] in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("text", ["kept", "kept>=", ">=1", "kept=>1", "kept>=x", "kept>=1;near<=2"])
 def test_malformed_requirements(text: str) -> None:
     with pytest.raises(UsageError, match="is not a requirement"):

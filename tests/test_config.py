@@ -107,6 +107,31 @@ def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set()
     assert Documents().train.beta != Train().beta, "or this shows nothing"
 
 
+def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
+    plain = resolve(Documents).config
+    resolved = resolve(Documents, sets=["train={epochs: 2, lora: {rank: 4}}", "train.weights={pair: {sft: 2.0}}"])
+    assert resolved.config.train.epochs == 2
+    assert resolved.config.train.lora == plain.train.lora.model_copy(update={"rank": 4})
+    kept = {"least", "regmean", "batch_size", "beta"}
+    assert resolved.config.train.model_dump(include=kept) == plain.train.model_dump(include=kept)
+    given = {key for key, origin in resolved.origins.items() if origin == "--set"}
+    assert given == {"train.epochs", "train.lora.rank", "train.weights.pair.sft"}
+    assert resolve(Documents, sets=["train={}"]).config == plain
+
+
+def test_a_mapping_that_is_one_setting_is_replaced_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("train: {least: {study: 0.1}}")
+    for resolved in (resolve(Documents, sets=["train.least={study: 0.1}"]), resolve(Documents, tmp_path / "a.yaml")):
+        assert resolved.config.train.least == {"study": 0.1}
+
+
+def test_mistakes_name_the_command_that_prints_the_keys() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(Documents, sets=["select.tau_knowlege=.5", "select.nli=some/model"])
+    assert "`selfteach config documents` prints every key." in str(caught.value)
+    assert "\n  : " not in str(caught.value)
+
+
 @pytest.mark.parametrize(("sets", "instead"), [
     (["train.objective=dpo"], "stages.pairs=true"), (["train.trial_steps=3"], "train.weights"),
     (["train.on_policy=0.5"], "study.distill=true"),

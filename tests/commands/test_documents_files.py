@@ -1,14 +1,19 @@
-"""What stands for documents in a run's identity: their texts, titles and questions, whatever their order and their names."""
+"""What stands for documents in a run's identity: their texts, titles and questions, whatever their order and their names; and what is said
+of the files before anything is done."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from selfteach import cli
+from selfteach.commands import past
 from selfteach.commands.documents import Files
+from selfteach.errors import IntegrityError
 
 ROWS: list[dict[str, Any]] = [
     {"title": "Mill", "text": "The old mill stands by the river.", "questions": [{"question": "Where?", "answer": "by the river"}]},
@@ -32,3 +37,27 @@ def test_a_changed_text_title_question_or_answer_is_another_run(tmp_path: Path, 
 
 def test_another_order_or_place_is_the_same_run(tmp_path: Path) -> None:
     assert identity(tmp_path, ROWS[::-1], "e.jsonl") == identity(tmp_path, ROWS)
+
+
+def test_a_dry_run_says_what_there_is_to_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.md").write_text("# Hale Mill\n\nHale Mill was built in 1790. It stands at Wyle by the road. Yes.\n")
+    assert cli.run(["documents", str(tmp_path / "a.md"), "--dry-run", "--json"]) == 0
+    stated = json.loads(capsys.readouterr().out)
+    assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), "one word is no sentence to learn"
+
+
+def test_the_cure_for_too_many_bad_rows_cures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ['{"text": "Hale Mill was built in 1790. It stands at Wyle by the road."}', "{torn", "{torn", "{torn"]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    assert cli.run(["documents", str(tmp_path / "a.jsonl"), "--dry-run"]) == 3
+    said = capsys.readouterr().err
+    cure = re.search(r"--set (max_bad_rows=\S+)", said)
+    assert cure, said
+    assert cli.run(["documents", str(tmp_path / "a.jsonl"), "--dry-run", "--set", cure[1]]) == 0
+
+
+def test_a_damaged_exam_is_an_integrity_error_with_a_cure_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "run.db").touch()
+    (tmp_path / "exam.json").write_text('{"kept": ')
+    with pytest.raises(IntegrityError, match=r"exam\.json: is not JSON .* Restore it .* --new"):
+        past.exam(tmp_path)

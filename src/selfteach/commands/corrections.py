@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Brought, left_out, place, places, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, place, places, ready, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
@@ -72,6 +72,7 @@ def corrections(files: Files, own: Mapping[str, Any], options: Options) -> None:
     refuse(files, config)
     material = files.read(config.max_bad_rows)
     enough(material, config)
+    ready("corrections", resolved, options)
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return

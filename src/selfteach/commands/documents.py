@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Brought, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, ready, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
 from selfteach.materials.documents.chunk import document_sentences
 from selfteach.materials.documents.listed import LEAST_WORDS, says
+from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions, read_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents import Documents
+from selfteach.models.finding import refuse_unknown
 from selfteach.records import BadLine, digest
 
 FORGOTTEN = "forgotten"
@@ -74,6 +76,9 @@ def documents(files: Files, own: Mapping[str, Any], options: Options) -> None:
     resolved = resolve(Settings, options.file, options.sets, options.settings(own))
     material = files.read()
     enough(material, resolved.config)
+    if resolved.config.select.nli:
+        refuse_unknown(resolved.config.select.nli)
+    ready("documents", resolved, options)
     if options.dry_run:
         plan(material, as_json=options.as_json)
         return
@@ -93,9 +98,9 @@ def enough(material: Documents, config: Settings) -> None:
         if torn and len(torn) / count > config.max_bad_rows:
             raise DataError(
                 f"{len(torn)} of {count} rows cannot be used; the first: {torn[0].fault}.", where=torn[0].where,
-                cure="Mend or remove them; --set max_bad_rows=0.5 allows more.",
+                cure=f"Mend or remove them; --set max_bad_rows={math.ceil(100 * len(torn) / count) / 100:g} allows so many.",
             )  # fmt: skip
-    telling = sum(says(d.text, span) for d in reading.documents for span in document_sentences(d))
+    telling = sentences(material)
     if telling < (1 if material.questions else LEAST_SENTENCES):
         raise DataError(
             f"{telling} sentences are too few to learn from and to be examined on.", where=reading.documents[0].source,
@@ -103,11 +108,17 @@ def enough(material: Documents, config: Settings) -> None:
         )  # fmt: skip
 
 
+def sentences(material: Documents) -> int:
+    """How many sentences there are to learn."""
+    return sum(says(d.text, span) for d in material.reading.documents for span in document_sentences(d))
+
+
 def plan(material: Documents, *, as_json: bool) -> None:
     """Prints what was read, without a model."""
     reading = material.reading
     stated: dict[str, Any] = {
-        "documents": len(reading.documents), "characters": sum(len(d.text) for d in reading.documents),
+        "documents": len(reading.documents), "titles": [d.title for d in reading.documents],
+        "characters": sum(len(d.text) for d in reading.documents), "sentences": sentences(material),
         "questions": len(material.questions),
         "mended": told(reading.mended), "left_out": told(reading.aside),
     }  # fmt: skip

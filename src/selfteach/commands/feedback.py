@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from selfteach.commands import past, require
-from selfteach.commands.lesson import Brought, show_plan, teach
+from selfteach.commands import past
+from selfteach.commands.lesson import Brought, ready, show_plan, teach
 from selfteach.commands.options import Options
 from selfteach.commands.screen import screen
 from selfteach.config import Feedback, resolve
 from selfteach.errors import DataError
 from selfteach.judge.check import parse
-from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
 from selfteach.records import clean
 from selfteach.run.signals import interruptible
 
@@ -25,6 +24,7 @@ def feedback(rule: str, own: Mapping[str, Any], options: Options) -> None:
     rule = rule_text(rule)
     if resolved.config.check:
         parse(resolved.config.check)  # a mistyped one is found before any work is done
+    ready("feedback", resolved, options)
     if options.dry_run:
         _plan(rule, resolved.config, options)
         return
@@ -46,9 +46,6 @@ def rule_text(rule: str) -> str:
 
 
 def _plan(rule: str, config: Feedback, options: Options) -> None:
-    require.parse(options.require)
-    refuse_unknown(config.model)
-    refuse_unknown_teacher(config.teacher)
     earlier = past.adapter(options.from_run) if options.from_run else None
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
         from selfteach.methods.plan import plan

@@ -48,6 +48,18 @@ class Brought:
     mended: Sequence[BadLine] = ()
 
 
+def ready(method: str, resolved: Resolved, options: Options) -> tuple[list[require.Requirement], dict[str, str]]:
+    """What is required of the exam, and the adapter that the run goes on from; what cannot be is found before anything else is done.
+
+    Raises:
+        UsageError: `--require` cannot be read or asks for what this method does not measure, or there is no such model, teacher or run.
+    """
+    wanted = require.parse(options.require, method)
+    refuse_unknown(resolved.config.model)
+    refuse_unknown_teacher(getattr(resolved.config, "teacher", ""))
+    return wanted, {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
+
+
 def teach(
     method: str, brought: Brought, resolved: Resolved, options: Options, prepare: Callable[[Run], object] = lambda run: None
 ) -> None:  # fmt: skip
@@ -58,13 +70,10 @@ def teach(
         prepare: is called with the open run before the method.
 
     Raises:
-        UsageError: `--require` cannot be read, or there is no such model, which is found before anything else is done.
+        UsageError: as `ready`.
         Interrupted: by the user or the system.
     """
-    wanted = require.parse(options.require)
-    refuse_unknown(resolved.config.model)
-    refuse_unknown_teacher(getattr(resolved.config, "teacher", ""))
-    begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
+    wanted, begun = ready(method, resolved, options)
     with open_run(options.out, brought.name, method, resolved, {**brought.identity, **begun}, new=options.new) as run:
         if brought.paths:
             run.ledger.note(PATHS, brought.paths)

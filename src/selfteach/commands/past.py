@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.config import load_yaml
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.folder import LEDGER
 from selfteach.run.ledger import Ledger
@@ -65,7 +65,7 @@ def exam(folder: Path) -> dict[str, Any]:
 
     Raises:
         UsageError: the run has not come to its exam.
-        DataError: the file is damaged.
+        IntegrityError: the file is damaged.
     """
     path = run_folder(folder) / EXAM
     if not path.exists():
@@ -73,8 +73,8 @@ def exam(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
-        raise DataError(
-            f"is not JSON ({fault}).", where=str(path), cure="Run the command of this run again: it writes the file anew."
+        raise IntegrityError(
+            f"is not JSON ({fault}).", where=str(path), cure="Restore it from a copy, or run the command of this run again with --new."
         ) from fault
     return found
 

@@ -13,8 +13,11 @@ from selfteach.registry import did_you_mean
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "kept": (("kept", "taught", "greedy", "value"), "share of held-out target prompts whose greedy answer keeps the rule"),
-    "drawn": (("kept", "taught", "drawn", "value"), "the same for answers drawn at temperature 1"),
+    "kept": (
+        ("kept", "taught", "greedy", "value"),
+        "feedback: share of held-out target prompts whose greedy answer keeps the rule",
+    ),
+    "drawn": (("kept", "taught", "drawn", "value"), "feedback: the same for answers drawn at temperature 1"),
     "distance": (("distance", "taught", "greedy", "value"), "corrections: share of the words of new answers that the teacher changes"),
     "corrected": (("corrected", "taught", "value"), "corrections: share of new answers that the teacher changes at all"),
     "repeated": (("repeated", "taught", "value"), "corrections: share of new answers that make a corrected error again"),
@@ -27,20 +30,28 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
         "corrections: how much less of the words is changed than of the base's; train: nats a token by which the dev loss fell",
     ),
     "displaced": (("displaced", "value"), "corrections: share of held-out corrections that became less likely than under the base"),
+    "contains": (
+        ("contains", "taught", "value"),
+        "documents: share of held-out questions whose greedy answer holds a right one, without the document",
+    ),
+    "gain": (("gain", "value"), "documents: how much greater that share is than the base's"),
+    "damage": (("damage", "value"), "documents: of what the base answered rightly, the share that is answered wrongly now"),
+    "common_loss": (("common_loss", "value"), "documents: how many fewer of the questions that many people can answer are right"),
     "rouge_l": (("rouge_l", "seed", "taught", "greedy", "value"), "tasks: ROUGE-L of greedy answers to held-out seeds"),
     "win_rate": (
         ("pairwise", "taught", "win_rate", "value"),
-        "tasks: how often an answer is better than the base's; a tie counts one half",
+        "documents, tasks: how often an answer is better than the base's; a tie counts one half",
     ),
-    "near": (("leakage", "near", "value"), "change of behaviour on near prompts, where the rule must not fire"),
-    "general": (("leakage", "general", "value"), "the same on general prompts"),
-    "misapplied": (("leakage", "misapplied", "value"), "share of near and general prompts that got the rule's answer"),
+    "near": (("leakage", "near", "value"), "feedback: change of behaviour on near prompts, where the rule must not fire"),
+    "general": (("leakage", "general", "value"), "change of behaviour on general prompts"),
+    "misapplied": (("leakage", "misapplied", "value"), "feedback: share of near and general prompts that got the rule's answer"),
     "drift": (("drift", "kl_nats", "value"), "KL(base || taught) in nats a token on the base's own general answers"),
     "agreement": (("drift", "top1_agreement", "value"), "share of tokens on which base and taught agree about the likeliest next one"),
     "looping": (("sanity", "taught", "looping", "value"), "share of looping answers"),
     "empty": (("sanity", "taught", "empty", "value"), "share of empty answers"),
 }
-"""What can be required: where it stands in exam.json, and what it is."""
+"""What can be required: where it stands in exam.json, and what it is, after the methods that measure it where not all do."""
+_OF = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
 _ITEM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
@@ -64,11 +75,20 @@ class Requirement:
         return ""
 
 
-def parse(text: str) -> list[Requirement]:
+def measured_by(name: str, method: str) -> bool:
+    """Whether a method's exam may have a number."""
+    named = {one for found in _OF.finditer(NUMBERS[name][1]) for one in found[0].split(", ")}
+    return not named or method in named
+
+
+def parse(text: str, method: str = "") -> list[Requirement]:
     """The comparisons of a comma-separated list.
 
+    Args:
+        method: whose exam is to meet them, where that is known.
+
     Raises:
-        UsageError: another form, or an unknown name; the message offers the nearest one.
+        UsageError: another form, an unknown name, where the message offers the nearest one, or one that the method does not measure.
     """
     found = []
     for item in filter(str.strip, text.split(",")):
@@ -78,6 +98,9 @@ def parse(text: str) -> list[Requirement]:
         name, sign, bound = match.groups()
         if name not in NUMBERS:
             raise UsageError(f'the exam has no number "{name}".', where="--require", cure=did_you_mean(name, NUMBERS))
+        if method and not measured_by(name, method):
+            others = ", ".join(other for other in NUMBERS if measured_by(other, method))
+            raise UsageError(f'{method} does not measure "{name}".', where="--require", cure=f"It measures: {others}.")
         found.append(Requirement(name, sign, float(bound)))
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Brought, left_out, place, places, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, place, places, ready, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
@@ -60,6 +60,7 @@ def tasks(files: Files, own: Mapping[str, Any], options: Options) -> None:
     refuse(config)
     material = files.read(config.max_bad_rows)
     enough(material)
+    ready("tasks", resolved, options)
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return

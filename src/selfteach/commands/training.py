@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfteach.commands import past
-from selfteach.commands.lesson import Brought, left_out, show_plan, sums, teach, told
+from selfteach.commands.lesson import Brought, left_out, ready, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
@@ -34,12 +34,12 @@ class Files:
             DataError: nothing in them can be used.
             UsageError: two datasets have one name.
         """
-        from selfteach.methods.alone import Lessons
-        from selfteach.train.mix import named
-
         if len({path.stem for path in self.examples}) < len(self.examples):
             raise UsageError("two datasets have one name.", where=", ".join(map(str, self.examples)), cure="Rename one of the files.")
         found = {path.stem: read_examples(path, skip=self.skip_bad_rows, most_bad=most_bad) for path in self.examples}
+        from selfteach.methods.alone import Lessons  # a mistyped path is told before these load
+        from selfteach.train.mix import named
+
         (first, *more), fates = found.values(), {where: fate for one in found.values() for where, fate in one.fates.items()}
         lessons = named({name: one.examples for name, one in found.items()}) if more else first.examples
         dev = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad).examples if self.dev else []
@@ -77,6 +77,7 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     resolved = resolve(Alone, options.file, options.sets, options.settings(own))
     config: Alone = resolved.config
     material = files.read(config.max_bad_rows)
+    ready("train", resolved, options)
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from selfteach.config.methods import METHODS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
 from selfteach.errors import UsageError
@@ -45,8 +46,16 @@ def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (),
     except ValidationError as error:
         faults += [_explain(schema, fault, origins) for fault in error.errors(include_input=False, include_url=False)]
     if faults:
-        raise UsageError("\n  ".join(["the configuration has mistakes:", *faults]), cure="\n  `selfteach config` prints every key.")
-    return Resolved(config, {key: origins.get(key, "default") for key in flatten(config.model_dump())})
+        command = next((f"selfteach config {name}" for name, of in METHODS.items() if of is schema), "selfteach config")
+        raise UsageError("\n  ".join(["the configuration has mistakes:", *faults]), cure=f"\n  `{command}` prints every key.")
+    return Resolved(config, {key: _origin(origins, key) for key in flatten(config.model_dump())})
+
+
+def _origin(origins: Mapping[str, str], key: str) -> str:
+    """Where a value is from: given by its own key, or in a mapping that is one setting."""
+    while key and key not in origins:
+        key = key.rpartition(".")[0]
+    return origins.get(key, "default")
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -84,7 +93,7 @@ Layer = tuple[str, dict[str, Any]]
 def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[Layer]:
     layers: list[Layer] = []
     if file is not None:
-        layers.append((file.name, flatten(load_yaml(file))))
+        layers.append((file.name, _spread(schema, "", load_yaml(file))))
     for item in sets:
         key, equals, text = item.partition("=")
         key = key.strip()
@@ -92,7 +101,8 @@ def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], optio
             faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
             continue
         try:
-            layers.append(("--set", {key: text if _is_text(schema, _whole(schema, key)) else parse_yaml(text, f"--set {key}")}))
+            whole = _whole(schema, key)
+            layers.append(("--set", _spread(schema, whole, text if _is_text(schema, whole) else parse_yaml(text, f"--set {key}"))))
         except UsageError as fault:
             faults.append(str(fault))
     layers.append(("option", {key: value for key, value in options.items() if value is not None}))
@@ -105,15 +115,29 @@ def _whole(schema: type[BaseModel], key: str) -> str:
     return f"{getattr(schema, 'SHORT', {}).get(start, start)}{dot}{rest}"
 
 
-def _is_text(schema: type[BaseModel], key: str) -> bool:
-    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means nothing."""
-    *path, last = key.split(".")
-    for part in path:
+def _spread(schema: type[BaseModel], key: str, value: Any) -> dict[str, Any]:
+    """A section's keys each by itself, so that those that it does not name keep their values; a mapping that is one setting stays whole."""
+    if not isinstance(value, Mapping) or _section(schema, key) is None:
+        return {key: value}
+    parts = (_spread(schema, _whole(schema, f"{key}.{name}" if key else str(name)), part) for name, part in value.items())
+    return {full: one for part in parts for full, one in part.items()}
+
+
+def _section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The section at a key; "" is everything."""
+    for part in key.split(".") if key else ():
         field = schema.model_fields.get(part)
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
-            return False
+            return None
         schema = field.annotation
-    return last in schema.model_fields and schema.model_fields[last].annotation is str
+    return schema
+
+
+def _is_text(schema: type[BaseModel], key: str) -> bool:
+    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means nothing."""
+    path, _, last = key.rpartition(".")
+    section = _section(schema, path)
+    return section is not None and last in section.model_fields and section.model_fields[last].annotation is str
 
 
 def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
@@ -131,7 +155,7 @@ def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> s
     where = f"{key} ({origin})" if origin else key
     if fault["type"] != "extra_forbidden":
         told = fault["msg"].removeprefix("Value error, ")
-        return f"{where}: {told}{'' if told.endswith(('.', '?')) else '.'}"
+        return f"{where}{': ' if where else ''}{told}{'' if told.endswith(('.', '?')) else '.'}"
     known: type[BaseModel] = schema
     for part in path[:-1]:
         annotation = known.model_fields[part].annotation

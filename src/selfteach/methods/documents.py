@@ -18,7 +18,7 @@ what the lessons do not need (train/regmean.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from selfteach.config import Documents as Settings
@@ -32,8 +32,8 @@ from selfteach.generate.shots import FACTS, REQUESTS
 from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted, Scored
 from selfteach.judge.language import main_script
 from selfteach.materials.documents.chunk import Chunk, chunked
+from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.materials.documents.read import Reading
 from selfteach.methods.asking import asked_for
 from selfteach.methods.calibrating import calibrated, judges_of, stored
 from selfteach.methods.quizzing import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, roomy, share_of
@@ -58,14 +58,6 @@ KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"s
 DISTILLED = {"study": {"distill": 1.0}}
 LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
 LOST = "no answer came to be its label"
-
-
-@dataclass
-class Documents:
-    """What the person brings: documents, and questions that people asked about them, for the exam alone."""
-
-    reading: Reading
-    questions: list[PeopleQuestion] = field(default_factory=list)
 
 
 def teach(run: Run, material: Documents, config: Settings, display: Display) -> dict[str, Any]:

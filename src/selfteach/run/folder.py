@@ -318,7 +318,7 @@ def _changed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     lines = [f"{key}: {_show(old, key)} -> {_show(new, key)}" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
     return UsageError(
         "\n  ".join(["this run began with another configuration:", *lines]), where=str(folder),
-        cure="\nGive the old values to go on with it, another --out, or --new to begin afresh (the old run is kept beside it).",
+        cure="\nGive the old values to go on with it, another --out, or, where there is one, --new to begin afresh beside the old run.",
     )  # fmt: skip
 
 

@@ -1,0 +1,16 @@
+"""What a person brings to be taught of documents. A module of its own, so that a mistyped path is told before any model's library loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from selfteach.materials.documents.questions import PeopleQuestion
+from selfteach.materials.documents.read import Reading
+
+
+@dataclass
+class Documents:
+    """Documents, and questions that people asked about them, for the exam alone."""
+
+    reading: Reading
+    questions: list[PeopleQuestion] = field(default_factory=list)
