@@ -181,7 +181,11 @@ def test_html_gives_what_a_reader_sees() -> None:
     page = """<!doctype html><head><title>A &amp; B</title><style>p{}</style><script>if (a<b) "</p>"</script></head><body>
     <nav><ul><li>Home<li>About</ul></nav><h1>Head</h1><p>One
     line &lt;b&gt; <b>bold</b>.<p>Two<br>three<table><tr><td>x<td>y</table><noscript>no</noscript><footer>foot</footer>"""
-    assert read_html(page) == ("A & B", "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\n- x: y")
+    assert read_html(page) == (
+        "A & B",
+        "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\n- x: y",
+        "13 characters of navigation, page foot or controls left out",
+    )
 
 
 def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
