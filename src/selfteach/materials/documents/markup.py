@@ -227,9 +227,9 @@ _TICKS = re.compile(r"(?P<ticks>`++)|\n[ \t]*+(?=\n)")
 _SIGNS = re.compile(
     r"(?P<escaped>\\[\\`])|(?P<ticks>`++)"
     r"|<(?P<link>[a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]{0,2000}|[\w.!#$%&'*+/=?^{|}~-]{1,64}@[\w.-]{1,255})>"
-    r"|<!--.{0,5000}?-->|</?[a-zA-Z][^<>\n]{0,500}>",
-    re.S,
+    r"|(?P<comment><!--)|</?[a-zA-Z][^<>\n]{0,500}>"
 )
+MOST_IN_COMMENT = 5000
 _KEPT = re.compile("\0(\\d+)\0")
 
 
@@ -255,7 +255,9 @@ def _set_aside(text: str, kept: list[str]) -> str:
             place = end + len(sign["ticks"])
         elif sign["link"]:
             found.append(_as_places(sign["link"], kept))
-        elif sign["ticks"] or sign["escaped"]:
+        elif sign["comment"] and (end := text.find("-->", place, place + MOST_IN_COMMENT)) >= 0:
+            place = end + len("-->")
+        elif sign["ticks"] or sign["escaped"] or sign["comment"]:
             found.append(sign[0])
     return "".join((*found, text[place:]))
 
