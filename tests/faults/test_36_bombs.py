@@ -19,7 +19,7 @@ from selfteach.materials.documents import child, limits, read
 from selfteach.materials.documents.chunk import sentence_spans
 from selfteach.materials.documents.limits import TooMuch
 from selfteach.materials.documents.listed import led
-from selfteach.materials.documents.markup import read_markdown
+from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import inspect_zip
 from selfteach.materials.documents.read import read_documents
 
@@ -120,8 +120,22 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("bomb", "read_it"), [
     (lambda n: "." * n, sentence_spans), (lambda n: "\n" * n + "x", read_markdown), (lambda n: "# a" + " " * n + "b", read_markdown),
     (lambda n: "a|" * n + "\n|-|\n" + "a|\n" * n, read_markdown),
+    (lambda n: "`" * n + "x", read_markdown), (lambda n: "".join("`" * (i % 200) + " " for i in range(n // 100)), read_markdown),
+    (lambda n: "` `` " * (n // 5), read_markdown), (lambda n: "<a" * (n // 2), read_markdown),
+    (lambda n: "<a " + "a@" * (n // 2), read_markdown),
+    (lambda n: "<aa:" * (n // 4), read_markdown), (lambda n: "<!--" * (n // 4), read_markdown), (lambda n: "_" * n + "x", read_markdown),
+    (lambda n: "_a" * (n // 2), read_markdown), (lambda n: " _a" * (n // 3), read_markdown), (lambda n: "-_a__a" * (n // 6), read_markdown),
+    (lambda n: "*a" * (n // 2) + "**a" * (n // 3), read_markdown), (lambda n: ">" * n + "x", read_markdown),
+    (lambda n: "> " * (n // 2) + "x", read_markdown), (lambda n: "x\n" + "> \n" * (n // 3), read_markdown),
+    (lambda n: "\n \n`" * (n // 4), read_markdown),
+    (lambda n: "<table><tr>" + "<td rowspan=99 colspan=99>x" * (n // 30) + "</table>", read_html),
+    (lambda n: "<table><tr>" + "<td rowspan=999>" * 99 + "<tr><td>x" * (n // 9) + "</table>", read_html),
+    (lambda n: "<p hidden><li hidden>" * (n // 20), read_html),
     (lambda n: ":" * n + "x", lambda text: led(text, sentence_spans(text), "A")),
-], ids=["stops", "blank lines", "spaces", "columns", "colons"])  # fmt: skip
+], ids=["stops", "blank lines", "spaces", "columns", "ticks", "growing ticks", "open ticks", "tags", "mail",
+    "addresses", "comments", "underscores", "inner underscores", "open underscores", "mixed underscores",
+    "stars", "quotes", "spaced quotes",
+    "quoted lines", "ticks of paragraphs", "joined cells", "cells from above", "hidden", "colons"])  # fmt: skip
 def test_hostile_text_takes_time_in_proportion_to_its_length(bomb: Callable[[int], str], read_it: Callable[[str], object]) -> None:
     """Texts are read without a limit of time; twice as much takes no more than thrice as long, or next to nothing. The best of three
     without the collector, which can stop for half a second in a process that holds much else."""

@@ -177,15 +177,56 @@ def test_wrapped_lines_are_joined_and_others_are_not() -> None:
     assert paragraphs(f"{long}\n{long}").count("\n") == 1
 
 
+LEFT = "characters of navigation, page foot or controls left out"
+
+
 def test_html_gives_what_a_reader_sees() -> None:
     page = """<!doctype html><head><title>A &amp; B</title><style>p{}</style><script>if (a<b) "</p>"</script></head><body>
     <nav><ul><li>Home<li>About</ul></nav><h1>Head</h1><p>One
     line &lt;b&gt; <b>bold</b>.<p>Two<br>three<table><tr><td>x<td>y</table><noscript>no</noscript><footer>foot</footer>"""
-    assert read_html(page) == ("A & B", "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\n- x: y")
+    assert read_html(page) == (
+        "A & B",
+        "Head\n\nOne line <b> bold.\n\nTwo\nthree\n\n- x: y",
+        f"13 {LEFT}",
+    )
 
 
 def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
     assert read_html("<nav>Menu<p>The text.")[1] == "Menu\n\nThe text."
+
+
+@pytest.mark.parametrize(("page", "read", "note"), [
+    ("<form id=aspnetForm><p>An article.</p><label>Name <input></label><select><option>a<option>b</select><button>Go</button></form>",
+     "An article.\n\nName", f"4 {LEFT}"),
+    ("<p>One.</p><aside>Beside.</aside><header>Top</header>", "One.\n\nBeside.\n\nTop", ""),
+    ("<nav>Home</nav><article><nav>Parts</nav>Text.<footer>By Ann</footer></article><footer>Foot</footer>",
+     "Parts\n\nText.\n\nBy Ann", f"8 {LEFT}"),
+    ("<template>t</template><div hidden>a<div>b</div>c</div><p>Seen<i aria-hidden='true'>x</i>.<i aria-hidden=false>y</i>", "Seen.y", ""),
+    ("<ul><li hidden>n<ul><li>m</ul><li>yes<li hidden>no</ul><p hidden>x<p>Text <input hidden>end", "- yes\n\nText end", ""),
+    ("<div hidden>never closed <p>Text", "never closed\n\nText", ""), ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
+])  # fmt: skip
+def test_text_in_forms_is_read_and_what_is_hidden_is_not(page: str, read: str, note: str) -> None:
+    assert read_html(page)[1:] == (read, note)
+
+
+def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(f"<nav>Home</nav><form>{WORDS}</form>")
+    reading = read_documents([tmp_path / "a.html"])
+    assert reading.documents[0].text == WORDS
+    assert [(line.where, line.fault) for line in reading.mended] == [("a.html", f"4 {LEFT}")]
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    ("See `x*y*z` and ``a`b`` or `` ` `` or `a_b_`.", "See x*y*z and a`b or ` or a_b_."), ("`vector<int>` <b>t</b>", "vector<int> t"),
+    ("**`*p`** [`_q_`](u)", "*p _q_"), ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand \\` too, as ` does."),
+    ("<!-- don`t --> a `b`", "a b"), ("Ask <ada@velm.org> at <https://velm.org/_x_y>.", "Ask ada@velm.org at https://velm.org/_x_y."),
+    ("_word_, (_two words_), _a_b_ snake_case_name _private x_1 __b__", "word, (two words), a_b snake_case_name _private x_1 b"),
+    ("***both*** *a _b_ c* ___d___", "both a b c d"), ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n>50 men"),
+    ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"), ("```x*y*``` z", "x*y* z"),
+    ("| `a \\| b` | c |\n|--|--|\n| 1 | `x|y` |", "- a | b: 1; c: x|y"), ("a \0 7\0 b", "a 7 b"),
+])  # fmt: skip
+def test_markdown_keeps_the_signs_of_code_and_addresses(text: str, read: str) -> None:
+    assert read_markdown(text)[1] == read
 
 
 def test_markdown_loses_its_marks_and_keeps_its_words() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
+from selfteach.materials.documents.limits import TooMuch
 from selfteach.materials.documents.listed import words_in
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.paged import read_docx
@@ -73,6 +75,40 @@ def test_an_html_table_has_its_head_in_every_row_and_a_layout_is_read_as_it_stan
     inner = "<table><tr><td>left</td><td><table><tr><td>a<td>b</table></td></tr></table>"
     assert read_html(inner)[1] == "left\n\n- a: b"
     assert read_html("<p>Hours:</p><ul><li><p>Mon</p></li><li>Tue</ul>")[1].split() == ["Hours:", "-", "Mon", "-", "Tue"]
+
+
+HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
+
+
+@pytest.mark.parametrize(("page", "read"), [
+    (HEAD + """<tr><td rowspan=2>1911</td><td>Velm</td><td>120</td></tr><tr><td>Marn</td><td>80</td></tr>
+     <tr><td colspan=2>Both cities</td><td>200</td></tr></table>""",
+     "- Year: 1911; City: Velm; Ships: 120\n- Year: 1911; City: Marn; Ships: 80\n- Year, City: Both cities; Ships: 200"),
+    ("""<table><thead><tr><th colspan=9>Harbours<tr><th rowspan=9>Year<th colspan=2>Ships<tr><th>In<th>Out
+     <tbody><tr><td>1911<td>1<td>2<tr><th colspan=3>War<tr><td>1915<td colspan=2>none<tr><td colspan=3>No data.</table>""",
+     "Harbours\n\n- Year: 1911; Ships In: 1; Ships Out: 2\n\nWar\n\n- Year: 1915; Ships In, Ships Out: none\n- No data."),
+    (HEAD + "<tr><td>1911<td rowspan=0>Velm<td>3<tr><td>1912<td>4<tr></tr><tbody><tr><td>1913<td>Marn<td>5</table>",
+     "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; City: Velm; Ships: 4\n- Year: 1913; City: Marn; Ships: 5"),
+    (HEAD + "<tr><td>1911<td>Velm<td rowspan=2 colspan=x>3<tr><td>1912</table>",
+     "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; Ships: 3"),
+    ("<table><tr><td rowspan=2>Ann<td>red<tr><td>blue</table>", "- Ann: red\n- Ann: blue"),
+], ids=["both ways", "heads", "to the end of a group", "a gap", "no head"])  # fmt: skip
+def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
+    assert read_html(page)[1] == read
+
+
+def test_a_span_of_a_million_costs_nothing() -> None:
+    huge = f"colspan=1000000 rowspan={'9' * 100_000}"
+    page = f"<table><tr><th>Year<th>City</tr><tr><td>1911<td {huge}>Velm</tr>" + "<tr><td>1912</tr>" * 3 + "</table>"
+    start = time.process_time()
+    assert read_html(page)[1] == "- Year: 1911; City: Velm" + "\n- Year: 1912; City: Velm" * 3
+    assert time.process_time() - start < 1
+
+
+def test_a_table_that_repeats_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfteach.materials.documents.markup.MAX_CHARS", 10_000)
+    with pytest.raises(TooMuch):
+        read_html("<table><tr>" + f"<td rowspan=1000>{'x' * 100}" * 40 + "<tr><td>y" * 500 + "</table>")
 
 
 def test_a_markdown_table_has_its_head_in_every_row_and_code_keeps_its_signs() -> None:

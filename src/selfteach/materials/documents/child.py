@@ -65,8 +65,8 @@ def _parsed(kind: str, path: Path) -> dict[str, Any]:
         if len(data) > MAX_MARKUP_BYTES:
             raise TooMuch(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
         text, note = decode(data, markup.declared_encoding(data))
-        title, body = markup.read_html(text)
-        return {"title": title, "pages": [body], "notes": [note] if note else []}
+        title, body, left = markup.read_html(text)
+        return {"title": title, "pages": [body], "notes": [said for said in (note, left) if said]}
     if kind == "pdf":
         title, pages = paged.read_pdf(path)
         return {"title": title, "pages": pages, "notes": []}

@@ -45,7 +45,7 @@ class Rows:
 
 @dataclass
 class Reading:
-    """What was read, what was put aside with its reason, and where something had to be mended or guessed.
+    """What was read, what was put aside with its reason, and where something had to be mended, guessed or left out.
 
     Attributes:
         rows: of each file of JSONL.
