@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from selfteach.errors import DataError
+from selfteach.run.disk import open_file
 
 Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
@@ -255,13 +256,9 @@ def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLin
     object, not UTF-8, longer than MAX_LINE_BYTES, nested deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
 
     Raises:
-        DataError: the file is missing, is UTF-16, or a line is bad and `bad` is None.
+        DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad` is None.
     """
-    try:
-        handle = path.open("rb")
-    except OSError as fault:
-        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
-    with handle:
+    with open_file(path) as handle:
         if handle.peek(2)[:2] in WIDE:
             raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
         number = 0

@@ -97,13 +97,17 @@ def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> N
         ([], "give either --run DIR or --model M"),
         (["--model", "x", "--run", "y"], "give either --run DIR or --model M"),
         (["--model", "embeded"], 'Did you mean "embedded"?'),
+        (["--model", "x", "--out", "."], ".: is a folder. Give the path of a file."),
+        (["--model", "x", "--out", "../{here}/p.txt"], "p.txt: is read or written twice. Give each file a path of its own."),
+        (["--model", "x", "--engine", "openvno"], 'there is no engine "openvno". Did you mean "openvino"?'),
     ],
 )
 def test_contradictions_are_refused_and_leave_no_file(arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
     Path("p.txt").write_text("Yes?\n")
-    assert cli.run(["answer", "--in", "p.txt", *arguments]) == 2
+    assert cli.run(["answer", "--in", "p.txt", *(word.format(here=Path.cwd().name) for word in arguments)]) == 2
     assert words in capfd.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["p.txt"]
+    assert Path("p.txt").read_text() == "Yes?\n"
 
 
 def test_a_broken_engine_leaves_the_old_answers(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,3 +109,20 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(tmp_path: 
     assert cli.run(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err
     assert said(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
+
+
+def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = [json.dumps({"instruction": f"Add {n}.", "input": "1" * (n % 2), "output": "3"}) for n in range(30)]
+    Path("torn.jsonl").write_text("\n".join([*good, '{"instruction": "Te', "[1]"]))
+    fault = "selfteach: 2 rows cannot be read; the first: torn.jsonl:31: not JSON"
+    for more in ([], ["--json"], ["--template", "plain", "--out", "o.jsonl", "--skip-bad-rows"]):
+        assert cli.run(["templates", "torn.jsonl", *more]) == 0
+        assert capsys.readouterr().err.startswith(fault)
+    code, found = said(["templates", "torn.jsonl", "--template", "plain", "--out", "o.jsonl", "--skip-bad-rows", "--json"])
+    assert (code, found["written"], found["bad_lines"]) == (0, 30, 2)
+    Path("torn.jsonl").write_text('{"instruction": "Te')
+    assert cli.run(["templates", "torn.jsonl"]) == 3
+    assert "holds no row that can be shown; the first: torn.jsonl:1: not JSON" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,36 @@ def test_a_locked_folder_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "scandir", locked)
     reading = read_documents([folder])
     assert [(line.where, line.fault) for line in reading.aside] == [("wiki/locked", "cannot be read (Permission denied)")]
+
+
+def test_links_that_lead_round_in_a_circle_are_put_aside(folder: Path) -> None:
+    (folder / "a.txt").symlink_to(folder / "a.txt")
+    (folder / "there").symlink_to(folder / "back")
+    (folder / "back").symlink_to(folder / "there")
+    reading = read_documents([folder], questions=folder / "a.txt")
+    assert [d.text for d in reading.documents] == ["The mill."]
+    assert {line.where: line.fault for line in reading.aside} == dict.fromkeys(["wiki/a.txt", "wiki/back", "wiki/there"], "not a file")
+
+
+@pytest.mark.parametrize(("listed", "aside"), [(False, "wiki/locked"), (True, "wiki/locked/a.txt")])
+def test_a_folder_without_permission_is_put_aside(folder: Path, listed: bool, aside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it may be looked at; its names may be listed or not."""
+    (folder / "locked").mkdir()
+    (folder / "locked/a.txt").write_text("Locked.")
+    scan, look = os.scandir, os.stat
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("locked") and not listed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    def locked_stat(path: str | Path, **more: Any) -> os.stat_result:
+        if "/locked/" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "stat", locked_stat)
+    reading = read_documents([folder])
+    assert [d.text for d in reading.documents] == ["The mill."]
+    assert [(line.where, line.fault) for line in reading.aside] == [(aside, "cannot be read (Permission denied)")]

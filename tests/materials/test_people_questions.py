@@ -39,8 +39,9 @@ def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
         PeopleQuestion("What?", ("a mill",)),
     ]
     assert [(line.where, line.fault) for line in reading.aside] == [
-        ("q.jsonl:4", 'has no "answer"'), ("q.jsonl:5", '"question" holds no text'), ("q.jsonl:3, question 2", '"question" holds no text'),
-        ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'),
+        ("q.jsonl:4", 'has no "answer"'), ("q.jsonl:5", '"question" holds no text'),
+        ("q.jsonl:2", "1 of its 4 answers left out: no text or number"), ("q.jsonl:3, question 2", '"question" holds no text'),
+        ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'), ("q.jsonl:6", "the same question as q.jsonl:1"),
     ]  # fmt: skip
     assert [(rows.good, len(rows.torn)) for rows in reading.rows] == [(4, 2)]
 
@@ -49,7 +50,7 @@ def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
     ({"answer": 1990}, ("1990",)), ({"answer": 0}, ("0",)), ({"answer": 2.5}, ("2.5",)), ({"answers": [{"text": "Ann"}]}, ("Ann",)),
     ({"answers": {"text": ["Ann", "Ann", "Ann Ames"], "answer_start": [3, 3, 9]}}, ("Ann", "Ann Ames")),
     ({"answers": {"text": "Ann"}}, ("Ann",)),
-    ({"answers": [], "answer": "Ann"}, ("Ann",)),
+    ({"answers": [], "answer": "Ann"}, ("Ann",)), ({"answers": ["Ann"], "answer": "Ann Ames"}, ("Ann", "Ann Ames")),
 ])  # fmt: skip
 def test_answers_are_read_as_people_and_squad_write_them(tmp_path: Path, given: dict[str, Any], answers: tuple[str, ...]) -> None:
     reading = Reading()
@@ -96,3 +97,38 @@ def test_questions_of_a_file_replace_those_of_the_documents_and_say_so(tmp_path:
 def test_no_question_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no question.*q\.jsonl:1"):
         read_questions(write(tmp_path / "q.jsonl", ROWS[3:4]), Reading())
+
+
+def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None:
+    more = {"question": "When?", "answer": 1790}
+    rows = [{"question": "Who?", "answer": "Ada", "questions": [more]}, {"question": "Where?", "answer": "Hale", "questions": []}]
+    reading = Reading()
+    assert [q.text for q in read_questions(write(tmp_path / "q.jsonl", rows), reading)] == ["Who?", "When?", "Where?"]
+    assert not reading.aside
+    with_text = read_documents([write(tmp_path / "d.jsonl", [{"text": "The mill.", **rows[0]}])])
+    assert [q.text for q in own_questions(with_text)] == ["Who?", "When?"]
+
+
+def test_what_stands_again_is_asked_once_and_named(tmp_path: Path) -> None:
+    row, reading = {"question": "Who?", "answer": "Ada"}, Reading()
+    assert len(read_questions(write(tmp_path / "q.jsonl", [row, row, {"questions": [row]}]), reading)) == 1
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("q.jsonl:2", "the same question as q.jsonl:1"), ("q.jsonl:3, question 1", "the same question as q.jsonl:1"),
+    ]  # fmt: skip
+    assert [(rows.good, rows.torn) for rows in reading.rows] == [(3, [])], "none of them is a bad row"
+
+
+def test_answers_that_are_none_are_counted(tmp_path: Path) -> None:
+    reading = Reading()
+    found = read_questions(write(tmp_path / "q.jsonl", [{"question": "Who?", "answers": ["Ada", None, True]}]), reading)
+    assert found == [PeopleQuestion("Who?", ("Ada",))]
+    assert [(line.where, line.fault) for line in reading.aside] == [("q.jsonl:1", "2 of its 3 answers left out: no text or number")]
+
+
+def test_unsafe_characters_of_a_question_are_recorded(tmp_path: Path) -> None:
+    reading = Reading()
+    (found,) = read_questions(write(tmp_path / "q.jsonl", [{"question": "Who\0?", "answer": "Ada"}]), reading)
+    assert found.text == "Who\ufffd?"
+    assert [(line.where, line.fault) for line in reading.mended] == [("q.jsonl:1", "unsafe characters replaced")]
+    rows = [{"text": "The mill.", "question": question, "answer": "Ada"} for question in ("Who?", "Who\0?")]
+    assert [line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).mended] == ["d.jsonl:2"]

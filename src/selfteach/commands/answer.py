@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands import past
+from selfteach.commands.overlap import whole
 from selfteach.commands.screen import Screen, print_json, screen
 from selfteach.errors import DataError, UsageError
 from selfteach.models import Drawer
 from selfteach.records import Message, Prompt, Request, Sampling, clean, messages, prompt_json, read_jsonl
-from selfteach.run.disk import disk_faults
+from selfteach.run.disk import open_file
 from selfteach.run.signals import interruptible
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
@@ -53,19 +54,13 @@ def answer(prompts: Path, out: Path | None, options: Options, *, as_json: bool) 
         )
     rows = read(prompts, options.system)
     out = out or Path(f"{prompts.stem}.answers.jsonl")
-    with screen(None, debug=options.debug) as shown, interruptible(shown.say), disk_faults(out):
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8", errors="replace") as handle:
-                drawer = open_model(options, shown)
-                shown.display.stage("answer", len(rows) * options.draws)
-                for row, texts in answers(drawer, rows, options, shown):
-                    handle.write(json.dumps({"id": row.id, "prompt": row.shown, "answers": texts}, ensure_ascii=False) + "\n")
-                handle.flush()
-                os.fsync(handle.fileno())
-            os.replace(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
+    if os.path.realpath(out) == os.path.realpath(prompts):
+        raise UsageError("is read or written twice.", where=str(out), cure="Give each file a path of its own.")
+    with screen(None, debug=options.debug) as shown, interruptible(shown.say), whole(out) as handle:
+        drawer = open_model(options, shown)
+        shown.display.stage("answer", len(rows) * options.draws)
+        for row, texts in answers(drawer, rows, options, shown):
+            handle.write(json.dumps({"id": row.id, "prompt": row.shown, "answers": texts}, ensure_ascii=False) + "\n")
     if as_json:
         print_json({"out": str(out), "prompts": len(rows), "draws": options.draws, "model": drawer.name})
     else:
@@ -100,8 +95,10 @@ def open_model(options: Options, shown: Screen) -> Drawer:
         raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
     adapter = past.adapter(options.run, options.adapter) if options.run else None
     name = past.base(options.run) if options.run else options.model
+    from selfteach.models.opening import choose_drawer, refuse_unknown_engine
+
+    refuse_unknown_engine(options.engine)
     from selfteach.models.hf import Hf
-    from selfteach.models.opening import choose_drawer
 
     shown.display.stage("load")
     hf = Hf.load(name or "", adapter=adapter, progress=shown.display.say)
@@ -133,11 +130,8 @@ def read(path: Path, system: str = "") -> list[Row]:
 
 
 def _text_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(MAX_TEXT_BYTES + 1)
-    except OSError as fault:
-        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+    with open_file(path) as handle:
+        data = handle.read(MAX_TEXT_BYTES + 1)
     if len(data) > MAX_TEXT_BYTES:
         raise DataError(f"is larger than {MAX_TEXT_BYTES >> 20} MB.", where=str(path), cure="Split the file.")
     for number, line in enumerate(data.split(b"\n"), start=1):

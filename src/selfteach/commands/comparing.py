@@ -53,6 +53,8 @@ def compare(folder: Path, options: Options) -> None:
     before = opened(folder)
     try:
         identity = before.noted(IDENTITY)
+        if identity is None:
+            raise UsageError("has not begun.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
         kind = str(identity["kind"])
         if kind not in METHODS or kind == "train":
             raise UsageError(f"a run of `{kind}` has no exam to compare by.", where=str(folder), cure="Compare a run of a method.")

@@ -197,7 +197,7 @@ def _text(row: dict[str, Any], name: str) -> str:
 
 def lines(path: Path) -> int:
     """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot be read."""
-    if path.suffix.lower() in WHOLE:
+    if path.suffix.lower() in WHOLE or not path.is_file():
         return 0
     try:
         with path.open("rb") as handle:
@@ -214,7 +214,7 @@ def whole(path: Path) -> Iterator[TextIO]:
             raise UsageError("is a folder.", where=str(path), cure="Give the path of a file.")
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            with temporary.open("w", encoding="utf-8") as handle:
+            with temporary.open("w", encoding="utf-8", errors="replace") as handle:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())

@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
-from selfteach.run.folder import LEDGER
+from selfteach.run.folder import LEDGER, RUNS
 from selfteach.run.ledger import Ledger
 
 ADAPTER, CONFIG, EXAM, REPORT = "adapter", "config.yaml", "exam.json", "report.html"
@@ -27,7 +27,7 @@ def run_folder(folder: Path) -> Path:
         UsageError: it is not.
     """
     if not (folder / LEDGER).exists() and not (folder / CONFIG).exists():
-        raise UsageError("is not a run folder.", where=str(folder), cure="`selfteach status` lists the runs below this folder.")
+        raise UsageError("is not a run folder.", where=str(folder), cure=f"`selfteach status` lists the runs below {RUNS}/.")
     return folder
 
 

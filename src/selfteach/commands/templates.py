@@ -15,8 +15,8 @@ from selfteach.materials.rows import Row, read_rows, refuse_bad
 from selfteach.materials.tasks import OWN_SEEDS, read_task
 from selfteach.materials.templates import LIBRARY, Template, chosen, draw_template, made
 from selfteach.records import BadLine, Prompt, digest, prompt_json, to_json
+from selfteach.run.display import printable
 
-SHOWN = 2
 PIECES = ("instances", "conversations", "messages")
 Segment = tuple[str, bool]
 """A piece of text, and whether it is learned."""
@@ -52,11 +52,13 @@ def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
     if options.out:
         if data is None:
             raise UsageError("there is no dataset to write.", where="--out", cure="Name one: selfteach templates DATA --out FILE.")
-        written, unfitting = write(data, library, options)
-        found = {"out": str(options.out), "written": written, "no_template_fits": unfitting}
+        written, unfitting, bad = write(data, library, options)
+        _say(bad)
+        found = {"out": str(options.out), "written": written, "no_template_fits": unfitting, "bad_lines": len(bad)}
         print_json(found) if as_json else print(f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits")
         return
-    rows = list(sample(data or OWN_SEEDS))
+    rows, bad = sample(data or OWN_SEEDS)
+    _say(bad)
     if as_json:
         print_json([told(template, rows) for template in library])
         return
@@ -83,16 +85,28 @@ def columns(row: Row) -> dict[str, str]:
     return {key: str(value) for key, value in row.items() if isinstance(value, str | int | float) and not isinstance(value, bool)}
 
 
-def sample(path: Path) -> Iterator[dict[str, str]]:
-    """The first rows of either kind: with an input and without."""
-    found: dict[bool, dict[str, str]] = {}
-    for _, row in rows_of(path, []):
+def sample(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
+    """The first rows of either kind, with an input and without; and all rows that cannot be read.
+
+    Raises:
+        DataError: there is no row to show.
+    """
+    found, bad = dict[bool, dict[str, str]](), list[BadLine]()
+    for _, row in rows_of(path, bad):
         found.setdefault(bool(row.get("input", "").strip()), row)
-        if len(found) == SHOWN:
-            break
     if not found:
-        raise DataError("holds no row that can be shown.", where=str(path))
-    yield from found.values()
+        raise DataError(f"holds no row that can be shown{_first(bad)}.", where=str(path))
+    return list(found.values()), bad
+
+
+def _first(bad: Sequence[BadLine]) -> str:
+    return f"; the first: {bad[0].where}: {bad[0].fault}" if bad else ""
+
+
+def _say(bad: Sequence[BadLine]) -> None:
+    """Tells on stderr how many rows are left out, and what is wrong with the first."""
+    if bad:
+        print(f"selfteach: {printable(f'{len(bad):,} rows cannot be read{_first(bad)}.')}", file=sys.stderr)
 
 
 def fitting(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
@@ -108,8 +122,8 @@ def told(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
             "columns": list(template.columns), "example": example}  # fmt: skip
 
 
-def write(data: Path, library: Sequence[Template], options: Options) -> tuple[int, int]:
-    """Writes each row as prompt and completion, in a template that is drawn for it; returns how many, and how many fit none.
+def write(data: Path, library: Sequence[Template], options: Options) -> tuple[int, int, list[BadLine]]:
+    """Writes each row as prompt and completion, in a template that is drawn for it; returns how many, how many fit none, and the bad rows.
 
     Raises:
         DataError: bad rows, or not one that a template fits.
@@ -142,7 +156,7 @@ def write(data: Path, library: Sequence[Template], options: Options) -> tuple[in
                 where=str(data),
                 cure=f"They need the columns {needed}; --prompt and --answer name others.",
             )
-    return written, unfitting
+    return written, unfitting, bad
 
 
 def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
@@ -157,8 +171,6 @@ def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
 def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None) -> None:
     from rich.console import Console
     from rich.text import Text
-
-    from selfteach.run.display import printable
 
     tokens = None
     if model:

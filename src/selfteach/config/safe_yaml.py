@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from selfteach.errors import UsageError
+from selfteach.run.disk import open_file
 
 MAX_CONFIG_BYTES = 1 << 20
 
@@ -67,14 +68,12 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """A configuration file as nested mappings.
 
     Raises:
-        UsageError: missing, too large, not UTF-8, not YAML, or not a mapping.
+        UsageError: missing, a pipe or a device, too large, not UTF-8, not YAML, or not a mapping.
     """
+    with open_file(path, error=UsageError, cure="Check the path given to --config.") as handle:
+        data = handle.read(MAX_CONFIG_BYTES + 1)
     try:
-        with path.open("rb") as handle:
-            data = handle.read(MAX_CONFIG_BYTES + 1)
         text = data.decode("utf-8-sig")
-    except OSError as fault:
-        raise UsageError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path given to --config.") from fault
     except UnicodeDecodeError as fault:
         raise UsageError("is not UTF-8.", where=str(path), cure="Save it as UTF-8.") from fault
     if len(data) > MAX_CONFIG_BYTES:

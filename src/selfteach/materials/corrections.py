@@ -22,6 +22,7 @@ from selfteach.materials.criticism import meaning
 from selfteach.materials.rows import read_each, read_rows
 from selfteach.records import BadLine, Message, clean, digest, messages, question
 from selfteach.registry import did_you_mean
+from selfteach.run.disk import open_file
 from selfteach.run.ledger import Fate
 
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
@@ -281,10 +282,10 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1, colum
 
 def _lines(path: Path, bad: list[BadLine], mended: list[BadLine]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of a text file, each as a row with a prompt."""
+    with open_file(path) as handle:
+        data = handle.read()
     try:
-        text = path.read_text("utf-8-sig")
-    except OSError as fault:
-        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError("not UTF-8.", where=str(path), cure="Convert it, for instance with `iconv -f latin1 -t utf-8`.") from None
     for n, line in enumerate(text.splitlines(), 1):

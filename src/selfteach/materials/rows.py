@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from selfteach.errors import DataError
 from selfteach.records import MAX_LINE_BYTES, WIDE, BadLine, clean, cleaned, parse_json, read_jsonl
+from selfteach.run.disk import open_file
 from selfteach.run.ledger import Fate
 
 MAX_FILE_BYTES = 256 << 20
@@ -48,11 +49,8 @@ def read_rows(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine
 
 def _text(path: Path) -> str:
     """The whole file, which must be UTF-8."""
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(MAX_FILE_BYTES + 1)
-    except OSError as fault:
-        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from fault
+    with open_file(path) as handle:
+        data = handle.read(MAX_FILE_BYTES + 1)
     if data[:2] in WIDE or b"\x00" in data[:4]:
         raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
     if len(data) > MAX_FILE_BYTES:

@@ -36,8 +36,7 @@ def choose_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -
     """
     from selfteach.models.openvino import OpenVino, why_not_openvino
 
-    if engine not in get_args(Engine):
-        raise UsageError(f'there is no engine "{engine}".', cure=did_you_mean(engine, get_args(Engine)))
+    refuse_unknown_engine(engine)
     if engine == "hf":
         return Opened(hf, "hf", "asked for")
     if engine == "openvino":
@@ -47,6 +46,16 @@ def choose_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -
     if reason := why_not_openvino(hf):
         return Opened(hf, "hf", f"openvino cannot draw with it: {reason}")
     return Opened(OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family")
+
+
+def refuse_unknown_engine(name: str) -> None:
+    """Looks, before any model is loaded, whether there is such an engine.
+
+    Raises:
+        UsageError: there is not.
+    """
+    if name not in get_args(Engine):
+        raise UsageError(f'there is no engine "{name}".', where="--engine", cure=did_you_mean(name, get_args(Engine)))
 
 
 class KnownModel(NamedTuple):

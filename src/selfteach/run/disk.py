@@ -1,17 +1,38 @@
-"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and the bytes there are."""
+"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and the bytes there are. And what may be
+opened to be read: files alone."""
 
 from __future__ import annotations
 
 import errno
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
-from selfteach.errors import ResourceError, SelfteachError, UsageError
+from selfteach.errors import DataError, ResourceError, SelfteachError, UsageError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 AGAIN = "then run the same command again; nothing that was recorded is lost."
+
+
+def open_file(path: Path, *, error: type[SelfteachError] = DataError, cure: str = "Check the path.") -> BufferedReader:
+    """Opens a file that a person named, to be read. A pipe may never give a byte, and a device may never end: neither is opened.
+
+    Args:
+        error: what is raised.
+        cure: what helps where it cannot be read.
+
+    Raises:
+        DataError: or another `error`: it cannot be read, or is no file.
+    """
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.open("rb")
+    except OSError as fault:
+        raise error(f"cannot be read ({fault.strerror}).", where=str(path), cure=cure) from fault
+    raise error("is not a file.", where=str(path), cure="Give a file; what a pipe or a device gives, save to one first.")
 
 
 def free_bytes(path: Path) -> int:

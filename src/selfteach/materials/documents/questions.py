@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,58 +23,78 @@ class PeopleQuestion:
     document: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What stands at a place: a question or None, and what is said of it: why it is none, or what of it is left out."""
+
+    place: str
+    question: PeopleQuestion | None
+    note: str
+
+
 def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
-    """Questions from JSONL: rows with `question` and `answer` (or `answers`), or with a list of such rows under `questions`. What is none
-    is put aside in `reading`; so are the questions of the documents' own rows, in place of which these are asked.
+    """Questions from JSONL: rows with `question` and `answer` (or `answers`), with a list of such rows under `questions`, or with both.
+    What is none, or stands twice, is put aside in `reading`; so are the questions of the documents' own rows, in place of which these are
+    asked.
 
     Raises:
         DataError: the file cannot be read, or holds no question.
     """
-    found, rows, aside = list[PeopleQuestion](), Rows(), list[BadLine]()
-    for where, row in read_jsonl(path, rows.torn):
-        own, bad = _questions(row, where, "")
-        found += own
-        if own:
+    first, rows, aside = dict[PeopleQuestion, str](), Rows(), list[BadLine]()
+    for where, row in read_jsonl(path, rows.torn, reading.mended):
+        items = list(_items(row, where, "")) or [_Item(where, None, 'has no "question"')]
+        if any(item.question for item in items):
             rows.good += 1
-            aside += bad
         else:
-            rows.torn.append(BadLine(where, bad[0].fault if bad else 'has no "question"'))
-            aside += bad[1:]
+            rows.torn.append(BadLine(where, items.pop(0).note))
+        aside += _collect(items, first)
     reading.rows.append(rows)
-    if not found:
+    if not first:
         why = f" ({rows.torn[0].where}: {rows.torn[0].fault})" if rows.torn else ""
         raise DataError(f"holds no question{why}.", where=str(path), cure='Write rows like {"question": "...", "answer": "..."}.')
     if reading.asked:
         aside.append(BadLine(path.name, f"asked in place of the questions in {len(reading.asked)} rows of the documents"))
     reading.aside += [*rows.torn, *aside]
-    return list(dict.fromkeys(found))
+    return list(first)
 
 
 def own_questions(reading: Reading) -> list[PeopleQuestion]:
-    """The questions that came with the documents, in their rows; what is none is put aside in `reading`."""
-    found, known = list[PeopleQuestion](), {document.id for document in reading.documents}
+    """The questions that came with the documents, in their rows; what is none, or stands twice, is put aside in `reading`."""
+    first, known = dict[PeopleQuestion, str](), {document.id for document in reading.documents}
     for source, document, row in reading.asked:
         if document in known:
-            own, bad = _questions(row, f"{source} (questions)", document)
-            found += own
-            reading.aside += bad
-    return list(dict.fromkeys(found))
+            reading.aside += _collect(list(_items(row, f"{source} (questions)", document)), first)
+    return list(first)
 
 
-def _questions(row: Mapping[str, Any], where: str, document: str) -> tuple[list[PeopleQuestion], list[BadLine]]:
-    """The questions of a row, and what is none."""
-    inner, found, bad = row.get("questions"), list[PeopleQuestion](), list[BadLine]()
-    if inner is None:
-        inner, places = [row], [where]
-    else:
-        inner = inner if isinstance(inner, list) else [inner]
-        places = [f"{where}, question {n}" for n in range(1, len(inner) + 1)]
-    for item, place in zip(inner, places, strict=True):
-        if fault := _fault(item):
-            bad.append(BadLine(place, fault))
-        else:
-            found.append(PeopleQuestion(" ".join(item["question"].split()), _answers(item), document))
-    return found, bad
+def _collect(items: Sequence[_Item], first: dict[PeopleQuestion, str]) -> Iterator[BadLine]:
+    """Enters the questions into `first`, each with the place where it stands first, and yields what is put aside: one line for a place."""
+    for item in items:
+        if item.question in first:
+            yield BadLine(item.place, f"the same question as {first[item.question]}")
+            continue
+        if item.question:
+            first[item.question] = item.place
+        if item.note:
+            yield BadLine(item.place, item.note)
+
+
+def _items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_Item]:
+    """The row's own question, and those under `questions`."""
+    inner = row.get("questions")
+    if inner is None or row.get("question") is not None:
+        yield _item(row, where, document)
+    if inner is not None:
+        parts = inner if isinstance(inner, list) else [inner]
+        yield from (_item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1))
+
+
+def _item(item: Any, place: str, document: str) -> _Item:
+    if fault := _fault(item):
+        return _Item(place, None, fault)
+    asked = PeopleQuestion(" ".join(item["question"].split()), tuple(dict.fromkeys(filter(None, _given(item)))), document)
+    lost, count = _given(item).count(""), len(_given(item))
+    return _Item(place, asked, f"{lost} of its {count} answers left out: no text or number" if lost else "")
 
 
 def _fault(item: Any) -> str:
@@ -83,20 +103,23 @@ def _fault(item: Any) -> str:
         return 'is no object with a "question" and an "answer"'
     if not isinstance(item.get("question"), str) or not item["question"].strip():
         return '"question" holds no text' if "question" in item else 'has no "question"'
-    if _answers(item):
+    if any(_given(item)):
         return ""
     given = next((name for name in ANSWER_FIELDS if name in item), "")
     return f'"{given}" holds no text or number' if given else 'has no "answer"'
 
 
-def _answers(item: Mapping[str, Any]) -> tuple[str, ...]:
-    """The right answers of an item, each once."""
-    return next((tuple(dict.fromkeys(found)) for name in ANSWER_FIELDS if (found := list(_texts(item.get(name))))), ())
+def _given(item: Mapping[str, Any]) -> list[str]:
+    """Every answer of an item, under either name; "" for one that is of no use."""
+    return [text for name in ANSWER_FIELDS if item.get(name) is not None for text in _texts(item[name])]
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]}."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool) and (text := str(value).strip()):
-        yield text
-    for part in value if isinstance(value, list) else [value["text"]] if isinstance(value, dict) and "text" in value else ():
-        yield from _texts(part)
+    """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]}; "" for anything else."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, dict) and "text" in value:
+        yield from _texts(value["text"])
+    else:
+        yield str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""

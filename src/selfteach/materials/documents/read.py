@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,9 +75,12 @@ def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS
             source = clean(str(file)) if name in names else name
             names.add(source)
             for document in _documents(file, source, named, reading):
-                if QUESTION_FIELDS & document.fields.keys():
+                asks, repeats = bool(QUESTION_FIELDS & document.fields.keys()), document.id in seen
+                if asks:
                     reading.asked.append((document.source, document.id, document.fields))
-                if document.id in seen:
+                if asks or not repeats:
+                    reading.mended += [BadLine(document.source, note) for note in document.notes]
+                if repeats:
                     reading.aside.append(BadLine(document.source, f"the same text as {seen[document.id]}"))
                     continue
                 total += len(document.text)
@@ -85,7 +88,6 @@ def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS
                     raise DataError(f"more than {max_total_chars:,} characters in all.", where=str(path), cure="Give fewer documents.")
                 seen[document.id] = document.source
                 reading.documents.append(document)
-                reading.mended += [BadLine(document.source, note) for note in document.notes]
     if not reading.documents:
         why = "; ".join(f"{line.where}: {line.fault}" for line in reading.aside[:3])
         raise DataError(
@@ -122,17 +124,30 @@ def _files(path: Path, reading: Reading, questions: Path | None) -> Iterator[tup
 
 def _below(path: Path, questions: Path | None) -> Iterator[tuple[Path, str]]:
     """(file, "") of what is to be read in a folder, and (file or folder, reason) of what is not."""
-    root, faults = path.resolve(), list[OSError]()
-    apart = questions.resolve() if questions else None
+    root, faults = _real(path), list[OSError]()
+    apart = _real(questions) if questions else None
     for folder, folders, names in os.walk(path, onerror=faults.append):
         here = Path(folder)
         deep = len(here.relative_to(path).parts) >= MAX_DEPTH
-        inner = {name: _closed(here / name, deep) for name in sorted(folders) if not name.startswith(".")}
+        inner = {name: _reason(_closed, here / name, deep) for name in sorted(folders) if not name.startswith(".")}
         yield from ((here / name, reason) for name, reason in inner.items() if reason)
         folders[:] = [name for name, reason in inner.items() if not reason]
         for name in sorted(n for n in names if not n.startswith(".")):
-            yield here / name, _unfit(here / name, root, apart)
+            yield here / name, _reason(_unfit, here / name, root, apart)
     yield from ((Path(fault.filename), f"cannot be read ({fault.strerror})") for fault in faults)
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads; `Path.resolve` raises where a link leads round in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _reason(why: Callable[..., str], *given: Any) -> str:
+    """Why something in a folder is not read, also where the system does not even let it be looked at."""
+    try:
+        return why(*given)
+    except OSError as fault:
+        return f"cannot be read ({fault.strerror})"
 
 
 def _closed(folder: Path, deep: bool) -> str:
@@ -144,15 +159,19 @@ def _closed(folder: Path, deep: bool) -> str:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / LEDGER).is_file() and (folder / MANIFEST).is_file()
+    try:
+        return (folder / LEDGER).is_file() and (folder / MANIFEST).is_file()
+    except OSError:  # a folder that is locked is put aside where it is walked through, under its own name
+        return False
 
 
 def _unfit(file: Path, root: Path, questions: Path | None) -> str:
-    if not file.resolve().is_relative_to(root):
+    real = _real(file)
+    if not real.is_relative_to(root):
         return "a link that leads out of the folder"
     if not file.is_file():
         return "not a file"
-    if file.resolve() == questions:
+    if real == questions:
         return "the questions of the exam (--questions)"
     return "" if file.suffix.lower() in SUFFIXES else "of an unknown kind"
 
