@@ -207,7 +207,8 @@ def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_
 def test_a_dry_run_refuses_what_the_command_would(
     command: str, wrong: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [{"text": f"Hale Mill was built in 179{n}. It stands at Wyle by the road.", "prompt": f"a {n}", "completion": "b"} for n in range(9)]
+    told = "Hale Mill was built in 1790. It stands at Wyle by the road."
+    rows = [{"text": f"{told} It has {n} floors now.", "prompt": f"a {n}", "completion": "b"} for n in range(9)]
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert cli.run([command, str(file), "--dry-run", *wrong]) == 2

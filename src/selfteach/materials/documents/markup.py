@@ -255,8 +255,8 @@ def _set_aside(text: str, kept: list[str]) -> str:
             place = end + len(sign["ticks"])
         elif sign["link"]:
             found.append(_as_places(sign["link"], kept))
-        elif sign["comment"] and (end := text.find("-->", place, place + MOST_IN_COMMENT)) >= 0:
-            place = end + len("-->")
+        elif sign["comment"] and (over := text.find("-->", place, place + MOST_IN_COMMENT)) >= 0:
+            place = over + len("-->")
         elif sign["ticks"] or sign["escaped"] or sign["comment"]:
             found.append(sign[0])
     return "".join((*found, text[place:]))
