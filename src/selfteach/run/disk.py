@@ -28,7 +28,8 @@ def open_file(path: Path, *, error: type[SelfteachError] = DataError, cure: str 
         DataError: or another `error`: it cannot be read, or is no file.
     """
     try:
-        if stat.S_ISREG(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # a folder is no file either, and the system says so
             return path.open("rb")
     except OSError as fault:
         raise error(f"cannot be read ({fault.strerror}).", where=str(path), cure=cure) from fault
