@@ -219,7 +219,7 @@ def test_a_mistake_is_found_before_any_model_is_loaded(
 
 def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     pairs.write_text(pairs.read_text() + pairs.read_text().splitlines()[0] + "\n")
-    stated = said(command(pairs, Path("absent"), "--dry-run"))[1]
+    stated = said(command(pairs, Path("nobody/absent"), "--dry-run"))[1]
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
     assert stated["kinds"] == ["lesson: 27 (sft+dpo)"]
     assert stated["left_out"] == ["pairs.jsonl:31: repeats another row"]
@@ -228,7 +228,7 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
 def test_several_processes_need_a_named_folder(pairs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    assert cli.run(["train", str(pairs), "--model", "absent"]) == 2
+    assert cli.run(["train", str(pairs), "--model", "nobody/absent"]) == 2
     assert "several processes need one folder" in capfd.readouterr().err
 
 

@@ -150,7 +150,8 @@ def repeat(
     stages = STAGES if gone is None or gone.text else GENERAL
     try:
         first = before.noted("identity")["material"]
-        forbidden = [*words_of(gone, files), *questions_about(before, {gone.id})] if gone else []
+        alone = [d.title for d in learned(folder)].count(gone.title) == 1 if gone else False
+        forbidden = [*words_of(gone, files), *asked_of(gone, files, alone), *questions_about(before, {gone.id})] if gone else []
         identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
 
         def take_over(run: Run) -> None:
@@ -179,18 +180,29 @@ def unchanged(known: Sequence[Learned], now: Sequence[Document]) -> None:
 
 
 def words_of(gone: Learned, files: documents.Files) -> list[str]:
+    """The sentences of a document that are long enough to be its own."""
+    return [text for text in sentences_of(gone, files) if words_in(text) >= LEAST_WORDS]
+
+
+def asked_of(gone: Learned, files: documents.Files, alone: bool) -> list[str]:
+    """How requests about a document begin, where it is `alone` with its title; how those about one of its short sentences do, anyway."""
+    title = one_line(gone.title)
+    short = [text for text in sentences_of(gone, files) if words_in(text) < LEAST_WORDS]
+    beginnings = [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."] if alone else []
+    return [*beginnings, *(f"{label} {text}" for label in (f"Topic: {title} Fact:", "One sentence of it is:") for text in short)]
+
+
+def sentences_of(gone: Learned, files: documents.Files) -> list[str]:
     """The sentences of a document, on one line each, as requests hold them: after what leads them, and without it; from its pieces, which
-    may cut a sentence, and from its whole text, where that is still in the files. And how requests about it begin, for what is shorter."""
+    may cut a sentence, and from its whole text, where that is still in the files."""
     whole = [d for d in read_documents(files.paths, questions=files.questions).documents if d.id == gone.id]
-    found = [
+    found = (
         told(d.text, span)
         for d in (Document(gone.source, gone.title, gone.text), *whole)
         for s in document_sentences(d)
         for span in (s, Span(s.start, s.end))
-    ]
-    title = one_line(gone.title)
-    asked = [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
-    return [*asked, *(text for text in dict.fromkeys(found) if words_in(text) >= LEAST_WORDS)]
+    )
+    return list(dict.fromkeys(found))
 
 
 def questions_about(ledger: Ledger, documents: set[str]) -> list[str]:

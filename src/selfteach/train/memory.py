@@ -37,10 +37,8 @@ CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
 AT_LOGIT = 24
 """Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their gradients."""
-HOLES = 300_000_000
-"""What the allocator's holes come to on a CPU; with COMPILED measured, docs/log.md."""
-COMPILED = 200_000_000
-"""What oneDNN's compiled products (models/memory.py) come to there in low precision."""
+OVERHEAD = 500_000_000
+"""What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in low precision: measured, docs/log.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +144,11 @@ class Meter:
         )  # fmt: skip
 
     def _work(self) -> int:
-        """A chunk of logits with what is made of it; on a CPU also compiled products and holes."""
+        """A chunk of logits with what is made of it, and compiled products."""
         head: nn.Module = self.module.get_output_embeddings()  # type: ignore[operator]
         weight: Any = head.weight
-        beside = (HOLES + (COMPILED if weight.dtype != torch.float32 else 0)) if self.device.type == "cpu" else 0
-        return AT_LOGIT * CHUNK * int(weight.shape[0]) + beside
+        compiled = self.device.type == "cpu" and weight.dtype != torch.float32
+        return AT_LOGIT * CHUNK * int(weight.shape[0]) + (OVERHEAD if compiled else 0)
 
     def closed(self, account: Account) -> Account:
         """The account with the peak since the meter was made."""
