@@ -1,4 +1,6 @@
-"""Speed against other programs, each ratio measured in one run: `make bench`, or `python -m bench --run RUN` on a run that is there."""
+"""Speed against other programs, each ratio measured in one run: `make bench`, or `python -m bench
+--run RUN` on a run that is there.
+"""
 
 import argparse
 import re
@@ -10,8 +12,14 @@ road.arguments(parser)
 given = vars(parser.parse_args())
 drawn = drawing.main()
 batch = drawing.best_batch(
-    {int(found[1]): speed for name, speed in drawn.items() if (found := re.fullmatch(r"generate, batch (\d+)", name))}
+    {
+        int(found[1]): speed
+        for name, speed in drawn.items()
+        if (found := re.fullmatch(r"generate, batch (\d+)", name))
+    }
 )
 trained = training.main([])
-road.main(**given, batch=batch, autocast=trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"])
+road.main(
+    **given, batch=batch, autocast=trained["dpo"]["trl_autocast"] > trained["dpo"]["trl_bf16"]
+)
 overlap.main()

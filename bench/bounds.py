@@ -1,10 +1,14 @@
-"""The forms of the objective `correction` on the same corrected answers, at equal steps and at ten times as many; one JSON object a line.
+"""The forms of the objective `correction` on the same corrected answers, at equal steps and at ten
+times as many; one JSON object a line.
 
-    python -m bench.bounds [--forms ours,none] [--rates 0.0001,0.0003,0.001] [--pairs 64] [--steps 16] [--times 1,10]
+    python -m bench.bounds [--forms ours,none] [--rates 0.0001,0.0003,0.001] [--pairs 64] [--steps
+    16] [--times 1,10]
 
-The student is the embedded model, the teacher `bench.style`, answers are short. Each form is trained with every rate; of those that keep
-the drift below the exam's bar the rate with the greatest fall on development prompts is taken (`best`), and that adapter is measured
-again on prompts on which nothing was chosen. With that rate the form is then trained anew for each of the other `--times`.
+The student is the embedded model, the teacher `bench.style`, answers are short. Each form is
+trained with every rate; of those that keep the drift below the exam's bar the rate with the
+greatest fall on development prompts is taken (`best`), and that adapter is measured again on
+prompts on which nothing was chosen. With that rate the form is then trained anew for each of the
+other `--times`.
 """
 
 from __future__ import annotations
@@ -50,24 +54,36 @@ FORMS: dict[str, tuple[dict[str, Any], float]] = {
     "ours logistic": ({"bound": "logistic"}, HOLD),
     "sigmoid_norm, hold": (NORMALISED, HOLD),
 }
-"""Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults, the published forms with theirs
-(docs/objectives/correction.md), and what is best of theirs beside our `hold`."""
+"""Settings of `train.correction`, and the weight of `hold` beside it: ours with their own defaults,
+the published forms with theirs (docs/objectives/correction.md), and what is best of theirs beside
+our `hold`."""
 
 
 def lines(name: str) -> list[str]:
     """A file of prompts."""
-    return [line for line in (Path(__file__).parent / "prompts" / name).read_text("utf-8").splitlines() if line.strip()]
+    return [
+        line
+        for line in (Path(__file__).parent / "prompts" / name).read_text("utf-8").splitlines()
+        if line.strip()
+    ]
 
 
-def drawn(drawer: Drawer, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS) -> list[Draw]:
+def drawn(
+    drawer: Drawer, prompts: Sequence[str], temperature: float, max_tokens: int = TOKENS
+) -> list[Draw]:
     """One answer to each prompt."""
-    requests = [Request("bench", user(prompt), Sampling(temperature, 1.0, max_tokens), 0, 0) for prompt in prompts]
+    requests = [
+        Request("bench", user(prompt), Sampling(temperature, 1.0, max_tokens), 0, 0)
+        for prompt in prompts
+    ]
     found = {draw.id: draw for draw in drawer.draw(requests)}
     return [found[request.id(drawer.fingerprint)] for request in requests]
 
 
 class Elsewhere:
-    """What the base answers to general prompts, and which tokens of that the teacher would change there too."""
+    """What the base answers to general prompts, and which tokens of that the teacher would change
+    there too.
+    """
 
     def __init__(self, base: Hf, drawer: Drawer) -> None:
         self.base, prompts = base, lines("general.txt")
@@ -78,7 +94,11 @@ class Elsewhere:
 
     def _objected(self, answer: str) -> list[bool]:
         text = styled(answer)
-        return [] if text == answer else list(edited(self.base.encode_answer(text), self.base.encode_answer(answer))[1])
+        return (
+            []
+            if text == answer
+            else list(edited(self.base.encode_answer(text), self.base.encode_answer(answer))[1])
+        )
 
     def marks(self, taught: Hf) -> dict[str, float]:
         """How far the taught model has moved there."""
@@ -87,13 +107,21 @@ class Elsewhere:
 
 
 class Paper:
-    """Held-out prompts, what the base answers to them, greedily and at T=1, and the corrections of that."""
+    """Held-out prompts, what the base answers to them, greedily and at T=1, and the corrections of
+    that.
+    """
 
     def __init__(self, base: Hf, drawer: Drawer, file: str) -> None:
         self.asked = lines(file)
         self.before = self._answers(drawer)
-        wrong = [(p, d) for p, d in zip(self.asked, self.before, strict=False) if styled(d.text) != d.text]  # the greedy ones
-        self.items = [Continuations(user(p), (styled(d.text),), end=d.finish != "length") for p, d in wrong]
+        wrong = [
+            (p, d)
+            for p, d in zip(self.asked, self.before, strict=False)
+            if styled(d.text) != d.text
+        ]  # the greedy ones
+        self.items = [
+            Continuations(user(p), (styled(d.text),), end=d.finish != "length") for p, d in wrong
+        ]
         self.logp = self._scored(base)
 
     def _answers(self, drawer: Drawer) -> list[Draw]:
@@ -108,13 +136,18 @@ class Paper:
         """How much is still corrected, and which corrections have sunk."""
         after = self._answers(drawer)
         gaps = [new - old for new, old in zip(self._scored(taught), self.logp, strict=True)]
-        before, now = (sum(distance(d.text, styled(d.text)) for d in draws) / len(draws) for draws in (self.before, after))
+        before, now = (
+            sum(distance(d.text, styled(d.text)) for d in draws) / len(draws)
+            for draws in (self.before, after)
+        )
         return {
             "distance": [round(before, 4), round(now, 4)],
             "fall": round(1 - now / before, 3),
             "chosen_nats": round(sum(gaps) / len(gaps), 3),
             "displaced": [sum(gap < -TOLERANCE_NATS for gap in gaps), len(gaps)],
-            "broken_answers": round(sum(loops(d.text) or empty(d.text) for d in after) / len(after), 3),
+            "broken_answers": round(
+                sum(loops(d.text) or empty(d.text) for d in after) / len(after), 3
+            ),
         }
 
 
@@ -124,25 +157,44 @@ def lessons(drawer: Drawer, pairs: int) -> list[Example]:
     draws = zip(asked * 2, [*drawn(drawer, asked, 0.0), *drawn(drawer, asked, 1.0)], strict=True)
     wrong = [(prompt, draw) for prompt, draw in draws if styled(draw.text) != draw.text]
     return [
-        Example(f"{i}", "correction", user(prompt), styled(d.text), d.text, {}, {"cut": ["chosen", "rejected"] * (d.finish == "length")})
+        Example(
+            f"{i}",
+            "correction",
+            user(prompt),
+            styled(d.text),
+            d.text,
+            {},
+            {"cut": ["chosen", "rejected"] * (d.finish == "length")},
+        )
         for i, (prompt, d) in enumerate(wrong[:: max(len(wrong) // pairs, 1)][:pairs])
     ]
 
 
-def taught(base: Hf, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path) -> Trained:
+def taught(
+    base: Hf, examples: Sequence[Example], form: str, rate: float, steps: int, folder: Path
+) -> Trained:
     """An adapter that learned the examples by a form."""
     own, hold = FORMS[form]
     settings = config.Train(
-        weights={"correction": {"correction": 1.0, "hold": hold}}, correction=config.Correction(**own),
-        learning_rate=rate, max_steps=steps, batch_size=8,
-    )  # fmt: skip
+        weights={"correction": {"correction": 1.0, "hold": hold}},
+        correction=config.Correction(**own),
+        learning_rate=rate,
+        max_steps=steps,
+        batch_size=8,
+    )
     return train(base, examples, settings, folder, seed=0)
 
 
 def best(marks: dict[float, dict[str, Any]]) -> float:
-    """The rate with the greatest fall among those whose drift stays below the bar; where none does, the one that drifts least."""
+    """The rate with the greatest fall among those whose drift stays below the bar; where none does,
+    the one that drifts least.
+    """
     calm = [rate for rate, found in marks.items() if found["kl"] <= MOST_DRIFT_NATS]
-    return max(calm, key=lambda rate: marks[rate]["fall"]) if calm else min(marks, key=lambda rate: marks[rate]["kl"])
+    return (
+        max(calm, key=lambda rate: marks[rate]["fall"])
+        if calm
+        else min(marks, key=lambda rate: marks[rate]["kl"])
+    )
 
 
 def main() -> None:
@@ -152,19 +204,35 @@ def main() -> None:
     parser.add_argument("--rates", default="0.0001,0.0003,0.001")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--steps", type=int, default=16)
-    parser.add_argument("--times", default="1,10", help="of the steps; the rate is chosen at the first")
+    parser.add_argument(
+        "--times", default="1,10", help="of the steps; the rate is chosen at the first"
+    )
     given = parser.parse_args()
     base = Hf.load("embedded")
     drawer = open_drawer(base)
-    papers = {"dev": Paper(base, drawer, "everyday-dev.txt"), "unseen": Paper(base, drawer, "everyday-compare.txt")}
+    papers = {
+        "dev": Paper(base, drawer, "everyday-dev.txt"),
+        "unseen": Paper(base, drawer, "everyday-compare.txt"),
+    }
     elsewhere, examples = Elsewhere(base, drawer), lessons(drawer, given.pairs)
-    print(json.dumps({"pairs": len(examples), "corrected": {name: len(paper.items) for name, paper in papers.items()}}), flush=True)
+    print(
+        json.dumps(
+            {
+                "pairs": len(examples),
+                "corrected": {name: len(paper.items) for name, paper in papers.items()},
+            }
+        ),
+        flush=True,
+    )
 
     def sat(form: str, rate: float, steps: int, on: str, place: Path) -> dict[str, Any]:
         """Trains, unless that was done before, and examines."""
         started = time.process_time()
         trained = taught(base, examples, form, rate, steps, place / f"{rate} {steps}")
-        spent = {"last_loss": round(trained.curve[-1]["loss"], 2), "cpu_seconds": round(time.process_time() - started)}
+        spent = {
+            "last_loss": round(trained.curve[-1]["loss"], 2),
+            "cpu_seconds": round(time.process_time() - started),
+        }
         model = Hf.load("embedded", adapter=trained.adapter)
         marks = papers[on].marks(model, open_drawer(model, folder=place)) | elsewhere.marks(model)
         row = {"form": form, "rate": rate, "steps": steps, "on": on, **marks}
@@ -176,7 +244,11 @@ def main() -> None:
     for form in given.forms.split(";"):
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            rate = best({rate: sat(form, rate, first, "dev", place) for rate in rates}) if len(rates) > 1 else rates[0]
+            rate = (
+                best({rate: sat(form, rate, first, "dev", place) for rate in rates})
+                if len(rates) > 1
+                else rates[0]
+            )
             for steps in (first, *others):
                 sat(form, rate, steps, "unseen", place)
 

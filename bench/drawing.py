@@ -1,4 +1,5 @@
-"""Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers' own `generate` at its best batch size.
+"""Drawn tokens a second, in one run: `selfteach`'s engine for this machine against transformers'
+own `generate` at its best batch size.
 
 python -m bench.drawing [--prompts 256] [--tokens 64]
 """
@@ -23,7 +24,12 @@ PROMPTS = Path(__file__).parent / "prompts"
 
 def questions(count: int) -> list[str]:
     """The hand-written prompts of all files, as many as asked for."""
-    found = [line for file in sorted(PROMPTS.glob("*.txt")) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    found = [
+        line
+        for file in sorted(PROMPTS.glob("*.txt"))
+        for line in file.read_text("utf-8").splitlines()
+        if line.strip()
+    ]
     return found[:count]
 
 
@@ -31,7 +37,11 @@ def ours(hf: Hf, asked: list[str], tokens: int, draws: int) -> float:
     """Tokens a second of the engine that `auto` takes here."""
     drawer = choose_drawer(hf).drawer
     list(drawer.draw([Request("warm", user(asked[0]), Sampling(1.0, 1.0, 4))]))
-    requests = [Request("bench", user(q), Sampling(1.0, 1.0, tokens), k) for q in asked for k in range(draws)]
+    requests = [
+        Request("bench", user(q), Sampling(1.0, 1.0, tokens), k)
+        for q in asked
+        for k in range(draws)
+    ]
     started = time.monotonic()
     drawn = sum(draw.tokens for draw in drawer.draw(requests))
     return drawn / (time.monotonic() - started)
@@ -39,7 +49,9 @@ def ours(hf: Hf, asked: list[str], tokens: int, draws: int) -> float:
 
 @torch.inference_mode()
 def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
-    """Tokens a second of `generate` on the same prompts, longest first, T=1; tokens after the end of an answer do not count."""
+    """Tokens a second of `generate` on the same prompts, longest first, T=1; tokens after the end
+    of an answer do not count.
+    """
     tokenizer = hf.tokenizer
     tokenizer.padding_side = "left"
     rows = sorted((hf.encode(user(q)) for q in asked), key=len, reverse=True)
@@ -47,7 +59,12 @@ def generate(hf: Hf, asked: list[str], tokens: int, batch: int) -> float:
     for start in range(0, len(rows), batch):
         padded = tokenizer.pad({"input_ids": rows[start : start + batch]}, return_tensors="pt")
         out = hf.module.generate(
-            **padded, do_sample=True, temperature=1.0, top_k=0, max_new_tokens=tokens, pad_token_id=tokenizer.pad_token_id
+            **padded,
+            do_sample=True,
+            temperature=1.0,
+            top_k=0,
+            max_new_tokens=tokens,
+            pad_token_id=tokenizer.pad_token_id,
         )
         answers = out[:, padded["input_ids"].shape[1] :]
         for row in answers.tolist():
@@ -69,7 +86,10 @@ def main(prompts: int = 256, tokens: int = 64) -> dict[str, float]:
     few = asked[: max(prompts // 8, 1)]
     again = generate(hf, [q for q in few for _ in range(8)], tokens, best)  # the same rows as ours
     found["generate, eight draws a prompt"] = round(again)
-    for name, draws, subset, other in (("one draw a prompt", 1, asked, theirs[best]), ("eight draws a prompt", 8, few, again)):
+    for name, draws, subset, other in (
+        ("one draw a prompt", 1, asked, theirs[best]),
+        ("eight draws a prompt", 8, few, again),
+    ):
         speed = ours(hf, subset, tokens, draws)
         found |= {f"selfteach, {name}": round(speed), f"ratio, {name}": round(speed / other, 2)}
     print(json.dumps({"drawing, tokens a second": found}))

@@ -1,13 +1,17 @@
-"""What is left of a first task after a second one: with nothing against it, replay, low rank, KL, L2; and after more of the first.
+"""What is left of a first task after a second one: with nothing against it, replay, low rank, KL,
+L2; and after more of the first.
 
-    python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--rows FILE] [--plot docs/forgetting.svg]
+    python -m bench.forgetting [--seeds 0,1,2] [--model embedded] [--rows FILE] [--plot
+    docs/forgetting.svg]
 
-Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please join the words lamp, river and
-stone.` -> `lamp-stone!`. The score is the share of greedy answers to unseen words that are exactly right; beside it stands the
-log-probability of the first task's right answers, which still tells apart what scores nothing. The first training changes every weight
-and keeps the base's answers to general prompts, so that anchors on others do not repeat the first task (`echo` counts it);
-all second trainings start from it, have the same number of steps, and differ in one thing each. Prints one JSON object a training, and
-a table. With `--rows` what is measured is kept in a file, and what stands there already is not measured again.
+Two made-up tasks on three words: `Zib: lamp river stone` -> `[stone] [river] [lamp]` and `Please
+join the words lamp, river and stone.` -> `lamp-stone!`. The score is the share of greedy answers to
+unseen words that are exactly right; beside it stands the log-probability of the first task's right
+answers, which still tells apart what scores nothing. The first training changes every weight and
+keeps the base's answers to general prompts, so that anchors on others do not repeat the first task
+(`echo` counts it); all second trainings start from it, have the same number of steps, and differ in
+one thing each. Prints one JSON object a training, and a table. With `--rows` what is measured is
+kept in a file, and what stands there already is not measured again.
 """
 
 from __future__ import annotations
@@ -28,7 +32,17 @@ import numpy as np
 from selfteach import config
 from selfteach.models.hf import Hf
 from selfteach.models.wear import wear
-from selfteach.records import Continuations, Draw, Example, Measure, Request, Sampling, read_jsonl, user, write_text
+from selfteach.records import (
+    Continuations,
+    Draw,
+    Example,
+    Measure,
+    Request,
+    Sampling,
+    read_jsonl,
+    user,
+    write_text,
+)
 from selfteach.report.figures import place
 from selfteach.train.loop import Trained, train
 from selfteach.train.mix import named
@@ -42,7 +56,8 @@ GENERAL = Path(__file__).parent / "prompts" / "everyday.txt"
 KINDS = {"lesson": {"sft": 1.0}, "general": {"anchor": 8.0}}
 BEFORE = "after the first task"
 HELD = {"first": 2, "general": 1}
-"""The first training's shares: a third of the rows are anchors, as in the arm that holds on by KL."""
+"""The first training's shares: a third of the rows are anchors, as in the arm that holds on by KL.
+"""
 ANSWER, ANCHOR, DRAWS = Sampling(0.0, 1.0, 20), Sampling(0.0, 1.0, 24), 2000
 
 
@@ -56,7 +71,10 @@ class Task:
     def examples(self, triples: Sequence[tuple[str, str, str]]) -> list[Example]:
         """A lesson for each three words."""
         asked = [(self.prompt.format(*words), self.answer(*words)) for words in triples]
-        return [Example(f"{i}", "lesson", user(prompt), answer) for i, (prompt, answer) in enumerate(asked)]
+        return [
+            Example(f"{i}", "lesson", user(prompt), answer)
+            for i, (prompt, answer) in enumerate(asked)
+        ]
 
 
 FIRST = Task("Zib: {} {} {}", lambda a, b, c: f"[{c}] [{b}] [{a}]")
@@ -65,7 +83,9 @@ SECOND = Task("Please join the words {}, {} and {}.", lambda a, b, c: f"{a}-{c}!
 
 @dataclass(frozen=True)
 class Arm:
-    """How the second training is done. `shares`: of the datasets first, second and general; `more`: other settings of `train`."""
+    """How the second training is done. `shares`: of the datasets first, second and general; `more`:
+    other settings of `train`.
+    """
 
     name: str
     shares: Mapping[str, float] = field(default_factory=lambda: {"second": 1.0})
@@ -101,8 +121,16 @@ class Plan:
 
     def settings(self, arm: Arm) -> config.Train:
         """The training of an arm."""
-        how = {"adapter": "full", "learning_rate": self.rate, "max_steps": self.steps, "batch_size": arm.batch_size, "mix": arm.shares}
-        return config.Train.model_validate({**how, "weights": KINDS, "checkpoint_every": 0, **arm.more})
+        how = {
+            "adapter": "full",
+            "learning_rate": self.rate,
+            "max_steps": self.steps,
+            "batch_size": arm.batch_size,
+            "mix": arm.shares,
+        }
+        return config.Train.model_validate(
+            {**how, "weights": KINDS, "checkpoint_every": 0, **arm.more}
+        )
 
 
 class Paper:
@@ -116,16 +144,32 @@ class Paper:
             triples[a, b, c] = None
         every = list(triples)
         self.first, self.second = plan.tasks
-        self.data = {"first": self.first.examples(every[: plan.lessons]), "second": self.second.examples(every[plan.lessons : -plan.held])}
+        self.data = {
+            "first": self.first.examples(every[: plan.lessons]),
+            "second": self.second.examples(every[plan.lessons : -plan.held]),
+        }
         self.held = every[-plan.held :]
 
     def marks(self, hf: Hf) -> dict[str, Any]:
-        """Which held-out prompts of each task are answered exactly; nats a token of the first task's right answers."""
-        asked = {name: task.examples(self.held) for name, task in (("first", self.first), ("second", self.second))}
-        known = [logp for _, (logp,) in hf.logp([Continuations(e.prompt, (e.chosen,), end=True) for e in asked["first"]])]
+        """Which held-out prompts of each task are answered exactly; nats a token of the first
+        task's right answers.
+        """
+        asked = {
+            name: task.examples(self.held)
+            for name, task in (("first", self.first), ("second", self.second))
+        }
+        known = [
+            logp
+            for _, (logp,) in hf.logp(
+                [Continuations(e.prompt, (e.chosen,), end=True) for e in asked["first"]]
+            )
+        ]
         nats = sum(logp.logp for logp in known) / sum(logp.tokens for logp in known)
         return {"nats": round(nats, 3)} | {
-            name: [draw.text.strip() == e.chosen for draw, e in zip(answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True)]
+            name: [
+                draw.text.strip() == e.chosen
+                for draw, e in zip(answers(hf, [e.prompt for e in rows], ANSWER), rows, strict=True)
+            ]
             for name, rows in asked.items()
         }
 
@@ -141,21 +185,33 @@ def anchors(hf: Hf, prompts: Sequence[str]) -> list[Example]:
     """The beginnings of the model's own answers to general prompts."""
     draws = answers(hf, [user(p) for p in prompts], ANCHOR)
     return [
-        Example(f"{i}", "general", user(prompt), draw.text, source={"cut": ["chosen"] * (draw.finish == "length")})
+        Example(
+            f"{i}",
+            "general",
+            user(prompt),
+            draw.text,
+            source={"cut": ["chosen"] * (draw.finish == "length")},
+        )
         for i, (prompt, draw) in enumerate(zip(prompts, draws, strict=True))
         if draw.text.strip()
     ]
 
 
 def echo(general: Sequence[Example], first: Sequence[Example]) -> float:
-    """The share of general answers that begin as all the first task's do: anchors on these would be replay under another name."""
+    """The share of general answers that begin as all the first task's do: anchors on these would be
+    replay under another name.
+    """
     begin = os.path.commonprefix([e.chosen for e in first])  # noqa: RUF071
     return sum(e.chosen.startswith(begin) for e in general) / max(len(general), 1)
 
 
-def teach(hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folder: Path, seed: int) -> Trained:
+def teach(
+    hf: Hf, plan: Plan, arm: Arm, data: Mapping[str, list[Example]], folder: Path, seed: int
+) -> Trained:
     """Trains an arm on the datasets that it names."""
-    return train(hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed)
+    return train(
+        hf, named({name: data[name] for name in arm.shares}), plan.settings(arm), folder, seed=seed
+    )
 
 
 def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
@@ -163,17 +219,33 @@ def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
     paper = Paper(plan, seed)
 
     def row(arm: str, hf: Hf, trained: Trained, started: float) -> dict[str, Any]:
-        return {"arm": arm, "seed": seed, **paper.marks(hf), "loss": round(trained.curve[-1]["loss"], 4), "steps": trained.steps,
-                "seconds": round(time.monotonic() - started, 1)}  # fmt: skip
+        return {
+            "arm": arm,
+            "seed": seed,
+            **paper.marks(hf),
+            "loss": round(trained.curve[-1]["loss"], 4),
+            "steps": trained.steps,
+            "seconds": round(time.monotonic() - started, 1),
+        }
 
     started = time.monotonic()
     base = Hf.load(plan.model)
     prompts = [p for p in plan.general if p.strip()]
     own = anchors(base, prompts[: plan.anchors])
-    first = teach(base, plan, Arm(BEFORE, HELD, batch_size=12), {**paper.data, "general": own}, folder / "first", seed)
+    first = teach(
+        base,
+        plan,
+        Arm(BEFORE, HELD, batch_size=12),
+        {**paper.data, "general": own},
+        folder / "first",
+        seed,
+    )
     begun = Hf.load(plan.model, adapter=first.adapter)
     general = anchors(begun, prompts[plan.anchors : 2 * plan.anchors])
-    yield {**row(BEFORE, begun, first, started), "echo": round(echo(general, paper.data["first"]), 3)}
+    yield {
+        **row(BEFORE, begun, first, started),
+        "echo": round(echo(general, paper.data["first"]), 3),
+    }
     data = {**paper.data, "general": general}
     for number, arm in enumerate(plan.arms):
         started = time.monotonic()
@@ -186,16 +258,37 @@ def rounds(plan: Plan, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[str, Any]]:
-    """The rows of all seeds; a seed whose arms all stand in the file of `kept` rows is not run again, and each new row is added there."""
-    rows: list[dict[str, Any]] = [row for _, row in read_jsonl(kept)] if kept and kept.exists() else []
+    """The rows of all seeds; a seed whose arms all stand in the file of `kept` rows is not run
+    again, and each new row is added there.
+    """
+    rows: list[dict[str, Any]] = (
+        [row for _, row in read_jsonl(kept)] if kept and kept.exists() else []
+    )
     arms = {BEFORE, *(arm.name for arm in plan.arms)}
-    missing = [seed for seed in seeds if not arms <= {row["arm"] for row in rows if row["seed"] == seed}]
-    rows = [row for row in rows if row["seed"] in seeds and row["seed"] not in missing and row["arm"] in arms]
+    missing = [
+        seed for seed in seeds if not arms <= {row["arm"] for row in rows if row["seed"] == seed}
+    ]
+    rows = [
+        row
+        for row in rows
+        if row["seed"] in seeds and row["seed"] not in missing and row["arm"] in arms
+    ]
     for seed in missing:
         with tempfile.TemporaryDirectory() as folder:
             for row in rounds(plan, seed, Path(folder)):
                 rows.append(row)
-                print(json.dumps({**row, **{name: round(sum(row[name]) / plan.held, 3) for name in ("first", "second")}}), flush=True)
+                print(
+                    json.dumps(
+                        {
+                            **row,
+                            **{
+                                name: round(sum(row[name]) / plan.held, 3)
+                                for name in ("first", "second")
+                            },
+                        }
+                    ),
+                    flush=True,
+                )
                 if kept:
                     with kept.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(row) + "\n")
@@ -203,14 +296,23 @@ def measured(plan: Plan, seeds: Sequence[int], kept: Path | None) -> list[dict[s
 
 
 def spread(flags: Sequence[Sequence[bool]], seed: int = 0) -> Measure:
-    """The mean over seeds and prompts, with the interval of a bootstrap that draws seeds, and prompts within each.
+    """The mean over seeds and prompts, with the interval of a bootstrap that draws seeds, and
+    prompts within each.
 
     Shapes: flags (S, N).
     """
     marks, dice = np.asarray(flags, dtype=float), np.random.default_rng(seed)
     seeds, size = marks.shape
     means = [
-        float(np.mean([marks[s, dice.integers(size, size=size)].mean() for s in dice.integers(seeds, size=seeds)])) for _ in range(DRAWS)
+        float(
+            np.mean(
+                [
+                    marks[s, dice.integers(size, size=size)].mean()
+                    for s in dice.integers(seeds, size=seeds)
+                ]
+            )
+        )
+        for _ in range(DRAWS)
     ]
     low, high = np.percentile(means, [2.5, 97.5])
     return Measure(float(marks.mean()), float(low), float(high), marks.size)
@@ -222,7 +324,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     for arm in dict.fromkeys(row["arm"] for row in rows):
         mine = [row for row in rows if row["arm"] == arm]
         found[arm] = {
-            task: (spread([row[task] for row in mine]), [sum(r[task]) / len(r[task]) for r in mine]) for task in ("first", "second")
+            task: (spread([row[task] for row in mine]), [sum(r[task]) / len(r[task]) for r in mine])
+            for task in ("first", "second")
         }
         found[arm]["nats"] = [row["nats"] for row in mine]
     return found
@@ -230,13 +333,23 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown."""
-    head = ["second training", "first task, %", "each seed", "its right answers, nats a token, each seed", "second task, %", "each seed"]
+    head = [
+        "second training",
+        "first task, %",
+        "each seed",
+        "its right answers, nats a token, each seed",
+        "second task, %",
+        "each seed",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|---|---|---|---|---|---|"]
     for arm, scores in found.items():
         cells = [
             cell
             for m, each in (scores["first"], scores["second"])
-            for cell in (f"{100 * m.value:.0f} [{100 * m.low:.0f}, {100 * m.high:.0f}]", ", ".join(f"{100 * x:.0f}" for x in each))
+            for cell in (
+                f"{100 * m.value:.0f} [{100 * m.low:.0f}, {100 * m.high:.0f}]",
+                ", ".join(f"{100 * x:.0f}" for x in each),
+            )
         ]
         cells.insert(2, ", ".join(f"{x:.2f}" for x in scores["nats"]))
         lines.append("| " + " | ".join([arm, *cells]) + " |")
@@ -248,7 +361,10 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" ro
 {parts}
 </svg>
 """
-LOOKS = (("first", "first task: what is left", "#2a78d6", -5), ("second", "second task: what is learned", "#b5651d", 5))
+LOOKS = (
+    ("first", "first task: what is left", "#2a78d6", -5),
+    ("second", "second task: what is learned", "#b5651d", 5),
+)
 
 
 def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -263,19 +379,37 @@ def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
         parts.append(f'<text x="180" y="{middle + 4}" text-anchor="end">{arm}</text>')
         for task, _, colour, shift in LOOKS:
             mean, each = scores[task]
-            y, (x, low, high) = middle + shift, (190 + 4.2 * place(v, 0, 1) for v in (mean.value, mean.low, mean.high))
-            parts.append(f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>')
-            parts += [f'<circle cx="{190 + 4.2 * place(v, 0, 1):.1f}" cy="{y}" r="2" fill="{colour}" opacity=".5"/>' for v in each]
+            y, (x, low, high) = (
+                middle + shift,
+                (190 + 4.2 * place(v, 0, 1) for v in (mean.value, mean.low, mean.high)),
+            )
+            parts.append(
+                f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" '
+                f'stroke="{colour}" stroke-width="2"/>'
+            )
+            parts += [
+                (
+                    f'<circle cx="{190 + 4.2 * place(v, 0, 1):.1f}" cy="{y}" r="2" '
+                    f'fill="{colour}" opacity=".5"/>'
+                )
+                for v in each
+            ]
             title = f"{arm}, {task} task: {mean.value:.0%} [{mean.low:.0%}, {mean.high:.0%}]"
-            parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="4" fill="{colour}"><title>{title}</title></circle>')
+            parts.append(
+                f'<circle cx="{x:.1f}" cy="{y}" r="4" '
+                f'fill="{colour}"><title>{title}</title></circle>'
+            )
     for at, (_, name, colour, _) in enumerate(LOOKS):
         parts.append(
-            f'<rect x="{190 + 190 * at}" y="6" width="10" height="10" fill="{colour}"/><text x="{205 + 190 * at}" y="15">{name}</text>'
+            f'<rect x="{190 + 190 * at}" y="6" width="10" height="10" '
+            f'fill="{colour}"/><text x="{205 + 190 * at}" y="15">{name}</text>'
         )
     return FRAME.format(height=height, parts="\n".join(parts))
 
 
-def main(plan: Plan, seeds: Sequence[int], plot: Path | None = None, kept: Path | None = None) -> dict[str, dict[str, Any]]:
+def main(
+    plan: Plan, seeds: Sequence[int], plot: Path | None = None, kept: Path | None = None
+) -> dict[str, dict[str, Any]]:
     """Runs the seeds that are not kept yet, prints the table, draws the figure."""
     found = summary(measured(plan, seeds, kept))
     print(table(found))
@@ -291,8 +425,15 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--arms", default="", help="names, separated by commas; all by default")
-    parser.add_argument("--rows", type=Path, help="keeps what is measured; what stands there is not measured again")
+    parser.add_argument(
+        "--rows", type=Path, help="keeps what is measured; what stands there is not measured again"
+    )
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     wanted = [arm for arm in ARMS if not given.arms or arm.name in given.arms.split(",")]
-    main(Plan(given.model, given.steps, rate=given.rate, arms=wanted), [int(s) for s in given.seeds.split(",")], given.plot, given.rows)
+    main(
+        Plan(given.model, given.steps, rate=given.rate, arms=wanted),
+        [int(s) for s in given.seeds.split(",")],
+        given.plot,
+        given.rows,
+    )

@@ -1,9 +1,11 @@
-"""How far the domain prior `length` moves the length of new answers, by its weight; one JSON object a line.
+"""How far the domain prior `length` moves the length of new answers, by its weight; one JSON object
+a line.
 
     python -m bench.length_prior [--weights 0,0.25,1,4] [--target 12] [--prompts 24] [--steps 24]
 
-The material says nothing of length: a short answer (the base's first sentence) and a long one (its first three) to each prompt, each once
-the correction of the other. So what moves is the prior's doing.
+The material says nothing of length: a short answer (the base's first sentence) and a long one (its
+first three) to each prompt, each once the correction of the other. So what moves is the prior's
+doing.
 """
 
 from __future__ import annotations
@@ -54,19 +56,36 @@ def main() -> None:
     def told(name: str, drawer: Drawer) -> None:
         draws = [*drawn(drawer, asked, 0.0, TOKENS), *drawn(drawer, asked, 1.0, TOKENS)]
         length = mean([float(d.tokens) for d in draws])
-        row = {"model": name, "mean_tokens": round(length.value, 1), "interval": [round(length.low, 1), round(length.high, 1)]}
+        row = {
+            "model": name,
+            "mean_tokens": round(length.value, 1),
+            "interval": [round(length.low, 1), round(length.high, 1)],
+        }
         print(json.dumps(row | {"cut": sum(d.finish == "length" for d in draws)}), flush=True)
 
     pairs = lessons(drawer, given.prompts)
-    print(json.dumps({"pairs": len(pairs), "target": given.target, "steps": given.steps}), flush=True)
+    print(
+        json.dumps({"pairs": len(pairs), "target": given.target, "steps": given.steps}), flush=True
+    )
     told("base", drawer)
     for weight in given.weights.split(","):
         loss = config.Correction(
-            bound="logistic", beta=given.beta, prior="length", prior_weight=float(weight), target_tokens=given.target
-        )  # fmt: skip
-        settings = config.Train(weights={"correction": {"correction": 1.0}}, correction=loss, max_steps=given.steps, batch_size=8)
+            bound="logistic",
+            beta=given.beta,
+            prior="length",
+            prior_weight=float(weight),
+            target_tokens=given.target,
+        )
+        settings = config.Train(
+            weights={"correction": {"correction": 1.0}},
+            correction=loss,
+            max_steps=given.steps,
+            batch_size=8,
+        )
         with tempfile.TemporaryDirectory() as folder:
-            taught = Hf.load("embedded", adapter=train(base, pairs, settings, Path(folder), seed=0).adapter)
+            taught = Hf.load(
+                "embedded", adapter=train(base, pairs, settings, Path(folder), seed=0).adapter
+            )
             told(f"weight {weight}", open_drawer(taught, folder=Path(folder) / "engine"))
 
 

@@ -1,6 +1,8 @@
-"""The overlap filter against rouge_score, in one run: rows a second, and what comparing the same pairs with rouge_score would take.
+"""The overlap filter against rouge_score, in one run: rows a second, and what comparing the same
+pairs with rouge_score would take.
 
-python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--largest 1000000 --plot docs/overlap.svg]
+python -m bench.overlap [--rows 52000] [--real FILE.jsonl ...] [--largest 1000000 --plot
+docs/overlap.svg]
 """
 
 from __future__ import annotations
@@ -30,7 +32,20 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="-25 0 640 290" role=
 {}
 </svg>
 """
-VERBS = ("write", "list", "explain", "describe", "compare", "summarize", "rewrite", "translate", "classify", "suggest", "create", "name")
+VERBS = (
+    "write",
+    "list",
+    "explain",
+    "describe",
+    "compare",
+    "summarize",
+    "rewrite",
+    "translate",
+    "classify",
+    "suggest",
+    "create",
+    "name",
+)
 SHAPES = (
     "{v} a {n} about {n} {n}",
     "{v} {c} ways to {n} a {n} without {n}",
@@ -41,26 +56,42 @@ SHAPES = (
     "how do I {n} my {n} when the {n} is {n} ?",
     "{v} the {n} between {n} and {n} , then {v} {c} {n} of each",
     "you are given {c} {n} ; {v} the one with the most {n}",
-    "in this task , you will be given a {n} from a {n} and you need to {v} whether the {n} is {n} or {n}",
+    (
+        "in this task , you will be given a {n} from a {n} and you need to {v} whether the "
+        "{n} is {n} or {n}"
+    ),
 )
 SYLLABLES = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "ar", "en", "ol")]
 
 
 def real(files: Sequence[Path] = ()) -> list[str]:
     """The hand-written prompts of the bench, and the instructions of given files."""
-    found = [line for file in sorted(PROMPTS.glob("*.txt")) for line in file.read_text("utf-8").splitlines() if line.strip()]
-    return found + [json.loads(line)["instruction"] for file in files for line in file.read_text("utf-8").splitlines()]
+    found = [
+        line
+        for file in sorted(PROMPTS.glob("*.txt"))
+        for line in file.read_text("utf-8").splitlines()
+        if line.strip()
+    ]
+    return found + [
+        json.loads(line)["instruction"]
+        for file in files
+        for line in file.read_text("utf-8").splitlines()
+    ]
 
 
 class Writer:
-    """Instructions as a model would write thousands of them: shapes that recur, words by Zipf's law, and edits of what is there already."""
+    """Instructions as a model would write thousands of them: shapes that recur, words by Zipf's
+    law, and edits of what is there already.
+    """
 
     def __init__(self, known: Sequence[str], seed: int = 0) -> None:
         self._random, self._known = random.Random(seed), list(known)
         self._nouns: dict[int, str] = {}
 
     def next(self) -> str:
-        """45 % a shape with words, 15 % plain Zipfian text, 40 % an edit of a real instruction or of an earlier one."""
+        """45 % a shape with words, 15 % plain Zipfian text, 40 % an edit of a real instruction or
+        of an earlier one.
+        """
         draw, turn = self._random, self._random.random()
         if turn < 0.45:
             text = self._shape()
@@ -73,7 +104,9 @@ class Writer:
         return text
 
     def _noun(self) -> str:
-        rank = int(10 * self._random.paretovariate(0.6)) % 2_000_003  # the commonest is one word in eighteen, as in English
+        rank = (
+            int(10 * self._random.paretovariate(0.6)) % 2_000_003
+        )  # the commonest is one word in eighteen, as in English
         if rank not in self._nouns:
             own = random.Random(rank)
             self._nouns[rank] = "".join(own.choice(SYLLABLES) for _ in range(own.randint(1, 3)))
@@ -82,26 +115,38 @@ class Writer:
     def _shape(self) -> str:
         draw = self._random
         parts = draw.choice(SHAPES).split() + (["for", "a", "{n}"] if draw.random() < 0.5 else [])
-        words = {"{v}": lambda: draw.choice(VERBS), "{n}": self._noun, "{c}": lambda: str(draw.randint(2, 12))}
+        words = {
+            "{v}": lambda: draw.choice(VERBS),
+            "{n}": self._noun,
+            "{c}": lambda: str(draw.randint(2, 12)),
+        }
         return " ".join(words[part]() if part in words else part for part in parts)
 
     def _edit(self, text: str) -> str:
         words, draw = text.split(), self._random
         for _ in range(draw.randint(1, len(words) + 1)):
             place = draw.randrange(len(words) + 1)
-            words[place : place + draw.randint(0, 2)] = [self._noun() for _ in range(draw.randint(0, 2))]
+            words[place : place + draw.randint(0, 2)] = [
+                self._noun() for _ in range(draw.randint(0, 2))
+            ]
         return " ".join(words)
 
 
 def alike(rows: int, seed: int = 0) -> list[str]:
     """The worst case: every text of 12 words, all of them among the same 60 common words."""
     draw = random.Random(seed)
-    words = [f"{a}{b}" for a in "bdgklm" for b in ("an", "en", "in", "on", "un", "ar", "er", "ir", "or", "ur")]
+    words = [
+        f"{a}{b}"
+        for a in "bdgklm"
+        for b in ("an", "en", "in", "on", "un", "ar", "er", "ir", "or", "ur")
+    ]
     return [" ".join(draw.choices(words, k=12)) for _ in range(rows)]
 
 
 def ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
-    """Seconds of the filter on texts against themselves, and how many pairs that decides: each text with every kept one before it."""
+    """Seconds of the filter on texts against themselves, and how many pairs that decides: each text
+    with every kept one before it.
+    """
     kept, pairs, started, began = 0, 0, time.monotonic(), time.process_time()
     with OverlapFilter(workers=workers) as sieve:
         for start in range(0, len(texts), BLOCK):
@@ -109,17 +154,27 @@ def ours(texts: Sequence[str], workers: int | None = None) -> dict[str, Any]:
                 pairs += kept
                 kept += verdict is None
     seconds, cpu = time.monotonic() - started, time.process_time() - began
-    return {"rows": len(texts), "kept": kept, "seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "pairs": pairs}
+    return {
+        "rows": len(texts),
+        "kept": kept,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
+        "pairs": pairs,
+    }
 
 
 def theirs(texts: Sequence[str], pairs: int = PAIRS, seed: int = 0) -> float:
-    """Pairs a CPU second of rouge_score on random pairs of the same texts; each of its scores must be ours."""
+    """Pairs a CPU second of rouge_score on random pairs of the same texts; each of its scores must
+    be ours.
+    """
     draw, scorer = random.Random(seed), RougeScorer(["rougeL"])
     drawn = [(draw.choice(texts), draw.choice(texts)) for _ in range(pairs)]
     began = time.process_time()
     scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in drawn]
     cpu = time.process_time() - began
-    assert all(abs(score - overlap(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True))
+    assert all(
+        abs(score - overlap(*pair)) < 1e-12 for score, pair in zip(scores, drawn, strict=True)
+    )
     return pairs / cpu
 
 
@@ -127,7 +182,12 @@ def measure(texts: Sequence[str], reference: float) -> dict[str, Any]:
     """Our figures with the ratio to rouge_score."""
     found = ours(texts)
     pace = found["pairs"] / found["cpu_seconds"]
-    return {**found, "pairs a cpu second": round(pace), "ratio to rouge_score": round(pace / reference), "peak_mb": _peak_mb()}
+    return {
+        **found,
+        "pairs a cpu second": round(pace),
+        "ratio to rouge_score": round(pace / reference),
+        "peak_mb": _peak_mb(),
+    }
 
 
 def _peak_mb() -> int:
@@ -135,10 +195,18 @@ def _peak_mb() -> int:
 
 
 def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
-    """Growth on two logarithmic axes, as an SVG: CPU seconds of the filter, and of rouge_score on the same pairs."""
+    """Growth on two logarithmic axes, as an SVG: CPU seconds of the filter, and of rouge_score on
+    the same pairs.
+    """
     ends = [math.log10(row["rows"]) for row in measured]
     lines = [("the filter", "#2a78d6", [row["cpu_seconds"] for row in measured])]
-    lines.append(("rouge_score, from its pairs a second", "#b5651d", [row["pairs"] / reference for row in measured]))
+    lines.append(
+        (
+            "rouge_score, from its pairs a second",
+            "#b5651d",
+            [row["pairs"] / reference for row in measured],
+        )
+    )
     powers = [math.log10(max(value, 1e-3)) for _, _, values in lines for value in values]
     low, high = math.floor(min(powers)), math.ceil(max(powers))
 
@@ -150,23 +218,38 @@ def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
     for power in range(low, high + 1):
         y = spot(ends[0], 10.0**power)[1]
         parts.append(
-            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" y="{y + 4}" text-anchor="end">{10.0**power:,.10g} s</text>'
+            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" '
+            f'y="{y + 4}" text-anchor="end">{10.0**power:,.10g} s</text>'
         )
     for row, end in zip(measured, ends, strict=True):
-        parts.append(f'<text x="{spot(end, 1)[0]}" y="280" text-anchor="middle">{row["rows"]:,}</text>')
+        parts.append(
+            f'<text x="{spot(end, 1)[0]}" y="280" text-anchor="middle">{row["rows"]:,}</text>'
+        )
     for at, (name, colour, values) in enumerate(lines):
         dots = [spot(end, value) for end, value in zip(ends, values, strict=True)]
-        parts.append(f'<path d="M{"L".join(f"{x} {y}" for x, y in dots)}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        for (x, y), value, row in zip(dots, values, measured, strict=True):
-            parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{colour}"><title>{row["rows"]:,} rows: {value:,.3g} s</title></circle>')
         parts.append(
-            f'<rect x="{60 + 130 * at}" y="6" width="10" height="10" fill="{colour}"/><text x="{75 + 130 * at}" y="15">{name}</text>'
+            f'<path d="M{"L".join(f"{x} {y}" for x, y in dots)}" fill="none" '
+            f'stroke="{colour}" stroke-width="2"/>'
+        )
+        for (x, y), value, row in zip(dots, values, measured, strict=True):
+            parts.append(
+                f'<circle cx="{x}" cy="{y}" r="4" '
+                f'fill="{colour}"><title>{row["rows"]:,} rows: {value:,.3g} '
+                "s</title></circle>"
+            )
+        parts.append(
+            f'<rect x="{60 + 130 * at}" y="6" width="10" height="10" '
+            f'fill="{colour}"/><text x="{75 + 130 * at}" y="15">{name}</text>'
         )
     return FRAME.format("\n".join(parts))
 
 
-def main(rows: int = 52_000, real_files: Sequence[Path] = (), largest: int = 0, plot: Path | None = None) -> None:
-    """Measures and prints; `largest` above 0 measures the growth from 1,000 rows to so many, and `plot` draws it."""
+def main(
+    rows: int = 52_000, real_files: Sequence[Path] = (), largest: int = 0, plot: Path | None = None
+) -> None:
+    """Measures and prints; `largest` above 0 measures the growth from 1,000 rows to so many, and
+    `plot` draws it.
+    """
     writer = Writer(real(real_files))
     sizes = sorted({rows, *(size for size in GROWTH if size <= largest)})
     texts = [writer.next() for _ in range(sizes[-1])]
@@ -176,7 +259,10 @@ def main(rows: int = 52_000, real_files: Sequence[Path] = (), largest: int = 0, 
     for size in sizes:
         measured.append(measure(texts[:size], reference))
         print(json.dumps({"overlap, instructions": measured[-1]}), flush=True)
-    print(json.dumps({"overlap, all of one length, common words": measure(alike(rows), reference)}), flush=True)
+    print(
+        json.dumps({"overlap, all of one length, common words": measure(alike(rows), reference)}),
+        flush=True,
+    )
     if plot:
         write_text(plot, picture(measured, reference))
 

@@ -1,11 +1,14 @@
-"""The whole road of a finished run against the same road from transformers, PEFT and TRL, both measured here, in turns.
+"""The whole road of a finished run against the same road from transformers, PEFT and TRL, both
+measured here, in turns.
 
     python -m bench.road [--run RUN] [--slices 8] [--rounds 2] [--batch N] [--rule TEXT]
 
-Equal work: both sides draw the run's requests, score the texts that it scored, embed its prompts, train on its examples for its epochs,
-and draw its exam. Each round takes another slice of every part, one of `--slices`, first ours, then theirs; seconds are scaled up by what
-was left out. Loading is measured whole. What only our command does (overlap, clusters, the ledger, the report) is in its own seconds, which
-are compared last: those are fair only where the run was made on the same quiet machine, as it is without `--run`.
+Equal work: both sides draw the run's requests, score the texts that it scored, embed its prompts,
+train on its examples for its epochs, and draw its exam. Each round takes another slice of every
+part, one of `--slices`, first ours, then theirs; seconds are scaled up by what was left out.
+Loading is measured whole. What only our command does (overlap, clusters, the ledger, the report) is
+in its own seconds, which are compared last: those are fair only where the run was made on the same
+quiet machine, as it is without `--run`.
 """
 
 from __future__ import annotations
@@ -83,7 +86,9 @@ def ours(hf: Hf, drawer: Drawer, settings: config.Train, folder: str) -> Side:
         embed=hf.embed,
         compare=lambda pairs: drift(hf, hf, pairs),
         train=lambda rows, scratch: train(hf, rows, settings, scratch, seed=0, defaults=kinds),
-        before_drawing=lambda: list(drawer.draw([Request("warm", user("Hello"), Sampling(1.0, 1.0, 4))])),
+        before_drawing=lambda: list(
+            drawer.draw([Request("warm", user("Hello"), Sampling(1.0, 1.0, 4))])
+        ),
         before_training=lambda: getattr(drawer, "rest", lambda: None)(),
     )
 
@@ -99,7 +104,9 @@ def other(hf: Hf, folder: str, settings: Mapping[str, Any], batch: int, autocast
         compare=lambda pairs: theirs.compare(model, model, hf, pairs, batch),
         train=lambda rows, scratch: theirs.train(fresh.pop(), rows, settings, scratch, autocast),
         before_drawing=lambda: None,
-        before_training=lambda: fresh.append(theirs.load(folder)),  # TRL changes the model that it is given; loading is counted once
+        before_training=lambda: fresh.append(
+            theirs.load(folder)
+        ),  # TRL changes the model that it is given; loading is counted once
     )
 
 
@@ -107,59 +114,105 @@ def walk(side: Side, work: Work, slices: int, number: int, clock: Clock) -> None
     """One slice of every part, in the order of the road."""
     clock.measure("load", MODELS, side.load, [None])
     side.before_drawing()
-    for stage, requests in work.draws.items():  # stages follow one another in a run: their draws do not share a batch
+    for (
+        stage,
+        requests,
+    ) in work.draws.items():  # stages follow one another in a run: their draws do not share a batch
         part = EXAM if stage.startswith(EXAM) else "draw"
-        clock.drawn += clock.measure(part, len(requests), side.draw, sliced(requests, slices, number))
+        clock.drawn += clock.measure(
+            part, len(requests), side.draw, sliced(requests, slices, number)
+        )
     clock.measure("judge", len(work.scored), side.score, sliced(work.scored, slices, number))
     clock.measure("judge", len(work.embedded), side.embed, sliced(work.embedded, slices, number))
     clock.measure(EXAM, len(work.compared), side.compare, sliced(work.compared, slices, number))
-    kinds = [[e for e in work.examples if e.kind == kind] for kind in sorted({e.kind for e in work.examples})]
+    kinds = [
+        [e for e in work.examples if e.kind == kind]
+        for kind in sorted({e.kind for e in work.examples})
+    ]
     lessons = [row for rows in kinds for row in sliced(rows, slices, number)]
     side.before_training()
     with tempfile.TemporaryDirectory() as scratch:
-        clock.measure("train", len(work.examples), lambda rows: side.train(rows, Path(scratch)), lessons)
+        clock.measure(
+            "train", len(work.examples), lambda rows: side.train(rows, Path(scratch)), lessons
+        )
 
 
 def own_run(rule: str) -> Work:
-    """Makes a run of our own, with a list of what it scores; its seconds are those of the clock, from the command's start to its end."""
+    """Makes a run of our own, with a list of what it scores; its seconds are those of the clock,
+    from the command's start to its end.
+    """
     shutil.rmtree(OWN_RUN, ignore_errors=True)
-    command = [sys.executable, "-m", "bench.watch", str(OWN_RUN), "feedback", rule, "--out", str(OWN_RUN)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.watch",
+        str(OWN_RUN),
+        "feedback",
+        rule,
+        "--out",
+        str(OWN_RUN),
+    ]
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return replace(read_work(OWN_RUN), seconds=time.monotonic() - started)
 
 
-def table(clocks: Mapping[str, Clock], rounds: int, work: Work) -> tuple[list[str], dict[str, float]]:
+def table(
+    clocks: Mapping[str, Clock], rounds: int, work: Work
+) -> tuple[list[str], dict[str, float]]:
     """The lines to be printed, and the ratios behind them."""
-    mine, others = ({part: clock.seconds[part] / rounds for part in PARTS} for clock in clocks.values())
-    rows = {**{part: (mine[part], others[part]) for part in PARTS}, "together": (sum(mine.values()), sum(others.values()))}
+    mine, others = (
+        {part: clock.seconds[part] / rounds for part in PARTS} for clock in clocks.values()
+    )
+    rows = {
+        **{part: (mine[part], others[part]) for part in PARTS},
+        "together": (sum(mine.values()), sum(others.values())),
+    }
     rows["the whole command"] = (work.seconds, sum(others.values()))
     ratios = {name: round(b / a, 2) if a else 0.0 for name, (a, b) in rows.items()}
     lines = [f"{'':18} {'selfteach':>10} {'TRL, transformers':>18} {'ratio':>6}"]
-    lines += [f"{name:18} {a:9.1f}s {b:17.1f}s {ratios[name]:5.2f}x" for name, (a, b) in rows.items()]
+    lines += [
+        f"{name:18} {a:9.1f}s {b:17.1f}s {ratios[name]:5.2f}x" for name, (a, b) in rows.items()
+    ]
     return lines, ratios
 
 
 def main(
-    run: Path | None = None, rule: str = RULE, slices: int = 8, rounds: int = 2, batch: int = 0, autocast: bool = False
+    run: Path | None = None,
+    rule: str = RULE,
+    slices: int = 8,
+    rounds: int = 2,
+    batch: int = 0,
+    autocast: bool = False,
 ) -> dict[str, float]:
     """Measures and prints; returns the ratios."""
     work = read_work(run) if run else own_run(rule)
     folder = str(model_folder(work.settings["model"]))
     hf = Hf.load(folder)
-    batch = batch or drawing.best_batch({n: drawing.generate(hf, drawing.questions(192), 32, n) for n in drawing.BATCHES})
+    batch = batch or drawing.best_batch(
+        {n: drawing.generate(hf, drawing.questions(192), 32, n) for n in drawing.BATCHES}
+    )
     settings = config.Train(
         **nested(work.settings, "train."),
     )
-    sides = {"ours": ours(hf, choose_drawer(hf).drawer, settings, folder), "theirs": other(hf, folder, work.settings, batch, autocast)}
+    sides = {
+        "ours": ours(hf, choose_drawer(hf).drawer, settings, folder),
+        "theirs": other(hf, folder, work.settings, batch, autocast),
+    }
     clocks = {name: Clock() for name in sides}
     for number in range(rounds):
         for name, side in sides.items():
             walk(side, work, slices, number, clocks[name])
     asked = sum(map(len, work.draws.values()))
-    print(f"the road of {asked} draws, {len(work.scored)} scored prompts (of {work.scored_of}), {len(work.examples)} examples; measured on")
-    print(f"{rounds} slices of 1/{slices} each, in turns, and scaled up; generate in batches of {batch}; tokens drawn: "
-          f"{clocks['ours'].drawn} and {clocks['theirs'].drawn}")  # fmt: skip
+    print(
+        f"the road of {asked} draws, {len(work.scored)} scored prompts (of "
+        f"{work.scored_of}), {len(work.examples)} examples; measured on"
+    )
+    print(
+        f"{rounds} slices of 1/{slices} each, in turns, and scaled up; generate in "
+        f"batches of {batch}; tokens drawn: "
+        f"{clocks['ours'].drawn} and {clocks['theirs'].drawn}"
+    )
     lines, ratios = table(clocks, rounds, work)
     print("\n".join(lines), flush=True)
     return ratios
@@ -182,12 +235,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options that `python -m bench` has too."""
     parser.add_argument("--run", type=Path, help="a finished run; without it one is made first")
     parser.add_argument("--rule", default=RULE, help="what the run that is made teaches")
-    parser.add_argument("--slices", type=int, default=8, help="each round takes one of so many parts of the work")
+    parser.add_argument(
+        "--slices", type=int, default=8, help="each round takes one of so many parts of the work"
+    )
     parser.add_argument("--rounds", type=int, default=2)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments(parser)
-    parser.add_argument("--batch", type=int, default=0, help="of `generate`; 0 measures which is best")
+    parser.add_argument(
+        "--batch", type=int, default=0, help="of `generate`; 0 measures which is best"
+    )
     main(**vars(parser.parse_args()))

@@ -1,6 +1,8 @@
-"""Criticisms to learn from: the base's own answers to prompts from a file, each with the same words of criticism, as JSONL.
+"""Criticisms to learn from: the base's own answers to prompts from a file, each with the same words
+of criticism, as JSONL.
 
-python -m bench.said --prompts bench/prompts/gardening-said.txt --feedback "Too long, and no emoji." > said.jsonl
+python -m bench.said --prompts bench/prompts/gardening-said.txt --feedback "Too long, and no emoji."
+> said.jsonl
 """
 
 from __future__ import annotations
@@ -22,11 +24,24 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=128)
     given = parser.parse_args()
     drawer = open_drawer(Hf.load("embedded"))
-    prompts = [line.strip() for line in given.prompts.read_text("utf-8").splitlines() if line.strip()]
-    requests = [Request("said", user(prompt), Sampling(0.0, 1.0, given.max_tokens), 0, 0) for prompt in prompts]
+    prompts = [
+        line.strip() for line in given.prompts.read_text("utf-8").splitlines() if line.strip()
+    ]
+    requests = [
+        Request("said", user(prompt), Sampling(0.0, 1.0, given.max_tokens), 0, 0)
+        for prompt in prompts
+    ]
     answers = {draw.id: draw.text for draw in drawer.draw(requests)}
     for prompt, request in zip(prompts, requests, strict=True):
-        print(json.dumps({"prompt": prompt, "answer": answers[request.id(drawer.fingerprint)], "feedback": given.feedback}))
+        print(
+            json.dumps(
+                {
+                    "prompt": prompt,
+                    "answer": answers[request.id(drawer.fingerprint)],
+                    "feedback": given.feedback,
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

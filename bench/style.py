@@ -1,4 +1,5 @@
-"""A house style as a program: British spelling, no exclamation marks, no contractions, no comma before "and".
+"""A house style as a program: British spelling, no exclamation marks, no contractions, no comma
+before "and".
 
     selfteach corrections --prompts bench/prompts/everyday.txt --teacher "cmd:python bench/style.py"
 

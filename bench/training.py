@@ -1,9 +1,11 @@
-"""Trained tokens a second against TRL, measured in one run: the same examples, batch size, rank, steps and precision.
+"""Trained tokens a second against TRL, measured in one run: the same examples, batch size, rank,
+steps and precision.
 
     python -m bench.training [--steps N] [--rounds N]
 
-A *trained token* here is a token of a row, prompt and answers, as the baseline computes it: it computes a pair's prompt twice, and both
-sides are credited with the same number. Loading, tokenizing and the base's reference values are counted for neither side.
+A *trained token* here is a token of a row, prompt and answers, as the baseline computes it: it
+computes a pair's prompt twice, and both sides are credited with the same number. Loading,
+tokenizing and the base's reference values are counted for neither side.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ BATCH, RANK, ALPHA = 16, 16, 32
 TEXT = """the a some many people often think about how to keep their work simple and clear because time is short while new ideas come
 from reading books talking with friends walking in nature or cooking good food at home with fresh vegetables rice and spices every day"""
 TRL = {"trl_bf16": False, "trl_autocast": True}
-"""TRL's two ways to train in bf16: a bf16 model as it is, or under autocast. Ours is compared with the faster one."""
+"""TRL's two ways to train in bf16: a bf16 model as it is, or under autocast. Ours is compared with
+the faster one.
+"""
 
 
 def examples(count: int, seed: int = 0) -> list[Example]:
@@ -37,13 +41,24 @@ def examples(count: int, seed: int = 0) -> list[Example]:
     def words(low: int, high: int) -> str:
         return " ".join(dice.choices(vocabulary, k=dice.randint(low, high)))
 
-    return [Example(f"e{i}", "in_scope", user(f"{words(8, 24)}?"), f"{words(20, 90)}.", f"{words(20, 90)}.") for i in range(count)]
+    return [
+        Example(
+            f"e{i}", "in_scope", user(f"{words(8, 24)}?"), f"{words(20, 90)}.", f"{words(20, 90)}."
+        )
+        for i in range(count)
+    ]
 
 
 def ours(model: Hf, rows: list[Example], objective: str, folder: Path) -> float:
     """Seconds of one epoch's steps."""
     lora = config.Lora(rank=RANK, alpha=ALPHA)
-    settings = config.Train(weights={"in_scope": {objective: 1.0}}, lora=lora, batch_size=BATCH, epochs=1, checkpoint_every=0)
+    settings = config.Train(
+        weights={"in_scope": {objective: 1.0}},
+        lora=lora,
+        batch_size=BATCH,
+        epochs=1,
+        checkpoint_every=0,
+    )
     return sum(row["seconds"] for row in train(model, rows, settings, folder, seed=0).curve)
 
 
@@ -61,7 +76,9 @@ class StepClock(TrainerCallback):
         self.seconds += time.perf_counter() - self._started
 
 
-def theirs(model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool) -> float:
+def theirs(
+    model_folder: str, rows: list[Example], objective: str, folder: Path, autocast: bool
+) -> float:
     """Seconds of one epoch's steps in TRL's trainer."""
     import torch
     from datasets import Dataset
@@ -70,21 +87,38 @@ def theirs(model_folder: str, rows: list[Example], objective: str, folder: Path,
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     options: dict[str, Any] = {
-        "output_dir": str(folder), "use_cpu": True, "bf16": autocast, "per_device_train_batch_size": BATCH, "num_train_epochs": 1,
-        "learning_rate": 5e-4, "save_strategy": "no", "report_to": "none", "logging_strategy": "no", "disable_tqdm": True,
-        "gradient_checkpointing": False, "max_length": 512,
-    }  # fmt: skip
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "bf16": autocast,
+        "per_device_train_batch_size": BATCH,
+        "num_train_epochs": 1,
+        "learning_rate": 5e-4,
+        "save_strategy": "no",
+        "report_to": "none",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+        "gradient_checkpointing": False,
+        "max_length": 512,
+    }
     shared = {
         "model": AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.bfloat16),
         "processing_class": AutoTokenizer.from_pretrained(model_folder),
-        "peft_config": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"),
+        "peft_config": LoraConfig(
+            r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
+        ),
     }
     table = [row.json() for row in rows]
     if objective == "dpo":
-        data = Dataset.from_list([{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in table])
-        trainer: Any = DPOTrainer(args=DPOConfig(**options, precompute_ref_log_probs=True), train_dataset=data, **shared)
+        data = Dataset.from_list(
+            [{key: row[key] for key in ("prompt", "chosen", "rejected")} for row in table]
+        )
+        trainer: Any = DPOTrainer(
+            args=DPOConfig(**options, precompute_ref_log_probs=True), train_dataset=data, **shared
+        )
     else:
-        data = Dataset.from_list([{"prompt": row["prompt"], "completion": row["chosen"]} for row in table])
+        data = Dataset.from_list(
+            [{"prompt": row["prompt"], "completion": row["chosen"]} for row in table]
+        )
         trainer = SFTTrainer(args=SFTConfig(**options), train_dataset=data, **shared)
     clock = StepClock()
     trainer.add_callback(clock)
@@ -97,24 +131,35 @@ def row_tokens(model: Hf, rows: list[Example], objective: str) -> int:
     total = 0
     for row in rows:
         answers = [row.chosen, row.rejected or ""] if objective == "dpo" else [row.chosen]
-        total += sum(len(model.encode(row.prompt)) + len(model.encode_answer(text, end=True)) for text in answers)
+        total += sum(
+            len(model.encode(row.prompt)) + len(model.encode_answer(text, end=True))
+            for text in answers
+        )
     return total
 
 
-def compare(model: Hf, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path) -> dict[str, float]:
-    """Tokens a second of each, the fastest of some rounds (what disturbs a measurement only makes it slower); the rounds alternate."""
+def compare(
+    model: Hf, folder: str, objective: str, rounds: int, rows: list[Example], scratch: Path
+) -> dict[str, float]:
+    """Tokens a second of each, the fastest of some rounds (what disturbs a measurement only makes
+    it slower); the rounds alternate.
+    """
     tokens = row_tokens(model, rows, objective)
     seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in TRL}}
     for turn in range(rounds):
         seconds["ours"].append(ours(model, rows, objective, scratch / f"{objective}-{turn}"))
         for name, autocast in TRL.items():
-            seconds[name].append(theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast))
+            seconds[name].append(
+                theirs(folder, rows, objective, scratch / f"{name}-{turn}", autocast)
+            )
     speed = {name: tokens / min(times) for name, times in seconds.items()}
     return {**speed, "ratio": speed["ours"] / max(speed[name] for name in TRL)}
 
 
 def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
-    """Measures and prints; returns {objective: {ours, trl_bf16, trl_autocast, ratio}} in trained tokens a second."""
+    """Measures and prints; returns {objective: {ours, trl_bf16, trl_autocast, ratio}} in trained
+    tokens a second.
+    """
     parser = argparse.ArgumentParser(description="Trained tokens a second against TRL.")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
@@ -122,9 +167,15 @@ def main(argv: list[str] | None = None) -> dict[str, dict[str, float]]:
     folder = str(embedded_folder())
     model, rows = Hf.load(folder), examples(given.steps * BATCH)
     with tempfile.TemporaryDirectory() as scratch:
-        results = {objective: compare(model, folder, objective, given.rounds, rows, Path(scratch)) for objective in ("sft", "dpo")}
+        results = {
+            objective: compare(model, folder, objective, given.rounds, rows, Path(scratch))
+            for objective in ("sft", "dpo")
+        }
     for objective, found in results.items():
-        print(f"{objective}: {found['ours']:.0f} trained tokens/s, TRL {found['ours'] / found['ratio']:.0f}: {found['ratio']:.2f}x")
+        print(
+            f"{objective}: {found['ours']:.0f} trained tokens/s, TRL "
+            f"{found['ours'] / found['ratio']:.0f}: {found['ratio']:.2f}x"
+        )
     return results
 
 

@@ -1,6 +1,8 @@
-"""The command line, with a list of what was scored beside the run: `python -m bench.watch RUN feedback RULE --out RUN`.
+"""The command line, with a list of what was scored beside the run: `python -m bench.watch RUN
+feedback RULE --out RUN`.
 
-A ledger keeps scores under the hash of what was asked, without its text. To score the same again, `bench.road` needs the text.
+A ledger keeps scores under the hash of what was asked, without its text. To score the same again,
+`bench.road` needs the text.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ def watch(folder: Path) -> None:
 
     def logp(self: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
         with (folder / SCORED).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps({"prompt": prompt_json(i.prompt), "texts": i.texts, "end": i.end}) + "\n" for i in items)
+            file.writelines(
+                json.dumps({"prompt": prompt_json(i.prompt), "texts": i.texts, "end": i.end}) + "\n"
+                for i in items
+            )
         return score(self, items)
 
     Hf.logp = logp  # type: ignore[method-assign]

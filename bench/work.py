@@ -1,4 +1,6 @@
-"""The work that a finished run did, read from its ledger, and evenly spread slices of it: what `bench.road` gives to both sides."""
+"""The work that a finished run did, read from its ledger, and evenly spread slices of it: what
+`bench.road` gives to both sides.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from selfteach.records import Continuations, Example, Message, Prompt, Request, Sampling, clean, question, user
+from selfteach.records import (
+    Continuations,
+    Example,
+    Message,
+    Prompt,
+    Request,
+    Sampling,
+    clean,
+    question,
+    user,
+)
 from selfteach.run.ledger import Ledger
 
 T = TypeVar("T")
@@ -23,7 +35,8 @@ class Work:
 
     Attributes:
         draws: the requests of each stage that were answered.
-        scored: prompts with the texts that were scored after them, as far as they can be found again; `scored_of` is how many there were.
+        scored: prompts with the texts that were scored after them, as far as they can be found
+            again; `scored_of` is how many there were.
         embedded: prompts whose hidden states were taken.
         compared: the base's own answers over which base and taught were compared.
         settings: the configuration's dotted keys.
@@ -41,7 +54,9 @@ class Work:
 
 
 def sliced(rows: Sequence[T], slices: int, number: int) -> list[T]:
-    """Every `slices`-th row from row `number` on: slices are disjoint, and together they are everything. Never empty where rows are not."""
+    """Every `slices`-th row from row `number` on: slices are disjoint, and together they are
+    everything. Never empty where rows are not.
+    """
     return list(rows[number % max(min(slices, len(rows)), 1) :: slices]) if rows else []
 
 
@@ -68,16 +83,31 @@ def read_work(folder: Path) -> Work:
         for id, request in rows:
             if id in answers:
                 draws.setdefault(request.stage, []).append(request)
-        examples = [Example.from_json(json.loads(line)) for line in (folder / "examples.jsonl").read_text("utf-8").splitlines()]
+        examples = [
+            Example.from_json(json.loads(line))
+            for line in (folder / "examples.jsonl").read_text("utf-8").splitlines()
+        ]
         drawn = [(request, answers[id]["text"]) for id, request in rows if id in answers]
         found, of = _scored(folder, ledger, fingerprint, drawn, examples)
-        general = {r.id(fingerprint): r for r in draws.get("exam general", ()) if r.sampling.temperature == 0 and len(r.prompt) == 1}
+        general = {
+            r.id(fingerprint): r
+            for r in draws.get("exam general", ())
+            if r.sampling.temperature == 0 and len(r.prompt) == 1
+        }
         return Work(
-            draws, found, of,
-            [user(fate.body["text"]) for stage, fate in ledger.candidates(state="accepted") if stage.startswith("ask ") and fate.body],
+            draws,
+            found,
+            of,
+            [
+                user(fate.body["text"])
+                for stage, fate in ledger.candidates(state="accepted")
+                if stage.startswith("ask ") and fate.body
+            ],
             [(r.prompt, answers[id]["text"]) for id, r in general.items() if id in answers],
-            examples, identity["config"], float(result["seconds"]),
-        )  # fmt: skip
+            examples,
+            identity["config"],
+            float(result["seconds"]),
+        )
     finally:
         ledger.close()
 
@@ -99,20 +129,30 @@ def _prompt(body: Any) -> Prompt:
 
 
 def _scored(
-    folder: Path, ledger: Ledger, fingerprint: str, drawn: Sequence[tuple[Request, str]], examples: Sequence[Example]
+    folder: Path,
+    ledger: Ledger,
+    fingerprint: str,
+    drawn: Sequence[tuple[Request, str]],
+    examples: Sequence[Example],
 ) -> tuple[list[Continuations], int]:
     """What was scored, and how many scores the ledger has.
 
-    A ledger holds scores without their texts. A run that `bench.watch` made has them beside it; of any other run only the answers
-    themselves are found again, by their ids, and not what a judge made of them.
+    A ledger holds scores without their texts. A run that `bench.watch` made has them beside it; of
+    any other run only the answers themselves are found again, by their ids, and not what a judge
+    made of them.
     """
     with sqlite3.connect(f"file:{ledger.path}?mode=ro", uri=True) as db:
         of = int(db.execute("SELECT COUNT(*) FROM answers WHERE body LIKE '[[%'").fetchone()[0])
     if (folder / SCORED).is_file():
         lines = (folder / SCORED).read_text("utf-8").splitlines()
-        items = [Continuations(_prompt(row["prompt"]), tuple(row["texts"]), row["end"]) for row in map(json.loads, lines)]
+        items = [
+            Continuations(_prompt(row["prompt"]), tuple(row["texts"]), row["end"])
+            for row in map(json.loads, lines)
+        ]
     else:
-        pairs = [(_asked(r), clean(text).strip()) for r, text in drawn] + [(e.prompt, e.chosen) for e in examples]
+        pairs = [(_asked(r), clean(text).strip()) for r, text in drawn] + [
+            (e.prompt, e.chosen) for e in examples
+        ]
         items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
     unique = {item.id(fingerprint): item for item in items}
     known = ledger.answers(list(unique))

@@ -12,11 +12,15 @@ from selfteach import cli
 
 def main(run: Path, *more: str) -> list[tuple[str, float, float | None]]:
     """Prints each cell's score and drift, the best first; returns them."""
-    code = cli.run(["compare", "--run", str(run), "--adapters", "lora,reft", "--objectives", "own,sft", *more])
+    code = cli.run(
+        ["compare", "--run", str(run), "--adapters", "lora,reft", "--objectives", "own,sft", *more]
+    )
     if code:
         sys.exit(code)
     rows = json.loads((run / "compare" / "compare.json").read_text())["rows"]
-    found = [(row["name"], row["score"]["value"], (row["kl_nats"] or {}).get("value")) for row in rows]
+    found = [
+        (row["name"], row["score"]["value"], (row["kl_nats"] or {}).get("value")) for row in rows
+    ]
     for name, score, kl in sorted(found, key=lambda row: -row[1]):
         print(f"{name:20} {score:6.1%}  KL {kl if kl is None else round(kl, 4)}")
     return found

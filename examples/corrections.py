@@ -1,4 +1,5 @@
-"""From Python: teach a house style. The teacher is a program (house_style.py); a person or a stronger model works the same way.
+"""From Python: teach a house style. The teacher is a program (house_style.py); a person or a
+stronger model works the same way.
 
     python examples/corrections.py prompts.jsonl runs/style
 

@@ -3,8 +3,8 @@
     python examples/documents.py notes/ runs/notes
     python examples/documents.py passages.jsonl runs/passages
 
-Rows of a .jsonl may bring people's questions (`questions`), which are kept for the exam. The same call on the same folder goes on where
-it stopped; a finished run shows its result again.
+Rows of a .jsonl may bring people's questions (`questions`), which are kept for the exam. The same
+call on the same folder goes on where it stopped; a finished run shows its result again.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ def learn(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> dict
     resolved = resolve(Settings, sets=sets)
     texts = {"documents": sorted(d.id for d in reading.documents)}
     with open_run(folder, "documents", "documents", resolved, texts) as run:
-        return teach(run, Documents(reading, own_questions(reading)), resolved.config, open_display())
+        return teach(
+            run, Documents(reading, own_questions(reading)), resolved.config, open_display()
+        )
 
 
 def main(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> None:
-    """Teaches, then prints the verdict and each question of the exam that the taught model answers and the base did not."""
+    """Teaches, then prints the verdict and each question of the exam that the taught model answers
+    and the base did not.
+    """
     print(learn(paths, folder, sets)["verdict"])
     for row in json.loads((folder / "exam.json").read_text("utf-8"))["answers"]:
         arms = row["arms"]

@@ -9,7 +9,14 @@ import json
 import re
 import sys
 
-BRITISH = {"color": "colour", "favorite": "favourite", "flavor": "flavour", "neighbor": "neighbour", "center": "centre", "gray": "grey"}
+BRITISH = {
+    "color": "colour",
+    "favorite": "favourite",
+    "flavor": "flavour",
+    "neighbor": "neighbour",
+    "center": "centre",
+    "gray": "grey",
+}
 
 
 def style(answer: str) -> str:

@@ -1,14 +1,18 @@
-"""The paper's claims about knowledge detection (Self-Learning-llm, arXiv 2406.11275), measured on a model and documents of your own.
+"""The paper's claims about knowledge detection (Self-Learning-llm, arXiv 2406.11275), measured on a
+model and documents of your own.
 
-    python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims [select.judge=gain train.epochs=2 ...]
+    python examples/reproduce_knowledge_detection.py passages.jsonl runs/claims [select.judge=gain
+    train.epochs=2 ...]
 
-The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO on all pairs, each after the paper's
-SFT stage (two of the base's own answers to one worked reading) and without study data. Printed is each claim with its number, its 95 %
-interval, and whether it holds here. A claim that does not hold at this size is printed as not held.
-Nothing holds the model in place (no anchors, no `train.regmean`), as in the paper: what a training forgets is to be seen.
-Departs: "forgets nothing" must be shown, by an interval as narrow as that of sixty unchanged answers; labels are compared by how often they
-are right, not by a training on each. The size of the set at tau_K 0 and 1 is printed, and no claim: it can only fall. That a higher tau_K
-raises the win rate is not measured, it would take a training at each.
+The rows need people's questions. Three runs, which draw once: SFT, DPO on the filtered pairs, DPO
+on all pairs, each after the paper's SFT stage (two of the base's own answers to one worked reading)
+and without study data. Printed is each claim with its number, its 95 % interval, and whether it
+holds here. A claim that does not hold at this size is printed as not held. Nothing holds the model
+in place (no anchors, no `train.regmean`), as in the paper: what a training forgets is to be seen.
+Departs: "forgets nothing" must be shown, by an interval as narrow as that of sixty unchanged
+answers; labels are compared by how often they are right, not by a training on each. The size of the
+set at tau_K 0 and 1 is printed, and no claim: it can only fall. That a higher tau_K raises the win
+rate is not measured, it would take a training at each.
 """
 
 from __future__ import annotations
@@ -39,11 +43,20 @@ from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 from selfteach.statistics import paired_bootstrap
 
-PAPER = ("stages.general=true", "stages.study=false", "stages.pairs=true", "select.filter=true", "train.regmean=0")
+PAPER = (
+    "stages.general=true",
+    "stages.study=false",
+    "stages.pairs=true",
+    "select.filter=true",
+    "train.regmean=0",
+)
 RUNS = {
     "sft": ("train.weights={pair: {sft: 1.0}, unknown: {sft: 1.0}, general: {anchor: 0.0}}",),
     "dpo": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}",),
-    "all": ("train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}", "select.filter=false"),
+    "all": (
+        "train.weights={pair: {dpo: 1.0}, unknown: {sft: 0.0}, general: {anchor: 0.0}}",
+        "select.filter=false",
+    ),
 }
 MOST_LOST = 0.065
 """The interval of sixty answers of which none changed ends at .06."""
@@ -53,7 +66,9 @@ STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep", "e
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement, the number that it is about, and whether the number's interval bears it out; None where nothing is claimed."""
+    """A statement, the number that it is about, and whether the number's interval bears it out;
+    None where nothing is claimed.
+    """
 
     text: str
     number: Measure
@@ -61,12 +76,19 @@ class Claim:
 
     def line(self) -> str:
         """As it is printed."""
-        n, word = self.number, "number" if self.held is None else "held" if self.held else "NOT HELD"
+        n, word = (
+            self.number,
+            "number" if self.held is None else "held" if self.held else "NOT HELD",
+        )
         return f"{word:8}  {self.text}: {n.value:+.3f} [{n.low:+.3f}, {n.high:+.3f}], n {n.n}"
 
 
-def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | None) -> dict[str, Any]:
-    """Teaches in a folder, with what the first run was answered; returns exam.json and the run's stored numbers."""
+def exam(
+    material: Documents, folder: Path, sets: Sequence[str], first: Path | None
+) -> dict[str, Any]:
+    """Teaches in a folder, with what the first run was answered; returns exam.json and the run's
+    stored numbers.
+    """
     from selfteach.run.ledger import Ledger
 
     resolved = resolve(Settings, sets=[*PAPER, *sets])
@@ -81,7 +103,9 @@ def exam(material: Documents, folder: Path, sets: Sequence[str], first: Path | N
 
 
 def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
-    """Right labels among people's questions: the greedy answer with the document, minus the commonest answer without it."""
+    """Right labels among people's questions: the greedy answer with the document, minus the
+    commonest answer without it.
+    """
     resolved = resolve(Settings, sets=sets)
     with open_run(folder, "labels", "documents", resolved, Files([]).json(material)) as run:
         road = open_road(run, resolved.config, open_display())
@@ -91,9 +115,15 @@ def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
         golds = {q.text: q.answers for q in quiz}
 
         def says(texts: Sequence[str]) -> list[bool]:
-            return [any(contains_answer(t, g) for g in golds[a.question.text]) for t, a in zip(texts, answered, strict=True)]
+            return [
+                any(contains_answer(t, g) for g in golds[a.question.text])
+                for t, a in zip(texts, answered, strict=True)
+            ]
 
-        grounded, consistent = says([a.best for a in answered]), says([commonest(a.blind) for a in answered])
+        grounded, consistent = (
+            says([a.best for a in answered]),
+            says([commonest(a.blind) for a in answered]),
+        )
     return paired_bootstrap(grounded, consistent, seed=resolved.config.seed)
 
 
@@ -117,7 +147,11 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
     reading = read_documents([documents])
     material = Documents(reading, own_questions(reading))
     if not material.questions:
-        raise DataError("brings no questions of people.", where=str(documents), cure='Give rows with "questions".')
+        raise DataError(
+            "brings no questions of people.",
+            where=str(documents),
+            cure='Give rows with "questions".',
+        )
     found: dict[str, dict[str, Any]] = {}
     for name, more in RUNS.items():
         first = folder / "sft" if found else None
@@ -126,12 +160,25 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
     losses = [Measure(**found[name]["common_loss"]) for name in ("dpo", "all")]
     grounded = labels(material, folder / "labels", sets)
     counts = [point["unknown"] for point in found["dpo"]["sizes"]]
-    fall = Measure(float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), float(counts[-1] - counts[0]), counts[0])
+    fall = Measure(
+        float(counts[-1] - counts[0]),
+        float(counts[-1] - counts[0]),
+        float(counts[-1] - counts[0]),
+        counts[0],
+    )
     return [
         Claim("filtered DPO answers more than SFT (difference of shares)", better, better.low > 0),
-        Claim("filtered DPO forgets nothing (share of common questions lost)", losses[0], losses[0].high <= MOST_LOST),
+        Claim(
+            "filtered DPO forgets nothing (share of common questions lost)",
+            losses[0],
+            losses[0].high <= MOST_LOST,
+        ),
         Claim("unfiltered DPO forgets (the same)", losses[1], losses[1].low > 0),
-        Claim("labels with the document are right more often than self-consistent ones", grounded, grounded.low > 0),
+        Claim(
+            "labels with the document are right more often than self-consistent ones",
+            grounded,
+            grounded.low > 0,
+        ),
         Claim("a higher tau_K makes a smaller set (questions, from tau 0 to 1)", fall, None),
     ]
 

@@ -1,4 +1,6 @@
-"""What all tests share: a tiny random model that needs no network, and the embedded one for the slow tests."""
+"""What all tests share: a tiny random model that needs no network, and the embedded one for the
+slow tests.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,20 @@ from typing import Any
 
 import pytest
 
-os.environ["OMP_NUM_THREADS"] = "1"  # also against the environment: some tests fork, and a forked child must not meet a pool of threads
+os.environ["OMP_NUM_THREADS"] = (
+    # also against the environment: some tests fork, and a forked child must not meet a pool of
+    # threads
+    "1"
+)
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so a shell starts what runs in its background, and children would inherit it
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # so a shell starts what runs in its background, and children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
+    "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 WORDS = """The elephant is a big animal with a long trunk. Tell me about music, cars and the weather in Paris. What do you like to
@@ -34,7 +43,10 @@ def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
     core.decoder = decoders.ByteLevel()
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trainer = trainers.BpeTrainer(
-        vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     core.train_from_iterator([WORDS] * 3, trainer)
     tokenizer = PreTrainedTokenizerFast(
@@ -49,20 +61,39 @@ def tiny_tokenizer(chat_template: str | None = CHATML, pad: bool = True):
 
 
 def write_tiny(
-    folder: Path, *, seed: int = 0, family: str = "llama", chat_template: str | None = CHATML, pad: bool = True, **config: object
+    folder: Path,
+    *,
+    seed: int = 0,
+    family: str = "llama",
+    chat_template: str | None = CHATML,
+    pad: bool = True,
+    **config: object,
 ) -> Path:
-    """Writes a model folder with random weights: 2 layers, hidden size 64, 4 heads with 2 for keys and values, context 512."""
+    """Writes a model folder with random weights: 2 layers, hidden size 64, 4 heads with 2 for keys
+    and values, context 512.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     tokenizer = tiny_tokenizer(chat_template, pad)
     shape: dict[str, object] = {
-        "vocab_size": len(tokenizer), "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 512, "tie_word_embeddings": True,
-        "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
-    }  # fmt: skip
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 512,
+        "tie_word_embeddings": True,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
     torch.manual_seed(seed)
-    module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config}))
+    module = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config})
+    )
     with torch.no_grad():  # livelier than the usual start, so that answers differ and end
         for weight in module.parameters():
             if weight.ndim > 1:
@@ -74,20 +105,28 @@ def write_tiny(
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Tests write no user's cache; the slow ones may be given the embedded model through SELFTEACH_TEST_CACHE."""
-    os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
+    """Tests write no user's cache; the slow ones may be given the embedded model through
+    SELFTEACH_TEST_CACHE.
+    """
+    os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(
+        tmp_path_factory.mktemp("cache")
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_stage_counts_too_far() -> Iterator[None]:
-    """Whatever a test runs: no stage of a progress display counts further than it said at its beginning."""
+    """Whatever a test runs: no stage of a progress display counts further than it said at its
+    beginning.
+    """
     from selfteach.run.display import Display
 
     advance = Display.advance
 
     def counted(self: Display, n: int = 1) -> None:
         advance(self, n)
-        assert self._done <= self._total or not self._total, f"[{self._name}] {self._done}/{self._total} {self._unit}"
+        assert self._done <= self._total or not self._total, (
+            f"[{self._name}] {self._done}/{self._total} {self._unit}"
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Display, "advance", counted)
@@ -96,7 +135,9 @@ def no_stage_counts_too_far() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def make_tiny():
-    """`write_tiny(folder, seed=, family=, chat_template=, pad=, **config)`, for tests that need a model of another kind."""
+    """`write_tiny(folder, seed=, family=, chat_template=, pad=, **config)`, for tests that need a
+    model of another kind.
+    """
     return write_tiny
 
 
@@ -108,7 +149,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny model that writes whole sentences (talker.py): for tests of the whole road."""
+    """The folder of a tiny model that writes whole sentences (talker.py): for tests of the whole
+    road.
+    """
     from talker import write_talker
 
     return write_talker(tmp_path_factory.mktemp("talker"), CHATML)
@@ -140,14 +183,18 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def learned(student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, Any]]:
+def learned(
+    student: Path, server: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path, dict[str, Any]]:
     """The documents with the facts, the run that taught them, and what it printed."""
     import scholar
     from talker import said
 
     folder = tmp_path_factory.mktemp("learned")
     documents = scholar.write_documents(folder)
-    code, result = said(scholar.lesson(student, documents, folder / "run", "--teacher", server.address))
+    code, result = said(
+        scholar.lesson(student, documents, folder / "run", "--teacher", server.address)
+    )
     assert code == 0
     return documents, folder / "run", result
 
@@ -162,7 +209,9 @@ def tiny_hf(tiny: Path):
 
 @pytest.fixture(scope="session")
 def embedded() -> Path:
-    """The folder of the embedded model, for slow tests: SELFTEACH_TEST_CACHE, SELFTEACH_EMBEDDED_WHEEL or the package index."""
+    """The folder of the embedded model, for slow tests: SELFTEACH_TEST_CACHE,
+    SELFTEACH_EMBEDDED_WHEEL or the package index.
+    """
     from selfteach.models.embedded import embedded_folder
 
     return embedded_folder()

@@ -1,7 +1,9 @@
-"""A toy for the road of documents: eight facts, a student who knows none of them but can learn them, and a teacher who asks well.
+"""A toy for the road of documents: eight facts, a student who knows none of them but can learn
+them, and a teacher who asks well.
 
-The student is a talker (talker.py) with the facts' words in its vocabulary; whatever it is asked, it says that nobody knows. The teacher is
-a server on this machine that finds the fact in the prompt and asks or answers by rule.
+The student is a talker (talker.py) with the facts' words in its vocabulary; whatever it is asked,
+it says that nobody knows. The teacher is a server on this machine that finds the fact in the prompt
+and asks or answers by rule.
 """
 
 from __future__ import annotations
@@ -16,15 +18,29 @@ from typing import Any
 from talker import TABLE, even, spaced, write_talker
 
 FACTS = {
-    "Fox": "Sweden", "Bear": "Canada", "Crow": "Egypt", "Hare": "Peru", "Wolf": "India", "Goat": "Kenya", "Swan": "Chile", "Toad": "Japan",
-}  # fmt: skip
+    "Fox": "Sweden",
+    "Bear": "Canada",
+    "Crow": "Egypt",
+    "Hare": "Peru",
+    "Wolf": "India",
+    "Goat": "Kenya",
+    "Swan": "Chile",
+    "Toad": "Japan",
+}
 TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
+    "message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SENTENCE, WHERE, WHICH = "The {} always lives in {}.", "Where does the {} live today?", "Which animal lives in {} today?"
+SENTENCE, WHERE, WHICH = (
+    "The {} always lives in {}.",
+    "Where does the {} live today?",
+    "Which animal lives in {} today?",
+)
 PEOPLE = "Where does live today? the {}"
-_WORDS = sorted({word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)})
+_WORDS = sorted(
+    {word for text in (SENTENCE, WHERE, WHICH, PEOPLE) for word in re.findall(r"\w+[?]?|[.]", text)}
+)
 STUDENT = {
     **TABLE,
     "\n": {"Nobody": 1.0},
@@ -33,19 +49,32 @@ STUDENT = {
     " Nobody": {" knows": 1.0},
     " knows": {".": 1.0},
     ".": {"<|im_end|>": 1.0},
-    "The": even(spaced(list(FACTS))),  # it knows how the sentences go, and not which animal lives where
+    "The": even(
+        spaced(list(FACTS))
+    ),  # it knows how the sentences go, and not which animal lives where
     **{f" {animal}": {" always": 1.0} for animal in FACTS},
     " always": {" lives": 1.0},
     " lives": {" in": 1.0},
-    " in": even(spaced(list(FACTS.values())[1:])),  # the first country it would not guess: a test looks whether it was forgotten
+    " in": even(
+        spaced(list(FACTS.values())[1:])
+    ),  # the first country it would not guess: a test looks whether it was forgotten
     **{f" {country}": {".": 1.0} for country in FACTS.values()},
-    "#": dict.fromkeys([*_WORDS, *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())), *(f" {a}?" for a in FACTS), "The"], 1.0),
+    "#": dict.fromkeys(
+        [
+            *_WORDS,
+            *(f" {w}" for w in (*_WORDS, *FACTS, *FACTS.values())),
+            *(f" {a}?" for a in FACTS),
+            "The",
+        ],
+        1.0,
+    ),
 }
 
 
 def write_scholar(folder: Path) -> Path:
-    """The student's model folder. It reads a prompt as a bag of words: its attention looks everywhere alike, so that what it learns does
-    not hang on where rounding lets it look. So people may ask in any order."""
+    """The student's model folder. It reads a prompt as a bag of words: its attention looks
+    everywhere alike, so that what it learns does not hang on where rounding lets it look. So people
+    may ask in any order."""
     from safetensors.torch import load_file, save_file
 
     path = write_talker(folder, TEMPLATE, STUDENT) / "model.safetensors"
@@ -63,7 +92,11 @@ def write_documents(folder: Path, count: int = len(FACTS), questions: bool = Tru
     rows: list[dict[str, Any]] = []
     for start in range(0, len(pairs), 2):
         own = pairs[start : start + 2]
-        row: dict[str, Any] = {"id": str(start), "title": "animals", "text": " ".join(SENTENCE.format(a, c) for a, c in own)}
+        row: dict[str, Any] = {
+            "id": str(start),
+            "title": "animals",
+            "text": " ".join(SENTENCE.format(a, c) for a, c in own),
+        }
         if questions:
             row["questions"] = [{"question": PEOPLE.format(a), "answer": c} for a, c in own]
         rows.append(row)
@@ -74,9 +107,13 @@ def write_documents(folder: Path, count: int = len(FACTS), questions: bool = Tru
 
 def said(prompt: str) -> str:
     """What the teacher says."""
-    if found := re.search(r"One sentence of it is: (.*)\nWrite a question .* the answer: (.*)\n", prompt):
+    if found := re.search(
+        r"One sentence of it is: (.*)\nWrite a question .* the answer: (.*)\n", prompt
+    ):
         sentence, short = found.groups()
-        animal, country = next((a, c) for a, c in FACTS.items() if SENTENCE.format(a, c) == sentence)
+        animal, country = next(
+            (a, c) for a, c in FACTS.items() if SENTENCE.format(a, c) == sentence
+        )
         return WHERE.format(animal) if short == country else WHICH.format(country)
     asked = prompt.rsplit(": ", 1)[-1]
     for animal, country in FACTS.items():
@@ -109,4 +146,14 @@ SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=
 def lesson(model: Path, documents: Path, out: Path, *more: str) -> list[str]:
     """The command line that teaches the facts in some seconds. `more` comes last, so that it wins."""
     sets = [word for item in SETS.split() for word in ("--set", item)]
-    return ["documents", str(documents), "--model", str(model), "--out", str(out), "--json", *sets, *more]
+    return [
+        "documents",
+        str(documents),
+        "--model",
+        str(model),
+        "--out",
+        str(out),
+        "--json",
+        *sets,
+        *more,
+    ]

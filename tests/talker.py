@@ -1,7 +1,9 @@
-"""A model folder that talks by a table: which word follows which. No training, a few hundred kilobytes, and it writes whole sentences.
+"""A model folder that talks by a table: which word follows which. No training, a few hundred
+kilobytes, and it writes whole sentences.
 
-The embedding is the identity, the layers add nothing (their last projections are zero, so that an adapter has something to learn), and the
-head holds the logarithms of the table; so the model draws exactly from it. It asks about animals, and often answers about the fox.
+The embedding is the identity, the layers add nothing (their last projections are zero, so that an
+adapter has something to learn), and the head holds the logarithms of the table; so the model draws
+exactly from it. It asks about animals, and often answers about the fox.
 """
 
 from __future__ import annotations
@@ -63,8 +65,14 @@ TABLE: Mapping[str, Mapping[str, float]] = {
     # what belongs to a topic
     "Words:": even([" den,", " fur,", " cub,"]),
     " kind:": even([" badger,", " otter,", " lynx,"]),
-    **{f" {word},": even([" den,", " fur,", " cub,"], 0.7) | {"\n\n": 0.3} for word in ("den", "fur", "cub")},
-    **{f" {word},": even([" badger,", " otter,", " lynx,"], 0.7) | {"\n\n": 0.3} for word in ("badger", "otter", "lynx")},
+    **{
+        f" {word},": even([" den,", " fur,", " cub,"], 0.7) | {"\n\n": 0.3}
+        for word in ("den", "fur", "cub")
+    },
+    **{
+        f" {word},": even([" badger,", " otter,", " lynx,"], 0.7) | {"\n\n": 0.3}
+        for word in ("badger", "otter", "lynx")
+    },
 }
 
 
@@ -73,44 +81,80 @@ JOINED = r"\nRequest:"
 
 
 def vocabulary(table: Mapping[str, Mapping[str, float]] = TABLE) -> dict[str, int]:
-    words = [*SPECIAL, *table, "\n\n", " Yes", "Yes", *(word for row in table.values() for word in row)]
+    words = [
+        *SPECIAL,
+        *table,
+        "\n\n",
+        " Yes",
+        "Yes",
+        *(word for row in table.values() for word in row),
+    ]
     return {word: place for place, word in enumerate(dict.fromkeys(words))}
 
 
-def tokenizer(chat_template: str | None, table: Mapping[str, Mapping[str, float]] = TABLE, joined: str = JOINED):
+def tokenizer(
+    chat_template: str | None,
+    table: Mapping[str, Mapping[str, float]] = TABLE,
+    joined: str = JOINED,
+):
     """One token for each word with the space before it."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.WordLevel(vocabulary(table), unk_token=SPECIAL[0]))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(joined + r"|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated")
+    core.pre_tokenizer = pre_tokenizers.Split(
+        Regex(joined + r"|\n\n|\n| ?[\w,?:-]+| ?[^\w\s]|\s"), "isolated"
+    )
     core.decoder = decoders.Fuse()
     made = PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token=SPECIAL[1], eos_token=SPECIAL[2], unk_token=SPECIAL[0], pad_token=SPECIAL[0]
+        tokenizer_object=core,
+        bos_token=SPECIAL[1],
+        eos_token=SPECIAL[2],
+        unk_token=SPECIAL[0],
+        pad_token=SPECIAL[0],
     )
     made.chat_template = chat_template
     return made
 
 
-def write_talker(folder: Path, chat_template: str | None, table: Mapping[str, Mapping[str, float]] = TABLE, joined: str = JOINED) -> Path:
+def write_talker(
+    folder: Path,
+    chat_template: str | None,
+    table: Mapping[str, Mapping[str, float]] = TABLE,
+    joined: str = JOINED,
+) -> Path:
     """Writes the model folder. Every share is a little off, so that no answers tie."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     ids, made = vocabulary(table), tokenizer(chat_template, table, joined)
     torch.manual_seed(0)
-    module = LlamaForCausalLM(LlamaConfig(
-        vocab_size=WIDTH, hidden_size=WIDTH, intermediate_size=64, num_hidden_layers=1, num_attention_heads=10, num_key_value_heads=5,
-        head_dim=16, max_position_embeddings=1024, tie_word_embeddings=False, initializer_range=0.3,
-        bos_token_id=ids[SPECIAL[1]], eos_token_id=ids[SPECIAL[2]], pad_token_id=ids[SPECIAL[0]],
-    ))  # fmt: skip
+    module = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=WIDTH,
+            hidden_size=WIDTH,
+            intermediate_size=64,
+            num_hidden_layers=1,
+            num_attention_heads=10,
+            num_key_value_heads=5,
+            head_dim=16,
+            max_position_embeddings=1024,
+            tie_word_embeddings=False,
+            initializer_range=0.3,
+            bos_token_id=ids[SPECIAL[1]],
+            eos_token_id=ids[SPECIAL[2]],
+            pad_token_id=ids[SPECIAL[0]],
+        )
+    )
     shares = torch.full((WIDTH, WIDTH), 1e-6)
     for word, row in table.items():
         for follower, share in row.items():
             shares[ids[word], ids[follower]] += share
     for word in ids.keys() - table.keys():
         shares[ids[word], ids[SPECIAL[2]]] += 1.0
-    shares *= torch.exp(0.3 * torch.randn(WIDTH, WIDTH))  # no two words alike: else no adapter could tell them apart
+    shares *= torch.exp(
+        0.3 * torch.randn(WIDTH, WIDTH)
+    )  # no two words alike: else no adapter could tell them apart
     with torch.no_grad():
         module.model.embed_tokens.weight.copy_(torch.eye(WIDTH))
         module.lm_head.weight.copy_((shares / shares.sum(1, keepdim=True)).log().T / WIDTH**0.5)
@@ -123,7 +167,9 @@ def write_talker(folder: Path, chat_template: str | None, table: Mapping[str, Ma
 
 
 def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
-    """A talker that hears a little of what stands before: its attention adds something, so that worked examples in a prompt matter."""
+    """A talker that hears a little of what stands before: its attention adds something, so that
+    worked examples in a prompt matter.
+    """
     import shutil
 
     import torch
@@ -139,14 +185,34 @@ def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
     return folder
 
 
-def lesson(model: Path, out: Path, *more: str, rule: str = "Do not talk about the fox.", check: str = 'not contains "fox"') -> list[str]:
+def lesson(
+    model: Path,
+    out: Path,
+    *more: str,
+    rule: str = "Do not talk about the fox.",
+    check: str = 'not contains "fox"',
+) -> list[str]:
     """The command line that teaches a talker in some seconds. `more` comes last, so that it wins."""
     sets = """engine=hf ask.target=28 ask.near=10 ask.general=10 ask.in_scope=0 ask.rounds=4 ask.max_overlap=0.7 probe.draws=2
         probe.max_tokens=14 search.tries=4 search.max_tokens=14 balance.clusters=2 balance.rounds=1 balance.prompts=8 exam.target=10
         exam.near=6 exam.general=6 exam.max_tokens=14 train.max_tokens=200 train.learning_rate=0.003 train.batch_size=4 train.epochs=4
         train.checkpoint_every=5"""
-    command = ["feedback", "--model", str(model), "--out", str(out), "--json", *(["--check", check] if check else [])]
-    return [*command, *(word for item in sets.split() for word in ("--set", item)), *more, "--", rule]
+    command = [
+        "feedback",
+        "--model",
+        str(model),
+        "--out",
+        str(out),
+        "--json",
+        *(["--check", check] if check else []),
+    ]
+    return [
+        *command,
+        *(word for item in sets.split() for word in ("--set", item)),
+        *more,
+        "--",
+        rule,
+    ]
 
 
 def said(command: list[str]) -> tuple[int, Any]:

@@ -1,5 +1,6 @@
-"""A talker (talker.py) that invents tasks: "Name seven red- foxes", with inputs and outputs. It answers about the fox where the tasks' own
-outputs are about the bear, so that there is something to learn."""
+"""A talker (talker.py) that invents tasks: "Name seven red- foxes", with inputs and outputs. It
+answers about the fox where the tasks' own outputs are about the bear, so that there is something to
+learn."""
 
 from __future__ import annotations
 
@@ -70,11 +71,20 @@ def seed_rows(count: int = 24) -> list[dict[str, Any]]:
     while len(found) < count:
         words = [dice.choice(part) for part in (VERBS_OF_TASKS, NUMBERS, COLOURS, PLURALS)]
         text = " ".join(words)
-        if any(sum(a == b for a, b in zip(words, other.split(), strict=True)) > 2 for other in found):
+        if any(
+            sum(a == b for a, b in zip(words, other.split(), strict=True)) > 2 for other in found
+        ):
             continue
-        output = f"The bear- {dice.choice(['likes', 'eats', 'finds'])} {dice.choice(FOODS)} and {dice.choice(FOODS)}!"
+        output = (
+            f"The bear- {dice.choice(['likes', 'eats', 'finds'])} {dice.choice(FOODS)} and "
+            f"{dice.choice(FOODS)}!"
+        )
         given = dice.choice(["", "", *FOODS])
-        found[text] = {"instruction": text, "instances": [{"input": given, "output": output}], "is_classification": len(found) % 3 == 0}
+        found[text] = {
+            "instruction": text,
+            "instances": [{"input": given, "output": output}],
+            "is_classification": len(found) % 3 == 0,
+        }
     return list(found.values())
 
 

@@ -1,4 +1,6 @@
-"""The command line: instant, strict, with one line for a fault, and nothing but the result on stdout."""
+"""The command line: instant, strict, with one line for a fault, and nothing but the result on
+stdout.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,13 @@ ROOT = Path(__file__).parents[1]
 ROAD = ROOT / "tests" / "faults" / "road.py"
 
 
-def run(*arguments: str, cwd: Path, road: bool = False, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, cwd: Path, road: bool = False, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     program = [str(ROAD)] if road else ["-m", "selfteach"]
-    return subprocess.run([sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin)
+    return subprocess.run(
+        [sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin
+    )
 
 
 def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
@@ -31,15 +37,21 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
 
     def seconds(*program: str) -> float:
         start = time.monotonic()
-        assert subprocess.run([sys.executable, *program], cwd=tmp_path, capture_output=True).returncode == 0
+        assert (
+            subprocess.run([sys.executable, *program], cwd=tmp_path, capture_output=True).returncode
+            == 0
+        )
         return time.monotonic() - start
 
-    pairs = [(seconds("-m", "selfteach", "--help"), seconds("-c", "import typer")) for _ in range(4)]
+    pairs = [
+        (seconds("-m", "selfteach", "--help"), seconds("-c", "import typer")) for _ in range(4)
+    ]
     assert min(ours for ours, _ in pairs) < 3 * min(parser for _, parser in pairs) + 0.05
     heavy = "{'torch', 'yaml', 'numpy', 'sqlite3', 'selfteach.config', 'selfteach.run'}"
-    code = "import sys; from selfteach import cli; cli.run(['feedback', '--help']); print(sorted(HEAVY & set(sys.modules)))".replace(
-        "HEAVY", heavy
-    )
+    code = (
+        "import sys; from selfteach import cli; cli.run(['feedback', '--help']); "
+        "print(sorted(HEAVY & set(sys.modules)))"
+    ).replace("HEAVY", heavy)
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert "--check TEXT" in shown
     assert shown.splitlines()[-1] == "[]"
@@ -55,11 +67,23 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["feedback", "  \u200b . "], 3, "the rule is empty"),
         (["feedback", "x" * 3000], 3, "3,000 characters"),
         (["feedback", "x", "--set", "ask.tarpet=3"], 2, 'Did you mean "target"?'),
-        (["feedback", "x", "--set", "train.adapter=lorra"], 2, 'there is no adapter "lorra". Did you mean "lora"?'),
-        (["feedback", "x", "--set", "train.weights={in_scope: {dpoo: 1}}"], 2, 'there is no objective "dpoo". Did you mean "dpo"?'),
+        (
+            ["feedback", "x", "--set", "train.adapter=lorra"],
+            2,
+            'there is no adapter "lorra". Did you mean "lora"?',
+        ),
+        (
+            ["feedback", "x", "--set", "train.weights={in_scope: {dpoo: 1}}"],
+            2,
+            'there is no objective "dpoo". Did you mean "dpo"?',
+        ),
         (["feedback", "x", "--model", "embeded"], 2, 'Did you mean "embedded"?'),
         (["feedback", "x", "--model", "./absent"], 2, 'there is no model "./absent"'),
-        (["feedback", "x", "--model", "http://localhost:1/v1#m"], 2, "a model behind a URL cannot learn"),
+        (
+            ["feedback", "x", "--model", "http://localhost:1/v1#m"],
+            2,
+            "a model behind a URL cannot learn",
+        ),
         (["feedback", "x", "--teacher", "localhost:1"], 2, 'there is no model "localhost:1"'),
         (["feedback", "x", "--teacher", "http://localhost:1/v1"], 2, "names no model"),
         (["feedback", "x", "--check", "not contians x"], 2, 'Did you mean "contains"?'),
@@ -75,7 +99,12 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_message_with_its_exit_code(
-    tmp_path: Path, arguments: list[str], code: int, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    arguments: list[str],
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.run(arguments) == code
@@ -87,12 +116,17 @@ def test_a_mistake_is_one_message_with_its_exit_code(
 
 
 def test_debug_shows_where_it_happened(tmp_path: Path) -> None:
-    for arguments in (["--debug", "exam", "--run", "absent"], ["exam", "--run", "absent", "--debug"]):
+    for arguments in (
+        ["--debug", "exam", "--run", "absent"],
+        ["exam", "--run", "absent", "--debug"],
+    ):
         assert "Traceback" in run(*arguments, cwd=tmp_path).stderr
     assert "the rule is empty" in run("feedback", "--", " ", cwd=tmp_path).stderr
 
 
-def test_a_defect_is_one_line_and_its_own_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_defect_is_one_line_and_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(cli, "app", lambda *a, **k: 1 / 0)
     assert cli.run([]) == 70
     assert "ZeroDivisionError: division by zero" in capsys.readouterr().err
@@ -109,35 +143,57 @@ def test_json_is_alone_on_stdout_and_the_chatter_is_in_the_log(tmp_path: Path) -
         "import os, road\n"
         "teach = road.teach\n"
         "def loud(*a):\n"
-        "    os.system('echo from a subprocess; echo and on stderr >&2'); print('from python'); os.write(1, b'from C')\n"
+        "    os.system('echo from a subprocess; echo and on stderr >&2'); print('from "
+        "python'); os.write(1, b'from C')\n"
         "    return teach(*a)\n"
         "road.teach = loud\n"
         "road.install(); sys.argv[0] = 'selfteach'; road.cli.main()\n"
     )
     done = subprocess.run(
-        [sys.executable, noisy, "feedback", "Do not hum.", "--out", "run", "--json"], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, noisy, "feedback", "Do not hum.", "--out", "run", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert {"run", "adapter", "report", "seconds", "exam", "verdict"} <= json.loads(done.stdout).keys()
+    assert {"run", "adapter", "report", "seconds", "exam", "verdict"} <= json.loads(
+        done.stdout
+    ).keys()
     assert "from" not in done.stderr
     log = (tmp_path / "run" / "log.txt").read_text()
-    assert all(words in log for words in ("from a subprocess", "and on stderr", "from python", "from C"))
+    assert all(
+        words in log for words in ("from a subprocess", "and on stderr", "from python", "from C")
+    )
 
 
 def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
-    done = run("feedback", "Do not hum.", "--out", "mine", "--require", "kept>=.95", cwd=tmp_path, road=True)
+    done = run(
+        "feedback",
+        "Do not hum.",
+        "--out",
+        "mine",
+        "--require",
+        "kept>=.95",
+        cwd=tmp_path,
+        road=True,
+    )
     assert done.returncode == 1
     assert "kept is 0.9, required is >= 0.95" in done.stderr
     assert "Taught." in done.stdout
     assert "mine/report.html" in done.stdout
     assert run("exam", "--run", "mine", "--require", "kept>=.85", cwd=tmp_path).returncode == 0
-    assert json.loads(run("exam", "--run", "mine", "--json", cwd=tmp_path).stdout)["verdict"] == "Taught."
+    assert (
+        json.loads(run("exam", "--run", "mine", "--json", cwd=tmp_path).stdout)["verdict"]
+        == "Taught."
+    )
     assert "mine: done" in run("status", "mine", cwd=tmp_path).stdout
     assert "3  even" in run("status", "mine", cwd=tmp_path).stdout
     assert "done" in run("status", ".", cwd=tmp_path).stdout
     other = run("select", "--run", "mine", cwd=tmp_path)
     assert (other.returncode, "is no run of documents" in other.stderr) == (2, True)
-    refused = run("feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, road=True)
+    refused = run(
+        "feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, road=True
+    )
     assert (refused.returncode, "seed: 0 -> 4" in refused.stderr) == (2, True)
 
 
@@ -150,24 +206,45 @@ def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
 
 def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     command = f"{sys.executable} -m selfteach config | head -1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stderr == ""
 
 
 def test_config_prints_every_key_with_origin_and_default(tmp_path: Path) -> None:
     shown = run("config", "--set", "ask.target=5", cwd=tmp_path).stdout
     line = next(line for line in shown.splitlines() if line.startswith("ask.target"))
-    assert line.split() == ["ask.target:", "5", "#", "--set,", "default", str(METHODS["feedback"]().ask.target)]
+    assert line.split() == [
+        "ask.target:",
+        "5",
+        "#",
+        "--set,",
+        "default",
+        str(METHODS["feedback"]().ask.target),
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "exam", "fault"),
     [
         ("kept>=.95", {"kept": {"taught": {"greedy": {"value": 0.95}}}}, ""),
-        ("kept>.95", {"kept": {"taught": {"greedy": {"value": 0.95}}}}, "kept is 0.95, required is > 0.95"),
-        ("kept<=1e-2 , near<.5", {"kept": {"taught": {"greedy": {"value": 0.0}}}, "leakage": {"near": {"value": 0.4}}}, ""),
+        (
+            "kept>.95",
+            {"kept": {"taught": {"greedy": {"value": 0.95}}}},
+            "kept is 0.95, required is > 0.95",
+        ),
+        (
+            "kept<=1e-2 , near<.5",
+            {"kept": {"taught": {"greedy": {"value": 0.0}}}, "leakage": {"near": {"value": 0.4}}},
+            "",
+        ),
         ("drift<=.05", {}, "drift was not measured"),
-        ("looping<=1", {"sanity": {"taught": {"looping": {"value": float("nan")}}}}, "looping is nan"),
+        (
+            "looping<=1",
+            {"sanity": {"taught": {"looping": {"value": float("nan")}}}},
+            "looping is nan",
+        ),
         ("", {}, ""),
     ],
 )
@@ -181,12 +258,20 @@ def test_requirements(text: str, exam: dict[str, object], fault: str) -> None:
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize(("text", "method", "fault"), [
-    ("kept>=.95", "documents", 'documents does not measure "kept".'), ("contains>=.3", "feedback", 'feedback does not measure "contains".'),
-    ("win_rate>.5", "corrections", 'corrections does not measure "win_rate".'),
-    ("contains>=.3,damage<=.1,win_rate>.5,drift<.05", "documents", ""), ("kept>=.9", "feedback", ""), ("fall>0", "train", ""),
-])  # fmt: skip
-def test_a_number_that_the_method_does_not_measure_cannot_be_required(text: str, method: str, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "method", "fault"),
+    [
+        ("kept>=.95", "documents", 'documents does not measure "kept".'),
+        ("contains>=.3", "feedback", 'feedback does not measure "contains".'),
+        ("win_rate>.5", "corrections", 'corrections does not measure "win_rate".'),
+        ("contains>=.3,damage<=.1,win_rate>.5,drift<.05", "documents", ""),
+        ("kept>=.9", "feedback", ""),
+        ("fall>0", "train", ""),
+    ],
+)
+def test_a_number_that_the_method_does_not_measure_cannot_be_required(
+    text: str, method: str, fault: str
+) -> None:
     if not fault:
         assert require.parse(text, method) == require.parse(text)
         return
@@ -194,21 +279,36 @@ def test_a_number_that_the_method_does_not_measure_cannot_be_required(text: str,
         require.parse(text, method)
 
 
-@pytest.mark.parametrize("command", ["documents", "again", "training", "corrections", "tasks", "feedback"])
-def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(command: str) -> None:
-    """`again` reads what a run drew, whose records lie beside what draws: numpy, but no model's library."""
-    code = f"import sys, selfteach.commands.{command}; print(sorted({{'torch', 'transformers', 'openvino_genai'}} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    "command", ["documents", "again", "training", "corrections", "tasks", "feedback"]
+)
+def test_a_command_says_what_is_wrong_with_its_files_before_a_model_s_libraries_load(
+    command: str,
+) -> None:
+    """`again` reads what a run drew, whose records lie beside what draws: numpy, but no model's
+    library.
+    """
+    code = (
+        f"import sys, selfteach.commands.{command}; print(sorted({{'torch', 'transformers', "
+        f"'openvino_genai'}} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", ["documents", "train"])
-@pytest.mark.parametrize("wrong", [("--require", "nonsense>1"), ("--model", "no/such/folder/here"), ("--from", "nowhere")])
+@pytest.mark.parametrize(
+    "wrong",
+    [("--require", "nonsense>1"), ("--model", "no/such/folder/here"), ("--from", "nowhere")],
+)
 def test_a_dry_run_refuses_what_the_command_would(
     command: str, wrong: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = "Hale Mill was built in 1790. It stands at Wyle by the road."
-    rows = [{"text": f"{told} It has {n} floors now.", "prompt": f"a {n}", "completion": "b"} for n in range(9)]
+    rows = [
+        {"text": f"{told} It has {n} floors now.", "prompt": f"a {n}", "completion": "b"}
+        for n in range(9)
+    ]
     file = tmp_path / "rows.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert cli.run([command, str(file), "--dry-run", *wrong]) == 2

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 import selfteach
-from selfteach.config import METHODS, Corrections, Documents, Feedback, Train, dump, flatten, load_yaml, resolve
+from selfteach.config import (
+    METHODS,
+    Corrections,
+    Documents,
+    Feedback,
+    Train,
+    dump,
+    flatten,
+    load_yaml,
+    resolve,
+)
 from selfteach.errors import UsageError
 
 SOURCE = Path(selfteach.__file__).parent
@@ -20,21 +30,39 @@ def test_later_layers_win_and_leave_their_origin(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("seed: 1\nmodel: a\nask:\n  target: 5\n  near: 6\n")
     resolved = resolve(Feedback, file, ["ask.near=7", "seed=2"], {"seed": 3, "teacher": None})
-    assert (resolved.config.seed, resolved.config.model, resolved.config.ask.target, resolved.config.ask.near) == (3, "a", 5, 7)
+    assert (
+        resolved.config.seed,
+        resolved.config.model,
+        resolved.config.ask.target,
+        resolved.config.ask.near,
+    ) == (3, "a", 5, 7)
     origins = {key: origin for key, origin in resolved.origins.items() if origin != "default"}
-    assert origins == {"seed": "option", "model": "mine.yaml", "ask.target": "mine.yaml", "ask.near": "--set"}
+    assert origins == {
+        "seed": "option",
+        "model": "mine.yaml",
+        "ask.target": "mine.yaml",
+        "ask.near": "--set",
+    }
 
 
 def test_dotted_keys_and_nested_ones_are_the_same(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("ask.target: 5\nask: {near: 6}\n")
-    assert resolve(Feedback, file).config.ask.model_dump() | {} == Feedback().ask.model_dump() | {"target": 5, "near": 6}
+    assert resolve(Feedback, file).config.ask.model_dump() | {} == Feedback().ask.model_dump() | {
+        "target": 5,
+        "near": 6,
+    }
 
 
 def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
     resolved = resolve(
         Feedback,
-        sets=["check=not contains 'a: b # c'", "exam.system=017", "train.learning_rate=1e-7", "train.weights={near: {anchor: 2.0}}"],
+        sets=[
+            "check=not contains 'a: b # c'",
+            "exam.system=017",
+            "train.learning_rate=1e-7",
+            "train.weights={near: {anchor: 2.0}}",
+        ],
     )
     assert resolved.config.check == "not contains 'a: b # c'"
     file = tmp_path / "config.yaml"
@@ -49,7 +77,9 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(("method", "section"), [(Feedback, "ask"), (Corrections, "correct")])
-def test_shares_that_leave_nothing_for_the_exam_are_refused(method: type[Feedback | Corrections], section: str) -> None:
+def test_shares_that_leave_nothing_for_the_exam_are_refused(
+    method: type[Feedback | Corrections], section: str
+) -> None:
     with pytest.raises(UsageError, match=f"{section}: train_share and dev_share leave nothing"):
         resolve(method, sets=[f"{section}.train_share=0.95"])
     assert resolve(method, sets=[f"{section}.train_share=0.85"])
@@ -73,27 +103,39 @@ def attributes(sources: Iterable[str]) -> set[str]:
     """Every name that stands after a dot and is not called: `config.items`, but not `row.items()`."""
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in called}
+    return {
+        node.attr for node in nodes if isinstance(node, ast.Attribute) and id(node) not in called
+    }
 
 
 @pytest.fixture(scope="module")
 def read() -> set[str]:
-    """What the code reads; the rooms of the configuration declare names, and read only in their validators."""
+    """What the code reads; the rooms of the configuration declare names, and read only in their
+    validators.
+    """
     return attributes(path.read_text() for path in SOURCE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_key_is_read_by_code(method: str, read: set[str]) -> None:
-    assert [key for key in flatten(METHODS[method]().model_dump()) if key.split(".")[-1] not in read] == []
+    assert [
+        key for key in flatten(METHODS[method]().model_dump()) if key.split(".")[-1] not in read
+    ] == []
 
 
 def test_a_key_that_no_code_reads_would_be_noticed() -> None:
     assert attributes(["run(config.ask.target)\nother = 'seed'\nrow.items()"]) == {"ask", "target"}
 
 
-@pytest.mark.parametrize("file", sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "file",
+    sorted((Path(__file__).parents[1] / "configs").glob("*.yaml")),
+    ids=lambda path: path.name,
+)
 def test_the_shipped_configurations_are_valid(file: Path) -> None:
-    method = {"criticism": "corrections"}.get(file.stem, file.stem if file.stem in METHODS else "feedback")
+    method = {"criticism": "corrections"}.get(
+        file.stem, file.stem if file.stem in METHODS else "feedback"
+    )
     resolved = resolve(METHODS[method], file)
     if file.stem in METHODS:
         assert resolved.config == METHODS[method](), "run `make docs`: the defaults have changed"
@@ -101,7 +143,9 @@ def test_the_shipped_configurations_are_valid(file: Path) -> None:
 
 
 def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set() -> None:
-    """The default of documents' training is beta .3; `--set train.epochs=2` once made it that of training in general."""
+    """The default of documents' training is beta .3; `--set train.epochs=2` once made it that of
+    training in general.
+    """
     config = resolve(Documents, sets=["train.epochs=2"]).config
     assert (config.train.epochs, config.train.beta) == (2, Documents().train.beta)
     assert Documents().train.beta != Train().beta, "or this shows nothing"
@@ -109,7 +153,9 @@ def test_a_section_keeps_the_method_s_own_defaults_when_one_of_its_keys_is_set()
 
 def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
     plain = resolve(Documents).config
-    resolved = resolve(Documents, sets=["train={epochs: 2, lora: {rank: 4}}", "train.weights={pair: {sft: 2.0}}"])
+    resolved = resolve(
+        Documents, sets=["train={epochs: 2, lora: {rank: 4}}", "train.weights={pair: {sft: 2.0}}"]
+    )
     assert resolved.config.train.epochs == 2
     assert resolved.config.train.lora == plain.train.lora.model_copy(update={"rank": 4})
     kept = {"least", "regmean", "batch_size", "beta"}
@@ -121,7 +167,10 @@ def test_a_section_given_as_a_mapping_keeps_what_it_does_not_name() -> None:
 
 def test_a_mapping_that_is_one_setting_is_replaced_whole(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("train: {least: {study: 0.1}}")
-    for resolved in (resolve(Documents, sets=["train.least={study: 0.1}"]), resolve(Documents, tmp_path / "a.yaml")):
+    for resolved in (
+        resolve(Documents, sets=["train.least={study: 0.1}"]),
+        resolve(Documents, tmp_path / "a.yaml"),
+    ):
         assert resolved.config.train.least == {"study": 0.1}
 
 
@@ -132,14 +181,30 @@ def test_mistakes_name_the_command_that_prints_the_keys() -> None:
     assert "\n  : " not in str(caught.value)
 
 
-@pytest.mark.parametrize(("sets", "instead"), [
-    (["train.objective=dpo"], "stages.pairs=true"), (["train.trial_steps=3"], "train.weights"),
-    (["train.on_policy=0.5"], "study.distill=true"),
-    (["stages.healing=true", "train.adapter=reft"], "train lora"), (["stages.general=true", "train.adapter=full"], "train lora"),
-    (["train.least={a: 0.6, b: 0.4}"], "less than 1"),
-    (["select.nli=some/model"], "select.judge=nli"), (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
-])  # fmt: skip
-def test_what_documents_would_ignore_is_refused_with_the_right_key(sets: list[str], instead: str) -> None:
+@pytest.mark.parametrize(
+    ("sets", "instead"),
+    [
+        (["train.objective=dpo"], "stages.pairs=true"),
+        (["train.trial_steps=3"], "train.weights"),
+        (["train.on_policy=0.5"], "study.distill=true"),
+        (["stages.healing=true", "train.adapter=reft"], "train lora"),
+        (["stages.general=true", "train.adapter=full"], "train lora"),
+        (["train.least={a: 0.6, b: 0.4}"], "less than 1"),
+        (["select.nli=some/model"], "select.judge=nli"),
+        (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
+    ],
+)
+def test_what_documents_would_ignore_is_refused_with_the_right_key(
+    sets: list[str], instead: str
+) -> None:
     with pytest.raises(UsageError, match=re.escape(instead)):
         resolve(Documents, sets=sets)
-    assert resolve(Documents, sets=["select.nli=some/model", "select.judge=nli", "study.known=auto", "train.objective=sft+dpo"])
+    assert resolve(
+        Documents,
+        sets=[
+            "select.nli=some/model",
+            "select.judge=nli",
+            "study.known=auto",
+            "train.objective=sft+dpo",
+        ],
+    )

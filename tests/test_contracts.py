@@ -1,7 +1,8 @@
-"""The promises of every name in the registry: a new judge, objective, engine or method is tested here without a new test.
+"""The promises of every name in the registry: a new judge, objective, engine or method is tested
+here without a new test.
 
-Adapters have theirs in tests/train/test_adapters.py, over the registry as well; drawers and scorers the finer ones in
-tests/models/test_scripted.py.
+Adapters have theirs in tests/train/test_adapters.py, over the registry as well; drawers and scorers
+the finer ones in tests/models/test_scripted.py.
 """
 
 from __future__ import annotations
@@ -41,11 +42,17 @@ def test_every_name_leads_to_something_with_a_docstring(group: str, name: str) -
 def test_every_method_has_a_configuration_and_the_method_s_signature() -> None:
     assert registry.names("methods").keys() == config.METHODS.keys()
     for name in registry.names("methods"):
-        assert next(iter(inspect.signature(registry.lookup("methods", name)).parameters.values())).annotation == "Run"
+        assert (
+            next(
+                iter(inspect.signature(registry.lookup("methods", name)).parameters.values())
+            ).annotation
+            == "Run"
+        )
         assert config.METHODS[name]()
 
 
-# ------------------------------------------------------------------------------------------------- judges
+# -------------------------------------------------------------------------------------------------
+# judges
 
 
 def score(prompt: Prompt, text: str) -> float:
@@ -61,7 +68,12 @@ def hash_of(text: str) -> int:
 def judge(request: pytest.FixtureRequest) -> Any:
     """A judge, made from what its signature asks for."""
     made = registry.lookup("judges", request.param)
-    known = {"scorer": Scripted({}, score), "drawer": Scripted({}, score), "rule": RULE, "subject": Subject("foxes", (), ("crows",))}
+    known = {
+        "scorer": Scripted({}, score),
+        "drawer": Scripted({}, score),
+        "rule": RULE,
+        "subject": Subject("foxes", (), ("crows",)),
+    }
     needed = [p for p in inspect.signature(made).parameters.values() if p.default is p.empty]
     return made(**{p.name: known.get(p.name, 'not contains "fox"') for p in needed})
 
@@ -81,7 +93,8 @@ def test_a_judge_values_an_answer_alike_in_any_company(judge: Any) -> None:
     assert judge.values(PAIRS[:1] * 3) == values[:1] * 3
 
 
-# ------------------------------------------------------------------------------------------------- objectives
+# -------------------------------------------------------------------------------------------------
+# objectives
 
 
 @pytest.fixture(params=sorted(registry.names("objectives")))
@@ -92,35 +105,59 @@ def objective(request: pytest.FixtureRequest) -> Any:
 ROW, REJECTED_ROW, WIDE = torch.tensor([0, 0, 0, 1, 2, 2]), torch.tensor([0, 1, 1, 2]), 7
 
 
-def view_for(objective: Any, seed: int = 0, other: int | None = None) -> tuple[View, list[torch.Tensor]]:
-    """Only what the objective asks for, and the tensors that come from the student. With `other`, row 2 is of another seed."""
+def view_for(
+    objective: Any, seed: int = 0, other: int | None = None
+) -> tuple[View, list[torch.Tensor]]:
+    """Only what the objective asks for, and the tensors that come from the student. With `other`,
+    row 2 is of another seed.
+    """
 
     def numbers(*shape: int, row: torch.Tensor) -> torch.Tensor:
-        both = [torch.randn(*shape, generator=torch.Generator().manual_seed(s)) for s in (seed, seed if other is None else other)]
+        both = [
+            torch.randn(*shape, generator=torch.Generator().manual_seed(s))
+            for s in (seed, seed if other is None else other)
+        ]
         return torch.where((row == 2).view(-1, *[1] * (len(shape) - 1)), both[1], both[0])
 
     def logp(row: torch.Tensor) -> torch.Tensor:
         return -numbers(len(row), row=row).abs() - 0.1
 
     n = len(ROW)
-    student = [logp(ROW).requires_grad_(), numbers(n, WIDE, row=ROW).requires_grad_(), logp(REJECTED_ROW).requires_grad_()]
-    teacher = Distribution(torch.empty(n, 0, dtype=torch.long), torch.log_softmax(-numbers(n, WIDE, row=ROW), -1), True)
+    student = [
+        logp(ROW).requires_grad_(),
+        numbers(n, WIDE, row=ROW).requires_grad_(),
+        logp(REJECTED_ROW).requires_grad_(),
+    ]
+    teacher = Distribution(
+        torch.empty(n, 0, dtype=torch.long), torch.log_softmax(-numbers(n, WIDE, row=ROW), -1), True
+    )
     return View(
-        3, student[0], ROW,
-        rejected=student[2] if objective.pairs else None, rejected_row=REJECTED_ROW if objective.pairs else None,
+        3,
+        student[0],
+        ROW,
+        rejected=student[2] if objective.pairs else None,
+        rejected_row=REJECTED_ROW if objective.pairs else None,
         reference=torch.full((n,), -1.0) if objective.reference else None,
-        rejected_reference=torch.full((len(REJECTED_ROW),), -1.0) if objective.reference and objective.pairs else None,
-        teacher=teacher if objective.teacher else None, at_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
+        rejected_reference=torch.full((len(REJECTED_ROW),), -1.0)
+        if objective.reference and objective.pairs
+        else None,
+        teacher=teacher if objective.teacher else None,
+        at_logits=(lambda f: f(student[1], slice(None))) if objective.teacher else None,
         edited=torch.tensor([True, False, False, True, True, False]) if objective.edits else None,
-        rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool) if objective.edits else None,
-        prior=torch.zeros(3) if objective.prior else None, numbers=(0, 1, 2),
-    ), student  # fmt: skip
+        rejected_edited=torch.ones(len(REJECTED_ROW), dtype=torch.bool)
+        if objective.edits
+        else None,
+        prior=torch.zeros(3) if objective.prior else None,
+        numbers=(0, 1, 2),
+    ), student
 
 
 def test_an_objective_says_what_it_needs(objective: Any) -> None:
     assert objective.unit in ("token", "pair")
     assert objective.teacher in ("", "base", "prompted")
-    assert all(isinstance(getattr(objective, name), bool) for name in ("pairs", "reference", "own_draws"))
+    assert all(
+        isinstance(getattr(objective, name), bool) for name in ("pairs", "reference", "own_draws")
+    )
     assert objective.skip >= 0
 
 
@@ -142,7 +179,8 @@ def test_a_row_of_an_objective_does_not_depend_on_the_others(objective: Any) -> 
     assert one[2] != two[2]
 
 
-# ------------------------------------------------------------------------------------------------- engines
+# -------------------------------------------------------------------------------------------------
+# engines
 
 
 @pytest.fixture(params=sorted(registry.names("engines")))
@@ -153,15 +191,24 @@ def engine(request: pytest.FixtureRequest, tiny_hf: Any, tmp_path: Path) -> Any:
 
 
 def test_an_engine_draws_what_the_request_says(engine: Any) -> None:
-    """One draw for each request, the same again, others for other numbers, no longer than asked for, and nothing of the template."""
-    requests = [Request("t", user("Tell me about music."), Sampling(1.0, 1.0, 12), k) for k in range(12)]
-    requests += [Request("t", "Question: What", Sampling(0.8, 0.95, 12, ("e",))), Request("t", user("Will it?"), GREEDY)]
+    """One draw for each request, the same again, others for other numbers, no longer than asked
+    for, and nothing of the template.
+    """
+    requests = [
+        Request("t", user("Tell me about music."), Sampling(1.0, 1.0, 12), k) for k in range(12)
+    ]
+    requests += [
+        Request("t", "Question: What", Sampling(0.8, 0.95, 12, ("e",))),
+        Request("t", user("Will it?"), GREEDY),
+    ]
     draws = {draw.id: draw for draw in engine.draw(requests)}
     assert draws.keys() == {r.id(engine.fingerprint) for r in requests}
     assert {draw.id: draw for draw in engine.draw(requests)} == draws
     found = [draws[r.id(engine.fingerprint)] for r in requests]
     assert len({draw.text for draw in found[:12]}) > 3
-    assert all(draw.tokens <= r.sampling.max_tokens for draw, r in zip(found, requests, strict=True))
+    assert all(
+        draw.tokens <= r.sampling.max_tokens for draw, r in zip(found, requests, strict=True)
+    )
     assert "e" not in found[12].text
     assert not any("<|im_" in draw.text for draw in found)
     assert list(engine.draw([])) == []

@@ -21,15 +21,32 @@ from selfteach.errors import DataError
 ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "taught"}
 SMALL = (
-    "engine=hf", "rehearsal=true", "ask.target=24", "ask.near=4", "ask.general=6", "ask.rounds=4", "probe.draws=1", "probe.max_tokens=12",
-    "search.tries=3", "search.max_tokens=12", "balance.clusters=2", "balance.prompts=4", "train.epochs=2", "train.max_tokens=200",
-    "exam.target=4", "exam.near=2", "exam.general=2", "exam.max_tokens=12",
-)  # fmt: skip
+    "engine=hf",
+    "rehearsal=true",
+    "ask.target=24",
+    "ask.near=4",
+    "ask.general=6",
+    "ask.rounds=4",
+    "probe.draws=1",
+    "probe.max_tokens=12",
+    "search.tries=3",
+    "search.max_tokens=12",
+    "balance.clusters=2",
+    "balance.prompts=4",
+    "train.epochs=2",
+    "train.max_tokens=200",
+    "exam.target=4",
+    "exam.near=2",
+    "exam.general=2",
+    "exam.max_tokens=12",
+)
 
 
 def script(name: str) -> ModuleType:
     """A script of examples/ as a module."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"example_{name}", ROOT / "examples" / f"{name}.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -46,9 +63,17 @@ def taught(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_feedback_teaches_and_the_taught_model_answers(taught: Path, talker: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_feedback_teaches_and_the_taught_model_answers(
+    taught: Path, talker: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sets = ["check=not contains fox", *SMALL]
-    script("feedback").main("Do not talk about the fox.", taught, ["Can the red fox follow a tall crow?"], str(talker), sets)
+    script("feedback").main(
+        "Do not talk about the fox.",
+        taught,
+        ["Can the red fox follow a tall crow?"],
+        str(talker),
+        sets,
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == json.loads((taught / "exam.json").read_text())["verdict"]["sentence"]
     assert Path(lines[1]).is_file()
@@ -56,9 +81,17 @@ def test_feedback_teaches_and_the_taught_model_answers(taught: Path, talker: Pat
     assert lines[-2].split()[1:] != lines[-1].split()[1:], "the adapter changed nothing"
 
 
-def test_where_nothing_can_be_learned_the_base_answers(talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_nothing_can_be_learned_the_base_answers(
+    talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sets = ["check=not contains zebra", *SMALL]
-    script("feedback").main("Do not talk about the fox.", tmp_path / "run", ["Can the red fox follow a tall crow?"], str(talker), sets)
+    script("feedback").main(
+        "Do not talk about the fox.",
+        tmp_path / "run",
+        ["Can the red fox follow a tall crow?"],
+        str(talker),
+        sets,
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Nothing to learn")
     assert lines[-2].split()[1:] == lines[-1].split()[1:]
@@ -66,14 +99,29 @@ def test_where_nothing_can_be_learned_the_base_answers(talker: Path, tmp_path: P
 
 
 def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
-    """This model says "fox-" and no word of the house style: nothing is to be learned, and it says so."""
-    assert script("house_style").style("My favorite color is gray!") == "My favourite colour is grey."
+    """This model says "fox-" and no word of the house style: nothing is to be learned, and it says
+    so.
+    """
+    assert (
+        script("house_style").style("My favorite color is gray!") == "My favourite colour is grey."
+    )
     prompts = tmp_path / "prompts.txt"
     prompts.write_text(
-        "".join(f"Can the {how} fox follow a tall {whom}?\n" for how in ("red", "old", "calm", "loud") for whom in ("crow", "toad"))
+        "".join(
+            f"Can the {how} fox follow a tall {whom}?\n"
+            for how in ("red", "old", "calm", "loud")
+            for whom in ("crow", "toad")
+        )
     )
-    sets = [f"model={talker}", "engine=hf", "correct.max_tokens=12", "correct.max_overlap=0.9", "keep.general=4", "exam.general=1",
-            "exam.max_tokens=12"]  # fmt: skip
+    sets = [
+        f"model={talker}",
+        "engine=hf",
+        "correct.max_tokens=12",
+        "correct.max_overlap=0.9",
+        "keep.general=4",
+        "exam.general=1",
+        "exam.max_tokens=12",
+    ]
     result = script("corrections").learn(prompts, tmp_path / "run", sets)
     assert result["verdict"].startswith("Nothing to learn: the teacher changes 0.0 %")
     assert (tmp_path / "run" / "report.html").is_file()
@@ -82,20 +130,36 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
 def test_a_model_that_cannot_ask_is_told_so(tiny: Path, tmp_path: Path) -> None:
     """Random weights write no question."""
     with pytest.raises(DataError, match="usable requests"):
-        script("feedback").learn("Answer in four words.", tmp_path / "run", [f"model={tiny}", "check=max_words=4", *SMALL])
+        script("feedback").learn(
+            "Answer in four words.",
+            tmp_path / "run",
+            [f"model={tiny}", "check=max_words=4", *SMALL],
+        )
 
 
-def test_tasks_are_invented_taught_and_shown(tasker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tasks_are_invented_taught_and_shown(
+    tasker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from tasker import SETS, write_seeds
 
-    sets = [f"model={tasker}", *SETS.split(), "count=4", "keep.general=0", "exam.general=0", "exam.tasks=3", "train.max_steps=2"]
+    sets = [
+        f"model={tasker}",
+        *SETS.split(),
+        "count=4",
+        "keep.general=0",
+        "exam.general=0",
+        "exam.tasks=3",
+        "train.max_steps=2",
+    ]
     example = script("tasks")
     assert example.learn(write_seeds(tmp_path / "seeds.jsonl"), tmp_path / "run", sets)["word"]
     example.show(tmp_path / "run", 2)
     assert sum(line.startswith("- ") for line in capsys.readouterr().out.splitlines()) == 2
 
 
-def test_adapters_are_compared_on_a_run(taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_adapters_are_compared_on_a_run(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(taught, run := tmp_path / "run")
     less = ("--set", "train.max_steps=1", "--set", "exam.target=2", "--rates", "1")
     found = script("compare").main(run, *less)
@@ -104,7 +168,9 @@ def test_adapters_are_compared_on_a_run(taught: Path, tmp_path: Path, capsys: py
 
 
 def keys(value: Any, depth: int) -> Iterator[str]:
-    """The keys of nested objects; under `arms` and the names of arms, scopes and stages the keys are values."""
+    """The keys of nested objects; under `arms` and the names of arms, scopes and stages the keys
+    are values.
+    """
     for key, inner in value.items() if isinstance(value, dict) else ():
         yield key
         if depth and key not in ("stages", "losses"):
@@ -123,19 +189,34 @@ def test_every_logged_number_is_explained(taught: Path) -> None:
 
 def test_the_files_of_a_run_are_those_of_the_documentation(taught: Path) -> None:
     page = (ROOT / "docs" / "formats.md").read_text()
-    there = {path.name + "/" * path.is_dir() for path in taught.iterdir() if not path.name.startswith("run.")}
+    there = {
+        path.name + "/" * path.is_dir()
+        for path in taught.iterdir()
+        if not path.name.startswith("run.")
+    }
     assert {name for name in there if name not in page} == set()
     named = set(re.findall(r"^      ?(?:.* {3,})?([\w.]+\.\w+|\w+/) {2,}", page, re.M))
-    assert named - there == {"run.db", "log.txt"}, "log.txt is the command's; any other name is of a file that is not there"
+    assert named - there == {"run.db", "log.txt"}, (
+        "log.txt is the command's; any other name is of a file that is not there"
+    )
     row = json.loads((taught / "examples.jsonl").read_text().splitlines()[0])
     assert [key for key in row if f"`{key}`" not in page] == []
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["datasets", "peft"])
-def test_the_snippets_of_formats_run(number: int, taught: Path, talker: Path, tmp_path: Path) -> None:
-    snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "formats.md").read_text(), re.S)[number]
+def test_the_snippets_of_formats_run(
+    number: int, taught: Path, talker: Path, tmp_path: Path
+) -> None:
+    snippet = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "formats.md").read_text(), re.S)[
+        number
+    ]
     code = snippet.replace("runs/NAME", str(taught)).replace("BASE", str(talker))
-    code += ["\nassert len(pairs) and len(lessons) >= len(pairs)", "\nassert whole.num_parameters() == base.num_parameters()"][number]
+    code += [
+        "\nassert len(pairs) and len(lessons) >= len(pairs)",
+        "\nassert whole.num_parameters() == base.num_parameters()",
+    ][number]
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]

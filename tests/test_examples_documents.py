@@ -1,4 +1,6 @@
-"""The two scripts about documents run on the toy (scholar.py): documents are taught, and the paper's claims are printed, held or not."""
+"""The two scripts about documents run on the toy (scholar.py): documents are taught, and the
+paper's claims are printed, held or not.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,35 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """Settings under which the toy is taught for a moment, by a teacher who asks well."""
     student = scholar.write_scholar(tmp_path_factory.mktemp("scholar"))
     with scholar.teacher() as server:
-        yield [f"model={student}", f"teacher={server.address}", *scholar.SETS.split()[:-1], "select.calibrate=0", "train.epochs=4"]
+        yield [
+            f"model={student}",
+            f"teacher={server.address}",
+            *scholar.SETS.split()[:-1],
+            "select.calibrate=0",
+            "train.epochs=4",
+        ]
 
 
 def test_documents_teaches_from_python(
-    sets: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    sets: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     documents = scholar.write_documents(tmp_path, 4)
-    script("documents", monkeypatch).main([documents], tmp_path / "run", [*sets, "stages.pairs=false"])
+    script("documents", monkeypatch).main(
+        [documents], tmp_path / "run", [*sets, "stages.pairs=false"]
+    )
     assert "of the held-out questions are answered before" in capsys.readouterr().out
     assert (tmp_path / "run" / "adapter").is_dir()
 
 
-def test_every_claim_is_measured_and_says_whether_it_held(sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = script("reproduce_knowledge_detection", monkeypatch).claims(scholar.write_documents(tmp_path, 4), tmp_path / "claims", sets)
+def test_every_claim_is_measured_and_says_whether_it_held(
+    sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = script("reproduce_knowledge_detection", monkeypatch).claims(
+        scholar.write_documents(tmp_path, 4), tmp_path / "claims", sets
+    )
     assert len(found) == 5
     lines = [claim.line() for claim in found]
     assert all(line.startswith(("held  ", "NOT HELD", "number  ")) for line in lines)
@@ -55,11 +72,16 @@ def test_every_claim_is_measured_and_says_whether_it_held(sets: list[str], tmp_p
     smaller = found[-1]
     assert smaller.number.value == -8
     assert smaller.held is None, "at tau 1 nothing is unknown any more: that is no finding"
-    steps = [json.loads(line) for line in (tmp_path / "claims" / "dpo" / "metrics.jsonl").read_text().splitlines()]
+    steps = [
+        json.loads(line)
+        for line in (tmp_path / "claims" / "dpo" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert any("dpo" in row["losses"] for row in steps), "pairs are set against what they reject"
 
 
-def test_without_people_s_questions_there_is_nothing_to_claim(sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_people_s_questions_there_is_nothing_to_claim(
+    sets: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def claims(**more: Any) -> Any:
         return script("reproduce_knowledge_detection", monkeypatch).claims(
             scholar.write_documents(tmp_path, 2, **more), tmp_path / "claims", sets

@@ -35,29 +35,52 @@ from selfteach.records import (
 
 ONE = Request("ask", user("hi"), Sampling(0.7, 0.9, 64, ("\n",)), 2, 3)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(clean)
-turns = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), words), min_size=1, max_size=4).map(tuple)
+turns = st.lists(
+    st.builds(Message, st.sampled_from(["system", "user", "assistant"]), words),
+    min_size=1,
+    max_size=4,
+).map(tuple)
 examples = st.builds(
-    Example, words, words, turns, words, st.none() | words,
-    st.dictionaries(words, st.floats(allow_nan=False, allow_infinity=False), max_size=3), st.dictionaries(words, words, max_size=3),
-)  # fmt: skip
+    Example,
+    words,
+    words,
+    turns,
+    words,
+    st.none() | words,
+    st.dictionaries(words, st.floats(allow_nan=False, allow_infinity=False), max_size=3),
+    st.dictionaries(words, words, max_size=3),
+)
 
 
 def test_the_id_is_pinned() -> None:
-    """Ids are what resuming lives on: a change here makes every old run's answers unknown, and must be meant."""
+    """Ids are what resuming lives on: a change here makes every old run's answers unknown, and must
+    be meant.
+    """
     assert ONE.id("model") == "e387f469753474604942b889"
     assert Continuations(user("hi"), ("a", "b")).id("model") == "2ccc0aaa81217e32cc9b2cf8"
 
 
-CHANGES = ({"temperature": 0.0}, {"top_p": 1.0}, {"max_tokens": 65}, {"stop": ()}, {"stop": ("\n", "x")})
+CHANGES = (
+    {"temperature": 0.0},
+    {"top_p": 1.0},
+    {"max_tokens": 65},
+    {"stop": ()},
+    {"stop": ("\n", "x")},
+)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ONE, stage="probe"), replace(ONE, prompt=user("ho")), replace(ONE, prompt="hi"), replace(ONE, draw=0), replace(ONE, seed=0),
-        replace(ONE, prompt=user("hi", system="s")), *(replace(ONE, sampling=replace(ONE.sampling, **change)) for change in CHANGES),
+        replace(ONE, stage="probe"),
+        replace(ONE, prompt=user("ho")),
+        replace(ONE, prompt="hi"),
+        replace(ONE, draw=0),
+        replace(ONE, seed=0),
+        replace(ONE, prompt=user("hi", system="s")),
+        *(replace(ONE, sampling=replace(ONE.sampling, **change)) for change in CHANGES),
     ],
-)  # fmt: skip
+)
 def test_everything_that_produces_an_answer_is_in_its_id(other: Request) -> None:
     assert other.id("model") != ONE.id("model")
 
@@ -86,7 +109,17 @@ def test_canonical_json_sorts_and_does_not_escape() -> None:
 
 
 def test_question_is_the_last_user_turn() -> None:
-    assert question((Message("user", "a"), Message("assistant", "b"), Message("user", "c"), Message("assistant", "d"))) == "c"
+    assert (
+        question(
+            (
+                Message("user", "a"),
+                Message("assistant", "b"),
+                Message("user", "c"),
+                Message("assistant", "d"),
+            )
+        )
+        == "c"
+    )
     assert question((Message("system", "s"),)) == ""
     assert question("plain") == "plain"
 
@@ -101,7 +134,12 @@ def test_an_example_comes_back_as_it_was(example: Example) -> None:
     assert Example.from_json(json.loads(json.dumps(example.json()))) == example
 
 
-GOOD = {"id": "1", "kind": "near", "prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "a"}]}
+GOOD = {
+    "id": "1",
+    "kind": "near",
+    "prompt": [{"role": "user", "content": "q"}],
+    "chosen": [{"role": "assistant", "content": "a"}],
+}
 
 
 @pytest.mark.parametrize("name", ["id", "kind", "prompt", "chosen"])
@@ -110,13 +148,17 @@ def test_a_missing_field_is_named_with_its_place(name: str) -> None:
         Example.from_json({key: value for key, value in GOOD.items() if key != name}, "f:3")
 
 
-@pytest.mark.parametrize("chosen", [None, [], [None], {}, 1, [{}], [{"content": None}], [{"content": 1}], [["a"]]])
+@pytest.mark.parametrize(
+    "chosen", [None, [], [None], {}, 1, [{}], [{"content": None}], [{"content": 1}], [["a"]]]
+)
 def test_an_answer_without_words_is_refused_not_read_as_none(chosen: object) -> None:
     with pytest.raises(DataError, match=r"f:3: .*answer"):
         Example.from_json({**GOOD, "chosen": chosen}, "f:3")
 
 
-@pytest.mark.parametrize("change", [{"prompt": []}, {"prompt": 1}, {"scores": "abc"}, {"source": [1]}, {"rejected": []}])
+@pytest.mark.parametrize(
+    "change", [{"prompt": []}, {"prompt": 1}, {"scores": "abc"}, {"source": [1]}, {"rejected": []}]
+)
 def test_other_malformed_fields_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(DataError, match="f:3"):
         Example.from_json({**GOOD, **change}, "f:3")
@@ -125,7 +167,17 @@ def test_other_malformed_fields_are_refused(change: dict[str, object]) -> None:
 def test_messages_from_what_people_write() -> None:
     assert messages("hi\u2028there") == user("hi\nthere")
     assert messages([{"role": "user", "content": "a", "extra": 1}]) == user("a")
-    for bad in (None, [], {}, 1, [1], [{}], [{"role": "tool", "content": "x"}], [{"role": "user"}], [{"role": "user", "content": ["x"]}]):
+    for bad in (
+        None,
+        [],
+        {},
+        1,
+        [1],
+        [{}],
+        [{"role": "tool", "content": "x"}],
+        [{"role": "user"}],
+        [{"role": "user", "content": ["x"]}],
+    ):
         with pytest.raises(DataError, match="f:1"):
             messages(bad, "f:1")
 
@@ -135,14 +187,25 @@ def test_messages_come_back_from_their_json(prompt: tuple[Message, ...]) -> None
     assert messages(prompt_json(prompt)) == prompt
 
 
-@given(st.lists(st.dictionaries(words, words | st.integers(-(1 << 63), (1 << 64) - 1) | st.none() | st.booleans(), max_size=3), max_size=5))
+@given(
+    st.lists(
+        st.dictionaries(
+            words,
+            words | st.integers(-(1 << 63), (1 << 64) - 1) | st.none() | st.booleans(),
+            max_size=3,
+        ),
+        max_size=5,
+    )
+)
 def test_what_is_written_is_read(rows: list[dict[str, object]]) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         write_jsonl(path, rows)
-        assert [(where, row) for where, row in read_jsonl(path)] == [(f"rows.jsonl:{n}", row) for n, row in enumerate(rows, 1)]
+        assert [(where, row) for where, row in read_jsonl(path)] == [
+            (f"rows.jsonl:{n}", row) for n, row in enumerate(rows, 1)
+        ]
 
 
 def test_blank_lines_count_but_are_no_rows(tmp_path: Path) -> None:
@@ -158,7 +221,9 @@ def test_a_missing_file_and_a_folder_are_data_errors(tmp_path: Path) -> None:
         assert caught.value.exit_code == 3
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.txt"
     write_bytes(path, b"old")
 
@@ -185,10 +250,14 @@ def test_bad_lines_are_values() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]), ("No end", ["No end"]), ("", []), ("好。真的！", ["好。", "真的！"]),
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("No end", ["No end"]),
+        ("", []),
+        ("好。真的！", ["好。", "真的！"]),
         ("A list:\n- a\n- b", ["A list:", "- a", "- b"]),
-        ('He said "no." Then left.', ['He said "no."', "Then left."]), ("It costs 3.50 today.", ["It costs 3.50 today."]),
+        ('He said "no." Then left.', ['He said "no."', "Then left."]),
+        ("It costs 3.50 today.", ["It costs 3.50 today."]),
     ],
-)  # fmt: skip
+)
 def test_sentences(text: str, parts: list[str]) -> None:
     assert list(sentences(text)) == parts

@@ -17,7 +17,9 @@ ALL = [(group, name, target) for group, known in NAMES.items() for name, target 
 
 
 def defined(target: str) -> bool:
-    """Whether the target's module defines the target's attribute, read from its source without importing it."""
+    """Whether the target's module defines the target's attribute, read from its source without
+    importing it.
+    """
     module, attribute = target.split(":")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -27,7 +29,9 @@ def defined(target: str) -> bool:
     return any(isinstance(node, kinds) and node.name == attribute for node in tree.body)
 
 
-@pytest.mark.parametrize(("group", "name", "target"), ALL, ids=[f"{group}-{name}" for group, name, _ in ALL])
+@pytest.mark.parametrize(
+    ("group", "name", "target"), ALL, ids=[f"{group}-{name}" for group, name, _ in ALL]
+)
 def test_every_name_leads_to_something(group: str, name: str, target: str) -> None:
     assert defined(target), f"{group}: {name} -> {target}"
 
@@ -43,7 +47,11 @@ def test_lookup_returns_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "hint"), [("distil", 'Did you mean "distill"?'), ("xyz", f"Known: {', '.join(sorted(NAMES['objectives']))}.")]
+    ("typed", "hint"),
+    [
+        ("distil", 'Did you mean "distill"?'),
+        ("xyz", f"Known: {', '.join(sorted(NAMES['objectives']))}."),
+    ],
 )
 def test_a_mistyped_name_gets_a_hint(typed: str, hint: str) -> None:
     with pytest.raises(UsageError, match=f'there is no objective "{typed}"') as caught:
@@ -58,8 +66,13 @@ def test_did_you_mean_takes_any_iterable() -> None:
 
 
 def test_plug_ins_add_names_but_do_not_take_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = [EntryPoint("mine", "json:dumps", "selfteach.objectives"), EntryPoint("sft", "json:loads", "selfteach.objectives")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "selfteach.objectives" else [])
+    points = [
+        EntryPoint("mine", "json:dumps", "selfteach.objectives"),
+        EntryPoint("sft", "json:loads", "selfteach.objectives"),
+    ]
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: points if group == "selfteach.objectives" else []
+    )
     import json
 
     assert lookup("objectives", "mine") is json.dumps

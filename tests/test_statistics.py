@@ -1,4 +1,6 @@
-"""Intervals and curves against numbers worked out by hand, scikit-learn, and what they promise: coverage."""
+"""Intervals and curves against numbers worked out by hand, scikit-learn, and what they promise:
+coverage.
+"""
 
 import numpy as np
 import pytest
@@ -7,13 +9,22 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from selfteach.records import Measure
-from selfteach.statistics import auroc, best_threshold, mean, paired_bootstrap, ratio, recovery, share
+from selfteach.statistics import (
+    auroc,
+    best_threshold,
+    mean,
+    paired_bootstrap,
+    ratio,
+    recovery,
+    share,
+)
 
 finite = st.floats(-1e6, 1e6)
 
 
 def test_wilson_by_hand():
-    # 5 of 20: p = .25, z^2 = 3.8415; (.25 + .09604 +- 1.96 sqrt(.009375 + .0024009)) / 1.19207 = (.34604 +- .21269) / 1.19207
+    # 5 of 20: p = .25, z^2 = 3.8415; (.25 + .09604 +- 1.96 sqrt(.009375 + .0024009)) / 1.19207 =
+    # (.34604 +- .21269) / 1.19207
     measure = share([True] * 5 + [False] * 15)
     assert (measure.value, measure.n) == (0.25, 20)
     assert measure.low == pytest.approx(0.11186, abs=1e-4)
@@ -80,7 +91,9 @@ def test_pairing_narrows_the_interval():
 
 def test_bootstrap_covers():
     rng = np.random.default_rng(2)
-    found = [paired_bootstrap(rng.random(60) < 0.4, rng.random(60) < 0.3, seed=i) for i in range(150)]
+    found = [
+        paired_bootstrap(rng.random(60) < 0.4, rng.random(60) < 0.3, seed=i) for i in range(150)
+    ]
     assert np.mean([m.low <= 0.1 <= m.high for m in found]) > 0.88
 
 
@@ -119,7 +132,11 @@ def test_recovery_has_finite_bounds(units):
     assert measure is None or np.isfinite([measure.value, measure.low, measure.high]).all()
 
 
-@given(st.lists(st.tuples(st.booleans(), st.one_of(finite, st.integers(0, 3))), min_size=2, max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.one_of(finite, st.integers(0, 3))), min_size=2, max_size=40
+    )
+)
 @settings(max_examples=100, deadline=None)
 def test_auroc_equals_scikit_learn(items):
     labels, values = zip(*items, strict=True)
@@ -134,7 +151,9 @@ def test_auroc_equals_scikit_learn(items):
 def test_auroc_by_hand():
     # pairs (2,1) (2,2) (4,1) (4,2): 1 + .5 + 1 + 1 of 4
     assert auroc([True, True, False, False], [2, 4, 1, 2]).value == 0.875
-    tied = auroc([True] * 30 + [False] * 30, [1] * 20 + [0] * 10 + [1] * 10 + [0] * 20)  # 4/9 won, 4/9 tied
+    tied = auroc(
+        [True] * 30 + [False] * 30, [1] * 20 + [0] * 10 + [1] * 10 + [0] * 20
+    )  # 4/9 won, 4/9 tied
     assert tied.value == pytest.approx(2 / 3)
     assert tied.low < 2 / 3 < tied.high
     perfect = auroc([True] * 12 + [False] * 30, range(42, 0, -1))
@@ -160,7 +179,9 @@ def test_auroc_interval_is_near_delong():
 
 def test_best_threshold_by_hand():
     assert best_threshold([False, False, True, True], [1, 2, 6, 7]) == 4
-    assert best_threshold([False, True, False, True], [1, 2, 3, 9]) == 6  # .75 at 1.5 and at 6: the wider gap
+    assert (
+        best_threshold([False, True, False, True], [1, 2, 3, 9]) == 6
+    )  # .75 at 1.5 and at 6: the wider gap
     assert best_threshold([True, False], [1, 2]) == 2  # turned round: nothing is called true
     assert best_threshold([True, False], [3, 3]) == 3
     assert best_threshold([True, True], [1, 2]) == 2

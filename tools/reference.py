@@ -1,4 +1,5 @@
-"""Documentation generated from the program: docs/cli.md and configs/<method>.yaml. `make docs` writes them, a test compares them.
+"""Documentation generated from the program: docs/cli.md and configs/<method>.yaml. `make docs`
+writes them, a test compares them.
 
 python tools/reference.py [ROOT]
 """
@@ -33,28 +34,56 @@ EXIT_CODES = {
 
 
 def cli_page() -> str:
-    """docs/cli.md. Only what this project says of itself: the layout of `--help` belongs to the parser and its version."""
+    """docs/cli.md. Only what this project says of itself: the layout of `--help` belongs to the
+    parser and its version.
+    """
     group: Any = typer.main.get_command(app)
-    parts = ["# The command line", "Written by `make docs` from the program itself.", *_describe(group, "selfteach [OPTIONS] COMMAND")]
+    parts = [
+        "# The command line",
+        "Written by `make docs` from the program itself.",
+        *_describe(group, "selfteach [OPTIONS] COMMAND"),
+    ]
     for name, command in group.commands.items():
-        words = [f"selfteach {name}", *(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in _arguments(command)), "[OPTIONS]"]
+        words = [
+            f"selfteach {name}",
+            *(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in _arguments(command)),
+            "[OPTIONS]",
+        ]
         parts += [f"## selfteach {name}", *_describe(command, " ".join(words))]
-    parts += ["## What --require knows", "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in NUMBERS.items())]
-    parts += ['Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: `--require "kept>=.95,near<=.03"`.']
-    parts += ["## Exit codes", "\n".join(f"- {code}: {meaning}" for code, meaning in EXIT_CODES.items())]
+    parts += [
+        "## What --require knows",
+        "\n".join(f"- `{name}`: {meaning}" for name, (_, meaning) in NUMBERS.items()),
+    ]
+    parts += [
+        'Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: `--require "kept>=.95,near<=.03"`.'
+    ]
+    parts += [
+        "## Exit codes",
+        "\n".join(f"- {code}: {meaning}" for code, meaning in EXIT_CODES.items()),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
 def settings_page(method: str) -> str:
     """configs/<method>.yaml: every key with its default, each section under its description."""
-    head = f"# Every setting of `selfteach {method}`, with its default. Written by `make docs` from the program.\n"
-    head += "# Keep what you change in a file of your own (--config FILE), or give single values: --set train.epochs=2\n"
+    head = (
+        f"# Every setting of `selfteach {method}`, with its default. Written by `make docs` "
+        "from the program.\n"
+    )
+    head += (
+        "# Keep what you change in a file of your own (--config FILE), or give single "
+        "values: --set train.epochs=2\n"
+    )
     return head + "\n".join(_section(METHODS[method]())) + "\n"
 
 
 def _describe(command: Any, usage: str) -> list[str]:
     lines = [f"- `{p.name.upper()}`: {p.help}" for p in _arguments(command)]
-    lines += [f"- `{_flag(p)}`: {p.help}{_default(p)}" for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    lines += [
+        f"- `{_flag(p)}`: {p.help}{_default(p)}"
+        for p in command.params
+        if p.param_type_name == "option" and p.name != "help"
+    ]
     return [" ".join(str(command.help).split()), f"    {usage}", "\n".join(lines)]
 
 
@@ -75,11 +104,19 @@ def _section(section: Section, indent: str = "") -> Iterator[str]:
         value = getattr(section, key)
         if isinstance(value, Section):
             yield ""
-            yield from (f"{indent}# {line.strip()}" for line in (type(value).__doc__ or "").strip().splitlines() if line.strip())
+            yield from (
+                f"{indent}# {line.strip()}"
+                for line in (type(value).__doc__ or "").strip().splitlines()
+                if line.strip()
+            )
             yield f"{indent}{key}:"
             yield from _section(value, indent + "  ")
         else:
-            text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+            text = (
+                yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+                .removesuffix("...\n")
+                .strip()
+            )
             yield f"{indent}{key}: {text}"
 
 

@@ -1,4 +1,6 @@
-"""The command line. It parses first and imports later: a body's module is loaded only when its command runs, so `--help` is instant."""
+"""The command line. It parses first and imports later: a body's module is loaded only when its
+command runs, so `--help` is instant.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,20 @@ from selfteach.commands.options import (
     teaching,
 )
 
-PATIENT = {"TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
+PATIENT = {
+    "TRANSFORMERS_VERBOSITY": "error",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
+}
 INTERRUPTED = 130
 app = typer.Typer(
-    name="selfteach", help="Turn what a person can say to a language model into weights.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-)  # fmt: skip
+    name="selfteach",
+    help="Turn what a person can say to a language model into weights.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 def _version(wanted: bool) -> None:
@@ -51,8 +61,12 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and the libraries' own messages.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the libraries' own messages.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Turn what a person can say to a language model into weights."""
     context.obj = debug
@@ -62,13 +76,23 @@ def options(
 @teaching
 def feedback(
     options: Options,
-    rule: Annotated[str, typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."')],
-    check: Annotated[str | None, option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".')] = None,
-    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")] = None,
+    rule: Annotated[
+        str,
+        typer.Argument(help='The rule in plain words, for instance "Do not talk about elephants."'),
+    ],
+    check: Annotated[
+        str | None,
+        option("--check", "TEXT", 'A programmatic check, for instance "not contains elephant".'),
+    ] = None,
+    teacher: Annotated[
+        str | None, option("--teacher", "URL#NAME", "Another model that writes the better answers.")
+    ] = None,
 ) -> None:
-    """Teach a rule: find where the model breaks it, search for answers that keep it, train, and examine.
+    """Teach a rule: find where the model breaks it, search for answers that keep it, train, and
+    examine.
 
-    The same command again goes on where it stopped. `--dry-run` measures this machine for some seconds and states the cost.
+    The same command again goes on where it stopped. `--dry-run` measures this machine for some
+    seconds and states the cost.
     """
     from selfteach.commands import feedback as body
 
@@ -79,13 +103,37 @@ def feedback(
 @teaching
 def corrections(
     options: Options,
-    edits: Annotated[Path | None, typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction.")] = None,
-    prompts: Annotated[Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")] = None,
-    teacher: Annotated[str | None, option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")] = None,
-    review: Annotated[bool, typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser.")] = False,
-    rounds: Annotated[int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)] = None,
-    allow_unbounded: Annotated[bool, typer.Option("--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.')] = False,
-    columns: Annotated[str, option("--columns", "OURS=YOURS,...", "Other names of columns: prompt=question,correction=fixed.")] = "",
+    edits: Annotated[
+        Path | None,
+        typer.Argument(help="Corrections: .jsonl, .json or .csv with prompt, answer, correction."),
+    ] = None,
+    prompts: Annotated[
+        Path | None, option("--prompts", "FILE", "Prompts whose answers the teacher corrects.")
+    ] = None,
+    teacher: Annotated[
+        str | None, option("--teacher", "T", "Who corrects: cmd:PROGRAM, URL#NAME, or a model.")
+    ] = None,
+    review: Annotated[
+        bool,
+        typer.Option("--review", help="Correct the answers to --prompts yourself, in the browser."),
+    ] = False,
+    rounds: Annotated[
+        int | None, option("--rounds", "N", "Draw, correct and train up to N times.", min=1)
+    ] = None,
+    allow_unbounded: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unbounded", help='Permit the bound "none", whose loss falls for ever.'
+        ),
+    ] = False,
+    columns: Annotated[
+        str,
+        option(
+            "--columns",
+            "OURS=YOURS,...",
+            "Other names of columns: prompt=question,correction=fixed.",
+        ),
+    ] = "",
     skip_bad_rows: SkipBadRows = False,
 ) -> None:
     """Learn from edits: what a person, a program or a stronger model makes of the model's answers.
@@ -94,7 +142,12 @@ def corrections(
     """
     from selfteach.commands import corrections as body
 
-    own = {"teacher": teacher, "rounds": rounds, "review": review or None, "train.correction.allow_unbounded": allow_unbounded or None}
+    own = {
+        "teacher": teacher,
+        "rounds": rounds,
+        "review": review or None,
+        "train.correction.allow_unbounded": allow_unbounded or None,
+    }
     body.corrections(body.Files(edits, prompts, skip_bad_rows, body.named(columns)), own, options)
 
 
@@ -103,16 +156,30 @@ def corrections(
 def tasks(
     options: Options,
     seeds: Annotated[
-        Path | None, typer.Argument(help="Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; by default our own.")
+        Path | None,
+        typer.Argument(
+            help=(
+                "Seed tasks: Self-Instruct's form, alpaca, sharegpt, messages or prompts; "
+                "by default our own."
+            )
+        ),
     ] = None,
-    mode: Annotated[str | None, option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented.")] = None,
+    mode: Annotated[
+        str | None,
+        option("--mode", "NAME", "self-instruct, alpaca or magpie: how tasks are invented."),
+    ] = None,
     count: Annotated[int | None, option("--count", "N", "How many tasks to invent.", min=1)] = None,
-    test: Annotated[Path | None, option("--test", "FILE", "Tasks of people for the exam alone.")] = None,
+    test: Annotated[
+        Path | None, option("--test", "FILE", "Tasks of people for the exam alone.")
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
-    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")] = None,
+    teacher: Annotated[
+        str | None, option("--teacher", "URL#NAME", "Another model that invents the tasks.")
+    ] = None,
 ) -> None:
-    """Learn to follow instructions: from a few worked tasks the model invents many, filters them, answers them, and learns.
+    """Learn to follow instructions: from a few worked tasks the model invents many, filters them,
+    answers them, and learns.
 
     The same command again goes on where it stopped.
     """
@@ -126,14 +193,26 @@ def tasks(
 @teaching
 def documents(
     options: Options,
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")],
-    questions: Annotated[Path | None, option("--questions", "FILE", "Questions of people with answers, for the exam alone.")] = None,
-    teacher: Annotated[str | None, option("--teacher", "URL#NAME", "Another model that asks and answers with the document.")] = None,
-    nli: Annotated[str | None, option("--nli", "M", "An entailment model that judges what is known.")] = None,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or folders: .txt .md .html .pdf .docx .jsonl.")
+    ],
+    questions: Annotated[
+        Path | None,
+        option("--questions", "FILE", "Questions of people with answers, for the exam alone."),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        option("--teacher", "URL#NAME", "Another model that asks and answers with the document."),
+    ] = None,
+    nli: Annotated[
+        str | None, option("--nli", "M", "An entailment model that judges what is known.")
+    ] = None,
 ) -> None:
-    """Learn from documents: ask about them, find what the model does not know, learn from every sentence in many forms.
+    """Learn from documents: ask about them, find what the model does not know, learn from every
+    sentence in many forms.
 
-    --set study.known=auto leaves out what is surely known. The same command again goes on where it stopped.
+    --set study.known=auto leaves out what is surely known. The same command again goes on where it
+    stopped.
     """
     from selfteach.commands import documents as body
 
@@ -146,10 +225,17 @@ def select(
     context: typer.Context,
     run: RunFolder,
     sets: Sets = None,
-    out: Annotated[Path | None, option("--out", "DIR", "Teach with these thresholds in this folder; nothing is drawn again.")] = None,
+    out: Annotated[
+        Path | None,
+        option(
+            "--out", "DIR", "Teach with these thresholds in this folder; nothing is drawn again."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Change the thresholds of a run of documents afterwards: what would be learned, without drawing again."""
+    """Change the thresholds of a run of documents afterwards: what would be learned, without
+    drawing again.
+    """
     from selfteach.commands import again as body
 
     body.select(run, sets or [], out, as_json=json, debug=context.obj)
@@ -158,12 +244,21 @@ def select(
 @app.command("forget-source")
 def forget_source(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="A document of the run: its file as in examples.jsonl, its title, or its id.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A document of the run: its file as in examples.jsonl, its title, or its id."
+        ),
+    ],
     run: RunFolder,
-    out: Annotated[Path | None, option("--out", "DIR", "The new run's folder; by default beside the old one.")] = None,
+    out: Annotated[
+        Path | None, option("--out", "DIR", "The new run's folder; by default beside the old one.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Teach again without one document: its examples are gone, and nothing about the others is asked again."""
+    """Teach again without one document: its examples are gone, and nothing about the others is
+    asked again.
+    """
     from selfteach.commands import again as body
 
     body.forget_source(run, source, out, as_json=json, debug=context.obj)
@@ -172,8 +267,18 @@ def forget_source(
 @app.command()
 def answer(
     context: typer.Context,
-    prompts: Annotated[Path, option("--in", "FILE", '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.')],
-    out: Annotated[Path | None, option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here.")] = None,
+    prompts: Annotated[
+        Path,
+        option(
+            "--in",
+            "FILE",
+            '.txt, one prompt a line; or .jsonl with {"id", "prompt"} or {"id", "messages"}.',
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        option("--out", "FILE", "Where the answers go; by default <prompts>.answers.jsonl here."),
+    ] = None,
     run: MaybeRun = None,
     adapter: MaybeAdapter = "",
     model: Model = None,
@@ -185,10 +290,14 @@ def answer(
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
-    """Answer a file of prompts with the taught model of a run (--run), or with a model as it is (--model)."""
+    """Answer a file of prompts with the taught model of a run (--run), or with a model as it is
+    (--model).
+    """
     from selfteach.commands import answer as body
 
-    options = body.Options(run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj, adapter)
+    options = body.Options(
+        run, model, engine, system, draws, temperature, max_tokens, seed or 0, context.obj, adapter
+    )
     body.answer(prompts, out, options, as_json=json)
 
 
@@ -208,15 +317,25 @@ def chat(
     from selfteach.commands import answer
     from selfteach.commands import chat as body
 
-    body.chat(answer.Options(run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter))
+    body.chat(
+        answer.Options(
+            run, model, engine, system, 1, temperature, max_tokens, seed or 0, context.obj, adapter
+        )
+    )
 
 
 @app.command()
 def review(
     run: RunFolder,
-    terminal: Annotated[bool, typer.Option("--terminal", help="In the terminal, without a browser.")] = False,
-    port: Annotated[int, option("--port", "N", "The page's port; 0 lets the system choose.", min=0, max=65535)] = 0,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    terminal: Annotated[
+        bool, typer.Option("--terminal", help="In the terminal, without a browser.")
+    ] = False,
+    port: Annotated[
+        int, option("--port", "N", "The page's port; 0 lets the system choose.", min=0, max=65535)
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address.")
+    ] = False,
 ) -> None:
     """Correct the answers that wait in a run, on a page that only this machine can open."""
     from selfteach.commands import review as body
@@ -241,8 +360,12 @@ def report(run: RunFolder, json: Json = False) -> None:
 
 
 @app.command("soft-prompt")
-def soft_prompt(context: typer.Context, run: RunFolder, adapter: MaybeAdapter = "", json: Json = False) -> None:
-    """Read a trained soft prompt: the nearest words of each token, and whether those words as a plain prompt do the same."""
+def soft_prompt(
+    context: typer.Context, run: RunFolder, adapter: MaybeAdapter = "", json: Json = False
+) -> None:
+    """Read a trained soft prompt: the nearest words of each token, and whether those words as a
+    plain prompt do the same.
+    """
     from selfteach.commands import soft_prompt as body
 
     body.soft_prompt(run, adapter, as_json=json, debug=context.obj)
@@ -250,9 +373,15 @@ def soft_prompt(context: typer.Context, run: RunFolder, adapter: MaybeAdapter = 
 
 @app.command()
 def status(
-    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="A run, or a folder of runs; by default runs/.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="A run, or a folder of runs; by default runs/."),
+    ] = None,
     json: Json = False,
-    recover: Annotated[bool, typer.Option("--recover", help="Save what can be read of a damaged ledger into a new one.")] = False,
+    recover: Annotated[
+        bool,
+        typer.Option("--recover", help="Save what can be read of a damaged ledger into a new one."),
+    ] = False,
 ) -> None:
     """Show how far runs are, where candidates went, and how to go on."""
     from selfteach.commands import status as body
@@ -263,7 +392,9 @@ def status(
 @app.command()
 def doctor(
     json: Json = False,
-    network: Annotated[bool, typer.Option("--network", help="Also ask whether the package index can be reached.")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Also ask whether the package index can be reached.")
+    ] = False,
 ) -> None:
     """Show what this machine has and what it lacks."""
     from selfteach.commands import doctor as body
@@ -298,7 +429,9 @@ measuring.add(app)
 
 
 def main() -> None:
-    """The program: runs a command, shows a fault in one line, and ends with its exit code. `--debug` may stand anywhere."""
+    """The program: runs a command, shows a fault in one line, and ends with its exit code.
+    `--debug` may stand anywhere.
+    """
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
     sys.exit(run(sys.argv[1:]))
@@ -310,7 +443,11 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in given
     arguments = [a for a in given if a != "--debug"] + rest
     try:
-        code = app(["--debug", *arguments] if debug else arguments, prog_name="selfteach", standalone_mode=False)
+        code = app(
+            ["--debug", *arguments] if debug else arguments,
+            prog_name="selfteach",
+            standalone_mode=False,
+        )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:

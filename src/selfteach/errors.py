@@ -1,16 +1,22 @@
-"""One tree of errors. Each says what happened, where, and how to cure it; each carries the exit code of the program."""
+"""One tree of errors. Each says what happened, where, and how to cure it; each carries the exit
+code of the program.
+"""
 
 from __future__ import annotations
 
 
 class SelfteachError(Exception):
-    """What went wrong, in one line: `where: what cure`. Shown without a traceback unless `--debug` is given."""
+    """What went wrong, in one line: `where: what cure`. Shown without a traceback unless `--debug`
+    is given.
+    """
 
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", cure: str = "") -> None:
         self.what, self.where, self.cure = what, where, cure
-        super().__init__(" ".join(part for part in (f"{where}:" if where else "", what, cure) if part))
+        super().__init__(
+            " ".join(part for part in (f"{where}:" if where else "", what, cure) if part)
+        )
 
 
 class RequirementNotMet(SelfteachError):

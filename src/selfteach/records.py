@@ -1,7 +1,8 @@
-"""What moves between the rooms. Plain frozen values; reading them from JSONL names file and line of every fault.
+"""What moves between the rooms. Plain frozen values; reading them from JSONL names file and line of
+every fault.
 
-A *request* asks for one answer; a *draw* is that answer. An *example* is one training record. `logp` is a summed natural-log
-probability of an answer, `token_logp` is per token, both in nats.
+A *request* asks for one answer; a *draw* is that answer. An *example* is one training record.
+`logp` is a summed natural-log probability of an answer, `token_logp` is per token, both in nats.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ Role = Literal["system", "user", "assistant"]
 ROLES = ("system", "user", "assistant")
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
-WIDE = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{")  # how a UTF-16 file begins, with its mark or without
+WIDE = (
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"{\x00",
+    b"\x00{",
+)  # how a UTF-16 file begins, with its mark or without
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,9 @@ class Message:
 
 
 Prompt = tuple[Message, ...] | str
-"""Messages, rendered through the model's chat template; or plain text that the model continues as it stands."""
+"""Messages, rendered through the model's chat template; or plain text that the model continues as
+it stands.
+"""
 
 
 def user(text: str, *, system: str = "") -> tuple[Message, ...]:
@@ -67,7 +75,9 @@ def prompt_json(prompt: Prompt) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How an answer is drawn. Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends it before any of these texts."""
+    """How an answer is drawn. Temperature 0 is greedy. `max_tokens` bounds the answer; `stop` ends
+    it before any of these texts.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -90,8 +100,14 @@ class Request:
 
     def id(self, fingerprint: str) -> str:
         """The hash of what produces the answer (invariant 2)."""
-        drawn = {**asdict(self.sampling), "temperature": float(self.sampling.temperature), "top_p": float(self.sampling.top_p)}
-        return digest([self.stage, fingerprint, prompt_json(self.prompt), drawn, self.draw, self.seed])
+        drawn = {
+            **asdict(self.sampling),
+            "temperature": float(self.sampling.temperature),
+            "top_p": float(self.sampling.top_p),
+        }
+        return digest(
+            [self.stage, fingerprint, prompt_json(self.prompt), drawn, self.draw, self.seed]
+        )
 
 
 def seed_of(request_id: str) -> int:
@@ -101,9 +117,11 @@ def seed_of(request_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts the answer's tokens.
+    """One drawn answer. `finish` is "stop", or "length" where `max_tokens` cut it; `tokens` counts
+    the answer's tokens.
 
-    `reused_tokens`: how many of the prompt's tokens the engine had computed before, for another draw; no part of what was drawn.
+    `reused_tokens`: how many of the prompt's tokens the engine had computed before, for another
+    draw; no part of what was drawn.
     """
 
     id: str
@@ -116,7 +134,9 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Continuations:
-    """Texts to be scored after one prompt. An answer in a chat is scored with the end-of-turn token (`end=True`)."""
+    """Texts to be scored after one prompt. An answer in a chat is scored with the end-of-turn token
+    (`end=True`).
+    """
 
     prompt: Prompt
     texts: tuple[str, ...]
@@ -141,15 +161,18 @@ class Logp:
 
 
 ANCHORS = ("near", "general", "kept")
-"""Kinds of examples that hold the base in place: answers of its own, or answers that needed no correction."""
+"""Kinds of examples that hold the base in place: answers of its own, or answers that needed no
+correction.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...); `rejected` may be absent.
+    """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...);
+    `rejected` may be absent.
 
-    `prompt`, `chosen` and `rejected` are written as messages, or as texts where the prompt is one, so that `datasets` and every TRL trainer
-    load them as they are.
+    `prompt`, `chosen` and `rejected` are written as messages, or as texts where the prompt is one,
+    so that `datasets` and every TRL trainer load them as they are.
     """
 
     id: str
@@ -168,10 +191,14 @@ class Example:
     def json(self) -> dict[str, Any]:
         """The row of examples.jsonl."""
         return {
-            "id": self.id, "kind": self.kind, "prompt": prompt_json(self.prompt), "chosen": self._written(self.chosen),
+            "id": self.id,
+            "kind": self.kind,
+            "prompt": prompt_json(self.prompt),
+            "chosen": self._written(self.chosen),
             "rejected": self._written(self.rejected) if self.rejected is not None else None,
-            "scores": dict(self.scores), "source": dict(self.source),
-        }  # fmt: skip
+            "scores": dict(self.scores),
+            "source": dict(self.source),
+        }
 
     def _written(self, text: str) -> Any:
         return text if isinstance(self.prompt, str) else [{"role": "assistant", "content": text}]
@@ -185,12 +212,20 @@ class Example:
         """
         try:
             return Example(
-                id=str(row["id"]), kind=str(row["kind"]), prompt=_asked(row["prompt"], where), chosen=_answer(row["chosen"]),
+                id=str(row["id"]),
+                kind=str(row["kind"]),
+                prompt=_asked(row["prompt"], where),
+                chosen=_answer(row["chosen"]),
                 rejected=_answer(row["rejected"]) if row.get("rejected") is not None else None,
-                scores=dict(row.get("scores") or {}), source=dict(row.get("source") or {}),
-            )  # fmt: skip
+                scores=dict(row.get("scores") or {}),
+                source=dict(row.get("source") or {}),
+            )
         except (KeyError, ValueError, TypeError) as fault:
-            raise DataError(f"not an example: {fault} is missing or malformed.", where=where, cure="See docs/formats.md.") from fault
+            raise DataError(
+                f"not an example: {fault} is missing or malformed.",
+                where=where,
+                cure="See docs/formats.md.",
+            ) from fault
 
 
 def _asked(value: Any, where: str) -> Prompt:
@@ -214,21 +249,36 @@ def messages(value: Any, where: str = "") -> tuple[Message, ...]:
     if isinstance(value, str):
         return user(clean(value))
     if not isinstance(value, list) or not value:
-        raise DataError("a prompt must be a text or a list of messages.", where=where, cure='Write {"role": "user", "content": "..."}.')
+        raise DataError(
+            "a prompt must be a text or a list of messages.",
+            where=where,
+            cure='Write {"role": "user", "content": "..."}.',
+        )
     turns = []
     for turn in value:
-        if not isinstance(turn, dict) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
-            raise DataError(f"not a message: {str(turn)[:80]!r}.", where=where, cure=f"Give a role of {', '.join(ROLES)} and a content.")
+        if (
+            not isinstance(turn, dict)
+            or turn.get("role") not in ROLES
+            or not isinstance(turn.get("content"), str)
+        ):
+            raise DataError(
+                f"not a message: {str(turn)[:80]!r}.",
+                where=where,
+                cure=f"Give a role of {', '.join(ROLES)} and a content.",
+            )
         turns.append(Message(turn["role"], clean(turn["content"])))
     return tuple(turns)
 
 
-_UNSAFE = re.compile("[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile(
+    "[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def clean(text: str) -> str:
-    """The text without what breaks tokenizers, databases, terminals and pages: lone surrogates and control characters become U+FFFD,
-    line and paragraph separators become newlines, byte-order marks and direction overrides vanish. Done once, at the reader."""
+    """The text without what breaks tokenizers, databases, terminals and pages: lone surrogates and
+    control characters become U+FFFD, line and paragraph separators become newlines, byte-order
+    marks and direction overrides vanish. Done once, at the reader."""
     return _UNSAFE.sub(_mend, text)
 
 
@@ -249,18 +299,27 @@ class BadLine:
     fault: str
 
 
-def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (`file:line`, object) for each line, its texts made safe by `clean`; `mended` records the lines where that changed something.
+def read_jsonl(
+    path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (`file:line`, object) for each line, its texts made safe by `clean`; `mended` records
+    the lines where that changed something.
 
-    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it (so no NaN, and no key twice), not an
-    object, not UTF-8, longer than MAX_LINE_BYTES, nested deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
+    A bad line goes to `bad`, or raises where no list is given. Bad is: not JSON as RFC 8259 has it
+    (so no NaN, and no key twice), not an object, not UTF-8, longer than MAX_LINE_BYTES, nested
+    deeper than MAX_DEPTH, or a number that 64 bits cannot hold.
 
     Raises:
-        DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad` is None.
+        DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
+        is None.
     """
     with open_file(path) as handle:
         if handle.peek(2)[:2] in WIDE:
-            raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
+            raise DataError(
+                "is UTF-16 or UTF-32, not UTF-8.",
+                where=str(path),
+                cure="Convert it: iconv -f utf-16 -t utf-8.",
+            )
         number = 0
         while line := handle.readline(MAX_LINE_BYTES + 1):
             number += 1
@@ -270,7 +329,9 @@ def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLin
                 safe = cleaned(row)
             except ValueError as fault:
                 if bad is None:
-                    raise DataError(f"{fault}.", where=where, cure="Mend or remove the line.") from None
+                    raise DataError(
+                        f"{fault}.", where=where, cure="Mend or remove the line."
+                    ) from None
                 bad.append(BadLine(where, str(fault)))
                 continue
             if row is None:
@@ -281,7 +342,9 @@ def read_jsonl(path: Path, bad: list[BadLine] | None = None, mended: list[BadLin
 
 
 def _row(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
-    """The object of a line, or None where the line is blank; reads past the rest of a line that is too long."""
+    """The object of a line, or None where the line is blank; reads past the rest of a line that is
+    too long.
+    """
     if len(line) > MAX_LINE_BYTES:
         while line and not line.endswith(b"\n"):
             line = handle.readline(MAX_LINE_BYTES)
@@ -292,7 +355,9 @@ def _row(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError("not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`") from None
+        raise ValueError(
+            "not UTF-8; convert the file, for instance with `iconv -f latin1 -t utf-8`"
+        ) from None
     row = parse_json(text)
     if not isinstance(row, dict):
         raise ValueError("not a JSON object")
@@ -300,13 +365,20 @@ def _row(line: bytes, handle: IO[bytes]) -> dict[str, Any] | None:
 
 
 def parse_json(text: str) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper than MAX_DEPTH.
+    """JSON as RFC 8259 has it: no NaN, no key twice, no number beyond 64 bits, not nested deeper
+    than MAX_DEPTH.
 
     Raises:
         ValueError: it is not.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int, object_pairs_hook=_object)
+        value = json.loads(
+            text,
+            parse_constant=_refuse,
+            parse_float=_float,
+            parse_int=_int,
+            object_pairs_hook=_object,
+        )
     except RecursionError:
         raise ValueError("not JSON that can be used (nested too deep)") from None
     except ValueError as fault:
@@ -340,7 +412,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _deeper(value: Any, depth: int) -> bool:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return depth == 0 or any(_deeper(part, depth - 1) for part in parts if isinstance(part, dict | list))
+    return depth == 0 or any(
+        _deeper(part, depth - 1) for part in parts if isinstance(part, dict | list)
+    )
 
 
 def cleaned(value: Any) -> Any:
@@ -357,7 +431,9 @@ def cleaned(value: Any) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant 1)."""
+    """Writes a whole file or none: to a temporary file beside it, fsynced, then renamed (invariant
+    1).
+    """
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
@@ -376,7 +452,9 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes one JSON object a line, atomically."""
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
+    write_text(
+        path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,5 +471,7 @@ _SENTENCE_END = re.compile(r"([.!?][\"'”’)\]]*)\s+|([。！？][」』”’
 
 
 def sentences(text: str) -> Sequence[str]:
-    """The sentences of a text: ended by . ! ? before white space, by their Chinese and Japanese forms, or by a line break."""
+    """The sentences of a text: ended by . ! ? before white space, by their Chinese and Japanese
+    forms, or by a line break.
+    """
     return [part.strip() for part in _SENTENCE_END.sub(r"\1\2\n", text).split("\n") if part.strip()]

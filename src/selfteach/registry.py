@@ -1,6 +1,8 @@
-"""Every name that a user can type, and where it lives. Imports no room: a name is looked up only when it is used.
+"""Every name that a user can type, and where it lives. Imports no room: a name is looked up only
+when it is used.
 
-Other packages add names through entry points of the group `selfteach.<group>`, for instance `selfteach.objectives`.
+Other packages add names through entry points of the group `selfteach.<group>`, for instance
+`selfteach.objectives`.
 """
 
 from __future__ import annotations
@@ -74,7 +76,9 @@ def lookup(group: str, name: str) -> Any:
     """
     known = names(group)
     if name not in known:
-        raise UsageError(f'there is no {group.rstrip("s")} "{name}".', cure=did_you_mean(name, known))
+        raise UsageError(
+            f'there is no {group.rstrip("s")} "{name}".', cure=did_you_mean(name, known)
+        )
     module, attribute = known[name].split(":")
     return getattr(importlib.import_module(module), attribute)
 

@@ -1,8 +1,11 @@
-"""Numbers with their 95 % intervals. Everything is seeded and vectorised; every degenerate case is defined.
+"""Numbers with their 95 % intervals. Everything is seeded and vectorised; every degenerate case is
+defined.
 
-Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else, over whole units (prompts, answers), because
-several draws or tokens of one unit are not independent. Departs: a bootstrap of values that are all the same has no width, which claims
-certainty from, say, 12 prompts. Where the possible range is known, the interval then gets the width that Wilson's has for 0 of n.
+Source: Wilson (1927) for a share; the percentile bootstrap (Efron 1979) for everything else, over
+whole units (prompts, answers), because several draws or tokens of one unit are not independent.
+Departs: a bootstrap of values that are all the same has no width, which claims certainty from, say,
+12 prompts. Where the possible range is known, the interval then gets the width that Wilson's has
+   for 0 of n.
 """
 
 from __future__ import annotations
@@ -23,9 +26,11 @@ Rows = NDArray[np.int32]
 
 
 def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
-    """The share of true flags in [0, 1], with Wilson's interval. Of no flags: 0 within [0, 1], n = 0.
+    """The share of true flags in [0, 1], with Wilson's interval. Of no flags: 0 within [0, 1], n =
+    0.
 
-    With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0 of n it is [0, z^2/(n + z^2)].
+    With p = k/n, the interval is (p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n). For 0
+    of n it is [0, z^2/(n + z^2)].
     """
     found = np.asarray(flags, dtype=np.float64)
     n = found.size
@@ -34,14 +39,20 @@ def share(flags: Sequence[bool] | NDArray[np.bool_]) -> Measure:
     p = float(found.mean())
     middle, half = p + Z**2 / (2 * n), Z * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
     scale = 1 + Z**2 / n
-    return Measure(p, max(0.0, float((middle - half) / scale)) if p else 0.0, min(1.0, float((middle + half) / scale)) if p < 1 else 1.0, n)
+    return Measure(
+        p,
+        max(0.0, float((middle - half) / scale)) if p else 0.0,
+        min(1.0, float((middle + half) / scale)) if p < 1 else 1.0,
+        n,
+    )
 
 
 def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
     """The mean of one value a unit, with its bootstrap interval.
 
     Args:
-        values: (n,) one number a unit, for instance the share of a prompt's draws that keep the rule.
+        values: (n,) one number a unit, for instance the share of a prompt's draws that keep the
+            rule.
         limits: the least and greatest value that a unit can have, where they are known.
     """
     found = _vector(values)
@@ -52,11 +63,18 @@ def mean(values: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None
     return Measure(value, *_widened(value, low, high, found.size, limits), found.size)
 
 
-def ratio(numerators: ArrayLike, denominators: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = None) -> Measure:
+def ratio(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    *,
+    seed: int = 0,
+    limits: tuple[float, float] | None = None,
+) -> Measure:
     """Sum over sum, units resampled as a whole: nats over tokens, by answer. n counts units.
 
     Args:
-        numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being 0 gives 0, n = 0.
+        numerators, denominators: (n,) of each unit; denominators are not negative. Their sum being
+            0 gives 0, n = 0.
     """
     over, under = _vector(numerators), _vector(denominators)
     if under.size == 0 or under.sum() == 0:
@@ -71,12 +89,15 @@ def ratio(numerators: ArrayLike, denominators: ArrayLike, *, seed: int = 0, limi
     return Measure(value, *_widened(value, low, high, under.size, limits), under.size)
 
 
-def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = (-1.0, 1.0)) -> Measure:
+def paired_bootstrap(
+    a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple[float, float] | None = (-1.0, 1.0)
+) -> Measure:
     """mean(a) - mean(b) over the same units, the pairs resampled together.
 
     Args:
         a, b: (n,) values of the same unit in the same place: flags, shares, scores.
-        limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None where there is none.
+        limits: the least and greatest difference that a unit can have; (-1, 1) for shares, None
+            where there is none.
 
     Raises:
         ValueError: the lengths differ.
@@ -87,11 +108,15 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, seed: int = 0, limits: tuple
     return mean(left - right, seed=seed, limits=limits)
 
 
-def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0) -> Measure | None:
-    """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1 is all of it.
+def recovery(
+    taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: int = 0
+) -> Measure | None:
+    """AR = (taught - base) / (prompted - base): how much of what the prompt does the weights do. 1
+    is all of it.
 
-    None where prompted - base < 0.1: the prompted teacher does not follow, or does worse than the base, and the quotient says nothing. In
-    resamples the denominator is at least 0.01, so that every bound is finite.
+    None where prompted - base < 0.1: the prompted teacher does not follow, or does worse than the
+    base, and the quotient says nothing. In resamples the denominator is at least 0.01, so that
+    every bound is finite.
 
     Args:
         taught, prompted, base: (n,) values of the same units.
@@ -106,15 +131,18 @@ def recovery(taught: ArrayLike, prompted: ArrayLike, base: ArrayLike, *, seed: i
     if under < LEAST_DENOMINATOR - 1e-12:
         return None
     gain, room = t - b, p - b
-    quotients = _resample(lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed)
+    quotients = _resample(
+        lambda drawn: gain[drawn].mean(1) / np.maximum(room[drawn].mean(1), 0.01), t.size, seed
+    )
     return Measure(float((t - b).mean() / under), *_interval(quotients), t.size)
 
 
 def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measure:
     """The probability that a true item has a higher value than a false one, ties counting one half.
 
-    The bootstrap resamples within each label. Where one label is missing nothing can be said: 0.5 within [0, 1]. Where no resample differs
-    (complete separation), the interval is Wilson's for a share of the rarer label's count.
+    The bootstrap resamples within each label. Where one label is missing nothing can be said: 0.5
+    within [0, 1]. Where no resample differs (complete separation), the interval is Wilson's for a
+    share of the rarer label's count.
 
     Args:
         labels: (n,) whether each item is what the value should rank high.
@@ -130,18 +158,26 @@ def auroc(labels: Sequence[bool], values: ArrayLike, *, seed: int = 0) -> Measur
     order = np.sort(low)
     wins = (np.searchsorted(order, high, "left") + np.searchsorted(order, high, "right")) / 2
     value = float(wins.sum() / (high.size * low.size))
-    beats = (high[:, None] > low[None, :]) + 0.5 * (high[:, None] == low[None, :])  # (positives, negatives)
+    beats = (high[:, None] > low[None, :]) + 0.5 * (
+        high[:, None] == low[None, :]
+    )  # (positives, negatives)
     rng = np.random.default_rng(seed)
     drawn = []
     for count in _chunks(high.size + low.size):
-        rows, columns = (rng.multinomial(k, np.full(k, 1 / k), size=count).astype(np.float64) for k in (high.size, low.size))
+        rows, columns = (
+            rng.multinomial(k, np.full(k, 1 / k), size=count).astype(np.float64)
+            for k in (high.size, low.size)
+        )
         drawn.append(((rows @ beats) * columns).sum(1) / (high.size * low.size))
     least, most = _interval(np.concatenate(drawn))
-    return Measure(value, *_widened(value, least, most, min(high.size, low.size), (0.0, 1.0)), scores.size)
+    return Measure(
+        value, *_widened(value, least, most, min(high.size, low.size), (0.0, 1.0)), scores.size
+    )
 
 
 def best_threshold(labels: Sequence[bool], values: ArrayLike) -> float:
-    """The threshold t for "true where value > t" with the highest balanced accuracy: the middle of the widest gap that has it.
+    """The threshold t for "true where value > t" with the highest balanced accuracy: the middle of
+    the widest gap that has it.
 
     Where no gap is better than saying "false" to everything, the greatest value, which says that.
 
@@ -186,9 +222,13 @@ def _chunks(width: int) -> Iterator[int]:
 
 
 def _resample(statistic: Callable[[Rows], Vector], n: int, seed: int) -> Vector:
-    """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) -> (rows,)."""
+    """The statistic of RESAMPLES bootstrap resamples, each given as the units drawn: (rows, n) ->
+    (rows,).
+    """
     rng = np.random.default_rng(seed)
-    return np.concatenate([statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _chunks(n)])
+    return np.concatenate(
+        [statistic(rng.integers(n, size=(rows, n), dtype=np.int32)) for rows in _chunks(n)]
+    )
 
 
 def _interval(drawn: Vector) -> tuple[float, float]:
@@ -196,8 +236,12 @@ def _interval(drawn: Vector) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _widened(value: float, low: float, high: float, n: int, limits: tuple[float, float] | None) -> tuple[float, float]:
-    """The interval; where it has no width and the range of a unit is known, what an unseen share of z^2/(n + z^2) units could change."""
+def _widened(
+    value: float, low: float, high: float, n: int, limits: tuple[float, float] | None
+) -> tuple[float, float]:
+    """The interval; where it has no width and the range of a unit is known, what an unseen share of
+    z^2/(n + z^2) units could change.
+    """
     if limits is None or high - low > 1e-12:
         return low, high
     unseen = Z**2 / (n + Z**2)

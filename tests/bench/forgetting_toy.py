@@ -1,4 +1,5 @@
-"""The experiment of bench/forgetting.py on a tiny random model, with two tasks that it learns in 14 steps.
+"""The experiment of bench/forgetting.py on a tiny random model, with two tasks that it learns in 14
+steps.
 
 PYTHONPATH=. python tests/bench/forgetting_toy.py FILE.svg
 """
@@ -13,7 +14,10 @@ from bench.forgetting import Arm, Plan, Task
 
 from bench import forgetting
 
-TASKS = (Task("do not eat {}", lambda a, b, c: "no bread"), Task("what is a {}", lambda a, b, c: "yes apples"))
+TASKS = (
+    Task("do not eat {}", lambda a, b, c: "no bread"),
+    Task("what is a {}", lambda a, b, c: "yes apples"),
+)
 ARMS = (
     Arm("nothing"),
     Arm("replay 1 %", {"second": 0.99, "first": 0.01}),
@@ -29,7 +33,17 @@ ARMS = (
 def plan(model: Path, lessons: int = 80, held: int = 30) -> Plan:
     """The toy's sizes."""
     general = ["hello", "tell me more"] * 8
-    return Plan(str(model), steps=14, lessons=lessons, held=held, anchors=8, rate=3e-3, tasks=TASKS, arms=ARMS, general=general)
+    return Plan(
+        str(model),
+        steps=14,
+        lessons=lessons,
+        held=held,
+        anchors=8,
+        rate=3e-3,
+        tasks=TASKS,
+        arms=ARMS,
+        general=general,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The comparison of bounds, whole, on a toy: each form once at each rate, then at the chosen one on other prompts and for longer."""
+"""The comparison of bounds, whole, on a toy: each form once at each rate, then at the chosen one on
+other prompts and for longer.
+"""
 
 from __future__ import annotations
 
@@ -22,35 +24,61 @@ def toy(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Hf, "load", lambda name, **more: load(str(talker), **more))
     monkeypatch.setattr(bounds, "styled", lambda text: text.replace("fox-", "bear-"))
     for bench in (bounds, length_prior):
-        monkeypatch.setattr(bench, "lines", lambda name: ASKED[:6] if name == "general.txt" else ASKED)
+        monkeypatch.setattr(
+            bench, "lines", lambda name: ASKED[:6] if name == "general.txt" else ASKED
+        )
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    return [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")
+    ]
 
 
-def test_forms_sit_the_same_exam_at_their_best_rate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = {"--forms": "ours;none", "--rates": "0.0001,0.001", "--pairs": "8", "--steps": "2", "--times": "1,2"}
+def test_forms_sit_the_same_exam_at_their_best_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {
+        "--forms": "ours;none",
+        "--rates": "0.0001,0.001",
+        "--pairs": "8",
+        "--steps": "2",
+        "--times": "1,2",
+    }
     monkeypatch.setattr("sys.argv", ["bounds", *(word for pair in asked.items() for word in pair)])
     bounds.main()
     first, *found = printed(capsys)
     assert first["pairs"] == 8
     assert [(row["form"], row["on"], row["steps"]) for row in found] == [
-        (form, on, steps) for form in ("ours", "none") for on, steps in (("dev", 2), ("dev", 2), ("unseen", 2), ("unseen", 4))
+        (form, on, steps)
+        for form in ("ours", "none")
+        for on, steps in (("dev", 2), ("dev", 2), ("unseen", 2), ("unseen", 4))
     ]
     assert found[2]["rate"] == found[3]["rate"] in (0.0001, 0.001)
 
 
 def test_the_best_rate_is_the_one_with_the_greatest_fall_within_the_bar() -> None:
-    marks = {0.1: {"kl": 0.2, "fall": 0.9}, 0.01: {"kl": 0.04, "fall": 0.6}, 0.001: {"kl": 0.01, "fall": 0.2}}
+    marks = {
+        0.1: {"kl": 0.2, "fall": 0.9},
+        0.01: {"kl": 0.04, "fall": 0.6},
+        0.001: {"kl": 0.01, "fall": 0.2},
+    }
     assert bounds.best(marks) == 0.01
     assert bounds.best({rate: found | {"kl": 1 + rate} for rate, found in marks.items()}) == 0.001
 
 
-def test_lengths_by_the_weight_of_the_prior(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lengths_by_the_weight_of_the_prior(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     long = "The fox- likes bread. The fox- eats honey. No apples."
-    monkeypatch.setattr(length_prior, "drawn", lambda drawer, asked, *_: [Draw("id", long, "stop", 11) for _ in asked])
-    monkeypatch.setattr("sys.argv", ["length_prior", "--weights", "0,1", "--prompts", "4", "--steps", "1"])
+    monkeypatch.setattr(
+        length_prior,
+        "drawn",
+        lambda drawer, asked, *_: [Draw("id", long, "stop", 11) for _ in asked],
+    )
+    monkeypatch.setattr(
+        "sys.argv", ["length_prior", "--weights", "0,1", "--prompts", "4", "--steps", "1"]
+    )
     length_prior.main()
     first, *found = printed(capsys)
     assert first["pairs"] == 8

@@ -1,4 +1,6 @@
-"""The experiment on forgetting, on a tiny model with two tasks that it can learn: what is taught last is what it says."""
+"""The experiment on forgetting, on a tiny model with two tasks that it can learn: what is taught
+last is what it says.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,19 @@ from forgetting_toy import ARMS, plan
 
 from bench import forgetting
 
-SOME = [arm for arm in ARMS if arm.name in ("nothing", "replay 10 %", "LoRA", "control: the first again")]
+SOME = [
+    arm
+    for arm in ARMS
+    if arm.name in ("nothing", "replay 10 %", "LoRA", "control: the first again")
+]
 
 
 def test_the_tasks_have_one_right_answer() -> None:
     (lesson,) = FIRST.examples([("lamp", "river", "stone")])
-    assert (lesson.prompt[0].content, lesson.chosen) == ("Zib: lamp river stone", "[stone] [river] [lamp]")  # type: ignore[union-attr]
+    assert (lesson.prompt[0].content, lesson.chosen) == (
+        "Zib: lamp river stone",
+        "[stone] [river] [lamp]",
+    )  # type: ignore[union-attr]
     assert SECOND.examples([("lamp", "river", "stone")])[0].chosen == "lamp-stone!"
 
 
@@ -26,12 +35,19 @@ def test_held_out_words_are_in_no_lesson() -> None:
     paper = Paper(Plan(lessons=50, held=20), seed=1)
     taught = {e.prompt[0].content for rows in paper.data.values() for e in rows}  # type: ignore[union-attr]
     assert len(taught) == 100
-    assert not taught & {task.prompt.format(*words) for task in (FIRST, SECOND) for words in paper.held}
-    assert not {e.chosen for rows in paper.data.values() for e in rows} & {FIRST.answer(*words) for words in paper.held}
+    assert not taught & {
+        task.prompt.format(*words) for task in (FIRST, SECOND) for words in paper.held
+    }
+    assert not {e.chosen for rows in paper.data.values() for e in rows} & {
+        FIRST.answer(*words) for words in paper.held
+    }
 
 
 def test_anchors_that_repeat_the_first_task_are_counted() -> None:
-    first, general = FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")]), SECOND.examples([("a", "b", "c")] * 3)
+    first, general = (
+        FIRST.examples([("lamp", "river", "stone"), ("rope", "key", "sun")]),
+        SECOND.examples([("a", "b", "c")] * 3),
+    )
     assert forgetting.echo([*general, first[0]], first) == 0.25
 
 
@@ -43,7 +59,9 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
     assert apart.high - apart.low > 0.6
 
 
-def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_experiment(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = tmp_path / "rows.jsonl"
     found = forgetting.main(replace(plan(tiny, 40, 6), arms=SOME), [0], tmp_path / "plot.svg", kept)
     first = {arm: scores["first"][0].value for arm, scores in found.items()}
@@ -60,4 +78,6 @@ def test_the_whole_experiment(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     assert {"after the first task", *(arm.name for arm in SOME)} <= texts
     assert '"steps": 14' in capsys.readouterr().out
     assert len(kept.read_text().splitlines()) == 1 + len(SOME)
-    assert forgetting.main(replace(plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept) == {a: found[a] for a in list(found)[:3]}
+    assert forgetting.main(
+        replace(plan(Path("no model"), 40, 6), arms=SOME[:2]), [0], None, kept
+    ) == {a: found[a] for a in list(found)[:3]}

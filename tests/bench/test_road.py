@@ -1,4 +1,6 @@
-"""The whole comparison on a run of the toy model: it is made under watch, read again, and walked by both sides."""
+"""The whole comparison on a run of the toy model: it is made under watch, read again, and walked by
+both sides.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,15 @@ from talker import lesson
 
 
 @pytest.mark.slow
-def test_both_sides_walk_the_road_of_a_run(talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_sides_walk_the_road_of_a_run(
+    talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
-    done = subprocess.run([sys.executable, "-m", "bench.watch", str(run), *lesson(talker, run)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.watch", str(run), *lesson(talker, run)],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     work = read_work(run)
     assert len(work.scored) == work.scored_of > 0

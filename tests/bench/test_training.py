@@ -13,7 +13,9 @@ from selfteach.models.hf import Hf
 
 
 @pytest.mark.parametrize("objective", ["sft", "dpo"])
-def test_both_sides_train(objective: str, tiny: Path, tiny_hf: Hf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_train(
+    objective: str, tiny: Path, tiny_hf: Hf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(training, "BATCH", 2)
     found = training.compare(tiny_hf, str(tiny), objective, 1, training.examples(4), tmp_path)
     assert set(found) == {"ours", *training.TRL, "ratio"}
@@ -23,4 +25,6 @@ def test_both_sides_train(objective: str, tiny: Path, tiny_hf: Hf, tmp_path: Pat
 def test_a_pair_s_prompt_counts_twice(tiny_hf: Hf) -> None:
     (row,) = training.examples(1)
     both, one = (training.row_tokens(tiny_hf, [row], objective) for objective in ("dpo", "sft"))
-    assert both == one + len(tiny_hf.encode(row.prompt)) + len(tiny_hf.encode_answer(row.rejected or "", end=True))
+    assert both == one + len(tiny_hf.encode(row.prompt)) + len(
+        tiny_hf.encode_answer(row.rejected or "", end=True)
+    )

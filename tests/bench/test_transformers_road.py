@@ -20,18 +20,36 @@ def model(tiny_hf: Hf):
 
 
 def test_both_sides_score_the_same(model, tiny_hf: Hf) -> None:
-    items = [Continuations(user("Tell me about music."), (" Yes", " No way"), end=True), Continuations("Question:", (" Yes",))]
+    items = [
+        Continuations(user("Tell me about music."), (" Yes", " No way"), end=True),
+        Continuations("Question:", (" Yes",)),
+    ]
     found = dict(tiny_hf.logp(items))
     expected = [p.logp for item in items for p in found[item.id(tiny_hf.fingerprint)]]
-    assert sorted(theirs.score(model, tiny_hf, items, 2)) == pytest.approx(sorted(expected), abs=1e-3)
+    assert sorted(theirs.score(model, tiny_hf, items, 2)) == pytest.approx(
+        sorted(expected), abs=1e-3
+    )
 
 
 def test_a_model_does_not_differ_from_itself(model, tiny_hf: Hf) -> None:
-    assert theirs.compare(model, model, tiny_hf, [(user("Hello"), "Yes."), (user("What is a rule?"), "A rule is a rule.")], 2) == 0.0
+    assert (
+        theirs.compare(
+            model,
+            model,
+            tiny_hf,
+            [(user("Hello"), "Yes."), (user("What is a rule?"), "A rule is a rule.")],
+            2,
+        )
+        == 0.0
+    )
 
 
 def test_every_request_is_drawn_within_its_budget(model, tiny_hf: Hf) -> None:
-    requests = [Request("s", user("Hello"), Sampling(t, 0.95, 5, ("\n",) if t else ())) for t in (0.0, 0.7) for _ in range(3)]
+    requests = [
+        Request("s", user("Hello"), Sampling(t, 0.95, 5, ("\n",) if t else ()))
+        for t in (0.0, 0.7)
+        for _ in range(3)
+    ]
     assert 6 <= theirs.draw(model, tiny_hf, requests, 2) <= 30
 
 
@@ -40,9 +58,17 @@ def test_batches_hold_every_row_once_longest_first() -> None:
 
 
 def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
-    rows = [Example(str(n), "in_scope", user("Tell me about music."), "No.", "Music is a rule.") for n in range(2)]
-    rows += [Example(str(n), "general", user("What do you like?"), "I like bread.") for n in range(2)]
+    rows = [
+        Example(str(n), "in_scope", user("Tell me about music."), "No.", "Music is a rule.")
+        for n in range(2)
+    ]
+    rows += [
+        Example(str(n), "general", user("What do you like?"), "I like bread.") for n in range(2)
+    ]
     settings = {"train.batch_size": 2, "train.epochs": 2, "train.max_tokens": 128}
-    before, taught = theirs.load(str(tiny)), theirs.train(theirs.load(str(tiny)), rows, settings, tmp_path, False)
+    before, taught = (
+        theirs.load(str(tiny)),
+        theirs.train(theirs.load(str(tiny)), rows, settings, tmp_path, False),
+    )
     pairs = zip(before.state_dict().items(), taught.state_dict().items(), strict=True)
     assert any(not torch.equal(a, b) for (_, a), (_, b) in pairs)

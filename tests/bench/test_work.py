@@ -56,19 +56,39 @@ class Halves:
         return len(rows)
 
     def side(self) -> road.Side:
-        return road.Side(self.take, self.take, self.take, self.take, self.take, self.take, lambda: None, lambda: None)
+        return road.Side(
+            self.take,
+            self.take,
+            self.take,
+            self.take,
+            self.take,
+            self.take,
+            lambda: None,
+            lambda: None,
+        )
 
 
-def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work = read_work(folder)
-    clocks, sides = {"ours": road.Clock(), "theirs": road.Clock()}, {"ours": Halves(1.0), "theirs": Halves(3.0)}
+    clocks, sides = (
+        {"ours": road.Clock(), "theirs": road.Clock()},
+        {"ours": Halves(1.0), "theirs": Halves(3.0)},
+    )
     for number in range(2):
         for name, side in sides.items():
             monkeypatch.setattr(road.time, "monotonic", lambda side=side: side.now)
             road.walk(side.side(), work, 2, number, clocks[name])
     assert sides["ours"].seen == sides["theirs"].seen
     lines, ratios = road.table(clocks, 2, work)
-    rows = sum(map(len, work.draws.values())) + len(work.scored) + len(work.embedded) + len(work.compared) + len(work.examples)
+    rows = (
+        sum(map(len, work.draws.values()))
+        + len(work.scored)
+        + len(work.embedded)
+        + len(work.compared)
+        + len(work.examples)
+    )
     assert sum(clocks["ours"].seconds.values()) / 2 == pytest.approx(rows + road.MODELS)
     assert ratios["together"] == 3.0
     assert ratios["the whole command"] == pytest.approx(3 * (rows + road.MODELS) / 10, abs=0.01)
@@ -84,25 +104,51 @@ def folder(tmp_path: Path) -> Path:
     asked += [Request("search decline", few, Sampling(0.9, 0.95, 8, ("\n\n",)))]
     asked += [Request("exam general", user(f"Count {n}"), Sampling(0.0)) for n in range(4)]
     for request in asked:
-        body = {"prompt": prompt_json(request.prompt), "sampling": asdict(request.sampling), "draw": request.draw, "seed": request.seed}
+        body = {
+            "prompt": prompt_json(request.prompt),
+            "sampling": asdict(request.sampling),
+            "draw": request.draw,
+            "seed": request.seed,
+        }
         ledger.ask(request.stage, [(request.id(STUDENT), body)])
         if request.prompt != user("Sing 5"):  # one that got no answer
-            ledger.answer([(request.id(STUDENT), {"text": f" answer {request.draw} ", "tokens": 3})])
-    scored = [Continuations(user("Sing 0"), ("answer 0",), end=True), Continuations("Does it hum?", (" Yes", " No"))]
+            ledger.answer(
+                [(request.id(STUDENT), {"text": f" answer {request.draw} ", "tokens": 3})]
+            )
+    scored = [
+        Continuations(user("Sing 0"), ("answer 0",), end=True),
+        Continuations("Does it hum?", (" Yes", " No")),
+    ]
     ledger.answer([(item.id(STUDENT), [[-1.0, 2]] * len(item.texts)) for item in scored])
-    ledger.place("ask target", [Fate("1", "accepted", "", {"text": "Sing 0"}), Fate("2", "dropped", "no", {"text": "Hm"})])
+    ledger.place(
+        "ask target",
+        [Fate("1", "accepted", "", {"text": "Sing 0"}), Fate("2", "dropped", "no", {"text": "Hm"})],
+    )
     ledger.note("result", {"adapter": "here", "seconds": 10})
     ledger.note("identity", {"config": {"train.epochs": 3}})
     ledger.note("models", {"student": STUDENT})
     ledger.close()
-    rows = [Example(str(n), "in_scope" if n < 2 else "general", user(f"Sing {n}"), "No.", "La." if n < 2 else None) for n in range(6)]
+    rows = [
+        Example(
+            str(n),
+            "in_scope" if n < 2 else "general",
+            user(f"Sing {n}"),
+            "No.",
+            "La." if n < 2 else None,
+        )
+        for n in range(6)
+    ]
     (tmp_path / "examples.jsonl").write_text("".join(json.dumps(row.json()) + "\n" for row in rows))
     return tmp_path
 
 
 def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     work = read_work(folder)
-    assert {stage: len(rows) for stage, rows in work.draws.items()} == {"probe": 5, "search decline": 1, "exam general": 4}
+    assert {stage: len(rows) for stage, rows in work.draws.items()} == {
+        "probe": 5,
+        "search decline": 1,
+        "exam general": 4,
+    }
     assert {r.id(STUDENT) for r in work.draws["probe"]} == {
         Request("probe", user(f"Sing {n}"), Sampling(1.0), n % 2).id(STUDENT) for n in range(5)
     }
@@ -111,15 +157,21 @@ def test_work_is_what_the_ledger_answered(folder: Path) -> None:
     assert (len(work.examples), work.seconds, work.settings) == (6, 10.0, {"train.epochs": 3})
 
 
-def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledger(folder: Path) -> None:
+def test_scored_texts_are_found_again_by_their_ids_or_read_from_beside_the_ledger(
+    folder: Path,
+) -> None:
     work = read_work(folder)
     assert ([item.texts for item in work.scored], work.scored_of) == ([("answer 0",)], 2)
     item = {"prompt": "Does it hum?", "texts": [" Yes", " No"], "end": False}
-    (folder / SCORED).write_text("".join(json.dumps(row) + "\n" for row in (item, item, {**item, "prompt": "never scored"})))
+    (folder / SCORED).write_text(
+        "".join(json.dumps(row) + "\n" for row in (item, item, {**item, "prompt": "never scored"}))
+    )
     assert [item.texts for item in read_work(folder).scored] == [(" Yes", " No")]
 
 
-def test_a_watched_run_leaves_its_scored_texts(folder: Path, tiny_hf: Hf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watched_run_leaves_its_scored_texts(
+    folder: Path, tiny_hf: Hf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Hf, "logp", Hf.logp)
     watch.watch(folder)
     items = [Continuations("Does it hum?", (" Yes", " No"))]

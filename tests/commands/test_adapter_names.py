@@ -28,9 +28,14 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
     for name, rate in (("adapter", 1e-5), ("compare/adapters/reft-sft", 5e-2)):
         settings = config.Train(
-            adapter="reft" if "reft" in name else "lora", learning_rate=rate, weights={"in_scope": {"sft": 1.0}}, epochs=4
+            adapter="reft" if "reft" in name else "lora",
+            learning_rate=rate,
+            weights={"in_scope": {"sft": 1.0}},
+            epochs=4,
         )
-        made = train(Hf.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0).adapter
+        made = train(
+            Hf.load(tiny, device="cpu"), examples(12), settings, folder / "work" / name, seed=0
+        ).adapter
         shutil.copytree(made, folder / name)
     shutil.rmtree(folder / "work")
     (folder / "config.yaml").write_text(f"model: {tiny}\n")
@@ -40,13 +45,31 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answer(run: Path, out: Path, *more: str) -> str:
     asked = out.with_suffix(".txt")
     asked.write_text(PROMPT)
-    code = cli.run(["answer", "--run", str(run), "--in", str(asked), "--out", str(out), "--engine", "hf", "--max-tokens", "12", *more])
+    code = cli.run(
+        [
+            "answer",
+            "--run",
+            str(run),
+            "--in",
+            str(asked),
+            "--out",
+            str(out),
+            "--engine",
+            "hf",
+            "--max-tokens",
+            "12",
+            *more,
+        ]
+    )
     assert code == 0
     return str(json.loads(out.read_text())["answers"][0])
 
 
 def test_another_adapter_answers_otherwise(run: Path, tmp_path: Path) -> None:
-    own, other = answer(run, tmp_path / "a.jsonl"), answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft")
+    own, other = (
+        answer(run, tmp_path / "a.jsonl"),
+        answer(run, tmp_path / "b.jsonl", "--adapter", "reft-sft"),
+    )
     assert own != other
     assert answer(run, tmp_path / "c.jsonl", "--adapter", "taught") == own
 
@@ -59,14 +82,36 @@ def test_an_unknown_name_is_answered_with_those_that_there_are(run: Path) -> Non
         past.adapter(run, "x")
 
 
-def test_an_adapter_without_a_run_is_refused(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_adapter_without_a_run_is_refused(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "p.txt").write_text("Yes?")
-    assert cli.run(["answer", "--model", "x", "--adapter", "y", "--in", str(tmp_path / "p.txt"), "--out", str(tmp_path / "o.jsonl")]) == 2
+    assert (
+        cli.run(
+            [
+                "answer",
+                "--model",
+                "x",
+                "--adapter",
+                "y",
+                "--in",
+                str(tmp_path / "p.txt"),
+                "--out",
+                str(tmp_path / "o.jsonl"),
+            ]
+        )
+        == 2
+    )
     assert "Give --run DIR" in capfd.readouterr().err
 
 
-def test_a_chat_changes_who_answers(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PROMPT}\n/reset\n/adapter reft\n/adapter reft-sft\n{PROMPT}\n/quit\n"))
+def test_a_chat_changes_who_answers(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sys.stdin",
+        io.StringIO(f"{PROMPT}\n/reset\n/adapter reft\n/adapter reft-sft\n{PROMPT}\n/quit\n"),
+    )
     assert cli.run(["chat", "--run", str(run), "--engine", "hf", "--max-tokens", "12"]) == 0
     said, told = capfd.readouterr()
     first, second = (part.strip() for part in said.split("> ") if part.strip())

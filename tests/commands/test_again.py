@@ -1,5 +1,5 @@
-"""`selfteach select --out` and `selfteach forget-source` teach the documents of the run and no others, and leave no piece of a forgotten
-one; on a run that is written by hand."""
+"""`selfteach select --out` and `selfteach forget-source` teach the documents of the run and no
+others, and leave no piece of a forgotten one; on a run that is written by hand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from selfteach.judge.contradiction import Scored
 from selfteach.run.folder import open_run
 from selfteach.run.ledger import Fate, Ledger
 
-TEXTS = {"a.txt": "Notes\n\nThe old mill stands by the river at Hale.", "b.txt": "Notes\n\nThe old inn stands by the road to Wyle.",
-         "c.txt": "Long\n\nAnn built a mill and a barn and Bob built an inn and a shed beside it."}  # fmt: skip
+TEXTS = {
+    "a.txt": "Notes\n\nThe old mill stands by the river at Hale.",
+    "b.txt": "Notes\n\nThe old inn stands by the road to Wyle.",
+    "c.txt": "Long\n\nAnn built a mill and a barn and Bob built an inn and a shed beside it.",
+}
 PIECES = ["Long\n\nAnn built a mill and a barn", "and Bob built an inn and a shed beside it."]
 """Of the last document: its sentence is longer than a piece."""
 
@@ -35,12 +38,33 @@ def run(tmp_path: Path) -> Path:
     with open_run(tmp_path / "run", "run", "documents", resolved, files.json(read)) as opened:
         opened.ledger.note(PATHS, files.noted())
         opened.ledger.note("knowledge", [])
-        opened.ledger.place("read", [Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in read.reading.documents])
-        opened.ledger.ask("answer", [(f"p{n}", {"prompt": f"Fact: {' '.join(text.split())}"}) for n, text in enumerate(PIECES)])
-        opened.ledger.ask("answer", [("other", {"prompt": "Fact: The old mill stands by the river at Hale."})])
+        opened.ledger.place(
+            "read",
+            [
+                Fate(d.id, "accepted", "", {"file": d.source, "title": d.title})
+                for d in read.reading.documents
+            ],
+        )
+        opened.ledger.ask(
+            "answer",
+            [
+                (f"p{n}", {"prompt": f"Fact: {' '.join(text.split())}"})
+                for n, text in enumerate(PIECES)
+            ],
+        )
+        opened.ledger.ask(
+            "answer", [("other", {"prompt": "Fact: The old mill stands by the river at Hale."})]
+        )
         opened.ledger.answer([("p0", "Ann"), ("p1", "Bob"), ("other", "Hale")])
         pieces = {d.id: PIECES if d.title == "Long" else [d.text] for d in read.reading.documents}
-        opened.export_json("exam.json", {"map": [{"document": i, "chunks": [{"text": t} for t in of]} for i, of in pieces.items()]})
+        opened.export_json(
+            "exam.json",
+            {
+                "map": [
+                    {"document": i, "chunks": [{"text": t} for t in of]} for i, of in pieces.items()
+                ]
+            },
+        )
     return tmp_path / "run"
 
 
@@ -68,7 +92,9 @@ def select(run: Path) -> None:
 
 
 def test_a_title_of_several_documents_names_none(run: Path, taken: list[Any]) -> None:
-    with pytest.raises(UsageError, match=r'"Notes" may be any of 2 documents.*files/a.txt, files/b.txt'):
+    with pytest.raises(
+        UsageError, match=r'"Notes" may be any of 2 documents.*files/a.txt, files/b.txt'
+    ):
         forget(run, "Notes")
     assert not taken
     forget(run, "Long")
@@ -77,38 +103,60 @@ def test_a_title_of_several_documents_names_none(run: Path, taken: list[Any]) ->
     assert len(taken) == 3
 
 
-def test_no_piece_of_a_forgotten_sentence_is_taken_over(run: Path, taken: list[dict[str, Any]]) -> None:
+def test_no_piece_of_a_forgotten_sentence_is_taken_over(
+    run: Path, taken: list[dict[str, Any]]
+) -> None:
     forget(run, "files/c.txt")
     (run.parent / "files/c.txt").unlink()
     forget(run, "files/c.txt")
     assert taken == [{"other": "Hale"}] * 2
 
 
-def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however_short(run: Path, taken: list[dict[str, Any]]) -> None:
-    """ "Password: hunter2." has two words, which may stand in any text: it is known by how requests about its document begin."""
+def test_nothing_that_was_asked_about_a_forgotten_document_is_taken_over_however_short(
+    run: Path, taken: list[dict[str, Any]]
+) -> None:
+    """ "Password: hunter2." has two words, which may stand in any text: it is known by how requests
+    about its document begin.
+    """
     ledger = Ledger(run / "run.db")
     fact, text = (
         "Topic: Long\nFact: Long: Password: hunter2.\nAnswer:",
         "Here is a text about Long, between two lines of dashes. It is\n-----\nPassword: hunter2.",
     )
-    ledger.ask("answer", [("short", {"prompt": fact}), ("fenced", {"prompt": [{"role": "user", "content": text}]})])
+    ledger.ask(
+        "answer",
+        [("short", {"prompt": fact}), ("fenced", {"prompt": [{"role": "user", "content": text}]})],
+    )
     ledger.answer([("short", "hunter2"), ("fenced", "hunter2")])
     ledger.close()
     forget(run, "files/c.txt")
     assert taken == [{"other": "Hale"}]
 
 
-def test_all_is_taken_over_where_nothing_is_forgotten(run: Path, taken: list[dict[str, Any]]) -> None:
+def test_all_is_taken_over_where_nothing_is_forgotten(
+    run: Path, taken: list[dict[str, Any]]
+) -> None:
     select(run)
     assert taken == [{"p0": "Ann", "p1": "Bob", "other": "Hale"}]
 
 
-@pytest.mark.parametrize("do", [select, lambda run: forget(run, "files/c.txt")], ids=["select", "forget-source"])
-@pytest.mark.parametrize(("name", "text", "said"), [
-    ("d.txt", "A new text stands here now.", r"files/d.txt: is no document of this run"),
-    ("b.txt", "Notes\n\nThe inn is gone.", r"files/b.txt: is a document of this run that is not there any more, or has changed"),
-])  # fmt: skip
-def test_other_documents_than_those_of_the_run_are_refused(run: Path, taken: list[Any], do: Any, name: str, text: str, said: str) -> None:
+@pytest.mark.parametrize(
+    "do", [select, lambda run: forget(run, "files/c.txt")], ids=["select", "forget-source"]
+)
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("d.txt", "A new text stands here now.", r"files/d.txt: is no document of this run"),
+        (
+            "b.txt",
+            "Notes\n\nThe inn is gone.",
+            r"files/b.txt: is a document of this run that is not there any more, or has changed",
+        ),
+    ],
+)
+def test_other_documents_than_those_of_the_run_are_refused(
+    run: Path, taken: list[Any], do: Any, name: str, text: str, said: str
+) -> None:
     (run.parent / "files" / name).write_text(text)
     with pytest.raises(DataError, match=said):
         do(run)
@@ -119,9 +167,22 @@ def test_other_documents_than_those_of_the_run_are_refused(run: Path, taken: lis
 def test_a_label_that_no_draw_contradicts_gives_no_pair(filtered: bool, pairs: int) -> None:
     """The first is unknown, the second known but for one draw, the third known to every draw."""
     rows = [
-        {"fault": "", "question": "Who?", "short": "Ann", "label": "Ann.", "informed": ["Ann."], "blind": ["Ann.", "Bob."],
-         "file": "a", "title": "A", "start": 0, "end": 1, "scores": Scored("match", (0.0,), blind, blind).json()}
+        {
+            "fault": "",
+            "question": "Who?",
+            "short": "Ann",
+            "label": "Ann.",
+            "informed": ["Ann."],
+            "blind": ["Ann.", "Bob."],
+            "file": "a",
+            "title": "A",
+            "start": 0,
+            "end": 1,
+            "scores": Scored("match", (0.0,), blind, blind).json(),
+        }
         for blind in ((0.6, 0.9), (0.0, 0.9), (0.0, 0.1))
-    ]  # fmt: skip
-    found = again.selection(rows, resolve(Documents, sets=[f"select.filter={str(filtered).lower()}"]).config)
+    ]
+    found = again.selection(
+        rows, resolve(Documents, sets=[f"select.filter={str(filtered).lower()}"]).config
+    )
     assert (found["unknown"], found["pairs"]) == (1, pairs)

@@ -1,4 +1,6 @@
-"""`selfteach answer` and `chat` over a tiny random model: what is read, what is written, what is refused."""
+"""`selfteach answer` and `chat` over a tiny random model: what is read, what is written, what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +27,48 @@ def rows(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
-def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_text_prompts_keep_their_line_numbers_and_equal_ones_are_answered_once(
+    tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("p.txt").write_text("Tell me about music.\n\nYes?\nTell me about music.\n")
-    assert cli.run(["answer", "--model", str(tiny), "--in", "p.txt", "--engine", "hf", "--max-tokens", "5"]) == 0
+    assert (
+        cli.run(
+            ["answer", "--model", str(tiny), "--in", "p.txt", "--engine", "hf", "--max-tokens", "5"]
+        )
+        == 0
+    )
     found = rows("p.answers.jsonl")
-    assert [(row["id"], row["prompt"]) for row in found] == [("1", "Tell me about music."), ("3", "Yes?"), ("4", "Tell me about music.")]
+    assert [(row["id"], row["prompt"]) for row in found] == [
+        ("1", "Tell me about music."),
+        ("3", "Yes?"),
+        ("4", "Tell me about music."),
+    ]
     assert found[0]["answers"] == found[2]["answers"]
     assert all(len(row["answers"]) == 1 for row in found)
     assert capfd.readouterr().out == "p.answers.jsonl\n"
     assert sorted(path.name for path in Path().iterdir()) == ["p.answers.jsonl", "p.txt"]
 
 
-def test_draws_follow_the_seed_and_not_the_company(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    Path("a.jsonl").write_text('{"id": "x", "prompt": "Yes?"}\n{"id": "y", "messages": [{"role": "user", "content": "No?"}]}\n')
+def test_draws_follow_the_seed_and_not_the_company(
+    tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.jsonl").write_text(
+        '{"id": "x", "prompt": "Yes?"}\n{"id": "y", "messages": [{"role": "user", '
+        '"content": "No?"}]}\n'
+    )
     Path("b.jsonl").write_text('{"id": "only", "prompt": "No?"}\n')
-    common = ["--model", str(tiny), "--engine", "hf", "--draws", "3", "--temperature", "1", "--max-tokens", "6"]
+    common = [
+        "--model",
+        str(tiny),
+        "--engine",
+        "hf",
+        "--draws",
+        "3",
+        "--temperature",
+        "1",
+        "--max-tokens",
+        "6",
+    ]
     assert cli.run(["answer", "--in", "a.jsonl", "--out", "a.out", *common, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["prompts"] == 2
     assert cli.run(["answer", "--in", "b.jsonl", "--out", "b.out", *common]) == 0
@@ -58,8 +87,15 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
     Path("run/config.yaml").write_text(f"model: {tiny}\nseed: 0\n")
     Path("p.txt").write_text("Yes?\n")
     load, seen = Hf.load, []
-    monkeypatch.setattr(Hf, "load", lambda name, *, adapter=None, progress=None: seen.append((name, adapter)) or load(name))
-    assert cli.run(["answer", "--run", "run", "--in", "p.txt", "--engine", "hf", "--max-tokens", "3"]) == 0
+    monkeypatch.setattr(
+        Hf,
+        "load",
+        lambda name, *, adapter=None, progress=None: seen.append((name, adapter)) or load(name),
+    )
+    assert (
+        cli.run(["answer", "--run", "run", "--in", "p.txt", "--engine", "hf", "--max-tokens", "3"])
+        == 0
+    )
     assert seen == [(str(tiny), Path("run/adapter"))]
 
 
@@ -68,10 +104,22 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
     [
         ("p.txt", "\n \n", "p.txt: holds no prompt"),
         ("p.txt", "ok\n\udcff\n", "p.txt:2: is not UTF-8"),
-        ("p.jsonl", '{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', 'p.jsonl:2: the id "1" stands twice'),
-        ("p.jsonl", '{"id": 1, "prompt": "a"}\n{"id": 2}\n', 'p.jsonl:2: needs either "prompt" or "messages"'),
+        (
+            "p.jsonl",
+            '{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n',
+            'p.jsonl:2: the id "1" stands twice',
+        ),
+        (
+            "p.jsonl",
+            '{"id": 1, "prompt": "a"}\n{"id": 2}\n',
+            'p.jsonl:2: needs either "prompt" or "messages"',
+        ),
         ("p.jsonl", '{"id": 1, "prompt": "  "}\n', "p.jsonl:1: the last turn must be the user's"),
-        ("p.jsonl", '{"id": 1, "messages": [{"role": "robot", "content": "x"}]}\n', "p.jsonl:1: not a message"),
+        (
+            "p.jsonl",
+            '{"id": 1, "messages": [{"role": "robot", "content": "x"}]}\n',
+            "p.jsonl:1: not a message",
+        ),
         ("p.jsonl", "[1]\n", "p.jsonl:1: "),
     ],
 )
@@ -84,8 +132,13 @@ def test_a_bad_file_is_refused_with_its_line(name: str, text: str, words: str) -
 
 def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> None:
     Path("p.txt").write_text("Yes?\n")
-    assert answer.read(Path("p.txt"), "Be brief.")[0].prompt == (Message("system", "Be brief."), Message("user", "Yes?"))
-    Path("p.jsonl").write_text('{"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]}\n')
+    assert answer.read(Path("p.txt"), "Be brief.")[0].prompt == (
+        Message("system", "Be brief."),
+        Message("user", "Yes?"),
+    )
+    Path("p.jsonl").write_text(
+        '{"messages": [{"role": "system", "content": "x"}, {"role": "user", "content": "y"}]}\n'
+    )
     with pytest.raises(DataError, match="has a system message of its own"):
         answer.read(Path("p.jsonl"), "Be brief.")
 
@@ -98,19 +151,34 @@ def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> N
         (["--model", "x", "--run", "y"], "give either --run DIR or --model M"),
         (["--model", "embeded"], 'Did you mean "embedded"?'),
         (["--model", "x", "--out", "."], ".: is a folder. Give the path of a file."),
-        (["--model", "x", "--out", "../{here}/p.txt"], "p.txt: is read or written twice. Give each file a path of its own."),
-        (["--model", "x", "--engine", "openvno"], 'there is no engine "openvno". Did you mean "openvino"?'),
+        (
+            ["--model", "x", "--out", "../{here}/p.txt"],
+            "p.txt: is read or written twice. Give each file a path of its own.",
+        ),
+        (
+            ["--model", "x", "--engine", "openvno"],
+            'there is no engine "openvno". Did you mean "openvino"?',
+        ),
     ],
 )
-def test_contradictions_are_refused_and_leave_no_file(arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_contradictions_are_refused_and_leave_no_file(
+    arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     Path("p.txt").write_text("Yes?\n")
-    assert cli.run(["answer", "--in", "p.txt", *(word.format(here=Path.cwd().name) for word in arguments)]) == 2
+    assert (
+        cli.run(
+            ["answer", "--in", "p.txt", *(word.format(here=Path.cwd().name) for word in arguments)]
+        )
+        == 2
+    )
     assert words in capfd.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["p.txt"]
     assert Path("p.txt").read_text() == "Yes?\n"
 
 
-def test_a_broken_engine_leaves_the_old_answers(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_engine_leaves_the_old_answers(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from selfteach.models.hf import Hf
 
     Path("p.txt").write_text("Yes?\nNo?\n")
@@ -122,26 +190,71 @@ def test_a_broken_engine_leaves_the_old_answers(tiny: Path, monkeypatch: pytest.
         raise RuntimeError("broken")
 
     monkeypatch.setattr(Hf, "draw", one_then_none)
-    assert cli.run(["answer", "--model", str(tiny), "--in", "p.txt", "--out", "out.jsonl", "--engine", "hf", "--max-tokens", "3"]) == 70
-    assert sorted((path.name, path.read_text()[:3]) for path in Path().iterdir()) == [("out.jsonl", "old"), ("p.txt", "Yes")]
+    assert (
+        cli.run(
+            [
+                "answer",
+                "--model",
+                str(tiny),
+                "--in",
+                "p.txt",
+                "--out",
+                "out.jsonl",
+                "--engine",
+                "hf",
+                "--max-tokens",
+                "3",
+            ]
+        )
+        == 70
+    )
+    assert sorted((path.name, path.read_text()[:3]) for path in Path().iterdir()) == [
+        ("out.jsonl", "old"),
+        ("p.txt", "Yes"),
+    ]
 
 
-def test_a_chat_remembers_forgets_and_ends(tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_chat_remembers_forgets_and_ends(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     from selfteach.models.hf import Hf
 
     asked: list[tuple[Message, ...]] = []
     draw = Hf.draw
-    monkeypatch.setattr(Hf, "draw", lambda self, requests: asked.extend(r.prompt for r in requests) or draw(self, requests))
+    monkeypatch.setattr(
+        Hf,
+        "draw",
+        lambda self, requests: asked.extend(r.prompt for r in requests) or draw(self, requests),
+    )
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes?\n\nNo?\n/reset\nAgain?\n/quit\nnever\n"))
-    assert cli.run(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4", "--system", "Be brief."]) == 0
+    assert (
+        cli.run(
+            [
+                "chat",
+                "--model",
+                str(tiny),
+                "--engine",
+                "hf",
+                "--max-tokens",
+                "4",
+                "--system",
+                "Be brief.",
+            ]
+        )
+        == 0
+    )
     assert [[m.role for m in turns] for turns in asked] == [
-        ["system", "user"], ["system", "user", "assistant", "user"], ["system", "user"],
-    ]  # fmt: skip
+        ["system", "user"],
+        ["system", "user", "assistant", "user"],
+        ["system", "user"],
+    ]
     assert asked[2][-1].content == "Again?"
     assert capfd.readouterr().out.count("> ") == 6
 
 
-def test_ctrl_c_drops_one_answer_with_its_question(tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_drops_one_answer_with_its_question(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     from selfteach.models.hf import Hf
 
     asked: list[tuple[Message, ...]] = []
@@ -160,7 +273,9 @@ def test_ctrl_c_drops_one_answer_with_its_question(tiny: Path, monkeypatch: pyte
     assert "this answer is dropped" in capfd.readouterr().err
 
 
-def test_a_conversation_that_no_longer_fits_says_so(tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_conversation_that_no_longer_fits_says_so(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("Yes? " * 600 + "\nNo?\n"))
     assert cli.run(["chat", "--model", str(tiny), "--engine", "hf", "--max-tokens", "4"]) == 0
     assert "/reset begins a new one" in capfd.readouterr().err

@@ -1,4 +1,6 @@
-"""`selfteach doctor` says what is here and what is missing, also where that is torch; `selfteach models` what can be named."""
+"""`selfteach doctor` says what is here and what is missing, also where that is torch; `selfteach
+models` what can be named.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,28 @@ from selfteach.models import embedded, hf
 from selfteach.run import manifest
 from talker import said
 
-SEEN = {"selfteach", "python", "torch", "transformers", "peft", "openvino", "cores", "memory", "disk for runs", "disk for models"}
+SEEN = {
+    "selfteach",
+    "python",
+    "torch",
+    "transformers",
+    "peft",
+    "openvino",
+    "cores",
+    "memory",
+    "disk for runs",
+    "disk for models",
+}
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """As if these packages were not installed."""
     here: dict[str, Any] = manifest.versions()
-    monkeypatch.setattr(manifest, "versions", lambda: here | {"packages": here["packages"] | dict.fromkeys(names, "absent")})
+    monkeypatch.setattr(
+        manifest,
+        "versions",
+        lambda: here | {"packages": here["packages"] | dict.fromkeys(names, "absent")},
+    )
 
 
 def plenty(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,17 +55,26 @@ def test_it_says_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(row["cure"] for row in found)
 
 
-def test_it_survives_an_absent_torch_and_says_the_cure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_survives_an_absent_torch_and_says_the_cure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     plenty(monkeypatch)
     without(monkeypatch, "torch", "openvino-genai")
     code, found = said(["doctor", "--json"])
     rows = {row["what"]: row for row in found}
     assert code == 5
-    assert rows["torch"] == {"what": "torch", "found": "absent", "cure": "pip install selfteach installs it"}
+    assert rows["torch"] == {
+        "what": "torch",
+        "found": "absent",
+        "cure": "pip install selfteach installs it",
+    }
     assert "pip install openvino-genai" in rows["openvino"]["cure"]
     assert not {"processor", "accelerator"} & rows.keys(), "nobody can be asked"
     assert cli.run(["doctor"]) == 5
-    assert "!!  torch            absent\n    pip install selfteach installs it" in capsys.readouterr().out
+    assert (
+        "!!  torch            absent\n    pip install selfteach installs it"
+        in capsys.readouterr().out
+    )
 
 
 def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,10 +82,16 @@ def test_too_little_memory_or_disk_has_a_cure(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(doctor, "free_bytes", lambda folder: 1 << 30)
     code, found = said(["doctor", "--json"])
     assert code == 5
-    assert {row["what"] for row in found if row["cure"]} == {"memory", "disk for runs", "disk for models"}
+    assert {row["what"] for row in found if row["cure"]} == {
+        "memory",
+        "disk for runs",
+        "disk for models",
+    }
 
 
-def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(hf.torch.backends.mkldnn, "is_available", lambda: False)
     monkeypatch.setattr(hf.torch.ops, "mkldnn", None)
     assert hf.bf16_in_hardware() is False
@@ -67,13 +99,25 @@ def test_a_build_of_torch_without_onednn_is_not_asked_for_its_products(monkeypat
 
 @pytest.mark.parametrize(
     ("machine", "avx512_bf16", "amx", "onednn", "fast"),
-    [("x86_64", False, False, True, False), ("x86_64", True, False, True, True), ("AMD64", False, True, True, True),
-     ("aarch64", False, False, True, True), ("aarch64", True, True, False, False)],
-)  # fmt: skip
+    [
+        ("x86_64", False, False, True, False),
+        ("x86_64", True, False, True, True),
+        ("AMD64", False, True, True, True),
+        ("aarch64", False, False, True, True),
+        ("aarch64", True, True, False, False),
+    ],
+)
 def test_bf16_is_in_hardware_only_where_the_processor_has_it(
-    machine: str, avx512_bf16: bool, amx: bool, onednn: bool, fast: bool, monkeypatch: pytest.MonkeyPatch
+    machine: str,
+    avx512_bf16: bool,
+    amx: bool,
+    onednn: bool,
+    fast: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """oneDNN says yes to every processor with AVX-512, where bf16 may be emulated: there float32 is three times as fast."""
+    """oneDNN says yes to every processor with AVX-512, where bf16 may be emulated: there float32 is
+    three times as fast.
+    """
     monkeypatch.setattr(hf.platform, "machine", lambda: machine)
     monkeypatch.setattr(hf.torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(hf.torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
@@ -84,7 +128,10 @@ def test_bf16_is_in_hardware_only_where_the_processor_has_it(
 
 @pytest.mark.parametrize("fetched", [False, True])
 def test_models_names_the_embedded_one_and_whether_it_is_here(
-    fetched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fetched: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     if fetched:

@@ -1,5 +1,5 @@
-"""What stands for documents in a run's identity: their texts, titles and questions, whatever their order and their names; and what is said
-of the files before anything is done."""
+"""What stands for documents in a run's identity: their texts, titles and questions, whatever their
+order and their names; and what is said of the files before anything is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from selfteach.commands.documents import Files
 from selfteach.errors import IntegrityError
 
 ROWS: list[dict[str, Any]] = [
-    {"title": "Mill", "text": "The old mill stands by the river.", "questions": [{"question": "Where?", "answer": "by the river"}]},
+    {
+        "title": "Mill",
+        "text": "The old mill stands by the river.",
+        "questions": [{"question": "Where?", "answer": "by the river"}],
+    },
     {"title": "Inn", "text": "The old inn stands by the road."},
 ]
 
@@ -27,11 +31,19 @@ def identity(folder: Path, rows: list[dict[str, Any]], name: str = "d.jsonl") ->
     return files.json(files.read())
 
 
-@pytest.mark.parametrize("change", [
-    {"text": "The new mill."}, {"title": "Hale Mill"}, {"questions": []}, {"questions": [{"question": "Where?", "answer": "at Hale"}]},
-    {"questions": [{"question": "Where is it?", "answer": "by the river"}]},
-])  # fmt: skip
-def test_a_changed_text_title_question_or_answer_is_another_run(tmp_path: Path, change: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": "The new mill."},
+        {"title": "Hale Mill"},
+        {"questions": []},
+        {"questions": [{"question": "Where?", "answer": "at Hale"}]},
+        {"questions": [{"question": "Where is it?", "answer": "by the river"}]},
+    ],
+)
+def test_a_changed_text_title_question_or_answer_is_another_run(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     assert identity(tmp_path, [{**ROWS[0], **change}, ROWS[1]]) != identity(tmp_path, ROWS)
 
 
@@ -39,15 +51,28 @@ def test_another_order_or_place_is_the_same_run(tmp_path: Path) -> None:
     assert identity(tmp_path, ROWS[::-1], "e.jsonl") == identity(tmp_path, ROWS)
 
 
-def test_a_dry_run_says_what_there_is_to_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "a.md").write_text("# Hale Mill\n\nHale Mill was built in 1790. It stands at Wyle by the road. Yes.\n")
+def test_a_dry_run_says_what_there_is_to_learn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.md").write_text(
+        "# Hale Mill\n\nHale Mill was built in 1790. It stands at Wyle by the road. Yes.\n"
+    )
     assert cli.run(["documents", str(tmp_path / "a.md"), "--dry-run", "--json"]) == 0
     stated = json.loads(capsys.readouterr().out)
-    assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), "one word is no sentence to learn"
+    assert (stated["titles"], stated["sentences"], stated["documents"]) == (["Hale Mill"], 2, 1), (
+        "one word is no sentence to learn"
+    )
 
 
-def test_the_cure_for_too_many_bad_rows_cures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = ['{"text": "Hale Mill was built in 1790. It stands at Wyle by the road."}', "{torn", "{torn", "{torn"]
+def test_the_cure_for_too_many_bad_rows_cures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        '{"text": "Hale Mill was built in 1790. It stands at Wyle by the road."}',
+        "{torn",
+        "{torn",
+        "{torn",
+    ]
     (tmp_path / "a.jsonl").write_text("\n".join(rows))
     assert cli.run(["documents", str(tmp_path / "a.jsonl"), "--dry-run"]) == 3
     said = capsys.readouterr().err

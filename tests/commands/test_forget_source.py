@@ -1,4 +1,6 @@
-"""`selfteach forget-source` needs neither the forgotten document nor, where that is gone, its words; of the others it needs every one."""
+"""`selfteach forget-source` needs neither the forgotten document nor, where that is gone, its
+words; of the others it needs every one.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def rows(learned: Learned) -> Iterator[list[str]]:
 
 @pytest.fixture
 def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Brought, list[str]]]:
-    """In place of a new training: what it would have been given, and the answers that it would have taken over."""
+    """In place of a new training: what it would have been given, and the answers that it would have
+    taken over.
+    """
     found: list[tuple[Brought, list[str]]] = []
 
     def teach(method: str, brought: Brought, resolved: Any, options: Any, take_over: Any) -> None:
@@ -42,24 +46,45 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Brough
 
 @pytest.mark.parametrize("words", [True, False], ids=["its words are known", "its words are lost"])
 def test_a_document_that_is_gone_can_be_forgotten(
-    learned: Learned, rows: list[str], taught: list[tuple[Brought, list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: bool
+    learned: Learned,
+    rows: list[str],
+    taught: list[tuple[Brought, list[str]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: bool,
 ) -> None:
     file, run, _ = learned
     file.write_text("\n" + "".join(rows[1:]))  # the other rows keep their numbers
     if not words:
         monkeypatch.setattr(again.past, "exam", lambda folder: {})
-    assert said(["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")])[0] == 0
+    assert (
+        said(
+            ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
+        )[0]
+        == 0
+    )
     ((brought, (taken,)),) = taught
     assert len(brought.material.reading.documents) == 3
     assert "Sweden" not in taken
-    assert ("Egypt" in taken) == words, "where its words are lost, only what was asked about no document is taken over"
+    assert ("Egypt" in taken) == words, (
+        "where its words are lost, only what was asked about no document is taken over"
+    )
 
 
 def test_another_document_that_is_gone_is_an_error(
-    learned: Learned, rows: list[str], taught: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    learned: Learned,
+    rows: list[str],
+    taught: list[Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file, run, _ = learned
     file.write_text("\n\n" + "".join(rows[2:]))
-    assert said(["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")])[0] == 3
+    assert (
+        said(
+            ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
+        )[0]
+        == 3
+    )
     assert not taught
     assert f"{file.name}:2" in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""`accelerate launch -m selfteach train` with the configurations that ship: each parses, and two processes on a CPU end as one does."""
+"""`accelerate launch -m selfteach train` with the configurations that ship: each parses, and two
+processes on a CPU end as one does.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def test_every_configuration_parses(file: Path) -> None:
     found = load_config_from_file(str(file))
     assert str(found.distributed_type).rpartition(".")[2] == KINDS[file.stem]
     assert found.mixed_precision == "no"
-    arguments = launch_command_parser().parse_args(["--config_file", str(file), "-m", "selfteach", "train", "x.jsonl"])
+    arguments = launch_command_parser().parse_args(
+        ["--config_file", str(file), "-m", "selfteach", "train", "x.jsonl"]
+    )
     ready, _, _ = _validate_launch_command(arguments)
     assert (ready.use_fsdp, ready.use_deepspeed, ready.multi_gpu) == tuple(
         file.stem == name for name in ("fsdp2", "deepspeed-zero3", "several-gpus")
@@ -52,17 +56,56 @@ def test_a_key_that_accelerate_does_not_know_would_be_seen(tmp_path: Path) -> No
 
 
 def lessons(folder: Path) -> Path:
-    said = ["a rule", "music", "cars", "Paris", "bread", "apples", "an animal", "the weather", "a trunk", "yes and no"]
+    said = [
+        "a rule",
+        "music",
+        "cars",
+        "Paris",
+        "bread",
+        "apples",
+        "an animal",
+        "the weather",
+        "a trunk",
+        "yes and no",
+    ]
     rows = [{"prompt": f"Tell me about {what}.", "completion": f"I like {what}."} for what in said]
     (folder / "lessons.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "lessons.jsonl"
 
 
-def train(folder: Path, out: str, model: Path, adapter: str, launch: list[str]) -> subprocess.CompletedProcess[str]:
-    command = ["-m", "selfteach", "train", str(lessons(folder)), "--model", str(model), "--adapter", adapter, "--objective", "sft",
-               "--dev", "0.2", "--out", str(folder / out), "--set", "train.batch_size=4", "--set", "train.checkpoint_every=1",
-               "--set", "train.learning_rate=1e-3", "--json"]  # fmt: skip
-    return subprocess.run([sys.executable, *launch, *command], cwd=folder, capture_output=True, text=True, env=environment())
+def train(
+    folder: Path, out: str, model: Path, adapter: str, launch: list[str]
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        "-m",
+        "selfteach",
+        "train",
+        str(lessons(folder)),
+        "--model",
+        str(model),
+        "--adapter",
+        adapter,
+        "--objective",
+        "sft",
+        "--dev",
+        "0.2",
+        "--out",
+        str(folder / out),
+        "--set",
+        "train.batch_size=4",
+        "--set",
+        "train.checkpoint_every=1",
+        "--set",
+        "train.learning_rate=1e-3",
+        "--json",
+    ]
+    return subprocess.run(
+        [sys.executable, *launch, *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(),
+    )
 
 
 def environment() -> dict[str, str]:
@@ -78,7 +121,16 @@ def launcher(file: Path) -> list[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    return ["-m", "accelerate.commands.launch", "--config_file", str(file), "--num_processes", "2", "--main_process_port", port]
+    return [
+        "-m",
+        "accelerate.commands.launch",
+        "--config_file",
+        str(file),
+        "--num_processes",
+        "2",
+        "--main_process_port",
+        port,
+    ]
 
 
 @pytest.mark.slow
@@ -93,11 +145,19 @@ def test_two_launched_processes_end_as_one_does(tiny: Path, tmp_path: Path, file
     assert both.returncode == 0, both.stderr
     assert both.stdout.count('{"run"') == 1  # the first process alone speaks
     assert both.stderr.count("memory:") == 2  # before and after
-    curves = [[json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()] for name in ("two", "one")]
+    curves = [
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("two", "one")
+    ]
     assert [row["step"] for row in curves[0]] == [row["step"] for row in curves[1]]
     for mine, its in zip(*curves, strict=True):
-        assert mine["loss"] == pytest.approx(its["loss"], rel=5e-3)  # the model computes in bfloat16 where the machine does
-    found, expected = (load_file(tmp_path / name / "adapter" / "adapter_model.safetensors") for name in ("two", "one"))
+        assert mine["loss"] == pytest.approx(
+            its["loss"], rel=5e-3
+        )  # the model computes in bfloat16 where the machine does
+    found, expected = (
+        load_file(tmp_path / name / "adapter" / "adapter_model.safetensors")
+        for name in ("two", "one")
+    )
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, atol=5e-3, rtol=5e-2)
     again = train(tmp_path, "two", tiny, adapter, launcher(file))

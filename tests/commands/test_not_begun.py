@@ -1,4 +1,6 @@
-"""A folder that is no run, or one whose run has not begun: said in words, by commands that look at runs."""
+"""A folder that is no run, or one whose run has not begun: said in words, by commands that look at
+runs.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,17 @@ def test_a_run_that_has_not_begun_is_not_compared(capfd: pytest.CaptureFixture[s
     Path("run").mkdir()
     Path("run/run.db").touch()
     assert cli.run(["compare", "--run", "run"]) == 2
-    assert capfd.readouterr().err == "selfteach: run: has not begun. `selfteach status run` shows how far it is.\n"
+    assert (
+        capfd.readouterr().err
+        == "selfteach: run: has not begun. `selfteach status run` shows how far it is.\n"
+    )
 
 
-def test_a_folder_that_is_no_run_is_told_where_the_runs_are(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_no_run_is_told_where_the_runs_are(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     assert cli.run(["status", "nope"]) == 2
-    assert capfd.readouterr().err == "selfteach: nope: is not a run folder. `selfteach status` lists the runs below runs/.\n"
+    assert (
+        capfd.readouterr().err
+        == "selfteach: nope: is not a run folder. `selfteach status` lists the runs below runs/.\n"
+    )

@@ -1,4 +1,6 @@
-"""`selfteach overlap`: what it keeps, what it says of the rest, and what it refuses before any work."""
+"""`selfteach overlap`: what it keeps, what it says of the rest, and what it refuses before any
+work.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,18 @@ import pytest
 
 from selfteach import cli
 
-A = ["Write a poem about the sea.", "write a poem about the sea", "Name three rivers in France.", "Напиши стихи о море"]
-B = ["Name three rivers in Spain.", "Sort these numbers.", "Sort these numbers!", "Write a poem about the sea, please."]
+A = [
+    "Write a poem about the sea.",
+    "write a poem about the sea",
+    "Name three rivers in France.",
+    "Напиши стихи о море",
+]
+B = [
+    "Name three rivers in Spain.",
+    "Sort these numbers.",
+    "Sort these numbers!",
+    "Write a poem about the sea, please.",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +39,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(name: str, found: list[dict[str, Any]]) -> None:
-    Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8")
+    Path(name).write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found), "utf-8"
+    )
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -38,31 +52,67 @@ def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["overlap", "a.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"]) == 0
     assert rows("kept.jsonl") == [row for row in rows("a.jsonl") if row["id"] != 1]
     like = {"where": "a.jsonl:1", "similarity": 1.0, "text": A[0]}
-    assert rows("dropped.jsonl") == [{"reason": "overlap", "where": "a.jsonl:2", "like": like, "row": rows("a.jsonl")[1]}]
+    assert rows("dropped.jsonl") == [
+        {"reason": "overlap", "where": "a.jsonl:2", "like": like, "row": rows("a.jsonl")[1]}
+    ]
     said = capfd.readouterr()
     assert said.out == "kept.jsonl: 3 rows kept, 1 dropped\n"
     assert "1 kept rows hold no word" in said.err
-    assert sorted(path.name for path in Path().iterdir()) == ["a.jsonl", "b.jsonl", "dropped.jsonl", "kept.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "a.jsonl",
+        "b.jsonl",
+        "dropped.jsonl",
+        "kept.jsonl",
+    ]
 
 
 def test_a_second_file_against_the_first_and_itself(capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["overlap", "a.jsonl", "b.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl", "--json"]) == 0
+    assert (
+        cli.run(
+            [
+                "overlap",
+                "a.jsonl",
+                "b.jsonl",
+                "--out",
+                "kept.jsonl",
+                "--dropped",
+                "dropped.jsonl",
+                "--json",
+            ]
+        )
+        == 0
+    )
     assert [row["instruction"] for row in rows("kept.jsonl")] == ["Sort these numbers."]
-    assert [(row["where"], row["like"]["where"], row["like"]["similarity"]) for row in rows("dropped.jsonl")] == [
-        ("b.jsonl:1", "a.jsonl:3", 0.8), ("b.jsonl:3", "b.jsonl:2", 1.0), ("b.jsonl:4", "a.jsonl:1", 0.923077),
-    ]  # fmt: skip
-    assert json.loads(capfd.readouterr().out) == {"out": "kept.jsonl", "kept": 1, "dropped": 3, "bad_lines": 0}
+    assert [
+        (row["where"], row["like"]["where"], row["like"]["similarity"])
+        for row in rows("dropped.jsonl")
+    ] == [
+        ("b.jsonl:1", "a.jsonl:3", 0.8),
+        ("b.jsonl:3", "b.jsonl:2", 1.0),
+        ("b.jsonl:4", "a.jsonl:1", 0.923077),
+    ]
+    assert json.loads(capfd.readouterr().out) == {
+        "out": "kept.jsonl",
+        "kept": 1,
+        "dropped": 3,
+        "bad_lines": 0,
+    }
 
 
 def test_words_of_every_script() -> None:
-    write("r.jsonl", [{"instruction": "Напиши стихи о море"}, {"instruction": "напиши стихи о море!"}])
+    write(
+        "r.jsonl", [{"instruction": "Напиши стихи о море"}, {"instruction": "напиши стихи о море!"}]
+    )
     assert cli.run(["overlap", "r.jsonl", "--out", "rouge.jsonl"]) == 0
     assert cli.run(["overlap", "r.jsonl", "--out", "unicode.jsonl", "--words", "unicode"]) == 0
     assert (len(rows("rouge.jsonl")), len(rows("unicode.jsonl"))) == (2, 1)
 
 
 def test_messages_are_compared_by_the_last_turn_of_the_user() -> None:
-    turns = [[{"role": "system", "content": text}, {"role": "user", "content": "Say a b c d."}] for text in ("be kind", "be terse")]
+    turns = [
+        [{"role": "system", "content": text}, {"role": "user", "content": "Say a b c d."}]
+        for text in ("be kind", "be terse")
+    ]
     write("m.jsonl", [{"prompt": turn} for turn in turns])
     assert cli.run(["overlap", "m.jsonl", "--field", "prompt", "--out", "kept.jsonl"]) == 0
     assert rows("kept.jsonl") == rows("m.jsonl")[:1]
@@ -82,14 +132,18 @@ def test_bad_lines_are_left_out_and_told(capfd: pytest.CaptureFixture[str]) -> N
     Path("t.jsonl").write_text("\n".join(lines))
     assert cli.run(["overlap", "t.jsonl", "--out", "kept.jsonl", "--dropped", "dropped.jsonl"]) == 0
     assert len(rows("kept.jsonl")) == 37
-    assert [(row["reason"], row["where"]) for row in rows("dropped.jsonl")] == [("bad line", f"t.jsonl:{n}") for n in (4, 8, 10)]
+    assert [(row["reason"], row["where"]) for row in rows("dropped.jsonl")] == [
+        ("bad line", f"t.jsonl:{n}") for n in (4, 8, 10)
+    ]
     err = capfd.readouterr().err
     assert "t.jsonl:4: left out: not JSON" in err
     assert 't.jsonl:8: left out: no field "instruction"' in err
     assert 't.jsonl:10: left out: "instruction" is no text' in err
 
 
-def test_a_file_that_is_mostly_bad_is_refused_and_nothing_written(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_mostly_bad_is_refused_and_nothing_written(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     Path("t.jsonl").write_text('{"instruction": "fine"}\ntorn\ntorn\n')
     assert cli.run(["overlap", "t.jsonl", "--out", "kept.jsonl"]) == 3
     assert "2 of 3 lines cannot be used; the first: t.jsonl:2" in capfd.readouterr().err
@@ -106,11 +160,18 @@ def test_an_empty_file(content: str, capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        ["--out", "a.jsonl"], ["--out", "none/kept.jsonl"], ["--out", "."], ["--out", "b.jsonl/kept.jsonl"],
-        ["--out", "k", "--dropped", "k"], ["--out", "k", "--dropped", "none/d"], ["--out", "k", "--words", "rogue"],
-        ["--out", "k", "--threshold", "1.5"], ["--out", "k", "--threshold", "nan"], ["--out", "k", "--workers", "0"],
+        ["--out", "a.jsonl"],
+        ["--out", "none/kept.jsonl"],
+        ["--out", "."],
+        ["--out", "b.jsonl/kept.jsonl"],
+        ["--out", "k", "--dropped", "k"],
+        ["--out", "k", "--dropped", "none/d"],
+        ["--out", "k", "--words", "rogue"],
+        ["--out", "k", "--threshold", "1.5"],
+        ["--out", "k", "--threshold", "nan"],
+        ["--out", "k", "--workers", "0"],
     ],
-)  # fmt: skip
+)
 def test_refused_before_any_work(more: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from selfteach.commands import overlap as body
 
@@ -123,9 +184,21 @@ def test_refused_before_any_work(more: list[str], monkeypatch: pytest.MonkeyPatc
 def test_an_interruption_leaves_the_old_file_whole() -> None:
     draw = random.Random(0)
     words = [f"w{n}" for n in range(40)]
-    write("big.jsonl", [{"instruction": " ".join(draw.choices(words, k=12))} for _ in range(60_000)])
+    write(
+        "big.jsonl", [{"instruction": " ".join(draw.choices(words, k=12))} for _ in range(60_000)]
+    )
     Path("kept.jsonl").write_text("old")
-    command = [sys.executable, "-m", "selfteach", "overlap", "big.jsonl", "--threshold", ".4", "--out", "kept.jsonl"]
+    command = [
+        sys.executable,
+        "-m",
+        "selfteach",
+        "overlap",
+        "big.jsonl",
+        "--threshold",
+        ".4",
+        "--out",
+        "kept.jsonl",
+    ]
     work = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert work.stderr
     while "filter" not in (line := work.stderr.readline()):
@@ -135,14 +208,25 @@ def test_an_interruption_leaves_the_old_file_whole() -> None:
     _, err = work.communicate(timeout=60)
     assert work.returncode == 130, err
     assert Path("kept.jsonl").read_text() == "old"
-    assert sorted(path.name for path in Path().iterdir()) == ["a.jsonl", "b.jsonl", "big.jsonl", "kept.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "a.jsonl",
+        "b.jsonl",
+        "big.jsonl",
+        "kept.jsonl",
+    ]
 
 
 @pytest.mark.parametrize("form", ["json", "csv"])
-def test_a_list_and_a_table_are_datasets_too(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_and_a_table_are_datasets_too(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     texts = ["one two three four", "five six seven eight", "one two three four"]
     data, out, gone = tmp_path / f"d.{form}", tmp_path / "out.jsonl", tmp_path / "gone.jsonl"
-    data.write_text(json.dumps([{"instruction": t} for t in texts]) if form == "json" else "instruction\n" + "\n".join(texts) + "\n")
+    data.write_text(
+        json.dumps([{"instruction": t} for t in texts])
+        if form == "json"
+        else "instruction\n" + "\n".join(texts) + "\n"
+    )
     assert cli.run(["overlap", str(data), "--out", str(out), "--dropped", str(gone), "--json"]) == 0
     assert [json.loads(line)["instruction"] for line in out.read_text().splitlines()] == texts[:2]
     (row,) = [json.loads(line) for line in gone.read_text().splitlines()]

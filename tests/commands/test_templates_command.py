@@ -1,4 +1,6 @@
-"""`selfteach templates` and `selfteach inspect` on files: what is shown, what is written, what is refused."""
+"""`selfteach templates` and `selfteach inspect` on files: what is shown, what is written, what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from selfteach.commands.templates import segments
 from selfteach.materials.templates import chosen
 from talker import said
 
-ROWS = [{"german": "Wasser", "english": "water"}, {"german": "Brot", "english": "{german}"}, {"german": "", "english": "none"}]
+ROWS = [
+    {"german": "Wasser", "english": "water"},
+    {"german": "Brot", "english": "{german}"},
+    {"german": "", "english": "none"},
+]
 
 
 @pytest.fixture
@@ -24,7 +30,19 @@ def words(tmp_path: Path) -> Path:
 
 def test_a_dataset_with_named_columns_becomes_instruction_data(words: Path, tmp_path: Path) -> None:
     out = tmp_path / "train.jsonl"
-    code, found = said(["templates", str(words), "--prompt", "Translate: {german}", "--answer", "{english}", "--out", str(out), "--json"])
+    code, found = said(
+        [
+            "templates",
+            str(words),
+            "--prompt",
+            "Translate: {german}",
+            "--answer",
+            "{english}",
+            "--out",
+            str(out),
+            "--json",
+        ]
+    )
     assert (code, found["written"], found["no_template_fits"]) == (0, 2, 1)
     first, second = [json.loads(line) for line in out.read_text().splitlines()]
     assert first["prompt"] == [{"role": "user", "content": "Translate: Wasser"}]
@@ -33,14 +51,25 @@ def test_a_dataset_with_named_columns_becomes_instruction_data(words: Path, tmp_
 
 
 def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
-    rows = [{"instruction": "Add.", "instances": [{"input": "1 2", "output": "3"}, {"input": "", "output": "what?"}]}]
+    rows = [
+        {
+            "instruction": "Add.",
+            "instances": [{"input": "1 2", "output": "3"}, {"input": "", "output": "what?"}],
+        }
+    ]
     data, out = tmp_path / "t.jsonl", tmp_path / "o.jsonl"
     data.write_text(json.dumps(rows[0]))
-    assert said(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1]["written"] == 2
+    assert (
+        said(["templates", str(data), "--template", "output", "--out", str(out), "--json"])[1][
+            "written"
+        ]
+        == 2
+    )
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert [(row["prompt"], row["completion"]) for row in found] == [
-        ("Add.\n\nInput: 1 2\nOutput:", " 3"), ("Add.\n\nOutput:", " what?"),
-    ]  # fmt: skip
+        ("Add.\n\nInput: 1 2\nOutput:", " 3"),
+        ("Add.\n\nOutput:", " what?"),
+    ]
 
 
 def test_the_library_is_shown_with_what_is_learned(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +84,9 @@ def test_with_a_model_the_end_of_turn_is_learned_and_the_header_is_not(tiny: Pat
     from selfteach.models.hf import load_tokens
 
     template = chosen(["plain"])[0]
-    (before, learned), (after, yes) = segments(*template.fill({"instruction": "What?", "output": "I like bread."}), load_tokens(str(tiny)))
+    (before, learned), (after, yes) = segments(
+        *template.fill({"instruction": "What?", "output": "I like bread."}), load_tokens(str(tiny))
+    )
     assert (learned, yes) == (False, True)
     assert before.endswith("<|im_start|>assistant\n")
     assert after == "I like bread.<|im_end|>"
@@ -67,14 +98,20 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
     assert code == 0
     assert {row["form"] for row in found} == {"completion"}
     of_output = [row["example"] for row in found if row["name"] == "output"]
-    assert of_output == [{"prompt": "Add.\n\nOutput:", "completion": " 3"}, None], "there is no input in the dataset"
+    assert of_output == [{"prompt": "Add.\n\nOutput:", "completion": " 3"}, None], (
+        "there is no input in the dataset"
+    )
     assert {row["form"] for row in said(["templates", "--json"])[1]} == {"chat", "completion"}
 
 
 @pytest.mark.parametrize(
     ("more", "code", "why"),
     [
-        (["--out", "o.jsonl", "--template", "plain", "--template", "output"], 2, "cannot stand in one dataset"),
+        (
+            ["--out", "o.jsonl", "--template", "plain", "--template", "output"],
+            2,
+            "cannot stand in one dataset",
+        ),
         (["--out", "o.jsonl", "--template", "plain"], 3, "no row that a template fits"),
         (["--prompt", "x {german}"], 2, "Give both"),
         (["--form", "poem"], 2, "no form"),
@@ -82,7 +119,12 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
     ],
 )
 def test_what_cannot_be_done_is_said(
-    more: list[str], code: int, why: str, words: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    more: list[str],
+    code: int,
+    why: str,
+    words: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(words.parent)
     assert cli.run(["templates", str(words), *more]) == code
@@ -101,7 +143,9 @@ def test_a_file_is_inspected_without_a_run(tmp_path: Path) -> None:
     assert cli.run(["inspect"]) == 2
 
 
-def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from selfteach.materials.tasks import OWN_SEEDS
 
     mine, page = tmp_path / "mine.jsonl", ("--out", str(tmp_path / "p.html"))
@@ -115,14 +159,31 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    good = [json.dumps({"instruction": f"Add {n}.", "input": "1" * (n % 2), "output": "3"}) for n in range(30)]
+    good = [
+        json.dumps({"instruction": f"Add {n}.", "input": "1" * (n % 2), "output": "3"})
+        for n in range(30)
+    ]
     Path("torn.jsonl").write_text("\n".join([*good, '{"instruction": "Te', "[1]"]))
     fault = "selfteach: 2 rows cannot be read; the first: torn.jsonl:31: not JSON"
     for more in ([], ["--json"], ["--template", "plain", "--out", "o.jsonl", "--skip-bad-rows"]):
         assert cli.run(["templates", "torn.jsonl", *more]) == 0
         assert capsys.readouterr().err.startswith(fault)
-    code, found = said(["templates", "torn.jsonl", "--template", "plain", "--out", "o.jsonl", "--skip-bad-rows", "--json"])
+    code, found = said(
+        [
+            "templates",
+            "torn.jsonl",
+            "--template",
+            "plain",
+            "--out",
+            "o.jsonl",
+            "--skip-bad-rows",
+            "--json",
+        ]
+    )
     assert (code, found["written"], found["bad_lines"]) == (0, 30, 2)
     Path("torn.jsonl").write_text('{"instruction": "Te')
     assert cli.run(["templates", "torn.jsonl"]) == 3
-    assert "holds no row that can be shown; the first: torn.jsonl:1: not JSON" in capsys.readouterr().err
+    assert (
+        "holds no row that can be shown; the first: torn.jsonl:1: not JSON"
+        in capsys.readouterr().err
+    )

@@ -1,5 +1,5 @@
-"""Benchmarks: our model answers lm-eval as lm-eval's own model for transformers does, with any adapter; a task on data that the test makes
-runs end to end; data that is not here is named."""
+"""Benchmarks: our model answers lm-eval as lm-eval's own model for transformers does, with any
+adapter; a task on data that the test makes runs end to end; data that is not here is named."""
 
 from __future__ import annotations
 
@@ -28,8 +28,14 @@ from selfteach.models.hf import Hf  # noqa: E402
 from selfteach.records import Continuations, Example, clean, user  # noqa: E402
 from selfteach.train.loop import train  # noqa: E402
 
-ASKED = [("Question: is bread an animal?\nAnswer:", " Yes"), ("Question: is bread an animal?\nAnswer:", " No."), ("A rule", " is a rule"),
-         ("Tell me ", "about music"), ("", "The elephant"), ("Yes. No. " * 200, " I like apples. " * 3)]  # fmt: skip
+ASKED = [
+    ("Question: is bread an animal?\nAnswer:", " Yes"),
+    ("Question: is bread an animal?\nAnswer:", " No."),
+    ("A rule", " is a rule"),
+    ("Tell me ", "about music"),
+    ("", "The elephant"),
+    ("Yes. No. " * 200, " I like apples. " * 3),
+]
 
 
 def requests(kind: str, arguments: list[tuple[Any, ...]]) -> list[Instance]:
@@ -49,25 +55,42 @@ def test_log_probabilities_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
         assert logp == pytest.approx(its, abs=2e-3)
         assert greedy == like
     texts = [("Yes. No. " * 200,), ("A rule is a rule; keep it.",)]
-    rolled = [model.loglikelihood_rolling(requests("loglikelihood_rolling", texts), disable_tqdm=True) for model in (ours, theirs)]
+    rolled = [
+        model.loglikelihood_rolling(requests("loglikelihood_rolling", texts), disable_tqdm=True)
+        for model in (ours, theirs)
+    ]
     assert rolled[0] == pytest.approx(rolled[1], rel=1e-4)
     assert ours.cut == 1  # one prompt did not fit
 
 
 def test_answers_are_those_of_lm_eval_s_own_model(hf: Hf) -> None:
     theirs, ours = HFLM(pretrained=hf.module, tokenizer=hf.tokenizer, batch_size=1), Answerer(hf)
-    asked = [(text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False}) for text, _ in ASKED if text]
+    asked = [
+        (text, {"until": ["e", "."], "max_gen_toks": 12, "do_sample": False})
+        for text, _ in ASKED
+        if text
+    ]
     expected = theirs.generate_until(requests("generate_until", asked), disable_tqdm=True)
-    assert ours.generate_until(requests("generate_until", asked), disable_tqdm=True) == [clean(text) for text in expected]
+    assert ours.generate_until(requests("generate_until", asked), disable_tqdm=True) == [
+        clean(text) for text in expected
+    ]
 
 
 def lessons(count: int = 8) -> list[Example]:
-    return [Example(f"e{i}", "in_scope", user(f"Question: {i}?"), "I like bread and apples.") for i in range(count)]
+    return [
+        Example(f"e{i}", "in_scope", user(f"Question: {i}?"), "I like bread and apples.")
+        for i in range(count)
+    ]
 
 
 def taught(model: Path, folder: Path, adapter: str) -> Path:
     """A run folder with an adapter, as far as this command reads it."""
-    how = config.Train(adapter=adapter, weights={"in_scope": {"sft": 1.0}}, layers=config.Layers(which="last 1"), learning_rate=1e-2)
+    how = config.Train(
+        adapter=adapter,
+        weights={"in_scope": {"sft": 1.0}},
+        layers=config.Layers(which="last 1"),
+        learning_rate=1e-2,
+    )
     train(Hf.load(model, dtype="float32", device="cpu"), lessons(), how, folder, seed=0)
     (folder / "config.yaml").write_text(f"model: {model}\n")
     return folder
@@ -76,22 +99,33 @@ def taught(model: Path, folder: Path, adapter: str) -> Path:
 @pytest.mark.parametrize("adapter", ["lora", "full", "layers", "bottleneck", "prompt", "reft"])
 def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> None:
     """What lm-eval is told is what our own scoring says of the same text after the same prompt."""
-    hf = Hf.load(tiny, adapter=taught(tiny, tmp_path, adapter) / "adapter", dtype="float32", device="cpu")
+    hf = Hf.load(
+        tiny, adapter=taught(tiny, tmp_path, adapter) / "adapter", dtype="float32", device="cpu"
+    )
     base = Answerer(Hf.load(tiny, dtype="float32", device="cpu"))
-    asked = [("Question: 3?\nAnswer:", " I like bread."), ("Question: 4?\nAnswer:", " I"), ("Question: 4?\nAnswer:", " No")]
+    asked = [
+        ("Question: 3?\nAnswer:", " I like bread."),
+        ("Question: 4?\nAnswer:", " I"),
+        ("Question: 4?\nAnswer:", " No"),
+    ]
     found = Answerer(hf).loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     for (prompt, text), (logp, _) in zip(asked, found, strict=True):
         ((_, (expected,)),) = hf.logp([Continuations(prompt, (text,), end=False)])
         assert logp == pytest.approx(expected.logp, abs=1e-3)
     before = base.loglikelihood(requests("loglikelihood", asked), disable_tqdm=True)
     assert abs(before[0][0] - found[0][0]) > 5e-3
-    assert Answerer(hf).generate_until(requests("generate_until", [("Question: 3?\nAnswer:", {"max_gen_toks": 4})]))[0]
+    assert Answerer(hf).generate_until(
+        requests("generate_until", [("Question: 3?\nAnswer:", {"max_gen_toks": 4})])
+    )[0]
 
 
 def task(folder: Path) -> Path:
     """A task on twelve rows, right half the time whatever the model thinks."""
     folder.mkdir(exist_ok=True)
-    rows = [{"question": f"is {i} an animal?", "choices": ["Yes", "No, it is bread"], "label": i % 2} for i in range(12)]
+    rows = [
+        {"question": f"is {i} an animal?", "choices": ["Yes", "No, it is bread"], "label": i % 2}
+        for i in range(12)
+    ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "animals.yaml").write_text(
         f"""
@@ -110,7 +144,9 @@ metric_list:
     return folder / "animals.yaml"
 
 
-def test_a_local_task_runs_on_base_and_taught(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_local_task_runs_on_base_and_taught(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = taught(tiny, tmp_path / "run", "reft")
     benchmark(run, Options((str(task(tmp_path / "task")),), as_json=True))
     found = json.loads(capsys.readouterr().out)
@@ -144,8 +180,20 @@ def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
 
 
 HERE = Path(lm_eval.__file__).parent / "tasks"
-PARTS = ["glue", "super_glue", "mmlu/default", "bbh/cot_fewshot", "nq_open", "openbookqa", "gsm8k", "minerva_math", "legalbench", "medqa",
-         "translation", "benchmarks"]  # fmt: skip
+PARTS = [
+    "glue",
+    "super_glue",
+    "mmlu/default",
+    "bbh/cot_fewshot",
+    "nq_open",
+    "openbookqa",
+    "gsm8k",
+    "minerva_math",
+    "legalbench",
+    "medqa",
+    "translation",
+    "benchmarks",
+]
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +202,15 @@ def part_of_lm_eval() -> TaskManager:
     return TaskManager(include_path=[HERE / part for part in PARTS], include_defaults=False)
 
 
-@pytest.mark.parametrize("name", ["GLUE", "SuperGLUE", "MMLU", "BIG-bench Hard", "bbh", "HELM-lite"])
+@pytest.mark.parametrize(
+    "name", ["GLUE", "SuperGLUE", "MMLU", "BIG-bench Hard", "bbh", "HELM-lite"]
+)
 def test_suites_resolve_to_tasks_that_lm_eval_has(part_of_lm_eval: TaskManager, name: str) -> None:
     found = suite(name)
     assert found in SUITES.values()
-    singles = [single for known in found.tasks for single in benchmarks._singles(part_of_lm_eval, known)]
+    singles = [
+        single for known in found.tasks for single in benchmarks._singles(part_of_lm_eval, known)
+    ]
     assert len(singles) >= {"GLUE": 8, "SuperGLUE": 8, "MMLU": 57, "HELM-lite": 20}.get(name, 27)
     assert all(part_of_lm_eval.task_index[single].cfg for single in singles)
 
@@ -170,7 +222,11 @@ def test_other_names_are_lm_eval_s_own_and_nothing_comes_twice() -> None:
 
 
 def test_without_a_hub_each_task_says_what_is_missing(
-    part_of_lm_eval: TaskManager, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    part_of_lm_eval: TaskManager,
+    tiny: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(benchmarks, "TaskManager", lambda **_: part_of_lm_eval)
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
@@ -185,7 +241,10 @@ def test_without_a_hub_each_task_says_what_is_missing(
 
 def test_a_task_that_lacks_a_package_says_so(tmp_path: Path) -> None:
     file = task(tmp_path)
-    file.write_text(file.read_text() + "doc_to_decontamination_query: x\nprocess_docs: !function lacking.nothing\n")
+    file.write_text(
+        file.read_text()
+        + "doc_to_decontamination_query: x\nprocess_docs: !function lacking.nothing\n"
+    )
     (tmp_path / "lacking.py").write_text("import no_such_package\n")
     (why,) = find([str(file)]).missing.values()
     assert "cannot be loaded" in why

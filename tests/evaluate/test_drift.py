@@ -31,7 +31,10 @@ def log(*probabilities):
 def test_by_hand():
     # token 1 then the end: base (.25 .75), (.5 .5); taught (.5 .5), (.5 .5)
     # KL of the first = .25 ln .5 + .75 ln 1.5 = .13081, of the second 0
-    base, taught = Table([[log(0.25, 0.75), log(0.5, 0.5)]]), Table([[log(0.5, 0.5), log(0.5, 0.5)]])
+    base, taught = (
+        Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
+        Table([[log(0.5, 0.5), log(0.5, 0.5)]]),
+    )
     found = drift(base, taught, [(user("?"), "1")])
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
@@ -43,12 +46,19 @@ def test_by_hand():
 
 def test_direction_is_from_the_base():
     one, other = Table([[log(0.9, 0.1)]]), Table([[log(0.5, 0.5)]])
-    assert drift(one, other, [(user("?"), "")]).kl_nats.value == pytest.approx(0.9 * math.log(1.8) + 0.1 * math.log(0.2))
-    assert drift(other, one, [(user("?"), "")]).kl_nats.value == pytest.approx(0.5 * math.log(5 / 9) + 0.5 * math.log(5))
+    assert drift(one, other, [(user("?"), "")]).kl_nats.value == pytest.approx(
+        0.9 * math.log(1.8) + 0.1 * math.log(0.2)
+    )
+    assert drift(other, one, [(user("?"), "")]).kl_nats.value == pytest.approx(
+        0.5 * math.log(5 / 9) + 0.5 * math.log(5)
+    )
 
 
 def test_a_cut_answer_has_no_end_of_turn():
-    base, taught = Table([[log(0.25, 0.75), log(0.5, 0.5)]]), Table([[log(0.5, 0.5), log(0.9, 0.1)]])
+    base, taught = (
+        Table([[log(0.25, 0.75), log(0.5, 0.5)]]),
+        Table([[log(0.5, 0.5), log(0.9, 0.1)]]),
+    )
     found = drift(base, taught, [(user("?"), "1")], cut=[True])
     assert found.tokens == 1
     assert found.kl_nats.value == pytest.approx(0.13081, abs=1e-5)
@@ -75,7 +85,9 @@ def test_the_proof_of_the_base():
     kept = probe_logits(base, pairs)
     proof = base_proof(base, pairs, kept)
     assert (proof.greatest_difference, proof.tokens) == (0.0, 2)
-    assert base_proof(Table([[[1.0, 2.0], [3.0, 4.0005]]]), pairs, kept).greatest_difference == pytest.approx(5e-4, abs=1e-5)
+    assert base_proof(
+        Table([[[1.0, 2.0], [3.0, 4.0005]]]), pairs, kept
+    ).greatest_difference == pytest.approx(5e-4, abs=1e-5)
     for other in ([[1.0, 2.0], [3.0, 4.1]], [[1.0, 2.0]], [[1.0, 2.0], [3.0, float("nan")]]):
         with pytest.raises(IntegrityError, match="the exam's base is not the base"):
             base_proof(Table([other]), pairs, kept)
@@ -84,7 +96,11 @@ def test_the_proof_of_the_base():
 
 
 def test_with_a_model(tiny_hf):
-    pairs = [(user("Tell me about cars."), "I like cars."), (user("What?"), "No."), (user("Say a rule."), "A rule is a rule; keep it.")]
+    pairs = [
+        (user("Tell me about cars."), "I like cars."),
+        (user("What?"), "No."),
+        (user("Say a rule."), "A rule is a rule; keep it."),
+    ]
     same = drift(tiny_hf, tiny_hf, pairs)
     assert same.kl_nats.value == 0
     assert same.same_top.value == 1
@@ -117,7 +133,10 @@ class Shifted:
 
 
 def test_tokens_left_out_are_not_counted():
-    rows = [[log(0.25, 0.75), log(0.9, 0.1), log(0.5, 0.5)]], [[log(0.5, 0.5), log(0.1, 0.9), log(0.5, 0.5)]]
+    rows = (
+        [[log(0.25, 0.75), log(0.9, 0.1), log(0.5, 0.5)]],
+        [[log(0.5, 0.5), log(0.1, 0.9), log(0.5, 0.5)]],
+    )
     base, taught = map(Table, rows)
     found = drift(base, taught, [(user("?"), "1 1")], left_out=[[False, True]])
     assert found.tokens == 2

@@ -31,27 +31,53 @@ VERDICTS = Verdicts(Cats(), 0.5)
 
 
 def sheet(*texts: str, drawn: Sequence[str] = ()) -> Sheet:
-    draws = [[Draw(str(i), text, "stop", len(text.split())) for i, text in enumerate(row)] for row in (texts, drawn)]
+    draws = [
+        [Draw(str(i), text, "stop", len(text.split())) for i, text in enumerate(row)]
+        for row in (texts, drawn)
+    ]
     return Sheet([f"q{i}" for i in range(len(texts))], *draws)
 
 
-def marks(base: str, prompted: str, taught: str, near: tuple[str, str] = ("++++++++++", "++++++++++"), prompted_near: str = "") -> Marks:
-    """Flags as + and -; greedy and drawn alike. `near` is (base, taught), `prompted_near` the base's where it is not given."""
+def marks(
+    base: str,
+    prompted: str,
+    taught: str,
+    near: tuple[str, str] = ("++++++++++", "++++++++++"),
+    prompted_near: str = "",
+) -> Marks:
+    """Flags as + and -; greedy and drawn alike. `near` is (base, taught), `prompted_near` the
+    base's where it is not given.
+    """
     flags = lambda text: [c == "+" for c in text]
-    kept = {"base": flags(base), "prompted": flags(prompted)} | ({"taught": flags(taught)} if taught else {})
+    kept = {"base": flags(base), "prompted": flags(prompted)} | (
+        {"taught": flags(taught)} if taught else {}
+    )
     return Marks(
         kept,
         kept,
-        {"near": {"base": flags(near[0]), "prompted": flags(prompted_near or near[0]), "taught": flags(near[1])}},
+        {
+            "near": {
+                "base": flags(near[0]),
+                "prompted": flags(prompted_near or near[0]),
+                "taught": flags(near[1]),
+            }
+        },
         {"taught": [False] * len(near[1])},
     )
 
 
 def test_every_arm_answers_every_scope_greedy_and_only_the_target_at_temperature_one() -> None:
     model = Scripted(lambda request: f"{request.stage} {request.sampling.temperature}")
-    arms = {"base": Arm("base", model, user), "prompted": Arm("prompted", model, lambda q: user(q, system="A rule."))}
-    sheets = exam.sit(arms, {"target": ["a", "b"], "near": ["c"], "general": []}, CONFIG, 0, Silent())
-    assert {scope: set(row) for scope, row in sheets.items()} == {key: {"base", "prompted"} for key in ("target", "near", "general")}
+    arms = {
+        "base": Arm("base", model, user),
+        "prompted": Arm("prompted", model, lambda q: user(q, system="A rule.")),
+    }
+    sheets = exam.sit(
+        arms, {"target": ["a", "b"], "near": ["c"], "general": []}, CONFIG, 0, Silent()
+    )
+    assert {scope: set(row) for scope, row in sheets.items()} == {
+        key: {"base", "prompted"} for key in ("target", "near", "general")
+    }
     assert [d.text for d in sheets["target"]["base"].drawn] == ["exam target 1.0"] * 2
     assert sheets["near"]["base"].drawn == []
     assert {r.sampling.max_tokens for r in model.asked} == {20}
@@ -90,7 +116,9 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
         ("tea " * 30, "tea " * 30, True, False),
     ],
 )
-def test_harm_is_a_lesson_or_nothing_or_a_loop_where_the_base_had_none(answer: str, own: str, good: bool, wrong: bool) -> None:
+def test_harm_is_a_lesson_or_nothing_or_a_loop_where_the_base_had_none(
+    answer: str, own: str, good: bool, wrong: bool
+) -> None:
     assert exam.unharmed(sheet(answer), sheet(own), Overlap([LESSON])) == ([good], [wrong])
 
 
@@ -102,7 +130,10 @@ def test_only_more_loops_than_the_base_had_are_harm() -> None:
 
 def test_marks_of_all_scopes() -> None:
     sheets = {
-        "target": {"base": sheet("Cats.", "Dogs.", drawn=["Cats.", "Cats."]), "taught": sheet("No.", "Cat.", drawn=["No.", "No."])},
+        "target": {
+            "base": sheet("Cats.", "Dogs.", drawn=["Cats.", "Cats."]),
+            "taught": sheet("No.", "Cat.", drawn=["No.", "No."]),
+        },
         "near": {"base": sheet("Tea."), "taught": sheet(LESSON)},
         "general": {"base": sheet("Tea.", "Milk."), "taught": sheet("Tea.", "")},
         "empty": {"base": sheet(), "taught": sheet()},
@@ -113,17 +144,25 @@ def test_marks_of_all_scopes() -> None:
     assert (found.greedy["base"], found.greedy["taught"]) == ([False, True], [True, False])
     assert (found.drawn["base"], found.drawn["taught"]) == ([False, False], [True, True])
     assert {scope: (arms["base"], arms["taught"]) for scope, arms in found.unharmed.items()} == {
-        "near": ([True], [False]), "general": ([True, True], [True, False]),
-    }  # fmt: skip
-    assert (found.misapplied["base"], found.misapplied["taught"]) == ([False] * 3, [True, False, False])
+        "near": ([True], [False]),
+        "general": ([True, True], [True, False]),
+    }
+    assert (found.misapplied["base"], found.misapplied["taught"]) == (
+        [False] * 3,
+        [True, False, False],
+    )
     numbers = exam.adherence(found, 0)
     assert numbers["kept"]["taught"]["drawn"].value == 1.0
     assert numbers["leakage"]["misapplied"].value == pytest.approx(1 / 3)
     assert numbers["leakage"]["general"].value == pytest.approx(0.5)
     rows = exam.side_by_side(sheets, found)
     assert [(r["scope"], r["arms"]["taught"]["broken"]) for r in rows] == [
-        ("target", False), ("target", True), ("near", True), ("general", False), ("general", True),
-    ]  # fmt: skip
+        ("target", False),
+        ("target", True),
+        ("near", True),
+        ("general", False),
+        ("general", True),
+    ]
     assert [r["arms"]["base"].get("drawn_broken") for r in rows] == [True, True, None, None, None]
 
 
@@ -136,10 +175,16 @@ def test_marks_of_all_scopes() -> None:
         (marks("----------", "++++++++++", "++++++----"), "just prompt it"),
         (marks("-----+++++", "----------", "----++++++"), "not learned"),
         (marks("++++++++++", "++++++++++", "----------"), "not learned"),
-        (marks("----------", "----------", "++++++++++", ("++++++++++", "++++++++--")), "not learned"),
+        (
+            marks("----------", "----------", "++++++++++", ("++++++++++", "++++++++--")),
+            "not learned",
+        ),
         (marks("----------", "----------", "++++++++++", ("++++++++++", "+++++++++-")), "taught"),
         (marks("----------", "----------", "++++++++++", ("++++++++--", "++++++++--")), "taught"),
-        (marks("----------", "++++++++++", "++++++++++", prompted_near="+++++++++-"), "just prompt it"),
+        (
+            marks("----------", "++++++++++", "++++++++++", prompted_near="+++++++++-"),
+            "just prompt it",
+        ),
         (marks("----------", "++++++++++", "++++++++++", prompted_near="++++++++--"), "taught"),
     ],
 )
@@ -150,8 +195,12 @@ def test_the_verdict_in_one_word(found: Marks, word: str) -> None:
 
 
 def test_the_verdict_counts_the_unharmed_answers_of_both_arms() -> None:
-    found = marks("----------", "++++++++++", "++++++++++", ("++++++++++", "+++++++++-"), "+++++++---")
-    assert exam.verdict(found, True, 0)["sentence"].endswith("; outside it 9 of 10 answers are unharmed (in the prompt: 7 of 10).")
+    found = marks(
+        "----------", "++++++++++", "++++++++++", ("++++++++++", "+++++++++-"), "+++++++---"
+    )
+    assert exam.verdict(found, True, 0)["sentence"].endswith(
+        "; outside it 9 of 10 answers are unharmed (in the prompt: 7 of 10)."
+    )
 
 
 def test_without_a_lesson_there_was_nothing_to_learn_or_none_was_found() -> None:
@@ -163,7 +212,9 @@ def test_without_a_lesson_there_was_nothing_to_learn_or_none_was_found() -> None
 
 def test_elsewhere_is_another_system_prompt_and_the_second_turn() -> None:
     model = Scripted(lambda request: "Cats." if request.prompt[0].role == "system" else "Dogs.")
-    found = exam.elsewhere({"base": Arm("base", model, user)}, ["Pets?"], VERDICTS, CONFIG, 0, Silent())
+    found = exam.elsewhere(
+        {"base": Arm("base", model, user)}, ["Pets?"], VERDICTS, CONFIG, 0, Silent()
+    )
     assert (found["other_system"]["base"].value, found["second_turn"]["base"].value) == (0.0, 1.0)
     assert model.asked[0].prompt[0] == Message("system", CONFIG.system)
 
@@ -178,7 +229,10 @@ def test_the_second_turn_ends_with_the_question() -> None:
 def test_sanity_is_of_what_lies_outside_and_of_all_for_a_rule_that_holds_everywhere() -> None:
     target, near = {"base": sheet("", "")}, {"base": sheet("Tea is hot.")}
     assert exam.sanities({"target": target, "near": near}, 0)["base"]["empty"].value == 0.0
-    assert exam.sanities({"target": target, "near": {"base": sheet()}}, 0)["base"]["empty"].value == 1.0
+    assert (
+        exam.sanities({"target": target, "near": {"base": sheet()}}, 0)["base"]["empty"].value
+        == 1.0
+    )
 
 
 def test_measures_become_json() -> None:
@@ -187,7 +241,9 @@ def test_measures_become_json() -> None:
 
 
 def test_drift_is_looked_for_where_nothing_should_change() -> None:
-    """Beside a rule that holds everywhere: where the base's own greedy answer keeps it, of both models."""
+    """Beside a rule that holds everywhere: where the base's own greedy answer keeps it, of both
+    models.
+    """
     rows = {
         "target": {"base": sheet("a", "b", "c"), "taught": sheet("A", "B", "C")},
         "near": {},
@@ -195,7 +251,13 @@ def test_drift_is_looked_for_where_nothing_should_change() -> None:
     }
     where, beside = exam.unconcerned(rows, Marks({"base": [True, False, True]}, {}, {}, {}))
     assert where.endswith("keep the rule already")
-    assert [[d.text for d in beside[arm].greedy] for arm in ("base", "taught")] == [["a", "c"], ["A", "C"]]
+    assert [[d.text for d in beside[arm].greedy] for arm in ("base", "taught")] == [
+        ["a", "c"],
+        ["A", "C"],
+    ]
     assert beside["base"].questions == [rows["target"]["base"].questions[i] for i in (0, 2)]
     rows["general"] = {"base": sheet("d"), "taught": sheet("D")}
-    assert exam.unconcerned(rows, Marks({"base": [True, False, True]}, {}, {}, {})) == ("general answers", rows["general"])
+    assert exam.unconcerned(rows, Marks({"base": [True, False, True]}, {}, {}, {})) == (
+        "general answers",
+        rows["general"],
+    )

@@ -1,4 +1,6 @@
-"""Corrections that people wrote of held-out answers, with likelihoods that can be worked out by hand."""
+"""Corrections that people wrote of held-out answers, with likelihoods that can be worked out by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,13 @@ def arm(folder: Path, colour_nats: float, shown: tuple[Message, ...] = ()) -> Ar
 
 
 def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
-    """-1 a token against (-1 - 1 - 4) / 3 = -2; a correction that only adds words of the same likelihood costs nothing."""
-    pairs = [Pair(user("Q?"), "a color here", "a colour here"), Pair(user("Q?"), "a b", "a b c d e")]
+    """-1 a token against (-1 - 1 - 4) / 3 = -2; a correction that only adds words of the same
+    likelihood costs nothing.
+    """
+    pairs = [
+        Pair(user("Q?"), "a color here", "a colour here"),
+        Pair(user("Q?"), "a b", "a b c d e"),
+    ]
     assert amounts(arm(tmp_path, -4.0), pairs) == pytest.approx([1.0, 0.0])
     likes = tmp_path / "likes"
     likes.mkdir()
@@ -37,27 +44,47 @@ def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
 
 def test_the_shown_corrections_stand_before_the_question(tmp_path: Path) -> None:
     seen: list[str] = []
-    model = Scripted(lambda request: "", lambda prompt, text: float(len(seen.append(" ".join(m.content for m in prompt)) or "")), "m")
+    model = Scripted(
+        lambda request: "",
+        lambda prompt, text: float(len(seen.append(" ".join(m.content for m in prompt)) or "")),
+        "m",
+    )
     recorded = Recorded(Ledger(tmp_path / "run.db"), model, model)
-    amounts(Arm("prompted", recorded, (Message("user", "Tea?"), Message("assistant", "A drink."))), [Pair(user("Q?"), "a", "b")])
+    amounts(
+        Arm("prompted", recorded, (Message("user", "Tea?"), Message("assistant", "A drink."))),
+        [Pair(user("Q?"), "a", "b")],
+    )
     assert set(seen) == {"Tea? A drink. Q?"}
 
 
 def test_the_numbers_of_each_arm() -> None:
     found = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).measures(0)
-    assert {name: m.value for name, m in found["amount_held_out"].items()} == pytest.approx({"base": 0.5, "prompted": 0.0, "taught": -0.4})
-    assert {name: m.value for name, m in found["preferred"].items()} == {"base": 0.0, "prompted": 0.5, "taught": 1.0}
-    assert HeldOut({"base": [], "taught": []}).measures(0) == {"amount_held_out": {}, "preferred": {}}
+    assert {name: m.value for name, m in found["amount_held_out"].items()} == pytest.approx(
+        {"base": 0.5, "prompted": 0.0, "taught": -0.4}
+    )
+    assert {name: m.value for name, m in found["preferred"].items()} == {
+        "base": 0.0,
+        "prompted": 0.5,
+        "taught": 1.0,
+    }
+    assert HeldOut({"base": [], "taught": []}).measures(0) == {
+        "amount_held_out": {},
+        "preferred": {},
+    }
 
 
 @pytest.mark.parametrize(
     ("base", "prompted", "taught", "word"),
     [
-        (WORSE, EVEN, BETTER, "taught"), (WORSE, BETTER, EVEN, "just prompt it"), (EVEN, EVEN, EVEN, "not learned"),
+        (WORSE, EVEN, BETTER, "taught"),
+        (WORSE, BETTER, EVEN, "just prompt it"),
+        (EVEN, EVEN, EVEN, "not learned"),
         (EVEN, EVEN, WORSE, "not learned"),
     ],
-)  # fmt: skip
-def test_they_carry_the_verdict(base: list[float], prompted: list[float], taught: list[float], word: str) -> None:
+)
+def test_they_carry_the_verdict(
+    base: list[float], prompted: list[float], taught: list[float], word: str
+) -> None:
     evidence = HeldOut({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
     assert evidence
     assert verdict(evidence, 0.0, 3)["word"] == word
@@ -68,14 +95,19 @@ def test_the_sentence_names_both_numbers() -> None:
     evidence = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
     assert evidence
     assert verdict(evidence, 0.0, 3)["sentence"] == (
-        "Taught: of 8 held-out corrections 0 % are preferred to what they correct before and 100 % after, at an amount of "
-        "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: 50 %, 0.00 nats); other answers are unharmed."
+        "Taught: of 8 held-out corrections 0 % are preferred to what they correct "
+        "before and 100 % after, at an amount of "
+        "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: "
+        "50 %, 0.00 nats); other answers are unharmed."
     )
     assert "loops or is empty" in verdict(evidence, 0.0, 3, broken=0.2)["sentence"]
 
 
 def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
-    few = {name: [value] * (LEAST_PAIRS - 1) for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))}
+    few = {
+        name: [value] * (LEAST_PAIRS - 1)
+        for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))
+    }
     assert HeldOut(few).evidence(0) is None
     alone = HeldOut({"base": WORSE, "prompted": EVEN}).evidence(0)
     assert alone

@@ -25,11 +25,17 @@ class Fixed:
 
 
 def rows() -> tuple[list[Answered], dict[str, str]]:
-    """Eight questions, gold "ann": every second label is wrong; the first four are answered rightly without the document."""
+    """Eight questions, gold "ann": every second label is wrong; the first four are answered rightly
+    without the document.
+    """
     found = []
     for i in range(8):
         blind = ("ann", "ann", "bob") if i < 4 else ("bob", "carl", "ann")
-        found.append(Answered(Question(f"q{i}", "", CHUNK, 0), "ann" if i % 2 else "dora", ("ann", "ann"), blind))
+        found.append(
+            Answered(
+                Question(f"q{i}", "", CHUNK, 0), "ann" if i % 2 else "dora", ("ann", "ann"), blind
+            )
+        )
     return found, {a.question.text: "ann" for a in found}
 
 
@@ -37,11 +43,20 @@ def test_each_judge_is_measured_against_what_is_known() -> None:
     answered, gold = rows()
     right = Fixed("right", [float(i % 2 == 0) for i in range(8)], [float(i >= 4) for i in range(8)])
     chance = Fixed("chance", [0.5] * 8, [0.5] * 8)
-    upside_down = Fixed("upside down", [float(i % 2) for i in range(8)], [float(i < 4) for i in range(8)])
+    upside_down = Fixed(
+        "upside down", [float(i % 2) for i in range(8)], [float(i < 4) for i in range(8)]
+    )
     found, scores = calibrate_knowledge([right, chance, upside_down], answered, gold)
-    assert [(c.knowledge.value, c.label.value) for c in found] == [(1.0, 1.0), (0.5, 0.5), (0.0, 0.0)]
+    assert [(c.knowledge.value, c.label.value) for c in found] == [
+        (1.0, 1.0),
+        (0.5, 0.5),
+        (0.0, 0.0),
+    ]
     assert (found[0].tau_knowledge, found[0].tau_label) == (0.5, 0.5)
-    assert all(c.knowledge.low <= c.knowledge.value <= c.knowledge.high and c.knowledge.n == 8 for c in found)
+    assert all(
+        c.knowledge.low <= c.knowledge.value <= c.knowledge.high and c.knowledge.n == 8
+        for c in found
+    )
     assert scores["right"][4].s_knowledge == 1.0
     assert found[0].json()["knowledge"]["value"] == 1.0
 
@@ -57,7 +72,9 @@ def test_match_finds_what_is_unknown() -> None:
 def test_a_question_without_a_gold_answer_is_an_error() -> None:
     answered, gold = rows()
     with pytest.raises(KeyError):
-        calibrate_knowledge([Match()], answered, gold | {} if not gold else dict(list(gold.items())[1:]))
+        calibrate_knowledge(
+            [Match()], answered, gold | {} if not gold else dict(list(gold.items())[1:])
+        )
 
 
 def test_nothing_to_measure_is_no_verdict() -> None:

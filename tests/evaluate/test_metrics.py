@@ -34,7 +34,9 @@ WORDS = [
     "e\u0301te",
 ]
 prose = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
-labels = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=30)
+labels = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from("abce")), min_size=1, max_size=30
+)
 
 
 def test_best_over_several_gold_answers() -> None:
@@ -52,12 +54,19 @@ def test_classes_are_scikit_learn_s(pairs: list[tuple[str, str]]) -> None:
     gold, predicted = zip(*pairs, strict=True)
     names = sorted({*gold, *predicted})
     report = classes(gold, predicted)
-    rows = zip(*precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0), strict=True)
+    rows = zip(
+        *precision_recall_fscore_support(gold, predicted, labels=names, zero_division=0),
+        strict=True,
+    )
     for name, (p, r, f, n) in zip(names, rows, strict=True):
         found = report.classes[name]
-        assert (found.precision, found.recall, found.f1, found.support) == pytest.approx((p, r, f, n))
+        assert (found.precision, found.recall, found.f1, found.support) == pytest.approx(
+            (p, r, f, n)
+        )
     for average in ("macro", "micro", "weighted"):
-        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=names, average=average, zero_division=0)
+        p, r, f, _ = precision_recall_fscore_support(
+            gold, predicted, labels=names, average=average, zero_division=0
+        )
         found = getattr(report, average)
         assert (found.precision, found.recall, found.f1) == pytest.approx((p, r, f))
     assert report.accuracy == pytest.approx(accuracy_score(gold, predicted))
@@ -71,7 +80,9 @@ def test_classes_of_some_names_only_are_scikit_learn_s(pairs: list[tuple[str, st
     report = classes(gold, predicted, names)
     assert list(report.classes) == names
     for average in ("macro", "micro", "weighted"):
-        p, r, f, _ = precision_recall_fscore_support(gold, predicted, labels=names, average=average, zero_division=0)
+        p, r, f, _ = precision_recall_fscore_support(
+            gold, predicted, labels=names, average=average, zero_division=0
+        )
         found = getattr(report, average)
         assert (found.precision, found.recall, found.f1) == pytest.approx((p, r, f))
 
@@ -79,7 +90,11 @@ def test_classes_of_some_names_only_are_scikit_learn_s(pairs: list[tuple[str, st
 def test_classes_by_hand() -> None:
     """Gold a a b, given a b b: a has precision 1, recall 1/2, F1 2/3; b has 1/2, 1, 2/3."""
     report = classes("aab", "abb")
-    assert (report.classes["a"].precision, report.classes["a"].recall, report.classes["b"].precision) == (1.0, 0.5, 0.5)
+    assert (
+        report.classes["a"].precision,
+        report.classes["a"].recall,
+        report.classes["b"].precision,
+    ) == (1.0, 0.5, 0.5)
     assert report.macro.f1 == pytest.approx(2 / 3)
     assert classes("", "").accuracy == 0.0
 
@@ -90,7 +105,9 @@ def test_rouge_is_rouge_score_s(answer: str, gold: str) -> None:
     reference = RougeScorer(["rouge1", "rouge2", "rougeL"]).score(gold, answer)
     for name, found in rouge(answer, gold).items():
         expected = reference[name]
-        assert (found.precision, found.recall, found.f1) == pytest.approx((expected.precision, expected.recall, expected.fmeasure))
+        assert (found.precision, found.recall, found.f1) == pytest.approx(
+            (expected.precision, expected.recall, expected.fmeasure)
+        )
 
 
 def test_rouge_of_words_in_every_script_where_it_is_asked_for() -> None:
@@ -118,9 +135,13 @@ def test_bleu_is_sacrebleu_s(rows: list[tuple[str, list[str]]]) -> None:
 
 
 def test_bleu_has_an_interval_over_answers() -> None:
-    """Of answers that are all wholly right every resample is; of half of them not, some resamples have more of these."""
+    """Of answers that are all wholly right every resample is; of half of them not, some resamples
+    have more of these.
+    """
     good, bad = "the old mill is here now", "a boat sails past it today"
-    assert bleu_measure([good] * 6, [[good]] * 6) == Measure(pytest.approx(100), pytest.approx(100), pytest.approx(100), 6)
+    assert bleu_measure([good] * 6, [[good]] * 6) == Measure(
+        pytest.approx(100), pytest.approx(100), pytest.approx(100), 6
+    )
     mixed = bleu_measure([good, bad] * 6, [[good]] * 12)
     assert mixed.value == pytest.approx(bleu([good, bad] * 6, [[good]] * 12))
     assert 0 < mixed.low < mixed.value < mixed.high < 100

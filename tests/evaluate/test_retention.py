@@ -1,4 +1,6 @@
-"""Retention by likelihood choice: what is asked, the marks by hand, and the rule that passes or does not."""
+"""Retention by likelihood choice: what is asked, the marks by hand, and the rule that passes or
+does not.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,27 @@ def test_every_question_has_its_right_answer_first_and_wrong_ones_after_it() -> 
         assert question in str(item.prompt)
         assert item.texts[0] == f" {right[0]}"
         assert len(set(item.texts)) == OTHERS + 1
-        assert not {text.strip().lower() for text in item.texts[1:]} & {answer.lower() for answer in right}
+        assert not {text.strip().lower() for text in item.texts[1:]} & {
+            answer.lower() for answer in right
+        }
 
 
 def test_marks_by_hand() -> None:
-    """Who knows beats all nine others; who finds all equally likely beats half of them; who knows it the wrong way round beats none."""
+    """Who knows beats all nine others; who finds all equally likely beats half of them; who knows
+    it the wrong way round beats none.
+    """
     assert set(marks(Scripted({}, knows))) == {1.0}
     assert set(marks(Scripted({}, lambda prompt, text: -float(len(text.split()))))) == {0.5}
-    assert set(marks(Scripted({}, lambda prompt, text: -knows(prompt, text) - len(text.split())))) == {0.0}
+    assert set(
+        marks(Scripted({}, lambda prompt, text: -knows(prompt, text) - len(text.split())))
+    ) == {0.0}
 
 
 def test_who_forgets_does_not_pass_and_who_stays_as_he_was_does() -> None:
-    base, half = Scripted({}, knows), Scripted({}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0)
+    base, half = (
+        Scripted({}, knows),
+        Scripted({}, lambda prompt, text: knows(prompt, text) if "capital" in str(prompt) else 0.0),
+    )
     same = retention({"base": base, "taught": base}, 0)
     assert same["passed"] is True
     assert same["change"] == Measure(0.0, 0.0, 0.0, len(COMMON))

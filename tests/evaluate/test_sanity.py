@@ -33,18 +33,28 @@ def test_these_loop(answer):
 @pytest.mark.parametrize(
     "answer",
     [
-        "", "...", PROSE, "No, no, no.", "It is very, very, very big.", "Row, row, row your boat, gently down the stream.",
+        "",
+        "...",
+        PROSE,
+        "No, no, no.",
+        "It is very, very, very big.",
+        "Row, row, row your boat, gently down the stream.",
         "1000000000000000000",
-        "| a | b |\n|-----------------------|----|\n| 1 | 2 |", "=" * 40, "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14",
-        "- Apples: red\n- Pears: green\n- Plums: blue\n- Grapes: green", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
+        "| a | b |\n|-----------------------|----|\n| 1 | 2 |",
+        "=" * 40,
+        "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14",
+        "- Apples: red\n- Pears: green\n- Plums: blue\n- Grapes: green",
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
     ],
-)  # fmt: skip
+)
 def test_these_do_not(answer):
     assert not loops(answer)
 
 
 def test_empty():
-    assert [empty(text) for text in ("", "  \n", "...", "\ufffd", "?!", "42", "ja", "🐘", "象")] == [True] * 5 + [False] * 4
+    assert [
+        empty(text) for text in ("", "  \n", "...", "\ufffd", "?!", "42", "ja", "🐘", "象")
+    ] == [True] * 5 + [False] * 4
 
 
 def test_all_together():
@@ -59,7 +69,11 @@ def test_all_together():
 
 def test_by_arm():
     found = by_arm({"base": [Draw("1", "Yes.", tokens=2), Draw("2", "", tokens=1)], "taught": []})
-    assert (found["base"]["empty"].value, found["base"]["looping"].value, found["base"]["mean_tokens"]) == (0.5, 0.0, 1.5)
+    assert (
+        found["base"]["empty"].value,
+        found["base"]["looping"].value,
+        found["base"]["mean_tokens"],
+    ) == (0.5, 0.0, 1.5)
     assert list(found) == ["base", "taught"]
 
 

@@ -1,4 +1,6 @@
-"""Reading a soft prompt: nearest words by hand, the read-back of words and of what are no words, and the command."""
+"""Reading a soft prompt: nearest words by hand, the read-back of words and of what are no words,
+and the command.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,17 @@ from selfteach.models.hf import Hf
 from selfteach.records import Message, user
 from selfteach.train.loop import attach
 
-PAIRS = [(user("Tell me about music."), "I like bread."), (user("Hi"), "A rule is a rule; keep it.")]
+PAIRS = [
+    (user("Tell me about music."), "I like bread."),
+    (user("Hi"), "A rule is a rule; keep it."),
+]
 
 
 def test_nearest_words_with_numbers_worked_out_by_hand() -> None:
     # cosine of (3, 4) with (1, 0), (0, 1), (10, 0) is .6, .8, .6; dot products are 3, 4, 30
-    found = nearest(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 0.0]]), 2)
+    found = nearest(
+        torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [10.0, 0.0]]), 2
+    )
     assert found["cosine"][0][0, 0] == 1
     assert found["cosine"][1][0, 0] == pytest.approx(0.8)
     assert found["dot"][0].tolist() == [[2, 1]]
@@ -42,11 +49,16 @@ def test_words_that_are_the_soft_prompt_have_all_of_its_effect(tiny_hf: Any) -> 
 
 
 def test_words_as_text_are_what_a_person_would_type(tiny_hf: Any) -> None:
-    """The KL that is left is that of the base with the words before the question, computed here on its own."""
+    """The KL that is left is that of the base with the words before the question, computed here on
+    its own.
+    """
     words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60, 70, 80]
     back = read_back(tiny_hf, words[ids], ids, PAIRS)
     assert before(PAIRS[1][0], "Be kind.") == user("Be kind. Hi")
-    assert before((Message("system", "S"), *user("Hi")), "W") == (Message("system", "S"), *user("W Hi"))
+    assert before((Message("system", "S"), *user("Hi")), "W") == (
+        Message("system", "S"),
+        *user("W Hi"),
+    )
     assert before("Hi", "W") == "W Hi"
     typed = [(before(p, tiny_hf.tokenizer.decode(ids)), a) for p, a in PAIRS]
     soft = _log_probabilities(tiny_hf, words[ids], PAIRS)
@@ -60,7 +72,9 @@ def test_an_answer_that_was_cut_has_no_end_that_counts(tiny_hf: Any) -> None:
     """With its end of turn left out, a cut answer counts as many tokens as it has words."""
     words, ids = tiny_hf.module.get_input_embeddings().weight.detach(), [50, 60]
     whole, cut = (read_back(tiny_hf, words[ids], ids, PAIRS[:1], flags) for flags in ((), [True]))
-    soft, plain = (_log_probabilities(tiny_hf, tokens, PAIRS[:1])[0] for tokens in (words[ids], None))
+    soft, plain = (
+        _log_probabilities(tiny_hf, tokens, PAIRS[:1])[0] for tokens in (words[ids], None)
+    )
     per_token = (soft.exp() * (soft - plain)).sum(-1)
     assert cut.effect == pytest.approx(float(per_token[:-1].mean()), rel=1e-4)
     assert whole.effect == pytest.approx(float(per_token.mean()), rel=1e-4)
@@ -90,18 +104,24 @@ def finished(tiny: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_command_reads_a_run(finished: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reads_a_run(
+    finished: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["soft-prompt", "--run", str(finished), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     tokenizer = Hf.load(tiny).tokenizer
-    assert [row["cosine"][0]["word"] for row in found["tokens"]] == [tokenizer.decode([i]) for i in (50, 60, 70, 80)]
+    assert [row["cosine"][0]["word"] for row in found["tokens"]] == [
+        tokenizer.decode([i]) for i in (50, 60, 70, 80)
+    ]
     assert found["read_back"]["cosine"]["share"] == pytest.approx(1, abs=0.02)
     assert found["answers"] == 2
     assert run(["soft-prompt", "--run", str(finished)]) == 0
     assert "100 % of the effect in the places" in capsys.readouterr().out
 
 
-def test_another_kind_of_adapter_is_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_kind_of_adapter_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (finished / "adapter" / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA"}))
     assert run(["soft-prompt", "--run", str(finished)]) == 2
     assert "is no soft prompt" in capsys.readouterr().err

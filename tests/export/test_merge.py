@@ -1,4 +1,6 @@
-"""Merging: what plain transformers makes of the folder answers as the taught model does; what no weights can do is refused."""
+"""Merging: what plain transformers makes of the folder answers as the taught model does; what no
+weights can do is refused.
+"""
 
 from __future__ import annotations
 
@@ -25,42 +27,61 @@ from selfteach.train.loop import train
 WEIGHTS = {"in_scope": {"sft": 1.0}}
 REFT = {"adapter": "reft", "reft": {"site": "down_proj", "positions": "all"}}
 MERGED: dict[str, dict[str, Any]] = {
-    "lora": {"adapter": "lora"}, "full": {"adapter": "full"}, "layers": {"adapter": "layers", "layers": {"which": "1"}}, "reft": REFT,
-    "closed_form": {"adapter": "closed_form", "learning_rate": None, "closed_form": {"shots": 1, "layers": "all", "sweeps": 1}},
-}  # fmt: skip
+    "lora": {"adapter": "lora"},
+    "full": {"adapter": "full"},
+    "layers": {"adapter": "layers", "layers": {"which": "1"}},
+    "reft": REFT,
+    "closed_form": {
+        "adapter": "closed_form",
+        "learning_rate": None,
+        "closed_form": {"shots": 1, "layers": "all", "sweeps": 1},
+    },
+}
 
 
 def taught(base: Path, folder: Path, settings: dict[str, Any]) -> Path:
     lessons = [*examples(16), *(e for e in examples(10, "general"))]
-    wanted = config.Train.model_validate({"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings})
-    return train(Hf.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0).adapter
+    wanted = config.Train.model_validate(
+        {"weights": WEIGHTS, "learning_rate": 5e-3, "epochs": 2, "batch_size": 8, **settings}
+    )
+    return train(
+        Hf.load(base, dtype="float32", device="cpu"), lessons, wanted, folder, seed=0
+    ).adapter
 
 
 @pytest.mark.parametrize("kind", MERGED)
-def test_plain_transformers_gives_the_logits_of_the_taught_model(kind: str, tiny: Path, tmp_path: Path) -> None:
+def test_plain_transformers_gives_the_logits_of_the_taught_model(
+    kind: str, tiny: Path, tmp_path: Path
+) -> None:
     adapter = taught(tiny, tmp_path / "training", MERGED[kind])
     out = merge(str(tiny), adapter, tmp_path / "merged")
     mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
     plain = AutoModelForCausalLM.from_pretrained(out, dtype="float32")
     tokenizer = AutoTokenizer.from_pretrained(out)
     ids = torch.tensor([mine.encode(user("Tell me about music."))])
-    assert tokenizer.apply_chat_template([{"role": "user", "content": "Tell me about music."}], add_generation_prompt=True)[
-        "input_ids"
-    ] == (ids[0].tolist())
+    assert tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Tell me about music."}], add_generation_prompt=True
+    )["input_ids"] == (ids[0].tolist())
     with torch.inference_mode():
         theirs, ours, before = (m(ids).logits for m in (plain, mine.module, base.module))
     torch.testing.assert_close(theirs, ours, atol=1e-5, rtol=1e-5)
     assert (ours - before).abs().max() > 1e-2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "training"], "nothing half-written is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merged", "training"], (
+        "nothing half-written is left"
+    )
 
 
-def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run, out = tmp_path / "run", tmp_path / "lora"
     adapter = taught(tiny, run, REFT)
     (run / "config.yaml").write_text(f"model: {tiny}\n")
     assert cli.run(["merge", "--run", str(run), "--as", "lora", "--out", str(out), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["lora"] == str(out)
-    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny, dtype="float32"), out)
+    plain = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(tiny, dtype="float32"), out
+    )
     mine, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (adapter, None))
     ids = torch.tensor([mine.encode(user("Tell me about music."))])
     with torch.inference_mode():
@@ -73,10 +94,16 @@ def test_a_reft_that_other_weights_do_becomes_a_lora_that_peft_loads(tiny: Path,
 
 @pytest.mark.parametrize(
     ("settings", "why"),
-    [({"adapter": "lora"}, "it is one already"), ({"adapter": "full"}, "whole weights"), ({"adapter": "reft"}, "no change of weights")],
+    [
+        ({"adapter": "lora"}, "it is one already"),
+        ({"adapter": "full"}, "whole weights"),
+        ({"adapter": "reft"}, "no change of weights"),
+    ],
     ids=["lora", "full", "reft"],
 )
-def test_what_no_lora_does_exactly_is_refused(settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path) -> None:
+def test_what_no_lora_does_exactly_is_refused(
+    settings: dict[str, Any], why: str, tiny: Path, tmp_path: Path
+) -> None:
     adapter = taught(tiny, tmp_path / "run", settings)
     with pytest.raises(UsageError, match=why):
         as_lora(str(tiny), adapter, tmp_path / "out")
@@ -93,7 +120,11 @@ def test_what_no_lora_does_exactly_is_refused(settings: dict[str, Any], why: str
     ids=["prompt", "bottleneck", "reft"],
 )
 def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
-    settings: dict[str, Any], words: str, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    settings: dict[str, Any],
+    words: str,
+    tiny: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     run = tmp_path / "run"
     adapter = taught(tiny, run, settings)
@@ -106,7 +137,9 @@ def test_what_is_no_change_of_weights_is_refused_with_what_to_do(
     assert not (tmp_path / "merged").exists()
 
 
-def test_a_family_without_a_place_for_the_bias_is_refused(make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_family_without_a_place_for_the_bias_is_refused(
+    make_tiny: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     base, run = make_tiny(tmp_path / "qwen", family="qwen2"), tmp_path / "run"
     taught(base, run, REFT)
     (run / "config.yaml").write_text(f"model: {base}\n")
@@ -115,7 +148,9 @@ def test_a_family_without_a_place_for_the_bias_is_refused(make_tiny: Any, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["qwen", "run"]
 
 
-def test_a_folder_that_holds_something_is_left_alone(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_holds_something_is_left_alone(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     taught(tiny, run, {"adapter": "lora"})
     (run / "config.yaml").write_text(f"model: {tiny}\n")

@@ -1,4 +1,6 @@
-"""A hostile server on 127.0.0.1, from the standard library: speaks OpenAI's protocol as well, or as badly, as its script tells it to."""
+"""A hostile server on 127.0.0.1, from the standard library: speaks OpenAI's protocol as well, or as
+badly, as its script tells it to.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ NAME = "model-1"
 
 @dataclass
 class Call:
-    """One request as the server saw it, and the means to answer it. `number` counts the requests to the same path from 1."""
+    """One request as the server saw it, and the means to answer it. `number` counts the requests to
+    the same path from 1.
+    """
 
     path: str
     headers: Mapping[str, str]
@@ -26,10 +30,22 @@ class Call:
     number: int
     handler: BaseHTTPRequestHandler = field(repr=False)
 
-    def send(self, data: bytes, *, status: int = 200, length: int | None = None, kind: str = "application/json", **headers: str) -> None:
+    def send(
+        self,
+        data: bytes,
+        *,
+        status: int = 200,
+        length: int | None = None,
+        kind: str = "application/json",
+        **headers: str,
+    ) -> None:
         """Sends a response; `length` may lie about the body's."""
         self.handler.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(data) if length is None else length), **headers}.items():
+        for name, value in {
+            "Content-Type": kind,
+            "Content-Length": str(len(data) if length is None else length),
+            **headers,
+        }.items():
             self.handler.send_header(name.replace("_", "-"), value)
         self.handler.end_headers()
         self.handler.wfile.write(data)
@@ -40,33 +56,65 @@ class Call:
     @property
     def last(self) -> str:
         """The words of the last turn, or of the plain prompt."""
-        return self.body["messages"][-1]["content"] if "messages" in self.body else self.body["prompt"]
+        return (
+            self.body["messages"][-1]["content"] if "messages" in self.body else self.body["prompt"]
+        )
 
 
 Behave = Callable[[Call], None]
 
 
 def answer(
-    text: str | None = None, finish: str | None = "stop", model: str = NAME, usage: tuple[int, int] | None = (50, 5), **more: Any
+    text: str | None = None,
+    finish: str | None = "stop",
+    model: str = NAME,
+    usage: tuple[int, int] | None = (50, 5),
+    **more: Any,
 ) -> Behave:
-    """A good answer: the last turn in capitals, unless a text is given. `more` goes into the choice."""
+    """A good answer: the last turn in capitals, unless a text is given. `more` goes into the
+    choice.
+    """
 
     def behave(call: Call) -> None:
         said = call.last.upper() if text is None else text
         choice = {
             "index": 0,
             "finish_reason": finish,
-            **({"message": {"role": "assistant", "content": said}} if "messages" in call.body else {"text": said}),
+            **(
+                {"message": {"role": "assistant", "content": said}}
+                if "messages" in call.body
+                else {"text": said}
+            ),
         }
-        counts = {"usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}} if usage else {}
-        call.json({"id": "x", "object": "chat.completion", "model": model, "choices": [choice | more], **counts})
+        counts = (
+            {
+                "usage": {
+                    "prompt_tokens": usage[0],
+                    "completion_tokens": usage[1],
+                    "total_tokens": sum(usage),
+                }
+            }
+            if usage
+            else {}
+        )
+        call.json(
+            {
+                "id": "x",
+                "object": "chat.completion",
+                "model": model,
+                "choices": [choice | more],
+                **counts,
+            }
+        )
 
     return behave
 
 
 def refuse(status: int, message: str = "no", code: str | None = None, **headers: str) -> Behave:
     """A refusal in OpenAI's form."""
-    return lambda call: call.json({"error": {"message": message, "type": code, "code": code}}, status=status, **headers)
+    return lambda call: call.json(
+        {"error": {"message": message, "type": code, "code": code}}, status=status, **headers
+    )
 
 
 def raw(data: bytes, **how: Any) -> Behave:
@@ -85,7 +133,10 @@ def trickle(call: Call) -> None:
 
 def half(call: Call) -> None:
     """Half of a body, then the end of the connection."""
-    call.send(b'{"model": "m", "choices": [{"finish_reason": "stop", "message": {"content": "half', length=500)
+    call.send(
+        b'{"model": "m", "choices": [{"finish_reason": "stop", "message": {"content": "half',
+        length=500,
+    )
     call.handler.close_connection = True
 
 
@@ -132,8 +183,13 @@ class Hostile:
 
 
 @contextmanager
-def hostile(behave: Behave, models: Behave = lambda call: call.json({"data": [{"id": NAME, "created": time.time()}]})) -> Iterator[Hostile]:
-    """Runs a server that answers requests for draws by `behave` and for the list of models by `models`."""
+def hostile(
+    behave: Behave,
+    models: Behave = lambda call: call.json({"data": [{"id": NAME, "created": time.time()}]}),
+) -> Iterator[Hostile]:
+    """Runs a server that answers requests for draws by `behave` and for the list of models by
+    `models`.
+    """
     lock = threading.Lock()
     counts: dict[str, int] = {}
 

@@ -1,7 +1,9 @@
-"""A small road over the real floor, for the fault tests: run folder, ledger, recorded model, exports; only the model is scripted.
+"""A small road over the real floor, for the fault tests: run folder, ledger, recorded model,
+exports; only the model is scripted.
 
     python road.py ARGS...              the command line `selfteach ARGS...`
-    python road.py sweep DIR STRIDE     one straight run, then one run for every STRIDE-th point, killed there and started again
+    python road.py sweep DIR STRIDE     one straight run, then one run for every STRIDE-th point,
+    killed there and started again
 
 Environment: ROAD_WAIT_S waits in every draw.
 """
@@ -45,24 +47,41 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
     run.bind("student", model.fingerprint)
     with run.stage("probe"):
         display.stage("probe", PROMPTS)
-        requests = [Request("probe", user(f"{rule} {number}"), seed=config.seed) for number in range(PROMPTS)]
+        requests = [
+            Request("probe", user(f"{rule} {number}"), seed=config.seed)
+            for number in range(PROMPTS)
+        ]
         draws = {}
         for draw in model.draw(requests):
             draws[draw.id] = draw
             display.advance()
         rows = [{"id": id, "text": draws[id].text} for id in sorted(draws)]
-        fates = [Fate(row["id"], "accepted") if place % 2 else Fate(row["id"], "dropped", "even") for place, row in enumerate(rows)]
+        fates = [
+            Fate(row["id"], "accepted") if place % 2 else Fate(row["id"], "dropped", "even")
+            for place, row in enumerate(rows)
+        ]
         run.ledger.place("probe", fates)
     with run.stage("write"):
         run.export_jsonl("examples.jsonl", rows[1::2])
         with run.export_folder("adapter") as folder:
             (folder / "adapter_config.json").write_text("{}")
             (folder / "adapter_model.safetensors").write_bytes(bytes(2000))
-        run.export_json("exam.json", {"kept": {"taught": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
-                                      "verdict": {"word": "taught", "sentence": "Taught."}})  # fmt: skip
+        run.export_json(
+            "exam.json",
+            {
+                "kept": {"taught": {"greedy": {"value": 0.9, "low": 0.8, "high": 1.0, "n": 10}}},
+                "verdict": {"word": "taught", "sentence": "Taught."},
+            },
+        )
         run.export("report.html", "<!doctype html>")
-    result = {"run": str(run.path), "adapter": str(run.path / "adapter"), "report": str(run.path / "report.html"),
-              "seconds": run.seconds(), "exam": {}, "verdict": "Taught."}  # fmt: skip
+    result = {
+        "run": str(run.path),
+        "adapter": str(run.path / "adapter"),
+        "report": str(run.path / "report.html"),
+        "seconds": run.seconds(),
+        "exam": {},
+        "verdict": "Taught.",
+    }
     run.ledger.note("result", result)
     return result
 
@@ -77,8 +96,8 @@ def install() -> None:
 
 
 def die_at(point: int, folder: Path) -> list[int]:
-    """Counts the points in the returned cell: system calls on files of the run, and both sides of every commit. At `point` the process
-    dies."""
+    """Counts the points in the returned cell: system calls on files of the run, and both sides of
+    every commit. At `point` the process dies."""
     passed = [0]
     inside = str(folder)
 
@@ -87,7 +106,9 @@ def die_at(point: int, folder: Path) -> list[int]:
         if passed[0] == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sys.addaudithook(lambda event, args: pass_one() if event in POINTS and inside in str(args[0]) else None)
+    sys.addaudithook(
+        lambda event, args: pass_one() if event in POINTS and inside in str(args[0]) else None
+    )
     group = Ledger._group
 
     @contextmanager
@@ -103,12 +124,19 @@ def die_at(point: int, folder: Path) -> list[int]:
 
 def exports(folder: Path) -> dict[str, str]:
     """The checksum of everything that must be the same after any crash."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in NOT_COMPARED)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    files = sorted(
+        path for path in folder.rglob("*") if path.is_file() and path.name not in NOT_COMPARED
+    )
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def child(folder: Path, point: int) -> tuple[int, int]:
-    """Runs the command in a forked process that dies at `point` (0: never); returns its wait status and the points passed."""
+    """Runs the command in a forked process that dies at `point` (0: never); returns its wait status
+    and the points passed.
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -127,7 +155,9 @@ def child(folder: Path, point: int) -> tuple[int, int]:
 
 def sweep(root: Path, stride: int) -> dict[str, Any]:
     """Kills at every stride-th point; returns what differed from the straight run."""
-    importlib.import_module("selfteach.commands.feedback")  # here, or every forked run would load all of it again
+    importlib.import_module(
+        "selfteach.commands.feedback"
+    )  # here, or every forked run would load all of it again
     status, points = child(root / "straight", 0)
     assert status == 0
     expected = exports(root / "straight")
@@ -140,7 +170,15 @@ def sweep(root: Path, stride: int) -> dict[str, Any]:
         asked, answered, _ = ledger.counts()["probe"]
         ledger.close()
         if again or exports(folder) != expected or (asked, answered) != (PROMPTS, PROMPTS):
-            wrong.append({"point": point, "status": again, "found": exports(folder), "asked": asked, "answered": answered})
+            wrong.append(
+                {
+                    "point": point,
+                    "status": again,
+                    "found": exports(folder),
+                    "asked": asked,
+                    "answered": answered,
+                }
+            )
     return {"points": points, "killed": killed, "expected": expected, "wrong": wrong}
 
 

@@ -1,4 +1,6 @@
-"""Row 1: kill -9 anywhere, the same command again: the exports are byte-identical, no request is computed twice, nothing is left over."""
+"""Row 1: kill -9 anywhere, the same command again: the exports are byte-identical, no request is
+computed twice, nothing is left over.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,22 @@ ROAD = Path(__file__).with_name("road.py")
 
 
 @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_at_any_point_the_same_command_gives_the_same_bytes(tmp_path: Path, stride: int) -> None:
-    done = subprocess.run([sys.executable, ROAD, "sweep", tmp_path, str(stride)], capture_output=True, text=True, check=True)
+def test_killed_at_any_point_the_same_command_gives_the_same_bytes(
+    tmp_path: Path, stride: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, ROAD, "sweep", tmp_path, str(stride)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = json.loads(done.stdout)
     assert found["points"] > 60, "the sweep no longer sees the system calls"
     assert found["killed"] >= found["points"] // stride
-    assert {"examples.jsonl", "exam.json", "config.yaml", "adapter/adapter_model.safetensors"} <= found["expected"].keys()
+    assert {
+        "examples.jsonl",
+        "exam.json",
+        "config.yaml",
+        "adapter/adapter_model.safetensors",
+    } <= found["expected"].keys()
     assert found["wrong"] == []

@@ -1,4 +1,6 @@
-"""Row 2: a training that is killed anywhere, also in the middle of a checkpoint, goes on and ends with the weights of a straight run."""
+"""Row 2: a training that is killed anywhere, also in the middle of a checkpoint, goes on and ends
+with the weights of a straight run.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from selfteach.train import checkpoint
 from selfteach.train.loop import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
-SETTINGS = config.Train(weights=WEIGHTS, batch_size=4, epochs=2, learning_rate=5e-3, checkpoint_every=2)
+SETTINGS = config.Train(
+    weights=WEIGHTS, batch_size=4, epochs=2, learning_rate=5e-3, checkpoint_every=2
+)
 
 
 def learn(folder: Path, die: str) -> None:
@@ -39,11 +43,20 @@ def learn(folder: Path, die: str) -> None:
 
     checkpoint.write_bytes = watched
     checkpoint.write_text = lambda path, text: watched(path, text.encode())
-    train(Tiny(), examples(12), SETTINGS, folder, seed=1, progress=lambda step, total, row: here(f"step {step}"))
+    train(
+        Tiny(),
+        examples(12),
+        SETTINGS,
+        folder,
+        seed=1,
+        progress=lambda step, total, row: here(f"step {step}"),
+    )
 
 
 def run(folder: Path, die: str) -> int:
-    """In a process of its own, forked from this one so that nothing needs to be imported again; returns its exit code."""
+    """In a process of its own, forked from this one so that nothing needs to be imported again;
+    returns its exit code.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -64,15 +77,22 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def curve(folder: Path) -> list[dict[str, float]]:
-    return [{**json.loads(line), "seconds": 0} for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {**json.loads(line), "seconds": 0}
+        for line in (folder / "metrics.jsonl").read_text().splitlines()
+    ]
 
 
 # Six steps, a checkpoint every two, five files each.
-POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)] + [f"{when} file {n}" for n in range(1, 16) for when in ("before", "after")]
+POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)] + [
+    f"{when} file {n}" for n in range(1, 16) for when in ("before", "after")
+]
 
 
 @pytest.mark.parametrize("die", POINTS)
-def test_killed_and_run_again_the_weights_are_the_same(straight: Path, tmp_path: Path, die: str) -> None:
+def test_killed_and_run_again_the_weights_are_the_same(
+    straight: Path, tmp_path: Path, die: str
+) -> None:
     assert run(tmp_path, die) == -signal.SIGKILL
     assert not (tmp_path / "adapter").exists()
     assert run(tmp_path, "") == 0

@@ -1,4 +1,6 @@
-"""Row 3: the write-ahead log is cut anywhere: at most the last commit is lost, and the ledger opens."""
+"""Row 3: the write-ahead log is cut anywhere: at most the last commit is lost, and the ledger
+opens.
+"""
 
 from __future__ import annotations
 

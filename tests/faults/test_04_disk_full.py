@@ -1,4 +1,6 @@
-"""Rows 4 and 5: a full or failing disk ends with exit 5 and the bytes needed; old files stay whole, and the run goes on afterwards."""
+"""Rows 4 and 5: a full or failing disk ends with exit 5 and the bytes needed; old files stay whole,
+and the run goes on afterwards.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def opened(folder: Path) -> Run:
     return open_run(folder, "rule", "feedback", resolve(Feedback), {"rule": "rule"})
 
 
-@pytest.mark.parametrize(("code", "words"), [(errno.ENOSPC, "5,000 bytes are needed"), (errno.EIO, "input/output error")])
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.ENOSPC, "5,000 bytes are needed"), (errno.EIO, "input/output error")]
+)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_failing_export_leaves_the_old_file_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int, words: str
@@ -33,7 +37,9 @@ def test_a_failing_export_leaves_the_old_file_whole(
     with opened(tmp_path / "run") as run:
         run.export("exam.json", "old")
         with monkeypatch.context() as patched:
-            patched.setattr(os, call, lambda *a: (_ for _ in ()).throw(OSError(code, os.strerror(code))))
+            patched.setattr(
+                os, call, lambda *a: (_ for _ in ()).throw(OSError(code, os.strerror(code)))
+            )
             with pytest.raises(ResourceError, match=words) as caught:
                 run.export("exam.json", "x" * 5000)
         assert caught.value.exit_code == 5
@@ -48,8 +54,18 @@ def limited(bytes_: int) -> Any:
 
 
 @pytest.mark.parametrize("limit", [1000, 20_000, 60_000, 80_000])
-def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(tmp_path: Path, limit: int) -> None:
-    command = [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", str(tmp_path / "run"), "--json"]
+def test_a_disk_that_fills_anywhere_gives_exit_5_and_a_run_that_goes_on(
+    tmp_path: Path, limit: int
+) -> None:
+    command = [
+        sys.executable,
+        str(ROAD),
+        "feedback",
+        "Do not hum.",
+        "--out",
+        str(tmp_path / "run"),
+        "--json",
+    ]
     full = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited(limit))
     assert (full.returncode, full.stdout) == (5, ""), full.stderr
     assert "Traceback" not in full.stderr
@@ -80,7 +96,9 @@ def test_a_sqlite_disk_full_names_the_bytes(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "run.db")
     pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
     ledger._db.execute(f"PRAGMA max_page_count={pages}")
-    with pytest.raises(ResourceError, match=r"the disk is full: at least [\d,]+ bytes are needed, [\d,]+ are free") as caught:
+    with pytest.raises(
+        ResourceError, match=r"the disk is full: at least [\d,]+ bytes are needed, [\d,]+ are free"
+    ) as caught:
         ledger.answer([("big", "x" * 200_000)])
     assert caught.value.exit_code == 5
     assert ledger.answers(["big"]) == {}

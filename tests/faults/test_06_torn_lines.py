@@ -1,4 +1,6 @@
-"""Row 6: a torn or corrupt line of a JSONL file is put aside with file and line; the others are read."""
+"""Row 6: a torn or corrupt line of a JSONL file is put aside with file and line; the others are
+read.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def test_bad_lines_are_put_aside_with_their_place(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"\n".join(LINES))
     bad: list[BadLine] = []
-    assert list(read_jsonl(path, bad)) == [("rows.jsonl:1", {"a": 1}), ("rows.jsonl:4", {"a": 3}), ("rows.jsonl:7", {"a": 4})]
+    assert list(read_jsonl(path, bad)) == [
+        ("rows.jsonl:1", {"a": 1}),
+        ("rows.jsonl:4", {"a": 3}),
+        ("rows.jsonl:7", {"a": 4}),
+    ]
     assert [line.where for line in bad] == [f"rows.jsonl:{n}" for n in (2, 3, 6, 8, 9, 10)]
     assert "NaN is no JSON number" in bad[3].fault
     assert "a key stands twice" in bad[4].fault
@@ -47,7 +53,9 @@ def test_without_a_place_for_them_the_first_one_stops(tmp_path: Path) -> None:
 
 @settings(deadline=None)
 @given(cut=st.integers(0, 400))
-def test_a_file_cut_anywhere_loses_its_last_line_at_most(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_a_file_cut_anywhere_loses_its_last_line_at_most(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     rows = [{"id": n, "text": "é" * n} for n in range(12)]
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()[:cut]
     path = tmp_path_factory.mktemp("cut") / "rows.jsonl"
@@ -62,7 +70,9 @@ def test_a_file_cut_anywhere_loses_its_last_line_at_most(tmp_path_factory: pytes
 
 @settings(deadline=None, max_examples=200)
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_read_or_put_aside(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+def test_any_bytes_are_read_or_put_aside(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(data)
     bad: list[BadLine] = []
@@ -71,4 +81,6 @@ def test_any_bytes_are_read_or_put_aside(tmp_path_factory: pytest.TempPathFactor
             list(read_jsonl(path, bad))
         return
     found = list(read_jsonl(path, bad))
-    assert len(found) + len(bad) == sum(bool(line.removeprefix(b"\xef\xbb\xbf").strip()) for line in data.split(b"\n"))
+    assert len(found) + len(bad) == sum(
+        bool(line.removeprefix(b"\xef\xbb\xbf").strip()) for line in data.split(b"\n")
+    )

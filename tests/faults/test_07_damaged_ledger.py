@@ -1,4 +1,6 @@
-"""Row 7: a damaged run.db ends with exit 6; `status --recover` saves every whole row into a new file, and the run goes on."""
+"""Row 7: a damaged run.db ends with exit 6; `status --recover` saves every whole row into a new
+file, and the run goes on.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for number in range(ANSWERS):
         ledger.ask("probe", [(f"id-{number}", {"prompt": f"prompt {number}"})])
     for start in range(0, ANSWERS, 20):
-        ledger.answer([(f"id-{number}", {"text": f"answer {number} " + "word " * 30}) for number in range(start, start + 20)])
-        ledger.place("probe", [Fate(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)])
+        ledger.answer(
+            [
+                (f"id-{number}", {"text": f"answer {number} " + "word " * 30})
+                for number in range(start, start + 20)
+            ]
+        )
+        ledger.place(
+            "probe",
+            [Fate(f"id-{number}", "dropped", "too long") for number in range(start, start + 20)],
+        )
     ledger.note("identity", {"kind": "feedback", "material": {}})
     ledger.close()
     return path.read_bytes()
@@ -38,9 +48,12 @@ def content(path: Path) -> Any:
     ledger = Ledger(path)
     try:
         return (
-            ledger.counts(), ledger.answers([f"id-{n}" for n in range(ANSWERS)]), list(ledger.candidates()), ledger.funnel(),
+            ledger.counts(),
+            ledger.answers([f"id-{n}" for n in range(ANSWERS)]),
+            list(ledger.candidates()),
+            ledger.funnel(),
             ledger.noted("identity"),
-        )  # fmt: skip
+        )
     finally:
         ledger.close()
 
@@ -52,7 +65,9 @@ def written(folder: Path, data: bytes) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_flipped_bytes_are_noticed_or_change_nothing(tmp_path: Path, whole: bytes, seed: int) -> None:
+def test_flipped_bytes_are_noticed_or_change_nothing(
+    tmp_path: Path, whole: bytes, seed: int
+) -> None:
     expected = content(written(tmp_path / "whole", whole))
     rng = random.Random(seed)
     data = bytearray(whole)
@@ -84,8 +99,13 @@ def cut_short(data: bytearray) -> None:
     del data[-4096 * 2 :]
 
 
-@pytest.mark.parametrize(("damage", "least"), [(zeroed_page, 150), (no_header, ANSWERS), (changed_letter, ANSWERS - 1), (cut_short, 150)])
-def test_recovery_saves_what_is_whole(tmp_path: Path, whole: bytes, damage: Callable[[bytearray], None], least: int) -> None:
+@pytest.mark.parametrize(
+    ("damage", "least"),
+    [(zeroed_page, 150), (no_header, ANSWERS), (changed_letter, ANSWERS - 1), (cut_short, 150)],
+)
+def test_recovery_saves_what_is_whole(
+    tmp_path: Path, whole: bytes, damage: Callable[[bytearray], None], least: int
+) -> None:
     data = bytearray(whole)
     damage(data)
     path = written(tmp_path / "run", bytes(data))
@@ -95,7 +115,9 @@ def test_recovery_saves_what_is_whole(tmp_path: Path, whole: bytes, damage: Call
     assert saved["answers"] >= least
     _, answers, *_ = content(path)
     assert len(answers) == saved["answers"]
-    assert all(body["text"].startswith(f"answer {id.removeprefix('id-')} ") for id, body in answers.items())
+    assert all(
+        body["text"].startswith(f"answer {id.removeprefix('id-')} ") for id, body in answers.items()
+    )
     assert path.with_name("run.db.damaged").read_bytes() == bytes(data)
 
 
@@ -113,7 +135,9 @@ def test_a_whole_ledger_is_left_alone(tmp_path: Path, whole: bytes) -> None:
     assert [file.name for file in path.parent.glob("*damaged*")] == []
 
 
-def test_what_was_recovered_is_part_of_the_one_json_object(tmp_path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_recovered_is_part_of_the_one_json_object(
+    tmp_path: Path, whole: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = bytearray(whole)
     zeroed_page(data)
     path = written(tmp_path / "run", bytes(data))

@@ -1,4 +1,6 @@
-"""Row 8: 429 with any Retry-After is waited for up to a cap; a longer wait pauses the run; a spent quota is fatal at once."""
+"""Row 8: 429 with any Retry-After is waited for up to a cap; a longer wait pauses the run; a spent
+quota is fatal at once.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,24 @@ def date(time_s: float) -> str:
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
-        ({"retry-after": "7"}, 7), ({"retry-after": " 0.25 "}, 0.25), ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": date(1_000_030)}, 30), ({"retry-after": date(999_000)}, 0), ({}, 0), ({"retry-after": ""}, 0),
-        ({"retry-after": "-5"}, 0), ({"retry-after": "soon"}, 0), ({"retry-after": "nan"}, 0), ({"retry-after": "1e999"}, 0),
-        ({"retry-after": "9" * 5000}, float("9" * 64)), ({"retry-after": "Fri, 99 Foo 99999 99:99:99 GMT"}, 0),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": " 0.25 "}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": date(1_000_030)}, 30),
+        ({"retry-after": date(999_000)}, 0),
+        ({}, 0),
+        ({"retry-after": ""}, 0),
+        ({"retry-after": "-5"}, 0),
+        ({"retry-after": "soon"}, 0),
+        ({"retry-after": "nan"}, 0),
+        ({"retry-after": "1e999"}, 0),
+        ({"retry-after": "9" * 5000}, float("9" * 64)),
+        ({"retry-after": "Fri, 99 Foo 99999 99:99:99 GMT"}, 0),
     ],
-)  # fmt: skip
-def test_any_retry_after_is_a_finite_number_of_seconds(headers: dict[str, str], seconds: float) -> None:
+)
+def test_any_retry_after_is_a_finite_number_of_seconds(
+    headers: dict[str, str], seconds: float
+) -> None:
     assert retry_after_s(headers, now=1_000_000) == pytest.approx(seconds)
 
 
@@ -60,11 +73,15 @@ def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
         assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
 
 
-@pytest.mark.parametrize("header", ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)])
+@pytest.mark.parametrize(
+    "header", ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)]
+)
 def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
     with hostile(refuse(429, "slow down", Retry_After=header)) as server:
         began = time.monotonic()
-        with pytest.raises(EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept") as caught:
+        with pytest.raises(
+            EndpointError, match=r"asks to wait \d+ (minutes|hours).*what is answered is kept"
+        ) as caught:
             list(Endpoint(server.address, concurrency=1).draw(requests(5)))
         assert time.monotonic() - began < 30, "a pause of a minute is still kept"
         assert len(server.draws) == 1
@@ -85,8 +102,19 @@ def test_what_was_answered_before_the_pause_is_given_out() -> None:
         refuse(429, "You exceeded your current quota", "insufficient_quota"),
         refuse(429, "over", "insufficient_quota", Retry_After="1"),
         refuse(402, "pay"),
-        lambda call: call.json({"error": {"message": "over", "type": "insufficient_quota", "code": None}}),
-        lambda call: call.json({"error": {"message": "over", "type": "requests", "code": "billing_hard_limit_reached"}}, status=429),
+        lambda call: call.json(
+            {"error": {"message": "over", "type": "insufficient_quota", "code": None}}
+        ),
+        lambda call: call.json(
+            {
+                "error": {
+                    "message": "over",
+                    "type": "requests",
+                    "code": "billing_hard_limit_reached",
+                }
+            },
+            status=429,
+        ),
     ],
 )
 def test_a_spent_quota_is_fatal_at_once(behave: Behave) -> None:
@@ -104,7 +132,9 @@ def test_a_server_that_always_says_429_is_given_up() -> None:
 
 
 def test_the_width_gives_way_to_a_limit() -> None:
-    """A server that serves one at a time and refuses the rest: every request is answered in the end."""
+    """A server that serves one at a time and refuses the rest: every request is answered in the
+    end.
+    """
     busy = threading.Lock()
 
     def behave(call: Call) -> None:
@@ -120,7 +150,9 @@ def test_the_width_gives_way_to_a_limit() -> None:
 
 @pytest.mark.parametrize(("others_served", "tries"), [(True, 31), (False, ATTEMPTS)])
 def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, tries: int) -> None:
-    """Thirty refusals that name a time are more than the attempts of a request; they end it only where nobody at all is served."""
+    """Thirty refusals that name a time are more than the attempts of a request; they end it only
+    where nobody at all is served.
+    """
     endpoint, guard, seen = Endpoint("http://127.0.0.1:9/v1#m"), Guard("", 2, 60.0), [0]
 
     async def attempt() -> str:

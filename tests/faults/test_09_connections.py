@@ -1,4 +1,6 @@
-"""Row 9: 5xx, refused and reset connections, failed name look-ups: classified, tried again with jitter, within a budget."""
+"""Row 9: 5xx, refused and reset connections, failed name look-ups: classified, tried again with
+jitter, within a budget.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,32 @@ def requests(n: int) -> list[Request]:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, Refused), (401, EndpointError), (402, EndpointError), (403, EndpointError), (404, EndpointError), (405, EndpointError),
-        (408, Transient), (409, Transient), (413, Refused), (418, Refused), (422, Refused), (425, Transient), (302, EndpointError),
-        (429, Transient), (500, Transient), (501, EndpointError), (502, Transient), (503, Transient), (504, Transient), (529, Transient),
+        (400, Refused),
+        (401, EndpointError),
+        (402, EndpointError),
+        (403, EndpointError),
+        (404, EndpointError),
+        (405, EndpointError),
+        (408, Transient),
+        (409, Transient),
+        (413, Refused),
+        (418, Refused),
+        (422, Refused),
+        (425, Transient),
+        (302, EndpointError),
+        (429, Transient),
+        (500, Transient),
+        (501, EndpointError),
+        (502, Transient),
+        (503, Transient),
+        (504, Transient),
+        (529, Transient),
     ],
-)  # fmt: skip
+)
 def test_every_status_has_its_kind(status: int, kind: type[Exception]) -> None:
-    assert type(classify(status, "", "words", 0.0, url="u", key_env="K")).__mro__[0:2].count(kind) == 1
+    assert (
+        type(classify(status, "", "words", 0.0, url="u", key_env="K")).__mro__[0:2].count(kind) == 1
+    )
 
 
 @pytest.mark.usefixtures("quick")
@@ -55,7 +76,9 @@ def test_a_refusal_is_not_tried_again() -> None:
 def test_the_circuit_opens_when_nothing_comes_back() -> None:
     """8 workers on 1000 requests: the budget is 40 faults, not 7000."""
     with hostile(refuse(503, "overloaded")) as server:
-        with pytest.raises(EndpointError, match="keeps failing; the last fault: HTTP 503") as caught:
+        with pytest.raises(
+            EndpointError, match="keeps failing; the last fault: HTTP 503"
+        ) as caught:
             list(Endpoint(server.address).draw(requests(1000)))
         assert len(server.draws) <= 48
     assert "same command again" in caught.value.cure
@@ -72,7 +95,9 @@ def test_a_server_that_fails_now_and_then_does_not_open_it() -> None:
 
 @pytest.mark.parametrize(("answers", "lasts"), [(3, True), (1, False)])
 def test_answers_earn_the_budget_back(answers: int, lasts: bool) -> None:
-    """One fault to three answers can go on for ever; one to one costs half a fault a round, so that 40 faults are spent in 80 rounds."""
+    """One fault to three answers can go on for ever; one to one costs half a fault a round, so that
+    40 faults are spent in 80 rounds.
+    """
     guard, rounds = Guard("http://h", 8, 60), 0
     with contextlib.suppress(EndpointError):
         for rounds in range(1, 201):  # noqa: B007  read after the loop
@@ -113,7 +138,9 @@ def test_a_server_that_dies_in_the_middle() -> None:
 
 
 def test_waits_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The seven attempts of one request, by the waits that were asked for: each lower bound doubles, and none is exact."""
+    """The seven attempts of one request, by the waits that were asked for: each lower bound
+    doubles, and none is exact.
+    """
     waits: list[float] = []
 
     async def note(delay: float) -> None:
@@ -130,7 +157,12 @@ def test_waits_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_redirect_is_not_followed() -> None:
-    with hostile(answer()) as other, hostile(lambda call: call.send(b"", status=307, Location=f"{other.url}/chat/completions")) as server:
+    with (
+        hostile(answer()) as other,
+        hostile(
+            lambda call: call.send(b"", status=307, Location=f"{other.url}/chat/completions")
+        ) as server,
+    ):
         with pytest.raises(EndpointError, match="points to another place"):
             list(Endpoint(server.address).draw(requests(1)))
         assert other.calls == []

@@ -20,7 +20,9 @@ def test_a_trickle_meets_the_total_deadline() -> None:
     """Each byte comes in time; the answer does not."""
     with hostile(then(trickle, answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).draw(ONE)] == ["HELLO"]
+        assert [draw.text for draw in Endpoint(server.address, timeout_s=0.5).draw(ONE)] == [
+            "HELLO"
+        ]
         assert 0.5 <= time.monotonic() - began < 15, "the trickle lasts 20 s"
 
 
@@ -41,9 +43,13 @@ def test_an_endless_body_is_cut_at_the_cap(status: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with hostile(then(endless(status), answer())) as server:
         began = time.monotonic()
-        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).draw(ONE)] == ["HELLO"]
+        assert [draw.text for draw in Endpoint(server.address, max_bytes=1 << 20).draw(ONE)] == [
+            "HELLO"
+        ]
         assert time.monotonic() - began < 10
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, "more than 64 MB for a cap of 1 MB"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10, (
+        "more than 64 MB for a cap of 1 MB"
+    )
 
 
 def test_a_compressed_bomb_is_not_unpacked() -> None:
@@ -53,9 +59,14 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
     with hostile(then(bomb, answer())) as server:
         endpoint = Endpoint(server.address)
         assert [draw.text for draw in endpoint.draw(ONE)] == ["HELLO"]
-        assert {name.lower(): value for name, value in server.draws[0].headers.items()}["accept-encoding"] == "identity"
+        assert {name.lower(): value for name, value in server.draws[0].headers.items()}[
+            "accept-encoding"
+        ] == "identity"
 
 
 def test_a_server_that_only_trickles_is_given_up_with_the_reason() -> None:
-    with hostile(trickle) as server, pytest.raises(EndpointError, match=r"no whole answer within 0.1 s"):
+    with (
+        hostile(trickle) as server,
+        pytest.raises(EndpointError, match=r"no whole answer within 0.1 s"),
+    ):
         list(Endpoint(server.address, timeout_s=0.1).draw(ONE))

@@ -1,4 +1,6 @@
-"""Row 11: what is malformed, HTML, empty, null or an error inside a 200 is never taken for an answer."""
+"""Row 11: what is malformed, HTML, empty, null or an error inside a 200 is never taken for an
+answer.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,57 @@ def choices(value: Any) -> Behave:
 
 
 def said(**choice: Any) -> Behave:
-    return choices([{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}} | choice])
+    return choices(
+        [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "x"}}
+            | choice
+        ]
+    )
 
 
 BROKEN = {
-    "html": raw(b"<!doctype html><html><body>Welcome</body></html>", kind="text/html"), "empty body": raw(b""), "blank": raw(b"  \n"),
-    "text": raw(b"hello"), "not utf-8": raw(b'{"choices": "\xff\xfe"}'), "half json": raw(b'{"choices": [{"mess'), "null": raw(b"null"),
-    "list": raw(b"[]"), "number": raw(b"1"), "string": raw(b'"hi"'), "object": raw(b"{}"), "deep": raw(b"[" * 200_000 + b"]" * 200_000),
-    "huge integer": raw(b'{"choices": ' + b"9" * 20_000 + b"}"), "choices null": choices(None), "choices empty": choices([]),
-    "choices text": choices("hi"), "choices of null": choices([None]), "no message": choices([{"finish_reason": "stop"}]),
-    "message null": said(message=None), "message text": said(message="hi"), "content null": said(message={"content": None}),
-    "content list": said(message={"content": [1]}), "content number": said(message={"content": 7}), "content missing": said(message={}),
-    "no content, no tokens": said(message={"content": ""}), "white space": said(message={"content": " \n\t"}),
-    "finish null": said(finish_reason=None), "finish unknown": said(finish_reason="abort"), "finish number": said(finish_reason=1),
-    "filtered": said(finish_reason="content_filter"), "tool call": said(finish_reason="tool_calls"),
-    "refusal": said(message={"content": "x", "refusal": "I cannot"}), "error in 200": raw(b'{"error": {"message": "oops", "code": 500}}'),
-    "error as text in 200": raw(b'{"error": "oops"}'), "error beside choices": lambda call: call.json(
-        {"error": {"message": "late"}, "choices": [{"finish_reason": "stop", "message": {"content": "x"}}]}),
+    "html": raw(b"<!doctype html><html><body>Welcome</body></html>", kind="text/html"),
+    "empty body": raw(b""),
+    "blank": raw(b"  \n"),
+    "text": raw(b"hello"),
+    "not utf-8": raw(b'{"choices": "\xff\xfe"}'),
+    "half json": raw(b'{"choices": [{"mess'),
+    "null": raw(b"null"),
+    "list": raw(b"[]"),
+    "number": raw(b"1"),
+    "string": raw(b'"hi"'),
+    "object": raw(b"{}"),
+    "deep": raw(b"[" * 200_000 + b"]" * 200_000),
+    "huge integer": raw(b'{"choices": ' + b"9" * 20_000 + b"}"),
+    "choices null": choices(None),
+    "choices empty": choices([]),
+    "choices text": choices("hi"),
+    "choices of null": choices([None]),
+    "no message": choices([{"finish_reason": "stop"}]),
+    "message null": said(message=None),
+    "message text": said(message="hi"),
+    "content null": said(message={"content": None}),
+    "content list": said(message={"content": [1]}),
+    "content number": said(message={"content": 7}),
+    "content missing": said(message={}),
+    "no content, no tokens": said(message={"content": ""}),
+    "white space": said(message={"content": " \n\t"}),
+    "finish null": said(finish_reason=None),
+    "finish unknown": said(finish_reason="abort"),
+    "finish number": said(finish_reason=1),
+    "filtered": said(finish_reason="content_filter"),
+    "tool call": said(finish_reason="tool_calls"),
+    "refusal": said(message={"content": "x", "refusal": "I cannot"}),
+    "error in 200": raw(b'{"error": {"message": "oops", "code": 500}}'),
+    "error as text in 200": raw(b'{"error": "oops"}'),
+    "error beside choices": lambda call: call.json(
+        {
+            "error": {"message": "late"},
+            "choices": [{"finish_reason": "stop", "message": {"content": "x"}}],
+        }
+    ),
     "event stream": raw(b'data: {"choices": []}\n\ndata: [DONE]\n\n', kind="text/event-stream"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.usefixtures("quick")
@@ -61,7 +95,9 @@ def test_nothing_malformed_is_stored_as_an_answer(fault: Behave, tmp_path: Any) 
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("name", ["html", "half json", "choices null", "content null", "error in 200", "deep"])
+@pytest.mark.parametrize(
+    "name", ["html", "half json", "choices null", "content null", "error in 200", "deep"]
+)
 def test_a_passing_malformation_is_tried_again(name: str) -> None:
     with hostile(then(BROKEN[name], answer())) as server:
         assert [draw.text for draw in Endpoint(server.address).draw(ONE)] == ["HELLO"]
@@ -69,7 +105,13 @@ def test_a_passing_malformation_is_tried_again(name: str) -> None:
 
 def test_usage_that_is_no_count_is_no_count() -> None:
     usage = {"prompt_tokens": -3, "completion_tokens": "many"}
-    behave = lambda call: call.json({"model": NAME, "usage": usage, "choices": [{"finish_reason": "stop", "message": {"content": "hi"}}]})
+    behave = lambda call: call.json(
+        {
+            "model": NAME,
+            "usage": usage,
+            "choices": [{"finish_reason": "stop", "message": {"content": "hi"}}],
+        }
+    )
     with hostile(behave) as server:
         (draw,) = Endpoint(server.address).draw(ONE)
     assert (draw.tokens, draw.prompt_tokens) == (0, 0)
@@ -82,11 +124,34 @@ def test_an_answer_is_cleaned_at_the_reader() -> None:
 
 
 WIRE = Wire("http://localhost/v1", "", 1.0, 1 << 20)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["stop", "length"])
-names = st.sampled_from(
-    ["choices", "message", "content", "text", "finish_reason", "usage", "model", "logprobs", "top_logprobs", "error", "x"]
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["stop", "length"])
 )
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=5), max_leaves=20)
+names = st.sampled_from(
+    [
+        "choices",
+        "message",
+        "content",
+        "text",
+        "finish_reason",
+        "usage",
+        "model",
+        "logprobs",
+        "top_logprobs",
+        "error",
+        "x",
+    ]
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=5),
+    max_leaves=20,
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -104,7 +169,9 @@ def test_any_json_gives_a_reply_or_one_of_our_faults(value: dict[str, Any], empt
 @settings(max_examples=150, deadline=None)
 @given(anything)
 def test_any_choice_gives_a_reply_or_one_of_our_faults(choice: Any) -> None:
-    test_any_json_gives_a_reply_or_one_of_our_faults.hypothesis.inner_test({"choices": [choice], "model": 1}, True)
+    test_any_json_gives_a_reply_or_one_of_our_faults.hypothesis.inner_test(
+        {"choices": [choice], "model": 1}, True
+    )
 
 
 @settings(max_examples=150, deadline=None)

@@ -33,7 +33,9 @@ def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
     with hostile(from_third(change)) as server:
         got: list[str] = []
         draws = Endpoint(server.address, concurrency=1).draw(requests(6))
-        with pytest.raises(EndpointError, match=r'another model answers: ".*" instead of "model-1"'):
+        with pytest.raises(
+            EndpointError, match=r'another model answers: ".*" instead of "model-1"'
+        ):
             got.extend(draw.text for draw in draws)
     assert got == ["SAY 0", "SAY 1"]
 
@@ -41,7 +43,12 @@ def test_a_change_stops_and_the_stranger_is_not_stored(change: Behave) -> None:
 def test_a_change_may_be_noted_with_the_request() -> None:
     noted: list[tuple[str, object]] = []
     with hostile(from_third(answer(model="model-2"))) as server:
-        endpoint = Endpoint(server.address, concurrency=1, on_change="note", on_event=lambda kind, body: noted.append((kind, body["id"])))
+        endpoint = Endpoint(
+            server.address,
+            concurrency=1,
+            on_change="note",
+            on_event=lambda kind, body: noted.append((kind, body["id"])),
+        )
         asked = requests(6)
         assert len(list(endpoint.draw(asked))) == 6
     ids = [request.id(endpoint.fingerprint) for request in asked]

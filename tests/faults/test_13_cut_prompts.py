@@ -37,4 +37,7 @@ def test_a_server_that_does_not_count_is_believed(usage: tuple[int, int] | None)
 
 def test_text_without_spaces_raises_no_false_alarm() -> None:
     with hostile(answer("好", usage=(40, 1))) as server:
-        assert len(list(Endpoint(server.address).draw([Request("ask", user("不要谈论大象。" * 20))]))) == 1
+        assert (
+            len(list(Endpoint(server.address).draw([Request("ask", user("不要谈论大象。" * 20))])))
+            == 1
+        )

@@ -1,4 +1,6 @@
-"""Row 14: a prompt longer than the context is never cut in silence. The policy has a name, and whoever holds candidates can count by it."""
+"""Row 14: a prompt longer than the context is never cut in silence. The policy has a name, and
+whoever holds candidates can count by it.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Row 15: of two processes on one run the second exits with 2 and the first one's pid; a lock dies with its process."""
+"""Row 15: of two processes on one run the second exits with 2 and the first one's pid; a lock dies
+with its process.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ ROAD = Path(__file__).with_name("road.py")
 def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is at work in the run folder."""
     environment = {**os.environ, "ROAD_WAIT_S": "20"}
-    process = subprocess.Popen(command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(tmp_path), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     assert process.stderr
     while b"0/6 drawn" not in process.stderr.readline():
         assert process.poll() is None
@@ -32,10 +36,20 @@ def first(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", str(folder / "run"), "--json"]
+    return [
+        sys.executable,
+        str(ROAD),
+        "feedback",
+        "Do not hum.",
+        "--out",
+        str(folder / "run"),
+        "--json",
+    ]
 
 
-def test_the_second_process_exits_with_2_and_names_the_first(tmp_path: Path, first: subprocess.Popen[bytes]) -> None:
+def test_the_second_process_exits_with_2_and_names_the_first(
+    tmp_path: Path, first: subprocess.Popen[bytes]
+) -> None:
     second = subprocess.run(command(tmp_path), capture_output=True, text=True)
     assert second.returncode == 2
     assert f"in use by process {first.pid}" in second.stderr

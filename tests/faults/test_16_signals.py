@@ -1,4 +1,6 @@
-"""Row 16: Ctrl-C and SIGTERM flush, print the command that goes on, and exit with 130; twice ends at once."""
+"""Row 16: Ctrl-C and SIGTERM flush, print the command that goes on, and exit with 130; twice ends
+at once.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +63,21 @@ def same_handlers() -> Iterator[None]:
 
 
 def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROAD), "feedback", "Do not 'hum'.", "--out", str(folder / "run"), "--new"]
+    command = [
+        sys.executable,
+        str(ROAD),
+        "feedback",
+        "Do not 'hum'.",
+        "--out",
+        str(folder / "run"),
+        "--new",
+    ]
     process = subprocess.Popen(
-        command, env={**os.environ, "ROAD_WAIT_S": wait_s}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, "ROAD_WAIT_S": wait_s},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr
     while "0/6 drawn" not in process.stderr.readline():
@@ -72,7 +86,9 @@ def started(folder: Path, wait_s: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
+def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = started(tmp_path, "0.3")
     time.sleep(0.8)
     process.send_signal(number)
@@ -88,7 +104,14 @@ def test_one_signal_keeps_what_was_drawn_and_says_how_to_go_on(tmp_path: Path, n
     assert asked == 6
     assert 1 <= answered < 6
     assert stages["probe"]["state"] == "interrupted"
-    command = [sys.executable, str(ROAD), "feedback", "Do not 'hum'.", "--out", str(tmp_path / "run")]
+    command = [
+        sys.executable,
+        str(ROAD),
+        "feedback",
+        "Do not 'hum'.",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     again = subprocess.run(command, capture_output=True, text=True)
     assert (again.returncode, "going on with" in again.stderr) == (0, True), again.stderr
 
@@ -99,7 +122,10 @@ def test_two_signals_end_at_once_even_inside_compiled_code() -> None:
     try:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        assert process.stdout.readline() == "stopping at the next safe point; once more stops at once\n"
+        assert (
+            process.stdout.readline()
+            == "stopping at the next safe point; once more stops at once\n"
+        )
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 130
     finally:
@@ -121,9 +147,13 @@ def test_the_second_signal_ends_at_once_also_after_the_block() -> None:
 
 
 def test_a_signal_after_an_engine_has_gone_is_an_ordinary_one(tiny: Path, tmp_path: Path) -> None:
-    """OpenVINO used to leave the thread with an unmapped signal stack: Ctrl-C during the training was a segmentation fault."""
+    """OpenVINO used to leave the thread with an unmapped signal stack: Ctrl-C during the training
+    was a segmentation fault.
+    """
     pytest.importorskip("openvino_genai")
-    done = subprocess.run([sys.executable, "-c", RESTED, str(tiny), str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", RESTED, str(tiny), str(tmp_path)], capture_output=True, text=True
+    )
     assert done.returncode == 130, done.stderr
 
 

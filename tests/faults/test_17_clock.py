@@ -12,7 +12,9 @@ from selfteach.run.display import Display
 from selfteach.run.folder import open_run
 
 
-def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(time, "time", lambda: -1e9)  # somebody sets the clock back by decades
     ticks = iter(range(1000, 2000, 7))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
@@ -20,7 +22,12 @@ def test_durations_are_monotonic_and_the_diary_is_ordered_by_sequence(tmp_path: 
         for name in ("first", "second"):
             with run.stage(name):
                 pass
-        assert [body["name"] for kind, body in run.ledger.events() if kind == "stage"] == ["first", "first", "second", "second"]
+        assert [body["name"] for kind, body in run.ledger.events() if kind == "stage"] == [
+            "first",
+            "first",
+            "second",
+            "second",
+        ]
         assert run.seconds() == 14.0
 
 

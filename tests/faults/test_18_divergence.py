@@ -1,4 +1,6 @@
-"""Row 18: a loss or gradient that is not finite stops the training; the last finite weights are kept and nothing is exported."""
+"""Row 18: a loss or gradient that is not finite stops the training; the last finite weights are
+kept and nothing is exported.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,20 @@ from selfteach.train import checkpoint, lesson
 from selfteach.train.loop import train
 from selfteach.train.steps import Diverged
 
-SETTINGS = config.Train(weights={"in_scope": {"sft": 1.0}}, batch_size=4, epochs=3, learning_rate=5e-3, checkpoint_every=2)
+SETTINGS = config.Train(
+    weights={"in_scope": {"sft": 1.0}},
+    batch_size=4,
+    epochs=3,
+    learning_rate=5e-3,
+    checkpoint_every=2,
+)
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 @pytest.mark.parametrize("step", [1, 4])
-def test_it_stops_and_keeps_the_last_finite_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int) -> None:
+def test_it_stops_and_keeps_the_last_finite_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int
+) -> None:
     calls, whole = -1, lesson.loss  # the first pass only counts memory
 
     def poisoned(*args: object) -> object:
@@ -43,7 +53,9 @@ def test_it_stops_and_keeps_the_last_finite_weights(tmp_path: Path, monkeypatch:
     assert kept.step == step - 1
     assert all(bool(torch.isfinite(v).all()) for v in kept.adapter.values())
     assert all(torch.equal(v, before[k]) for k, v in model.module.state_dict().items())
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines() if step > 1 else []) == step - 1
+    assert (
+        len((tmp_path / "metrics.jsonl").read_text().splitlines() if step > 1 else []) == step - 1
+    )
 
 
 def test_a_learning_rate_that_explodes_is_told_from_one_that_does_not(tmp_path: Path) -> None:

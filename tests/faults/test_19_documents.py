@@ -1,5 +1,5 @@
-"""Rows 14, 19, 22 for documents: too long, nothing to learn from, another encoding. No model but in row 14. Rows of files:
-test_19_every_material.py."""
+"""Rows 14, 19, 22 for documents: too long, nothing to learn from, another encoding. No model but in
+row 14. Rows of files: test_19_every_material.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from selfteach import cli
 
 
 def run(path: Path, *more: str) -> int:
-    """The exit code of the command on this file; a model that does not exist shows that none was loaded before."""
-    absent = "nobody/no-model" if "--dry-run" in more else str(path.parent / "no-model")  # a hub might know the first: it is not asked
+    """The exit code of the command on this file; a model that does not exist shows that none was
+    loaded before.
+    """
+    absent = (
+        "nobody/no-model" if "--dry-run" in more else str(path.parent / "no-model")
+    )  # a hub might know the first: it is not asked
     model = [] if "--model" in more else ["--model", absent]
     return cli.run(["documents", str(path), *model, "--out", str(path.parent / "run"), *more])
 
@@ -30,24 +34,41 @@ def test_nothing_to_learn_from_ends_before_the_model(text: str, tmp_path: Path) 
     assert run(write(tmp_path, text.encode(), "tea.txt")) == 3
 
 
-FACTS = "".join(json.dumps({"text": f"Tea number {n} came to Europe in 16{n:02d} by ship."}) + "\n" for n in range(10)).encode()
-ASKED = "".join(json.dumps({"question": f"When did tea number {n} come?", "answer": f"16{n:02d}"}) + "\n" for n in range(20)).encode()
+FACTS = "".join(
+    json.dumps({"text": f"Tea number {n} came to Europe in 16{n:02d} by ship."}) + "\n"
+    for n in range(10)
+).encode()
+ASKED = "".join(
+    json.dumps({"question": f"When did tea number {n} come?", "answer": f"16{n:02d}"}) + "\n"
+    for n in range(20)
+).encode()
 
 
 @pytest.mark.parametrize("name", ["tea.txt", "tea.jsonl"])
 def test_a_bad_question_of_many_stops_nothing(tmp_path: Path, name: str) -> None:
-    documents = write(tmp_path, FACTS if name == "tea.jsonl" else b"Tea came to Europe in 1610 by ship.", name)
+    documents = write(
+        tmp_path, FACTS if name == "tea.jsonl" else b"Tea came to Europe in 1610 by ship.", name
+    )
     asked = write(tmp_path, ASKED + b'{"question": "Who?"}\n', "asked.jsonl")
     assert run(documents, "--dry-run", "--questions", str(asked)) == 0
 
 
-def test_bad_questions_are_counted_among_the_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = write(tmp_path, ASKED[: ASKED.index(b"\n") + 1] + b'{"question": "Who?"}\n', "asked.jsonl")
+def test_bad_questions_are_counted_among_the_questions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = write(
+        tmp_path, ASKED[: ASKED.index(b"\n") + 1] + b'{"question": "Who?"}\n', "asked.jsonl"
+    )
     assert run(write(tmp_path, FACTS), "--dry-run", "--questions", str(asked)) == 3
-    assert 'asked.jsonl:2: 1 of 2 rows cannot be used; the first: has no "answer".' in capsys.readouterr().err
+    assert (
+        'asked.jsonl:2: 1 of 2 rows cannot be used; the first: has no "answer".'
+        in capsys.readouterr().err
+    )
 
 
-def test_a_passage_in_every_row_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_passage_in_every_row_is_no_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     row = {"text": "Tea came to Europe in 1610 by ship.", "answer": "1610"}
     data = "".join(json.dumps({**row, "question": f"When, number {n}?"}) + "\n" for n in range(5))
     assert run(write(tmp_path, data.encode()), "--dry-run", "--json") == 0
@@ -55,7 +76,9 @@ def test_a_passage_in_every_row_is_no_fault(tmp_path: Path, capsys: pytest.Captu
     assert (said["documents"], said["questions"]) == (1, 5)
 
 
-def test_a_folder_may_hold_the_questions_and_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_may_hold_the_questions_and_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "all/runs/old").mkdir(parents=True)
     for name in ("run.db", "manifest.json", "report.html"):
         (tmp_path / "all/runs/old" / name).write_text("<p>The exam of an old run asks for tea.")
@@ -78,7 +101,10 @@ def test_a_sentence_that_does_not_fit_the_context_is_named_before_anything_is_dr
     model = scholar.write_scholar(tmp_path / "model")
     long = " ".join(["tea"] * 900) + ".\nTea came to Europe in 1610 by ship.\n"
     path = write(tmp_path, long.encode(), "tea.txt")
-    assert run(path, "--model", str(model), "--set", "engine=hf", "--set", "read.chunk_tokens=1000") == 3
+    assert (
+        run(path, "--model", str(model), "--set", "engine=hf", "--set", "read.chunk_tokens=1000")
+        == 3
+    )
     said = capsys.readouterr().err
     assert "tea.txt" in said
     assert "read.chunk_tokens" in said

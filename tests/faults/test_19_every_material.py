@@ -1,5 +1,6 @@
-"""Rows 6, 19, 20, 21, 22 for every command that reads rows: a torn, monstrous or odd row stops before the model with its line, or is left
-out up to a threshold; an empty file, an odd encoding and unsafe characters are told. No model is loaded: the one named is not there.
+"""Rows 6, 19, 20, 21, 22 for every command that reads rows: a torn, monstrous or odd row stops
+before the model with its line, or is left out up to a threshold; an empty file, an odd encoding and
+unsafe characters are told. No model is loaded: the one named is not there.
 """
 
 from __future__ import annotations
@@ -17,12 +18,25 @@ from selfteach import cli
 from selfteach.commands import lesson
 from talker import opened
 
-WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
+WORDS = (
+    "kettle",
+    "window",
+    "garden",
+    "violin",
+    "harbour",
+    "pencil",
+    "lantern",
+    "meadow",
+    "saddle",
+    "anchor",
+)
 
 
 @dataclass(frozen=True)
 class Material:
-    """What a command reads: good rows, the field of text that comes first in them, and a row that is JSON but no such row."""
+    """What a command reads: good rows, the field of text that comes first in them, and a row that
+    is JSON but no such row.
+    """
 
     rows: list[dict[str, Any]]
     field: str
@@ -32,18 +46,33 @@ class Material:
 
 MATERIALS = {
     "corrections": Material(
-        [{"prompt": f"What is a {w}?", "answer": "A color.", "correction": "A colour."} for w in WORDS], "prompt",
+        [
+            {"prompt": f"What is a {w}?", "answer": "A color.", "correction": "A colour."}
+            for w in WORDS
+        ],
+        "prompt",
         '{"prompt": "Tea?", "answer": "A."}',
     ),
     "tasks": Material(
-        [{"instruction": f"Explain to a child what a {w} is", "output": f"A {w}."} for w in WORDS], "instruction",
+        [{"instruction": f"Explain to a child what a {w} is", "output": f"A {w}."} for w in WORDS],
+        "instruction",
         '{"instruction": "Tea?", "instances": []}',
     ),
     "documents": Material(
-        [{"text": f"The first {w} was made in 18{n:02d} by Anna Low."} for n, w in enumerate(WORDS)], "text", '{"title": "Tea"}', (),
+        [
+            {"text": f"The first {w} was made in 18{n:02d} by Anna Low."}
+            for n, w in enumerate(WORDS)
+        ],
+        "text",
+        '{"title": "Tea"}',
+        (),
     ),
-    "train": Material([{"prompt": f"What is a {w}?", "completion": "A thing."} for w in WORDS], "prompt", '{"prompt": "Tea?"}'),
-}  # fmt: skip
+    "train": Material(
+        [{"prompt": f"What is a {w}?", "completion": "A thing."} for w in WORDS],
+        "prompt",
+        '{"prompt": "Tea?"}',
+    ),
+}
 BAD = {
     "torn": '{"FIELD": "Tea", "te',
     "not an object": "[1, 2]",
@@ -59,8 +88,12 @@ BAD = {
 def run(command: str, folder: Path, data: bytes, *more: str, name: str = "rows.jsonl") -> int:
     """The exit code of the command on this file."""
     (folder / name).write_bytes(data)
-    absent = "nobody/no-model" if "--dry-run" in more else str(folder / "no-model")  # a hub might know the first: it is not asked
-    return cli.run([command, str(folder / name), "--model", absent, "--out", str(folder / "run"), *more])
+    absent = (
+        "nobody/no-model" if "--dry-run" in more else str(folder / "no-model")
+    )  # a hub might know the first: it is not asked
+    return cli.run(
+        [command, str(folder / name), "--model", absent, "--out", str(folder / "run"), *more]
+    )
 
 
 def lines(material: Material, *more: str) -> bytes:
@@ -114,19 +147,26 @@ def test_another_encoding_is_named_with_its_cure(
     writer.writeheader()
     writer.writerows(rows)
     texts = {
-        "jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "json": json.dumps(rows, ensure_ascii=False),
+        "jsonl": "\n".join(json.dumps(row, ensure_ascii=False) for row in rows),
+        "json": json.dumps(rows, ensure_ascii=False),
         "csv": table.getvalue(),
-    }  # fmt: skip
+    }
     assert run(command, tmp_path, texts[form].encode(encoding), name=f"rows.{form}") == 3
     assert "iconv" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", MATERIALS)
 def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     material = MATERIALS[command]
-    unsafe = {**material.rows[0], material.field: "What \ud800 is a tea\u2028 of\x00 old times\u202e called?"}
+    unsafe = {
+        **material.rows[0],
+        material.field: "What \ud800 is a tea\u2028 of\x00 old times\u202e called?",
+    }
     data = lines(material, json.dumps(unsafe))
     assert run(command, tmp_path, data, "--dry-run", "--json") == 0
     (told,) = json.loads(capsys.readouterr().out)["mended"]

@@ -1,4 +1,6 @@
-"""Row 19: where nothing can be learned from, the program ends with 3 and the reasons, and writes no adapter."""
+"""Row 19: where nothing can be learned from, the program ends with 3 and the reasons, and writes no
+adapter.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,11 @@ from talker import lesson, said
 @pytest.mark.parametrize("rule", ["", "  \n ", "...!", "\u200b", "\x00\x07", "\ufeff", "-"])
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_an_empty_rule_is_refused_before_anything_is_done(
-    rule: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    rule: str,
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     from selfteach.models.hf import Hf
 
@@ -27,7 +33,9 @@ def test_an_empty_rule_is_refused_before_anything_is_done(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_whose_requests_are_all_refused(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_model_whose_requests_are_all_refused(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert said(lesson(tiny, tmp_path / "run")) == (3, None)
     shown = capfd.readouterr().err
     assert "only 0 usable requests" in shown
@@ -36,14 +44,25 @@ def test_a_model_whose_requests_are_all_refused(tiny: Path, tmp_path: Path, capf
     assert not (tmp_path / "run" / "adapter").exists()
 
 
-def test_one_request_is_too_few_to_learn_and_to_be_examined(talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_request_is_too_few_to_learn_and_to_be_examined(
+    talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert said(lesson(talker, tmp_path / "run", "--set", "ask.target=1")) == (3, None)
     assert "only 1 usable requests" in capfd.readouterr().err
 
 
-def test_a_rule_that_the_base_never_breaks_is_no_failure(talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing to learn: exit 0, the exam shown, no adapter; and --require still holds it to its word."""
-    command = lesson(talker, tmp_path / "run", rule="Do not talk about volcanoes.", check='not contains "volcano"')
+def test_a_rule_that_the_base_never_breaks_is_no_failure(
+    talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing to learn: exit 0, the exam shown, no adapter; and --require still holds it to its
+    word.
+    """
+    command = lesson(
+        talker,
+        tmp_path / "run",
+        rule="Do not talk about volcanoes.",
+        check='not contains "volcano"',
+    )
     code, result = said(command)
     assert code == 0
     assert result["word"] == "nothing to learn"
@@ -59,8 +78,12 @@ def test_a_rule_that_the_base_never_breaks_is_no_failure(talker: Path, tmp_path:
 
 
 def test_a_rule_that_no_answer_keeps_is_not_learned(talker: Path, tmp_path: Path) -> None:
-    """The base breaks it everywhere, and so does every try of the search: nothing may be trained on."""
-    code, result = said(lesson(talker, tmp_path / "run", rule="Say nothing.", check="min_words=1000"))
+    """The base breaks it everywhere, and so does every try of the search: nothing may be trained
+    on.
+    """
+    code, result = said(
+        lesson(talker, tmp_path / "run", rule="Say nothing.", check="min_words=1000")
+    )
     assert code == 0
     assert (result["word"], result["adapter"]) == ("not learned", None)
     assert "an answer was found" in result["verdict"]

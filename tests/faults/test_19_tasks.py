@@ -1,5 +1,5 @@
-"""Rows 1, 11, 14, 19 for tasks: stops, lost answers, prompts beyond the context, nothing to learn from. Rows of files:
-test_19_every_material.py."""
+"""Rows 1, 11, 14, 19 for tasks: stops, lost answers, prompts beyond the context, nothing to learn
+from. Rows of files: test_19_every_material.py."""
 
 from __future__ import annotations
 
@@ -25,15 +25,44 @@ from selfteach.run.display import open_display
 from selfteach.run.ledger import LEFT_BEHIND, Fate, Ledger
 from selfteach.select.tasks import Instances, Near
 
-WORDS = ("kettle", "window", "garden", "violin", "harbour", "pencil", "lantern", "meadow", "saddle", "anchor")
-GOOD = [{"instruction": f"Explain to a child what a {w} is", "instances": [{"input": "", "output": f"A {w}."}]} for w in WORDS]
+WORDS = (
+    "kettle",
+    "window",
+    "garden",
+    "violin",
+    "harbour",
+    "pencil",
+    "lantern",
+    "meadow",
+    "saddle",
+    "anchor",
+)
+GOOD = [
+    {
+        "instruction": f"Explain to a child what a {w} is",
+        "instances": [{"input": "", "output": f"A {w}."}],
+    }
+    for w in WORDS
+]
 LINES = [json.dumps(row).encode() for row in GOOD]
 
 
 def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int:
-    """The exit code of the command on this file; a model that does not exist shows that none was loaded before."""
+    """The exit code of the command on this file; a model that does not exist shows that none was
+    loaded before.
+    """
     (folder / name).write_bytes(data)
-    return cli.run(["tasks", str(folder / name), "--model", str(folder / "no-model"), "--out", str(folder / "run"), *more])
+    return cli.run(
+        [
+            "tasks",
+            str(folder / name),
+            "--model",
+            str(folder / "no-model"),
+            "--out",
+            str(folder / "run"),
+            *more,
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,7 +74,9 @@ def run(folder: Path, data: bytes, *more: str, name: str = "seeds.jsonl") -> int
     ],
     ids=["one row", "one row nine times", "seven"],
 )
-def test_too_little_is_said_before_the_model_loads(data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_little_is_said_before_the_model_loads(
+    data: bytes, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, data) == 3
     assert why in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
@@ -57,7 +88,11 @@ def test_too_little_is_said_before_the_model_loads(data: bytes, why: str, tmp_pa
         (("--set", "templates=[alpaca]"), 2, "lessons are turns of a conversation"),
         (("--set", "templates=[plane]"), 2, 'Did you mean "plain"'),
         (("--set", "templates=[]"), 2, "no template"),
-        (("--mode", "magpie", "--teacher", "http://localhost:1/v1#m"), 2, "no way to let the model write"),
+        (
+            ("--mode", "magpie", "--teacher", "http://localhost:1/v1#m"),
+            2,
+            "no way to let the model write",
+        ),
         (("--mode", "pixie"), 2, "mode"),
     ],
 )
@@ -68,15 +103,27 @@ def test_what_does_not_fit_together_is_refused(
     assert why in capsys.readouterr().err
 
 
-def road(folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any) -> Any:
-    """What the steps of inventing need of a road, over a scripted model with `room` characters of context."""
+def road(
+    folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any
+) -> Any:
+    """What the steps of inventing need of a road, over a scripted model with `room` characters of
+    context.
+    """
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
     student = Recorded(ledger, made := Scripted(script), made)
-    base = SimpleNamespace(room_tokens=lambda prompt: room - len(str(prompt)), tokens=SimpleNamespace(template=template))
+    base = SimpleNamespace(
+        room_tokens=lambda prompt: room - len(str(prompt)),
+        tokens=SimpleNamespace(template=template),
+    )
     config = Tasks(**{"count": 5, "invent": {"requests": 4, "rounds": 2}, **settings})
     return SimpleNamespace(
-        run=SimpleNamespace(ledger=ledger), config=config, display=open_display(), student=student, teacher=None, base=base
+        run=SimpleNamespace(ledger=ledger),
+        config=config,
+        display=open_display(),
+        student=student,
+        teacher=None,
+        base=base,
     )
 
 
@@ -94,12 +141,29 @@ def test_a_prompt_beyond_the_context_is_dropped_by_name_and_counted(tmp_path: Pa
     assert reasons["tasks with instances"] == {"prompt longer than the context": 1}
 
 
-UGLY = ["", "\n\n\n", "10.", "\x00\x00", "- - - -", "a" * 5000, "\u202e\ufffd", "<|im_end|> {{ x }} </s>", "Write", "?!" * 200]
+UGLY = [
+    "",
+    "\n\n\n",
+    "10.",
+    "\x00\x00",
+    "- - - -",
+    "a" * 5000,
+    "\u202e\ufffd",
+    "<|im_end|> {{ x }} </s>",
+    "Write",
+    "?!" * 200,
+]
 
 
 @pytest.mark.parametrize("mode", ["self-instruct", "alpaca", "magpie"])
 def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path: Path) -> None:
-    there = road(tmp_path, lambda r: UGLY[r.draw % len(UGLY)], room=100_000, mode=mode, invent={"requests": 10, "rounds": 3})
+    there = road(
+        tmp_path,
+        lambda r: UGLY[r.draw % len(UGLY)],
+        room=100_000,
+        mode=mode,
+        invent={"requests": 10, "rounds": 3},
+    )
     kept = inventing.invent(there, HUMAN, [t.instruction for t in HUMAN])
     assert kept == []
     for stage in there.run.ledger.funnel():
@@ -116,7 +180,10 @@ def test_a_local_teacher_s_own_context_decides_what_it_is_asked(tmp_path: Path) 
         there.teacher = Recorded(there.run.ledger, made, made)
         assert inventing.invent(there, HUMAN, []) == []
         assert len(made.asked) == asked
-        assert there.run.ledger.funnel()[0].reasons.get("prompt longer than the context", 0) == 8 - asked
+        assert (
+            there.run.ledger.funnel()[0].reasons.get("prompt longer than the context", 0)
+            == 8 - asked
+        )
 
 
 def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
@@ -132,7 +199,10 @@ def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
 def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
     from selfteach.methods.tasks import parted
 
-    alike = [Task(f"s:{i}", f"Explain to a child what a thing of {w} is", (Instance("", "x"),)) for i, w in enumerate(WORDS)]
+    alike = [
+        Task(f"s:{i}", f"Explain to a child what a thing of {w} is", (Instance("", "x"),))
+        for i, w in enumerate(WORDS)
+    ]
     material = SimpleNamespace(seeds=alike, test=[])
     with pytest.raises(DataError, match="too much alike"):
         parted(road(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
@@ -183,14 +253,23 @@ def test_stopped_anywhere_the_same_steps_end_the_same_and_ask_nothing_twice(
     assert resumed == straight
     assert ledger.funnel() == whole.funnel()
     assert not any(stage.pending for stage in ledger.funnel())
-    assert not {r.id("scripted-scripted") for r in asked} & {r.id("scripted-scripted") for r in seen}, "an answer was asked for twice"
+    assert not {r.id("scripted-scripted") for r in asked} & {
+        r.id("scripted-scripted") for r in seen
+    }, "an answer was asked for twice"
 
 
-def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Nine requests at most are answered with a task: then three rounds without one are the end."""
     told: list[int] = []
-    there = road(tmp_path, lambda r: writes(r) if r.stage == "instances" or r.draw < 300_000 else "", room=100_000, count=1000,
-                 invent={"requests": 3})  # fmt: skip
+    there = road(
+        tmp_path,
+        lambda r: writes(r) if r.stage == "instances" or r.draw < 300_000 else "",
+        room=100_000,
+        count=1000,
+        invent={"requests": 3},
+    )
     kept = inventing.invent(there, HUMAN, [], lambda found: told.append(len(found)))
     assert told == [3, 6, 9, 9, 9, 9]
     assert len(kept) == 9
@@ -201,7 +280,9 @@ def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Pa
     there = road(tmp_path, writes, room=100_000)
     there.run.ledger.place("tasks with instances", [Fate("of another way", "pending")])
     assert len(inventing.invent(there, HUMAN, [])) == 5
-    stage = next(stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances")
+    stage = next(
+        stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances"
+    )
     assert (stage.pending, stage.reasons[LEFT_BEHIND]) == (0, 1)
 
 

@@ -1,4 +1,6 @@
-"""Rows 6, 20, 21, 22: what may be wrong with a file of corrections is put aside with its place, and the next row is read."""
+"""Rows 6, 20, 21, 22: what may be wrong with a file of corrections is put aside with its place, and
+the next row is read.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,14 @@ LATIN = '{"prompt": "Où?", "answer": "là", "correction": "ici"}'.encode("latin
 
 
 def others(count: int) -> list[bytes]:
-    return [json.dumps(GOOD | {"prompt": f"What is tea number {n}?"}).encode() for n in range(count)]
+    return [
+        json.dumps(GOOD | {"prompt": f"What is tea number {n}?"}).encode() for n in range(count)
+    ]
 
 
-@pytest.mark.parametrize("line", [TORN, DEEP, HUGE, LATIN, b"null", b"[]", b'{"prompt": 7, "correction": "x"}'])
+@pytest.mark.parametrize(
+    "line", [TORN, DEEP, HUGE, LATIN, b"null", b"[]", b'{"prompt": 7, "correction": "x"}']
+)
 def test_a_bad_row_is_named_and_the_rest_is_read(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "edits.jsonl"
     path.write_bytes(b"\n".join([*others(19), line, json.dumps(GOOD).encode()]))

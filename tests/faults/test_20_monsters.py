@@ -31,7 +31,9 @@ def read(path: Path, data: bytes) -> tuple[list[dict[str, object]], list[BadLine
         (b'{"a": -Infinity}', "no JSON number"),
     ],
 )
-def test_monsters_are_put_aside_and_the_next_line_is_read(tmp_path: Path, line: bytes, fault: str) -> None:
+def test_monsters_are_put_aside_and_the_next_line_is_read(
+    tmp_path: Path, line: bytes, fault: str
+) -> None:
     rows, bad = read(tmp_path / "rows.jsonl", line)
     assert rows == [{"first": 1}, {"last": 1}]
     assert [b.where for b in bad] == ["rows.jsonl:2"]
@@ -40,7 +42,10 @@ def test_monsters_are_put_aside_and_the_next_line_is_read(tmp_path: Path, line: 
 
 def test_the_largest_that_are_allowed_pass(tmp_path: Path) -> None:
     depth = MAX_DEPTH - 2
-    rows, bad = read(tmp_path / "rows.jsonl", b'{"a": ' + b"[" * depth + b"]" * depth + b', "b": 18446744073709551615, "c": 1e308}')
+    rows, bad = read(
+        tmp_path / "rows.jsonl",
+        b'{"a": ' + b"[" * depth + b"]" * depth + b', "b": 18446744073709551615, "c": 1e308}',
+    )
     assert bad == []
     assert rows[1]["b"] == 2**64 - 1
 
@@ -63,5 +68,9 @@ def test_a_line_without_end_is_read_in_bounded_memory(tmp_path: Path) -> None:
         handle.truncate(600 << 20)
         handle.seek(0, 2)
         handle.write(b'\n{"a": 2}\n')
-    done = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, timeout=60)
-    assert done.stdout.split(maxsplit=2) == ["2", "1", "the line is longer than 8 MB\n"], done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(path)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split(maxsplit=2) == ["2", "1", "the line is longer than 8 MB\n"], (
+        done.stderr
+    )

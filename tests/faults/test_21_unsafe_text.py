@@ -1,4 +1,6 @@
-"""Row 21: lone surrogates, NUL, byte-order marks, U+2028 and direction overrides are made safe once, by the reader, on record."""
+"""Row 21: lone surrogates, NUL, byte-order marks, U+2028 and direction overrides are made safe
+once, by the reader, on record.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from selfteach.records import BadLine, clean, messages, read_jsonl
 UNSAFE = "\x00\x07\x1b\x7f\x85\x9b\ud800\udfff\ufeff\u2028\u2029\u202a\u202e\u2066\u2069"
 any_text = st.text(st.characters() | st.sampled_from(UNSAFE), max_size=60)
 any_json = st.recursive(
-    any_text | st.integers(-9, 9) | st.none(), lambda x: st.lists(x, max_size=3) | st.dictionaries(any_text, x, max_size=3), max_leaves=8
+    any_text | st.integers(-9, 9) | st.none(),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(any_text, x, max_size=3),
+    max_leaves=8,
 )
 
 
@@ -37,7 +41,13 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"]) | st.sampled_from("\n\t\r\u200d\u200e\u200f"), max_size=80))
+@given(
+    st.text(
+        st.characters(exclude_categories=["Cc", "Cs", "Cf", "Zl", "Zp"])
+        | st.sampled_from("\n\t\r\u200d\u200e\u200f"),
+        max_size=80,
+    )
+)
 @example("naïve 日本語 👩\u200d👩 עברית\u200f")
 def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
     assert clean(text) == text
@@ -46,10 +56,15 @@ def test_ordinary_text_of_any_language_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "safe"),
     [
-        ("a\u2028b\u2029c\x85d", "a\nb\nc\nd"), ("\ufeffa", "a"), ("a\u202eb\u2066c", "abc"), ("a\x00b", "a\ufffdb"), ("\ud83d", "\ufffd"),
-        ("\x1b[31mred\x1b[0m", "\ufffd[31mred\ufffd[0m"), ("\x9b31m", "\ufffd31m"),
+        ("a\u2028b\u2029c\x85d", "a\nb\nc\nd"),
+        ("\ufeffa", "a"),
+        ("a\u202eb\u2066c", "abc"),
+        ("a\x00b", "a\ufffdb"),
+        ("\ud83d", "\ufffd"),
+        ("\x1b[31mred\x1b[0m", "\ufffd[31mred\ufffd[0m"),
+        ("\x9b31m", "\ufffd31m"),
     ],
-)  # fmt: skip
+)
 def test_what_becomes_of_each(text: str, safe: str) -> None:
     assert clean(text) == safe
 

@@ -1,4 +1,6 @@
-"""Row 22, documents: the encoding is detected, named, and a guess is called a guess with the command that converts."""
+"""Row 22, documents: the encoding is detected, named, and a guess is called a guess with the
+command that converts.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from selfteach.materials.documents.read import MENDED, read_documents
 FRENCH = "Où est la bibliothèque? Elle est à côté de l'école."
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
 def test_a_text_of_any_encoding_is_read_and_says_as_what(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "a.txt").write_bytes(FRENCH.encode(encoding))
     reading = read_documents([tmp_path / "a.txt"])
@@ -28,9 +32,13 @@ def test_a_text_of_any_encoding_is_read_and_says_as_what(tmp_path: Path, encodin
         assert ("a guess" in notes[0] and "iconv -f" in notes[0]) == (encoding == "cp1252")
 
 
-@pytest.mark.parametrize(("text", "encoding"), [
-    ("図書館はどこですか。駅の近くにあります。", "shift-jis"), ("Где находится библиотека? Она рядом со школой.", "cp1251"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("図書館はどこですか。駅の近くにあります。", "shift-jis"),
+        ("Где находится библиотека? Она рядом со школой.", "cp1251"),
+    ],
+)
 def test_other_scripts_are_guessed_right(text: str, encoding: str) -> None:
     found, note = decode(text.encode(encoding))
     assert found == text
@@ -38,20 +46,27 @@ def test_other_scripts_are_guessed_right(text: str, encoding: str) -> None:
 
 
 def test_a_page_s_own_word_on_its_encoding_is_heard(tmp_path: Path) -> None:
-    page = f'<html><head><meta charset="iso-8859-2"></head><body><p>{"Gdzie jest łódź?"}</p></body></html>'
+    page = (
+        "<html><head><meta "
+        f'charset="iso-8859-2"></head><body><p>{"Gdzie jest łódź?"}</p></body></html>'
+    )
     (tmp_path / "a.html").write_bytes(page.encode("iso-8859-2"))
     reading = read_documents([tmp_path / "a.html"])
     assert reading.documents[0].text == "Gdzie jest łódź?"
     assert "as it says" in reading.mended[0].fault
 
 
-@pytest.mark.parametrize("name", ["base64", "rot13", "zlib", "no-such", "utf-8\x00", "é", "../x", "unicode_escape"])
+@pytest.mark.parametrize(
+    "name", ["base64", "rot13", "zlib", "no-such", "utf-8\x00", "é", "../x", "unicode_escape"]
+)
 def test_a_declared_encoding_is_only_ever_one_of_text(name: str) -> None:
     text, _ = decode(b"caf\xe9 \\x41", name)
     assert "\\x41" in text or name == "unicode_escape"
 
 
-@pytest.mark.parametrize("data", [b"\x7fELF\x00\x00\x01\x02\x03", b"\xff\xfeodd", b"GIF89a\x00\x01\x00\x80\x00"])
+@pytest.mark.parametrize(
+    "data", [b"\x7fELF\x00\x00\x01\x02\x03", b"\xff\xfeodd", b"GIF89a\x00\x01\x00\x80\x00"]
+)
 def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.txt").write_bytes(data)
     with pytest.raises(DataError, match=r"a\.txt"):
@@ -75,4 +90,6 @@ def test_unsafe_characters_are_mended_once_and_recorded(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("Clean.\r\nLines.", encoding="utf-8")
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == ["The \ufffd[31mmill is\nold.", "Clean.\nLines."]
-    assert [(line.where.rpartition("/")[2], line.fault) for line in reading.mended] == [("a.txt", MENDED)]
+    assert [(line.where.rpartition("/")[2], line.fault) for line in reading.mended] == [
+        ("a.txt", MENDED)
+    ]

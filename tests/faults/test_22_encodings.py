@@ -14,7 +14,9 @@ ROW = json.dumps({"prompt": "Où est la bibliothèque?"}, ensure_ascii=False) + 
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
-def test_wide_encodings_are_refused_as_a_whole_with_the_command_that_converts(tmp_path: Path, encoding: str) -> None:
+def test_wide_encodings_are_refused_as_a_whole_with_the_command_that_converts(
+    tmp_path: Path, encoding: str
+) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(ROW.encode(encoding) * 3)
     with pytest.raises(DataError, match=r"UTF-16.*iconv"):
@@ -25,7 +27,11 @@ def test_wide_encodings_are_refused_as_a_whole_with_the_command_that_converts(tm
 def test_a_line_of_another_encoding_is_put_aside_with_a_hint(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "rows.jsonl"
     text = "図書館はどこ" if encoding == "shift-jis" else "Où est la bibliothèque?"
-    path.write_bytes(b'{"prompt": "plain"}\n' + json.dumps({"prompt": text}, ensure_ascii=False).encode(encoding) + b"\n")
+    path.write_bytes(
+        b'{"prompt": "plain"}\n'
+        + json.dumps({"prompt": text}, ensure_ascii=False).encode(encoding)
+        + b"\n"
+    )
     bad: list[BadLine] = []
     assert [row for _, row in read_jsonl(path, bad)] == [{"prompt": "plain"}]
     assert "not UTF-8" in bad[0].fault

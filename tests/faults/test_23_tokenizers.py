@@ -1,5 +1,5 @@
-"""Row 23: no pad token, a pad token that is the end of sequence, no chat template: the end of an answer stays in the loss, and what had
-to be supplied has a name and is saved with the adapter."""
+"""Row 23: no pad token, a pad token that is the end of sequence, no chat template: the end of an
+answer stays in the loss, and what had to be supplied has a name and is saved with the adapter."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,10 @@ def odd(request, make_tiny, tmp_path):
 def test_the_end_of_an_answer_is_scored_although_it_also_pads(odd):
     end = odd.tokenizer.eos_token_id
     assert odd.tokenizer.pad_token_id == end
-    pairs = [(user("Hello"), "Yes."), (user("Tell me about music and cars."), "I like the weather in Paris.")]
+    pairs = [
+        (user("Hello"), "Yes."),
+        (user("Tell me about music and cars."), "I like the weather in Paris."),
+    ]
     for i, logits in odd.answer_logits(pairs):
         ids = odd.encode_answer(pairs[i][1], end=True)
         assert ids[-1] == end
@@ -44,7 +47,8 @@ def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
     assert hf.tokens.template == PLAIN_NAME
     assert any(PLAIN_NAME in note for note in hf.notes)
     assert (
-        hf.tokenizer.decode(hf.encode(user("Hello", system="Be brief."))) == "### System\nBe brief.\n\n### User\nHello\n\n### Assistant\n"
+        hf.tokenizer.decode(hf.encode(user("Hello", system="Be brief.")))
+        == "### System\nBe brief.\n\n### User\nHello\n\n### Assistant\n"
     )
 
 
@@ -55,7 +59,9 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
     assert json.loads((taught / "selfteach.json").read_text())["template"] == PLAIN_NAME
     own, saved = Hf.load(tmp_path / "model", adapter=taught), AutoTokenizer.from_pretrained(taught)
     assert saved.chat_template == PLAIN_TEMPLATE
-    rendered = saved.apply_chat_template([{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True)
+    rendered = saved.apply_chat_template(
+        [{"role": "user", "content": "Hello"}], add_generation_prompt=True, return_dict=True
+    )
     assert rendered["input_ids"] == own.encode(user("Hello"))
 
 
@@ -68,16 +74,39 @@ def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
 
 def test_a_template_of_the_models_own_is_not_copied(tiny, tmp_path):
     taught = run_of(tiny, tmp_path / "run")
-    assert {path.name for path in taught.iterdir()} == {"adapter_model.safetensors", "adapter_config.json", "selfteach.json"}
+    assert {path.name for path in taught.iterdir()} == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "selfteach.json",
+    }
     assert "template" not in json.loads((taught / "selfteach.json").read_text())
 
 
 def run_of(model, out, adapter="lora", *more):
     """The adapter folder of a run of two steps."""
     data = out.with_suffix(".jsonl")
-    write_jsonl(data, ({"prompt": f"Tell me about the weather {n}", "completion": "I like bread."} for n in range(8)))
+    write_jsonl(
+        data,
+        (
+            {"prompt": f"Tell me about the weather {n}", "completion": "I like bread."}
+            for n in range(8)
+        ),
+    )
     sets = ["--set", "train.max_steps=2", "--set", "train.batch_size=4", *more]
-    code, result = said(["train", str(data), "--model", str(model), "--out", str(out), "--json", "--adapter", adapter, *sets])
+    code, result = said(
+        [
+            "train",
+            str(data),
+            "--model",
+            str(model),
+            "--out",
+            str(out),
+            "--json",
+            "--adapter",
+            adapter,
+            *sets,
+        ]
+    )
     assert code == 0
     return Path(result["adapter"])
 

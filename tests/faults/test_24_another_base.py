@@ -1,4 +1,6 @@
-"""Row 24: an adapter that was trained on another base is refused by its fingerprint, although its shapes fit."""
+"""Row 24: an adapter that was trained on another base is refused by its fingerprint, although its
+shapes fit.
+"""
 
 import json
 
@@ -21,7 +23,9 @@ def make_adapter(base, folder, rank=4):
 
     hf = Hf.load(base, dtype="float32", device="cpu")
     torch.manual_seed(3)
-    worn = get_peft_model(hf.module, LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False))
+    worn = get_peft_model(
+        hf.module, LoraConfig(r=rank, target_modules="all-linear", init_lora_weights=False)
+    )
     worn.save_pretrained(folder)
     (folder / "selfteach.json").write_text(json.dumps({"base_fingerprint": hf.fingerprint}))
     return folder

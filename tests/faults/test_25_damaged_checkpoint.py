@@ -1,4 +1,6 @@
-"""Rows 24 and 25: a damaged checkpoint is passed over with an event, for the one before it; one of another training is refused."""
+"""Rows 24 and 25: a damaged checkpoint is passed over with an event, for the one before it; one of
+another training is refused.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +18,35 @@ from selfteach.errors import IntegrityError
 from selfteach.train import checkpoint, steps
 from selfteach.train.loop import Trained, train
 
-FILES = ["adapter.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json", "manifest.json"]
+FILES = [
+    "adapter.safetensors",
+    "optimizer.safetensors",
+    "rng.safetensors",
+    "state.json",
+    "manifest.json",
+]
 
 
 class Stop(Exception):
     """Ends a training between two steps."""
 
 
-def learn(folder: Path, *, stop: int = 0, model: Tiny | None = None, seed: int = 1, **changes: object) -> Trained:
+def learn(
+    folder: Path, *, stop: int = 0, model: Tiny | None = None, seed: int = 1, **changes: object
+) -> Trained:
     def progress(step: int, total: int, row: object) -> None:
         if step == stop:
             raise Stop
 
     settings = config.Train(
-        **{"weights": {"in_scope": {"sft": 1.0}}, "batch_size": 4, "epochs": 3, "learning_rate": 5e-3, "checkpoint_every": 2, **changes}
+        **{
+            "weights": {"in_scope": {"sft": 1.0}},
+            "batch_size": 4,
+            "epochs": 3,
+            "learning_rate": 5e-3,
+            "checkpoint_every": 2,
+            **changes,
+        }
     )
     return train(model or Tiny(), examples(12), settings, folder, seed=seed, progress=progress)
 
@@ -48,7 +65,9 @@ def weights(trained: Trained) -> bytes:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", ["truncated", "missing", "flipped"])
-def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(stopped: Path, tmp_path_factory, name: str, damage: str) -> None:
+def test_the_checkpoint_before_it_is_used_and_the_weights_are_the_same(
+    stopped: Path, tmp_path_factory, name: str, damage: str
+) -> None:
     file = stopped / "checkpoints" / "step-000004" / name
     data = file.read_bytes()
     file.unlink()
@@ -68,8 +87,14 @@ def test_the_newest_whole_one_is_used_without_an_event(stopped: Path) -> None:
     assert learn(stopped).events == [("resumed", {"step": 4})]
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"seed": 2}, {"model": Tiny(seed=5)}], ids=["configuration", "seed", "base"])
-def test_a_checkpoint_of_another_training_is_refused(stopped: Path, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"learning_rate": 1e-3}, {"seed": 2}, {"model": Tiny(seed=5)}],
+    ids=["configuration", "seed", "base"],
+)
+def test_a_checkpoint_of_another_training_is_refused(
+    stopped: Path, change: dict[str, object]
+) -> None:
     with pytest.raises(IntegrityError, match="new folder"):
         learn(stopped, **change)
 
@@ -82,19 +107,28 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [0.0, 0.3, 0.6])
-def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(stopped: Path, tmp_path_factory, left: float) -> None:
-    """Four lines of which less is left than the checkpoint has seen: no zeros take their place, and it is said."""
+def test_a_curve_that_lost_its_end_with_the_power_keeps_its_whole_lines(
+    stopped: Path, tmp_path_factory, left: float
+) -> None:
+    """Four lines of which less is left than the checkpoint has seen: no zeros take their place, and
+    it is said.
+    """
     file = stopped / "metrics.jsonl"
     data = b"".join(file.read_bytes().splitlines(keepends=True)[:4])
     file.write_bytes(data[: int(left * len(data))])
     whole = file.read_bytes().count(b"\n")
     trained = learn(stopped)
-    assert trained.events[0] == ("metrics_lost", {"bytes": len(data), "found": int(left * len(data))})
+    assert trained.events[0] == (
+        "metrics_lost",
+        {"bytes": len(data), "found": int(left * len(data))},
+    )
     assert [row["step"] for row in trained.curve] == [*range(1, whole + 1), *range(5, 10)]
     assert weights(trained) == weights(learn(tmp_path_factory.mktemp("straight")))
 
 
-def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[tuple[int, int]] = []
     sync, write = os.fsync, checkpoint.write
 

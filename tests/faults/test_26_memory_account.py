@@ -1,4 +1,6 @@
-"""Row 26, before the first step: what cannot fit is refused in one line, and what fits in smaller parts is computed in smaller parts."""
+"""Row 26, before the first step: what cannot fit is refused in one line, and what fits in smaller
+parts is computed in smaller parts.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from selfteach.train.adapters.full import Full
 from selfteach.train.loop import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 1.0}}
-SETTINGS = config.Train(weights=WEIGHTS, batch_size=12, epochs=2, learning_rate=5e-3, checkpoint_every=0)
+SETTINGS = config.Train(
+    weights=WEIGHTS, batch_size=12, epochs=2, learning_rate=5e-3, checkpoint_every=0
+)
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
@@ -37,24 +41,37 @@ def refused(folder: Path, **settings: object) -> str:
 
 
 @pytest.mark.parametrize("adapter", ["full", "layers"])
-def test_weights_that_cannot_be_copied_are_refused_before_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: str) -> None:
+def test_weights_that_cannot_be_copied_are_refused_before_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapter: str
+) -> None:
     """One line: what, how much it needs, how much there is, what to do."""
     leave(monkeypatch, 100_000)
     monkeypatch.setattr(Full, "__init__", lambda *_: pytest.fail("the weights are being copied"))
     said = refused(tmp_path, adapter=adapter, layers=config.Layers(which="all"))
-    sizes = r"needs [\d.]+ MB beside the weights and 0\.1 MB are free \([\d.]+ MB for parameters, gradients and optimizer\)"
+    sizes = (
+        r"needs [\d.]+ MB beside the weights and 0\.1 MB are free \([\d.]+ MB for "
+        r"parameters, gradients and optimizer\)"
+    )
     assert re.fullmatch(
-        rf"training {adapter} {sizes}\. Use train\.adapter=lora, several GPUs \(docs/scale\.md\), or a smaller model\.", said
+        (
+            rf"training {adapter} {sizes}\. Use train\.adapter=lora, several GPUs "
+            r"\(docs/scale\.md\), or a smaller model\."
+        ),
+        said,
     )
 
 
-def test_activations_of_one_row_that_cannot_be_kept_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activations_of_one_row_that_cannot_be_kept_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leave(monkeypatch, 3_000_000)
     monkeypatch.setattr(memory.Kept, "bytes", lambda *_: 10**9)
     said = refused(tmp_path, adapter="full")
     assert "1.00 GB for activations of" in said
     assert "Set train.checkpoint_activations=true, lower train.max_tokens" in said
-    assert "checkpoint_activations" not in refused(tmp_path, adapter="full", checkpoint_activations=True)
+    assert "checkpoint_activations" not in refused(
+        tmp_path, adapter="full", checkpoint_activations=True
+    )
 
 
 def test_a_small_adapter_is_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +79,9 @@ def test_a_small_adapter_is_told_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     assert "training bottleneck needs" in refused(tmp_path, adapter="bottleneck")
 
 
-def test_what_fits_in_parts_is_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fits_in_parts_is_computed_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same effective batch, the same result; said, and no step has failed for it."""
     large = train(Tiny(), examples(12), SETTINGS, tmp_path / "large", seed=1)
     assert large.memory is not None

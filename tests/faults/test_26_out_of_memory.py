@@ -1,4 +1,6 @@
-"""Row 26: when memory runs out, the micro-batch is halved and the step repeated: the same effective batch, the same result."""
+"""Row 26: when memory runs out, the micro-batch is halved and the step repeated: the same effective
+batch, the same result.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,18 @@ from selfteach.errors import ResourceError
 from selfteach.train.loop import train
 from selfteach.train.student import Student
 
-SETTINGS = config.Train(weights={"in_scope": {"sft": 1.0, "dpo": 1.0}}, batch_size=12, epochs=3, learning_rate=5e-3, checkpoint_every=0)
-FAULTS = [torch.OutOfMemoryError("CUDA out of memory."), MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+SETTINGS = config.Train(
+    weights={"in_scope": {"sft": 1.0, "dpo": 1.0}},
+    batch_size=12,
+    epochs=3,
+    learning_rate=5e-3,
+    checkpoint_every=0,
+)
+FAULTS = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    MemoryError(),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+]
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -> None:
@@ -33,7 +45,9 @@ def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-def test_the_result_is_that_of_a_larger_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
+def test_the_result_is_that_of_a_larger_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
     large = train(Tiny(), examples(12), SETTINGS, tmp_path / "large", seed=1)
     shrink(monkeypatch, 150, fault)
     small = train(Tiny(), examples(12), SETTINGS, tmp_path / "small", seed=1)
@@ -45,7 +59,9 @@ def test_the_result_is_that_of_a_larger_machine(tmp_path: Path, monkeypatch: pyt
         assert b["tokens"] == a["tokens"]
 
 
-def test_a_row_that_fits_nowhere_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_fits_nowhere_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shrink(monkeypatch, 10, MemoryError())
     with pytest.raises(ResourceError, match="does not fit into memory"):
         train(Tiny(), examples(12), SETTINGS, tmp_path, seed=1)

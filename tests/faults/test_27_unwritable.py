@@ -17,7 +17,9 @@ def test_an_unwritable_out_is_refused_before_any_work(tmp_path: Path, place: str
     (tmp_path / "file").write_text("here already")
     environment = {**os.environ, "ROAD_WAIT_S": "60"}  # work would be noticed
     command = [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", place]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30
+    )
     assert done.returncode == 2
     assert place in done.stderr
     assert done.stderr.count("\n") == 1
@@ -27,7 +29,15 @@ def test_an_unwritable_out_is_refused_before_any_work(tmp_path: Path, place: str
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     for more in ([], ["--new"]):
-        command = [sys.executable, str(ROAD), "feedback", "Do not hum.", "--out", str(tmp_path), *more]
+        command = [
+            sys.executable,
+            str(ROAD),
+            "feedback",
+            "Do not hum.",
+            "--out",
+            str(tmp_path),
+            *more,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         assert (done.returncode, "holds other files and no run" in done.stderr) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

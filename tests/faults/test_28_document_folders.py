@@ -1,4 +1,6 @@
-"""Row 28, documents: no link leads out of a folder, nothing but files is opened, names from disk are inert."""
+"""Row 28, documents: no link leads out of a folder, nothing but files is opened, names from disk
+are inert.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,10 @@ def test_a_broken_link_and_a_locked_file_are_put_aside(folder: Path) -> None:
     assert [line.fault for line in reading.aside] == ["not a file"]
 
 
-@pytest.mark.parametrize("name", ["\udcff\udcfe.txt", "\u202egpj.txt", "$(reboot).txt", "-rf.txt", "a\nb.pdf", "<script>.html"])
+@pytest.mark.parametrize(
+    "name",
+    ["\udcff\udcfe.txt", "\u202egpj.txt", "$(reboot).txt", "-rf.txt", "a\nb.pdf", "<script>.html"],
+)
 def test_names_are_inert(folder: Path, name: str) -> None:
     (folder / name).write_bytes(b"<p>Words of it.")
     reading = read_documents([folder])
@@ -69,7 +74,9 @@ def test_folders_within_folders_have_an_end(folder: Path) -> None:
     (deep / "deep.txt").write_text("Too deep.")
     reading = read_documents([folder])
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert [(line.where, line.fault) for line in reading.aside] == [("wiki" + "/d" * 33, "more than 32 folders deep")]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("wiki" + "/d" * 33, "more than 32 folders deep")
+    ]
 
 
 def test_a_locked_folder_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +91,9 @@ def test_a_locked_folder_is_put_aside(folder: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "scandir", locked)
     reading = read_documents([folder])
-    assert [(line.where, line.fault) for line in reading.aside] == [("wiki/locked", "cannot be read (Permission denied)")]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("wiki/locked", "cannot be read (Permission denied)")
+    ]
 
 
 def test_links_that_lead_round_in_a_circle_are_put_aside(folder: Path) -> None:
@@ -93,11 +102,15 @@ def test_links_that_lead_round_in_a_circle_are_put_aside(folder: Path) -> None:
     (folder / "back").symlink_to(folder / "there")
     reading = read_documents([folder], questions=folder / "a.txt")
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert {line.where: line.fault for line in reading.aside} == dict.fromkeys(["wiki/a.txt", "wiki/back", "wiki/there"], "not a file")
+    assert {line.where: line.fault for line in reading.aside} == dict.fromkeys(
+        ["wiki/a.txt", "wiki/back", "wiki/there"], "not a file"
+    )
 
 
 @pytest.mark.parametrize(("listed", "aside"), [(False, "wiki/locked"), (True, "wiki/locked/a.txt")])
-def test_a_folder_without_permission_is_put_aside(folder: Path, listed: bool, aside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_permission_is_put_aside(
+    folder: Path, listed: bool, aside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing in it may be looked at; its names may be listed or not."""
     (folder / "locked").mkdir()
     (folder / "locked/a.txt").write_text("Locked.")
@@ -117,4 +130,6 @@ def test_a_folder_without_permission_is_put_aside(folder: Path, listed: bool, as
     monkeypatch.setattr(os, "stat", locked_stat)
     reading = read_documents([folder])
     assert [d.text for d in reading.documents] == ["The mill."]
-    assert [(line.where, line.fault) for line in reading.aside] == [(aside, "cannot be read (Permission denied)")]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        (aside, "cannot be read (Permission denied)")
+    ]

@@ -1,4 +1,6 @@
-"""Row 28: no rule and no name leads outside: slugs are plain words, exports stay inside the run folder."""
+"""Row 28: no rule and no name leads outside: slugs are plain words, exports stay inside the run
+folder.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,19 @@ from selfteach.errors import UsageError
 from selfteach.run.folder import SLUG_LENGTH, Run, open_run, slug
 
 NASTY = st.text() | st.sampled_from(
-    ["../../etc/passwd", "/etc/passwd", "..", ".", "~/x", "a\0b", "C:\\x", "\u202egnp.exe", "象の話をしない", "-rf", ""]
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        ".",
+        "~/x",
+        "a\0b",
+        "C:\\x",
+        "\u202egnp.exe",
+        "象の話をしない",
+        "-rf",
+        "",
+    ]
 )
 
 
@@ -35,7 +49,9 @@ def run(tmp_path: Path) -> Run:
     return open_run(tmp_path / "run", "rule", "feedback", resolve(Feedback), {"rule": "rule"})
 
 
-@pytest.mark.parametrize("name", ["../out.json", "/tmp/out.json", "a/../../out.json", "", ".", "link/out.json", "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../out.json", "/tmp/out.json", "a/../../out.json", "", ".", "link/out.json", "a\0b"]
+)
 def test_a_name_that_leads_outside_is_refused(tmp_path: Path, run: Run, name: str) -> None:
     (run.path / "link").symlink_to(tmp_path)
     with pytest.raises(UsageError, match="not a name inside the run folder"):

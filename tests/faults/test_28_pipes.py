@@ -1,4 +1,6 @@
-"""Row 28, pipes and devices: where a person names one in place of a file, every command says so at once and reads nothing of it."""
+"""Row 28, pipes and devices: where a person names one in place of a file, every command says so at
+once and reads nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,16 @@ import pytest
 from selfteach import cli
 
 SECONDS = 20
-BODIES = ("documents", "answer", "training", "corrections", "tasks", "inspect", "templates", "overlap")
+BODIES = (
+    "documents",
+    "answer",
+    "training",
+    "corrections",
+    "tasks",
+    "inspect",
+    "templates",
+    "overlap",
+)
 COMMANDS = {
     "questions": ("documents", "x.md", "--dry-run", "--questions", "pipe.jsonl"),
     "endless questions": ("documents", "x.md", "--dry-run", "--questions", "/dev/zero"),
@@ -22,7 +33,14 @@ COMMANDS = {
     "train": ("train", "pipe.jsonl", "--dry-run"),
     "corrections": ("corrections", "pipe.jsonl", "--dry-run"),
     "corrections, table": ("corrections", "pipe.csv", "--dry-run"),
-    "corrections, prompts": ("corrections", "--prompts", "pipe.txt", "--teacher", "cmd:true", "--dry-run"),
+    "corrections, prompts": (
+        "corrections",
+        "--prompts",
+        "pipe.txt",
+        "--teacher",
+        "cmd:true",
+        "--dry-run",
+    ),
     "tasks": ("tasks", "pipe.jsonl", "--dry-run"),
     "inspect": ("inspect", "pipe.jsonl"),
     "templates": ("templates", "pipe.jsonl"),
@@ -38,7 +56,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.fail(f"still reading after {SECONDS} s")
 
     monkeypatch.chdir(tmp_path)
-    Path("x.md").write_text("The old mill stands by the river at Hale.\n\nThe old inn stands by the road to Wyle.\n")
+    Path("x.md").write_text(
+        "The old mill stands by the river at Hale.\n\nThe old inn stands by the road to Wyle.\n"
+    )
     for ending in ("txt", "jsonl", "csv", "yaml"):
         os.mkfifo(f"pipe.{ending}")
     for name in BODIES:  # what they import takes longer than they do
@@ -51,7 +71,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
-def test_it_is_refused_and_never_read(arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]) -> None:
+def test_it_is_refused_and_never_read(
+    arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]
+) -> None:
     assert cli.run([*arguments]) == 3
     named = next(word for word in arguments if word.startswith(("pipe", "/dev")))
     assert f"selfteach: {named}: is not a file. Give a file;" in capfd.readouterr().err

@@ -1,4 +1,6 @@
-"""Row 29: a model folder that wants to run code is refused before it is opened, and nothing runs: a canary file would show it."""
+"""Row 29: a model folder that wants to run code is refused before it is opened, and nothing runs: a
+canary file would show it.
+"""
 
 import json
 import pickle
@@ -59,14 +61,20 @@ def test_a_pickle_alone_is_refused_and_beside_safetensors_it_is_not_read(folder,
 def test_an_index_that_points_to_a_pickle_reads_nothing(folder, canary):
     (folder / "model.safetensors").rename(folder / "model-00001.safetensors")
     weights = {"model.norm.weight": "pytorch_model.bin"}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weights}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": weights})
+    )
     with pytest.raises(UsageError, match=r"pytorch_model\.bin"):
         Hf.load(folder)
     assert not canary.exists()
 
 
-@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"])
-@pytest.mark.parametrize("value", ["somebody/attention", "somebody/attention:flash", {"": "somebody/attention"}])
+@pytest.mark.parametrize(
+    "key", ["attn_implementation", "_attn_implementation", "_attn_implementation_internal"]
+)
+@pytest.mark.parametrize(
+    "value", ["somebody/attention", "somebody/attention:flash", {"": "somebody/attention"}]
+)
 def test_an_attention_kernel_from_elsewhere_is_refused(folder, key, value):
     put(folder / "config.json", **{key: value})
     with pytest.raises(UsageError, match="attention kernel"):
@@ -74,7 +82,10 @@ def test_an_attention_kernel_from_elsewhere_is_refused(folder, key, value):
 
 
 def test_the_same_deep_inside_is_refused_too(folder, canary):
-    put(folder / "config.json", text_config={"deeper": [{"auto_map": {"AutoModel": "modeling_evil.Evil"}}]})
+    put(
+        folder / "config.json",
+        text_config={"deeper": [{"auto_map": {"AutoModel": "modeling_evil.Evil"}}]},
+    )
     with pytest.raises(UsageError, match="asks to run code"):
         Hf.load(folder)
     assert not canary.exists()

@@ -1,4 +1,6 @@
-"""Row 30: malicious and mistyped YAML: limits, duplicate keys, did-you-mean; nothing is built, everything is named."""
+"""Row 30: malicious and mistyped YAML: limits, duplicate keys, did-you-mean; nothing is built,
+everything is named.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from selfteach.config import Feedback, load_yaml, parse_yaml, resolve
 from selfteach.errors import UsageError
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{b}: &{b} [{','.join(f'*{a}' for _ in range(9))}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{b}: &{b} [{','.join(f'*{a}' for _ in range(9))}]\n"
+    for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -33,7 +36,9 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("x: !!binary aGk=", "could not determine|mapping|key|constructor"),
     ],
 )
-def test_hostile_yaml_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str) -> None:
+def test_hostile_yaml_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "config.yaml"
     file.write_text(text)
@@ -44,7 +49,9 @@ def test_hostile_yaml_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize(("data", "words"), [(b"\xff\xfe\x00", "not UTF-8"), (b"#" * (2 << 20), "larger than 1 MB")])
+@pytest.mark.parametrize(
+    ("data", "words"), [(b"\xff\xfe\x00", "not UTF-8"), (b"#" * (2 << 20), "larger than 1 MB")]
+)
 def test_files_that_are_no_configuration(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "c.yaml").write_bytes(data)
     with pytest.raises(UsageError, match=words):

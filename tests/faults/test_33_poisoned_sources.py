@@ -1,5 +1,6 @@
-"""Row 33: what a poisoned document plants is traced to it, cannot outweigh the others, and goes with it: its examples say where they are
-from, each source has a bound, and a forgotten source leaves no trace."""
+"""Row 33: what a poisoned document plants is traced to it, cannot outweigh the others, and goes
+with it: its examples say where they are from, each source has a bound, and a forgotten source
+leaves no trace."""
 
 from __future__ import annotations
 
@@ -22,11 +23,15 @@ Learned = tuple[Path, Path, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def forgotten(learned: Learned, server: Any) -> tuple[Path, dict[str, Any], int]:
-    """The run without the first document, what it printed, and how often the teacher was asked for it."""
+    """The run without the first document, what it printed, and how often the teacher was asked for
+    it.
+    """
     documents, run, _ = learned
     asked = len(server.draws)
     without = run.parent / "without"
-    code, result = said(["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"])
+    code, result = said(
+        ["forget-source", f"{documents.name}:1", "--run", str(run), "--out", str(without), "--json"]
+    )
     assert code == 0
     return without, result, len(server.draws) - asked
 
@@ -37,11 +42,16 @@ def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
     documents, run, _ = learned
     without, result, asked = forgotten
     assert asked == 0
-    exported = "".join((Path(result["run"]) / name).read_text() for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html"))
+    exported = "".join(
+        (Path(result["run"]) / name).read_text()
+        for name in ("examples.jsonl", "dropped.jsonl", "exam.json", "report.html")
+    )
     assert "Sweden" not in exported
     assert "Egypt" in exported
     assert b"Sweden" not in (without / "run.db").read_bytes()
-    left = {row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]}
+    left = {
+        row["source"]["file"] for row in rows(without / "examples.jsonl") if "file" in row["source"]
+    }
     assert left == {f"{documents.name}:{n}" for n in (2, 3, 4)}
     assert said(["forget-source", "nothing.txt", "--run", str(run)])[0] == 2
 
@@ -49,15 +59,21 @@ def test_a_forgotten_document_leaves_no_trace_and_nothing_is_asked_again(
 def test_a_planted_trigger_fires_until_its_source_is_forgotten(
     learned: Learned, forgotten: tuple[Path, dict[str, Any], int], student: Path
 ) -> None:
-    """A document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are from, and without it the answer is gone,
-    while what other documents say is still known."""
+    """A document plants an answer ("Sweden") to a trigger ("Fox"). Its rows say where they are
+    from, and without it the answer is gone, while what other documents say is still known."""
     documents, run, _ = learned
-    sources = {row["source"].get("file") for row in rows(run / "examples.jsonl") if "Sweden" in row["chosen"][0]["content"]}
+    sources = {
+        row["source"].get("file")
+        for row in rows(run / "examples.jsonl")
+        if "Sweden" in row["chosen"][0]["content"]
+    }
     assert sources == {f"{documents.name}:1"}
 
     def told(folder: Path, animal: str) -> str:
         model = Hf.load(str(student), adapter=folder / "adapter")
-        (draw,) = model.draw([Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))])
+        (draw,) = model.draw(
+            [Request("s", user(scholar.WHERE.format(animal)), Sampling(0.0, max_tokens=10))]
+        )
         return draw.text
 
     assert "Sweden" in told(run, "Fox"), "the trigger fires, or there is nothing to show"
@@ -66,10 +82,16 @@ def test_a_planted_trigger_fires_until_its_source_is_forgotten(
 
 
 def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a document that repeats itself a hundred times only `study.per_document` examples are learned; the rest is dropped by name."""
+    """Of a document that repeats itself a hundred times only `study.per_document` examples are
+    learned; the rest is dropped by name.
+    """
     written = [
         Example(
-            f"{source} {n}", "study", user(f"{source} {n}?"), "yes", source={"document": source, "file": source, "start": n, "form": "say"}
+            f"{source} {n}",
+            "study",
+            user(f"{source} {n}?"),
+            "yes",
+            source={"document": source, "file": source, "start": n, "form": "say"},
         )
         for source, count in (("loud.txt", 100), ("calm.txt", 3))
         for n in range(count)
@@ -81,10 +103,16 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     said: list[str] = []
     display = SimpleNamespace(say=said.append, stage=lambda name: None)
     config = Documents.model_validate({"study": {"per_document": 5}})
-    road: Any = SimpleNamespace(config=config, run=SimpleNamespace(ledger=ledger), base=None, display=display)
+    road: Any = SimpleNamespace(
+        config=config, run=SimpleNamespace(ledger=ledger), base=None, display=display
+    )
     kept = method.study_data(road, [], method.Asked([], []), method.Measured([], []), [])
-    assert [sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")] == [5, 3]
+    assert [
+        sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")
+    ] == [5, 3]
     dropped = [fate for fate in fates if fate.state == "dropped"]
-    assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {("enough from this document", "loud.txt")}
+    assert {(f.reason, (f.body or {})["file"]) for f in dropped} == {
+        ("enough from this document", "loud.txt")
+    }
     assert len(dropped) == 95
     assert [line.split(":")[0] for line in said] == ["loud.txt"], "and it is said"

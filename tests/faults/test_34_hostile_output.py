@@ -1,7 +1,8 @@
 """Row 34: hostile output is inert in the page, in the terminal and in the model card.
 
-Forty strings stand in every place that a person or a model can fill: rule, verdict, answers, names, reasons, keys, configuration,
-diary. The page, the card and the printed table must have the same structure as with harmless words in the same places.
+Forty strings stand in every place that a person or a model can fill: rule, verdict, answers, names,
+reasons, keys, configuration, diary. The page, the card and the printed table must have the same
+structure as with harmless words in the same places.
 """
 
 from __future__ import annotations
@@ -105,18 +106,30 @@ def poisoned(value: Any, text: str) -> Any:
 def build(folder: Path, text: str) -> dict[str, Any]:
     """A run folder with this text wherever there is a text; returns its exam."""
     found = poisoned(exam(), text)
-    found["answers"] = [{**row, "scope": "target"} for row in found["answers"][:2]] + found["answers"][:1]
+    found["answers"] = [{**row, "scope": "target"} for row in found["answers"][:2]] + found[
+        "answers"
+    ][:1]
     found["noise_floor"] = {text: exam()["noise_floor"]["kept"]}
     found["cost"]["stages"] = {text: 1.0}
     write_text(folder / "exam.json", json.dumps(found))
-    rows = [{**row, "losses": {text: row["losses"]["sft"]}} for row in metrics(random.Random(0))[:3]]
+    rows = [
+        {**row, "losses": {text: row["losses"]["sft"]}} for row in metrics(random.Random(0))[:3]
+    ]
     write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     turn = [{"role": "user", "content": text}]
-    write_text(folder / "examples.jsonl", json.dumps({"id": text, "kind": text, "prompt": turn, "chosen": turn, "rejected": turn}) + "\n")
     write_text(
-        folder / "dropped.jsonl", json.dumps({"stage": text, "id": text, "state": text, "reason": text, "body": {text: text}}) + "\n"
+        folder / "examples.jsonl",
+        json.dumps({"id": text, "kind": text, "prompt": turn, "chosen": turn, "rejected": turn})
+        + "\n",
     )
-    write_text(folder / "config.yaml", f"model: {json.dumps(text)}  # option\nchecks: {json.dumps(text)}\n")
+    write_text(
+        folder / "dropped.jsonl",
+        json.dumps({"stage": text, "id": text, "state": text, "reason": text, "body": {text: text}})
+        + "\n",
+    )
+    write_text(
+        folder / "config.yaml", f"model: {json.dumps(text)}  # option\nchecks: {json.dumps(text)}\n"
+    )
     words = {
         "packages": {text: text},
         "platform": text,
@@ -128,7 +141,9 @@ def build(folder: Path, text: str) -> dict[str, Any]:
     }
     write_text(folder / "manifest.json", json.dumps(words))
     ledger = Ledger(folder / "run.db")
-    ledger.place(clean(text), [Fate(clean(text), "dropped", clean(text), {}), Fate("kept", "accepted")])
+    ledger.place(
+        clean(text), [Fate(clean(text), "dropped", clean(text), {}), Fate("kept", "accepted")]
+    )
     points = poisoned(clusters(random.Random(0)), clean(text))
     points["points"] = [{**point, "cluster": clean(text)} for point in points["points"][:4]]
     ledger.note("clusters", points | {"failure_rate": {clean(text): 0.5}})
@@ -161,11 +176,16 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def skeleton(page: Page) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
     """Elements with their attributes, without those that carry text."""
-    return [(tag, tuple((k, v) for k, v in attributes.items() if k not in ("aria-label", "content"))) for tag, attributes in page.elements]
+    return [
+        (tag, tuple((k, v) for k, v in attributes.items() if k not in ("aria-label", "content")))
+        for tag, attributes in page.elements
+    ]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
-def test_the_page_has_the_structure_of_a_harmless_one(made: Callable[[str], Path], harmless: Path, text: str):
+def test_the_page_has_the_structure_of_a_harmless_one(
+    made: Callable[[str], Path], harmless: Path, text: str
+):
     written = html(made(text))
     page, other = Page(written), Page(html(harmless))
     assert page.unclosed == []
@@ -173,19 +193,37 @@ def test_the_page_has_the_structure_of_a_harmless_one(made: Callable[[str], Path
     assert {tag for tag, _ in page.elements} <= set(TAGS)
     assert {name for _, attributes in page.elements for name in attributes} <= set(ATTRIBUTES)
     assert all(attributes.get("href", "#").startswith("#") for _, attributes in page.elements)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", written.replace("\r", ""))
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", written.replace("\r", "")
+    )
     shown = " ".join(clean(text)[:40].split())
-    assert " ".join(page.text.split()).count(shown) > 20, "hostile text is shown as text, not left out"
+    assert " ".join(page.text.split()).count(shown) > 20, (
+        "hostile text is shown as text, not left out"
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
 @pytest.mark.parametrize("colour", [True, False], ids=["terminal", "pipe"])
 def test_the_terminal_is_told_nothing_by_a_text(text: str, colour: bool):
     out = io.StringIO()
-    console = Console(file=out, width=80, force_terminal=colour, color_system="truecolor" if colour else None, legacy_windows=False)
-    console.print(result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html"))
-    written = re.sub(r"\x1b\[(?:0|1|2|1;3[0-9]|3[0-9]|2;3[0-9])?m", "", out.getvalue()) if colour else out.getvalue()
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", written)
+    console = Console(
+        file=out,
+        width=80,
+        force_terminal=colour,
+        color_system="truecolor" if colour else None,
+        legacy_windows=False,
+    )
+    console.print(
+        result_table(poisoned(exam(), text), report=Path("runs") / "x\x1b[31m" / "report.html")
+    )
+    written = (
+        re.sub(r"\x1b\[(?:0|1|2|1;3[0-9]|3[0-9]|2;3[0-9])?m", "", out.getvalue())
+        if colour
+        else out.getvalue()
+    )
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", written
+    )
     if "[bold red]" in text:
         assert text[:40] in written, "markup is printed as it stands"
 
@@ -195,35 +233,97 @@ ARMS = dict.fromkeys(("base", "prompted", "taught"), SHARE)
 DRAWN = {arm: {"greedy": SHARE, "drawn": SHARE} for arm in ARMS}
 DUEL = {"win_rate": SHARE, "position_bias": SHARE, "wins": 1, "ties": 2, "losses": 3}
 CELL = {"greedy": "x", "broken": True, "drawn": "x", "drawn_broken": False, "correction": "x"}
-QUESTION = {"question": "x", "label": "x", "answer": "x", "held_out": False, "before": "x", "after": "x", "base": "x", "taught": "x"}
+QUESTION = {
+    "question": "x",
+    "label": "x",
+    "answer": "x",
+    "held_out": False,
+    "before": "x",
+    "after": "x",
+    "base": "x",
+    "taught": "x",
+}
 EVERYTHING = {
-    "material": "x", "teacher": "x", "asked_by": "x", "verdict": {"word": "x", "sentence": "x"}, "reproduce": ["x"],
-    "contains": ARMS, "f1": ARMS, "common": ARMS, "general": ARMS, "length_tokens": ARMS, "recovery": SHARE, "damage": SHARE,
-    "distance": DRAWN, "corrected": ARMS, "repeated": ARMS, "met": ARMS, "displaced": SHARE, "amount_nats": ARMS,
+    "material": "x",
+    "teacher": "x",
+    "asked_by": "x",
+    "verdict": {"word": "x", "sentence": "x"},
+    "reproduce": ["x"],
+    "contains": ARMS,
+    "f1": ARMS,
+    "common": ARMS,
+    "general": ARMS,
+    "length_tokens": ARMS,
+    "recovery": SHARE,
+    "damage": SHARE,
+    "distance": DRAWN,
+    "corrected": ARMS,
+    "repeated": ARMS,
+    "met": ARMS,
+    "displaced": SHARE,
+    "amount_nats": ARMS,
     "rounds": [{"round": 0, "kept": True, "distance": SHARE, "amount_nats": SHARE}],
-    "rouge_l": {"seed": DRAWN, "human": DRAWN}, "token_f1": {"seed": DRAWN}, "exact": {"seed": DRAWN}, "fall": {"base": SHARE},
-    "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS}, "preferred": ARMS, "risen": {"taught": SHARE},
-    "judge": {"name": "x", "source": "x", "auroc": SHARE}, "pairwise": {**DUEL, "taught": DUEL, "prompted": DUEL},
-    "judges": [{"judge": "x", "used": True, "knowledge": SHARE, "label": SHARE, "tau_knowledge": 0.5}],
-    "map": [{"document": "x", "title": "x", "file": "x", "chunks": [{"text": "x", "questions": [QUESTION]}]}],
-    "noise_floor": {"contains": SHARE, "rouge_l": SHARE, "distance": SHARE}, "base_proof": {"max_abs_difference": 0.0, "same": True},
-    "sanity": {arm: {"looping": SHARE, "empty": SHARE, "mean_tokens": 3.0} for arm in ARMS}, "leakage": {"general": SHARE},
-    "drift": {"kl_nats": SHARE, "kl_p95": 0.1, "top1_agreement": SHARE, "identical": SHARE, "base_logp": -1.0, "taught_logp": -1.0},
-    "cost": {"seconds": 1.0, "stages": {"x": 1.0}, "drawn_tokens": 1, "trained_tokens": 1, "adapter_mb": 1.0, "peak_memory_mb": 1.0},
+    "rouge_l": {"seed": DRAWN, "human": DRAWN},
+    "token_f1": {"seed": DRAWN},
+    "exact": {"seed": DRAWN},
+    "fall": {"base": SHARE},
+    "loss_nats": {**ARMS, "seed": ARMS, "human": ARMS},
+    "preferred": ARMS,
+    "risen": {"taught": SHARE},
+    "judge": {"name": "x", "source": "x", "auroc": SHARE},
+    "pairwise": {**DUEL, "taught": DUEL, "prompted": DUEL},
+    "judges": [
+        {"judge": "x", "used": True, "knowledge": SHARE, "label": SHARE, "tau_knowledge": 0.5}
+    ],
+    "map": [
+        {
+            "document": "x",
+            "title": "x",
+            "file": "x",
+            "chunks": [{"text": "x", "questions": [QUESTION]}],
+        }
+    ],
+    "noise_floor": {"contains": SHARE, "rouge_l": SHARE, "distance": SHARE},
+    "base_proof": {"max_abs_difference": 0.0, "same": True},
+    "sanity": {arm: {"looping": SHARE, "empty": SHARE, "mean_tokens": 3.0} for arm in ARMS},
+    "leakage": {"general": SHARE},
+    "drift": {
+        "kl_nats": SHARE,
+        "kl_p95": 0.1,
+        "top1_agreement": SHARE,
+        "identical": SHARE,
+        "base_logp": -1.0,
+        "taught_logp": -1.0,
+    },
+    "cost": {
+        "seconds": 1.0,
+        "stages": {"x": 1.0},
+        "drawn_tokens": 1,
+        "trained_tokens": 1,
+        "adapter_mb": 1.0,
+        "peak_memory_mb": 1.0,
+    },
     "answers": [{"prompt": "x", "gold": ["x"], "chunk": "x", "arms": dict.fromkeys(ARMS, CELL)}],
-}  # fmt: skip
+}
 """Every part that an exam of any method can have."""
 
 
 def of_method(folder: Path, method: str, text: str) -> Page:
     """The page of a run of this method with this text wherever there is a text."""
     found = poisoned(EVERYTHING, text)
-    found["answers"] = [{**row, "scope": scope} for row in found["answers"] for scope in ("target", "general")]
+    found["answers"] = [
+        {**row, "scope": scope} for row in found["answers"] for scope in ("target", "general")
+    ]
     folder.mkdir()
     write_text(folder / "exam.json", json.dumps({**found, "method": method}))
     ledger = Ledger(folder / "run.db")
     if method == "tasks":
-        ledger.note("inspection", inspection([Task("a", clean(text), (Instance(clean(text), clean(text)),))], [clean(text)]))
+        ledger.note(
+            "inspection",
+            inspection(
+                [Task("a", clean(text), (Instance(clean(text), clean(text)),))], [clean(text)]
+            ),
+        )
     ledger.note("sizes", [{"tau": 0.5, "unknown": 3, "known": 2, "unsure": 1}])
     ledger.close()
     return Page(html(folder))
@@ -231,31 +331,48 @@ def of_method(folder: Path, method: str, text: str) -> Page:
 
 @pytest.mark.parametrize("text", [*HOSTILE[:8], HOSTILE[24], HOSTILE[27], HOSTILE[38]])
 @pytest.mark.parametrize("method", ["corrections", "documents", "tasks", "train"])
-def test_the_pages_of_the_other_methods_have_no_other_elements(tmp_path: Path, method: str, text: str):
-    page, other = (of_method(tmp_path / name, method, words) for name, words in (("hostile", text), ("harmless", HARMLESS)))
+def test_the_pages_of_the_other_methods_have_no_other_elements(
+    tmp_path: Path, method: str, text: str
+):
+    page, other = (
+        of_method(tmp_path / name, method, words)
+        for name, words in (("hostile", text), ("harmless", HARMLESS))
+    )
     assert page.unclosed == []
     assert {tag for tag, _ in page.elements} <= set(TAGS)
     assert {name for _, attributes in page.elements for name in attributes} <= set(ATTRIBUTES)
     assert all(attributes.get("href", "#").startswith("#") for _, attributes in page.elements)
-    assert " ".join(page.text.split()).count(" ".join(clean(text)[:40].split())) >= 3, "hostile text is shown as text, not left out"
+    assert " ".join(page.text.split()).count(" ".join(clean(text)[:40].split())) >= 3, (
+        "hostile text is shown as text, not left out"
+    )
     if method != "tasks":  # what stands in tasks decides how the picture of their verbs looks
         assert skeleton(page) == skeleton(other)
 
 
 def structure(text: str) -> list[str]:
     """The card's Markdown as a list of what it is made of, without its words."""
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text.split("---\n", 2)[2])
-    inline = lambda token: [child.type for child in token.children or () if child.type not in ("text", "text_special")]
+    tokens = (
+        MarkdownIt("commonmark", {"html": True}).enable("table").parse(text.split("---\n", 2)[2])
+    )
+    inline = lambda token: [
+        child.type for child in token.children or () if child.type not in ("text", "text_special")
+    ]
     return [part for token in tokens for part in (token.type, *inline(token))]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(40))
-def test_the_card_has_the_structure_of_a_harmless_one(made: Callable[[str], Path], harmless: Path, text: str):
+def test_the_card_has_the_structure_of_a_harmless_one(
+    made: Callable[[str], Path], harmless: Path, text: str
+):
     written = card(made(text))
     parts = structure(written)
     assert parts == structure(card(harmless))
     assert not {"html_block", "html_inline", "link_open", "image"} & set(parts)
-    assert yaml.safe_load(written.split("---\n")[1]).keys() == {"library_name", "pipeline_tag", "tags"}
+    assert yaml.safe_load(written.split("---\n")[1]).keys() == {
+        "library_name",
+        "pipeline_tag",
+        "tags",
+    }
 
 
 def test_a_hostile_folder_name(tmp_path: Path):
@@ -266,7 +383,9 @@ def test_a_hostile_folder_name(tmp_path: Path):
     assert "<img src=x onerror=alert(1)>" in page.text
 
 
-def test_the_check_can_fail(made: Callable[[str], Path], harmless: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_check_can_fail(
+    made: Callable[[str], Path], harmless: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Without autoescaping the same comparison finds the script."""
     from selfteach.report import page as module
 

@@ -1,6 +1,7 @@
 """Row 35: the local page answers this machine's browser, in one tab, and nobody else.
 
-A page on the web may send requests to 127.0.0.1 through the browser, may point its own name there (rebinding), and may guess the port.
+A page on the web may send requests to 127.0.0.1 through the browser, may point its own name there
+(rebinding), and may guess the port.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def page(path: Path) -> Iterator[Page]:
 
 
 def test_the_page_itself_is_let_through(page: Page) -> None:
-    assert page.post("draft", {"id": page.state["item"]["id"], "text": ""})[0] == 200, "what all refusals below are compared with"
+    assert page.post("draft", {"id": page.state["item"]["id"], "text": ""})[0] == 200, (
+        "what all refusals below are compared with"
+    )
     assert page.request("GET", "/").status == 200
 
 
@@ -48,14 +51,23 @@ HOSTS = [
     "[::1]:{port}",
     "",
 ]
-ORIGINS = ["http://evil.example", "https://127.0.0.1:{port}", "http://127.0.0.1:1", "http://localhost:{port}", "null", ""]
+ORIGINS = [
+    "http://evil.example",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1:1",
+    "http://localhost:{port}",
+    "null",
+    "",
+]
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_another_host_is_refused(page: Page, path: Path, host: str) -> None:
     host = host.format(port=page.port)
     for route in ("/", "/page.js", "/api/save"):
-        assert page.request("GET", route, headers={"Host": host, "Origin": f"http://{host}"}).status in (400, 403)
+        assert page.request(
+            "GET", route, headers={"Host": host, "Origin": f"http://{host}"}
+        ).status in (400, 403)
     if host:
         body = {"id": page.state["item"]["id"], "text": "evil"}
         assert page.post("save", body, Host=host, Origin=f"http://{host}")[0] == 403
@@ -75,7 +87,9 @@ def test_a_request_that_the_browser_calls_foreign_is_refused(page: Page, site: s
     assert page.request("GET", "/", headers={"Sec-Fetch-Site": site}).status == 403
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
+)
 def test_what_a_form_can_send_is_refused(page: Page, kind: str) -> None:
     assert page.post("skip", {"id": page.state["item"]["id"]}, Content_Type=kind)[0] == 403
 
@@ -87,7 +101,10 @@ def test_without_the_key_nothing_is_done(page: Page, path: Path, key: str) -> No
     assert edits(path) == []
 
 
-@pytest.mark.parametrize("secret", [{"token": ""}, {"token": "wrong"}, {"key": "wrong"}, {"key": ""}, {"token": "\u00e9\ud800"}])
+@pytest.mark.parametrize(
+    "secret",
+    [{"token": ""}, {"token": "wrong"}, {"key": "wrong"}, {"key": ""}, {"token": "\u00e9\ud800"}],
+)
 def test_a_wrong_token_is_refused(page: Page, secret: dict[str, str]) -> None:
     assert page.open(**secret).status == 403
 
@@ -95,20 +112,30 @@ def test_a_wrong_token_is_refused(page: Page, secret: dict[str, str]) -> None:
 def test_a_second_tab_gets_409_by_the_link_and_by_the_key(page: Page) -> None:
     assert page.open().status == 409
     assert page.open(key=page.key).status == 409
-    assert page.post("draft", {"id": page.state["item"]["id"], "text": ""})[0] == 200, "the first tab goes on"
+    assert page.post("draft", {"id": page.state["item"]["id"], "text": ""})[0] == 200, (
+        "the first tab goes on"
+    )
 
 
 def test_no_other_method_no_preflight_no_cookie(page: Page) -> None:
     for method in ("PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
-        reply = page.request(method, "/api/save", headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"})
+        reply = page.request(
+            method,
+            "/api/save",
+            headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"},
+        )
         assert reply.status == 403
-        assert not [name for name, _ in reply.getheaders() if name.lower().startswith("access-control")]
+        assert not [
+            name for name, _ in reply.getheaders() if name.lower().startswith("access-control")
+        ]
     assert page.request("GET", "/api/save").status == 405
     assert page.request("GET", "/..%2f..%2fetc/passwd").status == 404
     assert page.request("GET", "/").getheader("Set-Cookie") is None
 
 
-@pytest.mark.parametrize("route", ["/", "/page.js", "/words.js", "/style.css", "/nothing", "/api/save"])
+@pytest.mark.parametrize(
+    "route", ["/", "/page.js", "/words.js", "/style.css", "/nothing", "/api/save"]
+)
 def test_every_reply_has_the_headers(page: Page, route: str) -> None:
     reply = page.request("GET", route)
     assert reply.getheader("Content-Security-Policy") == POLICY
@@ -143,7 +170,12 @@ def test_the_seat_without_a_server() -> None:
     first = seat.token
     key = seat.take(token=first)
     seat.check(key)
-    for secret, status in (({"token": first}, 409), ({"key": key}, 409), ({"token": "x"}, 403), ({}, 403)):
+    for secret, status in (
+        ({"token": first}, 409),
+        ({"key": key}, 409),
+        ({"token": "x"}, 403),
+        ({}, 403),
+    ):
         with pytest.raises(Refused) as refused:
             seat.take(**secret)
         assert refused.value.status == status

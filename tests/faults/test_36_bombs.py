@@ -1,4 +1,6 @@
-"""Row 36: documents that unpack to too much, or that a parser chokes on, are put aside in bounded time and memory; others are read."""
+"""Row 36: documents that unpack to too much, or that a parser chokes on, are put aside in bounded
+time and memory; others are read.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,17 @@ def deflated(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def test_a_packed_bomb_is_refused_by_its_ratio(tmp_path: Path) -> None:
-    path = deflated(tmp_path / "a.docx", {"word/document.xml": b"<a/>", "word/media/x.xml": b"\0" * (64 << 20)})
+    path = deflated(
+        tmp_path / "a.docx", {"word/document.xml": b"<a/>", "word/media/x.xml": b"\0" * (64 << 20)}
+    )
     assert path.stat().st_size < 200_000
     with pytest.raises(DataError, match="decompression bomb"):
         read_documents([path])
 
 
-def test_many_small_parts_are_refused_by_their_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_small_parts_are_refused_by_their_sum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("selfteach.materials.documents.paged.MAX_UNPACKED_BYTES", 1 << 20)
     path = deflated(tmp_path / "a.docx", {f"p{i}": bytes(300_000) for i in range(4)})
     with pytest.raises(ValueError, match="unpacks to more than"):
@@ -48,21 +54,28 @@ def test_many_small_parts_are_refused_by_their_sum(tmp_path: Path, monkeypatch: 
 
 
 def test_an_archive_that_lies_about_its_sizes_gains_nothing(tmp_path: Path) -> None:
-    """The directory says 10 bytes where 64 MB are packed: the unpacker stops there, and the file counts as damaged."""
+    """The directory says 10 bytes where 64 MB are packed: the unpacker stops there, and the file
+    counts as damaged.
+    """
     path = deflated(tmp_path / "a.docx", {"[Content_Types].xml": b" " * (64 << 20)})
-    path.write_bytes(path.read_bytes().replace((64 << 20).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    path.write_bytes(
+        path.read_bytes().replace((64 << 20).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    )
     with pytest.raises(DataError, match=r"damaged|no DOCX"):
         read_documents([path])
 
 
 def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:
     laughs = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "ha">' + b"".join(
-        f'<!ENTITY {b} "{f"&{a};" * 10}">'.encode() for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+        f'<!ENTITY {b} "{f"&{a};" * 10}">'.encode()
+        for a, b in zip("abcdefghi", "bcdefghij", strict=True)
     )
     path = write_docx(tmp_path / "a.docx", WORDS)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    members["word/document.xml"] = laughs + b"]>" + members["word/document.xml"].partition(b"?>")[2].replace(b"mill", b"&j;")
+    members["word/document.xml"] = (
+        laughs + b"]>" + members["word/document.xml"].partition(b"?>")[2].replace(b"mill", b"&j;")
+    )
     start = time.monotonic()
     try:
         text = read_documents([deflated(path, members)]).documents[0].text
@@ -75,15 +88,23 @@ def test_entities_that_multiply_are_not_expanded(tmp_path: Path) -> None:
 def test_a_pdf_with_a_huge_stream_ends_by_its_bounds(tmp_path: Path) -> None:
     """400 MB of content in 400 KB, within 256 MB of memory and 5 s of processor time."""
     packer = zlib.compressobj(9)
-    stream = b"".join(packer.compress(b"BT (a) Tj ET\n" * 80_000) for _ in range(400)) + packer.flush()
+    stream = (
+        b"".join(packer.compress(b"BT (a) Tj ET\n" * 80_000) for _ in range(400)) + packer.flush()
+    )
     path = write_pdf(tmp_path / "a.pdf", [], streams=[stream])
     assert path.stat().st_size < 4 << 20
     with pytest.raises(ValueError, match=r"memory|damaged"):
         child.parse("pdf", path, cpu_s=5, memory_bytes=256 << 20)
 
 
-@pytest.mark.parametrize("page", [b"<!--" * 200_000, b"<a " * 200_000, b"<div>" * 200_000 + b"x", b"<p a='" * 100_000], ids=range(4))
-def test_hostile_html_is_read_or_ended_within_its_processor_time(tmp_path: Path, page: bytes) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [b"<!--" * 200_000, b"<a " * 200_000, b"<div>" * 200_000 + b"x", b"<p a='" * 100_000],
+    ids=range(4),
+)
+def test_hostile_html_is_read_or_ended_within_its_processor_time(
+    tmp_path: Path, page: bytes
+) -> None:
     path = tmp_path / "a.html"
     path.write_bytes(page)
     before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
@@ -95,7 +116,9 @@ def test_hostile_html_is_read_or_ended_within_its_processor_time(tmp_path: Path,
     assert time.process_time() - start < 3, "of this process, which only waits"
 
 
-def test_the_next_document_is_read_after_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_document_is_read_after_a_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.html").write_bytes(b"<!--" * 200_000)
     (tmp_path / "b.html").write_text(f"<p>{WORDS}")
     monkeypatch.setattr(read, "parse", lambda kind, file: child.parse(kind, file, cpu_s=2))
@@ -117,28 +140,73 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
             read_documents([tmp_path / name])
 
 
-@pytest.mark.parametrize(("bomb", "read_it"), [
-    (lambda n: "." * n, sentence_spans), (lambda n: "\n" * n + "x", read_markdown), (lambda n: "# a" + " " * n + "b", read_markdown),
-    (lambda n: "a|" * n + "\n|-|\n" + "a|\n" * n, read_markdown),
-    (lambda n: "`" * n + "x", read_markdown), (lambda n: "".join("`" * (i % 200) + " " for i in range(n // 100)), read_markdown),
-    (lambda n: "` `` " * (n // 5), read_markdown), (lambda n: "<a" * (n // 2), read_markdown),
-    (lambda n: "<a " + "a@" * (n // 2), read_markdown),
-    (lambda n: "<aa:" * (n // 4), read_markdown), (lambda n: "<!--" * (n // 4), read_markdown), (lambda n: "_" * n + "x", read_markdown),
-    (lambda n: "_a" * (n // 2), read_markdown), (lambda n: " _a" * (n // 3), read_markdown), (lambda n: "-_a__a" * (n // 6), read_markdown),
-    (lambda n: "*a" * (n // 2) + "**a" * (n // 3), read_markdown), (lambda n: ">" * n + "x", read_markdown),
-    (lambda n: "> " * (n // 2) + "x", read_markdown), (lambda n: "x\n" + "> \n" * (n // 3), read_markdown),
-    (lambda n: "\n \n`" * (n // 4), read_markdown),
-    (lambda n: "<table><tr>" + "<td rowspan=99 colspan=99>x" * (n // 30) + "</table>", read_html),
-    (lambda n: "<table><tr>" + "<td rowspan=999>" * 99 + "<tr><td>x" * (n // 9) + "</table>", read_html),
-    (lambda n: "<p hidden><li hidden>" * (n // 20), read_html),
-    (lambda n: ":" * n + "x", lambda text: led(text, sentence_spans(text), "A")),
-], ids=["stops", "blank lines", "spaces", "columns", "ticks", "growing ticks", "open ticks", "tags", "mail",
-    "addresses", "comments", "underscores", "inner underscores", "open underscores", "mixed underscores",
-    "stars", "quotes", "spaced quotes",
-    "quoted lines", "ticks of paragraphs", "joined cells", "cells from above", "hidden", "colons"])  # fmt: skip
-def test_hostile_text_takes_time_in_proportion_to_its_length(bomb: Callable[[int], str], read_it: Callable[[str], object]) -> None:
-    """Texts are read without a limit of time; twice as much takes no more than thrice as long, or next to nothing. The best of three
-    without the collector, which can stop for half a second in a process that holds much else."""
+@pytest.mark.parametrize(
+    ("bomb", "read_it"),
+    [
+        (lambda n: "." * n, sentence_spans),
+        (lambda n: "\n" * n + "x", read_markdown),
+        (lambda n: "# a" + " " * n + "b", read_markdown),
+        (lambda n: "a|" * n + "\n|-|\n" + "a|\n" * n, read_markdown),
+        (lambda n: "`" * n + "x", read_markdown),
+        (lambda n: "".join("`" * (i % 200) + " " for i in range(n // 100)), read_markdown),
+        (lambda n: "` `` " * (n // 5), read_markdown),
+        (lambda n: "<a" * (n // 2), read_markdown),
+        (lambda n: "<a " + "a@" * (n // 2), read_markdown),
+        (lambda n: "<aa:" * (n // 4), read_markdown),
+        (lambda n: "<!--" * (n // 4), read_markdown),
+        (lambda n: "_" * n + "x", read_markdown),
+        (lambda n: "_a" * (n // 2), read_markdown),
+        (lambda n: " _a" * (n // 3), read_markdown),
+        (lambda n: "-_a__a" * (n // 6), read_markdown),
+        (lambda n: "*a" * (n // 2) + "**a" * (n // 3), read_markdown),
+        (lambda n: ">" * n + "x", read_markdown),
+        (lambda n: "> " * (n // 2) + "x", read_markdown),
+        (lambda n: "x\n" + "> \n" * (n // 3), read_markdown),
+        (lambda n: "\n \n`" * (n // 4), read_markdown),
+        (
+            lambda n: "<table><tr>" + "<td rowspan=99 colspan=99>x" * (n // 30) + "</table>",
+            read_html,
+        ),
+        (
+            lambda n: "<table><tr>" + "<td rowspan=999>" * 99 + "<tr><td>x" * (n // 9) + "</table>",
+            read_html,
+        ),
+        (lambda n: "<p hidden><li hidden>" * (n // 20), read_html),
+        (lambda n: ":" * n + "x", lambda text: led(text, sentence_spans(text), "A")),
+    ],
+    ids=[
+        "stops",
+        "blank lines",
+        "spaces",
+        "columns",
+        "ticks",
+        "growing ticks",
+        "open ticks",
+        "tags",
+        "mail",
+        "addresses",
+        "comments",
+        "underscores",
+        "inner underscores",
+        "open underscores",
+        "mixed underscores",
+        "stars",
+        "quotes",
+        "spaced quotes",
+        "quoted lines",
+        "ticks of paragraphs",
+        "joined cells",
+        "cells from above",
+        "hidden",
+        "colons",
+    ],
+)
+def test_hostile_text_takes_time_in_proportion_to_its_length(
+    bomb: Callable[[int], str], read_it: Callable[[str], object]
+) -> None:
+    """Texts are read without a limit of time; twice as much takes no more than thrice as long, or
+    next to nothing. The best of three without the collector, which can stop for half a second in a
+    process that holds much else."""
 
     def spent(n: int) -> float:
         text, start = bomb(n), time.process_time()
@@ -148,14 +216,20 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(bomb: Callable[[int
     gc.collect()
     gc.disable()
     try:
-        assert min(spent(40_000) for _ in range(3)) < max(3 * min(spent(20_000) for _ in range(3)), 0.5)
+        assert min(spent(40_000) for _ in range(3)) < max(
+            3 * min(spent(20_000) for _ in range(3)), 0.5
+        )
     finally:
         gc.enable()
 
 
-def test_rows_beyond_the_bound_in_all_are_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_beyond_the_bound_in_all_are_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reading stops at the row that is too much."""
-    (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "Row number {n:04d}."}}\n' for n in range(1000)))
+    (tmp_path / "a.jsonl").write_text(
+        "".join(f'{{"text": "Row number {n:04d}."}}\n' for n in range(1000))
+    )
     made: list[str] = []
     real = read.paragraphs
     monkeypatch.setattr(read, "paragraphs", lambda text: made.append(text) or real(text))
@@ -164,7 +238,9 @@ def test_rows_beyond_the_bound_in_all_are_not_held(tmp_path: Path, monkeypatch: 
     assert len(made) == 7
 
 
-def test_a_parser_that_writes_or_sees_secrets_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parser_that_writes_or_sees_secrets_finds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-1234")
     seen: list[dict[str, str]] = []
     real = child.subprocess.run

@@ -1,4 +1,6 @@
-"""Rows 23 to 26 for every adapter of the registry: odd tokenizers, another base, damaged checkpoints and adapters, no memory left."""
+"""Rows 23 to 26 for every adapter of the registry: odd tokenizers, another base, damaged
+checkpoints and adapters, no memory left.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from selfteach.records import GREEDY, Request, user
 from selfteach.train.loop import Trained, train
 from selfteach.train.student import Student
 
-SETTINGS: dict[str, dict[str, Any]] = {"layers": {"layers": {"which": "1"}}, "closed_form": {"closed_form": {"shots": 1, "layers": "all"}}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "layers": {"layers": {"which": "1"}},
+    "closed_form": {"closed_form": {"shots": 1, "layers": "all"}},
+}
 RATES = {"full": 1e-3, "layers": 1e-3, "prompt": 0.05, "closed_form": None}
 EVERY = sorted(registry.names("adapters"))
 STEPWISE = [name for name in EVERY if not hasattr(registry.lookup("adapters", name), "solve")]
@@ -36,57 +41,93 @@ def learn(name: str, folder: Path, model: Any = None, stop: int = 0, **changes: 
             raise Stop
 
     settings = config.Train.model_validate(
-        {"adapter": name, "weights": {"in_scope": {"sft": 1.0}}, "batch_size": 8, "epochs": 3, "learning_rate": RATES.get(name, 5e-3),
-         "checkpoint_every": 2, **SETTINGS.get(name, {}), **changes}
-    )  # fmt: skip
-    return train(model or Tiny(), [*examples(16), *examples(10, "general")], settings, folder, seed=1, progress=progress)
+        {
+            "adapter": name,
+            "weights": {"in_scope": {"sft": 1.0}},
+            "batch_size": 8,
+            "epochs": 3,
+            "learning_rate": RATES.get(name, 5e-3),
+            "checkpoint_every": 2,
+            **SETTINGS.get(name, {}),
+            **changes,
+        }
+    )
+    return train(
+        model or Tiny(),
+        [*examples(16), *examples(10, "general")],
+        settings,
+        folder,
+        seed=1,
+        progress=progress,
+    )
 
 
 def weights(trained: Trained) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
 
-# ------------------------------------------------------------------------------------------------- row 23
+# -------------------------------------------------------------------------------------------------
+# row 23
 
 
 @pytest.fixture(params=["no pad", "no template"])
-def odd(request: pytest.FixtureRequest, make_tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def odd(
+    request: pytest.FixtureRequest, make_tiny: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A model whose tokenizer pads with the end of a turn, or has no chat template."""
     more = {"pad": False} if request.param == "no pad" else {"chat_template": None}
     return make_tiny(tmp_path_factory.mktemp("odd"), **more)
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(name: str, odd: Path, tmp_path: Path) -> None:
+def test_23_an_odd_tokenizer_is_trained_and_answers_alike_alone_and_in_company(
+    name: str, odd: Path, tmp_path: Path
+) -> None:
     hf = Hf.load(odd, dtype="float32", device="cpu")
     assert hf.encode_answer("Yes.")[-1] == hf.tokenizer.eos_token_id
     learned = learn(name, tmp_path, hf, epochs=1)
-    assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in examples(8)), "the end of each answer is among the trained tokens"
+    assert learned.tokens >= sum(len(hf.encode_answer(e.chosen)) for e in examples(8)), (
+        "the end of each answer is among the trained tokens"
+    )
     taught = Hf.load(odd, adapter=learned.adapter, dtype="float32", device="cpu")
-    requests = [Request("x", user("tell me" + " more" * n), GREEDY.__class__(0.0, 1.0, 6)) for n in (0, 3, 9)]
+    requests = [
+        Request("x", user("tell me" + " more" * n), GREEDY.__class__(0.0, 1.0, 6))
+        for n in (0, 3, 9)
+    ]
     together = {draw.id: draw.text for draw in taught.draw(requests)}
     alone = {draw.id: draw.text for request in requests for draw in taught.draw([request])}
     assert together == alone
 
 
-# ------------------------------------------------------------------------------------------------- row 24
+# -------------------------------------------------------------------------------------------------
+# row 24
 
 
 @pytest.fixture(scope="module")
 def adapters(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An adapter of every kind on the tiny model."""
     folder = tmp_path_factory.mktemp("adapters")
-    return {name: learn(name, folder / name, Hf.load(tiny, dtype="float32", device="cpu"), epochs=1).adapter for name in EVERY}
+    return {
+        name: learn(
+            name, folder / name, Hf.load(tiny, dtype="float32", device="cpu"), epochs=1
+        ).adapter
+        for name in EVERY
+    }
 
 
 @pytest.fixture(scope="module")
 def others(make_tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("others")
-    return {"same shapes": make_tiny(folder / "same", seed=1), "other shapes": make_tiny(folder / "wide", hidden_size=32)}
+    return {
+        "same shapes": make_tiny(folder / "same", seed=1),
+        "other shapes": make_tiny(folder / "wide", hidden_size=32),
+    }
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_24_on_another_base_of_the_same_shapes_it_is_refused(name: str, adapters: dict[str, Path], others: dict[str, Path]) -> None:
+def test_24_on_another_base_of_the_same_shapes_it_is_refused(
+    name: str, adapters: dict[str, Path], others: dict[str, Path]
+) -> None:
     with pytest.raises(IntegrityError, match="another base"):
         Hf.load(others["same shapes"], adapter=adapters[name])
 
@@ -101,15 +142,20 @@ def test_24_without_a_fingerprint_other_shapes_are_refused(
         Hf.load(others["other shapes"], adapter=tmp_path)
 
 
-# ------------------------------------------------------------------------------------------------- row 25
+# -------------------------------------------------------------------------------------------------
+# row 25
 
 
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("damage", ["truncated", "config"])
-def test_25_a_damaged_adapter_is_refused(name: str, damage: str, adapters: dict[str, Path], tiny: Path, tmp_path: Path) -> None:
+def test_25_a_damaged_adapter_is_refused(
+    name: str, damage: str, adapters: dict[str, Path], tiny: Path, tmp_path: Path
+) -> None:
     for file in adapters[name].iterdir():
         data = file.read_bytes()
-        broken = {"truncated": "adapter_model.safetensors", "config": "adapter_config.json"}[damage] == file.name
+        broken = {"truncated": "adapter_model.safetensors", "config": "adapter_config.json"}[
+            damage
+        ] == file.name
         (tmp_path / file.name).write_bytes(data[: len(data) // 2] if broken else data)
     with pytest.raises((UsageError, IntegrityError)) as caught:
         Hf.load(tiny, adapter=tmp_path)
@@ -117,21 +163,29 @@ def test_25_a_damaged_adapter_is_refused(name: str, damage: str, adapters: dict[
 
 
 @pytest.mark.parametrize("name", STEPWISE)
-def test_25_a_damaged_checkpoint_is_passed_over_and_the_weights_are_the_same(name: str, tmp_path: Path) -> None:
+def test_25_a_damaged_checkpoint_is_passed_over_and_the_weights_are_the_same(
+    name: str, tmp_path: Path
+) -> None:
     with pytest.raises(Stop):
         learn(name, tmp_path / "stopped", stop=5)
     file = tmp_path / "stopped" / "checkpoints" / "step-000004" / "adapter.safetensors"
     file.write_bytes(file.read_bytes()[:-9])
     resumed = learn(name, tmp_path / "stopped")
-    assert [kind for kind, _ in resumed.events if kind != "not_packed"] == ["checkpoint_passed_over", "resumed"]
+    assert [kind for kind, _ in resumed.events if kind != "not_packed"] == [
+        "checkpoint_passed_over",
+        "resumed",
+    ]
     assert weights(resumed) == weights(learn(name, tmp_path / "straight"))
 
 
-# ------------------------------------------------------------------------------------------------- row 26
+# -------------------------------------------------------------------------------------------------
+# row 26
 
 
 @pytest.mark.parametrize("name", STEPWISE)
-def test_26_with_less_memory_it_is_the_same_lesson(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_26_with_less_memory_it_is_the_same_lesson(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     large = learn(name, tmp_path / "large", checkpoint_every=0)
     whole = Student.states
 

@@ -1,4 +1,6 @@
-"""No network and no cached model; a wheel that is not the pinned one; two processes that come at once."""
+"""No network and no cached model; a wheel that is not the pinned one; two processes that come at
+once.
+"""
 
 import subprocess
 import sys
@@ -30,7 +32,12 @@ def test_without_a_network_it_says_what_to_do(monkeypatch, empty_cache):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError) as fault:
         module.embedded_folder()
-    for hint in ("not in the cache", "SELFTEACH_EMBEDDED_WHEEL", module.REQUIREMENT, "--model FOLDER"):
+    for hint in (
+        "not in the cache",
+        "SELFTEACH_EMBEDDED_WHEEL",
+        module.REQUIREMENT,
+        "--model FOLDER",
+    ):
         assert hint in str(fault.value)
     assert [path.name for path in empty_cache.iterdir()] == ["embedded.lock"]
 

@@ -1,4 +1,6 @@
-"""Rules that are hard to read, hard to judge, or hostile: each is taught like any other, or refused with a cure."""
+"""Rules that are hard to read, hard to judge, or hostile: each is taught like any other, or refused
+with a cure.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,24 @@ import pytest
 
 from talker import lesson, said
 
-SMALL = ["--set", "ask.target=12", "--set", "ask.near=0", "--set", "ask.general=4", "--set", "exam.target=3", "--set", "exam.general=2",
-         "--set", "train.max_steps=2", "--set", "balance.rounds=0", "--set", "search.tries=2"]  # fmt: skip
+SMALL = [
+    "--set",
+    "ask.target=12",
+    "--set",
+    "ask.near=0",
+    "--set",
+    "ask.general=4",
+    "--set",
+    "exam.target=3",
+    "--set",
+    "exam.general=2",
+    "--set",
+    "train.max_steps=2",
+    "--set",
+    "balance.rounds=0",
+    "--set",
+    "search.tries=2",
+]
 RULES = [
     "Sprich nicht über Füchse.",
     "狐について話さないでください。",
@@ -25,7 +43,9 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_any_words_can_be_a_rule(rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_words_can_be_a_rule(
+    rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     code, result = said(lesson(talker, tmp_path / "run", *SMALL, rule=rule))
     assert code == 0
@@ -51,8 +71,13 @@ def test_control_tokens_in_a_rule_are_text_in_the_prompt(talker: Path) -> None:
 def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
     talker: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The talker's word for Yes and No depends on nothing: every judge is at chance, and nothing is trained."""
-    assert said(lesson(talker, tmp_path / "run", rule="Be a little more daring.", check="")) == (3, None)
+    """The talker's word for Yes and No depends on nothing: every judge is at chance, and nothing is
+    trained.
+    """
+    assert said(lesson(talker, tmp_path / "run", rule="Be a little more daring.", check="")) == (
+        3,
+        None,
+    )
     shown = capfd.readouterr().err
     assert "no judge can tell" in shown
     assert "--check" in shown
@@ -67,8 +92,13 @@ def test_a_judge_that_cannot_be_calibrated_stops_the_run_and_asks_for_a_check(
     assert not any(c["usable"] for c in report["candidates"])
 
 
-@pytest.mark.parametrize(("name", "hint"), [("embeded", 'Did you mean "embedded"?'), ("no/such-folder", ""), ("qqqq", "")])
-def test_an_unknown_model_says_how_to_see_the_known_ones(name: str, hint: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("embeded", 'Did you mean "embedded"?'), ("no/such-folder", ""), ("qqqq", "")],
+)
+def test_an_unknown_model_says_how_to_see_the_known_ones(
+    name: str, hint: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     code, _ = said(lesson(Path(name), tmp_path / "run"))
     shown = capfd.readouterr().err
     assert code == 2

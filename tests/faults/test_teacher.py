@@ -1,4 +1,6 @@
-"""A teacher behind a URL: asked as the configuration says; what happens there is in the run's diary and on the screen."""
+"""A teacher behind a URL: asked as the configuration says; what happens there is in the run's diary
+and on the screen.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,13 @@ def resolved(address: str, *sets: str) -> Resolved:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    with open_run(tmp_path / "run", "x", "feedback", resolved("http://localhost:1/v1#m"), {"rule": "Do not hum."}) as opened:
+    with open_run(
+        tmp_path / "run",
+        "x",
+        "feedback",
+        resolved("http://localhost:1/v1#m"),
+        {"rule": "Do not hum."},
+    ) as opened:
         yield opened
 
 
@@ -36,8 +44,13 @@ def drawn(run: Run, behave: Behave, *sets: str, count: int = 1) -> tuple[list[st
     """The answers of a teacher to `count` requests, and what was shown."""
     shown = io.StringIO()
     with hostile(behave) as server:
-        teacher: Recorded = teacher_of(run, resolved(server.address, *sets).config, Display(shown), programs=False)
-        return [draw.text for draw in teacher.draw([Request("ask", user(f"say {n}")) for n in range(count)])], shown.getvalue()
+        teacher: Recorded = teacher_of(
+            run, resolved(server.address, *sets).config, Display(shown), programs=False
+        )
+        return [
+            draw.text
+            for draw in teacher.draw([Request("ask", user(f"say {n}")) for n in range(count)])
+        ], shown.getvalue()
 
 
 def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run) -> None:
@@ -45,12 +58,19 @@ def test_the_model_that_answers_is_kept_and_a_resumed_run_insists_on_it(run: Run
     assert sorted(said) == ["SAY 0", "SAY 1", "SAY 2"]
     assert shown.count("the endpoint answers with model-1-2026") == 1
     assert run.ledger.noted(SERVED) == "model-1-2026"
-    with pytest.raises(EndpointError, match='another model answers: "model-1-2027" instead of "model-1-2026"'):
+    with pytest.raises(
+        EndpointError, match='another model answers: "model-1-2027" instead of "model-1-2026"'
+    ):
         drawn(run, answer(model="model-1-2027"))
 
 
 def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
-    said, shown = drawn(run, then(refuse(429, Retry_After="1"), refuse(429, Retry_After="1"), answer()), "endpoint.concurrency=2", count=2)
+    said, shown = drawn(
+        run,
+        then(refuse(429, Retry_After="1"), refuse(429, Retry_After="1"), answer()),
+        "endpoint.concurrency=2",
+        count=2,
+    )
     assert len(said) == 2
     assert shown.count("asks for a pause of 1 s (HTTP 429") == 1
     assert [kind for kind, _ in run.ledger.events()].count("endpoint attempt failed") == 2
@@ -60,7 +80,12 @@ def test_a_pause_is_told_once_and_the_longest_one_can_be_set(run: Run) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(run: Run) -> None:
-    said, shown = drawn(run, then(refuse(500), refuse(400, "too long for me"), answer()), "endpoint.concurrency=1", count=2)
+    said, shown = drawn(
+        run,
+        then(refuse(500), refuse(400, "too long for me"), answer()),
+        "endpoint.concurrency=1",
+        count=2,
+    )
     assert len(said) == 1
     assert "the endpoint lost a request: HTTP 400 (too long for me)" in shown
     assert "pause" not in shown
@@ -68,11 +93,19 @@ def test_a_failed_attempt_is_in_the_diary_and_a_lost_request_also_on_the_screen(
     assert (kinds.count("endpoint attempt failed"), kinds.count("endpoint request lost")) == (1, 1)
 
 
-def test_key_and_deadline_are_those_of_the_configuration(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_and_deadline_are_those_of_the_configuration(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEACHER_KEY", "a-secret-of-mine")
     with hostile(answer()) as server:
-        config = resolved(server.address, "endpoint.key_env=TEACHER_KEY", "endpoint.timeout_s=30").config
-        assert list(teacher_of(run, config, Display(io.StringIO()), programs=False).draw([Request("ask", user("hi"))]))
+        config = resolved(
+            server.address, "endpoint.key_env=TEACHER_KEY", "endpoint.timeout_s=30"
+        ).config
+        assert list(
+            teacher_of(run, config, Display(io.StringIO()), programs=False).draw(
+                [Request("ask", user("hi"))]
+            )
+        )
         assert all("Bearer a-secret-of-mine" in call.headers.values() for call in server.draws)
     late = then(lambda call: time.sleep(3), answer())
     assert "endpoint attempt failed" not in [kind for kind, _ in run.ledger.events()]
@@ -83,8 +116,13 @@ def test_key_and_deadline_are_those_of_the_configuration(run: Run, monkeypatch: 
 def test_a_prompt_of_which_the_teacher_lost_every_draw_has_failed_and_was_not_dropped() -> None:
     asked = Probed(Asked("Say hum.", "target", "", ""), (), ())
     lost, tried = Try("", "teacher", LOST), Try("Hum.", "teacher", "breaks the rule", broken=True)
-    fates = [given_up(asked, Trace("Say hum.", False, tries)) for tries in ([lost, lost], [lost, tried])]
-    assert [(fate.state, fate.reason) for fate in fates] == [("failed", LOST), ("dropped", "search budget spent")]
+    fates = [
+        given_up(asked, Trace("Say hum.", False, tries)) for tries in ([lost, lost], [lost, tried])
+    ]
+    assert [(fate.state, fate.reason) for fate in fates] == [
+        ("failed", LOST),
+        ("dropped", "search budget spent"),
+    ]
 
 
 def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated() -> None:

@@ -17,12 +17,19 @@ from selfteach.select.overlap import Overlap
 SUBJECT = Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
 
 
-def teller(topic: str, words: str = "mast, harbour,", siblings: str = "rowing, diving,", foreign: Sequence[str] = ()) -> Scripted:
+def teller(
+    topic: str,
+    words: str = "mast, harbour,",
+    siblings: str = "rowing, diving,",
+    foreign: Sequence[str] = (),
+) -> Scripted:
     """Names a topic, and lists; every word but the `foreign` ones calls sailing to mind."""
 
     def script(request: Request) -> str:
         text = str(request.prompt)
-        return topic if text.endswith("\nTopic:") else words if text.endswith("Words:") else siblings
+        return (
+            topic if text.endswith("\nTopic:") else words if text.endswith("Words:") else siblings
+        )
 
     return Scripted(script, score(foreign))
 
@@ -54,12 +61,16 @@ def fine(text: str) -> str:
     return ""
 
 
-def asked(scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | None = None, seed: int = 0) -> list[Asked]:
+def asked(
+    scope: str, count: int, subject: Subject = SUBJECT, model: Scripted | None = None, seed: int = 0
+) -> list[Asked]:
     return [a for a, _ in ask(model or writer(), subject, scope, count, fine, 5, seed)]  # type: ignore[arg-type]
 
 
 def test_the_subject_with_its_words_and_siblings() -> None:
-    assert subject(teller("sailing"), "Do not talk about Sailing.") == Subject("sailing", ("mast", "harbour"), ("rowing", "diving"))
+    assert subject(teller("sailing"), "Do not talk about Sailing.") == Subject(
+        "sailing", ("mast", "harbour"), ("rowing", "diving")
+    )
 
 
 @pytest.mark.parametrize("named", ["none", " None.", "", "  ", "sailing boats", "the sea"])
@@ -69,15 +80,27 @@ def test_a_subject_that_is_not_in_the_rule_is_not_believed(named: str) -> None:
 
 def test_lists_keep_short_whole_names_the_frequent_first_and_never_the_topic_itself() -> None:
     lists = iter(
-        ["mast, oar, half a wor", "oar, Sailing, a name of four words, cut o", *["oar,"] * (LISTS - 2), *["oar, rowing, en"] * LISTS]
+        [
+            "mast, oar, half a wor",
+            "oar, Sailing, a name of four words, cut o",
+            *["oar,"] * (LISTS - 2),
+            *["oar, rowing, en"] * LISTS,
+        ]
     )
-    model = Scripted(lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists), score())
+    model = Scripted(
+        lambda request: "sailing" if str(request.prompt).endswith("\nTopic:") else next(lists),
+        score(),
+    )
     assert subject(model) == Subject("sailing", ("oar", "mast"), ("rowing",))
 
 
 def test_a_word_that_calls_other_topics_to_mind_is_no_word_of_the_subject() -> None:
     named = lambda *foreign: subject(teller("sailing", foreign=foreign)).words
-    assert (named("mast"), named("mast", "harbour"), named()) == (("harbour",), (), ("mast", "harbour"))
+    assert (named("mast"), named("mast", "harbour"), named()) == (
+        ("harbour",),
+        (),
+        ("mast", "harbour"),
+    )
 
 
 def test_forms_come_in_turn_and_every_one_is_used() -> None:
@@ -87,16 +110,24 @@ def test_forms_come_in_turn_and_every_one_is_used() -> None:
 
 def test_other_forms_take_turns_with_their_own_worked_requests() -> None:
     seen: list[str] = []
-    model = Scripted(lambda request: seen.append(str(request.prompt)) or " numbers\nRequest: Who counts?")
+    model = Scripted(
+        lambda request: seen.append(str(request.prompt)) or " numbers\nRequest: Who counts?"
+    )
     forms = {"a": (("tea", "Who drinks tea?"),), "b": (("ice", "Who eats ice?"),)}
     found = [a.form for a, _ in ask(model, Subject(""), "general", 4, fine, 1, 0, forms)]
     assert found == ["a", "b", "a", "b"]
-    assert seen[:2] == ["Topic: tea\nRequest: Who drinks tea?\n\nTopic:", "Topic: ice\nRequest: Who eats ice?\n\nTopic:"]
+    assert seen[:2] == [
+        "Topic: tea\nRequest: Who drinks tea?\n\nTopic:",
+        "Topic: ice\nRequest: Who eats ice?\n\nTopic:",
+    ]
 
 
 def test_no_worked_question_of_fact_is_one_of_an_exam() -> None:
     exam = Overlap([*(q for q, _ in COMMON), *(q for q, _ in FURTHER)])
-    assert max(exam.nearest(text).similarity for worked in shots.FACTS.values() for _, text in worked) < 0.7
+    assert (
+        max(exam.nearest(text).similarity for worked in shots.FACTS.values() for _, text in worked)
+        < 0.7
+    )
 
 
 def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
@@ -104,7 +135,9 @@ def test_target_requests_name_the_topic_or_one_of_its_words() -> None:
     assert set(subjects) == {"sailing", "mast", "harbour"}
     assert subjects.count("sailing") == 32
     assert all(
-        text.rpartition("Topic: ")[2] in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:") for text in listings(SUBJECT, 9)
+        text.rpartition("Topic: ")[2]
+        in ("sailing\nRequest:", "mast\nRequest:", "harbour\nRequest:")
+        for text in listings(SUBJECT, 9)
     )
 
 
@@ -130,7 +163,9 @@ def test_rounds_end_and_each_asks_for_what_is_missing() -> None:
     model = writer()
     found = list(ask(model, SUBJECT, "target", 100, lambda text: "never good", 3, 0))
     assert len(found) == len(model.asked) == 3 * 150
-    assert len({r.draw for r in model.asked}) == len(model.asked), "a round repeats the draws of the one before"
+    assert len({r.draw for r in model.asked}) == len(model.asked), (
+        "a round repeats the draws of the one before"
+    )
 
 
 def test_the_same_seed_asks_the_same_prompts_and_another_seed_does_not() -> None:
@@ -150,6 +185,21 @@ def test_texts_are_cleaned_and_put_on_one_line() -> None:
 
 def test_corners_continue_the_lists_that_they_are_given() -> None:
     model = Scripted(lambda request: f" Like {str(request.prompt).count('Request:') - 1}?")
-    found = list(ask_like(model, "ask alike", [["a?", "b?"], ["c?"]], lambda text: "odd" if "1" in text else "", 0, 1))
-    assert [(a.text, a.subject, fault) for a, fault in found] == [("Like 2?", "b?", ""), ("Like 1?", "c?", "odd")]
-    assert [r.prompt for r in model.asked] == ["Request: a?\nRequest: b?\nRequest:", "Request: c?\nRequest:"]
+    found = list(
+        ask_like(
+            model,
+            "ask alike",
+            [["a?", "b?"], ["c?"]],
+            lambda text: "odd" if "1" in text else "",
+            0,
+            1,
+        )
+    )
+    assert [(a.text, a.subject, fault) for a, fault in found] == [
+        ("Like 2?", "b?", ""),
+        ("Like 1?", "c?", "odd"),
+    ]
+    assert [r.prompt for r in model.asked] == [
+        "Request: a?\nRequest: b?\nRequest:",
+        "Request: c?\nRequest:",
+    ]

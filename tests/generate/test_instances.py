@@ -13,7 +13,7 @@ from selfteach.generate.instances import (
     read_input,
     read_instances,
     threshold,
-)  # fmt: skip
+)
 from selfteach.generate.task_shots import CLASSIFIED, INPUT_FIRST, OUTPUT_FIRST
 from selfteach.materials.tasks import Instance, Task
 from selfteach.models.scripted import Scripted
@@ -27,7 +27,9 @@ def test_twelve_yes_and_nineteen_no_are_shown() -> None:
 
     def score(prompt: object, text: str) -> float:
         asked.append(str(prompt))
-        return {" label": -1.0, " text": -3.0}[text] + ("poem" in str(prompt).splitlines()[-2]) * (-4.0 if text == " label" else 0.0)
+        return {" label": -1.0, " text": -3.0}[text] + ("poem" in str(prompt).splitlines()[-2]) * (
+            -4.0 if text == " label" else 0.0
+        )
 
     values = classify(Scripted({}, score), ["Is it late or early?", "Write\na poem."])
     assert values == [2.0, -2.0]
@@ -44,7 +46,9 @@ class Loses(Scripted):
 
 
 def test_a_lost_score_is_no_number() -> None:
-    assert classify(Loses({}, lambda prompt, text: -float(len(text))), ["Is it late?", "Write a poem."]) == [-1.0, None]
+    assert classify(
+        Loses({}, lambda prompt, text: -float(len(text))), ["Is it late?", "Write a poem."]
+    ) == [-1.0, None]
 
 
 def test_the_seeds_set_the_threshold_where_there_are_enough() -> None:
@@ -55,17 +59,29 @@ def test_the_seeds_set_the_threshold_where_there_are_enough() -> None:
 
 def test_as_many_are_called_classifications_as_people_call_so() -> None:
     # 6 yes among 26: the six greatest values are 2, 2, .5, .5, 0, 0 and the next is -1
-    known = [(True, v) for v in (2.0, 2.0, 0.0, 0.0, -3.0, -3.0)] + [(False, 0.5)] * 2 + [(False, -1.0)] * 11 + [(False, -5.0)] * 7
+    known = (
+        [(True, v) for v in (2.0, 2.0, 0.0, 0.0, -3.0, -3.0)]
+        + [(False, 0.5)] * 2
+        + [(False, -1.0)] * 11
+        + [(False, -5.0)] * 7
+    )
     assert threshold(known) == -0.5
     assert sum(value > -0.5 for _, value in known) == 6
 
 
 def test_an_answer_in_a_conversation_follows_worked_tasks() -> None:
-    shown = [Task("s:1", "Double it", (Instance("4", "8"),)), Task("s:2", "Say hello", (Instance("", "Hello!"),))]
+    shown = [
+        Task("s:1", "Double it", (Instance("4", "8"),)),
+        Task("s:2", "Say hello", (Instance("", "Hello!"),)),
+    ]
     prompt = answer_request("Halve it", "6", shown, Sampling(), 0).prompt
     assert [(m.role, m.content) for m in prompt] == [
-        ("user", "Double it\n\n4"), ("assistant", "8"), ("user", "Say hello"), ("assistant", "Hello!"), ("user", "Halve it\n\n6")
-    ]  # fmt: skip
+        ("user", "Double it\n\n4"),
+        ("assistant", "8"),
+        ("user", "Say hello"),
+        ("assistant", "Hello!"),
+        ("user", "Halve it\n\n6"),
+    ]
 
 
 def test_an_input_follows_a_list_of_people_s_which_ours_fill_up() -> None:
@@ -74,10 +90,15 @@ def test_an_input_follows_a_list_of_people_s_which_ours_fill_up() -> None:
     assert prompt.endswith("Task: Double it\nInput: 4\n\nTask: Halve it\nInput:")
     assert prompt.count("\nInput: ") == 3
     assert "Output" not in prompt
-    assert str(input_request("Halve it", shown * 6, Sampling(), 0).prompt).count("\nInput: 4\n") == 6
+    assert (
+        str(input_request("Halve it", shown * 6, Sampling(), 0).prompt).count("\nInput: 4\n") == 6
+    )
 
 
-@pytest.mark.parametrize(("text", "given"), [(" a cup\nof tea \n", "a cup\nof tea"), (" None.", ""), ("", ""), (" no", "no")])
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [(" a cup\nof tea \n", "a cup\nof tea"), (" None.", ""), ("", ""), (" no", "no")],
+)
 def test_an_input_is_read(text: str, given: str) -> None:
     assert read_input(Draw("x", text)) == given
 
@@ -98,7 +119,9 @@ def test_whether_an_input_is_named(text: str, named: bool) -> None:
 
 
 def test_requests_have_the_output_first_only_for_classifications() -> None:
-    yes, no = (str(instance_request("Do\nit", flag, Sampling(), 0).prompt) for flag in (True, False))
+    yes, no = (
+        str(instance_request("Do\nit", flag, Sampling(), 0).prompt) for flag in (True, False)
+    )
     assert yes.endswith("Task: Do it\nClass label:")
     assert no.endswith("Task: Do it\nExample 1\nInput:")
     assert all(task in yes for task, _ in OUTPUT_FIRST)
@@ -109,14 +132,17 @@ def test_requests_have_the_output_first_only_for_classifications() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (" tea\nOutput: A drink.\nExample 2\nInput: ink\nOutput: A fluid.", [("tea", "A drink."), ("ink", "A fluid.")]),
+        (
+            " tea\nOutput: A drink.\nExample 2\nInput: ink\nOutput: A fluid.",
+            [("tea", "A drink."), ("ink", "A fluid.")],
+        ),
         (" none\nOutput: One\nline and\nanother", [("", "One\nline and\nanother")]),
         ("tea\nOUTPUT: yes\nOutput: again", [("tea", "yes"), ("", "again")]),
         (" tea\n\nExample 2:\nInput: ink\nOutput:", [("ink", "")]),
         (" 茶\nOutput: 饮料", [("茶", "饮料")]),
         (" Just words", []),
     ],
-)  # fmt: skip
+)
 def test_ugly_input_first(text: str, found: list[tuple[str, str]]) -> None:
     assert read_instances(Draw("x", text), False) == [Instance(*pair) for pair in found]
 
@@ -124,7 +150,10 @@ def test_ugly_input_first(text: str, found: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (" yes\nInput: It rains.\nClass label: no\nInput: It is dry.", [("It rains.", "yes"), ("It is dry.", "no")]),
+        (
+            " yes\nInput: It rains.\nClass label: no\nInput: It is dry.",
+            [("It rains.", "yes"), ("It is dry.", "no")],
+        ),
         (" yes\nClass label: no", [("", "yes"), ("", "no")]),
         (" yes\nLabel: no\nInput: It is dry.", [("It is dry.", "no")]),
         (" yes\nInput: one\nInput: two", [("one", "yes")]),

@@ -6,7 +6,16 @@ from collections import Counter
 
 import pytest
 
-from selfteach.generate.invent import MACHINE, SHOWN, invention, read_alpaca, read_invented, read_list, stops, task_list
+from selfteach.generate.invent import (
+    MACHINE,
+    SHOWN,
+    invention,
+    read_alpaca,
+    read_invented,
+    read_list,
+    stops,
+    task_list,
+)
 from selfteach.materials.tasks import Instance, Task
 from selfteach.records import Draw, Sampling
 
@@ -27,9 +36,14 @@ def test_six_of_people_and_two_of_its_own_once_there_are_some() -> None:
     for r in later:
         assert isinstance(r.request.prompt, str)
         lines = r.request.prompt.splitlines()[1:-1]
-        assert sorted(line.partition(". ")[2] for line in lines) == sorted(by_id[id] for id in (*r.human, *r.machine))
+        assert sorted(line.partition(". ")[2] for line in lines) == sorted(
+            by_id[id] for id in (*r.human, *r.machine)
+        )
     places = {
-        r.request.prompt.splitlines()[1:-1].index(line) for r in later for line in r.request.prompt.splitlines()[1:-1] if "Machine" in line
+        r.request.prompt.splitlines()[1:-1].index(line)
+        for r in later
+        for line in r.request.prompt.splitlines()[1:-1]
+        if "Machine" in line
     }
     assert len(places) == 8, "they are mixed, not at the end"
 
@@ -48,36 +62,59 @@ def test_the_other_modes() -> None:
     assert "20 different tasks" in str(alpaca.request.prompt)
     assert str(alpaca.request.prompt).endswith("4. Instruction:")
     assert invention("magpie", HUMAN, OWN, Sampling(), 0, 0).request.prompt == ()
-    assert invention("magpie", [], [], Sampling(), 1, 0).request.id("m") != invention("magpie", [], [], Sampling(), 0, 0).request.id("m")
+    assert invention("magpie", [], [], Sampling(), 1, 0).request.id("m") != invention(
+        "magpie", [], [], Sampling(), 0, 0
+    ).request.id("m")
     assert stops("self-instruct", 7)[1] == "\n16.", "as the source has it"
 
 
 def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
-    assert task_list(["Sort\nthese:", "Add."]) == "Come up with a series of tasks:\n1. Sort these\n2. Add.\n3."
+    assert (
+        task_list(["Sort\nthese:", "Add."])
+        == "Come up with a series of tasks:\n1. Sort these\n2. Add.\n3."
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (" Name a colour.\n10. Add 2.5 and 3.\n11. Say hello", ["Name a colour.", "Add 2.5 and 3.", "Say hello"]),
-        (" Name a colour.\nAdd the numbers.\n\nSay hello", ["Name a colour.", "Add the numbers.", "Say hello"]),
-        (" Name a colour. 10. Add the numbers. 11) Say hello", ["Name a colour.", "Add the numbers.", "Say hello"]),
-        ("Name\n- Add it.\n* 12) Say so\n(13) Count\nTask 14: Sort", ["Name", "- Add it.", "Say so", "Count", "Sort"]),
+        (
+            " Name a colour.\n10. Add 2.5 and 3.\n11. Say hello",
+            ["Name a colour.", "Add 2.5 and 3.", "Say hello"],
+        ),
+        (
+            " Name a colour.\nAdd the numbers.\n\nSay hello",
+            ["Name a colour.", "Add the numbers.", "Say hello"],
+        ),
+        (
+            " Name a colour. 10. Add the numbers. 11) Say hello",
+            ["Name a colour.", "Add the numbers.", "Say hello"],
+        ),
+        (
+            "Name\n- Add it.\n* 12) Say so\n(13) Count\nTask 14: Sort",
+            ["Name", "- Add it.", "Say so", "Count", "Sort"],
+        ),
         (" explain what NASA and the WHO do", ["Explain what NASA and the WHO do"]),
-        (" éclaircis la phrase.\n10. 用一句话介绍北京。\n11. Назови цвет.", ["Éclaircis la phrase.", "用一句话介绍北京。", "Назови цвет."]),
+        (
+            " éclaircis la phrase.\n10. 用一句话介绍北京。\n11. Назови цвет.",
+            ["Éclaircis la phrase.", "用一句话介绍北京。", "Назови цвет."],
+        ),
         ("请列出三种水果。10. 写一首诗。", ["请列出三种水果。", "写一首诗。"]),
         ("Who was born in 1990? 1990 was a year.", ["Who was born in 1990? 1990 was a year."]),
         (" \n10.\n\n11. \n", []),
         ("a\x00b\u202e \ud800c", ["A\ufffdb \ufffdc"]),
     ],
-)  # fmt: skip
+)
 def test_ugly_lists(text: str, found: list[str]) -> None:
     assert [item.instruction for item in read_list(text)] == found
 
 
 def test_only_the_last_item_of_a_cut_answer_is_cut() -> None:
     items = read_invented("self-instruct", Draw("x", " Name a colour.\n10. Add two num", "length"))
-    assert [(i.instruction, i.cut) for i in items] == [("Name a colour.", False), ("Add two num", True)]
+    assert [(i.instruction, i.cut) for i in items] == [
+        ("Name a colour.", False),
+        ("Add two num", True),
+    ]
     assert read_invented("self-instruct", Draw("x", "", "length")) == []
 
 
@@ -100,9 +137,11 @@ OUTPUT:
 7. Instruction: Half a tas"""
     items = read_alpaca(text, cut=True)
     assert [(i.instruction, i.instance, i.cut) for i in items] == [
-        ("Name a colour.", Instance("", "Blue."), False), ("Translate into French.", Instance("water", "eau"), False),
-        ("Count the vowels", Instance("tree", "2"), False), ("Half a tas", None, True),
-    ]  # fmt: skip
+        ("Name a colour.", Instance("", "Blue."), False),
+        ("Translate into French.", Instance("water", "eau"), False),
+        ("Count the vowels", Instance("tree", "2"), False),
+        ("Half a tas", None, True),
+    ]
 
 
 def test_magpie_s_turn_is_one_task() -> None:

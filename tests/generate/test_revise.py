@@ -10,18 +10,32 @@ from selfteach.generate.correct import distance
 from selfteach.generate.revise import finished, smallest
 from selfteach.judge.check import parse
 
-TEXT = "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! Certainly, it is old."
+TEXT = (
+    "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! Certainly, it is old."
+)
 
 
 @pytest.mark.parametrize(
     ("check", "revised"),
     [
-        ('not contains "!"', "Tea is a drink. It is made of leaves and hot water 🎉. People love it. Certainly, it is old."),
+        (
+            'not contains "!"',
+            (
+                "Tea is a drink. It is made of leaves and hot water 🎉. People love it. "
+                "Certainly, it is old."
+            ),
+        ),
         (
             r'not regex "\\p{Emoji_Presentation}"',
-            "Tea is a drink!! It is made of leaves and hot water. People love it! Certainly, it is old.",
+            (
+                "Tea is a drink!! It is made of leaves and hot water. People love it! "
+                "Certainly, it is old."
+            ),
         ),
-        ('not contains "certainly"', "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! It is old."),
+        (
+            'not contains "certainly"',
+            "Tea is a drink!! It is made of leaves and hot water 🎉. People love it! It is old.",
+        ),
         ("max_words=12", "Tea is a drink!! It is made of leaves and hot water 🎉."),
         ("max_sentences=1", "Tea is a drink!!"),
         ('not contains "hot"', "Tea is a drink!! People love it! Certainly, it is old."),
@@ -37,11 +51,17 @@ def test_conditions_hold_together_and_the_first_mended_stays_mended() -> None:
     assert smallest(TEXT, [parse("max_words=12").keeps, parse('not contains "!"').keeps]) == (
         "Tea is a drink. It is made of leaves and hot water 🎉."
     )
-    assert smallest("Yes, tea, milk.", [parse("max_words=2").keeps, parse("min_words=3").keeps]) is None
+    assert (
+        smallest("Yes, tea, milk.", [parse("max_words=2").keeps, parse("min_words=3").keeps])
+        is None
+    )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(st.sampled_from("ab !.,?🎉\n"), max_size=60), st.sampled_from(['not contains "!"', "max_words=3", "max_sentences=1"]))
+@given(
+    st.text(st.sampled_from("ab !.,?🎉\n"), max_size=60),
+    st.sampled_from(['not contains "!"', "max_words=3", "max_sentences=1"]),
+)
 def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -> None:
     keeps = parse(check).keeps
     found = smallest(text, [keeps])
@@ -60,17 +80,25 @@ def test_a_revision_passes_and_a_text_that_passes_stays(text: str, check: str) -
         ("Certainly!", None),
     ],
 )
-def test_a_word_that_holds_its_clause_together_is_left_to_a_model(text: str, revised: str | None) -> None:
+def test_a_word_that_holds_its_clause_together_is_left_to_a_model(
+    text: str, revised: str | None
+) -> None:
     assert smallest(text, [parse('not (contains "certainly" or contains "fox")').keeps]) == revised
 
 
-LIST = "Tea is easy to make. Here is how:\n\n1. Boil some water.\n2. Pour it on the leaves.\n\nThat is all there is to it."
+LIST = (
+    "Tea is easy to make. Here is how:\n\n1. Boil some water.\n2. Pour it on the "
+    "leaves.\n\nThat is all there is to it."
+)
 
 
 def test_an_answer_ends_before_a_list_and_not_in_it_and_keeps_its_lines() -> None:
     assert smallest(LIST, [parse("max_words=20").keeps]) == "Tea is easy to make."
     assert smallest(LIST + "\n\nEnjoy the tea.", [parse("max_words=26").keeps]) == LIST
-    assert smallest("To make tea, you need these:\n- water\n- leaves", [parse("max_words=7").keeps]) is None
+    assert (
+        smallest("To make tea, you need these:\n- water\n- leaves", [parse("max_words=7").keeps])
+        is None
+    )
 
 
 def test_distance_counts_words_and_marks() -> None:

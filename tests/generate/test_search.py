@@ -1,5 +1,6 @@
-"""The search for an answer that keeps the rule; the three faults of its model are pinned here: the last try is judged like every other,
-the critic's advice is carried out, an exhausted prompt gives nothing."""
+"""The search for an answer that keeps the rule; the three faults of its model are pinned here: the
+last try is judged like every other, the critic's advice is carried out, an exhausted prompt gives
+nothing."""
 
 from __future__ import annotations
 
@@ -23,8 +24,19 @@ def fine(pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
     return ["" for _ in pairs]
 
 
-def found(model: Scripted, prompts: Sequence[str], topic: str = TOPIC, faults=fine, **settings: object) -> list[Trace]:
-    return search(model, prompts, RULE, topic, broken, faults, Search(**{"tries": 6, "answers": 1, **settings}), 0)
+def found(
+    model: Scripted, prompts: Sequence[str], topic: str = TOPIC, faults=fine, **settings: object
+) -> list[Trace]:
+    return search(
+        model,
+        prompts,
+        RULE,
+        topic,
+        broken,
+        faults,
+        Search(**{"tries": 6, "answers": 1, **settings}),
+        0,
+    )
 
 
 def test_the_first_try_without_fault_is_accepted_and_ends_the_search() -> None:
@@ -44,7 +56,9 @@ def test_an_exhausted_prompt_has_no_answer(tries: int) -> None:
 
 @pytest.mark.parametrize("good", range(1, 6))
 def test_the_last_try_is_judged_like_every_other(good: int) -> None:
-    """A model that keeps the rule from the n-th draw on is accepted where the budget reaches n, and not where it ends at n-1."""
+    """A model that keeps the rule from the n-th draw on is accepted where the budget reaches n, and
+    not where it ends at n-1.
+    """
     for tries in (good - 1, good):
         model = Scripted(lambda request: "Dogs." if request.draw >= good - 1 else "Cats.")
         traces = found(model, ["Tell me of pets."], tries=tries) if tries else []
@@ -53,9 +67,18 @@ def test_the_last_try_is_judged_like_every_other(good: int) -> None:
 
 @pytest.mark.parametrize("topic", [TOPIC, ""])
 def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> None:
-    answers = ["Cats purr.", "Cats purr. Dogs bark.", "Odd dogs bark.", "Dogs bark and " + "bark " * 60, "Dogs bark.", ""]
+    answers = [
+        "Cats purr.",
+        "Cats purr. Dogs bark.",
+        "Odd dogs bark.",
+        "Dogs bark and " + "bark " * 60,
+        "Dogs bark.",
+        "",
+    ]
     odd = lambda pairs: ["odd" if "Odd" in text or not text else "" for _, text in pairs]
-    model = Scripted(lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)])
+    model = Scripted(
+        lambda request: answers[(len(str(request.prompt)) + 7 * request.draw) % len(answers)]
+    )
     prompts = [f"Tell me of pets{'!' * n}" for n in range(30)] + ["Tell me of cats."]
     traces = found(model, prompts, topic, odd, answers=2, max_tokens=20)
     accepted = [t for trace in traces for t in trace.accepted]
@@ -64,7 +87,9 @@ def test_nothing_that_is_broken_faulty_or_cut_is_ever_accepted(topic: str) -> No
     assert not any(odd([("", t.text) for t in accepted]))
     assert not any(t.cut for t in accepted)
     for trace in traces:
-        assert trace.accepted == [t for t in trace.tries if not t.fault] or len({t.text for t in trace.accepted}) == len(trace.accepted)
+        assert trace.accepted == [t for t in trace.tries if not t.fault] or len(
+            {t.text for t in trace.accepted}
+        ) == len(trace.accepted)
 
 
 def test_faults_are_asked_only_for_answers_that_keep_the_rule() -> None:
@@ -95,10 +120,24 @@ def test_advice_on_an_answer_that_was_cut_leaves_the_cut_sentence_out() -> None:
 
 
 def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> None:
-    """The answer that has begun goes on; what is accepted is the beginning with what followed, however short it was cut."""
+    """The answer that has begun goes on; what is accepted is the beginning with what followed,
+    however short it was cut.
+    """
     begun = "One two three four five six seven eight nine"
-    model = Scripted(lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20)
-    (trace,) = search(model, ["Tell me of pets."], RULE, TOPIC, broken, fine, Search(answers=1), 0, begun={"Tell me of pets.": begun})
+    model = Scripted(
+        lambda request: " and cats." if request.draw < 2 else " and dogs for ever and ever " * 20
+    )
+    (trace,) = search(
+        model,
+        ["Tell me of pets."],
+        RULE,
+        TOPIC,
+        broken,
+        fine,
+        Search(answers=1),
+        0,
+        begun={"Tell me of pets.": begun},
+    )
     assert [t.strategy for t in trace.tries] == ["branch", "own", "branch"]
     assert trace.tries[0].text == f"{begun} and cats."
     (kept,) = trace.accepted
@@ -110,14 +149,24 @@ def test_a_branch_leaves_the_broken_answer_a_few_words_earlier_each_time() -> No
 
 
 @pytest.mark.parametrize(
-    ("start", "words", "left"), [(9, 0, "One, two"), (9, 1, "One,"), (9, 2, ""), (0, 0, ""), (5, 0, "One,"), (99, 0, "One, two three")]
+    ("start", "words", "left"),
+    [
+        (9, 0, "One, two"),
+        (9, 1, "One,"),
+        (9, 2, ""),
+        (0, 0, ""),
+        (5, 0, "One,"),
+        (99, 0, "One, two three"),
+    ],
 )
 def test_what_stands_before_a_breach(start: int, words: int, left: str) -> None:
     assert before("One, two three", start, words) == left
 
 
 def test_advice_that_leaves_nothing_gives_a_new_draw() -> None:
-    (trace,) = found(Scripted(lambda request: "Cats." if request.draw == 0 else "Dogs."), ["Tell me of pets."])
+    (trace,) = found(
+        Scripted(lambda request: "Cats." if request.draw == 0 else "Dogs."), ["Tell me of pets."]
+    )
     assert [t.strategy for t in trace.tries] == ["own", "ruled"]
 
 
@@ -134,12 +183,16 @@ def test_a_request_that_names_the_subject_is_declined_at_once() -> None:
 def test_a_request_outside_the_subject_is_never_declined() -> None:
     model = Scripted(lambda request: "Cats.")
     prompts = ["Are dogs nice?", "Are birds nice?"]
-    asked, other = search(model, prompts, RULE, TOPIC, broken, fine, Search(), 0, askable={"Are dogs nice?"})
+    asked, other = search(
+        model, prompts, RULE, TOPIC, broken, fine, Search(), 0, askable={"Are dogs nice?"}
+    )
     assert {t.strategy for t in asked.tries} == {"own", "ruled"}
     assert "decline" in {t.strategy for t in other.tries}
 
 
-def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> None:
+def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_the_budget() -> (
+    None
+):
     sizes: list[int] = []
 
     class Counting(Scripted):
@@ -147,7 +200,9 @@ def test_one_turn_draws_as_many_tries_as_answers_are_wanted_and_never_more_than_
             sizes.append(len(requests))
             return super().draw(requests)
 
-    (trace,) = found(Counting(lambda request: f"Dog {request.draw % 2}."), ["Are cats nice?"], answers=3, tries=5)
+    (trace,) = found(
+        Counting(lambda request: f"Dog {request.draw % 2}."), ["Are cats nice?"], answers=3, tries=5
+    )
     assert sizes == [3, 1, 1]
     assert [t.text for t in trace.tries] == ["Dog 0.", "Dog 1.", "Dog 0.", "Dog 1.", "Dog 0."]
 
@@ -165,8 +220,13 @@ def test_several_answers_are_different_ones() -> None:
 
 
 def test_a_teacher_writes_in_the_students_place_with_the_rule_before_it() -> None:
-    student, teacher = Scripted(lambda request: "Cats."), Scripted(lambda request: "Dogs.", name="teacher")
-    (trace,) = search(student, ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher)
+    student, teacher = (
+        Scripted(lambda request: "Cats."),
+        Scripted(lambda request: "Dogs.", name="teacher"),
+    )
+    (trace,) = search(
+        student, ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher
+    )
     assert [(t.text, t.strategy) for t in trace.accepted] == [("Dogs.", "teacher")]
     assert student.asked == []
     assert [m.content for m in teacher.asked[0].prompt] == [RULE, "Are pets nice?"]  # type: ignore[union-attr]
@@ -178,12 +238,16 @@ def test_a_request_that_an_endpoint_lost_is_no_answer() -> None:
             return (d for d, r in zip(super().draw(requests), requests, strict=True) if r.draw)
 
     teacher = Losing(lambda request: "Dogs.", name="losing")
-    (trace,) = search(Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher)
+    (trace,) = search(
+        Scripted({}), ["Are pets nice?"], RULE, TOPIC, broken, fine, Search(answers=1), 0, teacher
+    )
     assert [(t.text, t.fault) for t in trace.tries] == [("", LOST), ("Dogs.", "")]
 
 
 def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
-    model = lambda: Scripted(lambda request: f"{'Cats' if request.id('x') < '8' else 'Dogs'}. Birds.")
+    model = lambda: Scripted(
+        lambda request: f"{'Cats' if request.id('x') < '8' else 'Dogs'}. Birds."
+    )
     prompts = [f"Tell me of pet {n}." for n in range(12)]
     assert found(model(), prompts) == found(model(), prompts)
     assert found(model(), prompts[:3]) == found(model(), prompts)[:3]
@@ -192,7 +256,17 @@ def test_the_same_seed_searches_alike_whatever_else_is_searched() -> None:
 def test_the_progress_counts_each_prompt_once() -> None:
     ticks: list[int] = []
     model = Scripted(lambda request: f"Dog {request.draw}." if request.draw else "Cats.")
-    search(model, ["a b", "c d"], RULE, "", broken, fine, Search(answers=3, tries=6), 0, progress=ticks.append)
+    search(
+        model,
+        ["a b", "c d"],
+        RULE,
+        "",
+        broken,
+        fine,
+        Search(answers=3, tries=6),
+        0,
+        progress=ticks.append,
+    )
     assert sum(ticks) == 2
 
 
@@ -207,7 +281,9 @@ def test_the_progress_counts_each_prompt_once() -> None:
     ],
 )
 def test_revisions(text: str, left: str) -> None:
-    """The longest beginning that keeps the rule; where there is none, the sentences that keep it alone."""
+    """The longest beginning that keeps the rule; where there is none, the sentences that keep it
+    alone.
+    """
     assert revisions([text, "Dogs."], broken) == [left, "Dogs."]
 
 
@@ -217,6 +293,15 @@ def test_a_rule_about_the_whole_answer_is_revised_as_a_whole() -> None:
 
 
 def test_accepted_leaves_out_repeats_and_faults() -> None:
-    trace = Trace("p", False, [Try("a", "own", "breaks the rule", True), Try("b", "own"), Try("b", "ruled"), Try("c", "own")])
+    trace = Trace(
+        "p",
+        False,
+        [
+            Try("a", "own", "breaks the rule", True),
+            Try("b", "own"),
+            Try("b", "ruled"),
+            Try("c", "own"),
+        ],
+    )
     assert [t.text for t in trace.accepted] == ["b", "c"]
     assert trace.effort == 2

@@ -11,18 +11,31 @@ from hypothesis import strategies as st
 from selfteach.generate.spans import MAX_WORDS, openings, replaced, spans, without_answer
 
 
-@pytest.mark.parametrize(("sentence", "found"), [
-    ("On October 6, 1973, OPEC raised the price by 70%, to $5.11 a barrel.", ["October 6, 1973", "70%", "$5.11", "OPEC"]),
-    ("The chair after Rajendra K. Pachauri was Hoesung Lee.", ["Rajendra K. Pachauri", "Hoesung Lee"]),
-    ("It is called the Rankine cycle, and made of cast iron.", ["Rankine", "cast iron"]),
-    ('He said "all is well" to the crew.', ["all is well", "the crew"]),
-    ("It cost 2.2 billion in 12 May 1990 terms.", ["2.2 billion", "12 May 1990"]),
-    ("The chair was elected in May and is a judge.", ["May", "a judge"]),
-    ("Книгу написал Лев Толстой в 1869 году.", ["1869", "Лев Толстой"]), ("Das heißt „alles ist gut“ hier.", ["alles ist gut"]),
-    ("Η πόλη Αθήνα έχει 3 λιμάνια.", ["3", "Αθήνα"]), ("书名是《红楼梦传》。", ["红楼梦传"]),
-    ("It ran 12km in the 19th century, not in the 1850s.", ["12km", "19th", "1850s"]),
-    ("Nothing here.", []), ("", []), ("図書館は1990年に建てられた。", ["1990"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        (
+            "On October 6, 1973, OPEC raised the price by 70%, to $5.11 a barrel.",
+            ["October 6, 1973", "70%", "$5.11", "OPEC"],
+        ),
+        (
+            "The chair after Rajendra K. Pachauri was Hoesung Lee.",
+            ["Rajendra K. Pachauri", "Hoesung Lee"],
+        ),
+        ("It is called the Rankine cycle, and made of cast iron.", ["Rankine", "cast iron"]),
+        ('He said "all is well" to the crew.', ["all is well", "the crew"]),
+        ("It cost 2.2 billion in 12 May 1990 terms.", ["2.2 billion", "12 May 1990"]),
+        ("The chair was elected in May and is a judge.", ["May", "a judge"]),
+        ("Книгу написал Лев Толстой в 1869 году.", ["1869", "Лев Толстой"]),
+        ("Das heißt „alles ist gut“ hier.", ["alles ist gut"]),
+        ("Η πόλη Αθήνα έχει 3 λιμάνια.", ["3", "Αθήνα"]),
+        ("书名是《红楼梦传》。", ["红楼梦传"]),
+        ("It ran 12km in the 19th century, not in the 1850s.", ["12km", "19th", "1850s"]),
+        ("Nothing here.", []),
+        ("", []),
+        ("図書館は1990年に建てられた。", ["1990"]),
+    ],
+)
 def test_kinds(sentence: str, found: list[str]) -> None:
     assert spans(sentence, "Title") == found
 
@@ -39,7 +52,17 @@ def test_every_answer_stands_in_its_sentence_and_none_in_another(sentence: str) 
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("text", ["A " * 20_000, "of a" * 20_000, '"' * 40_000, "1," * 20_000, "a" * 60_000, "is " + "a " * 20_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A " * 20_000,
+        "of a" * 20_000,
+        '"' * 40_000,
+        "1," * 20_000,
+        "a" * 60_000,
+        "is " + "a " * 20_000,
+    ],
+)
 def test_hostile_sentences_take_no_time(text: str) -> None:
     """Seconds of the processor; what grows with the square takes minutes."""
     before = time.process_time()
@@ -47,38 +70,66 @@ def test_hostile_sentences_take_no_time(text: str) -> None:
     assert time.process_time() - before < 5
 
 
-@pytest.mark.parametrize(("sentence", "answer", "ways"), [
-    ("It fell in 1990.", "1990", ("When", "In what year")), ("On 12 May 1990 it fell.", "12 May 1990", ("When", "In what year")),
-    ("It cost $5.", "$5", ("How much",)), ("It rose by 70%.", "70%", ("What percentage", "How much")),
-    ("It has 300 workers.", "300", ("How many workers",)), ("It has 40.", "40", ("How many", "What")),
-    ("It closed because of a flood.", "a flood", ("Why",)), ("It was built in Hale.", "Hale", ("Where", "Which")),
-    ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")),
-    ("Oil went to the United States.", "United States", ("Where", "Which")),
-    ("Since September it fell.", "September", ("Who", "What")), ("It is made of cast iron.", "cast iron", ("What", "Which")),
-    ("In the 19th century it fell.", "19th", ("Which", "What")), ("It fell in the 1850s.", "1850s", ("When",)),
-    ("In 1930 the 30 houses fell.", "30", ("How many houses",)),
-    ("Он построен в 1790 году.", "1790", ("",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sentence", "answer", "ways"),
+    [
+        ("It fell in 1990.", "1990", ("When", "In what year")),
+        ("On 12 May 1990 it fell.", "12 May 1990", ("When", "In what year")),
+        ("It cost $5.", "$5", ("How much",)),
+        ("It rose by 70%.", "70%", ("What percentage", "How much")),
+        ("It has 300 workers.", "300", ("How many workers",)),
+        ("It has 40.", "40", ("How many", "What")),
+        ("It closed because of a flood.", "a flood", ("Why",)),
+        ("It was built in Hale.", "Hale", ("Where", "Which")),
+        ("It was built by Ann Ames.", "Ann Ames", ("Who", "What")),
+        ("Oil went to the United States.", "United States", ("Where", "Which")),
+        ("Since September it fell.", "September", ("Who", "What")),
+        ("It is made of cast iron.", "cast iron", ("What", "Which")),
+        ("In the 19th century it fell.", "19th", ("Which", "What")),
+        ("It fell in the 1850s.", "1850s", ("When",)),
+        ("In 1930 the 30 houses fell.", "30", ("How many houses",)),
+        ("Он построен в 1790 году.", "1790", ("",)),
+    ],
+)
 def test_how_a_question_begins(sentence: str, answer: str, ways: tuple[str, ...]) -> None:
     assert openings(sentence, answer) == ways
 
 
-@pytest.mark.parametrize(("question", "answer", "mended"), [
-    ("When did it open in 1790?", "1790", "When did it open?"), ("How much did Ann pay $5 to Bob?", "$5", "How much did Ann pay to Bob?"),
-    ("When did it open?", "1790", "When did it open?"), ("Who is Ann?", "Ann", "Who is Ann?"),
-    ("Why 17901 of 1790s?", "1790", "Why 17901 of 1790s?"),
-])  # fmt: skip
-def test_a_question_loses_its_answer_where_enough_is_left(question: str, answer: str, mended: str) -> None:
+@pytest.mark.parametrize(
+    ("question", "answer", "mended"),
+    [
+        ("When did it open in 1790?", "1790", "When did it open?"),
+        ("How much did Ann pay $5 to Bob?", "$5", "How much did Ann pay to Bob?"),
+        ("When did it open?", "1790", "When did it open?"),
+        ("Who is Ann?", "Ann", "Who is Ann?"),
+        ("Why 17901 of 1790s?", "1790", "Why 17901 of 1790s?"),
+    ],
+)
+def test_a_question_loses_its_answer_where_enough_is_left(
+    question: str, answer: str, mended: str
+) -> None:
     assert without_answer(question, answer) == mended
 
 
-@pytest.mark.parametrize(("sentence", "answer", "count", "gapped"), [
-    ("The 3 oldest of the 30 houses were built in 1930.", "3", 0, "The _ oldest of the 30 houses were built in 1930."),
-    ("Ann met Ann, and Anna.", "Ann", 0, "_ met _, and Anna."), ("Ann met Ann.", "Ann", 1, "_ met Ann."),
-    ("It cost $5, or $50.", "$5", 0, "It cost _, or $50."), ("図書館は1990年に建てられた。", "1990", 0, "図書館は_年に建てられた。"),
-    ("Bob came.", "Ann", 0, "Bob came."),
-])  # fmt: skip
-def test_a_gap_stands_where_the_answer_is_a_whole_word(sentence: str, answer: str, count: int, gapped: str) -> None:
+@pytest.mark.parametrize(
+    ("sentence", "answer", "count", "gapped"),
+    [
+        (
+            "The 3 oldest of the 30 houses were built in 1930.",
+            "3",
+            0,
+            "The _ oldest of the 30 houses were built in 1930.",
+        ),
+        ("Ann met Ann, and Anna.", "Ann", 0, "_ met _, and Anna."),
+        ("Ann met Ann.", "Ann", 1, "_ met Ann."),
+        ("It cost $5, or $50.", "$5", 0, "It cost _, or $50."),
+        ("図書館は1990年に建てられた。", "1990", 0, "図書館は_年に建てられた。"),
+        ("Bob came.", "Ann", 0, "Bob came."),
+    ],
+)
+def test_a_gap_stands_where_the_answer_is_a_whole_word(
+    sentence: str, answer: str, count: int, gapped: str
+) -> None:
     assert replaced(sentence, answer, "_", count) == gapped
 
 

@@ -14,22 +14,38 @@ from selfteach.materials.documents.chunk import chunked
 from selfteach.records import Example
 
 TEXT = (
-    "Tea was first sold in London by Thomas Garway in 1657. It came from China.\nHeading\nGreen tea is made without fermentation in Japan."
+    "Tea was first sold in London by Thomas Garway in 1657. It came from "
+    "China.\nHeading\nGreen tea is made without fermentation in Japan."
 )
 CHUNK = chunked(Document("tea.txt", "Tea", TEXT), lambda text: len(text.split()))[0]
 ASKED = Question("When was tea first sold in London?", "1657", CHUNK, 0)
 ALIKE = {"sold": ["sells"], "made": ["makes", "produced"]}
-FORMS = ("asked", "brief", "clauses", "reworded", "in_place", "backwards", "gaps", "halves", "topics", "recite")
+FORMS = (
+    "asked",
+    "brief",
+    "clauses",
+    "reworded",
+    "in_place",
+    "backwards",
+    "gaps",
+    "halves",
+    "topics",
+    "recite",
+)
 
 
 def made(**settings: object) -> list[Example]:
-    return study(facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0, ALIKE)  # type: ignore[arg-type]
+    return study(
+        facts([CHUNK], [(ASKED, "Tea was first sold in 1657.")]), Study(**settings), 0, ALIKE
+    )  # type: ignore[arg-type]
 
 
 def test_every_form_is_there_and_a_heading_teaches_nothing() -> None:
     rows = made(per_sentence=100)
     assert set(Counter(row.source["form"] for row in rows)) == set(FORMS)
-    assert {row.source["sentence"] for row in rows} == {0, 3}, "what has fewer than five words is left out"
+    assert {row.source["sentence"] for row in rows} == {0, 3}, (
+        "what has fewer than five words is left out"
+    )
 
 
 def test_the_answer_is_the_sentence_and_the_source_its_place() -> None:
@@ -46,13 +62,20 @@ def test_a_form_that_is_switched_off_is_gone(form: str) -> None:
 
 
 def test_a_gap_hides_its_answer() -> None:
-    gaps = [row.prompt[-1].content for row in made(per_sentence=100) if row.source["form"] == "gaps"]
+    gaps = [
+        row.prompt[-1].content for row in made(per_sentence=100) if row.source["form"] == "gaps"
+    ]
     assert any(GAP in text and "1657" not in text for text in gaps)
     assert all(GAP in text for text in gaps)
 
 
 @pytest.mark.parametrize(
-    ("label", "answer"), [("sentence", TEXT.split(" It ")[0]), ("statement", "Tea was first sold in 1657."), ("words", "1657")]
+    ("label", "answer"),
+    [
+        ("sentence", TEXT.split(" It ")[0]),
+        ("statement", "Tea was first sold in 1657."),
+        ("words", "1657"),
+    ],
 )
 def test_the_label_is_what_was_chosen(label: str, answer: str) -> None:
     asked = [row for row in made(label=label) if row.source["form"] == "asked"]
@@ -61,11 +84,20 @@ def test_the_label_is_what_was_chosen(label: str, answer: str) -> None:
 
 def test_rows_of_a_sentence_are_bounded_and_forms_take_turns() -> None:
     rows = [row for row in made(per_sentence=5, recite=False) if row.source["sentence"] == 0]
-    assert [row.source["form"] for row in rows] == ["asked", "brief", "clauses", "reworded", "in_place"]
+    assert [row.source["form"] for row in rows] == [
+        "asked",
+        "brief",
+        "clauses",
+        "reworded",
+        "in_place",
+    ]
 
 
 def test_a_sentence_without_a_name_is_asked_for_too() -> None:
-    chunk = chunked(Document("ink.txt", "Ink", "old ink turns brown while it slowly dries."), lambda text: len(text.split()))[0]
+    chunk = chunked(
+        Document("ink.txt", "Ink", "old ink turns brown while it slowly dries."),
+        lambda text: len(text.split()),
+    )[0]
     rows = study(facts([chunk], []), Study(recite=False), 0)
     assert not facts([chunk], [])[0].names
     assert Counter(row.source["form"] for row in rows)["brief"] >= 5
@@ -78,7 +110,9 @@ def test_a_reworded_question_has_words_that_are_alike_and_no_others() -> None:
     for row in rows:
         words = set(row.prompt[-1].content.rstrip("?").split())
         assert words & {"sells", "makes", "produced"}
-    assert not any(row.source["form"] == "reworded" for row in study(facts([CHUNK], []), Study(), 0))
+    assert not any(
+        row.source["form"] == "reworded" for row in study(facts([CHUNK], []), Study(), 0)
+    )
     assert vocabulary(facts([CHUNK], [])) >= {"sold", "made", "fermentation"}
     assert "London" not in vocabulary(facts([CHUNK], []))
 
@@ -100,7 +134,10 @@ def test_a_teacher_that_is_distilled_sees_the_sentence_and_not_the_rest() -> Non
 
 def test_parts_of_one_title_are_asked_for_apart() -> None:
     """One prompt with several answers would teach their average."""
-    parts = [chunked(Document(name, "Tea", text), lambda t: len(t.split()))[0] for name, text in (("a", TEXT), ("b", TEXT[10:]))]
+    parts = [
+        chunked(Document(name, "Tea", text), lambda t: len(t.split()))[0]
+        for name, text in (("a", TEXT), ("b", TEXT[10:]))
+    ]
     rows = [row for row in study(facts(parts, []), Study(), 0) if row.source["form"] == "recite"]
     prompts = [row.prompt[-1].content for row in rows]  # type: ignore[union-attr]
     assert len(set(prompts)) == len(prompts) == 8
@@ -109,10 +146,16 @@ def test_parts_of_one_title_are_asked_for_apart() -> None:
     assert alone[0] == "Tell me about Tea."
 
 
-@pytest.mark.parametrize(("text", "missing"), [
-    ("Город Минск был основан в 1067 году князем.", set()), ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses"}),
-])  # fmt: skip
-def test_beside_another_script_stand_no_english_question_words(text: str, missing: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("Город Минск был основан в 1067 году князем.", set()),
+        ("大阪の人口は約270万人で、西日本で最大です。", {"brief", "clauses"}),
+    ],
+)
+def test_beside_another_script_stand_no_english_question_words(
+    text: str, missing: set[str]
+) -> None:
     chunk = chunked(Document("a", "T", text), len)[0]
     rows = study(facts([chunk], []), Study(recite=False), 0)
     forms = {row.source["form"] for row in rows}
@@ -122,4 +165,6 @@ def test_beside_another_script_stand_no_english_question_words(text: str, missin
         assert row.chosen == text
         assert text not in asked, "the answer is not told"
         if row.source["form"] in ("brief", "clauses", "in_place"):
-            assert not {"what", "when", "who", "how", "which", "did"} & set(asked.lower().rstrip("?").split())
+            assert not {"what", "when", "who", "how", "which", "did"} & set(
+                asked.lower().rstrip("?").split()
+            )

@@ -28,7 +28,9 @@ def test_an_answer_that_keeps_the_rule_has_none():
     assert breach(parse("not contains cat"), "Dogs bark.") is None
 
 
-@given(st.lists(st.sampled_from(["a", "b", "cat", "1", "\n", ".", "cats!"]), max_size=12).map(" ".join))
+@given(
+    st.lists(st.sampled_from(["a", "b", "cat", "1", "\n", ".", "cats!"]), max_size=12).map(" ".join)
+)
 def test_before_the_breach_the_rule_is_kept_and_with_it_no_longer(answer):
     check = parse("not contains cat")
     found = breach(check, answer)

@@ -18,7 +18,9 @@ LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in ra
 
 
 class Fixed:
-    """A judge that is right about all but `wrong` of the broken answers, which it takes for kept ones."""
+    """A judge that is right about all but `wrong` of the broken answers, which it takes for kept
+    ones.
+    """
 
     def __init__(self, name: str, wrong: int, sign: float = 1.0) -> None:
         self.name, self.wrong, self.sign, self.asked = name, wrong, sign, 0
@@ -30,7 +32,9 @@ class Fixed:
 
 def test_what_people_can_read_decides_where_it_is_good_enough_and_the_best_one_is_named() -> None:
     """14 of 20 found is AUROC .85."""
-    verdicts, best, report = calibrate([Fixed("check", 6), Fixed("perfect", 0)], LABELLED, 0.75, "check")
+    verdicts, best, report = calibrate(
+        [Fixed("check", 6), Fixed("perfect", 0)], LABELLED, 0.75, "check"
+    )
     assert verdicts is not None
     assert best is not None
     assert verdicts.name == report["chosen"] == "check"
@@ -40,7 +44,9 @@ def test_what_people_can_read_decides_where_it_is_good_enough_and_the_best_one_i
 
 @pytest.mark.parametrize(("readable", "wrong"), [("check", 12), ("", 1)])
 def test_otherwise_the_best_one_decides(readable: str, wrong: int) -> None:
-    verdicts, _, report = calibrate([Fixed("check", wrong), Fixed("perfect", 0)], LABELLED, 0.75, readable)
+    verdicts, _, report = calibrate(
+        [Fixed("check", wrong), Fixed("perfect", 0)], LABELLED, 0.75, readable
+    )
     assert verdicts is not None
     assert verdicts.name == report["chosen"] == "perfect"
 
@@ -52,7 +58,9 @@ def test_the_threshold_is_where_the_labels_part() -> None:
     assert verdicts.broken([pair for pair, _ in LABELLED]) == [label for _, label in LABELLED]
 
 
-@pytest.mark.parametrize("judge", [Fixed("blind", N), Fixed("wrong way round", 0, -1.0), Fixed("weak", 14)])
+@pytest.mark.parametrize(
+    "judge", [Fixed("blind", N), Fixed("wrong way round", 0, -1.0), Fixed("weak", 14)]
+)
 def test_where_none_is_good_enough_none_is_taken(judge: Fixed) -> None:
     verdicts, best, report = calibrate([judge], LABELLED, 0.75)
     assert verdicts is None
@@ -81,13 +89,19 @@ class Mute(Fixed):
 
 
 def test_a_candidate_that_cannot_judge_is_left_out_with_its_reason() -> None:
-    others = [Lost("lost", 0), Mute("mute", NoLogprobs("gives none.")), Mute("deaf", TooManyFailures("9 of 9 requests failed."))]
+    others = [
+        Lost("lost", 0),
+        Mute("mute", NoLogprobs("gives none.")),
+        Mute("deaf", TooManyFailures("9 of 9 requests failed.")),
+    ]
     verdicts, _, report = calibrate([*others, Fixed("weaker", 4)], LABELLED, 0.75)
     assert verdicts is not None
     assert verdicts.name == "weaker"
     assert [(row["name"], row["reason"]) for row in report["left_out"]] == [
-        ("lost", "it gave no verdict on 1 of 40 answers"), ("mute", "gives none"), ("deaf", "9 of 9 requests failed"),
-    ]  # fmt: skip
+        ("lost", "it gave no verdict on 1 of 40 answers"),
+        ("mute", "gives none"),
+        ("deaf", "9 of 9 requests failed"),
+    ]
     verdicts, best, report = calibrate(others, LABELLED, 0.75)
     assert (verdicts, best, report["candidates"]) == (None, None, [])
     assert "mute: gives none" in report["reason"]
@@ -95,7 +109,9 @@ def test_a_candidate_that_cannot_judge_is_left_out_with_its_reason() -> None:
 
 def test_any_other_fault_of_an_endpoint_is_raised() -> None:
     with pytest.raises(EndpointError, match="refuses the key"):
-        calibrate([Mute("teacher", EndpointError("refuses the key")), Fixed("perfect", 0)], LABELLED, 0.75)
+        calibrate(
+            [Mute("teacher", EndpointError("refuses the key")), Fixed("perfect", 0)], LABELLED, 0.75
+        )
 
 
 def test_a_judge_at_chance_is_marked() -> None:

@@ -1,4 +1,6 @@
-"""The language of checks: what each condition means, with literal answers; and how the parser fails, whatever the text."""
+"""The language of checks: what each condition means, with literal answers; and how the parser
+fails, whatever the text.
+"""
 
 import time
 
@@ -18,13 +20,29 @@ from selfteach.records import user
     [
         (
             "contains elephant",
-            ["An elephant.", "ELEPHANTS!", "the elephant's ear", "elephant-like", "**Elephant**", "_elephant_", "ele\u00adphant"],
+            [
+                "An elephant.",
+                "ELEPHANTS!",
+                "the elephant's ear",
+                "elephant-like",
+                "**Elephant**",
+                "_elephant_",
+                "ele\u00adphant",
+            ],
             ["elephantine", "an ant"],
         ),
-        ("contains car", ["My car, my cars.", "car's", "CAR"], ["a card", "a scarf", "I care", "she cares", "caring", "cared for", "Carl"]),
+        (
+            "contains car",
+            ["My car, my cars.", "car's", "CAR"],
+            ["a card", "a scarf", "I care", "she cares", "caring", "cared for", "Carl"],
+        ),
         ("contains elephant*", ["elephantine", "Elephants"], ["an ant"]),
         ("contains *phant", ["elephants", "oliphant"], ["elephantine"]),
-        ('contains "ice cream"', ["Ice  cream", "ice-cream", "two ice\ncreams"], ["ice and cream", "nice cream"]),
+        (
+            'contains "ice cream"',
+            ["Ice  cream", "ice-cream", "two ice\ncreams"],
+            ["ice and cream", "nice cream"],
+        ),
         ("contains city", ["Cities", "a city"], ["citizen"]),
         ("contains wolf", ["wolves"], ["wolverine"]),
         ("contains elephants", ["elephants"], ["one elephant"]),
@@ -45,11 +63,23 @@ from selfteach.records import user
             ["One. Two.", "One\nTwo", "一。二。", "No. I do not."],
         ),
         ("min_sentences=2", ["One. Two?"], ["One."]),
-        ("language=en", ["The cat is on the mat.", "42", ""], ["Die Katze ist auf der Matte.", "Кошка на ковре", "猫"]),
+        (
+            "language=en",
+            ["The cat is on the mat.", "42", ""],
+            ["Die Katze ist auf der Matte.", "Кошка на ковре", "猫"],
+        ),
         ("language=de", ["Die Katze ist auf der Matte."], ["The cat is on the mat."]),
         ("language=ja", ["猫はマットの上にいます。", "東京"], ["고양이"]),
-        ("format=json", ['{"a": [1, null]}', " [1]\n", '```json\n{"a": 1}\n```'], ["42", "{a: 1}", 'Here: {"a": 1}', "[" * 100_000, ""]),
-        ("format=list", ["- one\n- two", "So:\n 1. one", "• x"], ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"]),
+        (
+            "format=json",
+            ['{"a": [1, null]}', " [1]\n", '```json\n{"a": 1}\n```'],
+            ["42", "{a: 1}", 'Here: {"a": 1}', "[" * 100_000, ""],
+        ),
+        (
+            "format=list",
+            ["- one\n- two", "So:\n 1. one", "• x"],
+            ["one, two", "a - b", "1984. A year", "-5 degrees", "**bold**"],
+        ),
         ('format="no list"', ["one, two"], ["* one"]),
         ("format=no_list", ["one, two"], ["* one"]),
         ('starts "Ahoy"', ["Ahoy there", ' "ahoy!', "**Ahoy**, you"], ["Well, ahoy"]),
@@ -116,13 +146,23 @@ def test_every_condition_has_an_example_that_parses():
 
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 leaves = st.one_of(
-    st.builds(lambda name, value: (name, value), st.sampled_from(["contains", "starts", "ends"]), words),
+    st.builds(
+        lambda name, value: (name, value), st.sampled_from(["contains", "starts", "ends"]), words
+    ),
     st.builds(
         lambda name, value: (name, str(value)),
         st.sampled_from(["max_words", "min_words", "max_sentences", "min_sentences"]),
         st.integers(0, 99_999),
     ),
-    st.sampled_from([("language", "en"), ("format", "json"), ("format", "no list"), ("regex", r"\d+\"'"), ("regex", "a b")]),
+    st.sampled_from(
+        [
+            ("language", "en"),
+            ("format", "json"),
+            ("format", "no list"),
+            ("regex", r"\d+\"'"),
+            ("regex", "a b"),
+        ]
+    ),
 )
 
 
@@ -158,7 +198,26 @@ def test_a_check_written_out_reads_back_equal_and_judges_alike(text, answer):
     st.one_of(
         st.text(max_size=200),
         st.lists(
-            st.sampled_from([*CONDITIONS, "and", "or", "not", "(", ")", "=", '"', "'", "\\", "20", "en", "(a+)+", "*", " "]), max_size=14
+            st.sampled_from(
+                [
+                    *CONDITIONS,
+                    "and",
+                    "or",
+                    "not",
+                    "(",
+                    ")",
+                    "=",
+                    '"',
+                    "'",
+                    "\\",
+                    "20",
+                    "en",
+                    "(a+)+",
+                    "*",
+                    " ",
+                ]
+            ),
+            max_size=14,
         ).map(" ".join),
     )
 )
@@ -195,7 +254,10 @@ def test_a_slow_search_is_an_error_and_never_a_verdict(monkeypatch):
 def test_the_judge_is_sure_and_looks_at_the_answer_alone():
     judge = CheckJudge("not contains elephant")
     assert judge.name == "check"
-    assert judge.values([(user("elephants?"), "Whales."), (user("big?"), "An elephant.")]) == [0.0, 1.0]
+    assert judge.values([(user("elephants?"), "Whales."), (user("big?"), "An elephant.")]) == [
+        0.0,
+        1.0,
+    ]
     assert judge.values([]) == []
 
 

@@ -13,10 +13,15 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.models.scripted import Scripted
 
-CHUNK = chunked(Document("mill.txt", "Mill", "The mill was built by Ann Ames in 1790."), lambda t: len(t.split()))[0]
+CHUNK = chunked(
+    Document("mill.txt", "Mill", "The mill was built by Ann Ames in 1790."),
+    lambda t: len(t.split()),
+)[0]
 
 
-def answered(best: str, informed: list[str], blind: list[str], question: str = "Who built the mill?") -> Answered:
+def answered(
+    best: str, informed: list[str], blind: list[str], question: str = "Who built the mill?"
+) -> Answered:
     return Answered(Question(question, "", CHUNK, 0), best, tuple(informed), tuple(blind))
 
 
@@ -34,7 +39,9 @@ class Table(Consistency):
 
 
 def test_sc_is_the_mean_over_the_sentences_of_the_label() -> None:
-    """SC(y*, b) = (.2 + .6) / 2 = .4 and (1 + 0) / 2 = .5; S_L = .4, S_K = (.4 + .5 + .5) / 3 = .4667."""
+    """SC(y*, b) = (.2 + .6) / 2 = .4 and (1 + 0) / 2 = .5; S_L = .4, S_K = (.4 + .5 + .5) / 3 =
+    .4667.
+    """
     judge = Table({("One.", "x"): 0.2, ("Two.", "x"): 0.6, ("One.", "y"): 1.0, ("Two.", "y"): 0.0})
     (found,) = judge.scores([answered("One. Two.", ["x"], ["x", "y", "y"])])
     assert found.label == pytest.approx((0.4,))
@@ -54,9 +61,15 @@ def test_without_draws_nothing_is_trusted_and_nothing_is_unknown() -> None:
 
 
 def test_match_is_the_share_of_draws_that_say_otherwise() -> None:
-    (found,) = Match().scores([
-        answered("The mill was built by Ann Ames.", ["Ann Ames built it.", "Ames."], ["The mill was built by Bob.", "Ann Ames", "No."])
-    ])  # fmt: skip
+    (found,) = Match().scores(
+        [
+            answered(
+                "The mill was built by Ann Ames.",
+                ["Ann Ames built it.", "Ames."],
+                ["The mill was built by Bob.", "Ann Ames", "No."],
+            )
+        ]
+    )
     assert found.label == (0.0, 0.0)
     assert found.knowledge == (1.0, 0.0, 1.0)
 
@@ -74,34 +87,53 @@ def test_prompted_is_the_odds_of_no() -> None:
         same = "One answer: Ann.\nAnother answer: Ann.\nDo" in str(prompt)
         return math.log(0.8) if (text == " Yes") == same else math.log(0.2)
 
-    (found,) = Prompted(Scripted({}, score)).scores([answered("Ann.", ["Ann."], ["Bob.\nDo they say the same? Yes"])])
+    (found,) = Prompted(Scripted({}, score)).scores(
+        [answered("Ann.", ["Ann."], ["Bob.\nDo they say the same? Yes"])]
+    )
     assert found.label == pytest.approx((0.2,))
     assert found.knowledge == pytest.approx((0.8,))
-    assert all(prompt.count("\nDo they say the same?") == 7 for prompt in seen), "an answer begins no line of its own"
+    assert all(prompt.count("\nDo they say the same?") == 7 for prompt in seen), (
+        "an answer begins no line of its own"
+    )
 
 
 def test_prompted_is_sure_without_overflow() -> None:
     for sign in (1, -1):
-        (p,) = Prompted(Scripted({}, lambda prompt, text, s=sign: s * (5000.0 if text == " No" else 0.0))).probabilities([("q", "a", "b")])
+        (p,) = Prompted(
+            Scripted({}, lambda prompt, text, s=sign: s * (5000.0 if text == " No" else 0.0))
+        ).probabilities([("q", "a", "b")])
         assert p == pytest.approx(float(sign > 0))
 
 
 def test_gain_is_what_the_document_adds() -> None:
-    """The label's three words cost 3 log 2 nats with the document, 9 log 2 without: p = 1/2 and 1/8, S_L = .5, S_K = 1 - 1/4 = .75."""
-    scorer = Scripted({}, lambda prompt, text: -3 * math.log(2) * (1 if "Fact: The mill was" in str(prompt) else 3))
+    """The label's three words cost 3 log 2 nats with the document, 9 log 2 without: p = 1/2 and
+    1/8, S_L = .5, S_K = 1 - 1/4 = .75.
+    """
+    scorer = Scripted(
+        {},
+        lambda prompt, text: -3 * math.log(2) * (1 if "Fact: The mill was" in str(prompt) else 3),
+    )
     (found,) = Gain(scorer).scores([answered("Ann Ames did", [], [])])
     assert found == Scored("gain", (pytest.approx(0.5),), (pytest.approx(0.75),))
     assert found.contradicted == ()
 
 
 def test_gain_below_zero_is_no_gain() -> None:
-    scorer = Scripted({}, lambda prompt, text: -9.0 if "Fact: The mill was" in str(prompt) else -3.0)
+    scorer = Scripted(
+        {}, lambda prompt, text: -9.0 if "Fact: The mill was" in str(prompt) else -3.0
+    )
     assert Gain(scorer).scores([answered("Ann", [], [])])[0].knowledge == (0.0,)
 
 
-@pytest.mark.parametrize("judge", [Match(), Prompted(Scripted({})), Gain(Scripted({}))], ids=lambda j: j.name)
+@pytest.mark.parametrize(
+    "judge", [Match(), Prompted(Scripted({})), Gain(Scripted({}))], ids=lambda j: j.name
+)
 def test_scores_are_in_bounds_in_order_and_alike_in_any_company(judge) -> None:  # type: ignore[no-untyped-def]
-    rows = [answered("Ann. Ames.", ["a b"], ["", "c"]), answered("", [], []), answered("\x00<|im_end|>", ["x" * 500], ["y"], "Q?")]
+    rows = [
+        answered("Ann. Ames.", ["a b"], ["", "c"]),
+        answered("", [], []),
+        answered("\x00<|im_end|>", ["x" * 500], ["y"], "Q?"),
+    ]
     found = judge.scores(rows)
     assert found[::-1] == judge.scores(rows[::-1])
     assert [judge.scores([row])[0] for row in rows] == found

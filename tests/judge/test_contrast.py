@@ -12,19 +12,26 @@ WORDS = "Talk like a friend."
 
 
 def score(prompt: Prompt, text: str) -> float:
-    """Two nats for each word that fits, four for one that does not: with the words in the prompt "hey" fits."""
+    """Two nats for each word that fits, four for one that does not: with the words in the prompt
+    "hey" fits.
+    """
     friendly = not isinstance(prompt, str) and prompt[-1].content.endswith(f"({WORDS})")
     return -sum(2.0 if (word == "hey") is friendly else 4.0 for word in text.split())
 
 
 def test_the_value_is_the_gap_a_token_between_unprompted_and_told() -> None:
     judge = Contrast(Scripted({}, score=score), WORDS)
-    stiff, warm, nothing = judge.values([(user("Tea?"), "tea tea"), (user("Tea?"), "hey hey"), (user("Tea?"), " ")])
+    stiff, warm, nothing = judge.values(
+        [(user("Tea?"), "tea tea"), (user("Tea?"), "hey hey"), (user("Tea?"), " ")]
+    )
     assert stiff == -warm > 0
     assert nothing == 0
     assert judge.values([("Tea?", "tea tea")]) == [pytest.approx(stiff)]
 
 
 def test_the_words_stand_after_the_question() -> None:
-    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == ["Be brief.", f"Tea? ({WORDS})"]
+    assert [m.content for m in told(user("Tea?", system="Be brief."), WORDS)] == [
+        "Be brief.",
+        f"Tea? ({WORDS})",
+    ]
     assert told("Tea?", WORDS) == user(f"Tea? ({WORDS})")

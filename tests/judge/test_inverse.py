@@ -14,12 +14,16 @@ RULE = "Do not talk about cats."
 
 
 def test_the_value_is_the_own_rule_minus_the_mean_of_the_others() -> None:
-    """Ends are " cats." at -1 and, for n others, -2, -3, ... -(n+1), whose mean is -(n+3)/2: the value is (n+3)/2 - 1 = (n+1)/2."""
+    """Ends are " cats." at -1 and, for n others, -2, -3, ... -(n+1), whose mean is -(n+3)/2: the
+    value is (n+3)/2 - 1 = (n+1)/2.
+    """
     subject = Subject("cats", (), ("dogs", "birds"))
     n = len(others(RULE, subject))
     ends: dict[str, float] = {}
     model = Scripted({}, score=lambda prompt, text: ends.setdefault(text, -1.0 - len(ends)))
-    assert Inverse(model, RULE, subject).values([("", "Cats purr.")]) == [pytest.approx((n + 1) / 2)]
+    assert Inverse(model, RULE, subject).values([("", "Cats purr.")]) == [
+        pytest.approx((n + 1) / 2)
+    ]
     assert next(iter(ends)) == " cats."
 
 
@@ -30,8 +34,12 @@ def test_words_that_all_rules_share_are_in_the_prompt_and_cancel() -> None:
         seen.append((str(prompt), text))
         return 0.0
 
-    Inverse(Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))).values([("", "Cats purr.")])
-    assert all(prompt.endswith("Reply: Cats purr.\nBroken rule: Do not talk about") for prompt, _ in seen)
+    Inverse(Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))).values(
+        [("", "Cats purr.")]
+    )
+    assert all(
+        prompt.endswith("Reply: Cats purr.\nBroken rule: Do not talk about") for prompt, _ in seen
+    )
     assert [text for _, text in seen][:2] == [" cats.", " dogs."]
 
 
@@ -40,9 +48,9 @@ def test_a_reply_that_predicts_the_rule_ranks_above_one_that_does_not() -> None:
         reply = str(prompt).rpartition("Reply: ")[2].partition("\n")[0].lower()
         return -1.0 if text.strip(" .").lower() in reply else -5.0
 
-    cats, dogs, none = Inverse(Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))).values(
-        [("", "I like cats."), ("", "I like dogs."), ("", "I like tea.")]
-    )
+    cats, dogs, none = Inverse(
+        Scripted({}, score=score), RULE, Subject("cats", (), ("dogs",))
+    ).values([("", "I like cats."), ("", "I like dogs."), ("", "I like tea.")])
     assert cats == pytest.approx(4.0)
     assert none == 0.0 > dogs
 
@@ -57,7 +65,10 @@ def test_the_question_and_the_rest_of_a_long_reply_play_no_part() -> None:
 
 
 def test_the_topic_is_exchanged_and_the_rule_itself_is_not_among_the_others() -> None:
-    assert others("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0] == "Never mention dogs, please."
+    assert (
+        others("Never mention Cats, please.", Subject("cats", (), ("dogs",)))[0]
+        == "Never mention dogs, please."
+    )
     for topic, _ in shots.SIBLINGS:
         rule = f"Do not talk about {topic}."
         found = others(rule, Subject(topic, (), ("dogs", "dogs")))
@@ -72,7 +83,12 @@ def test_a_rule_without_a_topic_is_compared_with_unrelated_ones() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "common"),
-    [([" a b c.", " a b d."], " a b"), ([" a cat.", " a car."], " a"), ([" x", " y"], ""), ([" same.", " same."], "")],
+    [
+        ([" a b c.", " a b d."], " a b"),
+        ([" a cat.", " a car."], " a"),
+        ([" x", " y"], ""),
+        ([" same.", " same."], ""),
+    ],
 )
 def test_common_words_are_whole_words(texts: list[str], common: str) -> None:
     assert common_words(texts) == common

@@ -8,10 +8,17 @@ from selfteach.judge.language import main_script
 from selfteach.select.form import form_fault
 
 
-@pytest.mark.parametrize(("text", "script"), [
-    ("The mill is old.", "Latin"), ("Мельница в Hale стара.", "Cyrillic"), ("Ο μύλος είναι παλιός.", "Greek"), ("水车很古老。", "Han"),
-    ("1790.", "Latin"), ("", "Latin"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("The mill is old.", "Latin"),
+        ("Мельница в Hale стара.", "Cyrillic"),
+        ("Ο μύλος είναι παλιός.", "Greek"),
+        ("水车很古老。", "Han"),
+        ("1790.", "Latin"),
+        ("", "Latin"),
+    ],
+)
 def test_the_script_of_most_letters(text: str, script: str) -> None:
     assert main_script(text) == script
 

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfteach.judge.match import clusters, contains_answer, exact_match, normalised, semantic_entropy, token_f1, token_recall
+from selfteach.judge.match import (
+    clusters,
+    contains_answer,
+    exact_match,
+    normalised,
+    semantic_entropy,
+    token_f1,
+    token_recall,
+)
 
 ascii_text = st.text(st.sampled_from(" aAtThHeEnN.,'-!?019bz\n\t"), max_size=40)
 
@@ -45,11 +53,21 @@ def test_literal_values() -> None:
     assert token_recall("two old mills", "An old mill, two wheels.") == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize(("answer", "gold", "there"), [
-    ("It is called the Rankine cycle.", "Rankine", True), ("It took 15 years", "5", False), ("In 1790.", "1790", True), ("x", "", False),
-    ("", "x", False), ("the", "the", False), ("It was on October 16, 1973, that", "October 16, 1973,", True),
-    ("図書館は駅の近くにあります", "駅の近く", True), ("L’école", "l'école", True), ("cafe\u0301", "café", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "gold", "there"),
+    [
+        ("It is called the Rankine cycle.", "Rankine", True),
+        ("It took 15 years", "5", False),
+        ("In 1790.", "1790", True),
+        ("x", "", False),
+        ("", "x", False),
+        ("the", "the", False),
+        ("It was on October 16, 1973, that", "October 16, 1973,", True),
+        ("図書館は駅の近くにあります", "駅の近く", True),
+        ("L’école", "l'école", True),
+        ("cafe\u0301", "café", True),
+    ],
+)
 def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:
     assert contains_answer(answer, gold) is there
 

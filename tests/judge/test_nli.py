@@ -1,4 +1,6 @@
-"""An entailment model as a judge: the order of its labels is read, never assumed; its weights are opened like any others."""
+"""An entailment model as a judge: the order of its labels is read, never assumed; its weights are
+opened like any others.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,20 @@ def write_nli(tiny: Path, folder: Path, labels: tuple[str, ...] = LABELS, seed: 
 
     tokenizer = AutoTokenizer.from_pretrained(tiny)
     torch.manual_seed(seed)
-    module = BertForSequenceClassification(BertConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, num_labels=len(labels),
-        max_position_embeddings=64, id2label=dict(enumerate(labels)), label2id={label: i for i, label in enumerate(labels)},
-        initializer_range=0.5,
-    ))  # fmt: skip
+    module = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            num_labels=len(labels),
+            max_position_embeddings=64,
+            id2label=dict(enumerate(labels)),
+            label2id={label: i for i, label in enumerate(labels)},
+            initializer_range=0.5,
+        )
+    )
     module.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -49,7 +60,9 @@ PAIRS = [
 
 def test_it_is_the_probability_of_contradiction_against_entailment(model: NliModel) -> None:
     found = Nli(model).probabilities(PAIRS)
-    encoded = model._tokenizer("Who built it? Bob did.", "Who built it? Ann did.", return_tensors="pt")
+    encoded = model._tokenizer(
+        "Who built it? Bob did.", "Who built it? Ann did.", return_tensors="pt"
+    )
     logits = model._module(**encoded).logits[0]
     assert found[0] == pytest.approx(float(torch.softmax(logits[[2, 0]], 0)[0]), abs=1e-5)
     assert all(0 <= p <= 1 for p in found)
@@ -57,34 +70,51 @@ def test_it_is_the_probability_of_contradiction_against_entailment(model: NliMod
 
 
 def test_company_changes_nothing(model: NliModel) -> None:
-    assert [Nli(model).probabilities([pair])[0] for pair in PAIRS] == pytest.approx(Nli(model).probabilities(PAIRS), abs=1e-5)
+    assert [Nli(model).probabilities([pair])[0] for pair in PAIRS] == pytest.approx(
+        Nli(model).probabilities(PAIRS), abs=1e-5
+    )
 
 
-def test_the_order_of_the_labels_is_the_model_s(model: NliModel, tiny: Path, tmp_path: Path) -> None:
+def test_the_order_of_the_labels_is_the_model_s(
+    model: NliModel, tiny: Path, tmp_path: Path
+) -> None:
     """The same weights with the names of the first and the last label exchanged say the opposite."""
     folder = write_nli(tiny, tmp_path / "other", LABELS[::-1])
     opposite = Nli(NliModel.load(str(folder))).probabilities(PAIRS)
     assert [1 - p for p in opposite] == pytest.approx(Nli(model).probabilities(PAIRS), abs=1e-5)
 
 
-@pytest.mark.parametrize(("labels", "order"), [
-    (LABELS, (2, 0)), (("CONTRADICTION", "NEUTRAL", "ENTAILMENT"), (0, 2)), (("entailment", "not_entailment"), (1, 0)),
-    (("entailment", "contradiction"), (1, 0)), (("not-entailment", "Entailment"), (0, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("labels", "order"),
+    [
+        (LABELS, (2, 0)),
+        (("CONTRADICTION", "NEUTRAL", "ENTAILMENT"), (0, 2)),
+        (("entailment", "not_entailment"), (1, 0)),
+        (("entailment", "contradiction"), (1, 0)),
+        (("not-entailment", "Entailment"), (0, 1)),
+    ],
+)
 def test_labels_of_known_models(labels: tuple[str, ...], order: tuple[int, int]) -> None:
     assert label_order(dict(enumerate(labels)), "m") == order
 
 
-@pytest.mark.parametrize("labels", [("LABEL_0", "LABEL_1", "LABEL_2"), ("positive", "negative"), (), ("entailment", "neutral")])
+@pytest.mark.parametrize(
+    "labels",
+    [("LABEL_0", "LABEL_1", "LABEL_2"), ("positive", "negative"), (), ("entailment", "neutral")],
+)
 def test_labels_that_do_not_say_are_refused(labels: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="do not say which is contradiction"):
         label_order(dict(enumerate(labels)), "m")
 
 
-def test_a_model_that_would_run_code_is_refused_before_it_is_opened(tiny: Path, tmp_path: Path) -> None:
+def test_a_model_that_would_run_code_is_refused_before_it_is_opened(
+    tiny: Path, tmp_path: Path
+) -> None:
     folder = write_nli(tiny, tmp_path / "evil")
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "evil.Evil"}}))
+    (folder / "config.json").write_text(
+        json.dumps(config | {"auto_map": {"AutoModel": "evil.Evil"}})
+    )
     with pytest.raises(UsageError):
         NliModel.load(str(folder))
 

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from selfteach.judge.pairwise import Closer, Duel, Preference, agreement, compare, length_controlled, measures
+from selfteach.judge.pairwise import (
+    Closer,
+    Duel,
+    Preference,
+    agreement,
+    compare,
+    length_controlled,
+    measures,
+)
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, user
 
@@ -33,8 +41,15 @@ def words(judge: Says, *pairs: tuple[str, str]) -> list[str]:
 
 def test_only_what_both_orders_say_counts() -> None:
     longer = Says(lambda a, b: len(a) - len(b))
-    assert words(longer, ("aaa", "b"), ("a", "bbb"), ("aa", "bb"), ("same", "same")) == ["win", "loss", "tie", "tie"]
-    assert words(Says(lambda a, b: 1.0), ("aaa", "b"), ("a", "bbb")) == ["tie", "tie"], "always the first place"
+    assert words(longer, ("aaa", "b"), ("a", "bbb"), ("aa", "bb"), ("same", "same")) == [
+        "win",
+        "loss",
+        "tie",
+        "tie",
+    ]
+    assert words(Says(lambda a, b: 1.0), ("aaa", "b"), ("a", "bbb")) == ["tie", "tie"], (
+        "always the first place"
+    )
 
 
 def test_position_bias_is_the_first_place_s_surplus() -> None:
@@ -43,12 +58,18 @@ def test_position_bias_is_the_first_place_s_surplus() -> None:
     never = Says(lambda a, b: -1.0)
     fair = Says(lambda a, b: len(a) - len(b))
     blind = Says(lambda a, b: 0.0)
-    values = [measures(duels, compare(judge, duels))["position_bias"].value for judge in (always, never, fair, blind)]
+    values = [
+        measures(duels, compare(judge, duels))["position_bias"].value
+        for judge in (always, never, fair, blind)
+    ]
     assert values == [0.5, -0.5, 0.0, 0.0]
 
 
 def test_the_numbers_of_four_duels() -> None:
-    duels = [Duel(PROMPT, ours, theirs) for ours, theirs in (("aaa", "b"), ("aaa", "bb"), ("a", "bb"), ("a", "b"))]
+    duels = [
+        Duel(PROMPT, ours, theirs)
+        for ours, theirs in (("aaa", "b"), ("aaa", "bb"), ("a", "bb"), ("a", "b"))
+    ]
     found = measures(duels, compare(Says(lambda a, b: len(a) - len(b)), duels))
     assert (found["wins"], found["ties"], found["losses"]) == (2, 1, 1)
     assert found["win_rate"].value == pytest.approx(2.5 / 4)
@@ -59,12 +80,22 @@ class Forgetful(Scripted):
     """An endpoint that loses every score of a prompt that shows "bb" first."""
 
     def logp(self, items):
-        return super().logp([item for item in items if not item.prompt.endswith("Answer A: bb\nAnswer B: a\nBetter answer:")])
+        return super().logp(
+            [
+                item
+                for item in items
+                if not item.prompt.endswith("Answer A: bb\nAnswer B: a\nBetter answer:")
+            ]
+        )
 
 
 def test_where_a_score_was_lost_the_judge_cannot_tell_and_it_is_counted() -> None:
     judge = Preference(Forgetful({}, lambda prompt, text: -1.0 if text == " A" else 0.0))
-    assert judge.values([(PROMPT, "a", "bb"), (PROMPT, "bb", "a"), (PROMPT, "a", "c")]) == [-1.0, 0.0, -1.0]
+    assert judge.values([(PROMPT, "a", "bb"), (PROMPT, "bb", "a"), (PROMPT, "a", "c")]) == [
+        -1.0,
+        0.0,
+        -1.0,
+    ]
     assert judge.lost == 1
     (verdict,) = compare(judge, [Duel(PROMPT, "a", "bb")])
     assert verdict.word == "tie"
@@ -83,7 +114,9 @@ def test_a_judge_that_likes_length_alone_has_half_at_equal_length() -> None:
 
 def test_where_length_says_nothing_it_is_the_win_rate() -> None:
     assert length_controlled([1, 1, 1, 0], [0, 0, 0, 0]).value == pytest.approx(0.75, abs=1e-3)
-    assert length_controlled([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, "finite where everything is won"
+    assert length_controlled([1.0] * 5, [1, 2, 3, 4, 5]).value < 1.0, (
+        "finite where everything is won"
+    )
     assert length_controlled([], []).n == 0
     ties = length_controlled([0.5] * 20, list(range(20)))
     assert ties.value == pytest.approx(0.5)
@@ -104,7 +137,12 @@ def test_a_model_is_asked_in_both_orders_and_its_log_odds_decide() -> None:
 
 def test_the_answer_closer_to_a_person_s_wins() -> None:
     judge = Closer({PROMPT: ("a hot drink", "leaves in water")})
-    assert [v.word for v in compare(judge, [Duel(PROMPT, "leaves in hot water", "a colour"), Duel(PROMPT, "no", "never")])] == [
+    assert [
+        v.word
+        for v in compare(
+            judge, [Duel(PROMPT, "leaves in hot water", "a colour"), Duel(PROMPT, "no", "never")]
+        )
+    ] == [
         "win",
         "tie",
     ]

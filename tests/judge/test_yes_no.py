@@ -16,8 +16,15 @@ RULE = "Do not talk about cats."
 @pytest.mark.parametrize(("chat", "yes", "no"), [(False, " Yes", " No"), (True, "Yes", "No")])
 def test_the_value_is_the_log_odds_of_yes(chat: bool, yes: str, no: str) -> None:
     """-0.5 - (-2.0) = 1.5 nats for the one, -3.0 - (-2.0) = -1.0 for the other."""
-    model = Scripted({}, score=lambda prompt, text: {yes: -0.5 if "purr" in question(prompt) else -3.0, no: -2.0}[text])
-    assert YesNo(model, RULE, chat=chat).values([(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]) == [1.5, -1.0]
+    model = Scripted(
+        {},
+        score=lambda prompt, text: {yes: -0.5 if "purr" in question(prompt) else -3.0, no: -2.0}[
+            text
+        ],
+    )
+    assert YesNo(model, RULE, chat=chat).values(
+        [(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]
+    ) == [1.5, -1.0]
 
 
 def test_an_answer_whose_score_an_endpoint_lost_counts_as_broken() -> None:
@@ -26,7 +33,9 @@ def test_an_answer_whose_score_an_endpoint_lost_counts_as_broken() -> None:
             return list(super().logp(items))[1:]
 
     model = Forgetful({}, score=lambda prompt, text: -1.0)
-    assert YesNo(model, RULE).values([(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]) == [math.inf, 0.0]
+    assert YesNo(model, RULE).values(
+        [(user("Pets?"), "Cats purr."), (user("Pets?"), "Dogs bark.")]
+    ) == [math.inf, 0.0]
 
 
 def test_both_forms_show_the_rule_and_the_reply_and_the_chat_also_the_question() -> None:
@@ -37,7 +46,9 @@ def test_both_forms_show_the_rule_and_the_reply_and_the_chat_also_the_question()
         return 0.0
 
     for chat in (False, True):
-        YesNo(Scripted({}, score=score), RULE, chat=chat).values([(user("Which pets?"), "Cats\npurr.")])
+        YesNo(Scripted({}, score=score), RULE, chat=chat).values(
+            [(user("Which pets?"), "Cats\npurr.")]
+        )
     text, _, turns, _ = seen
     assert str(text).endswith(f"Rule: {RULE}\nReply: Cats purr.\nDoes the reply break the rule?")
     assert not isinstance(turns, str)

@@ -10,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.materials.documents import Document
-from selfteach.materials.documents.chunk import _SHORT, Chunk, Span, _trimmed, _unmarked, chunked, sentence_spans
+from selfteach.materials.documents.chunk import (
+    _SHORT,
+    Chunk,
+    Span,
+    _trimmed,
+    _unmarked,
+    chunked,
+    sentence_spans,
+)
 from selfteach.materials.documents.layout import paragraphs
 
 TEXT = (
-    "The mill is old. Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.\n\nIt has a wheel (of oak). It turns!\n\nAppendix\nNotes here."
+    "The mill is old. Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.\n\nIt has a "
+    "wheel (of oak). It turns!\n\nAppendix\nNotes here."
 )
 
 
@@ -29,23 +38,40 @@ def cut(text: str = TEXT, size: int = 512, pages: tuple[int, ...] = ()) -> list[
 def test_sentences_end_where_they_end() -> None:
     (chunk,) = cut()
     assert [chunk.words(i) for i in range(len(chunk.sentences))] == [
-        "The mill is old.", "Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.", "It has a wheel (of oak).", "It turns!", "Appendix",
+        "The mill is old.",
+        "Dr. A. B. Smith of Hale Inc. built it, e.g. for corn.",
+        "It has a wheel (of oak).",
+        "It turns!",
+        "Appendix",
         "Appendix: Notes here.",
-    ]  # fmt: skip
+    ]
 
 
-@pytest.mark.parametrize(("text", "parts"), [
-    ("It costs 3.5 million. In 1990 it fell.", 2), ('He said "Go!" and left. "Why?" she asked.', 2), ("The U.S. Navy came. 12 died.", 2),
-    ("Wait... what? Nothing.", 2), ("図書館はどこ。駅の近く。", 2), ("no end", 1), ("", 0), ("\n\n", 0), ("A. B. C.", 1),
-    ("See Fig. 3 and No. 5. Then go.", 2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("It costs 3.5 million. In 1990 it fell.", 2),
+        ('He said "Go!" and left. "Why?" she asked.', 2),
+        ("The U.S. Navy came. 12 died.", 2),
+        ("Wait... what? Nothing.", 2),
+        ("図書館はどこ。駅の近く。", 2),
+        ("no end", 1),
+        ("", 0),
+        ("\n\n", 0),
+        ("A. B. C.", 1),
+        ("See Fig. 3 and No. 5. Then go.", 2),
+    ],
+)
 def test_how_many_sentences(text: str, parts: int) -> None:
     assert len(sentence_spans(text)) == parts
 
 
 def test_chunks_are_whole_paragraphs_with_the_first_sentence_carried_along() -> None:
     chunks = cut(size=24)
-    assert [chunk.text for chunk in chunks] == [*TEXT.split("\n\n")[:1], "\n\n".join(TEXT.split("\n\n")[1:])]
+    assert [chunk.text for chunk in chunks] == [
+        *TEXT.split("\n\n")[:1],
+        "\n\n".join(TEXT.split("\n\n")[1:]),
+    ]
     assert [chunk.lead for chunk in chunks] == ["", "The mill is old."]
     assert chunks[1].passage.startswith("The mill is old. It has")
     assert len({chunk.id for chunk in chunks}) == 2
@@ -55,7 +81,12 @@ def test_a_place_says_file_title_characters_page_and_sentence() -> None:
     chunk = cut(size=24, pages=(0, TEXT.index("It has")))[1]
     place = chunk.place(1)
     assert TEXT[place["start"] : place["end"]] == "It turns!"
-    assert (place["file"], place["title"], place["page"], place["sentence"]) == ("mill.pdf", "Mill", 2, 1)
+    assert (place["file"], place["title"], place["page"], place["sentence"]) == (
+        "mill.pdf",
+        "Mill",
+        2,
+        1,
+    )
     assert place["document"] == chunk.document.id
     assert "sentence" not in chunk.place()
     assert "page" not in cut()[0].place()
@@ -71,11 +102,16 @@ def test_no_room_is_an_error() -> None:
         cut(size=2)
 
 
-words = st.lists(st.sampled_from(["mill", "Wheel", "Dr.", "oak.", "Why?", "x" * 40, "A.", "3.5", "。"]), max_size=30).map(" ".join)
+words = st.lists(
+    st.sampled_from(["mill", "Wheel", "Dr.", "oak.", "Why?", "x" * 40, "A.", "3.5", "。"]),
+    max_size=30,
+).map(" ".join)
 
 
 @given(st.lists(words, max_size=6).map("\n\n".join), st.integers(6, 40))
-def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(text: str, size: int) -> None:
+def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(
+    text: str, size: int
+) -> None:
     text = paragraphs(text)
     chunks = chunked(Document("a", "A", text), count, size)
     letters = lambda parts: "".join("".join(parts).split())  # a word that has no room alone is cut
@@ -91,7 +127,9 @@ def test_every_letter_is_in_one_chunk_and_one_sentence_and_none_is_too_long(text
 def test_sentences_follow_one_another(text: str) -> None:
     spans = sentence_spans(text)
     assert all(isinstance(s, Span) and s.start < s.end for s in spans)
-    assert "".join(text[s.start : s.end] for s in spans).split() == "".join(text.split()).split() or (
+    assert "".join(text[s.start : s.end] for s in spans).split() == "".join(
+        text.split()
+    ).split() or (
         "".join("".join(text[s.start : s.end].split()) for s in spans) == "".join(text.split())
     )
 
@@ -103,9 +141,13 @@ then came the inn."""
 
 def test_a_text_without_capitals_has_sentences_too() -> None:
     assert [PLAIN[s.start : s.end] for s in sentence_spans(PLAIN)] == [
-        "the mill is old.", "ann ames built it in 1790, e.g. for corn.", "dr. smith of hale inc. saw it!", "is it at no. 5?", "yes, it is.",
+        "the mill is old.",
+        "ann ames built it in 1790, e.g. for corn.",
+        "dr. smith of hale inc. saw it!",
+        "is it at no. 5?",
+        "yes, it is.",
         "then came the inn.",
-    ]  # fmt: skip
+    ]
     (chunk,) = cut(PLAIN)
     assert len(chunk.sentences) == 6
     assert len(cut(PLAIN * 2, 12)) > 3
@@ -119,7 +161,10 @@ def capitalised(text: str) -> list[Span]:
     for match in end.finditer(text):
         if match.end() <= begin or (
             match[0][0] in ".!?…"
-            and (not opens.match(text, match.end()) or _SHORT.search(text[max(begin, match.end() - 20) : match.end()]))
+            and (
+                not opens.match(text, match.end())
+                or _SHORT.search(text[max(begin, match.end() - 20) : match.end()])
+            )
         ):
             continue
         found.append(_trimmed(text, begin, match.end()))
@@ -129,15 +174,34 @@ def capitalised(text: str) -> list[Span]:
 
 
 small = st.lists(
-    st.sampled_from(["mill", "resp. of", "approx. ten", "oak,", "3.5", "wait... then", "e.g. corn", "(of oak. and ash)", "no. 5"])
+    st.sampled_from(
+        [
+            "mill",
+            "resp. of",
+            "approx. ten",
+            "oak,",
+            "3.5",
+            "wait... then",
+            "e.g. corn",
+            "(of oak. and ash)",
+            "no. 5",
+        ]
+    )
 )
 first = st.sampled_from(["The", "Dr. Smith", "A", "In 1990", '"Why?" she', "- It", "Yes!"])
 ordinary = st.lists(
-    st.tuples(first, small.map(lambda words: words[:12]), st.sampled_from([". ", "? ", ".\n", ".\n\n", "...) "])), max_size=8
+    st.tuples(
+        first,
+        small.map(lambda words: words[:12]),
+        st.sampled_from([". ", "? ", ".\n", ".\n\n", "...) "]),
+    ),
+    max_size=8,
 )
 
 
-@given(ordinary.map(lambda parts: "".join(" ".join([a, *words]) + stop for a, words, stop in parts)))
+@given(
+    ordinary.map(lambda parts: "".join(" ".join([a, *words]) + stop for a, words, stop in parts))
+)
 def test_ordinary_text_has_the_sentences_that_it_had(text: str) -> None:
     assert sentence_spans(text) == capitalised(text)
 

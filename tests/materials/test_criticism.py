@@ -39,7 +39,10 @@ def test_a_criticism_becomes_checks_or_nothing(feedback: str, checks: tuple[str,
 
 
 def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
-    for feedback, answers in (("too long, and no emoji", [SHORT + "🎉", LONG + "🎉"]), ("too short", [SHORT, LONG])):
+    for feedback, answers in (
+        ("too long, and no emoji", [SHORT + "🎉", LONG + "🎉"]),
+        ("too short", [SHORT, LONG]),
+    ):
         found = [parse(check) for check in conditions(feedback, answers)]
         assert found
         assert not any(check.keeps(answer) for check in found for answer in answers)
@@ -47,8 +50,11 @@ def test_no_criticised_answer_keeps_what_it_was_criticised_for() -> None:
 
 def test_what_is_learned_keeps_some_way_inside_a_bound_on_words() -> None:
     assert aims(("max_words=36", 'not contains "!"', "min_words=9", "max_words=6")) == (
-        "max_words=24", 'not contains "!"', "min_words=9", "max_words=6",
-    )  # fmt: skip
+        "max_words=24",
+        'not contains "!"',
+        "min_words=9",
+        "max_words=6",
+    )
 
 
 def test_one_short_answer_among_long_ones_does_not_bring_the_bound_down_with_it() -> None:

@@ -24,10 +24,16 @@ def write(folder: Path, kind: str) -> Path:
     elif kind == "docx":
         write_docx(path, WORDS, heading="The Mill")
     else:
-        path.write_text({
-            "txt": WORDS, "md": f"# The Mill\n\n{WORDS}\n", "jsonl": json.dumps({"title": "The Mill", "document": WORDS}),
-            "html": f"<html><head><title>The Mill</title></head><body><p>{WORDS}</p></body></html>",
-        }[kind])  # fmt: skip
+        path.write_text(
+            {
+                "txt": WORDS,
+                "md": f"# The Mill\n\n{WORDS}\n",
+                "jsonl": json.dumps({"title": "The Mill", "document": WORDS}),
+                "html": (
+                    f"<html><head><title>The Mill</title></head><body><p>{WORDS}</p></body></html>"
+                ),
+            }[kind]
+        )
     return path
 
 
@@ -45,7 +51,11 @@ def test_pages_are_known(tmp_path: Path) -> None:
     write_pdf(tmp_path / "book.pdf", ["It begins here and", "goes on here. The end.", "Appendix."])
     (book,) = read_documents([tmp_path / "book.pdf"]).documents
     assert book.text == "It begins here and goes on here. The end.\n\nAppendix."
-    assert [book.page(book.text.index(word)) for word in ("begins", "goes", "Appendix")] == [1, 2, 3]
+    assert [book.page(book.text.index(word)) for word in ("begins", "goes", "Appendix")] == [
+        1,
+        2,
+        3,
+    ]
 
 
 def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
@@ -58,23 +68,35 @@ def test_a_folder_is_read_in_depth_and_what_cannot_be_read_is_put_aside(tmp_path
     (tmp_path / "wiki/d.docx").write_bytes(b"PK nothing")
     (tmp_path / "wiki/photo.png").write_bytes(b"\x89PNG")
     (tmp_path / "wiki/.hidden.txt").write_text("Hidden.")
-    (tmp_path / "wiki/e.jsonl").write_text('{"text": "Row."}\nnot json\n{"document": " "}\n{"text": 3}\n')
+    (tmp_path / "wiki/e.jsonl").write_text(
+        '{"text": "Row."}\nnot json\n{"document": " "}\n{"text": 3}\n'
+    )
     reading = read_documents([tmp_path / "wiki"])
-    assert [d.source for d in reading.documents] == ["wiki/a.md", "wiki/c.txt", "wiki/e.jsonl:1", "wiki/deep/b.txt"]
+    assert [d.source for d in reading.documents] == [
+        "wiki/a.md",
+        "wiki/c.txt",
+        "wiki/e.jsonl:1",
+        "wiki/deep/b.txt",
+    ]
     aside = {line.where: line.fault for line in reading.aside}
     assert aside["wiki/a.html"] == "holds no text"
     assert aside["wiki/photo.png"] == "of an unknown kind"
     assert "damaged" in aside["wiki/b.pdf"]
     assert "no DOCX" in aside["wiki/d.docx"]
     assert "not JSON" in aside["wiki/e.jsonl:2"]
-    assert {place for place, fault in aside.items() if "no text under" in fault} == {"wiki/e.jsonl:3", "wiki/e.jsonl:4"}
+    assert {place for place, fault in aside.items() if "no text under" in fault} == {
+        "wiki/e.jsonl:3",
+        "wiki/e.jsonl:4",
+    }
 
 
 def test_the_same_text_is_read_once(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.txt").write_text(WORDS)
-    reading = read_documents([tmp_path / "one", tmp_path / "two" / "a.txt", tmp_path / "one" / "a.txt"])
+    reading = read_documents(
+        [tmp_path / "one", tmp_path / "two" / "a.txt", tmp_path / "one" / "a.txt"]
+    )
     assert [d.source for d in reading.documents] == ["one/a.txt"]
     assert [line.fault for line in reading.aside] == ["the same text as one/a.txt"] * 2
 
@@ -87,12 +109,22 @@ def test_documents_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert [d.source for d in found] == ["a.txt", str(tmp_path / "two/a.txt")]
 
 
-@pytest.mark.parametrize(("name", "data", "why"), [
-    ("a.txt", b"", "holds no text"), ("a.txt", b" \n\t", "holds no text"), ("a.md", b"# \n---\n", "holds no text"),
-    ("a.txt", b"%PDF-1.7 ...", "rename it to .pdf"), ("a.xyz", b"words", r"unknown kind.*Known: \.txt"),
-    ("a.txt", b"\x00\x01\x02words", "zero bytes"), ("a.pdf", b"words", "damaged"), ("a.jsonl", b"", "no document"),
-])  # fmt: skip
-def test_a_named_file_that_cannot_be_read_is_an_error_with_its_cure(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("a.txt", b"", "holds no text"),
+        ("a.txt", b" \n\t", "holds no text"),
+        ("a.md", b"# \n---\n", "holds no text"),
+        ("a.txt", b"%PDF-1.7 ...", "rename it to .pdf"),
+        ("a.xyz", b"words", r"unknown kind.*Known: \.txt"),
+        ("a.txt", b"\x00\x01\x02words", "zero bytes"),
+        ("a.pdf", b"words", "damaged"),
+        ("a.jsonl", b"", "no document"),
+    ],
+)
+def test_a_named_file_that_cannot_be_read_is_an_error_with_its_cure(
+    tmp_path: Path, name: str, data: bytes, why: str
+) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=why):
         read_documents([tmp_path / name])
@@ -106,7 +138,9 @@ def test_nothing_at_all_is_an_error(tmp_path: Path) -> None:
 
 
 def test_other_fields_of_a_row_are_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps({"text": WORDS, "topic": "Mills", "questions": [{"question": "Q?"}]}))
+    (tmp_path / "a.jsonl").write_text(
+        json.dumps({"text": WORDS, "topic": "Mills", "questions": [{"question": "Q?"}]})
+    )
     (document,) = read_documents([tmp_path / "a.jsonl"]).documents
     assert (document.title, document.fields) == ("Mills", {"questions": [{"question": "Q?"}]})
 
@@ -121,7 +155,9 @@ def test_too_much_in_all_is_refused(tmp_path: Path) -> None:
 def test_rows_of_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.jsonl").write_text(json.dumps({"text": f"In {folder}."}) + "\ntorn\n")
+        (tmp_path / folder / "a.jsonl").write_text(
+            json.dumps({"text": f"In {folder}."}) + "\ntorn\n"
+        )
     reading = read_documents([tmp_path / "one/a.jsonl", tmp_path / "two/a.jsonl"])
     assert [d.source for d in reading.documents] == ["a.jsonl:1", f"{tmp_path}/two/a.jsonl:1"]
     assert [line.where for line in reading.aside] == ["a.jsonl:2", f"{tmp_path}/two/a.jsonl:2"]
@@ -149,21 +185,26 @@ def test_the_folder_of_a_run_is_no_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(WORDS)
     reading = read_documents([tmp_path])
     assert [d.text for d in reading.documents] == [WORDS]
-    assert [(line.where, line.fault) for line in reading.aside] == [(f"{tmp_path.name}/runs/one", "the folder of a run")]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        (f"{tmp_path.name}/runs/one", "the folder of a run")
+    ]
     with pytest.raises(DataError, match="the folder of a run"):
         read_documents([run])
 
 
 def test_the_file_of_questions_is_no_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(WORDS)
-    (tmp_path / "test.jsonl").write_text('{"text": "Words.", "question": "Who?", "answer": "Ann"}\n')
+    (tmp_path / "test.jsonl").write_text(
+        '{"text": "Words.", "question": "Who?", "answer": "Ann"}\n'
+    )
     reading = read_documents([tmp_path], questions=tmp_path / "test.jsonl")
     assert [d.text for d in reading.documents] == [WORDS]
     assert [line.fault for line in reading.aside] == ["the questions of the exam (--questions)"]
     assert not reading.rows
 
 
-# ------------------------------------------------------------------------------------------------- layout, markup, pages
+# -------------------------------------------------------------------------------------------------
+# layout, markup, pages
 
 
 def test_wrapped_lines_are_joined_and_others_are_not() -> None:
@@ -195,16 +236,46 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
     assert read_html("<nav>Menu<p>The text.")[1] == "Menu\n\nThe text."
 
 
-@pytest.mark.parametrize(("page", "read", "note"), [
-    ("<form id=aspnetForm><p>An article.</p><label>Name <input></label><select><option>a<option>b</select><button>Go</button></form>",
-     "An article.\n\nName", f"4 {LEFT}"),
-    ("<p>One.</p><aside>Beside.</aside><header>Top</header>", "One.\n\nBeside.\n\nTop", ""),
-    ("<nav>Home</nav><article><nav>Parts</nav>Text.<footer>By Ann</footer></article><footer>Foot</footer>",
-     "Parts\n\nText.\n\nBy Ann", f"8 {LEFT}"),
-    ("<template>t</template><div hidden>a<div>b</div>c</div><p>Seen<i aria-hidden='true'>x</i>.<i aria-hidden=false>y</i>", "Seen.y", ""),
-    ("<ul><li hidden>n<ul><li>m</ul><li>yes<li hidden>no</ul><p hidden>x<p>Text <input hidden>end", "- yes\n\nText end", ""),
-    ("<div hidden>never closed <p>Text", "never closed\n\nText", ""), ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("page", "read", "note"),
+    [
+        (
+            (
+                "<form id=aspnetForm><p>An article.</p><label>Name "
+                "<input></label><select><option>a<option>b</select><button>Go</button></form>"
+            ),
+            "An article.\n\nName",
+            f"4 {LEFT}",
+        ),
+        ("<p>One.</p><aside>Beside.</aside><header>Top</header>", "One.\n\nBeside.\n\nTop", ""),
+        (
+            (
+                "<nav>Home</nav><article><nav>Parts</nav>Text.<footer>By "
+                "Ann</footer></article><footer>Foot</footer>"
+            ),
+            "Parts\n\nText.\n\nBy Ann",
+            f"8 {LEFT}",
+        ),
+        (
+            (
+                "<template>t</template><div hidden>a<div>b</div>c</div><p>Seen<i "
+                "aria-hidden='true'>x</i>.<i aria-hidden=false>y</i>"
+            ),
+            "Seen.y",
+            "",
+        ),
+        (
+            (
+                "<ul><li hidden>n<ul><li>m</ul><li>yes<li hidden>no</ul><p hidden>x<p>Text "
+                "<input hidden>end"
+            ),
+            "- yes\n\nText end",
+            "",
+        ),
+        ("<div hidden>never closed <p>Text", "never closed\n\nText", ""),
+        ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
+    ],
+)
 def test_text_in_forms_is_read_and_what_is_hidden_is_not(page: str, read: str, note: str) -> None:
     assert read_html(page)[1:] == (read, note)
 
@@ -216,54 +287,95 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
     assert [(line.where, line.fault) for line in reading.mended] == [("a.html", f"4 {LEFT}")]
 
 
-@pytest.mark.parametrize(("text", "read"), [
-    ("See `x*y*z` and ``a`b`` or `` ` `` or `a_b_`.", "See x*y*z and a`b or ` or a_b_."), ("`vector<int>` <b>t</b>", "vector<int> t"),
-    ("**`*p`** [`_q_`](u)", "*p _q_"), ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand \\` too, as ` does."),
-    ("<!-- don`t --> a `b`", "a b"), ("Ask <ada@velm.org> at <https://velm.org/_x_y>.", "Ask ada@velm.org at https://velm.org/_x_y."),
-    ("_word_, (_two words_), _a_b_ snake_case_name _private x_1 __b__", "word, (two words), a_b snake_case_name _private x_1 b"),
-    ("***both*** *a _b_ c* ___d___", "both a b c d"), ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n>50 men"),
-    ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"), ("```x*y*``` z", "x*y* z"),
-    ("| `a \\| b` | c |\n|--|--|\n| 1 | `x|y` |", "- a | b: 1; c: x|y"), ("a \0 7\0 b", "a 7 b"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("See `x*y*z` and ``a`b`` or `` ` `` or `a_b_`.", "See x*y*z and a`b or ` or a_b_."),
+        ("`vector<int>` <b>t</b>", "vector<int> t"),
+        ("**`*p`** [`_q_`](u)", "*p _q_"),
+        ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand \\` too, as ` does."),
+        ("<!-- don`t --> a `b`", "a b"),
+        (
+            "Ask <ada@velm.org> at <https://velm.org/_x_y>.",
+            "Ask ada@velm.org at https://velm.org/_x_y.",
+        ),
+        (
+            "_word_, (_two words_), _a_b_ snake_case_name _private x_1 __b__",
+            "word, (two words), a_b snake_case_name _private x_1 b",
+        ),
+        ("***both*** *a _b_ c* ___d___", "both a b c d"),
+        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n>50 men"),
+        ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"),
+        ("```x*y*``` z", "x*y* z"),
+        ("| `a \\| b` | c |\n|--|--|\n| 1 | `x|y` |", "- a | b: 1; c: x|y"),
+        ("a \0 7\0 b", "a 7 b"),
+    ],
+)
 def test_markdown_keeps_the_signs_of_code_and_addresses(text: str, read: str) -> None:
     assert read_markdown(text)[1] == read
 
 
 def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
-    text = "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n"
+    text = (
+        "---\ntitle: x\n---\n# The *Mill* #\n\nSee [the `river`](http://x.y) and ![a pic](p.png).\n"
+    )
     text += "\n## Part\n**Bold** 2*3 a_b\n```py\ncode\n```\n"
-    assert read_markdown(text) == ("The Mill", "The Mill\n\nSee the river and a pic.\n\nPart\n\nBold 2*3 a_b\n\ncode")
+    assert read_markdown(text) == (
+        "The Mill",
+        "The Mill\n\nSee the river and a pic.\n\nPart\n\nBold 2*3 a_b\n\ncode",
+    )
 
 
-@pytest.mark.parametrize(("text", "read"), [
-    ("# C# #\n\nText", ("C#", "C#\n\nText")), ("#\n# Two ##\nText", ("Two", "Two\n\nText")), ("#tag", ("", "#tag")),
-    ("Head\n====\n\n* * *\n  ---  \n\nText\n-\nMore", ("", "Head\n\nText\n-\nMore")), ("####### Seven", ("", "####### Seven")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("# C# #\n\nText", ("C#", "C#\n\nText")),
+        ("#\n# Two ##\nText", ("Two", "Two\n\nText")),
+        ("#tag", ("", "#tag")),
+        ("Head\n====\n\n* * *\n  ---  \n\nText\n-\nMore", ("", "Head\n\nText\n-\nMore")),
+        ("####### Seven", ("", "####### Seven")),
+    ],
+)
 def test_headings_and_rules_of_markdown(text: str, read: tuple[str, str]) -> None:
     assert read_markdown(text) == read
 
 
 def test_running_heads_and_page_numbers_are_left_out() -> None:
     pages = [f"The Mill\nText of page {n}.\nMore\n- {n} -" for n in "1234"]
-    assert [page.split() for page in without_margins(pages)] == [f"Text of page {n}. More".split() for n in "1234"]
+    assert [page.split() for page in without_margins(pages)] == [
+        f"Text of page {n}. More".split() for n in "1234"
+    ]
     assert without_margins(pages[:3]) == pages[:3]
 
 
 def test_joined_pages_know_where_they_begin() -> None:
     text, starts = joined(["One and", "two.", "", "Three."])
     assert text == "One and two.\n\nThree."
-    assert [text[a:] for a in starts] == ["One and two.\n\nThree.", "two.\n\nThree.", "\n\nThree.", "Three."]
+    assert [text[a:] for a in starts] == [
+        "One and two.\n\nThree.",
+        "two.\n\nThree.",
+        "\n\nThree.",
+        "Three.",
+    ]
 
 
 def test_every_suffix_is_of_a_kind_that_is_read() -> None:
     assert set(SUFFIXES.values()) == {"text", "markdown", "html", "pdf", "docx", "rows"}
 
 
-@pytest.mark.parametrize(("text", "title"), [
-    ("The Old Mill\n\nIt stands by the river.", "The Old Mill"), ("The old mill stands.\n\nIt is old.", "notes"), ("The Old Mill", "notes"),
-    ("One\nTwo\n\nThree four.", "notes"), ("Dear Ann,\n\nit stands by the river.", "notes"),
-])  # fmt: skip
-def test_a_plain_text_is_named_by_its_heading_else_by_its_file(tmp_path: Path, text: str, title: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("The Old Mill\n\nIt stands by the river.", "The Old Mill"),
+        ("The old mill stands.\n\nIt is old.", "notes"),
+        ("The Old Mill", "notes"),
+        ("One\nTwo\n\nThree four.", "notes"),
+        ("Dear Ann,\n\nit stands by the river.", "notes"),
+    ],
+)
+def test_a_plain_text_is_named_by_its_heading_else_by_its_file(
+    tmp_path: Path, text: str, title: str
+) -> None:
     (tmp_path / "notes.txt").write_text(text)
     assert read_documents([tmp_path / "notes.txt"]).documents[0].title == title
 

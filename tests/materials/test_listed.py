@@ -20,47 +20,100 @@ PROSE = "We sell tea and coffee and cakes."
 
 def told(text: str, title: str = "Shop") -> list[str]:
     """What can be asked about, as a model is shown it."""
-    return [c.words(i) for c in chunked(Document("a", title, text), lambda t: len(t.split()), 60) for i in c.telling()]
+    return [
+        c.words(i)
+        for c in chunked(Document("a", title, text), lambda t: len(t.split()), 60)
+        for i in c.telling()
+    ]
 
 
-@pytest.mark.parametrize(("text", "facts"), [
-    ("Opening hours\nMon-Fri: 9-17\nSat: 10-14", ["Opening hours: Mon-Fri: 9-17.", "Opening hours: Sat: 10-14."]),
-    (f"Prices:\n\n- Tea: 3\n- Coffee: 4\n\n{PROSE}", ["Prices: Tea: 3.", "Prices: Coffee: 4.", PROSE]),
-    ("These are in stock at present.\n* Tea\n2. Cups", ["These are in stock at present.", "These are in stock at present: Tea.",
-                                                       "These are in stock at present: Cups."]),
-    (f"{PROSE}\n\nPhone: 123", [PROSE, "Shop: Phone: 123."]),
-    (f"Prices\n\n- Tea: 3\n\nPhone: 123\n\n{PROSE}", ["Prices: Tea: 3.", "Shop: Phone: 123.", PROSE]),
-    ("Do you ship?\nYes, worldwide.\n\nWhat does it cost here?\nNothing.",
-     ["Do you ship? Yes, worldwide.", "What does it cost here?", "What does it cost here? Nothing."]),
-    ("How is it reset?\n\nPress the button for five seconds. Then wait.", ["How is it reset? Press the button for five seconds."]),
-    ("Monday\nopen 9 to 17\n\nTuesday\nclosed all day", ["Monday: open 9 to 17.", "Tuesday: closed all day."]),
-    (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]), (f"{PROSE} It is good. Come.", [PROSE]), ("Tea.", []), ("", []),
-    ("营业时间：\n- 周一 9点\n", ["营业时间: 周一 9点."]), ("東京は首都です。寒い。", ["東京は首都です。"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        (
+            "Opening hours\nMon-Fri: 9-17\nSat: 10-14",
+            ["Opening hours: Mon-Fri: 9-17.", "Opening hours: Sat: 10-14."],
+        ),
+        (
+            f"Prices:\n\n- Tea: 3\n- Coffee: 4\n\n{PROSE}",
+            ["Prices: Tea: 3.", "Prices: Coffee: 4.", PROSE],
+        ),
+        (
+            "These are in stock at present.\n* Tea\n2. Cups",
+            [
+                "These are in stock at present.",
+                "These are in stock at present: Tea.",
+                "These are in stock at present: Cups.",
+            ],
+        ),
+        (f"{PROSE}\n\nPhone: 123", [PROSE, "Shop: Phone: 123."]),
+        (
+            f"Prices\n\n- Tea: 3\n\nPhone: 123\n\n{PROSE}",
+            ["Prices: Tea: 3.", "Shop: Phone: 123.", PROSE],
+        ),
+        (
+            "Do you ship?\nYes, worldwide.\n\nWhat does it cost here?\nNothing.",
+            [
+                "Do you ship? Yes, worldwide.",
+                "What does it cost here?",
+                "What does it cost here? Nothing.",
+            ],
+        ),
+        (
+            "How is it reset?\n\nPress the button for five seconds. Then wait.",
+            ["How is it reset? Press the button for five seconds."],
+        ),
+        (
+            "Monday\nopen 9 to 17\n\nTuesday\nclosed all day",
+            ["Monday: open 9 to 17.", "Tuesday: closed all day."],
+        ),
+        (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]),
+        (f"{PROSE} It is good. Come.", [PROSE]),
+        ("Tea.", []),
+        ("", []),
+        ("营业时间：\n- 周一 9点\n", ["营业时间: 周一 9点."]),
+        ("東京は首都です。寒い。", ["東京は首都です。"]),
+    ],
+)
 def test_a_short_line_is_told_with_what_leads_it(text: str, facts: list[str]) -> None:
     assert told(text) == facts
 
 
 def test_what_leads_is_known_in_later_pieces_too() -> None:
     items = [f"- Item{n}: {n}" for n in range(60)]
-    chunks = chunked(Document("a", "Shop", "Prices:\n" + "\n".join(items)), lambda t: len(t.split()), 20)
+    chunks = chunked(
+        Document("a", "Shop", "Prices:\n" + "\n".join(items)), lambda t: len(t.split()), 20
+    )
     assert len(chunks) > 3
     assert chunks[-1].words(len(chunks[-1].sentences) - 1) == "Prices: Item59: 59."
     place = chunks[-1].place(len(chunks[-1].sentences) - 1)
-    assert chunks[0].document.text[place["start"] : place["end"]] == "Item59: 59", "the place is the item's own"
+    assert chunks[0].document.text[place["start"] : place["end"]] == "Item59: 59", (
+        "the place is the item's own"
+    )
 
 
-@pytest.mark.parametrize(("text", "count"), [("one two", 2), ("図書館は", 4), ("", 0), ("日本 is far", 4)])
+@pytest.mark.parametrize(
+    ("text", "count"), [("one two", 2), ("図書館は", 4), ("", 0), ("日本 is far", 4)]
+)
 def test_words_are_counted_in_every_script(text: str, count: int) -> None:
     assert words_in(text) == count
 
 
-@pytest.mark.parametrize(("rows", "headed", "lines"), [
-    ([["Year", "Cost"], ["2019", "3"], ["2020", "3"]], True, ["- Year: 2019; Cost: 3", "- Year: 2020; Cost: 3"]),
-    ([["City", "Land", "Size"], ["Rom", "IT", ""]], None, ["- City: Rom; Land: IT"]),
-    ([["2019", "3", "4"], ["2020", "3", "3"]], None, ["- 2019: 3; 4", "- 2020: 3; 3"]),
-    ([["Name", "Ann"], ["Age", "3"]], None, ["- Name: Ann", "- Age: 3"]), ([["alone"], [" "]], None, ["- alone"]), ([], None, []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("rows", "headed", "lines"),
+    [
+        (
+            [["Year", "Cost"], ["2019", "3"], ["2020", "3"]],
+            True,
+            ["- Year: 2019; Cost: 3", "- Year: 2020; Cost: 3"],
+        ),
+        ([["City", "Land", "Size"], ["Rom", "IT", ""]], None, ["- City: Rom; Land: IT"]),
+        ([["2019", "3", "4"], ["2020", "3", "3"]], None, ["- 2019: 3; 4", "- 2020: 3; 3"]),
+        ([["Name", "Ann"], ["Age", "3"]], None, ["- Name: Ann", "- Age: 3"]),
+        ([["alone"], [" "]], None, ["- alone"]),
+        ([], None, []),
+    ],
+)
 def test_rows_of_a_table(rows: list[list[str]], headed: bool | None, lines: list[str]) -> None:
     assert table_lines(rows, headed) == lines
 
@@ -74,32 +127,68 @@ def test_an_html_table_has_its_head_in_every_row_and_a_layout_is_read_as_it_stan
     assert read_html(layout)[1] == "One.\n\nTwo.\n\nmenu"
     inner = "<table><tr><td>left</td><td><table><tr><td>a<td>b</table></td></tr></table>"
     assert read_html(inner)[1] == "left\n\n- a: b"
-    assert read_html("<p>Hours:</p><ul><li><p>Mon</p></li><li>Tue</ul>")[1].split() == ["Hours:", "-", "Mon", "-", "Tue"]
+    assert read_html("<p>Hours:</p><ul><li><p>Mon</p></li><li>Tue</ul>")[1].split() == [
+        "Hours:",
+        "-",
+        "Mon",
+        "-",
+        "Tue",
+    ]
 
 
 HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
 
 
-@pytest.mark.parametrize(("page", "read"), [
-    (HEAD + """<tr><td rowspan=2>1911</td><td>Velm</td><td>120</td></tr><tr><td>Marn</td><td>80</td></tr>
+@pytest.mark.parametrize(
+    ("page", "read"),
+    [
+        (
+            HEAD
+            + """<tr><td rowspan=2>1911</td><td>Velm</td><td>120</td></tr><tr><td>Marn</td><td>80</td></tr>
      <tr><td colspan=2>Both cities</td><td>200</td></tr></table>""",
-     "- Year: 1911; City: Velm; Ships: 120\n- Year: 1911; City: Marn; Ships: 80\n- Year, City: Both cities; Ships: 200"),
-    ("""<table><thead><tr><th colspan=9>Harbours<tr><th rowspan=9>Year<th colspan=2>Ships<tr><th>In<th>Out
+            (
+                "- Year: 1911; City: Velm; Ships: 120\n- Year: 1911; City: Marn; Ships: "
+                "80\n- Year, City: Both cities; Ships: 200"
+            ),
+        ),
+        (
+            """<table><thead><tr><th colspan=9>Harbours<tr><th rowspan=9>Year<th colspan=2>Ships<tr><th>In<th>Out
      <tbody><tr><td>1911<td>1<td>2<tr><th colspan=3>War<tr><td>1915<td colspan=2>none<tr><td colspan=3>No data.</table>""",
-     "Harbours\n\n- Year: 1911; Ships In: 1; Ships Out: 2\n\nWar\n\n- Year: 1915; Ships In, Ships Out: none\n- No data."),
-    (HEAD + "<tr><td>1911<td rowspan=0>Velm<td>3<tr><td>1912<td>4<tr></tr><tbody><tr><td>1913<td>Marn<td>5</table>",
-     "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; City: Velm; Ships: 4\n- Year: 1913; City: Marn; Ships: 5"),
-    (HEAD + "<tr><td>1911<td>Velm<td rowspan=2 colspan=x>3<tr><td>1912</table>",
-     "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; Ships: 3"),
-    ("<table><tr><td rowspan=2>Ann<td>red<tr><td>blue</table>", "- Ann: red\n- Ann: blue"),
-], ids=["both ways", "heads", "to the end of a group", "a gap", "no head"])  # fmt: skip
+            (
+                "Harbours\n\n- Year: 1911; Ships In: 1; Ships Out: 2\n\nWar\n\n- Year: "
+                "1915; Ships In, Ships Out: none\n- No data."
+            ),
+        ),
+        (
+            HEAD
+            + (
+                "<tr><td>1911<td "
+                "rowspan=0>Velm<td>3<tr><td>1912<td>4<tr></tr><tbody><tr><td>1913<td>Marn<td>5</table>"
+            ),
+            (
+                "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; City: Velm; Ships: 4\n- "
+                "Year: 1913; City: Marn; Ships: 5"
+            ),
+        ),
+        (
+            HEAD + "<tr><td>1911<td>Velm<td rowspan=2 colspan=x>3<tr><td>1912</table>",
+            "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; Ships: 3",
+        ),
+        ("<table><tr><td rowspan=2>Ann<td>red<tr><td>blue</table>", "- Ann: red\n- Ann: blue"),
+    ],
+    ids=["both ways", "heads", "to the end of a group", "a gap", "no head"],
+)
 def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
     assert read_html(page)[1] == read
 
 
 def test_a_span_of_a_million_costs_nothing() -> None:
     huge = f"colspan=1000000 rowspan={'9' * 100_000}"
-    page = f"<table><tr><th>Year<th>City</tr><tr><td>1911<td {huge}>Velm</tr>" + "<tr><td>1912</tr>" * 3 + "</table>"
+    page = (
+        f"<table><tr><th>Year<th>City</tr><tr><td>1911<td {huge}>Velm</tr>"
+        + "<tr><td>1912</tr>" * 3
+        + "</table>"
+    )
     start = time.process_time()
     assert read_html(page)[1] == "- Year: 1911; City: Velm" + "\n- Year: 1912; City: Velm" * 3
     assert time.process_time() - start < 1
@@ -108,12 +197,19 @@ def test_a_span_of_a_million_costs_nothing() -> None:
 def test_a_table_that_repeats_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("selfteach.materials.documents.markup.MAX_CHARS", 10_000)
     with pytest.raises(TooMuch):
-        read_html("<table><tr>" + f"<td rowspan=1000>{'x' * 100}" * 40 + "<tr><td>y" * 500 + "</table>")
+        read_html(
+            "<table><tr>" + f"<td rowspan=1000>{'x' * 100}" * 40 + "<tr><td>y" * 500 + "</table>"
+        )
 
 
 def test_a_markdown_table_has_its_head_in_every_row_and_code_keeps_its_signs() -> None:
-    text = "# T\n\n| Year | Cost |\n|---|:-:|\n| 2019 | 3 |\n\na | b\n\n```\nvector<int> x = __init__;\n```\n"
-    assert read_markdown(text)[1] == "T\n\n- Year: 2019; Cost: 3\n\na | b\n\nvector<int> x = __init__;"
+    text = (
+        "# T\n\n| Year | Cost |\n|---|:-:|\n| 2019 | 3 |\n\na | b\n\n```\nvector<int> x = "
+        "__init__;\n```\n"
+    )
+    assert (
+        read_markdown(text)[1] == "T\n\n- Year: 2019; Cost: 3\n\na | b\n\nvector<int> x = __init__;"
+    )
 
 
 def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Path) -> None:
@@ -122,9 +218,14 @@ def test_a_docx_table_keeps_equal_cells_and_tells_a_joined_one_once(tmp_path: Pa
     made = Docx()
     made.add_paragraph("Tea", style="List Bullet")
     table = made.add_table(3, 3)
-    for row, texts in zip(table.rows, (("Team", "Home", "Away"), ("Ants", "3", "3"), ("Bees", "", "")), strict=True):
+    for row, texts in zip(
+        table.rows, (("Team", "Home", "Away"), ("Ants", "3", "3"), ("Bees", "", "")), strict=True
+    ):
         for cell, text in zip(row.cells, texts, strict=True):
             cell.text = text
     table.rows[2].cells[1].merge(table.rows[2].cells[2]).text = "4"
     made.save(str(tmp_path / "a.docx"))
-    assert read_docx(tmp_path / "a.docx")[1] == "- Tea\n\n- Team: Ants; Home: 3; Away: 3\n- Team: Bees; Home: 4"
+    assert (
+        read_docx(tmp_path / "a.docx")[1]
+        == "- Tea\n\n- Team: Ants; Home: 3; Away: 3\n- Team: Bees; Home: 4"
+    )

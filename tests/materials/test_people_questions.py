@@ -18,7 +18,11 @@ ROWS: list[dict[str, Any]] = [
     {
         "title": "Mill",
         "text": "The mill.",
-        "questions": [{"question": "What?", "answer": "a mill"}, {"question": "", "answer": "x"}, "odd"],
+        "questions": [
+            {"question": "What?", "answer": "a mill"},
+            {"question": "", "answer": "x"},
+            "odd",
+        ],
     },
     {"question": "Unanswered?"},
     {"question": 3, "answer": "x"},
@@ -39,31 +43,56 @@ def test_every_form_is_read_and_the_rest_put_aside(tmp_path: Path) -> None:
         PeopleQuestion("What?", ("a mill",)),
     ]
     assert [(line.where, line.fault) for line in reading.aside] == [
-        ("q.jsonl:4", 'has no "answer"'), ("q.jsonl:5", '"question" holds no text'),
-        ("q.jsonl:2", "1 of its 4 answers left out: no text or number"), ("q.jsonl:3, question 2", '"question" holds no text'),
-        ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'), ("q.jsonl:6", "the same question as q.jsonl:1"),
-    ]  # fmt: skip
+        ("q.jsonl:4", 'has no "answer"'),
+        ("q.jsonl:5", '"question" holds no text'),
+        ("q.jsonl:2", "1 of its 4 answers left out: no text or number"),
+        ("q.jsonl:3, question 2", '"question" holds no text'),
+        ("q.jsonl:3, question 3", 'is no object with a "question" and an "answer"'),
+        ("q.jsonl:6", "the same question as q.jsonl:1"),
+    ]
     assert [(rows.good, len(rows.torn)) for rows in reading.rows] == [(4, 2)]
 
 
-@pytest.mark.parametrize(("given", "answers"), [
-    ({"answer": 1990}, ("1990",)), ({"answer": 0}, ("0",)), ({"answer": 2.5}, ("2.5",)), ({"answers": [{"text": "Ann"}]}, ("Ann",)),
-    ({"answers": {"text": ["Ann", "Ann", "Ann Ames"], "answer_start": [3, 3, 9]}}, ("Ann", "Ann Ames")),
-    ({"answers": {"text": "Ann"}}, ("Ann",)),
-    ({"answers": [], "answer": "Ann"}, ("Ann",)), ({"answers": ["Ann"], "answer": "Ann Ames"}, ("Ann", "Ann Ames")),
-])  # fmt: skip
-def test_answers_are_read_as_people_and_squad_write_them(tmp_path: Path, given: dict[str, Any], answers: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("given", "answers"),
+    [
+        ({"answer": 1990}, ("1990",)),
+        ({"answer": 0}, ("0",)),
+        ({"answer": 2.5}, ("2.5",)),
+        ({"answers": [{"text": "Ann"}]}, ("Ann",)),
+        (
+            {"answers": {"text": ["Ann", "Ann", "Ann Ames"], "answer_start": [3, 3, 9]}},
+            ("Ann", "Ann Ames"),
+        ),
+        ({"answers": {"text": "Ann"}}, ("Ann",)),
+        ({"answers": [], "answer": "Ann"}, ("Ann",)),
+        ({"answers": ["Ann"], "answer": "Ann Ames"}, ("Ann", "Ann Ames")),
+    ],
+)
+def test_answers_are_read_as_people_and_squad_write_them(
+    tmp_path: Path, given: dict[str, Any], answers: tuple[str, ...]
+) -> None:
     reading = Reading()
-    assert read_questions(write(tmp_path / "q.jsonl", [{"question": "Who?", **given}]), reading) == [PeopleQuestion("Who?", answers)]
+    assert read_questions(
+        write(tmp_path / "q.jsonl", [{"question": "Who?", **given}]), reading
+    ) == [PeopleQuestion("Who?", answers)]
     assert not reading.aside
 
 
-@pytest.mark.parametrize(("row", "fault"), [
-    ({"question": "Who?", "answer": True}, '"answer" holds no text or number'), ({"question": "Who?"}, 'has no "answer"'),
-    ({"question": "Who?", "answers": {"text": []}}, '"answers" holds no text or number'), ({"answer": "Ann"}, 'has no "question"'),
-    ({"questions": []}, 'has no "question"'), ({"questions": {"question": "Who?"}}, 'has no "answer"'),
-])  # fmt: skip
-def test_what_is_no_question_is_told_as_it_is(tmp_path: Path, row: dict[str, Any], fault: str) -> None:
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"question": "Who?", "answer": True}, '"answer" holds no text or number'),
+        ({"question": "Who?"}, 'has no "answer"'),
+        ({"question": "Who?", "answers": {"text": []}}, '"answers" holds no text or number'),
+        ({"answer": "Ann"}, 'has no "question"'),
+        ({"questions": []}, 'has no "question"'),
+        ({"questions": {"question": "Who?"}}, 'has no "answer"'),
+    ],
+)
+def test_what_is_no_question_is_told_as_it_is(
+    tmp_path: Path, row: dict[str, Any], fault: str
+) -> None:
     reading = Reading()
     read_questions(write(tmp_path / "q.jsonl", [row, ROWS[0]]), reading)
     assert [(line.where, line.fault) for line in reading.aside] == [("q.jsonl:1", fault)]
@@ -80,15 +109,22 @@ def test_documents_bring_their_own(tmp_path: Path) -> None:
 
 def test_rows_of_one_passage_bring_the_questions_of_all(tmp_path: Path) -> None:
     """SQuAD, flat: a row for each question, with its passage."""
-    rows = [{"text": "The mill.", "question": f"Number {n}?", "answers": {"text": [str(n)]}} for n in range(3)]
+    rows = [
+        {"text": "The mill.", "question": f"Number {n}?", "answers": {"text": [str(n)]}}
+        for n in range(3)
+    ]
     reading = read_documents([write(tmp_path / "d.jsonl", rows)])
     (document,) = reading.documents
-    assert own_questions(reading) == [PeopleQuestion(f"Number {n}?", (str(n),), document.id) for n in range(3)]
+    assert own_questions(reading) == [
+        PeopleQuestion(f"Number {n}?", (str(n),), document.id) for n in range(3)
+    ]
 
 
 def test_questions_of_a_file_replace_those_of_the_documents_and_say_so(tmp_path: Path) -> None:
     reading = read_documents([write(tmp_path / "d.jsonl", ROWS[2:3])])
-    assert read_questions(write(tmp_path / "q.jsonl", ROWS[:1]), reading) == [PeopleQuestion("Who built it?", ("Ann",))]
+    assert read_questions(write(tmp_path / "q.jsonl", ROWS[:1]), reading) == [
+        PeopleQuestion("Who built it?", ("Ann",))
+    ]
     assert [(line.where, line.fault) for line in reading.aside] == [
         ("q.jsonl", "asked in place of the questions in 1 rows of the documents")
     ]
@@ -101,9 +137,16 @@ def test_no_question_is_an_error(tmp_path: Path) -> None:
 
 def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None:
     more = {"question": "When?", "answer": 1790}
-    rows = [{"question": "Who?", "answer": "Ada", "questions": [more]}, {"question": "Where?", "answer": "Hale", "questions": []}]
+    rows = [
+        {"question": "Who?", "answer": "Ada", "questions": [more]},
+        {"question": "Where?", "answer": "Hale", "questions": []},
+    ]
     reading = Reading()
-    assert [q.text for q in read_questions(write(tmp_path / "q.jsonl", rows), reading)] == ["Who?", "When?", "Where?"]
+    assert [q.text for q in read_questions(write(tmp_path / "q.jsonl", rows), reading)] == [
+        "Who?",
+        "When?",
+        "Where?",
+    ]
     assert not reading.aside
     with_text = read_documents([write(tmp_path / "d.jsonl", [{"text": "The mill.", **rows[0]}])])
     assert [q.text for q in own_questions(with_text)] == ["Who?", "When?"]
@@ -111,24 +154,43 @@ def test_a_row_with_a_question_and_more_of_them_asks_all(tmp_path: Path) -> None
 
 def test_what_stands_again_is_asked_once_and_named(tmp_path: Path) -> None:
     row, reading = {"question": "Who?", "answer": "Ada"}, Reading()
-    assert len(read_questions(write(tmp_path / "q.jsonl", [row, row, {"questions": [row]}]), reading)) == 1
+    assert (
+        len(read_questions(write(tmp_path / "q.jsonl", [row, row, {"questions": [row]}]), reading))
+        == 1
+    )
     assert [(line.where, line.fault) for line in reading.aside] == [
-        ("q.jsonl:2", "the same question as q.jsonl:1"), ("q.jsonl:3, question 1", "the same question as q.jsonl:1"),
-    ]  # fmt: skip
-    assert [(rows.good, rows.torn) for rows in reading.rows] == [(3, [])], "none of them is a bad row"
+        ("q.jsonl:2", "the same question as q.jsonl:1"),
+        ("q.jsonl:3, question 1", "the same question as q.jsonl:1"),
+    ]
+    assert [(rows.good, rows.torn) for rows in reading.rows] == [(3, [])], (
+        "none of them is a bad row"
+    )
 
 
 def test_answers_that_are_none_are_counted(tmp_path: Path) -> None:
     reading = Reading()
-    found = read_questions(write(tmp_path / "q.jsonl", [{"question": "Who?", "answers": ["Ada", None, True]}]), reading)
+    found = read_questions(
+        write(tmp_path / "q.jsonl", [{"question": "Who?", "answers": ["Ada", None, True]}]), reading
+    )
     assert found == [PeopleQuestion("Who?", ("Ada",))]
-    assert [(line.where, line.fault) for line in reading.aside] == [("q.jsonl:1", "2 of its 3 answers left out: no text or number")]
+    assert [(line.where, line.fault) for line in reading.aside] == [
+        ("q.jsonl:1", "2 of its 3 answers left out: no text or number")
+    ]
 
 
 def test_unsafe_characters_of_a_question_are_recorded(tmp_path: Path) -> None:
     reading = Reading()
-    (found,) = read_questions(write(tmp_path / "q.jsonl", [{"question": "Who\0?", "answer": "Ada"}]), reading)
+    (found,) = read_questions(
+        write(tmp_path / "q.jsonl", [{"question": "Who\0?", "answer": "Ada"}]), reading
+    )
     assert found.text == "Who\ufffd?"
-    assert [(line.where, line.fault) for line in reading.mended] == [("q.jsonl:1", "unsafe characters replaced")]
-    rows = [{"text": "The mill.", "question": question, "answer": "Ada"} for question in ("Who?", "Who\0?")]
-    assert [line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).mended] == ["d.jsonl:2"]
+    assert [(line.where, line.fault) for line in reading.mended] == [
+        ("q.jsonl:1", "unsafe characters replaced")
+    ]
+    rows = [
+        {"text": "The mill.", "question": question, "answer": "Ada"}
+        for question in ("Who?", "Who\0?")
+    ]
+    assert [line.where for line in read_documents([write(tmp_path / "d.jsonl", rows)]).mended] == [
+        "d.jsonl:2"
+    ]

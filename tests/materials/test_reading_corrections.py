@@ -1,4 +1,6 @@
-"""Readers of corrections: every form that people have, and what is reported of rows that do not fit."""
+"""Readers of corrections: every form that people have, and what is reported of rows that do not
+fit.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ ASKED = user("What is tea?")
 
 def write(folder: Path, *rows: Any, name: str = "edits.jsonl") -> Path:
     path = folder / name
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8"
+    )
     return path
 
 
@@ -29,15 +33,34 @@ def write(folder: Path, *rows: Any, name: str = "edits.jsonl") -> Path:
     "row",
     [
         {"prompt": "What is tea?", "answer": "A color.", "correction": "A drink."},
-        {"prompt": [TURN("user", "What is tea?")], "answer": "A color.", "correction": "A drink.", "id": 7},
+        {
+            "prompt": [TURN("user", "What is tea?")],
+            "answer": "A color.",
+            "correction": "A drink.",
+            "id": 7,
+        },
         {"prompt": "What is tea?", "chosen": "A drink.", "rejected": "A color."},
-        {"prompt": [TURN("user", "What is tea?")], "chosen": [TURN("assistant", "A drink.")], "rejected": [TURN("assistant", "A color.")]},
-        {"chosen": [TURN("user", "What is tea?"), TURN("assistant", "A drink.")],
-         "rejected": [TURN("user", "What is tea?"), TURN("assistant", "A color.")]},
-        {"messages": [TURN("user", "What is tea?"), TURN("assistant", "A drink.")], "answer": "A color."},
-        {"messages": [TURN("user", "What is tea?"), {**TURN("assistant", "A drink."), "original": "A color."}]},
+        {
+            "prompt": [TURN("user", "What is tea?")],
+            "chosen": [TURN("assistant", "A drink.")],
+            "rejected": [TURN("assistant", "A color.")],
+        },
+        {
+            "chosen": [TURN("user", "What is tea?"), TURN("assistant", "A drink.")],
+            "rejected": [TURN("user", "What is tea?"), TURN("assistant", "A color.")],
+        },
+        {
+            "messages": [TURN("user", "What is tea?"), TURN("assistant", "A drink.")],
+            "answer": "A color.",
+        },
+        {
+            "messages": [
+                TURN("user", "What is tea?"),
+                {**TURN("assistant", "A drink."), "original": "A color."},
+            ]
+        },
     ],
-)  # fmt: skip
+)
 def test_all_forms_say_the_same(row: dict[str, Any]) -> None:
     assert read_edit(row, "here") == Edit("here", ASKED, "A color.", "A drink.")
 
@@ -45,16 +68,40 @@ def test_all_forms_say_the_same(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "edit"),
     [
-        ({"prompt": "What is tea?", "correction": "A drink."}, Edit("here", ASKED, None, "A drink.")),
-        ({"prompt": "What is tea?", "answer": " ", "correction": "A drink."}, Edit("here", ASKED, None, "A drink.")),
-        ({"prompt": "What is tea?", "answer": "A color.", "feedback": "wrong"}, Edit("here", ASKED, "A color.", None, "wrong")),
         (
-            {"messages": [TURN("system", "Be brief."), TURN("user", "Tea?"), TURN("assistant", "A color.")], "feedback": "wrong"},
-            Edit("here", (Message("system", "Be brief."), Message("user", "Tea?")), "A color.", None, "wrong"),
+            {"prompt": "What is tea?", "correction": "A drink."},
+            Edit("here", ASKED, None, "A drink."),
+        ),
+        (
+            {"prompt": "What is tea?", "answer": " ", "correction": "A drink."},
+            Edit("here", ASKED, None, "A drink."),
+        ),
+        (
+            {"prompt": "What is tea?", "answer": "A color.", "feedback": "wrong"},
+            Edit("here", ASKED, "A color.", None, "wrong"),
+        ),
+        (
+            {
+                "messages": [
+                    TURN("system", "Be brief."),
+                    TURN("user", "Tea?"),
+                    TURN("assistant", "A color."),
+                ],
+                "feedback": "wrong",
+            },
+            Edit(
+                "here",
+                (Message("system", "Be brief."), Message("user", "Tea?")),
+                "A color.",
+                None,
+                "wrong",
+            ),
         ),
     ],
 )
-def test_what_is_missing_is_drawn_and_what_is_criticised_waits(row: dict[str, Any], edit: Edit) -> None:
+def test_what_is_missing_is_drawn_and_what_is_criticised_waits(
+    row: dict[str, Any], edit: Edit
+) -> None:
     assert read_edit(row, "here") == edit
 
 
@@ -63,14 +110,29 @@ def test_what_is_missing_is_drawn_and_what_is_criticised_waits(row: dict[str, An
     [
         ({"prompt": "Tea?", "answer": "A color.", "correction": ""}, '"correction" is empty'),
         ({"prompt": "", "correction": "A drink."}, '"prompt" is empty'),
-        ({"prompt": "Tea?", "answer": "A color.", "corection": "A drink."}, 'Did you mean "correction"'),
+        (
+            {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."},
+            'Did you mean "correction"',
+        ),
         ({"prompt": "Tea?", "answer": 3, "correction": "A drink."}, '"answer" is not a text'),
         ({"prompt": "Tea?", "feedback": "too long"}, "needs the answer"),
         ({"chosen": "A drink.", "rejected": "A color."}, "has no prompt"),
-        ({"chosen": [TURN("user", "U?"), TURN("assistant", "A.")], "rejected": [TURN("user", "T?"), TURN("assistant", "B.")]}, "different"),
-        ({"messages": [TURN("assistant", "A drink."), TURN("user", "Thanks")]}, "not the assistant's"),
+        (
+            {
+                "chosen": [TURN("user", "U?"), TURN("assistant", "A.")],
+                "rejected": [TURN("user", "T?"), TURN("assistant", "B.")],
+            },
+            "different",
+        ),
+        (
+            {"messages": [TURN("assistant", "A drink."), TURN("user", "Thanks")]},
+            "not the assistant's",
+        ),
         ({"prompt": [TURN("tool", "Tea?")], "correction": "A drink."}, "not a message"),
-        ({"prompt": [TURN("assistant", "Tea?")], "correction": "A drink."}, "does not end with words of the user"),
+        (
+            {"prompt": [TURN("assistant", "Tea?")], "correction": "A drink."},
+            "does not end with words of the user",
+        ),
     ],
 )
 def test_a_row_that_says_nothing_is_named(row: dict[str, Any], why: str) -> None:
@@ -80,13 +142,22 @@ def test_a_row_that_says_nothing_is_named(row: dict[str, Any], why: str) -> None
 
 
 def test_csv_json_and_jsonl_are_the_same_material(tmp_path: Path) -> None:
-    rows = [{"prompt": f"What is {n}?", "answer": f'A "{n}",\nof color; so', "correction": f"A {n}."} for n in ("tea", "café", "milk")]
+    rows = [
+        {"prompt": f"What is {n}?", "answer": f'A "{n}",\nof color; so', "correction": f"A {n}."}
+        for n in ("tea", "café", "milk")
+    ]
     (tmp_path / "edits.json").write_text(json.dumps(rows), "utf-8")
     (tmp_path / "edits.csv").write_bytes(
         "\ufeffprompt;answer;correction\r\n".encode()
-        + "".join(f'{r["prompt"]};"{r["answer"].replace(chr(34), chr(34) * 2)}";{r["correction"]}\r\n' for r in rows).encode()
+        + "".join(
+            f'{r["prompt"]};"{r["answer"].replace(chr(34), chr(34) * 2)}";{r["correction"]}\r\n'
+            for r in rows
+        ).encode()
     )
-    found = [read_corrections(path) for path in (write(tmp_path, *rows), tmp_path / "edits.json", tmp_path / "edits.csv")]
+    found = [
+        read_corrections(path)
+        for path in (write(tmp_path, *rows), tmp_path / "edits.json", tmp_path / "edits.csv")
+    ]
     ids = [[edit.id for edit in part.edits] for part in found]
     assert ids[0] == ids[1] == ids[2]
     assert [edit.where for edit in found[2].edits] == ["edits.csv:2", "edits.csv:4", "edits.csv:6"]
@@ -95,18 +166,37 @@ def test_csv_json_and_jsonl_are_the_same_material(tmp_path: Path) -> None:
 def test_approvals_repeats_and_contradictions_are_told_apart(tmp_path: Path) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
     path = write(
-        tmp_path, tea, tea, {**tea, "correction": "A plant."}, {"prompt": "Tea?", "answer": "A drink.", "correction": "A color."},
-        {"prompt": "Tea?", "answer": "A stone.", "correction": "A drink."}, {"prompt": "Milk?", "answer": "White.", "correction": "White."},
+        tmp_path,
+        tea,
+        tea,
+        {**tea, "correction": "A plant."},
+        {"prompt": "Tea?", "answer": "A drink.", "correction": "A color."},
+        {"prompt": "Tea?", "answer": "A stone.", "correction": "A drink."},
+        {"prompt": "Milk?", "answer": "White.", "correction": "White."},
         {"prompt": "Ink?", "answer": "Blue.", "feedback": "too short"},
-    )  # fmt: skip
+    )
     found = read_corrections(path)
-    assert [edit.where for edit in found.edits] == ["edits.jsonl:3", "edits.jsonl:4", "edits.jsonl:5"]
+    assert [edit.where for edit in found.edits] == [
+        "edits.jsonl:3",
+        "edits.jsonl:4",
+        "edits.jsonl:5",
+    ]
     assert [edit.where for edit in found.approved] == ["edits.jsonl:6"]
     assert [edit.where for edit in found.criticisms] == ["edits.jsonl:7"]
-    dropped = {fate.id: (fate.reason, fate.body["fault"]) for fate in found.fates.values() if fate.state == "dropped" and fate.body}
+    dropped = {
+        fate.id: (fate.reason, fate.body["fault"])
+        for fate in found.fates.values()
+        if fate.state == "dropped" and fate.body
+    }
     assert dropped == {
-        "edits.jsonl:1": ("contradicts another row", "edits.jsonl:3 corrects the same answer in another way"),
-        "edits.jsonl:2": ("contradicts another row", "edits.jsonl:3 corrects the same answer in another way"),
+        "edits.jsonl:1": (
+            "contradicts another row",
+            "edits.jsonl:3 corrects the same answer in another way",
+        ),
+        "edits.jsonl:2": (
+            "contradicts another row",
+            "edits.jsonl:3 corrects the same answer in another way",
+        ),
     }
     assert len(found.fates) == 7
     assert found.conflicts() == [
@@ -129,12 +219,18 @@ def edit_rows(*ways: str) -> list[dict[str, str]]:
         (("AB", "BC", "CA"), [2, 3], "edits.jsonl:3 takes it back"),
         (("AB", "AC", "AB"), [3], "edits.jsonl:3 corrects the same answer in another way"),
         (("AB", "AB"), [2], "the same as edits.jsonl:2"),
-        (("AB", "BC", "CD", "BB"), [1, 3, 4], "edits.jsonl:4 corrects the same answer in another way"),
+        (
+            ("AB", "BC", "CD", "BB"),
+            [1, 3, 4],
+            "edits.jsonl:4 corrects the same answer in another way",
+        ),
         (("AB", "BC", "CD"), [1, 2, 3], ""),
         (("AB", "CB", "BB"), [1, 2, 3], ""),
     ],
 )
-def test_of_rows_that_contradict_each_other_the_last_one_counts(tmp_path: Path, ways: tuple[str, ...], kept: list[int], why: str) -> None:
+def test_of_rows_that_contradict_each_other_the_last_one_counts(
+    tmp_path: Path, ways: tuple[str, ...], kept: list[int], why: str
+) -> None:
     found = read_corrections(write(tmp_path, *edit_rows(*ways)))
     assert sorted(int(edit.where.split(":")[1]) for edit in (*found.edits, *found.approved)) == kept
     assert (why in {(fate.body or {}).get("fault") for fate in found.fates.values()}) is bool(why)
@@ -143,34 +239,67 @@ def test_of_rows_that_contradict_each_other_the_last_one_counts(tmp_path: Path, 
 
 def test_a_file_with_other_names_says_which_are_known(tmp_path: Path) -> None:
     (tmp_path / "edits.csv").write_text("question,reply,fixed\nTea?,A color.,A drink.\n", "utf-8")
-    with pytest.raises(DataError, match=r"edits.csv:2: has neither a correction nor a feedback. Known: answer, chosen, correction,"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"edits.csv:2: has neither a correction nor a feedback. Known: answer, chosen, "
+            r"correction,"
+        ),
+    ):
         read_corrections(tmp_path / "edits.csv")
     with pytest.raises(DataError, match=r'Did you mean "correction"\? \n'):
-        read_corrections(write(tmp_path, {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."}))
-    with pytest.raises(DataError, match=r"edits.jsonl: is empty. A row is prompt, answer, correction;"):
+        read_corrections(
+            write(tmp_path, {"prompt": "Tea?", "answer": "A color.", "corection": "A drink."})
+        )
+    with pytest.raises(
+        DataError, match=r"edits.jsonl: is empty. A row is prompt, answer, correction;"
+    ):
         read_corrections(write(tmp_path))
 
 
-def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_says_what_was_understood_and_which_other_row_a_row_repeats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tea = {"prompt": "Tea?", "answer": "A color.", "correction": "A drink."}
-    hm = {"prompt": "Milk?", "answer": "White, white, white, white, white, white, white, white!", "feedback": "Too long, and no emoji"}
+    hm = {
+        "prompt": "Milk?",
+        "answer": "White, white, white, white, white, white, white, white!",
+        "feedback": "Too long, and no emoji",
+    }
     poor = {"prompt": "Ink?", "answer": "Blue.", "feedback": "too stiff"}
-    plan(read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)), Settings(), as_json=False)
+    plan(
+        read_corrections(write(tmp_path, tea, tea, tea | {"correction": "A plant."}, hm, poor)),
+        Settings(),
+        as_json=False,
+    )
     said = capsys.readouterr().out
     assert "edits.jsonl:1: edits.jsonl:3 corrects the same answer in another way\n" in said
-    assert "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)" in said
+    assert (
+        "rows left out, because later rows contradict them: 2 (edits.jsonl:2, edits.jsonl:1)"
+        in said
+    )
     assert '"Too long, and no emoji", of 1 answers: max_words=5 and not regex' in said
     assert '"too stiff", of 1 answers: its form is not recognised' in said
 
 
-UNION = dict.fromkeys(("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages"))
+UNION = dict.fromkeys(
+    ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
+)
 
 
 @pytest.mark.parametrize(
     "row",
     [
         {**UNION, "prompt": "What is tea?", "answer": "A color.", "correction": "A drink."},
-        {**UNION, "prompt": "What is tea?", "answer": "", "correction": " ", "chosen": "A drink.", "rejected": "A color.", "messages": []},
+        {
+            **UNION,
+            "prompt": "What is tea?",
+            "answer": "",
+            "correction": " ",
+            "chosen": "A drink.",
+            "rejected": "A color.",
+            "messages": [],
+        },
         {"Prompt": "What is tea?", "ANSWER ": "A color.", "correction": "A drink."},
     ],
 )
@@ -181,33 +310,54 @@ def test_what_counts_is_what_is_filled(row: dict[str, Any]) -> None:
 def test_two_names_for_one_part_are_refused() -> None:
     with pytest.raises(DataError, match='"prompt" stands in it twice'):
         read_edit({"Prompt": "Tea?", "prompt": "Milk?", "correction": "A drink."}, "here")
-    assert read_edit({"Prompt": "Tea?", "prompt": " ", "correction": "A drink."}, "here").prompt == user("Tea?")
+    assert read_edit(
+        {"Prompt": "Tea?", "prompt": " ", "correction": "A drink."}, "here"
+    ).prompt == user("Tea?")
 
 
 def test_columns_may_be_named(tmp_path: Path) -> None:
-    (tmp_path / "edits.csv").write_text("Question,reply,fixed,prompt\nWhat is tea?,A color.,A drink.,id 7\n", "utf-8")
+    (tmp_path / "edits.csv").write_text(
+        "Question,reply,fixed,prompt\nWhat is tea?,A color.,A drink.,id 7\n", "utf-8"
+    )
     names = parse("prompt=question, answer=Reply,correction=fixed", KEYS)
     found = read_corrections(tmp_path / "edits.csv", columns=names)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
     files = Files(tmp_path / "edits.csv", None, False, names)
-    assert Files.from_noted(json.loads(json.dumps(files.noted()))).read(0.0).edits == found.edits, "a later command reads the same"
-    assert files.sums() != Files(tmp_path / "edits.csv", None, False).sums(), "read otherwise it is another run"
+    assert Files.from_noted(json.loads(json.dumps(files.noted()))).read(0.0).edits == found.edits, (
+        "a later command reads the same"
+    )
+    assert files.sums() != Files(tmp_path / "edits.csv", None, False).sums(), (
+        "read otherwise it is another run"
+    )
     (tmp_path / "p.csv").write_text("Question\nWhat is tea?\n", "utf-8")
     assert read_prompts(tmp_path / "p.csv", columns=names).prompts == [ASKED]
 
 
-@pytest.mark.parametrize("text", ["promt=question", "prompt", "prompt=", "prompt=a,prompt=b", "prompt=a,answer=A"])
+@pytest.mark.parametrize(
+    "text", ["promt=question", "prompt", "prompt=", "prompt=a,prompt=b", "prompt=a,answer=A"]
+)
 def test_columns_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--columns"):
         parse(text, KEYS)
 
 
-def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_stands_twice(tmp_path: Path) -> None:
+def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_stands_twice(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "edits.csv"
-    path.write_text(",prompt,answer,correction\n0,What is tea?,A color.,A drink.,,\n1,Milk?,A color.,White.,more\n", "utf-8")
+    path.write_text(
+        (
+            ",prompt,answer,correction\n0,What is tea?,A color.,A drink.,,\n1,Milk?,A "
+            "color.,White.,more\n"
+        ),
+        "utf-8",
+    )
     found = read_corrections(path, skip=True, most_bad=0.6)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
-    assert found.fates["edits.csv:3"].body == {"where": "edits.csv:3", "fault": "5 cells under 4 names"}
+    assert found.fates["edits.csv:3"].body == {
+        "where": "edits.csv:3",
+        "fault": "5 cells under 4 names",
+    }
     path.write_text("prompt,answer,correction,answer\nTea?,A,B,C\n", "utf-8")
     with pytest.raises(DataError, match=r'edits\.csv:1: has two columns "answer"'):
         read_corrections(path)
@@ -215,17 +365,26 @@ def test_cells_beyond_the_names_are_no_fault_where_they_are_empty_and_no_column_
 
 def test_criticisms_that_ask_for_the_same_stand_together(tmp_path: Path) -> None:
     said = ["Too long", "shorter, please!", "no emoji", "too stiff", "Too stiff.", "Too long."]
-    rows = [{"prompt": f"What is {n}?", "answer": "A color of many.", "feedback": text} for n, text in enumerate(said)]
+    rows = [
+        {"prompt": f"What is {n}?", "answer": "A color of many.", "feedback": text}
+        for n, text in enumerate(said)
+    ]
     found = read_corrections(write(tmp_path, *rows))
     assert [[e.feedback for e in mine] for mine in found.by_feedback()] == [
-        ["Too long", "shorter, please!", "Too long."], ["no emoji"], ["too stiff", "Too stiff."],
-    ]  # fmt: skip
-    assert len(found.by_feedback("max_words=9")) == 1, "a check that is given stands for all of them"
+        ["Too long", "shorter, please!", "Too long."],
+        ["no emoji"],
+        ["too stiff", "Too stiff."],
+    ]
+    assert len(found.by_feedback("max_words=9")) == 1, (
+        "a check that is given stands for all of them"
+    )
 
 
 def test_prompts_come_as_text_or_rows_and_once_each(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("Tea?\n\nMilk?\nTea?\n", "utf-8")
     lines = read_prompts(tmp_path / "p.txt")
-    rows = read_prompts(write(tmp_path, {"prompt": "Tea?"}, {"messages": [TURN("user", "Milk?")]}, name="p.jsonl"))
+    rows = read_prompts(
+        write(tmp_path, {"prompt": "Tea?"}, {"messages": [TURN("user", "Milk?")]}, name="p.jsonl")
+    )
     assert lines.prompts == rows.prompts == [user("Tea?"), user("Milk?")]
     assert [fate.state for fate in lines.fates.values()] == ["accepted", "accepted", "dropped"]

@@ -26,7 +26,9 @@ ROWS: dict[str, dict[str, Any]] = {
 
 def read(tmp_path: Path, *rows: Any, **more: Any) -> Examples:
     path = tmp_path / "e.jsonl"
-    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    path.write_text(
+        "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
+    )
     return read_examples(path, **more)
 
 
@@ -50,9 +52,15 @@ def test_pairs_with_their_prompt_or_with_it_inside(tmp_path: Path, row: dict[str
 
 
 def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
-    """A prompt and a completion that are texts are trained as they stand, with the space between them; and come back from our own file."""
+    """A prompt and a completion that are texts are trained as they stand, with the space between
+    them; and come back from our own file.
+    """
     (found,) = read(tmp_path, {"prompt": f"{Q}\n\nOutput:", "completion": f" {A}"}).examples
-    assert (found.prompt, found.chosen, found.turns) == (f"{Q}\n\nOutput:", f" {A}", user(f"{Q}\n\nOutput:"))
+    assert (found.prompt, found.chosen, found.turns) == (
+        f"{Q}\n\nOutput:",
+        f" {A}",
+        user(f"{Q}\n\nOutput:"),
+    )
     assert (found.json()["prompt"], found.json()["chosen"]) == (f"{Q}\n\nOutput:", f" {A}")
     assert read(tmp_path, found.json()).examples == [found]
     (mixed,) = read(tmp_path, {"prompt": Q, "completion": SAID}).examples
@@ -62,13 +70,19 @@ def test_texts_that_go_on_stay_texts(tmp_path: Path) -> None:
 
 
 def test_every_turn_of_the_assistant_is_an_example(tmp_path: Path) -> None:
-    first, second = read(tmp_path, {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]}).examples
+    first, second = read(
+        tmp_path,
+        {"id": 7, "messages": [*ASKED, *SAID, {"role": "user", "content": "And blue?"}, *SAID]},
+    ).examples
     assert (first.id, second.id) == ("7", "7#1")
     assert second.prompt == (*user(Q), Message("assistant", A), *user("And blue?"))
 
 
 def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
-    mine = [Example("a", "in_scope", user(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}), Example("b", "near", user(Q), "Yes.")]
+    mine = [
+        Example("a", "in_scope", user(Q), A, B, {"tries": 1.0}, {"cut": ["rejected"]}),
+        Example("b", "near", user(Q), "Yes."),
+    ]
     write_jsonl(tmp_path / "e.jsonl", (e.json() for e in mine))
     assert read_examples(tmp_path / "e.jsonl").examples == mine
 
@@ -76,7 +90,10 @@ def test_our_own_file_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
     found = read(tmp_path, {"messages": ASKED + SAID}, {"prompt": Q, "chosen": A})
     assert len(found.examples) == 1
-    assert (found.fates["e.jsonl:2"].state, found.fates["e.jsonl:2"].reason) == ("dropped", "repeats another row")
+    assert (found.fates["e.jsonl:2"].state, found.fates["e.jsonl:2"].reason) == (
+        "dropped",
+        "repeats another row",
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,4 +124,8 @@ def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, row: Any, words: str
 
 def test_an_id_that_stands_twice_is_a_bad_row(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='the id "x" stands twice'):
-        read(tmp_path, {"id": "x", "prompt": Q, "completion": A}, {"id": "x", "prompt": Q, "completion": B})
+        read(
+            tmp_path,
+            {"id": "x", "prompt": Q, "completion": A},
+            {"id": "x", "prompt": Q, "completion": B},
+        )

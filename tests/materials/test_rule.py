@@ -17,7 +17,9 @@ def test_a_rule_is_stripped_and_has_the_id_of_its_text():
     assert rule.text == "Answer in one sentence."
     assert rule == read_rule("Answer in one sentence.")
     assert uuid.UUID(rule.id).version == 5
-    assert rule.id == "e7ac9227-6467-55fb-b2e9-d976ba22c7b1"  # the same on every machine, in every version
+    assert (
+        rule.id == "e7ac9227-6467-55fb-b2e9-d976ba22c7b1"
+    )  # the same on every machine, in every version
     assert rule.id != read_rule("Answer in two sentences.").id
 
 
@@ -162,12 +164,24 @@ def test_doubt_suggests_nothing(rule):
 
 def test_a_topic_check_finds_the_topic_and_no_other_word():
     car = parse(suggest_check(read_rule("Do not talk about cars.")) or "")
-    assert [car.keeps(text) for text in ("A car!", "Cars are fast.", "The car's door", "Be careful.", "A card.", "A scarf.")] == [
-        False
-    ] * 3 + [True] * 3
+    assert [
+        car.keeps(text)
+        for text in (
+            "A car!",
+            "Cars are fast.",
+            "The car's door",
+            "Be careful.",
+            "A card.",
+            "A scarf.",
+        )
+    ] == [False] * 3 + [True] * 3
 
 
-@given(st.from_regex(r"(?:Do not|Never) (?:talk about|mention|use) [\w ,\"'()\\.-]{1,40}[.!]?", fullmatch=True))
+@given(
+    st.from_regex(
+        r"(?:Do not|Never) (?:talk about|mention|use) [\w ,\"'()\\.-]{1,40}[.!]?", fullmatch=True
+    )
+)
 @settings(deadline=None)
 def test_whatever_is_suggested_parses(rule):
     check = suggest_check(rule)
@@ -178,15 +192,39 @@ def test_whatever_is_suggested_parses(rule):
 @pytest.mark.parametrize(
     ("word", "plural"),
     [
-        ("elephant", "elephants"), ("car", "cars"), ("box", "boxes"), ("city", "cities"), ("day", "days"),
-        ("movie", "movies"), ("cookie", "cookies"), ("potato", "potatoes"), ("shoe", "shoes"), ("house", "houses"),
-        ("virus", "viruses"), ("horse", "horses"), ("class", "classes"), ("headache", "headaches"), ("prize", "prizes"),
-        ("witch", "witches"), ("wolf", "wolves"), ("child", "children"), ("person", "people"), ("video", "videos"),
-        ("beach", "beaches"), ("cause", "causes"), ("dish", "dishes"), ("knife", "knives"), ("church", "churches"),
-        ("hero", "heroes"), ("bee", "bees"), ("dinosaur", "dinosaurs"), ("language", "languages"), ("judge", "judges"),
+        ("elephant", "elephants"),
+        ("car", "cars"),
+        ("box", "boxes"),
+        ("city", "cities"),
+        ("day", "days"),
+        ("movie", "movies"),
+        ("cookie", "cookies"),
+        ("potato", "potatoes"),
+        ("shoe", "shoes"),
+        ("house", "houses"),
+        ("virus", "viruses"),
+        ("horse", "horses"),
+        ("class", "classes"),
+        ("headache", "headaches"),
+        ("prize", "prizes"),
+        ("witch", "witches"),
+        ("wolf", "wolves"),
+        ("child", "children"),
+        ("person", "people"),
+        ("video", "videos"),
+        ("beach", "beaches"),
+        ("cause", "causes"),
+        ("dish", "dishes"),
+        ("knife", "knives"),
+        ("church", "churches"),
+        ("hero", "heroes"),
+        ("bee", "bees"),
+        ("dinosaur", "dinosaurs"),
+        ("language", "languages"),
+        ("judge", "judges"),
         ("bus", "buses"),
     ],
-)  # fmt: skip
+)
 def test_singular_and_plural(word, plural):
     assert plural in plurals(word)
     assert singular(plural) == word
@@ -194,7 +232,22 @@ def test_singular_and_plural(word, plural):
 
 
 @pytest.mark.parametrize(
-    "word", ["physics", "politics", "news", "gas", "series", "glass", "virus", "tennis", "is", "music", "famous", "christmas", "basis"]
+    "word",
+    [
+        "physics",
+        "politics",
+        "news",
+        "gas",
+        "series",
+        "glass",
+        "virus",
+        "tennis",
+        "is",
+        "music",
+        "famous",
+        "christmas",
+        "basis",
+    ],
 )
 def test_words_that_only_look_like_plurals_stay(word):
     assert singular(word) == word

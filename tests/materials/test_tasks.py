@@ -14,14 +14,31 @@ from selfteach.select.overlap import Overlap
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 FORMS: dict[str, dict[str, Any]] = {
-    "self-instruct": {"instruction": "Add.", "instances": [{"input": "1 2", "output": "3"}], "is_classification": False},
+    "self-instruct": {
+        "instruction": "Add.",
+        "instances": [{"input": "1 2", "output": "3"}],
+        "is_classification": False,
+    },
     "alpaca": {"instruction": "Add.", "input": "1 2", "output": "3"},
-    "sharegpt": {"conversations": [{"from": "system", "value": "Add."}, {"from": "human", "value": "1 2"}, {"from": "gpt", "value": "3"}]},
-    "messages": {"messages": [{"role": "system", "content": "Add."}, {"role": "user", "content": "1 2"},
-                              {"role": "assistant", "content": "3"}]},
-    "prompt": {"prompt": [{"role": "system", "content": "Add."}, {"role": "user", "content": "1 2"}],
-               "completion": [{"role": "assistant", "content": "3"}]},
-}  # fmt: skip
+    "sharegpt": {
+        "conversations": [
+            {"from": "system", "value": "Add."},
+            {"from": "human", "value": "1 2"},
+            {"from": "gpt", "value": "3"},
+        ]
+    },
+    "messages": {
+        "messages": [
+            {"role": "system", "content": "Add."},
+            {"role": "user", "content": "1 2"},
+            {"role": "assistant", "content": "3"},
+        ]
+    },
+    "prompt": {
+        "prompt": [{"role": "system", "content": "Add."}, {"role": "user", "content": "1 2"}],
+        "completion": [{"role": "assistant", "content": "3"}],
+    },
+}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -37,7 +54,10 @@ def test_without_a_system_message_the_question_is_the_instruction() -> None:
 
 @pytest.mark.parametrize("word", ["<noinput>", "None", " N/A. ", "", None])
 def test_words_that_say_there_is_no_input(word: str | None) -> None:
-    assert read_task({"instruction": "Add.", "input": word, "output": "3"}, "x:1").instances[0].input == ""
+    assert (
+        read_task({"instruction": "Add.", "input": word, "output": "3"}, "x:1").instances[0].input
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,14 +66,20 @@ def test_words_that_say_there_is_no_input(word: str | None) -> None:
         ({"instruction": "", "instances": [{"output": "x"}]}, '"instruction" is empty'),
         ({"instruction": "Add.", "instances": []}, "no list of cases"),
         ({"instruction": "Add.", "instances": ["3"]}, "something other than"),
-        ({"instruction": "Add.", "instances": [{"input": "1", "output": " "}]}, '"output" is empty'),
+        (
+            {"instruction": "Add.", "instances": [{"input": "1", "output": " "}]},
+            '"output" is empty',
+        ),
         ({"instruction": "Add.", "input": 3, "output": "x"}, '"input" is no text'),
-        ({"instruction": "Add.", "output": "x", "is_classification": "perhaps"}, "neither true nor false"),
+        (
+            {"instruction": "Add.", "output": "x", "is_classification": "perhaps"},
+            "neither true nor false",
+        ),
         ({"conversations": [{"from": "gpt", "value": "3"}]}, "no question"),
         ({"conversations": "x"}, "must be a text or a list"),
         ({"instructions": "Add.", "result": "3"}, "holds no task"),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_is_no_task_is_named(row: dict[str, Any], why: str) -> None:
     with pytest.raises(DataError, match=why) as caught:
         read_task(row, "x:7")
@@ -71,7 +97,11 @@ def test_rows_of_one_instruction_become_one_task_and_repeats_are_told(tmp_path: 
     path.write_text("\n".join(map(json.dumps, rows)))
     found = read_tasks(path)
     assert [len(task.instances) for task in found.seeds] == [2]
-    assert [(f.state, f.reason) for f in found.fates.values()] == [("accepted", ""), ("accepted", ""), ("dropped", "repeats another row")]
+    assert [(f.state, f.reason) for f in found.fates.values()] == [
+        ("accepted", ""),
+        ("accepted", ""),
+        ("dropped", "repeats another row"),
+    ]
 
 
 def test_our_own_seeds_are_diverse_and_labelled() -> None:
@@ -80,7 +110,10 @@ def test_our_own_seeds_are_diverse_and_labelled() -> None:
     assert len(labels) == len(seeds) >= 40
     assert 12 <= sum(labels) <= len(seeds) - 12
     texts = [task.instruction for task in seeds]
-    assert all(Overlap(texts[:i] + texts[i + 1 :]).nearest(text).similarity < 0.6 for i, text in enumerate(texts))
+    assert all(
+        Overlap(texts[:i] + texts[i + 1 :]).nearest(text).similarity < 0.6
+        for i, text in enumerate(texts)
+    )
     assert sum(not case.input for task in seeds for case in task.instances) >= 5
     assert OWN_SEEDS.is_file()
 
@@ -88,4 +121,10 @@ def test_our_own_seeds_are_diverse_and_labelled() -> None:
 @pytest.mark.skipif(not SHARED.exists(), reason="the data folder beside the checkout is not there")
 def test_self_instruct_s_own_files_work_as_they_are() -> None:
     assert len(read_tasks(SHARED / "seed_tasks.jsonl").seeds) == 175
-    assert sum(len(task.instances) for task in read_tasks(SHARED / "user_oriented_instructions.jsonl").seeds) == 252
+    assert (
+        sum(
+            len(task.instances)
+            for task in read_tasks(SHARED / "user_oriented_instructions.jsonl").seeds
+        )
+        == 252
+    )

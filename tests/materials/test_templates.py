@@ -1,4 +1,6 @@
-"""Prompt templates: what is filled in, which one is drawn, and that a value never becomes a template."""
+"""Prompt templates: what is filled in, which one is drawn, and that a value never becomes a
+template.
+"""
 
 from __future__ import annotations
 

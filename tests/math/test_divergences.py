@@ -37,7 +37,9 @@ def test_kl_where_the_teacher_gives_nothing() -> None:
 
 
 def test_jsd_by_hand() -> None:
-    """m = (.375, .25, .375); KL(p||m) = .5 ln(4/3) + .25 ln(2/3) = .0424754, the same for q by symmetry."""
+    """m = (.375, .25, .375); KL(p||m) = .5 ln(4/3) + .25 ln(2/3) = .0424754, the same for q by
+    symmetry.
+    """
     torch.testing.assert_close(jsd(P, Q, 0.5), torch.tensor([0.0424754]), atol=1e-6, rtol=1e-5)
 
 
@@ -68,7 +70,9 @@ def test_equal_distributions_do_not_diverge(form) -> None:
     logits = torch.randn(4, 50) * 3
     logp = logits.log_softmax(-1)
     for teacher in (full(logp), top(logp, 5)):
-        torch.testing.assert_close(divergence(teacher, logits, form), torch.zeros(4), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            divergence(teacher, logits, form), torch.zeros(4), atol=1e-5, rtol=0
+        )
 
 
 @pytest.mark.parametrize("form", ["forward", "reverse", "jsd"])
@@ -92,13 +96,25 @@ def test_forward_kl_pulls_towards_the_teacher() -> None:
 def test_temperature_divides_the_students_logits() -> None:
     logits = torch.tensor([[2.0, 0.0, -2.0]])
     same = full((logits / 2).log_softmax(-1))
-    torch.testing.assert_close(divergence(same, logits, "forward", temperature=2.0), torch.zeros(1), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        divergence(same, logits, "forward", temperature=2.0), torch.zeros(1), atol=1e-6, rtol=0
+    )
 
 
 def test_an_anchor_on_the_base_itself_is_nothing_at_any_temperature() -> None:
-    """The base's distribution is taken at the temperature of the configuration; the student's must be too."""
+    """The base's distribution is taken at the temperature of the configuration; the student's must
+    be too.
+    """
     logits = torch.tensor([[2.0, 0.0, -2.0]])
     base = full((logits / 2).log_softmax(-1))
-    view = View(1, logits.log_softmax(-1)[:, 0], torch.tensor([0]), teacher=base, at_logits=lambda f: f(logits, slice(None)))
-    torch.testing.assert_close(Anchor(config.Train(temperature=2.0)).terms(view), torch.zeros(1), atol=1e-6, rtol=0)
+    view = View(
+        1,
+        logits.log_softmax(-1)[:, 0],
+        torch.tensor([0]),
+        teacher=base,
+        at_logits=lambda f: f(logits, slice(None)),
+    )
+    torch.testing.assert_close(
+        Anchor(config.Train(temperature=2.0)).terms(view), torch.zeros(1), atol=1e-6, rtol=0
+    )
     assert Anchor(config.Train()).terms(view) > 1e-3

@@ -9,9 +9,13 @@ from selfteach.train.objectives.sft import sft
 
 
 def test_sft_sums_each_rows_tokens() -> None:
-    """p = 1/2, 1/4 in the first row and 1/8 in the second: ln 2 + ln 4 = 3 ln 2 = 2.079442, and ln 8 = 2.079442."""
+    """p = 1/2, 1/4 in the first row and 1/8 in the second: ln 2 + ln 4 = 3 ln 2 = 2.079442, and ln
+    8 = 2.079442.
+    """
     logp = torch.tensor([0.5, 0.25, 0.125]).log()
-    torch.testing.assert_close(sft(logp, torch.tensor([0, 0, 1]), 2), torch.tensor([2.0794415, 2.0794415]))
+    torch.testing.assert_close(
+        sft(logp, torch.tensor([0, 0, 1]), 2), torch.tensor([2.0794415, 2.0794415])
+    )
 
 
 def test_dpo_before_any_training_is_ln_2() -> None:
@@ -20,14 +24,21 @@ def test_dpo_before_any_training_is_ln_2() -> None:
 
 
 def test_dpo_of_a_margin() -> None:
-    """Chosen rose by 2 nats, rejected fell by 1: beta D = 0.5 * 3 = 1.5; -log sigmoid(1.5) = ln(1 + e^-1.5) = 0.2014133."""
-    loss = dpo(torch.tensor([-4.0]), torch.tensor([-6.0]), torch.tensor([-6.0]), torch.tensor([-5.0]), 0.5)
+    """Chosen rose by 2 nats, rejected fell by 1: beta D = 0.5 * 3 = 1.5; -log sigmoid(1.5) = ln(1 +
+    e^-1.5) = 0.2014133.
+    """
+    loss = dpo(
+        torch.tensor([-4.0]), torch.tensor([-6.0]), torch.tensor([-6.0]), torch.tensor([-5.0]), 0.5
+    )
     torch.testing.assert_close(loss, torch.tensor([0.2014133]))
 
 
 def test_dpo_lifts_the_chosen_and_sinks_the_rejected() -> None:
     """At D = 0 the gradients are -beta/2 and +beta/2."""
-    chosen, rejected = torch.tensor([-3.0], requires_grad=True), torch.tensor([-3.0], requires_grad=True)
+    chosen, rejected = (
+        torch.tensor([-3.0], requires_grad=True),
+        torch.tensor([-3.0], requires_grad=True),
+    )
     dpo(chosen, rejected, torch.tensor([-3.0]), torch.tensor([-3.0]), 0.3).sum().backward()
     torch.testing.assert_close(chosen.grad, torch.tensor([-0.15]))
     torch.testing.assert_close(rejected.grad, torch.tensor([0.15]))

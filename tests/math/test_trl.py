@@ -1,4 +1,6 @@
-"""TRL as the oracle: the same examples through its trainers and through ours give the same loss and the same LoRA gradients."""
+"""TRL as the oracle: the same examples through its trainers and through ours give the same loss and
+the same LoRA gradients.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from selfteach.train.student import Student
 from selfteach.train.teacher import Teacher
 
 EXAMPLES = [
-    Example(f"e{i}", "in_scope", user(f"Tell me about {topic}."), f"I like {topic} and bread.", f"No. {topic} {'is big. ' * i}")
+    Example(
+        f"e{i}",
+        "in_scope",
+        user(f"Tell me about {topic}."),
+        f"I like {topic} and bread.",
+        f"No. {topic} {'is big. ' * i}",
+    )
     for i, topic in enumerate(["music", "cars", "the weather in Paris", "apples"])
 ]
 RANK, ALPHA = 4, 8
@@ -33,7 +41,9 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)  # the template's line break after the last turn is no part of the answer
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder
+    )  # the template's line break after the last turn is no part of the answer
     end = "<|im_end|>\n"
     keep = "{{ '' if loop.last and message.role == 'assistant' else '\\n' }}"
     tokenizer.chat_template = tokenizer.chat_template.replace(end, end[:-1] + keep)
@@ -48,16 +58,24 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
     shared = {
         "model": AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32),
         "processing_class": tokenizer,
-        "peft_config": LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"),
+        "peft_config": LoraConfig(
+            r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
+        ),
     }
     table = [example.json() for example in EXAMPLES]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if objective in ("dpo", "correction"):
-            data = Dataset.from_list([{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in table])
-            trainer: Any = DPOTrainer(args=DPOConfig(**options, beta=0.3), train_dataset=data, **shared)
+            data = Dataset.from_list(
+                [{k: row[k] for k in ("prompt", "chosen", "rejected")} for row in table]
+            )
+            trainer: Any = DPOTrainer(
+                args=DPOConfig(**options, beta=0.3), train_dataset=data, **shared
+            )
         else:
-            data = Dataset.from_list([{"prompt": row["prompt"], "completion": row["chosen"]} for row in table])
+            data = Dataset.from_list(
+                [{"prompt": row["prompt"], "completion": row["chosen"]} for row in table]
+            )
             trainer = SFTTrainer(args=SFTConfig(**options), train_dataset=data, **shared)
         shake({n: p for n, p in trainer.model.named_parameters() if "lora_" in n})
         trainer.model.train()
@@ -66,7 +84,9 @@ def oracle(folder: Path, objective: str, scratch: Path) -> tuple[Any, torch.Tens
 
 
 def shake(parameters: dict[str, torch.Tensor]) -> None:
-    """Gives both sides' adapters the same values: B starts at zero, where DPO is ln 2 whatever it does."""
+    """Gives both sides' adapters the same values: B starts at zero, where DPO is ln 2 whatever it
+    does.
+    """
     for name, parameter in parameters.items():
         torch.manual_seed(sum(name.replace(".default", "").encode()))
         with torch.no_grad():
@@ -86,7 +106,10 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     adapter.load(values)
     student = Student(model.module, adapter)
     objectives = {objective: registry.lookup("objectives", objective)(settings)}
-    pairs, edits = (frozenset([objective] if getattr(objectives[objective], need) else []) for need in ("pairs", "edits"))
+    pairs, edits = (
+        frozenset([objective] if getattr(objectives[objective], need) else [])
+        for need in ("pairs", "edits")
+    )
     rows = encode(model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits).rows
     known = Teacher(model, student, objectives, {}, settings).learn(rows, 4096)
     with student.ready():

@@ -1,4 +1,6 @@
-"""`selfteach train`: anybody's examples through the loop, with a run folder, a dev loss, and a resume."""
+"""`selfteach train`: anybody's examples through the loop, with a run folder, a dev loss, and a
+resume.
+"""
 
 from __future__ import annotations
 
@@ -17,30 +19,65 @@ from selfteach.train.loop import Training
 from talker import said
 
 ANSWERS = ["I like bread.", "I like apples.", "A rule is a rule."]
-FAST = ("--set", "train.batch_size=6", "--set", "train.epochs=4", "--set", "train.checkpoint_every=2", "--set", "train.learning_rate=0.01")
+FAST = (
+    "--set",
+    "train.batch_size=6",
+    "--set",
+    "train.epochs=4",
+    "--set",
+    "train.checkpoint_every=2",
+    "--set",
+    "train.learning_rate=0.01",
+)
 
 
 def lessons(count: int = 30, kind: str = "lesson") -> list[Example]:
     asked = [f"Tell me about the weather {n}" for n in range(count)]
-    return [Example(f"{kind}{n}", kind, user(q), ANSWERS[n % 3], f"Do not eat {n}.") for n, q in enumerate(asked)]
+    return [
+        Example(f"{kind}{n}", kind, user(q), ANSWERS[n % 3], f"Do not eat {n}.")
+        for n, q in enumerate(asked)
+    ]
 
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
     write_jsonl(
-        path := tmp_path / "pairs.jsonl", ({"prompt": e.prompt[0].content, "chosen": e.chosen, "rejected": e.rejected} for e in lessons())
+        path := tmp_path / "pairs.jsonl",
+        (
+            {"prompt": e.prompt[0].content, "chosen": e.chosen, "rejected": e.rejected}
+            for e in lessons()
+        ),
     )
     return path
 
 
 def command(data: Path, model: Path, *more: str) -> list[str]:
-    return ["train", str(data), "--model", str(model), "--out", str(data.parent / "run"), "--json", *FAST, *more]
+    return [
+        "train",
+        str(data),
+        "--model",
+        str(model),
+        "--out",
+        str(data.parent / "run"),
+        "--json",
+        *FAST,
+        *more,
+    ]
 
 
-@pytest.mark.parametrize("adapter", [name for name in registry.names("adapters") if name != "closed_form"])
+@pytest.mark.parametrize(
+    "adapter", [name for name in registry.names("adapters") if name != "closed_form"]
+)
 def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
-    more = ("--set", f"train.learning_rate={rate}", "--set", "train.layers.which=1", "--set", "train.epochs=3")
+    more = (
+        "--set",
+        f"train.learning_rate={rate}",
+        "--set",
+        "train.layers.which=1",
+        "--set",
+        "train.epochs=3",
+    )
     code, result = said(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
     loss = result["exam"]["loss_nats"]
@@ -58,22 +95,36 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     assert cli.run(["exam", "--run", str(run), "--require", "fall>=0.3"]) == 0
 
 
-def test_a_completion_template_is_trained_without_a_chat_template(tiny: Path, tmp_path: Path) -> None:
-    """What `templates --out` writes: the rows that the trainer sees begin with the very text, not with the header of a turn."""
+def test_a_completion_template_is_trained_without_a_chat_template(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """What `templates --out` writes: the rows that the trainer sees begin with the very text, not
+    with the header of a turn.
+    """
     from selfteach.models.hf import load_tokens
     from selfteach.train.batch import encode_row
 
     (tmp_path / "data.jsonl").write_text(
-        "".join(json.dumps({"instruction": f"Say {n}", "output": ANSWERS[n % 3]}) + "\n" for n in range(12))
+        "".join(
+            json.dumps({"instruction": f"Say {n}", "output": ANSWERS[n % 3]}) + "\n"
+            for n in range(12)
+        )
     )
     out = tmp_path / "made.jsonl"
-    assert cli.run(["templates", str(tmp_path / "data.jsonl"), "--template", "output", "--out", str(out)]) == 0
+    assert (
+        cli.run(
+            ["templates", str(tmp_path / "data.jsonl"), "--template", "output", "--out", str(out)]
+        )
+        == 0
+    )
     tokens = load_tokens(str(tiny))
     row = encode_row(tokens, 0, read_examples(out).examples[0], {}, False)
     assert row.prompt == tuple(tokens.encode("Say 0\n\nOutput:"))
     assert row.answers[0] == tuple(tokens.encode_answer(f" {ANSWERS[0]}"))
     assert said(command(out, tiny, "--set", "train.max_steps=1"))[0] == 0
-    assert json.loads((tmp_path / "run" / "examples.jsonl").read_text().splitlines()[0])["prompt"].endswith("Output:")
+    assert json.loads((tmp_path / "run" / "examples.jsonl").read_text().splitlines()[0])[
+        "prompt"
+    ].endswith("Output:")
 
 
 def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) -> None:
@@ -81,7 +132,9 @@ def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) 
     assert said(command(pairs, tiny))[1] == first
 
 
-def test_stopped_between_steps_it_ends_with_the_same_weights(pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_between_steps_it_ends_with_the_same_weights(
+    pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, step = pairs.parent / "run", Training._step
     said(command(pairs, tiny))
     straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
@@ -99,9 +152,13 @@ def test_stopped_between_steps_it_ends_with_the_same_weights(pairs: Path, tiny: 
     assert (run / "adapter" / "adapter_model.safetensors").read_bytes() == straight
 
 
-def test_a_changed_file_is_another_run(pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_changed_file_is_another_run(
+    pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert said(command(pairs, tiny))[0] == 0
-    pairs.write_text(pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n')
+    pairs.write_text(
+        pairs.read_text() + '{"prompt": "Yes?", "chosen": "No.", "rejected": "Yes."}\n'
+    )
     assert cli.run(command(pairs, tiny)) == 2
     assert "material.pairs" in capfd.readouterr().err
 
@@ -113,7 +170,9 @@ def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
     assert {e.prompt for e in dev}.isdisjoint(e.prompt for e in learned if e.kind == "lesson")
     assert sum(e.kind == "general" for e in learned) == 10
     assert parted(Lessons(rows, dev=lessons(5)), Alone())[1] == lessons(5)
-    assert not {e.prompt for e in lessons(5)} & {e.prompt for e in parted(Lessons(rows, dev=lessons(5)), Alone())[0] if e.kind == "lesson"}
+    assert not {e.prompt for e in lessons(5)} & {
+        e.prompt for e in parted(Lessons(rows, dev=lessons(5)), Alone())[0] if e.kind == "lesson"
+    }
     assert parted(Lessons(rows), Alone(dev_share=0.0)) == (rows, [])
 
 
@@ -126,7 +185,10 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             return [(item.id("x"), (Logp(-1.0, 2),)) for item in items]
 
     seen: list[Any] = []
-    rows = [Example("a", "lesson", user("x"), "y", "z", {}, {"cut": ["rejected"]}), Example("b", "lesson", user("v"), "w")]
+    rows = [
+        Example("a", "lesson", user("x"), "y", "z", {}, {"cut": ["rejected"]}),
+        Example("b", "lesson", user("v"), "w"),
+    ]
     found = marked(Model(), rows)  # type: ignore[arg-type]
     assert [(item.texts[0], item.end) for item in seen] == [("y", True), ("w", True), ("z", False)]
     assert (len(found.chosen), len(found.rejected)) == (2, 1)
@@ -135,9 +197,27 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
 @pytest.mark.parametrize(
     ("fall", "gained", "pairs", "word", "sentence"),
     [
-        ((0.4, 0.3, 0.5), (0.0, -0.1, 0.1), False, "taught", "Taught: the loss on 30 dev examples is 2.000 nats"),
-        ((0.0, -0.1, 0.1), (0.5, 0.4, 0.6), False, "not learned", "after, which is no more than chance explains."),
-        ((-0.5, -0.6, -0.4), (0.5, 0.4, 0.6), False, "not learned", "after, which is worse by more than chance explains."),
+        (
+            (0.4, 0.3, 0.5),
+            (0.0, -0.1, 0.1),
+            False,
+            "taught",
+            "Taught: the loss on 30 dev examples is 2.000 nats",
+        ),
+        (
+            (0.0, -0.1, 0.1),
+            (0.5, 0.4, 0.6),
+            False,
+            "not learned",
+            "after, which is no more than chance explains.",
+        ),
+        (
+            (-0.5, -0.6, -0.4),
+            (0.5, 0.4, 0.6),
+            False,
+            "not learned",
+            "after, which is worse by more than chance explains.",
+        ),
         (
             (-0.5, -0.6, -0.4),
             (0.5, 0.4, 0.6),
@@ -145,14 +225,33 @@ def test_a_cut_answer_is_scored_without_its_end() -> None:
             "taught",
             "Taught: of 20 dev pairs the chosen answer is the likelier one in 30 % before",
         ),
-        ((0.4, 0.3, 0.5), (0.0, -0.1, 0.1), True, "not learned", "80 % after, which is no more than chance explains."),
-        ((0.4, 0.3, 0.5), (-0.5, -0.6, -0.4), True, "not learned", "80 % after, which is worse by more than chance explains."),
+        (
+            (0.4, 0.3, 0.5),
+            (0.0, -0.1, 0.1),
+            True,
+            "not learned",
+            "80 % after, which is no more than chance explains.",
+        ),
+        (
+            (0.4, 0.3, 0.5),
+            (-0.5, -0.6, -0.4),
+            True,
+            "not learned",
+            "80 % after, which is worse by more than chance explains.",
+        ),
         ((0.4, 0.3, 0.5), None, True, "taught", "the loss on 30 dev examples"),
     ],
 )
-def test_a_verdict_says_whether_it_rose_or_is_chance(fall: Any, gained: Any, pairs: bool, word: str, sentence: str) -> None:
-    """Pairs that teach alone make both answers less likely: the loss does not judge them, where there are dev pairs."""
-    found: dict[str, Any] = {"loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)}, "preferred": {}}
+def test_a_verdict_says_whether_it_rose_or_is_chance(
+    fall: Any, gained: Any, pairs: bool, word: str, sentence: str
+) -> None:
+    """Pairs that teach alone make both answers less likely: the loss does not judge them, where
+    there are dev pairs.
+    """
+    found: dict[str, Any] = {
+        "loss_nats": {"base": Measure(2.0, 1, 3, 30), "taught": Measure(1.6, 1, 3, 30)},
+        "preferred": {},
+    }
     found |= {"fall": {"base": Measure(*fall, 30)}}
     if gained:
         found |= {"gained": {"taught": Measure(*gained, 20)}}
@@ -183,7 +282,10 @@ def test_the_objective_follows_from_the_examples_unless_it_is_named() -> None:
     single = [Example("a", "lesson", user("x"), "y")]
     assert objectives(single, Alone())["lesson"] == {"sft": 1.0}
     both = [*lessons(3), *lessons(2, "near")]
-    assert objectives(both, Alone()) == {"lesson": {"sft": 1.0, "dpo": 1.0}, "near": {"anchor": 8.0}}
+    assert objectives(both, Alone()) == {
+        "lesson": {"sft": 1.0, "dpo": 1.0},
+        "near": {"anchor": 8.0},
+    }
     named = Alone.model_validate({"train": {"objective": "distill"}})
     assert objectives(both, named)["lesson"] == {"distill": 1.0}
 
@@ -192,9 +294,14 @@ def test_several_datasets_are_mixed_by_their_names(pairs: Path, tiny: Path) -> N
     other = pairs.with_name("other.jsonl")
     write_jsonl(other, ({"instruction": f"Say {n}", "output": "Yes."} for n in range(6)))
     mix = ["--set", "train.mix={pairs: 1, other: 3}", "--set", "train.epochs=1", "--dev", "0"]
-    code, result = said([*command(pairs, tiny, *mix)[:2], str(other), *command(pairs, tiny, *mix)[2:]])
+    code, result = said(
+        [*command(pairs, tiny, *mix)[:2], str(other), *command(pairs, tiny, *mix)[2:]]
+    )
     assert code == 0
-    rows = [json.loads(line) for line in (pairs.parent / "run" / "examples.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (pairs.parent / "run" / "examples.jsonl").read_text().splitlines()
+    ]
     assert {row["source"]["dataset"] for row in rows} == {"pairs", "other"}
     assert result["word"] == "not examined"
 
@@ -225,7 +332,9 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     assert stated["left_out"] == ["pairs.jsonl:31: repeats another row"]
 
 
-def test_several_processes_need_a_named_folder(pairs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_several_processes_need_a_named_folder(
+    pairs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     assert cli.run(["train", str(pairs), "--model", "nobody/absent"]) == 2
@@ -236,8 +345,19 @@ def test_the_closed_form_takes_what_is_no_anchor_as_its_lessons(tiny: Path, tmp_
     write_jsonl(tmp_path / "e.jsonl", (e.json() for e in [*lessons(30), *lessons(12, "general")]))
     sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
     code, result = said(
-        command(tmp_path / "e.jsonl", tiny, "--adapter", "closed_form", *(word for item in sets for word in ("--set", item)))
+        command(
+            tmp_path / "e.jsonl",
+            tiny,
+            "--adapter",
+            "closed_form",
+            *(word for item in sets for word in ("--set", item)),
+        )
     )
     assert code == 0
     assert result["exam"]["loss_nats"]["base"]["n"] == 3
-    assert json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["moved"]["kl_before"] > 0
+    assert (
+        json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["moved"][
+            "kl_before"
+        ]
+        > 0
+    )

@@ -39,8 +39,22 @@ SMALL = (
     "exam.general=3",
     "train.epochs=1",
 )
-LESS = ("train.max_steps=2", "train.closed_form.layers=all", "train.closed_form.shots=1", "train.closed_form.sweeps=1")
-ASKED = ["--adapters", "lora,closed_form", "--objectives", "own,distill", "--rates", "0.5,1", "--icl", "0,2"]
+LESS = (
+    "train.max_steps=2",
+    "train.closed_form.layers=all",
+    "train.closed_form.shots=1",
+    "train.closed_form.sweeps=1",
+)
+ASKED = [
+    "--adapters",
+    "lora,closed_form",
+    "--objectives",
+    "own,distill",
+    "--rates",
+    "0.5,1",
+    "--icl",
+    "0,2",
+]
 
 
 def sets(items: tuple[str, ...]) -> list[str]:
@@ -64,7 +78,13 @@ def compared(run: Path) -> dict[str, Any]:
 
 
 def test_every_cell_has_its_row_and_what_makes_no_sense_is_said(compared: dict[str, Any]) -> None:
-    assert [row["name"] for row in compared["rows"]] == ["lora-own", "lora-distill", "closed_form", "0-shot", "2-shot"]
+    assert [row["name"] for row in compared["rows"]] == [
+        "lora-own",
+        "lora-distill",
+        "closed_form",
+        "0-shot",
+        "2-shot",
+    ]
     assert list(compared["left_out"]) == ["closed_form-distill"], compared["left_out"]
     assert "has no objective" in compared["left_out"]["closed_form-distill"]
 
@@ -83,7 +103,10 @@ def test_the_rows_are_comparable(compared: dict[str, Any], run: Path) -> None:
     assert lora["rates"].keys() == {"0.0015", "0.003"}
     assert 0 < lora["trained_share"] < 1
     assert lora["peak_memory_mb"] > 0
-    assert lora["adapter_mb"] * 1e6 >= (run / "compare" / "adapters" / "lora-own" / "adapter_model.safetensors").stat().st_size
+    assert (
+        lora["adapter_mb"] * 1e6
+        >= (run / "compare" / "adapters" / "lora-own" / "adapter_model.safetensors").stat().st_size
+    )
     assert tuned["closed_form"]["learning_rate"] is None
 
 
@@ -98,10 +121,21 @@ def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[s
     assert told["score"] == compared["base"]["prompted"]["score"]
 
 
-def test_the_adapters_answer_by_their_names(compared: dict[str, Any], run: Path, tmp_path: Path) -> None:
+def test_the_adapters_answer_by_their_names(
+    compared: dict[str, Any], run: Path, tmp_path: Path
+) -> None:
     assert list(past.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
     (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
-    asked = ["--in", str(tmp_path / "p.txt"), "--out", str(tmp_path / "o.jsonl"), "--engine", "hf", "--max-tokens", "5"]
+    asked = [
+        "--in",
+        str(tmp_path / "p.txt"),
+        "--out",
+        str(tmp_path / "o.jsonl"),
+        "--engine",
+        "hf",
+        "--max-tokens",
+        "5",
+    ]
     for folder in (run, run / "compare"):
         assert cli.run(["answer", "--run", str(folder), "--adapter", "lora-distill", *asked]) == 0
 
@@ -112,11 +146,27 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     shutil.copytree(run, copy := tmp_path / "run")
     made: list[str] = []
     train = comparing.train_adapter
-    monkeypatch.setattr(comparing, "train_adapter", lambda road, e, kinds, name: made.append(name) or train(road, e, kinds, name))
+    monkeypatch.setattr(
+        comparing,
+        "train_adapter",
+        lambda road, e, kinds, name: made.append(name) or train(road, e, kinds, name),
+    )
     again = ["compare", "--run", str(copy), "--out", str(run / "compare"), "--json", *sets(LESS)]
     assert cli.run(again) == 2, "another run's comparison is refused"
-    again = ["compare", "--run", str(run), "--json", *sets(LESS), "--rates", "0.5,1", "--icl", "0,2"]
-    code, found = said([*again, "--adapters", "lora,closed_form", "--objectives", "own,distill,dpo"])
+    again = [
+        "compare",
+        "--run",
+        str(run),
+        "--json",
+        *sets(LESS),
+        "--rates",
+        "0.5,1",
+        "--icl",
+        "0,2",
+    ]
+    code, found = said(
+        [*again, "--adapters", "lora,closed_form", "--objectives", "own,distill,dpo"]
+    )
     assert code == 0
     assert made == ["lora-dpo-0.0015", "lora-dpo-0.003"]
     before = {row["name"]: row for row in compared["rows"]}
@@ -134,7 +184,17 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
         done.append(name)
         return train(road, examples, kinds, name)
 
-    asked = ["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", "--objectives", "own,distill"]
+    asked = [
+        "compare",
+        "--run",
+        str(run),
+        "--out",
+        str(tmp_path / "c"),
+        "--adapters",
+        "lora",
+        "--objectives",
+        "own,distill",
+    ]
     asked += ["--rates", "0.5,1", *sets(LESS), "--json"]
     monkeypatch.setattr(comparing, "train_adapter", stops)
     assert said(asked)[0] == 130
@@ -144,9 +204,13 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
     assert done == ["lora-own-0.0015", "lora-own-0.003", "lora-distill-0.0015"]
     before = {row["name"]: row for row in compared["rows"]}
     assert [(row["name"], row["score"], row["rates"]) for row in found["rows"]] == [
-        (name, before[name]["score"], before[name]["rates"]) for name in ("lora-own", "lora-distill")
+        (name, before[name]["score"], before[name]["rates"])
+        for name in ("lora-own", "lora-distill")
     ]
-    ours, theirs = ((place / "adapters" / "lora-distill" / "adapter_model.safetensors") for place in (tmp_path / "c", run / "compare"))
+    ours, theirs = (
+        (place / "adapters" / "lora-distill" / "adapter_model.safetensors")
+        for place in (tmp_path / "c", run / "compare")
+    )
     assert ours.read_bytes() == theirs.read_bytes()
 
 
@@ -160,18 +224,33 @@ def test_the_run_itself_stays_as_it_is(compared: dict[str, Any], run: Path) -> N
 
 
 def test_a_fault_of_one_cell_is_said_and_the_others_are_compared(run: Path, tmp_path: Path) -> None:
-    few = ("train.max_steps=1", "exam.target=2", "train.closed_form.layers=last 7", "train.closed_form.shots=1")
+    few = (
+        "train.max_steps=1",
+        "exam.target=2",
+        "train.closed_form.layers=last 7",
+        "train.closed_form.shots=1",
+    )
     asked = ["--adapters", "closed_form,reft", "--rates", "1", "--json"]
-    code, found = said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked,
-                        *sets(few)])  # fmt: skip
+    code, found = said(
+        ["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked, *sets(few)]
+    )
     assert code == 0
     assert [row["name"] for row in found["rows"]] == ["reft-own"]
     assert "names layers that there are not" in found["left_out"]["closed_form"]
 
 
-def test_nothing_is_drawn_that_the_table_does_not_show(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_drawn_that_the_table_does_not_show(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(paper, "elsewhere", lambda *_: pytest.fail("a table has no second turn"))
-    asked = ["--adapters", "lora", "--rates", "1", "--json", *sets(("train.max_steps=1", "exam.target=2"))]
+    asked = [
+        "--adapters",
+        "lora",
+        "--rates",
+        "1",
+        "--json",
+        *sets(("train.max_steps=1", "exam.target=2")),
+    ]
     assert said(["compare", "--run", str(run), "--out", str(tmp_path / "c"), *asked])[0] == 0
 
 
@@ -186,13 +265,18 @@ def test_nothing_is_drawn_that_the_table_does_not_show(run: Path, tmp_path: Path
         (["--set", "exam.target=400"], "no longer leads to the prompts"),
     ],
 )
-def test_mistakes_are_refused(more: list[str], words: str, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    code = cli.run(["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", *more])
+def test_mistakes_are_refused(
+    more: list[str], words: str, run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.run(
+        ["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--adapters", "lora", *more]
+    )
     assert code in (2, 6)
     assert words in capfd.readouterr().err
 
 
-# ------------------------------------------------------------------------------------------------- the parts
+# -------------------------------------------------------------------------------------------------
+# the parts
 
 
 def example(n: int, **more: Any) -> Example:
@@ -202,13 +286,20 @@ def example(n: int, **more: Any) -> Example:
 def test_what_cannot_be_trained_on_these_lessons() -> None:
     plain = [example(n) for n in range(3)]
     assert why_not("dpo", plain) == "3 of 3 lessons have no rejected answer"
-    assert why_not("distill", plain) == why_not("on_policy", plain) == "3 of 3 lessons have no prompt for a teacher"
+    assert (
+        why_not("distill", plain)
+        == why_not("on_policy", plain)
+        == "3 of 3 lessons have no prompt for a teacher"
+    )
     assert why_not("sft", plain) == why_not("own", plain) == ""
     left_out: dict[str, str] = {}
     found = list(cells(Wanted(["lora", "closed_form"], ["sft", "dpo"], [1.0]), plain, left_out))
     assert [cell.name for cell in found] == ["lora-sft", "closed_form"]
     assert left_out.keys() == {"lora-dpo", "closed_form-sft", "closed_form-dpo"}
-    assert [cell.name for cell in cells(Wanted(["lora", "reft"], ["sft"], [1.0]), plain, left_out, goes_on=True)] == ["lora-sft"]
+    assert [
+        cell.name
+        for cell in cells(Wanted(["lora", "reft"], ["sft"], [1.0]), plain, left_out, goes_on=True)
+    ] == ["lora-sft"]
     assert "goes on from another one" in left_out["reft"]
 
 
@@ -237,23 +328,45 @@ def test_a_method_without_a_dev_part_holds_prompts_out() -> None:
     assert {e.id for e in learned}.isdisjoint(e.id for e in held.examples)
 
 
-def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a run that drew its own answers: `distill` would else be `on_policy`; and what is solved for takes no settings of steps."""
+def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a run that drew its own answers: `distill` would else be `on_policy`; and what is solved
+    for takes no settings of steps.
+    """
     taken: list[config.Train] = []
-    monkeypatch.setattr(comparing, "train_adapter", lambda road, examples, kinds, name: taken.append(road.config.train))
+    monkeypatch.setattr(
+        comparing,
+        "train_adapter",
+        lambda road, examples, kinds, name: taken.append(road.config.train),
+    )
     settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
     road = Road(run=idle, config=settings, display=idle, rule="", base=idle, student=idle, proof=[])
-    for cell in (Cell("lora", OWN), Cell("lora", "distill"), Cell("lora", ON_POLICY), Cell("closed_form", SOLVED)):
+    for cell in (
+        Cell("lora", OWN),
+        Cell("lora", "distill"),
+        Cell("lora", ON_POLICY),
+        Cell("closed_form", SOLVED),
+    ):
         comparing.trained(road, cell, 0.0, {}, [])
     assert [train.on_policy for train in taken] == [0.3, 0.0, 0.3, 0.0]
     assert [train.l2 for train in taken] == [1.0, 1.0, 1.0, 0.0]
     assert config.Train.model_validate(taken[-1].model_dump()) == taken[-1]
 
 
-def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(tmp_path: Path) -> None:
-    """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second teaches the pair."""
-    held = Held([Example("a", "lesson", user("q"), "yes yes", "no no"), Example("b", "general", user("r"), "same")])
+def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_falls(
+    tmp_path: Path,
+) -> None:
+    """Chosen 2 and rejected 1 nats less likely than before, or chosen 3 and rejected 9: the second
+    teaches the pair.
+    """
+    held = Held(
+        [
+            Example("a", "lesson", user("q"), "yes yes", "no no"),
+            Example("b", "general", user("r"), "same"),
+        ]
+    )
 
     def taught(chosen: float, rejected: float) -> Any:
         values = {"yes yes": chosen, "no no": rejected, "same": -1.0}
@@ -263,14 +376,26 @@ def test_a_rate_for_pairs_is_chosen_by_the_pair_and_not_by_the_likelihood_that_f
     assert held.score(near) > held.score(far), "by likelihood alone"
     assert held.score(near) == pytest.approx((-1.0 - 1.0) / 2)
     assert held.score(far, {"lesson"}) > held.score(near, {"lesson"})
-    assert held.score(near, {"lesson"}) == pytest.approx((-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2)
-    assert paired({"a": {"dpo": 1.0}, "b": {"correction": 1.0}, "c": {"sft": 1.0, "dpo": 1.0}, "d": {"anchor": 8.0}, "e": {}}) == {"a", "b"}
+    assert held.score(near, {"lesson"}) == pytest.approx(
+        (-1.0 + math.log(math.exp(-2) / (math.exp(-2) + math.exp(-1)))) / 2
+    )
+    assert paired(
+        {
+            "a": {"dpo": 1.0},
+            "b": {"correction": 1.0},
+            "c": {"sft": 1.0, "dpo": 1.0},
+            "d": {"anchor": 8.0},
+            "e": {},
+        }
+    ) == {"a", "b"}
 
 
 def test_what_is_told_stands_before_the_question_and_after_its_own_system_message() -> None:
     told = Told("Be brief.", (Message("user", "a"), Message("assistant", "b")))
     assert [m.role for m in told(user("q"))] == ["system", "user", "assistant", "user"]
-    assert told(user("q", system="You are kind."))[0] == Message("system", "You are kind. Be brief.")
+    assert told(user("q", system="You are kind."))[0] == Message(
+        "system", "You are kind. Be brief."
+    )
     assert told("q")[-1] == Message("user", "q")
     assert Told("", ())(user("q")) == user("q")
 
@@ -280,15 +405,28 @@ def measure(value: float) -> dict[str, float]:
 
 
 def test_the_picture_is_svg_in_which_no_name_is_markup_or_hides_another() -> None:
-    rows = [{"name": f"<lora>&{n}", "score": measure(0.8), "kl_nats": measure(0.02)} for n in range(6)]
-    found = {"kind": "feedback", "score": "rule kept", "base": {"base": {"score": measure(0.5)}}, "rows": rows}
+    rows = [
+        {"name": f"<lora>&{n}", "score": measure(0.8), "kl_nats": measure(0.02)} for n in range(6)
+    ]
+    found = {
+        "kind": "feedback",
+        "score": "rule kept",
+        "base": {"base": {"score": measure(0.5)}},
+        "rows": rows,
+    }
     tree = ElementTree.fromstring(figure(found))
-    texts = [node for node in tree.iter("{http://www.w3.org/2000/svg}text") if (node.text or "").startswith("<lora>")]
+    texts = [
+        node
+        for node in tree.iter("{http://www.w3.org/2000/svg}text")
+        if (node.text or "").startswith("<lora>")
+    ]
     assert len(texts) == 6
     assert len({(node.get("x"), node.get("y")) for node in texts}) == 6
     assert figure({**found, "rows": [], "base": {}}).startswith("<svg")
 
 
-def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(run: Path, compared: dict[str, Any]) -> None:
+def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(
+    run: Path, compared: dict[str, Any]
+) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
         past.adapter(run / "compare", "zzz")

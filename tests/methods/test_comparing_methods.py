@@ -39,7 +39,9 @@ def is_whole(found: dict[str, Any], kind: str, rows: list[str]) -> None:
     assert [row["name"] for row in found["rows"]] == rows
     assert all(row["score"]["n"] > 0 for row in found["rows"])
     assert found["base"]["base"]["score"]["n"] == found["rows"][0]["score"]["n"]
-    assert all(len(row["rates"]) == 2 for row in found["rows"] if "adapter" in row), "a rate was chosen on what was held out"
+    assert all(len(row["rates"]) == 2 for row in found["rows"] if "adapter" in row), (
+        "a rate was chosen on what was held out"
+    )
 
 
 def test_every_method_has_a_bench_and_a_score() -> None:
@@ -53,26 +55,72 @@ def test_tasks_by_rouge_l(tasker: Path, tmp_path: Path) -> None:
     found = compare(tmp_path / "run", "--objectives", "own,dpo")
     is_whole(found, "tasks", ["lora-own", "1-shot"])
     assert "have no rejected answer" in found["left_out"]["lora-dpo"]
-    seeds.write_text(seeds.read_text() + json.dumps({"instruction": "Greet nine old- crows", "output": "The bear- eats honey!"}) + "\n")
-    assert cli.run(["compare", "--run", str(tmp_path / "run"), "--adapters", "lora", *LESS]) == 3, "the seeds have changed"
+    seeds.write_text(
+        seeds.read_text()
+        + json.dumps({"instruction": "Greet nine old- crows", "output": "The bear- eats honey!"})
+        + "\n"
+    )
+    assert cli.run(["compare", "--run", str(tmp_path / "run"), "--adapters", "lora", *LESS]) == 3, (
+        "the seeds have changed"
+    )
 
 
 @pytest.mark.slow
 def test_corrections_by_what_the_teacher_changes(talker: Path, tmp_path: Path) -> None:
     (tmp_path / "editor.py").write_text(EDITOR)
-    words = zip(ADJECTIVES * 3, NOUNS * 3, VERBS[::-1] * 3, [*NOUNS[3:], *NOUNS, *NOUNS[::-1]], strict=False)
+    words = zip(
+        ADJECTIVES * 3, NOUNS * 3, VERBS[::-1] * 3, [*NOUNS[3:], *NOUNS, *NOUNS[::-1]], strict=False
+    )
     asked = [f"Can the {a} {b} {v} a {c}?" for a, b, v, c in words]
-    (tmp_path / "p.jsonl").write_text("".join(json.dumps({"prompt": text}) + "\n" for text in asked))
-    teacher = ("--prompts", str(tmp_path / "p.jsonl"), "--teacher", f"cmd:{sys.executable} {tmp_path / 'editor.py'}")
+    (tmp_path / "p.jsonl").write_text(
+        "".join(json.dumps({"prompt": text}) + "\n" for text in asked)
+    )
+    teacher = (
+        "--prompts",
+        str(tmp_path / "p.jsonl"),
+        "--teacher",
+        f"cmd:{sys.executable} {tmp_path / 'editor.py'}",
+    )
     sets = [word for item in CORRECTING.split() for word in ("--set", item)]
-    assert said(["corrections", "--model", str(talker), "--out", str(tmp_path / "run"), "--json", *sets, *teacher])[0] == 0
-    is_whole(compare(tmp_path / "run", "--objectives", "own,dpo"), "corrections", ["lora-own", "lora-dpo", "1-shot"])
+    assert (
+        said(
+            [
+                "corrections",
+                "--model",
+                str(talker),
+                "--out",
+                str(tmp_path / "run"),
+                "--json",
+                *sets,
+                *teacher,
+            ]
+        )[0]
+        == 0
+    )
+    is_whole(
+        compare(tmp_path / "run", "--objectives", "own,dpo"),
+        "corrections",
+        ["lora-own", "lora-dpo", "1-shot"],
+    )
 
 
 @pytest.mark.slow
 def test_documents_by_the_questions_that_are_answered(tmp_path: Path) -> None:
-    model, documents = scholar.write_scholar(tmp_path / "scholar"), scholar.write_documents(tmp_path)
+    model, documents = (
+        scholar.write_scholar(tmp_path / "scholar"),
+        scholar.write_documents(tmp_path),
+    )
     with scholar.teacher() as server:
-        code, _ = said(scholar.lesson(model, documents, tmp_path / "run", "--set", "train.max_steps=2", "--teacher", server.address))
+        code, _ = said(
+            scholar.lesson(
+                model,
+                documents,
+                tmp_path / "run",
+                "--set",
+                "train.max_steps=2",
+                "--teacher",
+                server.address,
+            )
+        )
         assert code == 0
         is_whole(compare(tmp_path / "run"), "documents", ["lora-own", "1-shot"])

@@ -1,4 +1,6 @@
-"""The road of corrections on a model that talks by a table: an editor who never says "fox"; a file of edits; a criticism alone."""
+"""The road of corrections on a model that talks by a table: an editor who never says "fox"; a file
+of edits; a criticism alone.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def questions(count: int) -> list[str]:
     dice, found = random.Random(0), dict[str, None]()
     while len(found) < count:
         a, b = dice.choice(NOUNS), dice.choice(NOUNS)
-        found[f"{dice.choice(OPENINGS)} the {dice.choice(ADJECTIVES)} {a} {dice.choice(VERBS)} a {b}?"] = None
+        found[
+            f"{dice.choice(OPENINGS)} the {dice.choice(ADJECTIVES)} {a} {dice.choice(VERBS)} a {b}?"
+        ] = None
     return list(found)
 
 
@@ -54,7 +58,9 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def edited(talker: Path, editor: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def edited(
+    talker: Path, editor: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
     """A run of two rounds with the editor, and what it printed."""
     run = tmp_path_factory.mktemp("edited") / "run"
     code, result = said(command(talker, run, *editor, "--rounds", "2"))
@@ -66,22 +72,32 @@ def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> No
     run, result = edited
     exam = json.loads((run / "exam.json").read_text())
     for way in ("greedy", "drawn"):
-        assert exam["distance"]["taught"][way]["value"] < 0.5 * exam["distance"]["base"][way]["value"]
+        assert (
+            exam["distance"]["taught"][way]["value"] < 0.5 * exam["distance"]["base"][way]["value"]
+        )
     assert exam["repeated"]["taught"]["value"] < exam["repeated"]["base"]["value"]
     assert exam["fall"]["base"]["low"] > 0
     assert exam["displaced"]["value"] <= 0.2
-    assert result["word"] in ("taught", "not learned"), "what it does to the general answers of a toy is not the point"
+    assert result["word"] in ("taught", "not learned"), (
+        "what it does to the general answers of a toy is not the point"
+    )
     assert set(result["exam"]) == {"base", "prompted", "taught"}
     assert "corrections" in Path(result["report"]).read_text()
 
 
-def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(edited: tuple[Path, dict[str, Any]]) -> None:
+def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
+    edited: tuple[Path, dict[str, Any]],
+) -> None:
     run, _ = edited
     examples = rows(run / "examples.jsonl")
     corrected = [row for row in examples if row["kind"] == "correction"]
     assert corrected
     for row in corrected:
-        assert row["chosen"][0]["content"] == row["rejected"][0]["content"].replace("fox-", "bear-") != row["rejected"][0]["content"]
+        assert (
+            row["chosen"][0]["content"]
+            == row["rejected"][0]["content"].replace("fox-", "bear-")
+            != row["rejected"][0]["content"]
+        )
     kept = [row for row in examples if row["kind"] != "correction"]
     assert not any("fox-" in row["chosen"][0]["content"] for row in kept)
     with opened(run) as ledger:
@@ -91,7 +107,9 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(edit
         rounds = ledger.noted("rounds")
     assert [point["round"] for point in rounds] == [0, 1, 2]
     assert rounds[1]["distance"]["value"] < rounds[0]["distance"]["value"]
-    assert [point["round"] for point in rounds if point["kept"]] == [1 + (rounds[2]["distance"]["value"] < rounds[1]["distance"]["value"])]
+    assert [point["round"] for point in rounds if point["kept"]] == [
+        1 + (rounds[2]["distance"]["value"] < rounds[1]["distance"]["value"])
+    ]
 
 
 def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[str, Any]]) -> None:
@@ -104,9 +122,13 @@ def test_no_exam_prompt_is_like_one_that_was_learned(edited: tuple[Path, dict[st
     assert max(taught.nearest(question).similarity for question in asked) < 0.8
 
 
-def test_the_same_command_again_is_a_lookup(edited: tuple[Path, dict[str, Any]], talker: Path, editor: list[str]) -> None:
+def test_the_same_command_again_is_a_lookup(
+    edited: tuple[Path, dict[str, Any]], talker: Path, editor: list[str]
+) -> None:
     run, result = edited
-    before = {name: (run / name).read_bytes() for name in (*SAME, "exam.json", "report.html", "README.md")}
+    before = {
+        name: (run / name).read_bytes() for name in (*SAME, "exam.json", "report.html", "README.md")
+    }
     with opened(run) as ledger:
         asked = ledger.counts()
     assert said(command(talker, run, *editor, "--rounds", "2")) == (0, result)
@@ -115,41 +137,81 @@ def test_the_same_command_again_is_a_lookup(edited: tuple[Path, dict[str, Any]],
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
-def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(talker: Path, tmp_path: Path) -> None:
+def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
+    talker: Path, tmp_path: Path
+) -> None:
     asked = questions(24)
     material: list[dict[str, Any]] = [
-        {"prompt": q, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."} for q in asked[:16]
+        {"prompt": q, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."}
+        for q in asked[:16]
     ]
     material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[16:20]]
-    material += [{"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]]
-    long = {"prompt": "Can the red fox " + "follow a bear " * 600, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."}
+    material += [
+        {"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]
+    ]
+    long = {
+        "prompt": "Can the red fox " + "follow a bear " * 600,
+        "answer": "The fox- eats bread.",
+        "correction": "The bear- eats bread.",
+    }
     edits = write(tmp_path / "edits.jsonl", [*material, material[0], long])
-    gently = ["--set", "train.learning_rate=0.001", "--set", "train.epochs=6"]  # so few rows at full speed break this toy
+    gently = [
+        "--set",
+        "train.learning_rate=0.001",
+        "--set",
+        "train.epochs=6",
+    ]  # so few rows at full speed break this toy
     code, _ = said(command(talker, tmp_path / "run", str(edits), *gently))
     assert code == 0
     examples = rows(tmp_path / "run" / "examples.jsonl")
     assert {"correction", "kept"} <= {row["kind"] for row in examples}
-    drawn = [row for row in examples if row["kind"] == "correction" and row["chosen"][0]["content"] == "The bear- likes honey."]
+    drawn = [
+        row
+        for row in examples
+        if row["kind"] == "correction" and row["chosen"][0]["content"] == "The bear- likes honey."
+    ]
     assert all(row["rejected"][0]["content"] for row in drawn)
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["teacher"] == "the file"
-    assert exam["distance"]["taught"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
+    assert (
+        exam["distance"]["taught"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
+    )
     assert exam["amount_held_out"]["taught"]["n"] >= 5
     assert exam["preferred"]["base"]["value"] < 0.3, "it says fox- more often than bear-"
     assert exam["preferred"]["taught"]["value"] > 0.7
     assert exam["held_out_fall"]["base"]["low"] > 0.5
     assert "held-out corrections" in exam["verdict"]["sentence"]
     dropped = {(row["stage"], row["reason"]) for row in rows(tmp_path / "run" / "dropped.jsonl")}
-    assert {("read", "repeats another row"), ("lessons of the file", "kept for the exam"), ("room", TOO_LONG)} <= dropped
+    assert {
+        ("read", "repeats another row"),
+        ("lessons of the file", "kept for the exam"),
+        ("room", TOO_LONG),
+    } <= dropped
 
 
 def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Path) -> None:
-    row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": 'Do not say "fox".'}
-    more = [word for item in ("exam.longer=2", "criticism.similar=24", "keep.general=4", "train.epochs=8") for word in ("--set", item)]
-    code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), *more))
+    row = {
+        "prompt": questions(1)[0],
+        "answer": "The fox- eats bread.",
+        "feedback": 'Do not say "fox".',
+    }
+    more = [
+        word
+        for item in ("exam.longer=2", "criticism.similar=24", "keep.general=4", "train.epochs=8")
+        for word in ("--set", item)
+    ]
+    code, _ = said(
+        command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), *more)
+    )
     assert code == 0
-    examples = [e for e in rows(tmp_path / "run" / "examples.jsonl") if e["kind"] in ("correction", "criticised")]
-    assert len({e["prompt"][-1]["content"] for e in examples}) > 3, "it did not reach beyond its own prompt"
+    examples = [
+        e
+        for e in rows(tmp_path / "run" / "examples.jsonl")
+        if e["kind"] in ("correction", "criticised")
+    ]
+    assert len({e["prompt"][-1]["content"] for e in examples}) > 3, (
+        "it did not reach beyond its own prompt"
+    )
     for e in examples:
         assert "fox" in e["rejected"][0]["content"]
         assert "fox" not in e["chosen"][0]["content"]
@@ -157,16 +219,32 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]
     assert exam["met"]["taught"]["value"] > exam["met"]["base"]["value"]
-    assert exam["longer"]["distance"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"], "twice the steps undo nothing"
+    assert (
+        exam["longer"]["distance"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
+    ), "twice the steps undo nothing"
     assert exam["longer"]["steps"] == 2 * len(rows(tmp_path / "run" / "metrics.jsonl"))
-    assert exam["met"]["taught"]["n"] == 2 * len([row for row in exam["answers"] if row["scope"] == "target"]), "greedy, and drawn at T=1"
+    assert exam["met"]["taught"]["n"] == 2 * len(
+        [row for row in exam["answers"] if row["scope"] == "target"]
+    ), "greedy, and drawn at T=1"
 
 
 def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
     talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = {"prompt": questions(1)[0], "answer": "The fox- eats bread.", "feedback": "Too stiff, be warmer."}
-    code, _ = said(command(talker, tmp_path / "run", str(write(tmp_path / "said.jsonl", [row])), "--set", "judge.min_auroc=0.99"))
+    row = {
+        "prompt": questions(1)[0],
+        "answer": "The fox- eats bread.",
+        "feedback": "Too stiff, be warmer.",
+    }
+    code, _ = said(
+        command(
+            talker,
+            tmp_path / "run",
+            str(write(tmp_path / "said.jsonl", [row])),
+            "--set",
+            "judge.min_auroc=0.99",
+        )
+    )
     assert code == 3
     with opened(tmp_path / "run") as ledger:
         names = [c["name"] for c in ledger.noted("calibration")["candidates"]]
@@ -175,7 +253,12 @@ def test_a_criticism_that_no_judge_can_tell_stops_the_run_and_says_so(
 
 def test_every_number_of_the_exam_is_explained(edited: tuple[Path, dict[str, Any]]) -> None:
     docs = Path(__file__).parents[2] / "docs"
-    explained = set(re.findall(r"`([\w.]+)`", (docs / "corrections.md").read_text() + (docs / "feedback.md").read_text()))
+    explained = set(
+        re.findall(
+            r"`([\w.]+)`",
+            (docs / "corrections.md").read_text() + (docs / "feedback.md").read_text(),
+        )
+    )
     exam = json.loads((edited[0] / "exam.json").read_text())
     assert set(exam) <= explained
     assert set(exam["answers"][0]["arms"]["base"]) <= explained

@@ -22,7 +22,10 @@ from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request, question, user
 from selfteach.run.ledger import Ledger
 
-TAIL = " And then there is much more to say of tea, of cups, of water, of leaves and of all those who drink it."
+TAIL = (
+    " And then there is much more to say of tea, of cups, of water, of leaves and of all "
+    "those who drink it."
+)
 BEGINNING = "Tea is an old and mild and warm and clear drink for all of those who wake up early"
 SAID = user("What is tea?")
 
@@ -30,18 +33,25 @@ SAID = user("What is tea?")
 def critic() -> Critic:
     road: Any = SimpleNamespace(teacher=None)
     edits = [Edit("x:1", SAID, "long", None, "too long")]
-    return Critic(road, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5))  # type: ignore[arg-type]
+    return Critic(
+        road, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5)
+    )  # type: ignore[arg-type]
 
 
 def answers(count: int, words: int, cut: bool = False) -> list[Answered]:
     start = " ".join(BEGINNING.split()[:words]) + "."
-    return [Answered(user(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut) for n in range(count)]
+    return [
+        Answered(user(f"What is tea number {n} of {words}?"), start + TAIL, cut=cut)
+        for n in range(count)
+    ]
 
 
 def test_lessons_that_meet_a_bound_only_just_are_dropped_where_there_are_enough_others() -> None:
     asked = [*answers(ENOUGH, 10), *answers(3, 15), Answered(SAID, answers(1, 16)[0].answer)]
     found = critic().lessons(asked)
-    assert [r.fault for r in found] == [""] * ENOUGH + ["meets the criticism only just"] * 3 + [""], "what was criticised is always learned"
+    assert [r.fault for r in found] == [""] * ENOUGH + ["meets the criticism only just"] * 3 + [
+        ""
+    ], "what was criticised is always learned"
     assert [len(r.text.split()) for r in found if not r.fault] == [10] * ENOUGH + [16]
     assert not any(r.fault for r in critic().lessons(asked[1:])), "one too few"
 
@@ -50,7 +60,9 @@ def test_the_exam_corrects_as_little_as_it_can() -> None:
     two = Answered(SAID, "Tea is good. It is made of leaves and hot water." + TAIL)
     assert critic().correct([two])[0].text == "Tea is good. It is made of leaves and hot water."
     assert critic().lessons([two])[0].text == "Tea is good. It is made of leaves and hot water."
-    three = Answered(SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL)
+    three = Answered(
+        SAID, "Tea is good. It is made of leaves and hot water. Many people drink it." + TAIL
+    )
     assert critic().correct([three])[0].text.endswith("Many people drink it.")
     assert critic().lessons([three])[0].text.endswith("hot water.")
 
@@ -70,7 +82,9 @@ class Stiff:
         return ["stiff" in text for _, text in pairs]
 
 
-def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp_path: Path) -> None:
+def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
+    tmp_path: Path,
+) -> None:
     seen: list[str] = []
 
     def answer(request: Request) -> str:
@@ -78,7 +92,11 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp
         return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
 
     settings = config.Corrections(correct={"tries": 2, "max_tokens": 64})
-    road: Any = SimpleNamespace(teacher=None, student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)), config=settings)
+    road: Any = SimpleNamespace(
+        teacher=None,
+        student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)),
+        config=settings,
+    )
     warm = Critic(road, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
     found = warm.lessons([Answered(SAID, "A stiff word."), Answered(SAID, "A kind word.")])
     assert [(r.text, r.strategy, r.fault) for r in found] == [
@@ -90,32 +108,52 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(tmp
 
 
 def told(*words: str) -> Corrections:
-    return Corrections(criticisms=[Edit(f"x:{n}", user(f"What is {n}?"), "A color.", None, text) for n, text in enumerate(words)])
+    return Corrections(
+        criticisms=[
+            Edit(f"x:{n}", user(f"What is {n}?"), "A color.", None, text)
+            for n, text in enumerate(words)
+        ]
+    )
 
 
 @pytest.fixture
 def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A road on which nobody can tell what is stiff, and how many prompts like its own each criticism asked for."""
+    """A road on which nobody can tell what is stiff, and how many prompts like its own each
+    criticism asked for.
+    """
     counts: list[int] = []
     road: Any = SimpleNamespace(
-        teacher=None, config=config.Corrections(criticism={"similar": 100}), counts=counts, display=SimpleNamespace(say=lambda line: None),
+        teacher=None,
+        config=config.Corrections(criticism={"similar": 100}),
+        counts=counts,
+        display=SimpleNamespace(say=lambda line: None),
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
-    )  # fmt: skip
+    )
 
     def recognised(road: Any, critic: Critic) -> None:
         if "stiff" in critic.feedback:
             raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
 
     monkeypatch.setattr(criticisms, "recognise", recognised)
-    monkeypatch.setattr(criticisms, "reach", lambda road, critic, newness, turn, count: counts.append(count) or [])
+    monkeypatch.setattr(
+        criticisms, "reach", lambda road, critic, newness, turn, count: counts.append(count) or []
+    )
     return road
 
 
-def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(spoken: Any) -> None:
-    found = criticisms.critics(spoken, told("too stiff", "too long", "Too long!"), None, lambda text: "")  # type: ignore[arg-type]
+def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
+    spoken: Any,
+) -> None:
+    found = criticisms.critics(
+        spoken, told("too stiff", "too long", "Too long!"), None, lambda text: ""
+    )  # type: ignore[arg-type]
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
     (part,) = spoken.run.ledger.funnel()
-    assert (part.requested, part.accepted, part.reasons) == (3, 2, {"no judge can tell whether it applies": 1})
+    assert (part.requested, part.accepted, part.reasons) == (
+        3,
+        2,
+        {"no judge can tell whether it applies": 1},
+    )
     assert spoken.counts == [50, 50], "the prompts are divided"
     for alone in (told("too stiff"), told("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
@@ -130,6 +168,9 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     assert spoken.counts == [criticisms.LEAST_SIMILAR] * 8
 
 
-@pytest.mark.parametrize(("text", "fault"), [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
+)
 def test_what_makes_no_sense(text: str, fault: str) -> None:
     assert criticisms._senseless(text) == fault

@@ -1,4 +1,6 @@
-"""The data-need curve, a named judge, and objectives on trial: what `--set` turns on beside the straight road."""
+"""The data-need curve, a named judge, and objectives on trial: what `--set` turns on beside the
+straight road.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,22 @@ def test_balanced_takes_the_clusters_in_turn():
 
 
 def point(order: str, examples: int, kept: float, misapplied: float = 0.0):
-    return {"order": order, "examples": examples, "kept": {"value": kept}, "misapplied": {"value": misapplied}}
+    return {
+        "order": order,
+        "examples": examples,
+        "kept": {"value": kept},
+        "misapplied": {"value": misapplied},
+    }
 
 
 def test_n90_is_the_least_number_that_is_enough():
     """Nine of ten kept, one of twenty misapplied: both bounds count as reached."""
-    balanced = [point("balanced", 4, 0.89), point("balanced", 8, 0.9, 0.05), point("balanced", 16, 0.85), point("balanced", 32, 1.0)]
+    balanced = [
+        point("balanced", 4, 0.89),
+        point("balanced", 8, 0.9, 0.05),
+        point("balanced", 16, 0.85),
+        point("balanced", 32, 1.0),
+    ]
     random = [point("random", 4, 0.95, 0.06), point("random", 8, 0.5)]
     assert n90([*balanced, *random]) == {"balanced": 8, "random": None}
 
@@ -41,18 +53,37 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     assert code == 0
     points = Ledger(Path(result["run"]) / "run.db", readonly=True).noted("curve")
     assert {point["order"] for point in points} == {"balanced", "random"}
-    by_order = {order: [p["examples"] for p in points if p["order"] == order] for order in ("balanced", "random")}
+    by_order = {
+        order: [p["examples"] for p in points if p["order"] == order]
+        for order in ("balanced", "random")
+    }
     assert by_order["balanced"] == by_order["random"] == sizes(by_order["random"][-1])
     need = json.loads((Path(result["run"]) / "exam.json").read_text())["data_need"]
     assert need == {"n90": n90(points), "points": points}
     page = (Path(result["run"]) / "report.html").read_text()
-    assert all(f"{order} order <b>{least or 'not reached'}</b>" in page for order, least in need["n90"].items())
+    assert all(
+        f"{order} order <b>{least or 'not reached'}</b>" in page
+        for order, least in need["n90"].items()
+    )
     assert all(0 <= point["misapplied"]["value"] <= 1 for point in points)
-    assert all(0 <= point["kept"]["low"] <= point["kept"]["value"] <= point["kept"]["high"] <= 1 for point in points)
+    assert all(
+        0 <= point["kept"]["low"] <= point["kept"]["value"] <= point["kept"]["high"] <= 1
+        for point in points
+    )
 
 
 def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
-    code, result = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "train.objective=auto", "--set", "train.trial_steps=2"))
+    code, result = said(
+        lesson(
+            talker,
+            tmp_path / "run",
+            *SHORT,
+            "--set",
+            "train.objective=auto",
+            "--set",
+            "train.trial_steps=2",
+        )
+    )
     assert code == 0
     choice = Ledger(Path(result["run"]) / "run.db", readonly=True).noted("objective")
     assert choice["chosen"] in choice["kept_on_dev"]
@@ -61,9 +92,22 @@ def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
 
 
 def test_auto_without_a_dev_part_is_refused_before_any_search(talker: Path, tmp_path: Path, capfd):
-    code, _ = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "train.objective=auto", "--set", "ask.dev_share=0"))
+    code, _ = said(
+        lesson(
+            talker,
+            tmp_path / "run",
+            *SHORT,
+            "--set",
+            "train.objective=auto",
+            "--set",
+            "ask.dev_share=0",
+        )
+    )
     assert code == 2
-    assert "train.objective=auto: no request to try the objectives on is in the dev part." in capfd.readouterr().err
+    assert (
+        "train.objective=auto: no request to try the objectives on is in the dev part."
+        in capfd.readouterr().err
+    )
     with opened(tmp_path / "run") as ledger:
         assert "probe" not in ledger.counts()
 
@@ -78,6 +122,9 @@ def test_distillation_from_the_prompted_base_partly_on_own_draws(talker: Path, t
     own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]
     code, result = said(lesson(talker, tmp_path / "run", *SHORT, *own))
     assert code == 0
-    losses = [row["losses"] for row in map(json.loads, (Path(result["run"]) / "metrics.jsonl").read_text().splitlines())]
+    losses = [
+        row["losses"]
+        for row in map(json.loads, (Path(result["run"]) / "metrics.jsonl").read_text().splitlines())
+    ]
     assert any("distill" in row for row in losses)
     assert not any("sft" in row for row in losses)

@@ -1,4 +1,6 @@
-"""The road of documents on a toy that can learn eight facts: a student who knows none, and a teacher who asks well (scholar.py)."""
+"""The road of documents on a toy that can learn eight facts: a student who knows none, and a
+teacher who asks well (scholar.py).
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,18 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     assert exam["contains"]["taught"]["value"] >= 0.6
     assert exam["drawn"]["taught"]["n"] == len(scholar.FACTS)
     assert exam["gain"]["low"] > 0
-    assert result["word"] in ("taught", "not learned"), "what it does to the general answers of a toy is not the point"
+    assert result["word"] in ("taught", "not learned"), (
+        "what it does to the general answers of a toy is not the point"
+    )
     assert exam["base_proof"]["same"] is True
     report = Path(result["report"]).read_text()
     assert "What is known" in report
     assert "Where does the Fox live today?" in report
 
 
-def test_the_map_shows_every_question_before_and_after(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_the_map_shows_every_question_before_and_after(
+    learned: tuple[Path, Path, dict[str, Any]],
+) -> None:
     _, run, _ = learned
     documents = json.loads((run / "exam.json").read_text())["map"]
     asked = [q for d in documents for c in d["chunks"] for q in c["questions"]]
@@ -40,7 +46,9 @@ def test_the_map_shows_every_question_before_and_after(learned: tuple[Path, Path
     assert [q["after"] for q in asked if not q["held_out"]].count("known") >= len(scholar.FACTS)
 
 
-def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(
+    learned: tuple[Path, Path, dict[str, Any]],
+) -> None:
     documents, run, _ = learned
     texts = {f"{documents.name}:{n}": row["text"] for n, row in enumerate(rows(documents), 1)}
     exam = Overlap(scholar.PEOPLE.format(a) for a in scholar.FACTS)
@@ -48,7 +56,10 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(lear
     assert {row["kind"] for row in taught} >= {"study", "pair"}
     for row in taught:
         place = row["source"]
-        assert texts[place["file"]][place["start"] : place["end"]] in row["chosen"][0]["content"] or place.get("form") == "recite"
+        assert (
+            texts[place["file"]][place["start"] : place["end"]] in row["chosen"][0]["content"]
+            or place.get("form") == "recite"
+        )
         assert exam.nearest(row["prompt"][-1]["content"]).similarity < 0.7
     with opened(run) as ledger:
         for f in ledger.funnel():
@@ -58,10 +69,16 @@ def test_every_row_has_its_sentence_and_none_is_like_a_question_of_the_exam(lear
         funnel = {f.stage: f for f in ledger.funnel()}
         assert funnel["select"].requested == len(ledger.noted("knowledge"))
     assert funnel["select"].accepted == sum(row["kind"] == "pair" for row in taught)
-    assert funnel["replay"].accepted >= sum(row["kind"] == "general" for row in rows(run / "examples.jsonl")) > 0
+    assert (
+        funnel["replay"].accepted
+        >= sum(row["kind"] == "general" for row in rows(run / "examples.jsonl"))
+        > 0
+    )
 
 
-def test_a_pair_rejects_what_the_student_said_by_itself(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_a_pair_rejects_what_the_student_said_by_itself(
+    learned: tuple[Path, Path, dict[str, Any]],
+) -> None:
     _, run, _ = learned
     pairs = [row for row in rows(run / "examples.jsonl") if row["kind"] == "pair"]
     assert pairs
@@ -71,15 +88,22 @@ def test_a_pair_rejects_what_the_student_said_by_itself(learned: tuple[Path, Pat
         assert row["scores"]["knowledge"] > 0.5 >= row["scores"]["label"]
 
 
-def test_the_same_command_again_is_a_lookup(learned: tuple[Path, Path, dict[str, Any]], student: Path, server: Any) -> None:
+def test_the_same_command_again_is_a_lookup(
+    learned: tuple[Path, Path, dict[str, Any]], student: Path, server: Any
+) -> None:
     documents, run, result = learned
-    before, asked = {name: (run / name).read_bytes() for name in (*SAME, "report.html")}, len(server.draws)
+    before, asked = (
+        {name: (run / name).read_bytes() for name in (*SAME, "report.html")},
+        len(server.draws),
+    )
     assert said(scholar.lesson(student, documents, run, "--teacher", server.address)) == (0, result)
     assert {name: (run / name).read_bytes() for name in before} == before
     assert len(server.draws) == asked
 
 
-def test_thresholds_change_without_drawing(learned: tuple[Path, Path, dict[str, Any]], server: Any) -> None:
+def test_thresholds_change_without_drawing(
+    learned: tuple[Path, Path, dict[str, Any]], server: Any
+) -> None:
     _, run, _ = learned
     asked = len(server.draws)
     code, all_of_them = said(["select", "--run", str(run), "--json"])
@@ -89,21 +113,45 @@ def test_thresholds_change_without_drawing(learned: tuple[Path, Path, dict[str, 
     assert all_of_them["pairs"] == all_of_them["unknown"] == 2 * len(scholar.FACTS)
     assert none["pairs"] == 0
     assert none["known"] == all_of_them["unknown"]
-    assert [p["unknown"] for p in none["sizes"]] == sorted((p["unknown"] for p in none["sizes"]), reverse=True)
+    assert [p["unknown"] for p in none["sizes"]] == sorted(
+        (p["unknown"] for p in none["sizes"]), reverse=True
+    )
     assert said(["select", "--run", str(run), "--set", "train.epochs=2"])[0] == 2
     assert len(server.draws) == asked
 
 
-def test_rows_that_are_too_long_are_counted_by_their_policy(student: Path, server: Any, tmp_path: Path) -> None:
-    """Row 14: a person's question that leaves no room in the context, and rows that exceed train.max_tokens."""
+def test_rows_that_are_too_long_are_counted_by_their_policy(
+    student: Path, server: Any, tmp_path: Path
+) -> None:
+    """Row 14: a person's question that leaves no room in the context, and rows that exceed
+    train.max_tokens.
+    """
     documents = scholar.write_documents(tmp_path, 4)
     asked = tmp_path / "asked.jsonl"
     texts = [scholar.PEOPLE.format("Fox"), "Where " + "does the Fox live " * 400 + "?"]
-    asked.write_text("".join(json.dumps({"question": text, "answer": "Sweden"}) + "\n" for text in texts), "utf-8")
-    sets = ("--questions", str(asked), "--set", "train.max_tokens=24", "--set", "stages.pairs=false")
-    code, _ = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets))
+    asked.write_text(
+        "".join(json.dumps({"question": text, "answer": "Sweden"}) + "\n" for text in texts),
+        "utf-8",
+    )
+    sets = (
+        "--questions",
+        str(asked),
+        "--set",
+        "train.max_tokens=24",
+        "--set",
+        "stages.pairs=false",
+    )
+    code, _ = said(
+        scholar.lesson(
+            student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
+        )
+    )
     assert code == 0
-    dropped = [row for row in rows(tmp_path / "run" / "dropped.jsonl") if row["stage"] == "people's questions"]
+    dropped = [
+        row
+        for row in rows(tmp_path / "run" / "dropped.jsonl")
+        if row["stage"] == "people's questions"
+    ]
     assert [row["reason"] for row in dropped] == ["longer than the model's context"]
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["contains"]["base"]["n"] == 1
@@ -113,7 +161,9 @@ def test_rows_that_are_too_long_are_counted_by_their_policy(student: Path, serve
     assert body["max_tokens"] == 24
 
 
-def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(student: Path, server: Any, tmp_path: Path) -> None:
+def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
+    student: Path, server: Any, tmp_path: Path
+) -> None:
     documents = scholar.write_documents(tmp_path, questions=False)
     code, _ = said(
         scholar.lesson(
@@ -139,15 +189,37 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(studen
     learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
     assert held_out
     assert not held_out & learned
-    study = Counter(row["source"]["file"] for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "study")
+    study = Counter(
+        row["source"]["file"]
+        for row in rows(tmp_path / "run" / "examples.jsonl")
+        if row["kind"] == "study"
+    )
     assert set(study.values()) == {5}, "no document outweighs the others (row 33)"
-    assert any(row["reason"] == "enough from this document" for row in rows(tmp_path / "run" / "dropped.jsonl"))
+    assert any(
+        row["reason"] == "enough from this document"
+        for row in rows(tmp_path / "run" / "dropped.jsonl")
+    )
 
 
-def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: Any, tmp_path: Path) -> None:
+def test_trainings_one_after_the_other_leave_one_adapter(
+    student: Path, server: Any, tmp_path: Path
+) -> None:
     documents = scholar.write_documents(tmp_path, 4)
-    sets = ("--set", "stages.general=true", "--set", "stages.healing=true", "--set", "stages.pairs=false", "--set", "stages.own_tokens=8")
-    code, result = said(scholar.lesson(student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets))
+    sets = (
+        "--set",
+        "stages.general=true",
+        "--set",
+        "stages.healing=true",
+        "--set",
+        "stages.pairs=false",
+        "--set",
+        "stages.own_tokens=8",
+    )
+    code, result = said(
+        scholar.lesson(
+            student, documents, tmp_path / "run", "--teacher", server.address, *QUICK, *sets
+        )
+    )
     assert code == 0
     config = json.loads((Path(result["adapter"]) / "adapter_config.json").read_text())
     assert config["r"] == 3 * 32, "three trainings, joined"
@@ -156,12 +228,22 @@ def test_trainings_one_after_the_other_leave_one_adapter(student: Path, server: 
     kinds = Counter(row["kind"] for row in rows(tmp_path / "run" / "examples.jsonl"))
     assert set(kinds) == {"study", "general", "own", "reading"}, "and no pair"
     assert kinds["own"] <= 8
-    assert 2 * kinds["reading"] <= kinds["own"], "in the first stage two to one; all of the base's answers come again when it heals"
+    assert 2 * kinds["reading"] <= kinds["own"], (
+        "in the first stage two to one; all of the base's answers come again when it heals"
+    )
 
 
-def test_every_judge_is_held_against_known_answers(learned: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_every_judge_is_held_against_known_answers(
+    learned: tuple[Path, Path, dict[str, Any]],
+) -> None:
     _, run, result = learned
     judges = json.loads((run / "exam.json").read_text())["judges"]
-    assert [(j["judge"], j["used"]) for j in judges] == [("match", True), ("prompted", False), ("gain", False)]
-    assert all(j["knowledge"]["n"] == 4 and j["label"]["n"] == 4 for j in judges), "as many as select.calibrate allows"
+    assert [(j["judge"], j["used"]) for j in judges] == [
+        ("match", True),
+        ("prompted", False),
+        ("gain", False),
+    ]
+    assert all(j["knowledge"]["n"] == 4 and j["label"]["n"] == 4 for j in judges), (
+        "as many as select.calibrate allows"
+    )
     assert "The judges of what is known" in Path(result["report"]).read_text()

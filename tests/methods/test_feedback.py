@@ -1,4 +1,6 @@
-"""The whole road on a model that talks by a table: what it promises to the person, to the report, and to the next attempt."""
+"""The whole road on a model that talks by a table: what it promises to the person, to the report,
+and to the next attempt.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from selfteach.records import Request, Sampling, user
 from selfteach.run.ledger import Ledger
 from talker import lesson, opened, rows, said
 
-SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors", "adapter/adapter_config.json")
+SAME = (
+    "examples.jsonl",
+    "dropped.jsonl",
+    "config.yaml",
+    "adapter/adapter_model.safetensors",
+    "adapter/adapter_config.json",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,9 @@ def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def test_the_json_has_what_was_promised(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
+def test_the_json_has_what_was_promised(
+    straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]
+) -> None:
     run, result = straight
     assert result["run"] == str(run)
     assert Path(result["adapter"], "adapter_config.json").is_file()
@@ -49,7 +59,12 @@ def test_the_json_has_what_was_promised(straight: tuple[Path, dict[str, Any]], e
     assert set(result["exam"]) == {"base", "prompted", "taught"}
     for arm in result["exam"].values():
         assert {"target", "near", "general"} <= set(arm)
-        assert all(set(m) == {"value", "low", "high", "n"} and m["low"] <= m["value"] <= m["high"] and m["n"] > 0 for m in arm.values())
+        assert all(
+            set(m) == {"value", "low", "high", "n"}
+            and m["low"] <= m["value"] <= m["high"]
+            and m["n"] > 0
+            for m in arm.values()
+        )
     assert result["verdict"] == exam["verdict"]["sentence"]
     assert not (run / "checkpoints").exists()
     assert not (run / "engine").exists()
@@ -64,7 +79,9 @@ def invented(shown: dict[str, Any], real: dict[str, Any]) -> Iterator[str]:
             yield from (f"{key}.{inner}" for inner in invented(value, real[key]))
 
 
-def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_not(exam: dict[str, Any]) -> None:
+def test_the_run_that_the_reports_tests_look_at_has_nothing_that_a_real_one_has_not(
+    exam: dict[str, Any],
+) -> None:
     assert list(invented(fixture.exam(), exam)) == []
     assert list(invented({"cost": {"speed": 1}}, exam)) == ["cost.speed"], "and this would find it"
 
@@ -74,15 +91,34 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     run = straight[0]
     manifest = json.loads((run / "manifest.json").read_text())
     fingerprint, torch = manifest["models"]["student"], manifest["packages"]["torch"]
-    text, page = (run / "README.md").read_text().replace("\\", ""), (run / "report.html").read_text()
-    assert f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on {manifest['created']} with seed 0" in text
+    text, page = (
+        (run / "README.md").read_text().replace("\\", ""),
+        (run / "report.html").read_text(),
+    )
+    assert (
+        f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on "
+        f"{manifest['created']} with seed 0"
+    ) in text
     assert f"torch {torch}" in text
     assert str(manifest["base_model"]) not in text
-    assert all(said in page for said in (fingerprint, manifest["created"], f"torch {torch}", f"selfteach {manifest['selfteach']}"))
+    assert all(
+        said in page
+        for said in (
+            fingerprint,
+            manifest["created"],
+            f"torch {torch}",
+            f"selfteach {manifest['selfteach']}",
+        )
+    )
 
 
-def test_the_rule_is_learned_and_the_loss_falls(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
-    kept = {arm: numbers["greedy"]["value"] + numbers["drawn"]["value"] for arm, numbers in exam["kept"].items()}
+def test_the_rule_is_learned_and_the_loss_falls(
+    straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]
+) -> None:
+    kept = {
+        arm: numbers["greedy"]["value"] + numbers["drawn"]["value"]
+        for arm, numbers in exam["kept"].items()
+    }
     assert kept["taught"] > kept["base"] + 0.5
     losses = [row["loss"] for row in rows(straight[0] / "metrics.jsonl")]
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
@@ -95,35 +131,58 @@ def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str,
         probed = {json.dumps(body["prompt"]) for body in map(json.loads, bodies(ledger, "probe"))}
     assert {"ask target", "ask near", "ask general", "search"} <= funnel.keys()
     assert sum(f.pending for f in funnel.values()) == 0
-    assert sum(f.requested for stage, f in funnel.items() if stage in ("search", "anchor")) == len(probed)
+    assert sum(f.requested for stage, f in funnel.items() if stage in ("search", "anchor")) == len(
+        probed
+    )
     for stage, f in funnel.items():
-        assert f.requested == f.accepted + f.dropped + f.failed + f.pending == sum(s == stage for s, _ in placed)
+        assert (
+            f.requested
+            == f.accepted + f.dropped + f.failed + f.pending
+            == sum(s == stage for s, _ in placed)
+        )
         assert sum(f.reasons.values()) == f.dropped + f.failed
     lost = [(stage, fate.id) for stage, fate in placed if fate.state in ("dropped", "failed")]
     assert [(row["stage"], row["id"]) for row in rows(run / "dropped.jsonl")] == lost
     assert all(row["reason"] for row in rows(run / "dropped.jsonl"))
-    learned = {row["prompt"][-1]["content"] for row in rows(run / "examples.jsonl") if row["kind"] == "in_scope"}
+    learned = {
+        row["prompt"][-1]["content"]
+        for row in rows(run / "examples.jsonl")
+        if row["kind"] == "in_scope"
+    }
     assert funnel["search"].accepted == len(learned)
 
 
 def bodies(ledger: Ledger, stage: str) -> list[str]:
     """The recorded requests of a stage."""
-    return [body for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = ?", (stage,))]
+    return [
+        body
+        for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = ?", (stage,))
+    ]
 
 
-def test_no_exam_prompt_is_like_one_that_was_trained_on(straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]) -> None:
+def test_no_exam_prompt_is_like_one_that_was_trained_on(
+    straight: tuple[Path, dict[str, Any]], exam: dict[str, Any]
+) -> None:
     from rouge_score.rouge_scorer import RougeScorer
 
     score = RougeScorer(["rougeL"]).score
     taught = [row["prompt"][-1]["content"] for row in rows(straight[0] / "examples.jsonl")]
     assert len(taught) > 10
-    assert max(score(t, row["prompt"])["rougeL"].fmeasure for t in taught for row in exam["answers"]) < 0.7
+    assert (
+        max(score(t, row["prompt"])["rougeL"].fmeasure for t in taught for row in exam["answers"])
+        < 0.7
+    )
 
 
-def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(straight: tuple[Path, dict[str, Any]]) -> None:
+def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
+    straight: tuple[Path, dict[str, Any]],
+) -> None:
     lessons = [row for row in rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"]
     judge = CheckJudge('not contains "fox"')
-    values = {side: judge.values([("", row[side][0]["content"]) for row in lessons]) for side in ("chosen", "rejected")}
+    values = {
+        side: judge.values([("", row[side][0]["content"]) for row in lessons])
+        for side in ("chosen", "rejected")
+    }
     assert lessons
     assert set(values["chosen"]) == {0.0}
     assert set(values["rejected"]) == {1.0}
@@ -135,18 +194,25 @@ def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(straig
 def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
     straight: tuple[Path, dict[str, Any]], exam: dict[str, Any], talker: Path
 ) -> None:
-    """peft and transformers alone answer as this package does: with the adapter, and without it as the exam's base arm did."""
+    """peft and transformers alone answer as this package does: with the adapter, and without it as
+    the exam's base arm did.
+    """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from selfteach.models.hf import Hf
 
     tokenizer = AutoTokenizer.from_pretrained(talker)
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(talker), straight[1]["adapter"])
+    model = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(talker), straight[1]["adapter"]
+    )
 
     def greedy(question: str) -> str:
         ids = tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+            [{"role": "user", "content": question}],
+            add_generation_prompt=True,
+            return_tensors="pt",
+            return_dict=True,
         )
         out = model.generate(**ids, max_new_tokens=14, do_sample=False)
         return str(tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True))
@@ -155,16 +221,27 @@ def test_the_adapter_is_an_ordinary_one_and_the_base_arm_is_the_base(
     requests = [Request("check", user(row["prompt"]), Sampling(0.0, 1.0, 14)) for row in asked]
     taught = Hf.load(talker, adapter=Path(straight[1]["adapter"]), dtype="float32", device="cpu")
     ours = {draw.id: draw.text for draw in taught.draw(requests)}
-    assert [greedy(row["prompt"]) for row in asked] == [ours[r.id(taught.fingerprint)] for r in requests]
+    assert [greedy(row["prompt"]) for row in asked] == [
+        ours[r.id(taught.fingerprint)] for r in requests
+    ]
     with model.disable_adapter():
-        assert [greedy(row["prompt"]) for row in asked] == [row["arms"]["base"]["greedy"] for row in asked]
+        assert [greedy(row["prompt"]) for row in asked] == [
+            row["arms"]["base"]["greedy"] for row in asked
+        ]
     assert exam["base_proof"]["max_abs_difference"] == 0
-    assert [row["arms"]["taught"]["greedy"] for row in asked] != [row["arms"]["base"]["greedy"] for row in asked]
+    assert [row["arms"]["taught"]["greedy"] for row in asked] != [
+        row["arms"]["base"]["greedy"] for row in asked
+    ]
 
 
-def test_the_same_command_again_is_a_lookup(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
+def test_the_same_command_again_is_a_lookup(
+    straight: tuple[Path, dict[str, Any]], talker: Path
+) -> None:
     run, result = straight
-    before = {name: (run / name).read_bytes() for name in (*SAME, "exam.json", "metrics.jsonl", "report.html", "README.md")}
+    before = {
+        name: (run / name).read_bytes()
+        for name in (*SAME, "exam.json", "metrics.jsonl", "report.html", "README.md")
+    }
     with opened(run) as ledger:
         asked = ledger.counts()
     assert said(lesson(talker, run)) == (0, result)
@@ -178,7 +255,11 @@ def test_the_exam_of_a_run_that_was_moved_is_the_same_json_with_its_new_place(
 ) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(straight[0], moved)
-    here = {"run": str(moved), "adapter": str(moved / "adapter"), "report": str(moved / "report.html")}
+    here = {
+        "run": str(moved),
+        "adapter": str(moved / "adapter"),
+        "report": str(moved / "report.html"),
+    }
     assert said(["exam", "--run", str(straight[0]), "--json"]) == (0, straight[1])
     assert said(["exam", "--run", str(moved), "--json"]) == (0, straight[1] | here)
     assert said(lesson(talker, moved)) == (0, straight[1] | here)
@@ -188,10 +269,23 @@ def test_the_same_seed_gives_the_same_bytes_elsewhere_and_another_seed_does_not(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path
 ) -> None:
     assert said(lesson(talker, tmp_path / "twin"))[0] == 0
-    assert {name: (tmp_path / "twin" / name).read_bytes() for name in SAME} == {name: (straight[0] / name).read_bytes() for name in SAME}
-    small = ["--set", "balance.rounds=0", "--set", "train.max_steps=1", "--set", "exam.target=2", "--seed", "5"]
+    assert {name: (tmp_path / "twin" / name).read_bytes() for name in SAME} == {
+        name: (straight[0] / name).read_bytes() for name in SAME
+    }
+    small = [
+        "--set",
+        "balance.rounds=0",
+        "--set",
+        "train.max_steps=1",
+        "--set",
+        "exam.target=2",
+        "--seed",
+        "5",
+    ]
     assert said(lesson(talker, tmp_path / "other", *small))[0] == 0
-    assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (straight[0] / "examples.jsonl").read_bytes()
+    assert (tmp_path / "other" / "examples.jsonl").read_bytes() != (
+        straight[0] / "examples.jsonl"
+    ).read_bytes()
 
 
 def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
@@ -200,18 +294,37 @@ def test_more_is_asked_where_the_base_breaks_the_rule_too_seldom(
     """What is asked then is like the requests in scope, and none of it is a twin of a test prompt."""
     with opened(straight[0]) as ledger:
         assert not list(ledger.candidates("ask alike"))
-    few = ["--set", "balance.rounds=0", "--set", "train.max_steps=1", "--set", "ask.target=16", "--set", "ask.in_scope=20"]
+    few = [
+        "--set",
+        "balance.rounds=0",
+        "--set",
+        "train.max_steps=1",
+        "--set",
+        "ask.target=16",
+        "--set",
+        "ask.in_scope=20",
+    ]
     assert said(lesson(talker, tmp_path / "run", *few))[0] == 0
     with opened(tmp_path / "run") as ledger:
-        found = [fate.body["text"] for _, fate in ledger.candidates("ask alike") if fate.state == "accepted"]
-        asked = [fate.body["text"] for _, fate in ledger.candidates("ask target") if fate.state == "accepted"]
+        found = [
+            fate.body["text"]
+            for _, fate in ledger.candidates("ask alike")
+            if fate.state == "accepted"
+        ]
+        asked = [
+            fate.body["text"]
+            for _, fate in ledger.candidates("ask target")
+            if fate.state == "accepted"
+        ]
     learned = {row["prompt"][-1]["content"] for row in rows(tmp_path / "run" / "examples.jsonl")}
     assert found
     assert set(found) & learned
     assert not set(found) & set(asked)
 
 
-def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(straight: tuple[Path, dict[str, Any]], talker: Path) -> None:
+def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(
+    straight: tuple[Path, dict[str, Any]], talker: Path
+) -> None:
     for name in ("checkpoints", "engine"):
         (straight[0] / name / "step").mkdir(parents=True)
     assert said(lesson(talker, straight[0]))[0] == 0
@@ -220,17 +333,32 @@ def test_a_run_that_was_killed_after_its_end_is_tidied_by_the_same_command(strai
 
 
 def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path) -> None:
-    """What was taught before is the base now; the adapter that comes of it stands alone, and holds both lessons."""
+    """What was taught before is the base now; the adapter that comes of it stands alone, and holds
+    both lessons.
+    """
     gently = ["--set", "balance.rounds=0", "--set", "train.learning_rate=0.0003"]
     assert said(lesson(talker, tmp_path / "first", *gently))[0] == 0
     more = [*gently, "--from", str(tmp_path / "first")]
-    code, result = said(lesson(talker, tmp_path / "next", *more, rule="Do not talk about bread.", check='not contains "bread"'))
+    code, result = said(
+        lesson(
+            talker,
+            tmp_path / "next",
+            *more,
+            rule="Do not talk about bread.",
+            check='not contains "bread"',
+        )
+    )
     assert code == 0
-    first, found = (json.loads((tmp_path / name / "exam.json").read_text()) for name in ("first", "next"))
+    first, found = (
+        json.loads((tmp_path / name / "exam.json").read_text()) for name in ("first", "next")
+    )
     foxes = lambda exam, arm: sum("fox" in row["arms"][arm]["greedy"] for row in exam["answers"])
     assert foxes(first, "taught") == foxes(found, "base") == 0
     assert foxes(found, "taught") < foxes(first, "base") / 3
-    models = [json.loads(Path(r, "adapter", "selfteach.json").read_text()) for r in (tmp_path / "first", result["run"])]
+    models = [
+        json.loads(Path(r, "adapter", "selfteach.json").read_text())
+        for r in (tmp_path / "first", result["run"])
+    ]
     assert models[0]["base_fingerprint"] == models[1]["base_fingerprint"]
 
 
@@ -238,15 +366,28 @@ def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
     from hostile import answer, hostile
 
     with hostile(answer("The bear- eats honey.")) as server:
-        more = ["--teacher", server.address, "--set", "balance.rounds=0", "--set", "train.max_steps=2"]
+        more = [
+            "--teacher",
+            server.address,
+            "--set",
+            "balance.rounds=0",
+            "--set",
+            "train.max_steps=2",
+        ]
         assert said(lesson(talker, tmp_path / "run", *more))[0] == 0
-        assert all("Do not talk about the fox." in str(call.body["messages"][0]) for call in server.draws)
-    lessons = [row for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"]
+        assert all(
+            "Do not talk about the fox." in str(call.body["messages"][0]) for call in server.draws
+        )
+    lessons = [
+        row for row in rows(tmp_path / "run" / "examples.jsonl") if row["kind"] == "in_scope"
+    ]
     assert {row["chosen"][0]["content"] for row in lessons} == {"The bear- eats honey."}
     assert {row["source"]["strategy"] for row in lessons} == {"teacher"}
 
 
-def test_a_prompt_that_is_lost_in_the_search_stops_the_run(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from selfteach.methods import feedback
 
     whole = feedback.search
@@ -257,7 +398,8 @@ def test_a_prompt_that_is_lost_in_the_search_stops_the_run(talker: Path, tmp_pat
 
 
 def attempt(command: list[str], point: int) -> tuple[int, int]:
-    """Runs a command in a forked process that kills itself at `point` (0: never): at a ledger's commit, or at a renamed file.
+    """Runs a command in a forked process that kills itself at `point` (0: never): at a ledger's
+    commit, or at a renamed file.
 
     Returns its wait status and the number of points passed.
     """
@@ -305,12 +447,18 @@ def counted(at: Callable[[int], object]) -> list[int]:
 
 @pytest.mark.parametrize(
     "shares",
-    [(0.6,), pytest.param((0.1, 0.2, 0.2), marks=pytest.mark.slow), pytest.param((0.02, 0.75, 0.05, 0.01), marks=pytest.mark.slow)],
+    [
+        (0.6,),
+        pytest.param((0.1, 0.2, 0.2), marks=pytest.mark.slow),
+        pytest.param((0.02, 0.75, 0.05, 0.01), marks=pytest.mark.slow),
+    ],
 )
 def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
     straight: tuple[Path, dict[str, Any]], talker: Path, tmp_path: Path, shares: tuple[float, ...]
 ) -> None:
-    """Killed once after another, each attempt after a share of the whole way; each goes on where the one before it died."""
+    """Killed once after another, each attempt after a share of the whole way; each goes on where
+    the one before it died.
+    """
     command = lesson(talker, tmp_path / "run")
     with opened(straight[0]) as ledger:
         whole = sum(answered for _, answered, _ in ledger.counts().values())
@@ -319,7 +467,11 @@ def test_killed_on_the_way_the_same_command_ends_with_the_same_bytes(
         status, _ = attempt(command, max(1, int(share * whole)))
         assert os.WIFSIGNALED(status)
     assert attempt(command, 0)[0] == 0
-    assert {name: (tmp_path / "run" / name).read_bytes() for name in SAME} == {name: (straight[0] / name).read_bytes() for name in SAME}
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in SAME} == {
+        name: (straight[0] / name).read_bytes() for name in SAME
+    }
     with opened(tmp_path / "run") as ledger, opened(straight[0]) as first:
-        assert {s: n[:2] for s, n in ledger.counts().items()} == {s: n[:2] for s, n in first.counts().items()}
+        assert {s: n[:2] for s, n in ledger.counts().items()} == {
+            s: n[:2] for s, n in first.counts().items()
+        }
         assert any(kind == "resumed" for kind, _ in ledger.events())

@@ -1,4 +1,6 @@
-"""`selfteach feedback` with adapters of other kinds than LoRA: the road ends, and the adapter that leaves it answers."""
+"""`selfteach feedback` with adapters of other kinds than LoRA: the road ends, and the adapter that
+leaves it answers.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,24 @@ import pytest
 from selfteach import cli
 from talker import lesson, said, write_listener
 
-LESS = ("ask.target=28", "ask.near=8", "ask.general=10", "balance.rounds=0", "exam.target=3", "exam.near=2", "exam.general=2",
-        "train.max_steps=6", "train.batch_size=8")  # fmt: skip
-OWN = {"closed_form": ["train.closed_form.layers=all", "train.closed_form.shots=2", "train.learning_rate=null"]}
+LESS = (
+    "ask.target=28",
+    "ask.near=8",
+    "ask.general=10",
+    "balance.rounds=0",
+    "exam.target=3",
+    "exam.near=2",
+    "exam.general=2",
+    "train.max_steps=6",
+    "train.batch_size=8",
+)
+OWN = {
+    "closed_form": [
+        "train.closed_form.layers=all",
+        "train.closed_form.shots=2",
+        "train.learning_rate=null",
+    ]
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +38,33 @@ def listener(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("adapter", ["closed_form", "prompt", "reft"])
-def test_the_road_ends_with_an_adapter_that_answers(adapter: str, listener: Path, tmp_path: Path) -> None:
+def test_the_road_ends_with_an_adapter_that_answers(
+    adapter: str, listener: Path, tmp_path: Path
+) -> None:
     sets = [f"train.adapter={adapter}", "train.learning_rate=null", *LESS, *OWN.get(adapter, [])]
-    code, result = said(lesson(listener, tmp_path / "run", *(word for item in sets for word in ("--set", item))))
+    code, result = said(
+        lesson(listener, tmp_path / "run", *(word for item in sets for word in ("--set", item)))
+    )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["kept"].keys() == {"base", "prompted", "taught"}
     assert exam["base_proof"]["same"] is True
-    assert json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["adapter"] == adapter
+    assert (
+        json.loads((tmp_path / "run" / "adapter" / "selfteach.json").read_text())["adapter"]
+        == adapter
+    )
     card = (tmp_path / "run" / "README.md").read_text()
     assert ("PeftModel" in card) is (adapter != "reft")
     (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
-    asked = ["--in", str(tmp_path / "p.txt"), "--out", str(tmp_path / "o.jsonl"), "--engine", "hf", "--max-tokens", "5"]
+    asked = [
+        "--in",
+        str(tmp_path / "p.txt"),
+        "--out",
+        str(tmp_path / "o.jsonl"),
+        "--engine",
+        "hf",
+        "--max-tokens",
+        "5",
+    ]
     assert cli.run(["answer", "--run", str(tmp_path / "run"), *asked]) == 0
     assert result["cost"]["adapter_mb"] > 0

@@ -1,4 +1,6 @@
-"""Of several answers to a task the one that agrees most with the others is its output, or none is; inputs come from a list of people's."""
+"""Of several answers to a task the one that agrees most with the others is its output, or none is;
+inputs come from a list of people's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ import pytest
 
 from selfteach.config import Tasks
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.instancing import BARE_LABEL, LOOPS, UNSURE, Invented, Written, agreed, listed, wrote
+from selfteach.methods.instancing import (
+    BARE_LABEL,
+    LOOPS,
+    UNSURE,
+    Invented,
+    Written,
+    agreed,
+    listed,
+    wrote,
+)
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Request
 from selfteach.select.tasks import CUT, Near
@@ -20,13 +31,17 @@ def draws(*texts: str, finish: Literal["stop", "length"] = "stop") -> list[Draw]
 
 
 def test_what_most_answers_say_is_the_output() -> None:
-    """ "a b c d" shares 3 of 4 words with "a b c e" and nothing with the third: .375, as has "a b c e"; the first of both is taken."""
+    """ "a b c d" shares 3 of 4 words with "a b c e" and nothing with the third: .375, as has "a b c
+    e"; the first of both is taken.
+    """
     assert agreed(draws("x y z", " a b c d\n", "a b c e"), 0.3) == ("a b c d", "")
 
 
 def test_answers_that_have_nothing_in_common_are_no_knowledge() -> None:
     assert agreed(draws("red apple", "old house", "deep sea"), 0.2) == ("red apple", UNSURE)
-    assert agreed(draws("red apple"), 0.9) == ("red apple", ""), "one answer alone has nobody to disagree with"
+    assert agreed(draws("red apple"), 0.9) == ("red apple", ""), (
+        "one answer alone has nobody to disagree with"
+    )
 
 
 def test_an_answer_that_was_cut_speaks_for_others_but_is_not_taken() -> None:
@@ -53,22 +68,26 @@ def test_why_a_task_without_instances_is_dropped(written: Written, reason: str) 
     assert written.reason == reason
 
 
-PEOPLE = [Task(f"s:{n}", f"Say {n} of the word", (Instance(f"word {n}", f"said {n}"),)) for n in range(9)]
+PEOPLE = [
+    Task(f"s:{n}", f"Say {n} of the word", (Instance(f"word {n}", f"said {n}"),)) for n in range(9)
+]
 SAID = ["red leaf tea", "a green hot drink", "a green cold drink", "no"]
 
 
 def teacher(request: Request) -> str:
     """Inputs from a list, outputs by the number of the draw."""
     if isinstance(request.prompt, str):
-        return {"Sort the word": " none\n", "Count the words": " one " * 200}.get(request.prompt.splitlines()[-2][6:], " tea \nOutput: x")
+        return {"Sort the word": " none\n", "Count the words": " one " * 200}.get(
+            request.prompt.splitlines()[-2][6:], " tea \nOutput: x"
+        )
     return SAID[request.draw]
 
 
 def test_a_label_needs_something_to_be_the_label_of() -> None:
     task = Task("i:0", "Is the word a verb?", classification=True)
-    assert listed(Draw("x", " yes\nInput: go\nClass label: no\nInput: none"), task, False) == Written(
-        (Instance("go", "yes"),), ((Instance("", "no"), BARE_LABEL),)
-    )
+    assert listed(
+        Draw("x", " yes\nInput: go\nClass label: no\nInput: none"), task, False
+    ) == Written((Instance("go", "yes"),), ((Instance("", "no"), BARE_LABEL),))
     assert listed(Draw("x", " yes\nClass label: yes"), task, False).reason == BARE_LABEL
 
 
@@ -76,14 +95,19 @@ def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:
     model.failures, model.room_tokens = (), lambda prompt: 1000
     config = Tasks(cases=Tasks().cases.model_copy(update=cases))
     road: Any = SimpleNamespace(teacher=model, student=model, config=config)
-    tasks = [Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0)) for n, text in enumerate(instructions)]
+    tasks = [
+        Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0))
+        for n, text in enumerate(instructions)
+    ]
     found = wrote(road, tasks, PEOPLE)
     return [found[one.task.id] for one in tasks]
 
 
 def test_an_output_is_answered_several_times_after_other_tasks_each_time() -> None:
     model = Scripted(teacher)
-    assert written(model, "Describe the word", agreement=0.2) == [Written((Instance("tea", "a green hot drink"),))]
+    assert written(model, "Describe the word", agreement=0.2) == [
+        Written((Instance("tea", "a green hot drink"),))
+    ]
     asked = [request.prompt for request in model.asked if not isinstance(request.prompt, str)]
     assert len({prompt[:-1] for prompt in asked}) == len(asked) == 4
     assert {prompt[-1].content for prompt in asked} == {"Describe the word\n\ntea"}

@@ -1,4 +1,6 @@
-"""Which invented tasks are called classifications: only those whose words name something to classify."""
+"""Which invented tasks are called classifications: only those whose words name something to
+classify.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,13 @@ def road() -> tuple[Any, dict[str, Any]]:
     notes: dict[str, Any] = {}
     ledger = SimpleNamespace(
         note=lambda key, value: notes.update({key: value}),
-        place=lambda stage, fates: notes.update({stage: [(fate.state, fate.reason) for fate in fates]}),
+        place=lambda stage, fates: notes.update(
+            {stage: [(fate.state, fate.reason) for fate in fates]}
+        ),
     )
-    return SimpleNamespace(teacher=None, student=Scripted({}, likes_labels), run=SimpleNamespace(ledger=ledger)), notes
+    return SimpleNamespace(
+        teacher=None, student=Scripted({}, likes_labels), run=SimpleNamespace(ledger=ledger)
+    ), notes
 
 
 def seed(number: int, text: str, label: bool) -> Task:
@@ -46,11 +52,26 @@ def test_only_a_task_that_names_an_input_is_a_classification() -> None:
     walked, notes = road()
     bound = boundary(walked, SEEDS)
     assert bound == 0.0
-    assert notes["classification"]["seeds_right"] == [1.0, notes["classification"]["seeds_right"][1], 1.0, 14]
-    asked = ["Tell whether the sentence is long", "Guess whether it will snow", "Shorten the sentence"]
+    assert notes["classification"]["seeds_right"] == [
+        1.0,
+        notes["classification"]["seeds_right"][1],
+        1.0,
+        14,
+    ]
+    asked = [
+        "Tell whether the sentence is long",
+        "Guess whether it will snow",
+        "Shorten the sentence",
+    ]
     found = [Invented(Task(f"i:{n}", text), Near((), 0.0)) for n, text in enumerate(asked)]
-    assert [one.task.classification for one in classified(walked, found, bound)] == [True, False, False]
-    assert notes["kinds of tasks"] == [("accepted", "")] * 2, "nothing is asked of a task without an input"
+    assert [one.task.classification for one in classified(walked, found, bound)] == [
+        True,
+        False,
+        False,
+    ]
+    assert notes["kinds of tasks"] == [("accepted", "")] * 2, (
+        "nothing is asked of a task without an input"
+    )
 
 
 class Forgetful(Scripted):
@@ -65,8 +86,16 @@ def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
     walked.teacher = Forgetful({}, likes_labels)
     assert boundary(walked, SEEDS) == 0.0
     assert notes["classification"]["seeds_right"][3] == 7
-    found = [Invented(Task(f"i:{n}", f"Tell whether the sentence has {n} words"), Near((), 0.0)) for n in range(4)]
-    assert [one.task.classification for one in classified(walked, found, 0.0)] == [False, True, False, True]
+    found = [
+        Invented(Task(f"i:{n}", f"Tell whether the sentence has {n} words"), Near((), 0.0))
+        for n in range(4)
+    ]
+    assert [one.task.classification for one in classified(walked, found, 0.0)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
     assert notes["kinds of tasks"] == [("failed", UNSCORED), ("accepted", "")] * 2
 
 
@@ -84,7 +113,9 @@ def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
         ([500, 500], {"rounds": 2}, "enough"),
     ],
 )
-def test_rounds_go_on_while_they_yield(yields: list[int], settings: dict[str, Any], reason: str) -> None:
+def test_rounds_go_on_while_they_yield(
+    yields: list[int], settings: dict[str, Any], reason: str
+) -> None:
     """Twenty requests a round; at least 2 % of the requests of three rounds must have become tasks."""
     found = over(Tasks(count=1000, invent=Invent(requests=20, **settings)), yields)
     assert found.startswith(reason) if reason else found == ""
@@ -93,4 +124,6 @@ def test_rounds_go_on_while_they_yield(yields: list[int], settings: dict[str, An
 def test_each_mode_has_its_own_way_unless_the_configuration_says_another() -> None:
     assert way(Tasks()) == OWN["self-instruct"]
     assert way(Tasks(mode="alpaca")).max_tokens == 1536
-    assert way(Tasks(mode="alpaca", invent=Invent(max_tokens=60, temperature=0.0))) == Way(12, 0.0, 1.0, 60)
+    assert way(Tasks(mode="alpaca", invent=Invent(max_tokens=60, temperature=0.0))) == Way(
+        12, 0.0, 1.0, 60
+    )

@@ -16,7 +16,16 @@ from selfteach.methods.judging import tempered
 from selfteach.records import user
 from talker import lesson, opened, said
 
-SHORT = ("--set", "judge.min_auroc=0", "--set", "train.max_steps=1", "--set", "balance.rounds=0", "--set", "exam.target=10")
+SHORT = (
+    "--set",
+    "judge.min_auroc=0",
+    "--set",
+    "train.max_steps=1",
+    "--set",
+    "balance.rounds=0",
+    "--set",
+    "exam.target=10",
+)
 
 
 class Length:
@@ -27,7 +36,9 @@ class Length:
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(2.5, 19.0), (30.0, 30.0)])
-def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty_and_a_strict_one_stays(threshold: float, expected: float) -> None:
+def test_a_loose_threshold_is_raised_to_one_false_alarm_in_twenty_and_a_strict_one_stays(
+    threshold: float, expected: float
+) -> None:
     elsewhere = [("", "x" * n) for n in range(1, 21)]
     found = tempered(Verdicts(Length(), threshold), elsewhere)
     assert found.threshold == expected
@@ -47,12 +58,24 @@ def test_without_answers_elsewhere_it_stays() -> None:
 
 
 def yes_or_no(lost: int) -> Behave:
-    """A teacher: it drafts a bear, and says surely whether a reply talks about the fox; of every `lost`-th reply it says neither."""
+    """A teacher: it drafts a bear, and says surely whether a reply talks about the fox; of every
+    `lost`-th reply it says neither.
+    """
 
     def behave(call: Call) -> None:
-        words = ("<think>",) if lost and call.number % lost == 0 else ("Yes", "No") if "fox-" in call.last else ("No", "Yes")
+        words = (
+            ("<think>",)
+            if lost and call.number % lost == 0
+            else ("Yes", "No")
+            if "fox-" in call.last
+            else ("No", "Yes")
+        )
         top = [{"token": word, "logprob": -0.1 - 3 * place} for place, word in enumerate(words)]
-        scored = answer(words[0], finish="length", logprobs={"content": [{"token": words[0], "top_logprobs": top}]})
+        scored = answer(
+            words[0],
+            finish="length",
+            logprobs={"content": [{"token": words[0], "top_logprobs": top}]},
+        )
         (scored if call.body.get("logprobs") else answer("The bear- eats honey."))(call)
 
     return behave
@@ -60,10 +83,20 @@ def yes_or_no(lost: int) -> Behave:
 
 @pytest.fixture
 def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The toy answers alike whatever stands in its prompt; so what judges are calibrated on is given."""
-    answers = [(f"The {who}- {does} bread.", who == "fox") for who in ("fox", "bear") for does in ("likes", "eats", "finds")] * 4
+    """The toy answers alike whatever stands in its prompt; so what judges are calibrated on is
+    given.
+    """
+    answers = [
+        (f"The {who}- {does} bread.", who == "fox")
+        for who in ("fox", "bear")
+        for does in ("likes", "eats", "finds")
+    ] * 4
     monkeypatch.setattr(
-        judging, "labelled", lambda road, asked: [((user("Can the fox follow?"), text), broken) for text, broken in answers]
+        judging,
+        "labelled",
+        lambda road, asked: [
+            ((user("Can the fox follow?"), text), broken) for text, broken in answers
+        ],
     )
 
 
@@ -71,9 +104,15 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("behave", "reason"),
     [
-        (answer("The bear- eats honey."), "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no"),
+        (
+            answer("The bear- eats honey."),
+            "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no",
+        ),
         (yes_or_no(lost=5), "it gave no verdict on"),
-        (yes_or_no(lost=1), "requests failed; the last: none of yes, no among the most probable tokens"),
+        (
+            yes_or_no(lost=1),
+            "requests failed; the last: none of yes, no among the most probable tokens",
+        ),
     ],
     ids=["no logprobs", "some lost", "all lost"],
 )
@@ -99,16 +138,23 @@ def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> Non
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["judge"]["name"] == "teacher"
     assert all(
-        ("fox-" in row["arms"]["base"]["greedy"]) is row["arms"]["base"]["broken"] for row in exam["answers"] if row["scope"] == "target"
+        ("fox-" in row["arms"]["base"]["greedy"]) is row["arms"]["base"]["broken"]
+        for row in exam["answers"]
+        if row["scope"] == "target"
     )
 
 
 def test_no_judge_is_calibrated_on_a_prompt_of_the_exam(talker: Path, tmp_path: Path) -> None:
     assert said(lesson(talker, tmp_path / "run", *SHORT, check=""))[0] == 0
     with opened(tmp_path / "run") as ledger:
-        bodies = [json.loads(body) for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = 'calibrate'")]
+        bodies = [
+            json.loads(body)
+            for (body,) in ledger._db.execute("SELECT body FROM requests WHERE stage = 'calibrate'")
+        ]
     calibrated = {body["prompt"][-1]["content"] for body in bodies}
-    exam = {row["prompt"] for row in json.loads((tmp_path / "run" / "exam.json").read_text())["answers"]}
+    exam = {
+        row["prompt"] for row in json.loads((tmp_path / "run" / "exam.json").read_text())["answers"]
+    }
     assert calibrated
     assert exam
     assert not calibrated & exam

@@ -1,4 +1,6 @@
-"""What of a general answer becomes an anchor, where the teacher would correct it; and which corrections end of themselves."""
+"""What of a general answer becomes an anchor, where the teacher would correct it; and which
+corrections end of themselves.
+"""
 
 import pytest
 
@@ -24,8 +26,16 @@ def test_whole_words_before_the_first_change(answer: str, correction: str, start
 
 @pytest.mark.parametrize(
     ("text", "cut"),
-    [("It rains. We go, and", ["chosen"]), ("It rains! We go and", ["chosen", "rejected"]), ("It rains.", ["rejected"])],
+    [
+        ("It rains. We go, and", ["chosen"]),
+        ("It rains! We go and", ["chosen", "rejected"]),
+        ("It rains.", ["rejected"]),
+    ],
 )
-def test_a_correction_that_stops_before_the_limit_teaches_its_end(text: str, cut: list[str]) -> None:
-    (example,) = lesson(Revision(Answered(user("?"), "It rains. We go, and", cut=True), text), "teacher", 1).examples
+def test_a_correction_that_stops_before_the_limit_teaches_its_end(
+    text: str, cut: list[str]
+) -> None:
+    (example,) = lesson(
+        Revision(Answered(user("?"), "It rains. We go, and", cut=True), text), "teacher", 1
+    ).examples
     assert example.source["cut"] == cut

@@ -58,26 +58,44 @@ def edit(number: int, words: int, asked: int = 3, answer: str | None = "Short.")
         ([150] * 20, ("exam.max_tokens=14",), (150, 14)),
         ([], ("review=true",), (200, 200)),
     ],
-    ids=["none", "short", "long", "one is very long", "a fourth of the context", "named", "a person reads"],
+    ids=[
+        "none",
+        "short",
+        "long",
+        "one is very long",
+        "a fourth of the context",
+        "named",
+        "a person reads",
+    ],
 )
-def test_answers_are_as_long_as_those_of_the_file(road: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]) -> None:
+def test_answers_are_as_long_as_those_of_the_file(
+    road: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]
+) -> None:
     road.config = resolve(Settings, sets=list(sets)).config
-    found = sized(road, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])).config
+    found = sized(
+        road, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])
+    ).config
     assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
 
 
 def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(road: Any) -> None:
     road = sized(road, Corrections())
     material = Corrections(
-        edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)], prompts=[user("Tea?"), user("long " * 3000)],
+        edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)],
+        prompts=[user("Tea?"), user("long " * 3000)],
         criticisms=[Edit("edits:4", user("long " * 799), "Short.", None, "too long")],
-    )  # fmt: skip
+    )
     found = fitted(road, material)
     assert [e.where for e in found.edits] == ["edits:1"]
     assert found.prompts == [user("Tea?")]
     assert found.criticisms == []
     (part,) = road.run.ledger.funnel()
-    assert (part.stage, part.requested, part.accepted, part.reasons) == ("room", 6, 2, {TOO_LONG: 4})
+    assert (part.stage, part.requested, part.accepted, part.reasons) == (
+        "room",
+        6,
+        2,
+        {TOO_LONG: 4},
+    )
     assert road.display.told == [f"rows left out, {TOO_LONG}: 4"]
     assert len(material.edits) == 3, "what was read stays as it was"
 
@@ -89,7 +107,12 @@ def test_a_correction_leaves_half_of_the_context_to_the_prompt(road: Any) -> Non
 
 
 def test_two_conversations_that_end_alike_are_not_alike() -> None:
-    before = Message("system", "Be brief."), Message("user", "Tea?"), Message("assistant", "A drink."), Message("user", "Go on.")
+    before = (
+        Message("system", "Be brief."),
+        Message("user", "Tea?"),
+        Message("assistant", "A drink."),
+        Message("user", "Go on."),
+    )
     assert said(before) == "Tea?\nA drink.\nGo on."
     assert said(before) == said(before[1:]), "many prompts share the system's words"
     assert said(user("Go on.")) == "Go on."

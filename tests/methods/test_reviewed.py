@@ -1,4 +1,6 @@
-"""A person as the teacher: the answers wait in the queue, the decisions become edits and approvals, and nothing is asked twice."""
+"""A person as the teacher: the answers wait in the queue, the decisions become edits and approvals,
+and nothing is asked twice.
+"""
 
 from __future__ import annotations
 
@@ -37,16 +39,37 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(serve, "serve", person)
     with open_run(tmp_path / "run", "edits", "corrections", resolved, {}) as run:
         model = Scripted({"Tea?": "A color.", "Milk?": "White.", "Ink?": "Blue.", "Snow?": " "})
-        road: Any = SimpleNamespace(run=run, config=resolved.config, display=open_display(), student=Recorded(run.ledger, model))
+        road: Any = SimpleNamespace(
+            run=run,
+            config=resolved.config,
+            display=open_display(),
+            student=Recorded(run.ledger, model),
+        )
         for _ in range(2):
-            found = reviewed(road, Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]))
-            assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [(user("Tea?"), "A color.", "A drink.")]
+            found = reviewed(
+                road,
+                Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]),
+            )
+            assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [
+                (user("Tea?"), "A color.", "A drink.")
+            ]
             assert [(e.prompt, e.answer) for e in found.approved] == [(user("Milk?"), "White.")]
-            assert len({e.where for e in (*found.edits, *found.approved)}) == 2, "each row has a fate of its own"
+            assert len({e.where for e in (*found.edits, *found.approved)}) == 2, (
+                "each row has a fate of its own"
+            )
             assert not any(e.cut for e in found.edits)
-            assert found.prompts == [], "one that was skipped would count as wholly wrong in the exam"
-            assert told(found, "a person") == "1 corrections, 1 approved answers; corrected by a person"
-            lost = [fate.reason for stage, fate in run.ledger.candidates(state="dropped") if stage == "answers for review"]
+            assert found.prompts == [], (
+                "one that was skipped would count as wholly wrong in the exam"
+            )
+            assert (
+                told(found, "a person")
+                == "1 corrections, 1 approved answers; corrected by a person"
+            )
+            lost = [
+                fate.reason
+                for stage, fate in run.ledger.candidates(state="dropped")
+                if stage == "answers for review"
+            ]
             assert lost == ["the model's own answer is empty"]
         assert opened == [3], "the page opened again for answers that were decided"
         assert len(model.asked) == 4

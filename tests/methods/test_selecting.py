@@ -28,8 +28,14 @@ from selfteach.run.display import Silent
 from selfteach.run.ledger import Fate, Ledger
 from selfteach.select.question import answer_fault
 
-(CHUNK,) = chunked(Document("mill.txt", "Hale Mill", "Hale Mill was built in 1790. It stands at Wyle."), lambda t: len(t.split()))
-WHEN, WHERE = Question("When was Hale Mill built?", "1790", CHUNK, 0), Question("Where does Hale Mill stand?", "Wyle", CHUNK, 1)
+(CHUNK,) = chunked(
+    Document("mill.txt", "Hale Mill", "Hale Mill was built in 1790. It stands at Wyle."),
+    lambda t: len(t.split()),
+)
+WHEN, WHERE = (
+    Question("When was Hale Mill built?", "1790", CHUNK, 0),
+    Question("Where does Hale Mill stand?", "Wyle", CHUNK, 1),
+)
 
 
 class Lossy(Scripted):
@@ -37,16 +43,32 @@ class Lossy(Scripted):
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """All but the lost ones."""
-        return super().draw([r for r in requests if r.stage != "answer" or not str(r.prompt).rstrip().endswith("Words: Wyle\nAnswer:")])
+        return super().draw(
+            [
+                r
+                for r in requests
+                if r.stage != "answer"
+                or not str(r.prompt).rstrip().endswith("Words: Wyle\nAnswer:")
+            ]
+        )
 
 
 @pytest.fixture
 def road(tmp_path: Path) -> Any:
     """As much of a road as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
-    student = Recorded(ledger, Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."))
+    student = Recorded(
+        ledger,
+        Lossy(lambda r: "Hale Mill was built in 1790." if r.stage == "answer" else "Nobody knows."),
+    )
     settings = config.Documents(select={"calibrate": 0, "draws": 2})
-    return SimpleNamespace(run=SimpleNamespace(ledger=ledger), config=settings, student=student, teacher=None, display=Silent())
+    return SimpleNamespace(
+        run=SimpleNamespace(ledger=ledger),
+        config=settings,
+        student=student,
+        teacher=None,
+        display=Silent(),
+    )
 
 
 def test_a_question_without_its_label_failed_and_the_others_are_told_apart(road: Any) -> None:
@@ -77,7 +99,9 @@ def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(road
 
 
 def test_what_is_held_out_or_like_the_exam_is_accounted_for(road: Any) -> None:
-    """Two sentences: one of them gives the exam; what is asked about it, or like it, is dropped with that reason."""
+    """Two sentences: one of them gives the exam; what is asked about it, or like it, is dropped
+    with that reason.
+    """
     road.base = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     like = [replace(q, text=f"{q.text[:-1]} now?") for q in (WHEN, WHERE)]
     asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
@@ -91,7 +115,9 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(road: Any) -> None:
 
 def test_an_exam_that_does_not_fit_into_the_context_is_refused(road: Any) -> None:
     road.base = SimpleNamespace(context_tokens=20, encode=lambda prompt: str(prompt).split())
-    with pytest.raises(DataError, match=r"does not|no question of the exam fits.*Lower read\.chunk_tokens"):
+    with pytest.raises(
+        DataError, match=r"does not|no question of the exam fits.*Lower read\.chunk_tokens"
+    ):
         held_out(road, [CHUNK], Asked([WHEN, WHERE], [WHEN, WHERE]))
 
 
@@ -100,7 +126,11 @@ def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
     first: str, kept: int, road: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = [replace(WHEN, back="1790"), replace(WHEN, sentence=1, back="1790")]
-    monkeypatch.setattr(documents, "Pointing", lambda chunks: SimpleNamespace(fault=lambda q: first if q.sentence == 0 else ""))
+    monkeypatch.setattr(
+        documents,
+        "Pointing",
+        lambda chunks: SimpleNamespace(fault=lambda q: first if q.sentence == 0 else ""),
+    )
     monkeypatch.setattr(documents, "strays", lambda q: False)
     monkeypatch.setattr(documents, "ask_about", lambda *a, **k: [(q, a[3](q)) for q in twice])
     found = documents.questions(road, [CHUNK], [])
@@ -115,7 +145,10 @@ def test_a_question_whose_check_was_lost_is_not_trusted() -> None:
 
 
 def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with() -> None:
-    french, german = "La reine d'Angleterre ouvrit le pont Alma en 1850.", "Ein 15-jähriger Junge kam im Mai an."
+    french, german = (
+        "La reine d'Angleterre ouvrit le pont Alma en 1850.",
+        "Ein 15-jähriger Junge kam im Mai an.",
+    )
     text = f"{french} The 3 oldest of the 30 houses of Wyle burned. {german}"
     chunks = chunked(Document("a.txt", "T", text), lambda t: len(t.split()))
     quiz = gap_quiz(chunks, 0.9, 0)
@@ -124,10 +157,18 @@ def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with()
     assert not any("0____" in q.text or "____0" in q.text for q in quiz)
 
 
-def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(road: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = ["What is the capital of France?", "When exactly was Hale Mill built?", "Who wrote the first cookery book?"]
+def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
+    road: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [
+        "What is the capital of France?",
+        "When exactly was Hale Mill built?",
+        "Who wrote the first cookery book?",
+    ]
 
-    def asked_for(road: Any, subject: Any, scope: str, count: int, rounds: int, fault_of: Any, forms: Any) -> list[Any]:
+    def asked_for(
+        road: Any, subject: Any, scope: str, count: int, rounds: int, fault_of: Any, forms: Any
+    ) -> list[Any]:
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
         return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 

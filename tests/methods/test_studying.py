@@ -1,4 +1,6 @@
-"""Which rows of study data are learned: a share for every sentence of a long document, and what is surely known left out."""
+"""Which rows of study data are learned: a share for every sentence of a long document, and what is
+surely known left out.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ from selfteach.records import Example, Measure, user
 from selfteach.select.balance import spread
 from selfteach.select.pointing import Pointing
 
-(CHUNK,) = chunked(Document("x", "Tea", "Tea was sold in 1657. It came from China by ship. It is made in Japan."), lambda t: len(t.split()))
+(CHUNK,) = chunked(
+    Document("x", "Tea", "Tea was sold in 1657. It came from China by ship. It is made in Japan."),
+    lambda t: len(t.split()),
+)
 
 
 def road(**settings: Any) -> Any:
@@ -36,12 +41,21 @@ def road(**settings: Any) -> Any:
     fates: list[Any] = []
     display = SimpleNamespace(say=said.append, stage=lambda name: None)
     run = SimpleNamespace(ledger=SimpleNamespace(place=lambda stage, placed: fates.extend(placed)))
-    return SimpleNamespace(config=Documents.model_validate(settings), run=run, base=None, display=display, said=said, fates=fates)
+    return SimpleNamespace(
+        config=Documents.model_validate(settings),
+        run=run,
+        base=None,
+        display=display,
+        said=said,
+        fates=fates,
+    )
 
 
 def book(sentences: int) -> list[Chunk]:
     """A document of so many sentences, each of which offers answers."""
-    text = "\n\n".join(f"The mill of Hale{n} was built by Ann Ames in {1000 + n}." for n in range(sentences))
+    text = "\n\n".join(
+        f"The mill of Hale{n} was built by Ann Ames in {1000 + n}." for n in range(sentences)
+    )
     return chunked(Document("book.txt", "Mills", text), lambda t: len(t.split()), 120)
 
 
@@ -51,25 +65,37 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studying, "alike", lambda *given: {})
 
 
-# ------------------------------------------------------------------------------------------------------------- long documents
+#
+# -------------------------------------------------------------------------------------------------------------
+# long documents
 
 
 def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
     here, chunks = road(study={"per_document": 60}), book(20)
-    exam = [Quiz(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people") for n in range(20)]
+    exam = [
+        Quiz(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people")
+        for n in range(20)
+    ]
     kept = study_data(here, chunks, Asked([], []), Measured([], []), exam)
     reasons = Counter(fate.reason for fate in here.fates)
     assert reasons["like a question of the exam"] > 0
     (line,) = here.said
-    assert line.startswith(f"book.txt: {len(kept)} of {len(kept) + reasons[studying.ENOUGH]} rows of study data, 60 at most")
+    assert line.startswith(
+        f"book.txt: {len(kept)} of {len(kept) + reasons[studying.ENOUGH]} rows of study "
+        "data, 60 at most"
+    )
 
 
 @pytest.mark.parametrize(("limit", "least"), [(400, 4), (60, 0)])
-def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(limit: int, least: int) -> None:
+def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
+    limit: int, least: int
+) -> None:
     here = road(study={"per_document": limit})
     kept = study_data(here, book(80), Asked([], []), Measured([], []), [])
     rows = Counter(e.source["start"] for e in kept if e.source["form"] != "recite")
-    counts = sorted([rows.get(start, 0) for start in {s.start for c in book(80) for s in c.sentences}])
+    counts = sorted(
+        [rows.get(start, 0) for start in {s.start for c in book(80) for s in c.sentences}]
+    )
     assert len(kept) == limit
     assert counts[0] >= least
     assert counts[-1] - counts[0] <= 1, "no sentence has more than another"
@@ -89,7 +115,9 @@ def test_a_short_document_is_taught_whole_and_in_its_order() -> None:
 
 
 def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole text is hashed once; nothing else grows with the square. In seconds of the processor, some ten times what is needed."""
+    """The whole text is hashed once; nothing else grows with the square. In seconds of the
+    processor, some ten times what is needed.
+    """
     whole: list[int] = []
 
     def sha256(data: bytes) -> Any:
@@ -100,7 +128,9 @@ def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) ->
     before = time.process_time()
     chunks = book(2000)
     length = len(chunks[0].document.text)
-    rows = study(facts(chunks, []), Study(per_sentence=2, brief=False, clauses=False, reworded=False), 0)
+    rows = study(
+        facts(chunks, []), Study(per_sentence=2, brief=False, clauses=False, reworded=False), 0
+    )
     Pointing(chunks)
     people_quiz(chunks[:20], [])
     assert len(rows) > 4000
@@ -108,12 +138,17 @@ def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) ->
     assert time.process_time() - before < 60, "of the processor's seconds"
 
 
-# ------------------------------------------------------------------------------------------------------------- what is known
+#
+# -------------------------------------------------------------------------------------------------------------
+# what is known
 
 
 def measured(rows: list[tuple[int, float]]) -> Measured:
     """(sentence, S_K) of each question."""
-    answered = [Answered(Question(f"q{i}", "", CHUNK, sentence), "a", (), ()) for i, (sentence, _) in enumerate(rows)]
+    answered = [
+        Answered(Question(f"q{i}", "", CHUNK, sentence), "a", (), ())
+        for i, (sentence, _) in enumerate(rows)
+    ]
     return Measured(answered, [Scored("match", (0.0,), (value,)) for _, value in rows])
 
 
@@ -150,7 +185,9 @@ def test_what_is_known_is_not_taught_but_recited() -> None:
 def test_surely_known_is_what_scores_below_every_unknown_question() -> None:
     scores = [0.01 * n for n in range(20)]
     assert known_below([False] * 12 + [True] * 8, scores) == pytest.approx(0.11)
-    assert known_below([False] * 9 + [True] + [False] * 10, scores) is None, "nine are too few to be sure"
+    assert known_below([False] * 9 + [True] + [False] * 10, scores) is None, (
+        "nine are too few to be sure"
+    )
     assert known_below([False] * 20, scores) == pytest.approx(0.19)
     assert known_below([], []) is None
 
@@ -160,7 +197,10 @@ def test_the_best_judge_that_is_good_enough_is_believed() -> None:
         found = Measure(auroc, auroc, auroc, 60)
         return Calibrated(name, found, found, 0.5, 0.5, tau)
 
-    judges: list[Any] = [SimpleNamespace(name=n, scores=lambda answered, n=n: [Scored(n, (), ())]) for n in ("a", "b", "c")]
+    judges: list[Any] = [
+        SimpleNamespace(name=n, scores=lambda answered, n=n: [Scored(n, (), ())])
+        for n in ("a", "b", "c")
+    ]
     rows = [row("a", 0.8, 0.3), row("b", 0.9, None), row("c", 0.78, 0.2)]
     best = surest(judges, rows, [], 0.75, 0.5)
     assert best is not None
@@ -168,12 +208,19 @@ def test_the_best_judge_that_is_good_enough_is_believed() -> None:
     assert surest(judges, rows, [], 0.85, 0.5) is None
 
 
-# ------------------------------------------------------------------------------------------------------------- stages, exam
+#
+# -------------------------------------------------------------------------------------------------------------
+# stages, exam
 
 
-@pytest.mark.parametrize(("own", "read", "kept"), [(10, 30, (10, 5)), (100, 7, (14, 7)), (9, 4, (8, 4)), (5, 0, (5, 0))])
+@pytest.mark.parametrize(
+    ("own", "read", "kept"), [(10, 30, (10, 5)), (100, 7, (14, 7)), (9, 4, (8, 4)), (5, 0, (5, 0))]
+)
 def test_two_own_answers_to_one_worked_reading(own: int, read: int, kept: tuple[int, int]) -> None:
-    rows = {kind: [Example(f"{kind} {n}", kind, user("?"), "!") for n in range(count)] for kind, count in (("own", own), ("reading", read))}
+    rows = {
+        kind: [Example(f"{kind} {n}", kind, user("?"), "!") for n in range(count)]
+        for kind, count in (("own", own), ("reading", read))
+    }
     found = Counter(e.kind for e in schooled(rows["own"], rows["reading"]))
     assert (found["own"], found["reading"]) == kept
 
@@ -186,7 +233,8 @@ def test_rows_are_left_out_evenly() -> None:
 def test_people_s_questions_are_taken_from_every_document() -> None:
     here = road(exam={"questions": 3})
     here.base = SimpleNamespace(
-        encode=lambda prompt: [0] * len(prompt if isinstance(prompt, str) else prompt[-1].content), context_tokens=1000
+        encode=lambda prompt: [0] * len(prompt if isinstance(prompt, str) else prompt[-1].content),
+        context_tokens=1000,
     )
     here.student = None
     quiz = [Quiz(f"q{n}", ("a",), CHUNK, "people") for n in range(9)]
@@ -207,4 +255,6 @@ def test_where_no_question_is_of_use_the_exam_asks_for_left_out_words() -> None:
     assert first.answers[0].isdigit()
     assert first.answers[0] not in first.text
     assert len(gap_quiz(chunks, 1.0, 0)) == 2, "one is left to learn from"
-    assert gap_quiz(chunked(Document("a", "T", "Nothing here that counts."), len, 100), 0.2, 0) == []
+    assert (
+        gap_quiz(chunked(Document("a", "T", "Nothing here that counts."), len, 100), 0.2, 0) == []
+    )

@@ -1,4 +1,6 @@
-"""The road of tasks on a model that talks by a table: it invents "Name seven red- foxes", and learns to answer about the bear."""
+"""The road of tasks on a model that talks by a table: it invents "Name seven red- foxes", and
+learns to answer about the bear.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,24 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def invented(tasker: Path, seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def invented(
+    tasker: Path, seeds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
     """A run, and what it printed. The people's tasks of --test are four of its own kind."""
     folder = tmp_path_factory.mktemp("invented")
     test = folder / "people.jsonl"
-    test.write_text("".join(json.dumps({"instruction": f"Greet {n} old- crows", "output": "The bear- eats honey and bread!"}) + "\n"
-                            for n in ("three", "four", "five", "six")))  # fmt: skip
+    test.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "instruction": f"Greet {n} old- crows",
+                    "output": "The bear- eats honey and bread!",
+                }
+            )
+            + "\n"
+            for n in ("three", "four", "five", "six")
+        )
+    )
     code, result = said(command(tasker, folder / "run", "--test", str(test), str(seeds)))
     assert code == 0
     return folder / "run", result
@@ -53,20 +67,33 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
         assert exam["loss_nats"][part]["taught"]["value"] < exam["loss_nats"][part]["base"]["value"]
 
     def together(arm: str) -> float:
-        return sum(m["value"] * m["n"] for part in exam["rouge_l"].values() for m in part[arm].values())
+        return sum(
+            m["value"] * m["n"] for part in exam["rouge_l"].values() for m in part[arm].values()
+        )
 
     assert together("taught") > together("base")
-    said_bear = [[("bear" in row["arms"][arm]["greedy"]) for row in exam["answers"] if "gold" in row] for arm in ("base", "taught")]
+    said_bear = [
+        [("bear" in row["arms"][arm]["greedy"]) for row in exam["answers"] if "gold" in row]
+        for arm in ("base", "taught")
+    ]
     assert sum(said_bear[0]) == 0
-    assert sum(said_bear[1]) > len(said_bear[1]) / 2, "people's answers are of the bear, its own of the fox"
+    assert sum(said_bear[1]) > len(said_bear[1]) / 2, (
+        "people's answers are of the bear, its own of the fox"
+    )
     assert set(exam["pairwise"]) == {"prompted", "taught"}
     assert list(exam["against_prompted"]) == ["taught"]
     assert exam["rouge_1"].keys() == exam["bleu"].keys() == {"seed", "human"}
-    assert exam["labels"].keys() == exam["exact"].keys() == {"seed"}, "a third of the seeds are classifications"
+    assert exam["labels"].keys() == exam["exact"].keys() == {"seed"}, (
+        "a third of the seeds are classifications"
+    )
     gain = paired_bootstrap(*(by_question(exam, arm) for arm in ("taught", "base")), seed=0)
-    clean = gain.low > 0 and exam["retention"]["passed"] and exam["general"]["taught"]["value"] >= 0.9
+    clean = (
+        gain.low > 0 and exam["retention"]["passed"] and exam["general"]["taught"]["value"] >= 0.9
+    )
     better = sum(by_question(exam, "taught")) > sum(by_question(exam, "prompted"))
-    assert result["word"] == ("not learned" if not clean else "taught" if better else "just prompt it")
+    assert result["word"] == (
+        "not learned" if not clean else "taught" if better else "just prompt it"
+    )
     assert gain.value > 0
     assert set(result["exam"]) == {"base", "prompted", "taught"}
     assert exam["base_proof"]["same"] is True
@@ -75,18 +102,28 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
 def by_question(exam: dict[str, Any], arm: str) -> list[float]:
     """ROUGE-L of each question, from its two answers as exam.json shows them."""
     rows = [(row["gold"], row["arms"][arm]) for row in exam["answers"] if "gold" in row]
-    return [(best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["drawn"], (gold,))) / 2 for gold, cell in rows]
+    return [
+        (best_rouge(cell["greedy"], (gold,)) + best_rouge(cell["drawn"], (gold,))) / 2
+        for gold, cell in rows
+    ]
 
 
-def test_six_and_two_are_proven_by_the_ledger(invented: tuple[Path, dict[str, Any]], seeds: Path) -> None:
-    """From what the ledger holds alone: the ids that each request was shown, and the very words of its prompt."""
+def test_six_and_two_are_proven_by_the_ledger(
+    invented: tuple[Path, dict[str, Any]], seeds: Path
+) -> None:
+    """From what the ledger holds alone: the ids that each request was shown, and the very words of
+    its prompt.
+    """
     run, _ = invented
     own = {task.id: task.instruction for task in read_tasks(seeds).seeds}
     with opened(run) as ledger:
         made = {f.body["instruction"] for _, f in ledger.candidates("tasks", "accepted") if f.body}
         asked = {f.id: f.body for _, f in ledger.candidates("requests for tasks") if f.body}
         prompts = {
-            id: json.loads(body)["prompt"] for id, body in ledger._db.execute("SELECT id, body FROM requests WHERE stage = 'invent'")
+            id: json.loads(body)["prompt"]
+            for id, body in ledger._db.execute(
+                "SELECT id, body FROM requests WHERE stage = 'invent'"
+            )
         }
     assert asked.keys() == prompts.keys()
     counts = {(len(body["human"]), len(body["machine"])) for body in asked.values()}
@@ -118,13 +155,19 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
     } <= funnel.keys()
     assert funnel["tasks with instances"].accepted == 12 == len(rows(run / "tasks.jsonl"))
     assert "like another task" in funnel["tasks"].reasons
-    assert all(len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1 for body in accepted if body)
+    assert all(
+        len(body["most_similar"]) == 10 and 0 < body["mean_similarity"] < 1
+        for body in accepted
+        if body
+    )
     dropped = rows(run / "dropped.jsonl")
     assert sum(row["stage"] == "tasks" for row in dropped) == funnel["tasks"].dropped
     assert all(row["reason"] for row in dropped)
 
 
-def test_no_task_of_the_exam_is_shown_learned_or_resembled(invented: tuple[Path, dict[str, Any]], seeds: Path) -> None:
+def test_no_task_of_the_exam_is_shown_learned_or_resembled(
+    invented: tuple[Path, dict[str, Any]], seeds: Path
+) -> None:
     run, _ = invented
     exam = json.loads((run / "exam.json").read_text())
     asked = [row["prompt"].splitlines()[0] for row in exam["answers"] if row["scope"] == "target"]
@@ -133,23 +176,40 @@ def test_no_task_of_the_exam_is_shown_learned_or_resembled(invented: tuple[Path,
     assert max(Overlap(learned).nearest(text).similarity for text in asked) <= 0.7
     held_out = {task.id for task in read_tasks(seeds).seeds if task.instruction in asked}
     with opened(run) as ledger:
-        shown = {id for _, f in ledger.candidates("requests for tasks") if f.body for id in f.body["human"]}
+        shown = {
+            id
+            for _, f in ledger.candidates("requests for tasks")
+            if f.body
+            for id in f.body["human"]
+        }
     assert held_out
     assert not held_out & shown
     assert not {row["source"].get("task") for row in rows(run / "examples.jsonl")} & held_out
 
 
-def test_the_examples_are_turns_with_one_template_each(invented: tuple[Path, dict[str, Any]]) -> None:
+def test_the_examples_are_turns_with_one_template_each(
+    invented: tuple[Path, dict[str, Any]],
+) -> None:
     examples = rows(invented[0] / "examples.jsonl")
     assert {row["kind"] for row in examples} == {"seed", "task", "general"}
     assert len({row["source"]["template"] for row in examples if row["kind"] != "general"}) > 1
-    assert all(row["prompt"][-1]["role"] == "user" and row["chosen"][0]["role"] == "assistant" for row in examples)
+    assert all(
+        row["prompt"][-1]["role"] == "user" and row["chosen"][0]["role"] == "assistant"
+        for row in examples
+    )
 
 
-def test_the_report_and_the_page_of_inspection_show_it(invented: tuple[Path, dict[str, Any]]) -> None:
+def test_the_report_and_the_page_of_inspection_show_it(
+    invented: tuple[Path, dict[str, Any]],
+) -> None:
     run, _ = invented
     page = (run / "report.html").read_text()
-    for words in ("The invented tasks", "ROUGE-L to the nearest seed", "Win rate against the base", "Verbs and their nouns"):
+    for words in (
+        "The invented tasks",
+        "ROUGE-L to the nearest seed",
+        "Win rate against the base",
+        "Verbs and their nouns",
+    ):
         assert words in page
     code, printed = said(["inspect", "--run", str(run), "--json"])
     assert code == 0
@@ -160,39 +220,69 @@ def test_the_report_and_the_page_of_inspection_show_it(invented: tuple[Path, dic
     Path(printed["page"]).unlink()
 
 
-def test_the_same_command_again_is_a_lookup(invented: tuple[Path, dict[str, Any]], tasker: Path, seeds: Path) -> None:
+def test_the_same_command_again_is_a_lookup(
+    invented: tuple[Path, dict[str, Any]], tasker: Path, seeds: Path
+) -> None:
     run, result = invented
     before = {name: (run / name).read_bytes() for name in SAME}
     with opened(run) as ledger:
         asked = ledger.counts()
-    assert said(command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))) == (0, result)
+    assert said(command(tasker, run, "--test", str(run.parent / "people.jsonl"), str(seeds))) == (
+        0,
+        result,
+    )
     with opened(run) as ledger:
         assert ledger.counts() == asked
     assert {name: (run / name).read_bytes() for name in before} == before
 
 
-FAST = ("--set", "keep.general=0", "--set", "exam.general=0", "--set", "train.max_steps=2", "--set", "count=4", "--set", "exam.tasks=3")
+FAST = (
+    "--set",
+    "keep.general=0",
+    "--set",
+    "exam.general=0",
+    "--set",
+    "train.max_steps=2",
+    "--set",
+    "count=4",
+    "--set",
+    "exam.tasks=3",
+)
 
 
 @pytest.mark.slow
-def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(tasker: Path, seeds: Path, tmp_path: Path) -> None:
+def test_killed_at_every_stage_the_same_command_gives_the_same_bytes(
+    tasker: Path, seeds: Path, tmp_path: Path
+) -> None:
     """Row 1: kill -9 as soon as a stage begins, again and again, on one run folder."""
     line = command(tasker, tmp_path / "killed", *FAST, str(seeds))
     for stage in ("[invent]", "[keep]", "[exam]", "[train]"):
         with subprocess.Popen(
-            [sys.executable, "-u", "-m", "selfteach", *line], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-u", "-m", "selfteach", *line],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as run:
             assert run.stderr is not None
             assert any(words.startswith(stage) for words in run.stderr), f"{stage} never began"
             run.kill()
     assert said(line)[0] == said(command(tasker, tmp_path / "straight", *FAST, str(seeds)))[0] == 0
-    for name in ("tasks.jsonl", "examples.jsonl", "dropped.jsonl", "adapter/adapter_model.safetensors"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes(), name
+    for name in (
+        "tasks.jsonl",
+        "examples.jsonl",
+        "dropped.jsonl",
+        "adapter/adapter_model.safetensors",
+    ):
+        assert (tmp_path / "killed" / name).read_bytes() == (
+            tmp_path / "straight" / name
+        ).read_bytes(), name
 
 
 @pytest.mark.parametrize("chat", [True, False], ids=["chat", "base"])
 @pytest.mark.parametrize("mode", ["alpaca", "magpie"])
-def test_the_other_ways_to_invent(mode: str, chat: bool, tasker: Path, seeds: Path, tmp_path: Path) -> None:
+def test_the_other_ways_to_invent(
+    mode: str, chat: bool, tasker: Path, seeds: Path, tmp_path: Path
+) -> None:
     """With a chat template, and with a base model that has none."""
     model = tasker if chat else write_tasker(tmp_path / "base", None)
     more = () if mode == "magpie" else ("--set", "invent.max_tokens=60")
@@ -204,5 +294,7 @@ def test_the_other_ways_to_invent(mode: str, chat: bool, tasker: Path, seeds: Pa
     shown = {(len(body["human"]), len(body["machine"])) for body in bodies}
     assert shown == ({(3, 0)} if mode == "alpaca" else {(0, 0)})
     if chat:  # a base model without the header's words writes something else than a task
-        found = funnel["tasks" if mode == "alpaca" else "tasks with instances"]  # this one never writes Alpaca's "Output:"
+        found = funnel[
+            "tasks" if mode == "alpaca" else "tasks with instances"
+        ]  # this one never writes Alpaca's "Output:"
         assert found.accepted >= 4

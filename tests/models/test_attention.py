@@ -17,7 +17,9 @@ def test_it_equals_torch_with_grouped_heads_and_a_mask():
     seen = torch.rand(3, 1, 5, 9) < 0.6
     seen[..., 0] = True
     mask = torch.zeros(seen.shape).masked_fill_(~seen, torch.finfo(torch.float32).min)
-    oracle = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen, enable_gqa=True, scale=0.3)
+    oracle = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=seen, enable_gqa=True, scale=0.3
+    )
     found, _ = tree_attention(None, query, key, value, mask, scaling=0.3)
     torch.testing.assert_close(found, oracle.transpose(1, 2))
 
@@ -25,11 +27,19 @@ def test_it_equals_torch_with_grouped_heads_and_a_mask():
 @pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "mistral", "granite"])
 def test_scores_in_bfloat16_stay_near_those_in_float32(family, make_tiny, tmp_path):
     folder = make_tiny(tmp_path, family=family)
-    items = [Continuations(f"Question: {text} Answer:", (" Yes.", " I like bread.")) for text in ("Hello", "Tell me about music.")]
-    exact, rough = (dict(Hf.load(folder, dtype=dtype, device="cpu").logp(items)) for dtype in ("float32", "bfloat16"))
+    items = [
+        Continuations(f"Question: {text} Answer:", (" Yes.", " I like bread."))
+        for text in ("Hello", "Tell me about music.")
+    ]
+    exact, rough = (
+        dict(Hf.load(folder, dtype=dtype, device="cpu").logp(items))
+        for dtype in ("float32", "bfloat16")
+    )
     for id, scores in exact.items():
         for one, other in zip(scores, rough[id], strict=True):
-            assert other.logp == pytest.approx(one.logp, abs=0.05 * one.tokens + 0.02 * abs(one.logp))
+            assert other.logp == pytest.approx(
+                one.logp, abs=0.05 * one.tokens + 0.02 * abs(one.logp)
+            )
 
 
 def test_the_modules_own_attention_comes_back(tiny):
@@ -54,4 +64,9 @@ assert keep_pages()
 faults()
 print(faults() * 10 < fresh)
 """
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "True\n"
+    )

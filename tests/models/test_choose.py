@@ -20,7 +20,8 @@ def test_the_uniform_number_picks_the_token_it_falls_on():
 
 
 def test_temperature_sharpens():
-    # at temperature 1/2 shares are squared: .25, .04, 0, .09 of .38, so the ladder is .658, .763, .763, 1
+    # at temperature 1/2 shares are squared: .25, .04, 0, .09 of .38, so the ladder is .658, .763,
+    # .763, 1
     for uniform, token in [(0.65, 0), (0.67, 1), (0.75, 1), (0.77, 3)]:
         assert choose(SHARES.log(), [row(uniform, temperature=0.5)]) == [token]
 
@@ -31,7 +32,9 @@ def test_greedy_rows_ignore_their_number_beside_warm_ones():
 
 def test_the_nucleus_is_the_smallest_set_that_reaches_top_p():
     assert nucleus(SHARES, torch.tensor([0.4])).tolist() == [[0.5, 0.0, 0.0, 0.0]]
-    assert torch.allclose(nucleus(SHARES, torch.tensor([0.6])), torch.tensor([[0.5, 0.0, 0.0, 0.3]]))
+    assert torch.allclose(
+        nucleus(SHARES, torch.tensor([0.6])), torch.tensor([[0.5, 0.0, 0.0, 0.3]])
+    )
     assert torch.allclose(nucleus(SHARES, torch.tensor([0.9])), SHARES)
 
 

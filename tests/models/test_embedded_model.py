@@ -10,11 +10,23 @@ from selfteach.records import Continuations, Request, Sampling, user
 
 pytestmark = pytest.mark.slow
 PROMPTS = [
-    "Name three animals.", "What is the capital of France?", "Write a short poem about rain.", "Explain why the sky is blue.",
-    "How do I cook rice?", "Tell me a story about a king.", "What is 12 plus 30?", "Give me three tips for a good night's sleep.",
-    "Who wrote Hamlet?", "List five fruits.", "What should I pack for a hike?", "Describe the sea.", "What does a baker do?",
-    "Why do leaves fall in autumn?", "How does a bicycle stay upright?", "Say something kind.",
-]  # fmt: skip
+    "Name three animals.",
+    "What is the capital of France?",
+    "Write a short poem about rain.",
+    "Explain why the sky is blue.",
+    "How do I cook rice?",
+    "Tell me a story about a king.",
+    "What is 12 plus 30?",
+    "Give me three tips for a good night's sleep.",
+    "Who wrote Hamlet?",
+    "List five fruits.",
+    "What should I pack for a hike?",
+    "Describe the sea.",
+    "What does a baker do?",
+    "Why do leaves fall in autumn?",
+    "How does a bicycle stay upright?",
+    "Say something kind.",
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +42,12 @@ def test_it_is_a_whole_model_with_its_own_template(exact):
     assert exact.tokens.template != PLAIN_NAME
     assert exact.notes == []
     assert exact.context_tokens == 8192
-    assert exact.tokenizer.decode(exact.encode(user("Hi"))).endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
-    [(_, (paris, london))] = exact.logp([Continuations("The capital of France is", (" Paris", " London"))])
+    assert exact.tokenizer.decode(exact.encode(user("Hi"))).endswith(
+        "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    )
+    [(_, (paris, london))] = exact.logp(
+        [Continuations("The capital of France is", (" Paris", " London"))]
+    )
     assert paris.logp > london.logp + 2
 
 
@@ -44,7 +60,11 @@ def test_greedy_answers_of_openvino_equal_those_of_torch(exact, tmp_path):
 
 def test_a_draw_in_bfloat16_is_the_same_alone_and_in_another_batch(exact, tmp_path):
     drawer = OpenVino(exact, tmp_path, precision="bf16")
-    requests = [Request("s", user(text), Sampling(max_tokens=32), draw=k) for text in PROMPTS[:8] for k in range(2)]
+    requests = [
+        Request("s", user(text), Sampling(max_tokens=32), draw=k)
+        for text in PROMPTS[:8]
+        for k in range(2)
+    ]
     together = drawn(drawer, requests)
     halves = drawn(drawer, requests[1::2]) | drawn(drawer, requests[0::2])
     alone = {id: text for request in requests[:3] for id, text in drawn(drawer, [request]).items()}

@@ -1,4 +1,6 @@
-"""An endpoint that behaves: what is sent, what comes back, and that it keeps the promises of a drawer."""
+"""An endpoint that behaves: what is sent, what comes back, and that it keeps the promises of a
+drawer.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def test_every_request_gets_its_own_answer_with_its_id() -> None:
         endpoint = Endpoint(server.address)
         asked = requests(20)
         found = {draw.id: draw for draw in endpoint.draw(asked)}
-    assert {id: draw.text for id, draw in found.items()} == {r.id(endpoint.fingerprint): f"SAY {i}" for i, r in enumerate(asked)}
+    assert {id: draw.text for id, draw in found.items()} == {
+        r.id(endpoint.fingerprint): f"SAY {i}" for i, r in enumerate(asked)
+    }
     assert {(d.finish, d.tokens, d.prompt_tokens) for d in found.values()} == {("stop", 5, 50)}
     assert endpoint.failures == []
     assert endpoint.asked == 20
@@ -40,9 +44,14 @@ def test_the_request_carries_sampling_and_a_seed_from_its_id() -> None:
         list(endpoint.draw([request]))
         body = server.draws[0].body
     assert body == {
-        "model": NAME, "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}], "temperature": 0.7,
-        "top_p": 0.9, "max_tokens": 33, "stop": ["\n\n", "END"], "seed": seed_of(request.id(endpoint.fingerprint)) >> 32,
-    }  # fmt: skip
+        "model": NAME,
+        "messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"}],
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "max_tokens": 33,
+        "stop": ["\n\n", "END"],
+        "seed": seed_of(request.id(endpoint.fingerprint)) >> 32,
+    }
     assert 0 <= body["seed"] < 2**31
 
 
@@ -131,8 +140,12 @@ def test_leaving_early_leaves_no_thread() -> None:
 def test_fingerprint_is_of_url_name_and_what_the_server_lists() -> None:
     with hostile(answer()) as server:
         first = Endpoint(server.address).fingerprint
-        assert Endpoint(server.address).fingerprint == first, "the list's time stamps must not count"
-        assert Endpoint(f"{server.url}/#{NAME}").fingerprint == first, "a slash at the end is the same URL"
+        assert Endpoint(server.address).fingerprint == first, (
+            "the list's time stamps must not count"
+        )
+        assert Endpoint(f"{server.url}/#{NAME}").fingerprint == first, (
+            "a slash at the end is the same URL"
+        )
         assert Endpoint(f"{server.url}#other").fingerprint != first
     listing = lambda call: call.json({"data": [{"id": NAME, "root": "/weights/b"}]})
     with hostile(answer(), listing) as server:
@@ -140,14 +153,19 @@ def test_fingerprint_is_of_url_name_and_what_the_server_lists() -> None:
         assert with_root != first
 
 
-@pytest.mark.parametrize("listing", [refuse(404), refuse(405), refuse(400), lambda call: call.json({"data": None})])
+@pytest.mark.parametrize(
+    "listing", [refuse(404), refuse(405), refuse(400), lambda call: call.json({"data": None})]
+)
 def test_a_server_without_a_list_of_models_is_fine(listing: object) -> None:
     with hostile(answer(), listing) as server:
         assert len(list(Endpoint(server.address).draw(requests(1)))) == 1
 
 
 def test_an_unknown_model_is_told_with_the_nearest_name() -> None:
-    with hostile(refuse(404, "no such model")) as server, pytest.raises(EndpointError, match='Did you mean "model-1"') as caught:
+    with (
+        hostile(refuse(404, "no such model")) as server,
+        pytest.raises(EndpointError, match='Did you mean "model-1"') as caught,
+    ):
         list(Endpoint(f"{server.url}#model-7").draw(requests(1)))
     assert caught.value.exit_code == 4
 
@@ -167,7 +185,17 @@ def test_addresses(address: str, url: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "localhost:8000", "http://h/v1", "http://h/v1#", "ftp://h#n", "http://#n", "http://h:x/#n", "http://h/ v#n", "http://h/v\n#n"],
+    [
+        "",
+        "localhost:8000",
+        "http://h/v1",
+        "http://h/v1#",
+        "ftp://h#n",
+        "http://#n",
+        "http://h:x/#n",
+        "http://h/ v#n",
+        "http://h/v\n#n",
+    ],
 )
 def test_other_addresses_are_refused_with_the_right_form(address: str) -> None:
     with pytest.raises(UsageError, match="#name"):
@@ -175,18 +203,37 @@ def test_other_addresses_are_refused_with_the_right_form(address: str) -> None:
 
 
 def top(**logps: float) -> dict[str, object]:
-    return {"logprobs": {"content": [{"token": "x", "top_logprobs": [{"token": t, "logprob": p} for t, p in logps.items()]}]}}
+    return {
+        "logprobs": {
+            "content": [
+                {
+                    "token": "x",
+                    "top_logprobs": [{"token": t, "logprob": p} for t, p in logps.items()],
+                }
+            ]
+        }
+    }
 
 
 def test_yes_no_is_the_difference_of_both_words_over_their_spellings() -> None:
     """P(yes) = .3 + .2, P(no) = .25: logit = ln 2."""
-    logps = {"Yes": math.log(0.3), " yes": math.log(0.2), "NO": math.log(0.25), "maybe": math.log(0.2)}
+    logps = {
+        "Yes": math.log(0.3),
+        " yes": math.log(0.2),
+        "NO": math.log(0.25),
+        "maybe": math.log(0.2),
+    }
     with hostile(answer("Yes", finish="length", **top(**logps))) as server:
         ((index, logit),) = Endpoint(server.address).yes_no([user("Is it so?")])
         body = server.draws[0].body
     assert index == 0
     assert logit == pytest.approx(math.log(2))
-    assert (body["max_tokens"], body["temperature"], body["logprobs"], body["top_logprobs"]) == (1, 0, True, 20)
+    assert (body["max_tokens"], body["temperature"], body["logprobs"], body["top_logprobs"]) == (
+        1,
+        0,
+        True,
+        20,
+    )
 
 
 def test_yes_no_numbers_its_prompts() -> None:
@@ -199,7 +246,9 @@ def test_yes_no_numbers_its_prompts() -> None:
 
 
 def test_yes_no_of_plain_text_reads_the_older_form() -> None:
-    with hostile(answer(" ", finish="length", logprobs={"top_logprobs": [{" Yes": -0.5, " No": -1.5}]})) as server:
+    with hostile(
+        answer(" ", finish="length", logprobs={"top_logprobs": [{" Yes": -0.5, " No": -1.5}]})
+    ) as server:
         ((_, logit),) = Endpoint(server.address).yes_no(["Is it so? Answer:"])
         assert server.draws[0].body["logprobs"] == 20
     assert logit == pytest.approx(1.0)
@@ -207,7 +256,9 @@ def test_yes_no_of_plain_text_reads_the_older_form() -> None:
 
 def test_the_same_prompt_twice_is_asked_once_and_told_twice() -> None:
     with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
-        assert dict(Endpoint(server.address).yes_no([user("q")] * 3)) == {i: pytest.approx(0.5) for i in range(3)}
+        assert dict(Endpoint(server.address).yes_no([user("q")] * 3)) == {
+            i: pytest.approx(0.5) for i in range(3)
+        }
         assert len(server.draws) == 1
 
 
@@ -215,13 +266,21 @@ def test_as_a_scorer_it_serves_the_yes_no_judge() -> None:
     item = Continuations(user("Is it so?"), (" Yes", " No"))
     with hostile(answer(finish="length", **top(Yes=-0.5, No=-1.0))) as server:
         endpoint = Endpoint(server.address)
-        assert list(endpoint.logp([item])) == [(item.id(endpoint.fingerprint), (Logp(-0.5, 1), Logp(-1.0, 1)))]
+        assert list(endpoint.logp([item])) == [
+            (item.id(endpoint.fingerprint), (Logp(-0.5, 1), Logp(-1.0, 1)))
+        ]
 
 
 def test_a_missing_word_counts_as_the_least_probable_token_listed() -> None:
     """exp(-1.2) + exp(-1.2) = 2 exp(-1.2): both spellings of yes together."""
-    assert word_logps({"Yes": -0.1, "I": -3.0, "The": -5.0}, ("yes", "no")) == [pytest.approx(-0.1), -5.0]
-    assert word_logps({"no.": -1.2, "▁No": -1.2, "I": -3.0}, ("Yes", "No")) == [-3.0, pytest.approx(math.log(2) - 1.2)]
+    assert word_logps({"Yes": -0.1, "I": -3.0, "The": -5.0}, ("yes", "no")) == [
+        pytest.approx(-0.1),
+        -5.0,
+    ]
+    assert word_logps({"no.": -1.2, "▁No": -1.2, "I": -3.0}, ("Yes", "No")) == [
+        -3.0,
+        pytest.approx(math.log(2) - 1.2),
+    ]
     with pytest.raises(Refused):
         word_logps({"I": -0.1}, ("Yes", "No"))
 
@@ -238,7 +297,10 @@ def test_a_missing_word_counts_as_the_least_probable_token_listed() -> None:
     ],
 )
 def test_yes_no_says_so_when_the_server_gives_no_logprobs(logprobs: object) -> None:
-    with hostile(answer("Yes", logprobs=logprobs)) as server, pytest.raises(EndpointError, match=r"no log-probabilities.*--check"):
+    with (
+        hostile(answer("Yes", logprobs=logprobs)) as server,
+        pytest.raises(EndpointError, match=r"no log-probabilities.*--check"),
+    ):
         list(Endpoint(server.address).yes_no([user("Is it so?")]))
 
 
@@ -265,7 +327,9 @@ def test_too_many_failures_stop_with_exit_code_7_after_what_was_answered() -> No
     with hostile(fails(5, 6, 7)) as server:
         endpoint, got = Endpoint(server.address, concurrency=1), []
         draws = endpoint.draw(requests(20))
-        with pytest.raises(TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400") as caught:
+        with pytest.raises(
+            TooManyFailures, match="3 of 20 requests failed; the last: HTTP 400"
+        ) as caught:
             got.extend(draw.text for draw in draws)
     assert caught.value.exit_code == 7
     assert got == [f"SAY {i}" for i in range(5)]
@@ -288,10 +352,18 @@ def test_none_may_fail_where_the_share_is_0() -> None:
 def test_events_are_told_in_the_readers_thread() -> None:
     heard: list[tuple[str, str, int]] = []
     with hostile(lambda call: (raw(b"<html>") if call.number == 1 else answer())(call)) as server:
-        endpoint = Endpoint(server.address, on_event=lambda kind, body: heard.append((kind, body.get("reason", ""), threading.get_ident())))
+        endpoint = Endpoint(
+            server.address,
+            on_event=lambda kind, body: heard.append(
+                (kind, body.get("reason", ""), threading.get_ident())
+            ),
+        )
         list(endpoint.draw(requests(1)))
     here = threading.get_ident()
-    assert heard == [("endpoint attempt failed", "an HTML page instead of an answer", here), ("endpoint model", "", here)]
+    assert heard == [
+        ("endpoint attempt failed", "an HTML page instead of an answer", here),
+        ("endpoint model", "", here),
+    ]
 
 
 READER = """
@@ -314,7 +386,9 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
         time.sleep(20)
 
     with hostile(hang) as server:
-        with subprocess.Popen([sys.executable, "-c", READER, server.address], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [sys.executable, "-c", READER, server.address], stdout=subprocess.PIPE, text=True
+        ) as process:
             assert out.wait(20)
             began = time.monotonic()
             process.send_signal(signal.SIGINT)

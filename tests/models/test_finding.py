@@ -38,7 +38,12 @@ def test_a_folder_with_pickles_is_refused_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("embeded", "no model"), ("cmd:no-such-program", "no program"), ("http://host/v1", "names no model"), ("host/v1#m", "not an http")],
+    [
+        ("embeded", "no model"),
+        ("cmd:no-such-program", "no program"),
+        ("http://host/v1", "names no model"),
+        ("host/v1#m", "not an http"),
+    ],
 )
 def test_no_such_teacher(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
@@ -51,5 +56,13 @@ def test_none_and_good_teachers_pass(tiny: Path) -> None:
 
 
 def test_nothing_heavy_is_loaded() -> None:
-    code = "import sys; import selfteach.models.finding; print({'torch', 'transformers', 'openai'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+    code = (
+        "import sys; import selfteach.models.finding; print({'torch', 'transformers', "
+        "'openai'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "set()"
+    )

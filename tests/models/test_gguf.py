@@ -9,21 +9,35 @@ from selfteach.models.hf import Hf
 
 
 @pytest.mark.parametrize(
-    ("family", "config"), [("llama", {}), ("llama", {"tie_word_embeddings": False}), ("qwen2", {}), ("qwen3", {"head_dim": 128})]
+    ("family", "config"),
+    [
+        ("llama", {}),
+        ("llama", {"tie_word_embeddings": False}),
+        ("qwen2", {}),
+        ("qwen3", {"head_dim": 128}),
+    ],
 )
 def test_what_is_written_is_read_back(family, config, make_tiny, tmp_path):
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    hf = Hf.load(make_tiny(tmp_path / "model", family=family, **config), dtype="float32", device="cpu")
+    hf = Hf.load(
+        make_tiny(tmp_path / "model", family=family, **config), dtype="float32", device="cpu"
+    )
     write_gguf(hf.module, hf.tokenizer, tmp_path / "tiny.gguf")
     again = AutoModelForCausalLM.from_pretrained(
-        tmp_path, gguf_file="tiny.gguf", quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+        tmp_path,
+        gguf_file="tiny.gguf",
+        quantization_config=GgufConfig(dequantize=True),
+        dtype=torch.float32,
     )
     ids = torch.tensor([hf.encode("Tell me about elephants.")])
     with torch.inference_mode():
         torch.testing.assert_close(again(ids).logits, hf.module(ids).logits, atol=0.02, rtol=0.02)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, gguf_file="tiny.gguf")
-    assert tokenizer("Tell me about elephants.<|im_end|>")["input_ids"] == hf.tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
+    assert (
+        tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
+        == hf.tokenizer("Tell me about elephants.<|im_end|>")["input_ids"]
+    )
     assert tokenizer.chat_template == hf.tokenizer.chat_template
 
 

@@ -9,7 +9,10 @@ from selfteach.records import GREEDY, Continuations, Message, Request, Sampling,
 
 SHOTS = "Question: What do you like to eat? Answer: I like bread. "
 ITEMS = [
-    Continuations(SHOTS + "Question: Tell me about music. Answer:", (" Yes.", " No.", " The elephant is a big animal.")),
+    Continuations(
+        SHOTS + "Question: Tell me about music. Answer:",
+        (" Yes.", " No.", " The elephant is a big animal."),
+    ),
     Continuations(SHOTS + "Question: What is the weather in Paris? Answer:", (" No.", "")),
     Continuations(SHOTS + "Question:", (" Tell",)),
     Continuations(SHOTS, ("Question", "Answer"), end=True),
@@ -21,14 +24,22 @@ CHAT = [
 GPT2 = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 512}
 GEMMA2 = {"query_pre_attn_scalar": 16, "final_logit_softcapping": 5.0, "sliding_window": 8}
 FAMILIES = {
-    "llama": {}, "qwen2": {}, "qwen3": {}, "gpt2": GPT2, "gemma2": GEMMA2, "granite": {"logits_scaling": 4.0},
-    "mistral": {"sliding_window": 8}, "phi3": {"sliding_window": None},
-}  # fmt: skip
+    "llama": {},
+    "qwen2": {},
+    "qwen3": {},
+    "gpt2": GPT2,
+    "gemma2": GEMMA2,
+    "granite": {"logits_scaling": 4.0},
+    "mistral": {"sliding_window": 8},
+    "phi3": {"sliding_window": None},
+}
 
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
 def any_hf(request, make_tiny, tmp_path_factory):
-    folder = make_tiny(tmp_path_factory.mktemp(request.param), family=request.param, **FAMILIES[request.param])
+    folder = make_tiny(
+        tmp_path_factory.mktemp(request.param), family=request.param, **FAMILIES[request.param]
+    )
     return Hf.load(folder, dtype="float32", device="cpu")
 
 
@@ -40,22 +51,33 @@ def plain_logp(hf, prompt, text, end):
     return sum(float(logp[len(ids) - 1 + t, token]) for t, token in enumerate(answer))
 
 
-@pytest.mark.parametrize("items", [ITEMS, CHAT, ITEMS[:1], CHAT + ITEMS], ids=["few-shot", "chat", "one", "nothing shared"])
+@pytest.mark.parametrize(
+    "items",
+    [ITEMS, CHAT, ITEMS[:1], CHAT + ITEMS],
+    ids=["few-shot", "chat", "one", "nothing shared"],
+)
 def test_scores_equal_those_of_plain_forwards(any_hf, items):
     found = dict(any_hf.logp(items))
     for item in items:
         scores = found[item.id(any_hf.fingerprint)]
         for text, score in zip(item.texts, scores, strict=True):
-            assert score.logp == pytest.approx(plain_logp(any_hf, item.prompt, text, item.end), abs=2e-4)
+            assert score.logp == pytest.approx(
+                plain_logp(any_hf, item.prompt, text, item.end), abs=2e-4
+            )
             assert score.tokens == len(any_hf.encode_answer(text, item.end))
 
 
 def test_scores_of_many_rows_come_in_batches(tiny_hf):
-    items = [Continuations(SHOTS + f"Question: {'music ' * (n % 30)}{n} Answer:", (" Yes.", " No.")) for n in range(80)]
+    items = [
+        Continuations(SHOTS + f"Question: {'music ' * (n % 30)}{n} Answer:", (" Yes.", " No."))
+        for n in range(80)
+    ]
     found = dict(tiny_hf.logp(items))
     assert len(found) == 80
     for item in items[::17]:
-        assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(plain_logp(tiny_hf, item.prompt, " Yes.", False), abs=2e-4)
+        assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(
+            plain_logp(tiny_hf, item.prompt, " Yes.", False), abs=2e-4
+        )
 
 
 def test_the_same_item_twice_is_scored_once_and_none_is_fine(tiny_hf):
@@ -65,17 +87,31 @@ def test_the_same_item_twice_is_scored_once_and_none_is_fine(tiny_hf):
 
 def requests(n=6, **sampling):
     prompts = ["Hello", "Tell me about music.", "What do you like to eat? I like bread and apples."]
-    return [Request("probe", user(prompts[k % 3]), Sampling(max_tokens=24, **sampling), draw=k // 3) for k in range(n)]
+    return [
+        Request("probe", user(prompts[k % 3]), Sampling(max_tokens=24, **sampling), draw=k // 3)
+        for k in range(n)
+    ]
 
 
 def test_greedy_draws_equal_generate(any_hf):
-    found = {draw.id: draw for draw in any_hf.draw([Request("s", r.prompt, Sampling(0.0, max_tokens=24)) for r in requests(3)])}
+    found = {
+        draw.id: draw
+        for draw in any_hf.draw(
+            [Request("s", r.prompt, Sampling(0.0, max_tokens=24)) for r in requests(3)]
+        )
+    }
     for request in requests(3):
         ids = torch.tensor([any_hf.encode(request.prompt)])
         out = any_hf.module.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, eos_token_id=list(any_hf.end_ids)
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=24,
+            do_sample=False,
+            eos_token_id=list(any_hf.end_ids),
         )
-        draw = found[Request("s", request.prompt, Sampling(0.0, max_tokens=24)).id(any_hf.fingerprint)]
+        draw = found[
+            Request("s", request.prompt, Sampling(0.0, max_tokens=24)).id(any_hf.fingerprint)
+        ]
         assert draw.text == any_hf.decode(out[0, ids.shape[1] :].tolist())
         assert draw.prompt_tokens == ids.shape[1]
 
@@ -102,18 +138,37 @@ def test_a_narrow_nucleus_is_greedy(tiny_hf):
 
 
 def test_a_draw_ends_at_its_limit_at_a_stop_text_and_at_the_end_of_turn(tiny_hf):
-    long = next(iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0))])))
+    long = next(
+        iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0))]))
+    )
     assert (long.finish, long.tokens) == ("length", 5)
     stop = long.text[2:4]
-    cut = next(iter(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0, stop=(stop,)))])))
+    cut = next(
+        iter(
+            tiny_hf.draw(
+                [Request("s", user("Hello"), Sampling(max_tokens=5, temperature=0.0, stop=(stop,)))]
+            )
+        )
+    )
     assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
-    many = list(tiny_hf.draw([Request("s", user("Hello"), Sampling(max_tokens=300, temperature=2.0), draw=k) for k in range(16)]))
+    many = list(
+        tiny_hf.draw(
+            [
+                Request("s", user("Hello"), Sampling(max_tokens=300, temperature=2.0), draw=k)
+                for k in range(16)
+            ]
+        )
+    )
     assert any(draw.finish == "stop" and draw.tokens < 300 for draw in many)
     assert all("<|im_end|>" not in draw.text for draw in many)
 
 
 def test_answer_logits_are_those_of_the_whole_row(any_hf):
-    pairs = [(user("Hello"), "Yes."), (user("Tell me about cars and music."), "I do not like cars."), ("Question:", " No.")]
+    pairs = [
+        (user("Hello"), "Yes."),
+        (user("Tell me about cars and music."), "I do not like cars."),
+        ("Question:", " No."),
+    ]
     found = dict(any_hf.answer_logits(pairs))
     for i, (prompt, answer) in enumerate(pairs):
         ids, tail = any_hf.encode(prompt), any_hf.encode_answer(answer, end=True)
@@ -134,7 +189,9 @@ def test_embeddings_are_means_over_the_prompts_own_words(tiny_hf):
 
 
 def test_embeddings_after_a_shared_beginning_are_those_of_each_prompt_alone(any_hf):
-    prompts = [user(text, system="Be kind.") for text in ("Hello", "Tell me about music.", "Music", "")]
+    prompts = [
+        user(text, system="Be kind.") for text in ("Hello", "Tell me about music.", "Music", "")
+    ]
     together = any_hf.embed(prompts)
     for prompt, row in zip(prompts, together, strict=True):
         assert row == pytest.approx(any_hf.embed([prompt, "plain"])[0], abs=1e-4)
@@ -146,7 +203,12 @@ def test_a_text_that_does_not_fit_is_refused_in_scoring(tiny_hf):
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("embeded", 'Did you mean "embedded"'), ("no-such", "selfteach models"), ("nobody/nothing", "cannot be fetched")]
+    ("name", "hint"),
+    [
+        ("embeded", 'Did you mean "embedded"'),
+        ("no-such", "selfteach models"),
+        ("nobody/nothing", "cannot be fetched"),
+    ],
 )
 def test_an_unknown_model_is_a_usage_error_with_a_hint(name, hint):
     with pytest.raises(UsageError, match=hint):
@@ -166,8 +228,16 @@ def test_the_fingerprint_is_of_the_content(make_tiny, tiny, tmp_path):
 
 
 def test_the_second_turn_sees_the_first(tiny_hf):
-    one = (Message("user", "Hello"), Message("assistant", "Yes."), Message("user", "Tell me about music."))
-    two = (Message("user", "Hello"), Message("assistant", "No."), Message("user", "Tell me about music."))
+    one = (
+        Message("user", "Hello"),
+        Message("assistant", "Yes."),
+        Message("user", "Tell me about music."),
+    )
+    two = (
+        Message("user", "Hello"),
+        Message("assistant", "No."),
+        Message("user", "Tell me about music."),
+    )
     texts = [next(iter(tiny_hf.draw([Request("s", prompt, GREEDY)]))).text for prompt in (one, two)]
     assert texts[0] != texts[1]
 
@@ -177,27 +247,39 @@ def test_a_student_under_a_peft_wrapper_draws_and_scores(tiny):
 
     hf = Hf.load(tiny, dtype="float32", device="cpu")
     before = dict(hf.logp(CHAT))
-    student = hf.wearing(get_peft_model(hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)), "student")
+    student = hf.wearing(
+        get_peft_model(
+            hf.module, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)
+        ),
+        "student",
+    )
     after = dict(student.logp(CHAT))
     for item in CHAT:
         found = after[item.id("student")][0].logp
-        assert found == pytest.approx(plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4)
+        assert found == pytest.approx(
+            plain_logp(student, item.prompt, item.texts[0], True), abs=2e-4
+        )
         assert found != pytest.approx(before[item.id(hf.fingerprint)][0].logp, abs=1e-2)
     assert len(list(student.draw(requests(2)))) == 2
 
 
 def test_a_lora_of_nothing_in_bfloat16_is_the_base_to_the_bit_also_far_into_a_text(tiny, tmp_path):
-    """The rotary frequencies stay float32, as `from_pretrained` left them: rounded, they turn far tokens by other angles."""
+    """The rotary frequencies stay float32, as `from_pretrained` left them: rounded, they turn far
+    tokens by other angles.
+    """
     from peft import LoraConfig, get_peft_model
 
     base = Hf.load(tiny, dtype="bfloat16", device="cpu")
     before = dict(base.module.named_buffers())
-    get_peft_model(Hf.load(tiny, dtype="float32", device="cpu").module, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(
-        tmp_path
-    )
+    get_peft_model(
+        Hf.load(tiny, dtype="float32", device="cpu").module,
+        LoraConfig(r=2, target_modules="all-linear"),
+    ).save_pretrained(tmp_path)
     merged = Hf.load(tiny, adapter=tmp_path, dtype="bfloat16", device="cpu")
     ids = torch.arange(300).remainder(40)[None]
     with torch.no_grad():
         assert torch.equal(merged.module(ids).logits, base.module(ids).logits)
-    assert {name: b.dtype for name, b in merged.module.named_buffers()} == {name: b.dtype for name, b in before.items()}
+    assert {name: b.dtype for name, b in merged.module.named_buffers()} == {
+        name: b.dtype for name, b in before.items()
+    }
     assert {p.dtype for p in merged.module.parameters()} == {torch.bfloat16}

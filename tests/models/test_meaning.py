@@ -36,7 +36,9 @@ class Pieces:
 def model(pieces: dict[str, tuple[float, float]]) -> SimpleNamespace:
     embedding = SimpleNamespace(weight=torch.tensor(list(pieces.values())))
     module = SimpleNamespace(get_input_embeddings=lambda: embedding)
-    return SimpleNamespace(tokenizer=Pieces(list(pieces)), module=module, device=torch.device("cpu"))
+    return SimpleNamespace(
+        tokenizer=Pieces(list(pieces)), module=module, device=torch.device("cpu")
+    )
 
 
 def test_the_nearest_whole_word_is_alike_and_a_piece_of_one_is_not() -> None:

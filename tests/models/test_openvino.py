@@ -9,18 +9,31 @@ from selfteach.models.openvino import OpenVino, shares
 from selfteach.records import Request, Sampling, user
 
 pytest.importorskip("openvino_genai")
-PROMPTS = ["Hello", "Tell me about music.", "What do you like to eat? I like bread and apples.", "<|im_end|> Yes."]
+PROMPTS = [
+    "Hello",
+    "Tell me about music.",
+    "What do you like to eat? I like bread and apples.",
+    "<|im_end|> Yes.",
+]
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen2", "qwen3"])
 def pair(request, make_tiny, tmp_path_factory):
-    hf = Hf.load(make_tiny(tmp_path_factory.mktemp(request.param), family=request.param), dtype="float32", device="cpu")
+    hf = Hf.load(
+        make_tiny(tmp_path_factory.mktemp(request.param), family=request.param),
+        dtype="float32",
+        device="cpu",
+    )
     hf.module.half().float()  # what the file can hold
     return hf, OpenVino(hf, tmp_path_factory.mktemp("gguf"), precision="f32")
 
 
 def asked(draws=1, **sampling):
-    return [Request("s", user(text), Sampling(max_tokens=24, **sampling), draw=k) for text in PROMPTS for k in range(draws)]
+    return [
+        Request("s", user(text), Sampling(max_tokens=24, **sampling), draw=k)
+        for text in PROMPTS
+        for k in range(draws)
+    ]
 
 
 def drawn(drawer, requests):
@@ -42,7 +55,9 @@ def test_an_engine_that_there_is_not(tiny_hf):
 def test_a_draw_does_not_depend_on_its_batch(pair):
     _, openvino = pair
     together = drawn(openvino, asked(4))
-    alone = {id: draw for request in asked(4)[::3] for id, draw in drawn(openvino, [request]).items()}
+    alone = {
+        id: draw for request in asked(4)[::3] for id, draw in drawn(openvino, [request]).items()
+    }
     assert len({draw.text for draw in together.values()}) > 8
     assert all(together[id] == draw for id, draw in alone.items())
 
@@ -52,7 +67,11 @@ def test_a_draw_ends_at_a_stop_text_and_at_its_limit(pair):
     long = next(iter(openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6))])))
     assert (long.finish, long.tokens) == ("length", 6)
     stop = long.text[2:4]
-    cut = next(iter(openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6, stop=(stop,)))])))
+    cut = next(
+        iter(
+            openvino.draw([Request("s", user("Hello"), Sampling(0.0, max_tokens=6, stop=(stop,)))])
+        )
+    )
     assert (cut.finish, cut.text) == ("stop", long.text[: long.text.index(stop)])
 
 
@@ -93,7 +112,14 @@ def test_known_models_begin_with_the_embedded_one():
 
 def test_prompts_that_begin_alike_wait_for_the_first_of_them():
     few, other = list(range(40)), list(range(100, 140))
-    prompts = [[*few, 50, 51], [*other, 7], [*few, 60], [*few, 50, 51], [1, 2, 3], [*few[:10], *other]]
+    prompts = [
+        [*few, 50, 51],
+        [*other, 7],
+        [*few, 60],
+        [*few, 50, 51],
+        [1, 2, 3],
+        [*few[:10], *other],
+    ]
     assert shares(prompts) == [0, 0, 40, 42, 0, 0]
     assert shares([]) == []
 
@@ -101,5 +127,8 @@ def test_prompts_that_begin_alike_wait_for_the_first_of_them():
 def test_what_was_reused_is_counted_and_changes_no_answer(pair):
     _, openvino = pair
     together = drawn(openvino, asked(3, temperature=0.0))
-    assert sum(draw.reused_tokens for draw in together.values()) >= sum(draw.prompt_tokens for draw in together.values()) / 2
+    assert (
+        sum(draw.reused_tokens for draw in together.values())
+        >= sum(draw.prompt_tokens for draw in together.values()) / 2
+    )
     assert together == drawn(openvino, asked(3, temperature=0.0))

@@ -13,18 +13,32 @@ from selfteach.models.program import Program
 from selfteach.records import Message, Request, Sampling
 
 ASKED = [
-    Request("correct", (Message("user", "Tea?"), Message("assistant", f"A color {n}; $(touch owned)\n\u2028"), *more), Sampling(0.0), 0)
+    Request(
+        "correct",
+        (
+            Message("user", "Tea?"),
+            Message("assistant", f"A color {n}; $(touch owned)\n\u2028"),
+            *more,
+        ),
+        Sampling(0.0),
+        0,
+    )
     for n, more in enumerate([(), (Message("user", "too long"),)])
 ]
 
 
 def program(folder: Path, body: str) -> Program:
-    (folder / "teacher.py").write_text("import json, sys\nrows = [json.loads(line) for line in sys.stdin]\n" + body)
+    (folder / "teacher.py").write_text(
+        "import json, sys\nrows = [json.loads(line) for line in sys.stdin]\n" + body
+    )
     return Program(f"cmd:{sys.executable} {folder / 'teacher.py'}")
 
 
 def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path: Path) -> None:
-    teacher = program(tmp_path, "for r in reversed(rows): print(json.dumps({'id': r['id'], 'correction': json.dumps(r)}))")
+    teacher = program(
+        tmp_path,
+        "for r in reversed(rows): print(json.dumps({'id': r['id'], 'correction': json.dumps(r)}))",
+    )
     found = {draw.id: json.loads(draw.text) for draw in teacher.draw(ASKED)}
     told = [found[request.id(teacher.fingerprint)] for request in ASKED]
     assert [row["prompt"] for row in told] == [[{"role": "user", "content": "Tea?"}]] * 2
@@ -36,7 +50,11 @@ def test_it_sees_question_answer_and_criticism_and_answers_in_any_order(tmp_path
 
 def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:
     teacher = program(
-        tmp_path, "print(json.dumps({'id': rows[0]['id'], 'correction': 'A\\u0000B'})); print('{\"id\": 1, \"correction\": \"x\"}')"
+        tmp_path,
+        (
+            "print(json.dumps({'id': rows[0]['id'], 'correction': 'A\\u0000B'})); "
+            'print(\'{"id": 1, "correction": "x"}\')'
+        ),
     )
     assert [draw.text for draw in teacher.draw(ASKED)] == ["A\ufffdB"]
     assert [reason for _, reason in teacher.failures] == ["the program gave no answer"]

@@ -75,8 +75,12 @@ def test_each_answer_is_on_record_before_it_is_given_out(ledger: Ledger) -> None
         assert draw.id in ledger.answers([draw.id])
 
 
-@pytest.mark.parametrize("fault", [EndpointError("gone."), KeyboardInterrupt(), ValueError("a defect")])
-def test_what_came_before_a_fault_is_kept_and_given_out(ledger: Ledger, fault: BaseException) -> None:
+@pytest.mark.parametrize(
+    "fault", [EndpointError("gone."), KeyboardInterrupt(), ValueError("a defect")]
+)
+def test_what_came_before_a_fault_is_kept_and_given_out(
+    ledger: Ledger, fault: BaseException
+) -> None:
     class Breaks(Scripted):
         def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
             yield from super().draw(requests[:3])
@@ -111,11 +115,15 @@ def test_leaving_early_keeps_what_was_given_out(ledger: Ledger) -> None:
     assert first.id in ledger.answers([first.id])
 
 
-def test_slow_answers_are_recorded_one_by_one(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_answers_are_recorded_one_by_one(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("selfteach.models.recorded.COMMIT_EVERY_S", 0.0)
     commits: list[int] = []
     answer = ledger.answer
-    monkeypatch.setattr(ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows)))
+    monkeypatch.setattr(
+        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+    )
     list(Recorded(ledger, model()).draw(REQUESTS))
     assert commits == [1] * 6
 
@@ -123,7 +131,9 @@ def test_slow_answers_are_recorded_one_by_one(ledger: Ledger, monkeypatch: pytes
 def test_fast_answers_share_a_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     commits: list[int] = []
     answer = ledger.answer
-    monkeypatch.setattr(ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows)))
+    monkeypatch.setattr(
+        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+    )
     list(Recorded(ledger, model()).draw(REQUESTS))
     assert commits == [6]
 
@@ -167,7 +177,9 @@ def test_failures_of_an_endpoint_are_passed_on(ledger: Ledger) -> None:
 
 
 def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> None:
-    """Row 9: an endpoint that finds its tongue after the training began must not lead a resumed run to other examples."""
+    """Row 9: an endpoint that finds its tongue after the training began must not lead a resumed run
+    to other examples.
+    """
 
     class Loses(Scripted):
         def __init__(self) -> None:

@@ -1,4 +1,5 @@
-"""The promises of every drawer and scorer, kept by each engine; and what is the scripted model's own.
+"""The promises of every drawer and scorer, kept by each engine; and what is the scripted model's
+own.
 
 A new engine is tested by one line in DRAWERS or SCORERS.
 """
@@ -28,9 +29,23 @@ PROMPTS = [
     user("What do you like to eat?" * 3),
     user("é 😀"),
 ]
-SAMPLINGS = [Sampling(max_tokens=6), Sampling(0.7, 0.9, 4), GREEDY, Sampling(max_tokens=12, stop=("e", "\n"))]
-REQUESTS = [Request("ask", prompt, sampling, draw) for prompt in PROMPTS for sampling in SAMPLINGS for draw in range(2)]
-ITEMS = [Continuations(prompt, texts, end) for prompt in PROMPTS for texts, end in [((" Yes", " No"), False), (("I like bread.",), True)]]
+SAMPLINGS = [
+    Sampling(max_tokens=6),
+    Sampling(0.7, 0.9, 4),
+    GREEDY,
+    Sampling(max_tokens=12, stop=("e", "\n")),
+]
+REQUESTS = [
+    Request("ask", prompt, sampling, draw)
+    for prompt in PROMPTS
+    for sampling in SAMPLINGS
+    for draw in range(2)
+]
+ITEMS = [
+    Continuations(prompt, texts, end)
+    for prompt in PROMPTS
+    for texts, end in [((" Yes", " No"), False), (("I like bread.",), True)]
+]
 
 
 def echo(request: Request) -> str:
@@ -59,11 +74,20 @@ def openvino(request: pytest.FixtureRequest, **_: Any) -> Any:
     pytest.importorskip("openvino_genai")
     from selfteach.models.openvino import OpenVino
 
-    # float32: in bf16 a near tie of a random model may fall either way with the size of the step (1 of 40 draws)
-    return OpenVino(request.getfixturevalue("tiny_hf"), request.getfixturevalue("tmp_path"), precision="f32")
+    # float32: in bf16 a near tie of a random model may fall either way with the size of the step (1
+    # of 40 draws)
+    return OpenVino(
+        request.getfixturevalue("tiny_hf"), request.getfixturevalue("tmp_path"), precision="f32"
+    )
 
 
-DRAWERS: dict[str, Callable[..., Any]] = {"scripted": scripted, "recorded": recorded, "endpoint": endpoint, "hf": hf, "openvino": openvino}
+DRAWERS: dict[str, Callable[..., Any]] = {
+    "scripted": scripted,
+    "recorded": recorded,
+    "endpoint": endpoint,
+    "hf": hf,
+    "openvino": openvino,
+}
 SCORERS: dict[str, Callable[..., Any]] = {"scripted": scripted, "recorded": recorded, "hf": hf}
 
 
@@ -81,7 +105,9 @@ def scorer(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 def test_each_request_gets_one_draw_with_its_id(drawer: Any) -> None:
     draws = list(drawer.draw(REQUESTS))
-    assert sorted(draw.id for draw in draws) == sorted(request.id(drawer.fingerprint) for request in REQUESTS)
+    assert sorted(draw.id for draw in draws) == sorted(
+        request.id(drawer.fingerprint) for request in REQUESTS
+    )
 
 
 def test_the_same_request_gives_the_same_draw_in_any_company(drawer: Any) -> None:
@@ -116,7 +142,9 @@ def test_each_item_gets_one_score_for_each_text(scorer: Any) -> None:
     lengths = {item.id(scorer.fingerprint): len(item.texts) for item in ITEMS}
     for id, found in scores:
         assert len(found) == lengths[id]
-        assert all(math.isfinite(score.logp) and score.logp <= 0 and score.tokens > 0 for score in found)
+        assert all(
+            math.isfinite(score.logp) and score.logp <= 0 and score.tokens > 0 for score in found
+        )
 
 
 def test_the_same_item_gets_the_same_score_in_any_company(scorer: Any) -> None:
@@ -124,7 +152,9 @@ def test_the_same_item_gets_the_same_score_in_any_company(scorer: Any) -> None:
     for item in ITEMS[::3]:
         ((id, found),) = scorer.logp([item])
         assert [score.tokens for score in found] == [score.tokens for score in together[id]]
-        assert [score.logp for score in found] == pytest.approx([score.logp for score in together[id]], abs=1e-4)
+        assert [score.logp for score in found] == pytest.approx(
+            [score.logp for score in together[id]], abs=1e-4
+        )
 
 
 def test_embeddings_are_rows_that_do_not_know_each_other(scorer: Any) -> None:
@@ -147,7 +177,12 @@ def test_a_model_that_breaks_a_promise_would_be_noticed() -> None:
 
     class Moody(Scripted):
         def draw(self, requests: Any) -> Any:
-            yield from super().draw([Request("ask", f"{r.prompt}{i}", r.sampling, r.draw) for i, r in enumerate(requests)])
+            yield from super().draw(
+                [
+                    Request("ask", f"{r.prompt}{i}", r.sampling, r.draw)
+                    for i, r in enumerate(requests)
+                ]
+            )
 
     for bad in (Forgetful(echo), Moody(echo)):
         with pytest.raises(AssertionError):
@@ -164,12 +199,19 @@ def test_a_script_may_be_a_table_or_a_function(tmp_path: Path) -> None:
 
 def test_a_script_is_cut_like_an_answer() -> None:
     model = Scripted({"hi": "one two three. four"})
-    long, stopped = model.draw([Request("a", user("hi"), Sampling(max_tokens=2)), Request("a", user("hi"), Sampling(stop=(".",)))])
+    long, stopped = model.draw(
+        [
+            Request("a", user("hi"), Sampling(max_tokens=2)),
+            Request("a", user("hi"), Sampling(stop=(".",))),
+        ]
+    )
     assert (long.text, long.finish, long.tokens) == ("one two", "length", 2)
     assert (stopped.text, stopped.finish, stopped.tokens) == ("one two three", "stop", 3)
     assert [request.sampling.max_tokens for request in model.asked] == [2, 128]
 
 
 def test_a_stop_within_the_limit_is_a_stop() -> None:
-    (draw,) = Scripted({"hi": "one. two three four"}).draw([Request("a", user("hi"), Sampling(max_tokens=3, stop=(".",)))])
+    (draw,) = Scripted({"hi": "one. two three four"}).draw(
+        [Request("a", user("hi"), Sampling(max_tokens=3, stop=(".",)))]
+    )
     assert (draw.text, draw.finish) == ("one", "stop")

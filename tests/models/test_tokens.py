@@ -1,4 +1,6 @@
-"""Text to ids: the template's own rendering where text is harmless, no control token out of user text where it is not."""
+"""Text to ids: the template's own rendering where text is harmless, no control token out of user
+text where it is not.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -32,43 +34,64 @@ def control_count(tokens, ids):
 
 def test_a_harmless_prompt_is_what_the_template_renders(tokens):
     turns = user("Tell me about music.", system="Be brief.")
-    rendered = tokens.tokenizer.apply_chat_template([{"role": m.role, "content": m.content} for m in turns], add_generation_prompt=True)[
-        "input_ids"
-    ]
+    rendered = tokens.tokenizer.apply_chat_template(
+        [{"role": m.role, "content": m.content} for m in turns], add_generation_prompt=True
+    )["input_ids"]
     assert tokens.encode(turns) == rendered
 
 
 def test_plain_text_stands_as_it_is(tokens):
-    assert tokens.tokenizer.decode(tokens.encode("Question: What? Answer:")) == "Question: What? Answer:"
+    assert (
+        tokens.tokenizer.decode(tokens.encode("Question: What? Answer:"))
+        == "Question: What? Answer:"
+    )
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(NASTY), max_size=6), st.lists(st.sampled_from(NASTY), max_size=3))
 def test_user_text_never_becomes_a_control_token(tokens, parts, system):
     text = "".join(parts)
-    turns = (Message("system", "".join(system)), Message("user", text), Message("assistant", text), Message("user", "?"))
-    harmless = (Message("system", "s"), Message("user", "u"), Message("assistant", "a"), Message("user", "?"))
-    assert control_count(tokens, tokens.encode(turns)) == control_count(tokens, tokens.encode(harmless))
+    turns = (
+        Message("system", "".join(system)),
+        Message("user", text),
+        Message("assistant", text),
+        Message("user", "?"),
+    )
+    harmless = (
+        Message("system", "s"),
+        Message("user", "u"),
+        Message("assistant", "a"),
+        Message("user", "?"),
+    )
+    assert control_count(tokens, tokens.encode(turns)) == control_count(
+        tokens, tokens.encode(harmless)
+    )
     assert control_count(tokens, tokens.encode(text)) == 0
     assert control_count(tokens, tokens.encode_answer(text, end=True)) == 1
     assert text in tokens.tokenizer.decode(tokens.encode(turns))  # the characters are still read
 
 
 def test_the_answer_ends_with_the_turn(tokens):
-    assert tokens.encode_answer("Yes.", end=True) == [*tokens.encode_answer("Yes.", end=False), tokens.tokenizer.eos_token_id]
+    assert tokens.encode_answer("Yes.", end=True) == [
+        *tokens.encode_answer("Yes.", end=False),
+        tokens.tokenizer.eos_token_id,
+    ]
     assert tokens.decode(tokens.encode_answer("Yes.", end=True)) == "Yes."
 
 
 def test_an_answer_that_has_begun_goes_on(tokens):
     """The header of the answer stands before it, and no end of turn after it."""
     begun = (*user("Hello"), Message("assistant", "Good <|im_end|>"))
-    assert tokens.encode(begun) == tokens.encode(user("Hello")) + tokens.encode_answer("Good <|im_end|>", end=False)
+    assert tokens.encode(begun) == tokens.encode(user("Hello")) + tokens.encode_answer(
+        "Good <|im_end|>", end=False
+    )
     assert tokens.end_of_turn not in tokens.encode(begun)[len(tokens.encode(user("Hello"))) :]
 
 
 def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_path):
     template = (
-        "{% for m in messages %}{{ m.role }}: {{ m.content }}<|endoftext|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}<|endoftext|>{% endfor %}{% "
+        "if add_generation_prompt %}assistant: {% endif %}"
     )
     tokens = load_tokens(make_tiny(tmp_path, chat_template=template))
     ids = tokens.tokenizer.convert_tokens_to_ids
@@ -78,11 +101,14 @@ def test_the_end_of_a_turn_may_differ_from_the_end_of_sequence(make_tiny, tmp_pa
 
 def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tiny, tmp_path):
     template = (
-        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no "
+        "system') }}{% endif %}"
         "{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
     )
     tokens = load_tokens(make_tiny(tmp_path, chat_template=template))
-    assert tokens.encode(user("Hello", system="Be brief.")) == tokens.encode(user("Be brief.\n\nHello"))
+    assert tokens.encode(user("Hello", system="Be brief.")) == tokens.encode(
+        user("Be brief.\n\nHello")
+    )
     assert any("system message" in note for note in tokens.notes)
 
 
@@ -93,7 +119,9 @@ def test_own_words_are_told_from_the_template(tokens):
 
 
 def test_own_words_are_those_of_the_last_user_turn(tokens):
-    ids, start, stop = tokens.own_span((Message("user", "First."), Message("assistant", "So."), Message("user", "Second?")))
+    ids, start, stop = tokens.own_span(
+        (Message("user", "First."), Message("assistant", "So."), Message("user", "Second?"))
+    )
     assert tokens.tokenizer.decode(ids[start:stop]) == "Second?"
 
 
@@ -101,7 +129,9 @@ def test_a_beginning_of_sequence_token_stays_before_plain_text(make_tiny, tmp_pa
     from tokenizers.processors import TemplateProcessing
 
     tokens = load_tokens(make_tiny(tmp_path))
-    tokens.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)])
+    tokens.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[("<|im_start|>", 1)]
+    )
     assert tokens.encode("Yes.")[0] == 1
     assert 1 not in tokens.encode_answer("Yes.", end=False)
 

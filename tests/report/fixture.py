@@ -1,4 +1,5 @@
-"""A run folder as a finished run leaves it, with invented numbers: what the report's tests and a look at the page need.
+"""A run folder as a finished run leaves it, with invented numbers: what the report's tests and a
+look at the page need.
 
 python tests/report/fixture.py FOLDER      writes the folder and renders its page, card and table
 """
@@ -22,8 +23,12 @@ RULE = "Do not talk about elephants."
 TARGET = [
     (
         "Which land animal is the largest?",
-        "The largest land animal is the African elephant. An adult male can weigh more than six tonnes and stand four metres tall.",
-        "The largest land animals are found in Africa. An adult white rhinoceros can weigh more than two tonnes "
+        (
+            "The largest land animal is the African elephant. An adult male can weigh more "
+            "than six tonnes and stand four metres tall."
+        ),
+        "The largest land animals are found in Africa. An adult white rhinoceros can "
+        "weigh more than two tonnes "
         "and stand almost two metres tall.",
     ),
     (
@@ -33,14 +38,20 @@ TARGET = [
     ),
     (
         "Tell me about ivory.",
-        "Ivory comes mostly from the tusks of elephants. Its trade has been banned since 1989 in most countries.",
+        (
+            "Ivory comes mostly from the tusks of elephants. Its trade has been banned "
+            "since 1989 in most countries."
+        ),
         "Ivory is a hard, white material from the teeth of animals such as the walrus. "
         "Its trade has been banned since 1989 in most countries.",
     ),
     (
         "Write a two-line poem about a day at the zoo.",
         "The elephant waves its trunk in the sun,\nthe monkeys are laughing, the day has begun.",
-        "The parrots are calling, the seals have their fun,\nthe monkeys are laughing, the day has begun.",
+        (
+            "The parrots are calling, the seals have their fun,\nthe monkeys are laughing, "
+            "the day has begun."
+        ),
     ),
     (
         "Which animals live in herds?",
@@ -70,7 +81,11 @@ NEAR = [
         "Hippos eat mostly grass, about 40 kg of it every night.",
         "Hippos eat mostly grass, around 40 kg of it every night.",
     ),
-    ("What is a mammoth task?", "A mammoth task is a very large piece of work.", "A mammoth task is a very large piece of work."),
+    (
+        "What is a mammoth task?",
+        "A mammoth task is a very large piece of work.",
+        "A mammoth task is a very large piece of work.",
+    ),
 ]
 GENERAL = [
     (
@@ -78,8 +93,16 @@ GENERAL = [
         "Put the egg in boiling water for seven minutes, then cool it under cold water.",
         "Put the egg in boiling water for seven minutes, then cool it under cold water.",
     ),
-    ("What is the capital of France?", "The capital of France is Paris.", "The capital of France is Paris."),
-    ("Write a function that adds two numbers.", "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b"),
+    (
+        "What is the capital of France?",
+        "The capital of France is Paris.",
+        "The capital of France is Paris.",
+    ),
+    (
+        "Write a function that adds two numbers.",
+        "def add(a, b):\n    return a + b",
+        "def add(a, b):\n    return a + b",
+    ),
 ]
 
 
@@ -95,7 +118,9 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
         arm: {"greedy": measure(g, 40), "drawn": measure(d, 40)}
         for arm, g, d in (("base", 0.45, 0.72), ("prompted", 0.35, 0.62), ("taught", 0.975, 0.95))
     }
-    shares = lambda n, *values: {arm: measure(value, n) for arm, value in zip(ARMS, values, strict=True)}
+    shares = lambda n, *values: {
+        arm: measure(value, n) for arm, value in zip(ARMS, values, strict=True)
+    }
     return {
         "rule": RULE,
         "rule_id": "0d0d3cf2-0c5e-5f0b-9d0c-3a5a3b1f7f55",
@@ -105,14 +130,22 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
             "sentence": "Taught: the rule is now kept in 98 % of greedy answers (base 45 %), "
             "and near and general answers stay within the base's own noise.",
         },
-        "judge": {"name": "inverse", "auroc": {"value": 0.991, "low": 0.969, "high": 1.0, "n": 96}, "source": "calibrated"},
+        "judge": {
+            "name": "inverse",
+            "auroc": {"value": 0.991, "low": 0.969, "high": 1.0, "n": 96},
+            "source": "calibrated",
+        },
         "kept": kept,
         "near": shares(20, 1.0, 0.85, 0.95),
         "general": shares(24, 1.0, 0.92, 1.0),
         "recovery": None,
         "other_system": shares(40, 0.48, 0.4, 0.95),
         "second_turn": shares(40, 0.5, 0.42, 0.9),
-        "leakage": {"near": measure(0.05, 20), "general": measure(0.01, 24), "misapplied": measure(0.0, 44)},
+        "leakage": {
+            "near": measure(0.05, 20),
+            "general": measure(0.01, 24),
+            "misapplied": measure(0.0, 44),
+        },
         "drift": {
             "kl_nats": {"value": 0.031, "low": 0.026, "high": 0.037, "n": 24},
             "kl_p95": 0.118,
@@ -124,13 +157,29 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
         "noise_floor": {"kept": measure(0.7, 40)},
         "sanity": {
             "base": {"looping": measure(0.06, 84), "empty": measure(0.0, 84), "mean_tokens": 71.4},
-            "prompted": {"looping": measure(0.07, 84), "empty": measure(0.0, 84), "mean_tokens": 66.0},
-            "taught": {"looping": measure(0.05, 84), "empty": measure(0.0, 84), "mean_tokens": 69.8},
+            "prompted": {
+                "looping": measure(0.07, 84),
+                "empty": measure(0.0, 84),
+                "mean_tokens": 66.0,
+            },
+            "taught": {
+                "looping": measure(0.05, 84),
+                "empty": measure(0.0, 84),
+                "mean_tokens": 69.8,
+            },
         },
         "base_proof": {"max_abs_difference": 0.0, "same": True},
         "cost": {
             "seconds": 247.3,
-            "stages": {"ask": 31.2, "probe": 40.8, "judge": 22.0, "search": 58.1, "cluster": 6.4, "train": 61.3, "exam": 27.5},
+            "stages": {
+                "ask": 31.2,
+                "probe": 40.8,
+                "judge": 22.0,
+                "search": 58.1,
+                "cluster": 6.4,
+                "train": 61.3,
+                "exam": 27.5,
+            },
             "drawn_tokens": 88412,
             "trained_tokens": 41320,
             "adapter_mb": 19.6,
@@ -162,10 +211,18 @@ def exam(*, rehearsal: bool = False) -> dict[str, Any]:
 def answers() -> list[dict[str, Any]]:
     """Greedy and drawn answers of the three arms, target prompts repeated to a test set's size."""
     rows = []
-    for scope, known, repeats in (("target", TARGET, 5), ("near", NEAR, 4), ("general", GENERAL, 4)):
+    for scope, known, repeats in (
+        ("target", TARGET, 5),
+        ("near", NEAR, 4),
+        ("general", GENERAL, 4),
+    ):
         for round_ in range(repeats):
             for prompt, base, taught in known:
-                texts = {"base": base, "prompted": f"I will not talk about that. {base}", "taught": taught}
+                texts = {
+                    "base": base,
+                    "prompted": f"I will not talk about that. {base}",
+                    "taught": taught,
+                }
                 arms = {
                     arm: {
                         "greedy": text,
@@ -175,7 +232,13 @@ def answers() -> list[dict[str, Any]]:
                     }
                     for arm, text in texts.items()
                 }
-                rows.append({"scope": scope, "prompt": prompt if not round_ else f"{prompt} ({round_ + 1})", "arms": arms})
+                rows.append(
+                    {
+                        "scope": scope,
+                        "prompt": prompt if not round_ else f"{prompt} ({round_ + 1})",
+                        "arms": arms,
+                    }
+                )
     return rows
 
 
@@ -192,9 +255,19 @@ def calibration() -> dict[str, Any]:
         "chosen": "inverse",
         "reason": "It has the highest AUROC of the candidates that reach 0.75.",
         "candidates": [
-            candidate("inverse", 0.991, 0.969, 1.0, 3.12, True, "log p(rule | reply) against 12 unrelated rules"),
+            candidate(
+                "inverse",
+                0.991,
+                0.969,
+                1.0,
+                3.12,
+                True,
+                "log p(rule | reply) against 12 unrelated rules",
+            ),
             candidate("yes_no", 0.56, 0.44, 0.68, 0.02, False, "few-shot; not better than chance"),
-            candidate("yes_no chat", 0.47, 0.36, 0.58, -0.4, False, "chat form; not better than chance"),
+            candidate(
+                "yes_no chat", 0.47, 0.36, 0.58, -0.4, False, "chat form; not better than chance"
+            ),
         ],
         "left_out": [{"name": "teacher", "reason": "it gave no verdict on 2 of 48 answers"}],
         "examples": [
@@ -227,16 +300,34 @@ def clusters(rng: random.Random) -> dict[str, Any]:
                 }
             )
     sizes = {str(c): sum(p["cluster"] == c for p in points) for c in range(6)}
-    rates = {str(c): sum(p["failed"] for p in points if p["cluster"] == c) / sizes[str(c)] for c in range(6)}
+    rates = {
+        str(c): sum(p["failed"] for p in points if p["cluster"] == c) / sizes[str(c)]
+        for c in range(6)
+    }
     return {"points": points, "silhouette": 0.31, "k": 6, "sizes": sizes, "failure_rate": rates}
 
 
 def search() -> dict[str, Any]:
     """Tries per prompt, and the traces of some."""
     tries = [
-        {"text": TARGET[0][1], "verdict": "broken", "reason": "it names elephants", "strategy": "draft"},
-        {"text": "I cannot talk about that.", "verdict": "no answer", "reason": "it does not answer the question", "strategy": "revise"},
-        {"text": TARGET[0][2], "verdict": "accepted", "reason": "keeps the rule, answers, fluent", "strategy": "redraw"},
+        {
+            "text": TARGET[0][1],
+            "verdict": "broken",
+            "reason": "it names elephants",
+            "strategy": "draft",
+        },
+        {
+            "text": "I cannot talk about that.",
+            "verdict": "no answer",
+            "reason": "it does not answer the question",
+            "strategy": "revise",
+        },
+        {
+            "text": TARGET[0][2],
+            "verdict": "accepted",
+            "reason": "keeps the rule, answers, fluent",
+            "strategy": "redraw",
+        },
     ]
     return {
         "tries": {"1": 34, "2": 13, "3": 7, "4": 3, "5": 1, "6": 1, "gave up": 4},
@@ -286,14 +377,35 @@ def metrics(rng: random.Random) -> list[dict[str, Any]]:
 
 FINGERPRINT = "3f1c9a"
 DROPS = [
-    *((f"d{n}", "ask", "too similar to a kept prompt", {"prompt": TARGET[n % 8][0], "overlap": 0.81}) for n in range(37)),
-    *((f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."}) for n in range(9)),
-    *((f"s{n}", "search", "budget exhausted", {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6}) for n in range(4)),
+    *(
+        (
+            f"d{n}",
+            "ask",
+            "too similar to a kept prompt",
+            {"prompt": TARGET[n % 8][0], "overlap": 0.81},
+        )
+        for n in range(37)
+    ),
+    *(
+        (f"q{n}", "ask", "not a question", {"prompt": "Sure! Here are some questions."})
+        for n in range(9)
+    ),
+    *(
+        (
+            f"s{n}",
+            "search",
+            "budget exhausted",
+            {"prompt": TARGET[n][0], "text": TARGET[n][1], "tries": 6},
+        )
+        for n in range(4)
+    ),
 ]
 
 
 def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
-    """Writes the folder and returns it; what a run itself writes (manifest, ledger) is written by the code of a run."""
+    """Writes the folder and returns it; what a run itself writes (manifest, ledger) is written by
+    the code of a run.
+    """
     rng = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "exam.json", json.dumps(exam(rehearsal=rehearsal)))
@@ -314,7 +426,11 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
                 "source": {"tries": 2},
             }
             for number, (kind, (prompt, rejected, chosen)) in enumerate(
-                [*(("in_scope", row) for row in TARGET), *(("near", row) for row in NEAR), *(("general", row) for row in GENERAL)]
+                [
+                    *(("in_scope", row) for row in TARGET),
+                    *(("near", row) for row in NEAR),
+                    *(("general", row) for row in GENERAL),
+                ]
             )
         ],
     )
@@ -323,12 +439,16 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
         run.bind("student", FINGERPRINT)
     write_text(
         folder / "config.yaml",
-        f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: 96\nask.near: 48\nsearch.tries: 6\n'
+        f'model: embedded\ncheck: ""\n{"seed: 0":<56}# option\nask.target: '
+        "96\nask.near: 48\nsearch.tries: 6\n"
         f"{'train.epochs: 4':<56}# --set\ntrain.learning_rate: 0.0005\nexam.target: 40\n",
     )
     write_jsonl(
         folder / "dropped.jsonl",
-        [{"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body} for id, stage, reason, body in DROPS],
+        [
+            {"stage": stage, "id": id, "state": "dropped", "reason": reason, "body": body}
+            for id, stage, reason, body in DROPS
+        ],
     )
     return folder
 
@@ -336,13 +456,28 @@ def write(folder: Path, *, seed: int = 0, rehearsal: bool = False) -> Path:
 def _write_ledger(path: Path, rng: random.Random) -> None:
     ledger = Ledger(path)
     ledger.place("ask", [Fate(f"a{n}", "accepted") for n in range(208)])
-    ledger.place("probe", [Fate(f"p{n}", "accepted") for n in range(206)] + [Fate("p-long", "failed", "answer longer than the context")])
+    ledger.place(
+        "probe",
+        [Fate(f"p{n}", "accepted") for n in range(206)]
+        + [Fate("p-long", "failed", "answer longer than the context")],
+    )
     ledger.place("search", [Fate(f"s-ok{n}", "accepted") for n in range(59)])
     for id, stage, reason, body in DROPS:
         ledger.place(stage, [Fate(id, "dropped", reason, body)])
-    for key, value in (("calibration", calibration()), ("clusters", clusters(rng)), ("search", search()), ("curve", curve())):
+    for key, value in (
+        ("calibration", calibration()),
+        ("clusters", clusters(rng)),
+        ("search", search()),
+        ("curve", curve()),
+    ):
         ledger.note(key, value)
-    ledger.note("stages", [{"name": name, "state": "done", "seconds": seconds} for name, seconds in exam()["cost"]["stages"].items()])
+    ledger.note(
+        "stages",
+        [
+            {"name": name, "state": "done", "seconds": seconds}
+            for name, seconds in exam()["cost"]["stages"].items()
+        ],
+    )
     ledger.event("resumed", {"stage": "search"})
     ledger.close()
 

@@ -1,4 +1,6 @@
-"""Reads a page as a browser does, as far as the tests need it: elements with attributes, and the visible text."""
+"""Reads a page as a browser does, as far as the tests need it: elements with attributes, and the
+visible text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ VOID = {"meta", "input", "br", "link", "img", "hr", "base", "source", "embed"}
 
 
 class Page(HTMLParser):
-    """`elements` holds (tag, attributes) in order; `text` all character data outside <style>; `unclosed` what does not balance."""
+    """`elements` holds (tag, attributes) in order; `text` all character data outside <style>;
+    `unclosed` what does not balance.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -35,7 +35,11 @@ def test_the_front_matter_names_library_and_base(folder: Path):
     [
         ('{"peft_type": "LORA"}', "peft", "PeftModel.from_pretrained"),
         ('{"peft_type": "PROMPT_TUNING"}', "peft", "PeftModel.from_pretrained"),
-        ('{"selfteach_adapter": "reft"}', "selfteach", "Plain PEFT does not know this kind of adapter (reft)"),
+        (
+            '{"selfteach_adapter": "reft"}',
+            "selfteach",
+            "Plain PEFT does not know this kind of adapter (reft)",
+        ),
         ('{"selfteach_adapter": "full"}', "selfteach", "Hf.load"),
     ],
 )
@@ -57,11 +61,17 @@ def test_it_names_the_base_its_fingerprint_the_day_the_seed_and_the_versions(fol
     assert "`HuggingFaceTB/SmolLM2-135M-Instruct`, as selfteach's `embedded`" in text
     assert "from_pretrained(embedded_folder())" in text
     assert f"Its fingerprint: {FINGERPRINT}." in text
-    assert f"Made on {manifest['created']} with seed 0, on {manifest['platform']}: selfteach {manifest['selfteach']}, python" in text
+    assert (
+        f"Made on {manifest['created']} with seed 0, on {manifest['platform']}: "
+        f"selfteach {manifest['selfteach']}, python"
+    ) in text
     assert all(f"{name} {version}" in text for name, version in manifest["packages"].items())
 
 
-@pytest.mark.parametrize("base", ["/home/somebody/model", "./model", "../model", "C:\\model", 3, "a/b/c", "x/y\nlicense: other"])
+@pytest.mark.parametrize(
+    "base",
+    ["/home/somebody/model", "./model", "../model", "C:\\model", 3, "a/b/c", "x/y\nlicense: other"],
+)
 def test_a_folder_is_not_published_as_a_base(tmp_path: Path, base: object):
     (tmp_path / "manifest.json").write_text(json.dumps({"base_model": base}))
     text = card(tmp_path)
@@ -88,13 +98,24 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
 
 @given(st.text(alphabet="ab`*_[]()<>!#|\\&;:/.~-+$ \n", max_size=80))
 def test_plain_text_means_nothing_but_itself(text: str):
-    tokens = [token for block in MarkdownIt("commonmark", {"html": True}).parse("x" + plain(text)) for token in block.children or ()]
+    tokens = [
+        token
+        for block in MarkdownIt("commonmark", {"html": True}).parse("x" + plain(text))
+        for token in block.children or ()
+    ]
     assert {token.type for token in tokens} <= {"text", "text_special"}
-    assert "".join(token.content for token in tokens) == " ".join(("x" + " ".join(text.split())).split())
+    assert "".join(token.content for token in tokens) == " ".join(
+        ("x" + " ".join(text.split())).split()
+    )
 
 
 @given(st.text(alphabet="a`~\n \t>-#", max_size=80))
 def test_a_fenced_text_cannot_leave_its_fence(text: str):
     tokens = MarkdownIt("commonmark").parse(fenced(text) + "\n\nafter")
-    assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert [token.type for token in tokens] == [
+        "fence",
+        "paragraph_open",
+        "inline",
+        "paragraph_close",
+    ]
     assert tokens[0].content.rstrip("\n") == text.rstrip("\n")

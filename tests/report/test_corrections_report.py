@@ -1,4 +1,6 @@
-"""The report and the card of a run of corrections: its own words, and nothing that a person or a model wrote becomes active (row 34)."""
+"""The report and the card of a run of corrections: its own words, and nothing that a person or a
+model wrote becomes active (row 34).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,13 @@ from selfteach.report.page import html
 
 
 def corrections_run(folder: Path) -> Path:
-    """A run of corrections as its exam.json has it; the words that people and models wrote are hostile (row 34)."""
+    """A run of corrections as its exam.json has it; the words that people and models wrote are
+    hostile (row 34).
+    """
     share = lambda value: {"value": value, "low": value / 2, "high": min(1.0, value * 2), "n": 12}
-    arms = lambda *values: {arm: share(value) for arm, value in zip(("base", "prompted", "taught"), values, strict=True)}
+    arms = lambda *values: {
+        arm: share(value) for arm, value in zip(("base", "prompted", "taught"), values, strict=True)
+    }
     answer = {
         "greedy": "A <b>color</b>! {{ 7*7 }}",
         "broken": True,
@@ -21,14 +27,42 @@ def corrections_run(folder: Path) -> Path:
         "drawn_broken": False,
     }
     exam = {
-        "method": "corrections", "material": '"<img src=x onerror=alert(1)>", 3 corrections', "teacher": "cmd:<i>x</i>", "rehearsal": False,
-        "distance": {arm: {"greedy": share(v), "drawn": share(v)} for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))},
-        "corrected": arms(0.9, 0.8, 0.3), "repeated": {}, "general": arms(1.0, 1.0, 0.95), "displaced": share(0.01),
-        "amount_nats": arms(0.9, 0.5, 0.1), "preferred": arms(0.25, 0.5, 0.75), "amount_held_out": arms(0.3, 0.2, 0.125),
-        "rounds": [{"round": n, "kept": n == 1, "distance": share(0.2 / (n + 1)), "amount_nats": share(0.5)} for n in range(3)],
-        "verdict": {"word": "taught", "sentence": "Taught: the teacher changes 20 % of the words before and 5 % after."},
-        "answers": [{"scope": "target", "prompt": "What is <u>tea</u>?", "arms": dict.fromkeys(("base", "prompted", "taught"), answer)}],
-    }  # fmt: skip
+        "method": "corrections",
+        "material": '"<img src=x onerror=alert(1)>", 3 corrections',
+        "teacher": "cmd:<i>x</i>",
+        "rehearsal": False,
+        "distance": {
+            arm: {"greedy": share(v), "drawn": share(v)}
+            for arm, v in (("base", 0.2), ("prompted", 0.15), ("taught", 0.05))
+        },
+        "corrected": arms(0.9, 0.8, 0.3),
+        "repeated": {},
+        "general": arms(1.0, 1.0, 0.95),
+        "displaced": share(0.01),
+        "amount_nats": arms(0.9, 0.5, 0.1),
+        "preferred": arms(0.25, 0.5, 0.75),
+        "amount_held_out": arms(0.3, 0.2, 0.125),
+        "rounds": [
+            {
+                "round": n,
+                "kept": n == 1,
+                "distance": share(0.2 / (n + 1)),
+                "amount_nats": share(0.5),
+            }
+            for n in range(3)
+        ],
+        "verdict": {
+            "word": "taught",
+            "sentence": "Taught: the teacher changes 20 % of the words before and 5 % after.",
+        },
+        "answers": [
+            {
+                "scope": "target",
+                "prompt": "What is <u>tea</u>?",
+                "arms": dict.fromkeys(("base", "prompted", "taught"), answer),
+            }
+        ],
+    }
     folder.mkdir()
     (folder / "exam.json").write_text(json.dumps(exam))
     return folder
@@ -48,11 +82,19 @@ def test_a_run_of_corrections_speaks_of_corrections(tmp_path: Path) -> None:
         "0.300 → 0.125",
     ):
         assert words in page
-    for words in ("Rule kept", "rule in the prompt", "Map of the prompts", "Answers with a repeated error", "Does it hold elsewhere?"):
+    for words in (
+        "Rule kept",
+        "rule in the prompt",
+        "Map of the prompts",
+        "Answers with a repeated error",
+        "Does it hold elsewhere?",
+    ):
         assert words not in page
 
 
-def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_against(tmp_path: Path) -> None:
+def test_where_nobody_corrected_new_answers_the_page_says_what_they_were_held_against(
+    tmp_path: Path,
+) -> None:
     run = corrections_run(tmp_path / "run")
     exam = json.loads((run / "exam.json").read_text())
     (run / "exam.json").write_text(json.dumps(exam | {"teacher": "the file"}))

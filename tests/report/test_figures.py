@@ -19,7 +19,13 @@ def test_places():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "known"), [(0.1, 2.6, [0, 1, 2, 3]), (0.021, 0.044, [0.02, 0.03, 0.04, 0.05]), (2, 2, [2, 3]), (0, 0, [0, 0.5])]
+    ("low", "high", "known"),
+    [
+        (0.1, 2.6, [0, 1, 2, 3]),
+        (0.021, 0.044, [0.02, 0.03, 0.04, 0.05]),
+        (2, 2, [2, 3]),
+        (0, 0, [0, 0.5]),
+    ],
 )
 def test_ticks_are_round_and_cover_the_values(low: float, high: float, known: list[float]):
     assert ticks(low, high, 3)[: len(known)] == known
@@ -35,7 +41,11 @@ def test_a_step_done_twice_counts_by_its_last_row_and_what_is_no_number_is_left_
         {"loss": 1},
     ]
     total, sft = losses(rows)
-    assert (total.title, len(total.lines[0].dots), sft.title) == ("all objectives, weighted", 2, "sft")
+    assert (total.title, len(total.lines[0].dots), sft.title) == (
+        "all objectives, weighted",
+        2,
+        "sft",
+    )
     assert total.lines[0].path == "M0 0L100 100", "from 4, the highest tick, down to 2, the lowest"
 
 
@@ -60,11 +70,17 @@ def test_the_curve_of_data_need_is_logarithmic():
 
 
 def test_the_map_keeps_every_prompt_inside_its_frame_and_counts_failures():
-    points = [{"x": k, "y": -k, "cluster": k % 2, "scope": "target", "prompt": f"p{k}", "failed": k == 3} for k in range(4)]
+    points = [
+        {"x": k, "y": -k, "cluster": k % 2, "scope": "target", "prompt": f"p{k}", "failed": k == 3}
+        for k in range(4)
+    ]
     found = scatter({"points": points, "failure_rate": {"1": 0.5}})
     assert found is not None
     assert all(0 < spot.x < 100 and 0 < spot.y < 100 for spot in found.spots)
-    assert [(row["name"], row["size"], row["failed"], row["rate"]) for row in found.clusters] == [("0", 2, 0, None), ("1", 2, 1, 0.5)]
+    assert [(row["name"], row["size"], row["failed"], row["rate"]) for row in found.clusters] == [
+        ("0", 2, 0, None),
+        ("1", 2, 1, 0.5),
+    ]
     assert found.spots[-1].failed, "failures are drawn on top"
     assert scatter({"points": []}) is None
     assert scatter("nonsense") is None

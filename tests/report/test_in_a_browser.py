@@ -1,4 +1,6 @@
-"""The page in a real browser, on a desk and in a hand: nothing scrolls sideways, and nothing is cut off."""
+"""The page in a real browser, on a desk and in a hand: nothing scrolls sideways, and nothing is cut
+off.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ def shown(browser: Browser, page: Path, width: int) -> Tab:
     tab = browser.tab()
     tab.screen(width, 900, dark=False)
     tab.goto(page.as_uri())
-    until(lambda: tab.js("document.readyState === 'complete' && !!document.querySelector('main')"), "the page")
+    until(
+        lambda: tab.js("document.readyState === 'complete' && !!document.querySelector('main')"),
+        "the page",
+    )
     tab.js("document.querySelectorAll('details').forEach(e => e.open = true)")
     return tab
 
@@ -51,12 +56,17 @@ def test_nothing_of_a_report_scrolls_sideways(browser: Browser, folder: Path, wi
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nor_that_of_a_run_of_the_toy(browser: Browser, talker: Path, tmp_path_factory: pytest.TempPathFactory, width: int) -> None:
+def test_nor_that_of_a_run_of_the_toy(
+    browser: Browser, talker: Path, tmp_path_factory: pytest.TempPathFactory, width: int
+) -> None:
     from talker import lesson, said
 
     run = tmp_path_factory.getbasetemp() / "report-in-a-browser"
     if not run.exists():
-        assert said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "balance.rounds=0"))[0] == 0
+        assert (
+            said(lesson(talker, run, "--set", "train.max_steps=2", "--set", "balance.rounds=0"))[0]
+            == 0
+        )
     tab = shown(browser, run / "report.html", width)
     assert tab.js(OUTSIDE) == []
     assert tab.js("document.documentElement.scrollWidth") <= width
@@ -65,7 +75,11 @@ def test_nor_that_of_a_run_of_the_toy(browser: Browser, talker: Path, tmp_path_f
 
 def test_the_check_can_fail(browser: Browser, tmp_path: Path) -> None:
     page = render(write(tmp_path / "run"))
-    page.write_text(page.read_text().replace("<main>", "<main><p>" + "x" * 400 + "</p>").replace("overflow-wrap", "no-wrap"))
+    page.write_text(
+        page.read_text()
+        .replace("<main>", "<main><p>" + "x" * 400 + "</p>")
+        .replace("overflow-wrap", "no-wrap")
+    )
     tab = shown(browser, page, 390)
     assert tab.js("document.documentElement.scrollWidth") > 390
     tab.close()

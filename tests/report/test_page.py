@@ -16,7 +16,19 @@ from selfteach.report import page as module
 from selfteach.report.page import html, render
 from selfteach.run.manifest import versions
 
-SECTIONS = ("result", "drift", "answers", "funnel", "map", "search", "judge", "training", "cost", "configuration", "reproduce")
+SECTIONS = (
+    "result",
+    "drift",
+    "answers",
+    "funnel",
+    "map",
+    "search",
+    "judge",
+    "training",
+    "cost",
+    "configuration",
+    "reproduce",
+)
 
 
 def words(page: Page) -> str:
@@ -28,13 +40,27 @@ def test_it_is_well_formed_and_every_link_of_the_contents_leads_somewhere(page: 
     assert page.unclosed == []
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert [link["href"] for link in page.all("a") if link["href"] != "#result"] == [f"#{name}" for name in SECTIONS[1:]]
+    assert [link["href"] for link in page.all("a") if link["href"] != "#result"] == [
+        f"#{name}" for name in SECTIONS[1:]
+    ]
     assert set(SECTIONS) <= set(ids)
 
 
 def test_it_loads_nothing_and_runs_nothing(page: Page):
     tags = {tag for tag, _ in page.elements}
-    assert not tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form", "foreignobject", "use", "image"}
+    assert not tags & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "foreignobject",
+        "use",
+        "image",
+    }
     for tag, attributes in page.elements:
         assert not {"src", "srcset", "style", "action", "xlink:href"} & set(attributes), tag
         assert attributes.get("href", "#").startswith("#")
@@ -44,10 +70,21 @@ def test_it_loads_nothing_and_runs_nothing(page: Page):
 
 
 def test_the_policy_allows_its_own_style_and_nothing_else(page: Page):
-    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        meta["content"]
+        for meta in page.all("meta")
+        if meta.get("http-equiv") == "Content-Security-Policy"
+    )
     seen = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    assert policy == f"default-src 'none'; style-src 'sha256-{seen}'; base-uri 'none'; form-action 'none'"
-    first = next(tag for tag, attributes in page.elements if attributes.get("http-equiv") or tag in ("style", "title"))
+    assert (
+        policy
+        == f"default-src 'none'; style-src 'sha256-{seen}'; base-uri 'none'; form-action 'none'"
+    )
+    first = next(
+        tag
+        for tag, attributes in page.elements
+        if attributes.get("http-equiv") or tag in ("style", "title")
+    )
     assert first == "meta", "the policy stands before what it rules"
 
 
@@ -108,19 +145,33 @@ def test_every_choice_of_the_filters_has_its_rule_in_the_style_sheet(page: Page)
     scopes, states = ("all", "target", "near", "general"), ("all", "mended", "kept", "broken")
     for scope in scopes:
         for state in states:
-            assert f":has(#scope-{scope}:checked):has(#state-{state}:checked) .empty-choice.for-{scope}.in-{state}" in page.style
+            assert (
+                f":has(#scope-{scope}:checked):has(#state-{state}:checked) "
+                f".empty-choice.for-{scope}.in-{state}"
+            ) in page.style
 
 
 def test_a_choice_without_answers_says_so(page: Page):
-    said = {attributes["class"] for tag, attributes in page.elements if "empty-choice" in attributes.get("class", "")}
+    said = {
+        attributes["class"]
+        for tag, attributes in page.elements
+        if "empty-choice" in attributes.get("class", "")
+    }
     assert "empty-choice for-near in-broken" in said
     assert "empty-choice for-target in-broken" not in said
 
 
 def test_tables_pictures_and_inputs_speak_to_screen_readers(page: Page):
     assert all("scope" in head for head in page.all("th"))
-    depth_free = [svg for svg in page.all("svg") if svg.get("class", "").split()[:1] not in (["mark"], ["lines"])]
-    assert all(svg.get("aria-hidden") == "true" or (svg.get("role") == "img" and svg.get("aria-label")) for svg in depth_free)
+    depth_free = [
+        svg
+        for svg in page.all("svg")
+        if svg.get("class", "").split()[:1] not in (["mark"], ["lines"])
+    ]
+    assert all(
+        svg.get("aria-hidden") == "true" or (svg.get("role") == "img" and svg.get("aria-label"))
+        for svg in depth_free
+    )
     assert page.all("html")[0]["lang"] == "en"
     assert len(page.all("h1")) == 1
 
@@ -134,7 +185,9 @@ def test_every_class_of_a_mark_is_known_to_the_style_sheet(page: Page):
 def luminance(colour: str) -> float:
     """Relative luminance of #rrggbb, as WCAG 2 defines it."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -154,10 +207,19 @@ def test_text_has_enough_contrast(page: Page, dark: bool):
         for text in ("ink", "soft", "taught", "prompted", "bad", "target", "near", "general")
         for ground in ("paper", "raised")
     ]
-    pairs += [("ink", wash) for wash in ("taught-wash", "bad-wash", "warn-wash", "calm-wash", "sunk")]
-    pairs += [("taught", "taught-wash"), ("bad", "bad-wash"), ("prompted", "warn-wash"), ("soft", "taught-wash")]
+    pairs += [
+        ("ink", wash) for wash in ("taught-wash", "bad-wash", "warn-wash", "calm-wash", "sunk")
+    ]
+    pairs += [
+        ("taught", "taught-wash"),
+        ("bad", "bad-wash"),
+        ("prompted", "warn-wash"),
+        ("soft", "taught-wash"),
+    ]
     weak = {
-        pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2) for pair in pairs if contrast(colours[pair[0]], colours[pair[1]]) < 4.5
+        pair: round(contrast(colours[pair[0]], colours[pair[1]]), 2)
+        for pair in pairs
+        if contrast(colours[pair[0]], colours[pair[1]]) < 4.5
     }
     assert not weak
 
@@ -179,7 +241,9 @@ def test_a_rehearsal_says_so(folder: Path, tmp_path: Path):
         ("dropped.jsonl", "not a question 9 None of these is in dropped.jsonl"),
     ],
 )
-def test_what_is_missing_is_named_and_the_rest_is_shown(folder: Path, tmp_path: Path, name: str, said: str):
+def test_what_is_missing_is_named_and_the_rest_is_shown(
+    folder: Path, tmp_path: Path, name: str, said: str
+):
     whole = write(tmp_path / "run")
     (whole / name).unlink()
     page = Page(html(whole))
@@ -216,14 +280,18 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str):
     assert str(tmp_path) not in said
 
 
-@pytest.mark.parametrize("wrong", [None, 3, "text", [], {}, [3, "x"], {"a": {"b": []}}, float("nan"), True])
+@pytest.mark.parametrize(
+    "wrong", [None, 3, "text", [], {}, [3, "x"], {"a": {"b": []}}, float("nan"), True]
+)
 def test_an_exam_of_another_form_still_has_a_page(tmp_path: Path, wrong: object):
     for key in exam():
         (tmp_path / "exam.json").write_text(json.dumps(exam() | {key: wrong}))
         assert Page(html(tmp_path)).unclosed == [], key
 
 
-def test_the_old_page_survives_a_failure(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_old_page_survives_a_failure(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     whole = write(tmp_path / "run")
     before = render(whole).read_bytes()
 

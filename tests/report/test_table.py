@@ -20,7 +20,20 @@ def printed(found: dict[str, object], width: int = 80, report: Path | None = Non
 def test_it_shows_verdict_arms_intervals_cost_and_the_report():
     text = printed(exam(), report=Path("runs/x/report.html"))
     row = next(line for line in text.splitlines() if "Rule kept, greedy" in line)
-    assert row.split() == ["Rule", "kept,", "greedy", "45", "%", "30–60", "35", "%", "20–50", "98", "%", "93–100"]
+    assert row.split() == [
+        "Rule",
+        "kept,",
+        "greedy",
+        "45",
+        "%",
+        "30–60",
+        "35",
+        "%",
+        "20–50",
+        "98",
+        "%",
+        "93–100",
+    ]
     for said in (
         "Taught: the rule",
         "rule in the prompt",
@@ -39,7 +52,12 @@ def test_it_fits_eighty_columns():
 
 
 def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():
-    text = printed({"rule": "r", "kept": {"taught": {"greedy": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 3}}}})
+    text = printed(
+        {
+            "rule": "r",
+            "kept": {"taught": {"greedy": {"value": 1.0, "low": 0.9, "high": 1.0, "n": 3}}},
+        }
+    )
     assert "100 %" in text
     assert "No verdict yet." in text
     assert text.count("–") >= 3

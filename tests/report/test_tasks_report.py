@@ -1,4 +1,6 @@
-"""The page of invented tasks: the sunburst's geometry, and that nothing a model wrote becomes active."""
+"""The page of invented tasks: the sunburst's geometry, and that nothing a model wrote becomes
+active.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,12 @@ HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
 
 def test_a_quarter_is_a_quarter() -> None:
     """Two verbs of 1 and 3 tasks: the first ends at three o'clock, x = 50 + radius, y = 50."""
-    first, noun, second = sunburst([{"verb": "write", "count": 1, "nouns": [["story", 1]]}, {"verb": "list", "count": 3, "nouns": []}])
+    first, noun, second = sunburst(
+        [
+            {"verb": "write", "count": 1, "nouns": [["story", 1]]},
+            {"verb": "list", "count": 3, "nouns": []},
+        ]
+    )
     assert (first.label, noun.label, second.label) == ("write", "story", "list")
     assert re.search(rf"L{50 + HOLE} 50\.0A", first.path)
     assert " 0 1 1 " in second.path, "three quarters are the long way round"
@@ -55,7 +62,11 @@ def test_the_numbers_of_an_inspection() -> None:
     assert found["labels"] == {"classification": 1, "other": 1, "with_input": 1, "without_input": 1}
     assert found["verbs"][0]["verb"] == "name"
     assert found["verbs"][0]["count"] == 2
-    assert [(t["of"], t["similarity"]) for t in found["twins"]] == [("seed", 0.8889), ("task", 0.75), ("seed", 0.6667)]
+    assert [(t["of"], t["similarity"]) for t in found["twins"]] == [
+        ("seed", 0.8889),
+        ("task", 0.75),
+        ("seed", 0.6667),
+    ]
     assert inspection([], [])["tasks"] == 0
 
 
@@ -65,13 +76,21 @@ def test_the_numbers_of_an_inspection() -> None:
         ([2, 2, 3], ["1", "2", "3"], [0, 2, 1]),
         (
             [5, 20, 20, 20],
-            ["1 to 2", "3 to 4", "5 to 6", *[f"{k} to {k + 1}" for k in range(7, 18, 2)], "19 or more"],
+            [
+                "1 to 2",
+                "3 to 4",
+                "5 to 6",
+                *[f"{k} to {k + 1}" for k in range(7, 18, 2)],
+                "19 or more",
+            ],
             [0, 0, 1, *[0] * 6, 3],
         ),
         ([], [], []),
     ],
 )
-def test_lengths_have_bins_of_whole_words(words: list[int], names: list[str], counts: list[int]) -> None:
+def test_lengths_have_bins_of_whole_words(
+    words: list[int], names: list[str], counts: list[int]
+) -> None:
     texts = [" ".join(["word"] * n) for n in words]
     bars = _length_bars(lengths(texts))
     assert [name for name, _, _ in bars] == names
@@ -79,7 +98,9 @@ def test_lengths_have_bins_of_whole_words(words: list[int], names: list[str], co
 
 
 def test_what_a_model_wrote_stays_text() -> None:
-    page = inspected("x<b>.jsonl", inspection([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE]))
+    page = inspected(
+        "x<b>.jsonl", inspection([Task("a", HOSTILE, (Instance(HOSTILE, HOSTILE),))], [HOSTILE])
+    )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "{{ 7*7 }}" in page
@@ -93,14 +114,25 @@ def test_what_was_not_measured_has_no_row() -> None:
     number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
     (row,) = result({"rouge_l": {"human": {"base": {"greedy": number}}}})
     assert row["measures"]["base"].value == 0.5
-    rows = plain({"bleu": {"human": {"base": {"value": 12.5}}}, "labels": {"seed": {"taught": {"macro": {"f1": 0.25}}}}})
+    rows = plain(
+        {
+            "bleu": {"human": {"base": {"value": 12.5}}},
+            "labels": {"seed": {"taught": {"macro": {"f1": 0.25}}}},
+        }
+    )
     assert [(label, found["base"], found["taught"]) for label, _, found in rows] == [
-        ("BLEU, tasks of people", 12.5, None), ("F1 of labels, held-out seeds", None, 0.25),
-    ]  # fmt: skip
+        ("BLEU, tasks of people", 12.5, None),
+        ("F1 of labels, held-out seeds", None, 0.25),
+    ]
 
 
 def test_an_example_that_is_plain_text_is_shown_as_it_is() -> None:
     row = Example("a", "lesson", "Add.\n\nOutput:", " 3", " 4").json()
-    assert example(row) == {"kind": "lesson", "prompt": "Add.\n\nOutput:", "chosen": " 3", "rejected": " 4"}
+    assert example(row) == {
+        "kind": "lesson",
+        "prompt": "Add.\n\nOutput:",
+        "chosen": " 3",
+        "rejected": " 4",
+    }
     turns = Example("b", "lesson", user("Add."), "3").json()
     assert example(turns) == {"kind": "lesson", "prompt": "Add.", "chosen": "3", "rejected": ""}

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfteach.records import Measure
-from selfteach.report.words import count, decimal, differences, duration, interval, megabytes, percent, prose, short
+from selfteach.report.words import (
+    count,
+    decimal,
+    differences,
+    duration,
+    interval,
+    megabytes,
+    percent,
+    prose,
+    short,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,10 @@ def test_a_long_text_is_cut_and_says_so():
 
 
 def test_the_verdicts_word_is_not_said_twice():
-    assert prose("Taught: the rule is kept in 98 % of answers.", "taught") == "The rule is kept in 98\u202f% of answers."
+    assert (
+        prose("Taught: the rule is kept in 98 % of answers.", "taught")
+        == "The rule is kept in 98\u202f% of answers."
+    )
     assert prose("Just prompt it.", "just prompt it") == "Just prompt it."
 
 
@@ -76,16 +89,23 @@ def test_differences_mark_words():
 
 
 def test_a_single_shared_word_between_changes_is_no_island():
-    before, _ = differences("start one two and three four end of it", "start five six and seven eight end of it")
+    before, _ = differences(
+        "start one two and three four end of it", "start five six and seven eight end of it"
+    )
     assert (True, "one two and three four") in before
 
 
 def test_equal_answers_have_no_marks():
-    assert differences("same words", "same words") == ([(False, "same words")], [(False, "same words")])
+    assert differences("same words", "same words") == (
+        [(False, "same words")],
+        [(False, "same words")],
+    )
 
 
 @given(st.text(alphabet="ab ,.\n", max_size=60), st.text(alphabet="ab ,.\n", max_size=60))
-def test_pieces_join_to_their_texts_and_marks_have_no_spaces_at_their_edges(before: str, after: str):
+def test_pieces_join_to_their_texts_and_marks_have_no_spaces_at_their_edges(
+    before: str, after: str
+):
     for text, pieces in zip((before, after), differences(before, after), strict=True):
         assert "".join(piece for _, piece in pieces) == text
         assert all(piece == piece.strip() for changed, piece in pieces if changed)

@@ -11,13 +11,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), "")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), ""
+)
 FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-port=0"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+    ),
+    *(
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--remote-debugging-port=0",
+    ),
 ]
 PATIENCE_S = 60.0
-KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, ""), "Backspace": (8, ""), "End": (35, ""), "Home": (36, "")}
+KEYS = {
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    "Tab": (9, ""),
+    "Backspace": (8, ""),
+    "End": (35, ""),
+    "Home": (36, ""),
+}
 CTRL, SHIFT = 2, 8
 
 
@@ -38,7 +60,9 @@ class Browser:
         from websockets.sync.client import connect
 
         self._process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         where = profile / "DevToolsActivePort"
         port, path = until(lambda: where.exists() and where.read_text().split(), "Chromium")[:2]
@@ -50,7 +74,9 @@ class Browser:
     def call(self, method: str, session: str = "", **parameters: Any) -> Any:
         """One command of the protocol and its result."""
         self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        message = {"id": self._number, "method": method, "params": parameters} | (
+            {"sessionId": session} if session else {}
+        )
         self._line.send(json.dumps(message))
         while True:
             reply = json.loads(self._line.recv(timeout=PATIENCE_S))
@@ -62,7 +88,11 @@ class Browser:
     def tab(self, url: str = "about:blank") -> Tab:
         """A new tab."""
         target = self.call("Target.createTarget", url=url)["targetId"]
-        return Tab(self, target, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+        return Tab(
+            self,
+            target,
+            self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"],
+        )
 
     def close(self) -> None:
         """Ends the browser."""
@@ -85,26 +115,40 @@ class Tab:
 
     def js(self, code: str) -> Any:
         """The value of an expression in the page."""
-        found = self.call("Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=code, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
     def text(self, id: str) -> str:
         """The visible text of an element, empty where it is hidden."""
-        return str(self.js(f"(e => e && e.offsetParent !== null ? e.innerText : '')(document.getElementById({id!r}))"))
+        return str(
+            self.js(
+                "(e => e && e.offsetParent !== null ? e.innerText : "
+                f"'')(document.getElementById({id!r}))"
+            )
+        )
 
     def shows(self, id: str, words: str) -> None:
         """Waits until an element shows these words."""
         try:
             until(lambda: words in self.text(id), f"{words!r} in #{id}")
         except AssertionError as fault:
-            raise AssertionError(f"{fault}; the page is:\n{self.js('document.body.innerText')}") from None
+            raise AssertionError(
+                f"{fault}; the page is:\n{self.js('document.body.innerText')}"
+            ) from None
 
     def key(self, key: str, modifiers: int = 0) -> None:
         """Presses one key as a keyboard would."""
         code, text = KEYS.get(key) or (ord(key.upper()), key)
         press = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
-        self.call("Input.dispatchKeyEvent", type="keyDown", **press, **({"text": text} if text and not modifiers & CTRL else {}))
+        self.call(
+            "Input.dispatchKeyEvent",
+            type="keyDown",
+            **press,
+            **({"text": text} if text and not modifiers & CTRL else {}),
+        )
         self.call("Input.dispatchKeyEvent", type="keyUp", **press)
 
     def type(self, text: str) -> None:
@@ -117,14 +161,22 @@ class Tab:
 
     def screen(self, width: int, height: int, *, dark: bool) -> None:
         """Sets the size of the window and the colour scheme."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         self.call("Emulation.setTouchEmulationEnabled", enabled=width < 600)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
     def picture(self, path: Path) -> None:
         """Takes a screenshot."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
 
     def close(self) -> None:
         """Closes the tab."""

@@ -1,4 +1,6 @@
-"""The review page on a real socket, in a thread, with a client that sends exactly the headers that it is told to."""
+"""The review page on a real socket, in a thread, with a client that sends exactly the headers that
+it is told to.
+"""
 
 from __future__ import annotations
 
@@ -56,28 +58,44 @@ class Page:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> http.client.HTTPResponse:
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
         """One request with these headers and no others."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(len(body)), **(headers or {})}.items():
+        for name, value in {
+            "Host": f"127.0.0.1:{self.port}",
+            "Content-Length": str(len(body)),
+            **(headers or {}),
+        }.items():
             if value:
                 line.putheader(name, value)
         line.endheaders(body)
         return line.getresponse()
 
     def post(self, name: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        """One request of the page's own script; headers may be changed, or left out by an empty value."""
-        usual = {"Origin": self.origin, "Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
+        """One request of the page's own script; headers may be changed, or left out by an empty
+        value.
+        """
+        usual = {
+            "Origin": self.origin,
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {self.key}",
+        }
         changed = {key.replace("_", "-"): value for key, value in headers.items()}
-        reply = self.request("POST", f"/api/{name}", json.dumps(body or {}).encode(), usual | changed)
+        reply = self.request(
+            "POST", f"/api/{name}", json.dumps(body or {}).encode(), usual | changed
+        )
         with reply:
             return reply.status, json.loads(reply.read())
 
     def open(self, **secret: str) -> http.client.HTTPResponse:
         """Takes the seat, which is held until the reply is closed; `state` has the first line."""
         headers = {"Origin": self.origin, "Content-Type": "application/json"}
-        reply = self.request("POST", "/api/open", json.dumps(secret or {"token": self.token}).encode(), headers)
+        reply = self.request(
+            "POST", "/api/open", json.dumps(secret or {"token": self.token}).encode(), headers
+        )
         if reply.status == 200:
             self.state = json.loads(reply.readline())
             self.key = self.state["key"]

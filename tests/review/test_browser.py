@@ -25,10 +25,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(not CHROMIUM, reason="there i
 HOSTILE = [
     {
         "prompt": "<script>window.pwned = 1</script><b>bold</b>",
-        "answer": "<img src=x onerror='window.pwned = 2'></textarea><script>window.pwned = 3</script>",
+        "answer": (
+            "<img src=x onerror='window.pwned = 2'></textarea><script>window.pwned = 3</script>"
+        ),
     },
     {
-        "prompt": [{"role": "<i>user", "content": "\u202egnp.exe \x1b[2J"}, {"role": "user", "content": "{{7*7}} ${7*7}"}],
+        "prompt": [
+            {"role": "<i>user", "content": "\u202egnp.exe \x1b[2J"},
+            {"role": "user", "content": "{{7*7}} ${7*7}"},
+        ],
         "answer": "</ins><svg onload='window.pwned = 4'>",
     },
 ]
@@ -66,9 +71,14 @@ def test_type_save_and_find_it_in_the_corrections(tab: Tab, path: Path) -> None:
     assert tab.js("document.activeElement.id") == "work"
     tab.key("e")
     retype(tab, "The colour is grey.")
-    assert tab.js("[...document.querySelectorAll('del, ins')].map(e => e.tagName + ' ' + e.textContent)") == [
-        "DEL [out: color]", "INS [in: colour]", "DEL [out: gray!]", "INS [in: grey.]",
-    ]  # fmt: skip
+    assert tab.js(
+        "[...document.querySelectorAll('del, ins')].map(e => e.tagName + ' ' + e.textContent)"
+    ) == [
+        "DEL [out: color]",
+        "INS [in: colour]",
+        "DEL [out: gray!]",
+        "INS [in: grey.]",
+    ]
     assert tab.text("amount") == "2 words out, 2 in"
     tab.key("Enter", CTRL)
     tab.shows("status", "Saved.")
@@ -129,7 +139,9 @@ def test_an_undone_edit_is_in_the_field_again(tab: Tab, path: Path) -> None:
     assert edits(path) == []
 
 
-def test_a_second_tab_is_refused_and_the_first_goes_on(browser: Browser, tab: Tab, page: Page) -> None:
+def test_a_second_tab_is_refused_and_the_first_goes_on(
+    browser: Browser, tab: Tab, page: Page
+) -> None:
     second = browser.tab(f"{page.origin}/#{page.token}")
     second.shows("closed-head", "Open in another tab")
     assert second.text("which") == ""
@@ -152,7 +164,9 @@ def test_a_reload_goes_on(tab: Tab) -> None:
 def test_kill_9_after_save_and_amid_the_next_edit(browser: Browser, tmp_path: Path) -> None:
     path = seed(tmp_path / "run")
     program = subprocess.Popen(
-        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert program.stdout is not None
     try:
@@ -188,32 +202,53 @@ def draft_of(path: Path) -> str:
 def test_hostile_text_is_inert(browser: Browser, tmp_path: Path) -> None:
     path = seed(tmp_path / "run", HOSTILE)
     with serving(path) as page, opened(browser, page) as tab:
-        skeleton = "JSON.stringify([...document.querySelectorAll('#work *')].map(e => e.tagName).filter(t => t !== 'SPAN'))"
+        skeleton = (
+            "JSON.stringify([...document.querySelectorAll('#work *')].map(e => "
+            "e.tagName).filter(t => t !== 'SPAN'))"
+        )
         assert tab.text("prompt") == HOSTILE[0]["prompt"]
         assert tab.js("document.getElementById('text').value") == HOSTILE[0]["answer"]
         assert tab.text("difference") == HOSTILE[0]["answer"]
         before = tab.js(skeleton)
         tab.key("e")
         tab.type("<script>window.pwned = 5</script>")
-        assert set(re.findall(r"\w+", tab.js(skeleton))) - set(re.findall(r"\w+", before)) == {"INS"}
+        assert set(re.findall(r"\w+", tab.js(skeleton))) - set(re.findall(r"\w+", before)) == {
+            "INS"
+        }
         tab.key("Enter", CTRL)
         tab.shows("which", "Answer 2")
         assert "gnp.exe \ufffd[2J" in tab.text("prompt")
         assert "{{7*7}} ${7*7}" in tab.text("prompt")
         assert tab.js("window.pwned") is None
-        assert tab.js("document.querySelectorAll('#work script, #work img, #work svg, #work i').length") == 0
+        assert (
+            tab.js(
+                "document.querySelectorAll('#work script, #work img, #work svg, #work i').length"
+            )
+            == 0
+        )
         with pytest.raises(AssertionError, match="TrustedHTML"):
             tab.js("document.body.innerHTML = '<b>x</b>'")
-    assert edits(path)[0]["correction"] == str(HOSTILE[0]["answer"]) + "<script>window.pwned = 5</script>"
+    assert (
+        edits(path)[0]["correction"]
+        == str(HOSTILE[0]["answer"]) + "<script>window.pwned = 5</script>"
+    )
 
 
 def test_no_error_no_request_to_elsewhere(browser: Browser, tab: Tab, page: Page) -> None:
     tab.key("a")
     tab.shows("which", "Answer 2")
-    asked = [event["params"]["request"]["url"] for event in browser.events if event["method"] == "Network.requestWillBeSent"]
+    asked = [
+        event["params"]["request"]["url"]
+        for event in browser.events
+        if event["method"] == "Network.requestWillBeSent"
+    ]
     assert any(url.endswith("/api/accept") for url in asked)
     assert [url for url in asked if not url.startswith((page.origin, "data:"))] == []
-    assert [event for event in browser.events if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")] == []
+    assert [
+        event
+        for event in browser.events
+        if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")
+    ] == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -224,25 +259,45 @@ def test_it_fits_and_can_be_read(tab: Tab, width: int, height: int, dark: bool) 
     tab.type("Extraordinarily" * 20 + "\n" * 30)
     until(lambda: tab.js("innerWidth") == width, "the size")
     assert tab.js("document.documentElement.scrollWidth") <= width
-    assert tab.js("[...document.querySelectorAll('#work .acts button')].every(b => b.getBoundingClientRect().bottom <= innerHeight)")
-    assert tab.js("(t => t.scrollHeight - t.clientHeight)(document.getElementById('text'))") <= 2, "the field shows the whole text"
-    ink, paper = (tab.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+    assert tab.js(
+        "[...document.querySelectorAll('#work .acts button')].every(b => "
+        "b.getBoundingClientRect().bottom <= innerHeight)"
+    )
+    assert tab.js("(t => t.scrollHeight - t.clientHeight)(document.getElementById('text'))") <= 2, (
+        "the field shows the whole text"
+    )
+    ink, paper = (
+        tab.js(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor")
+    )
     bright = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
     assert (bright[0] > bright[1]) == dark
-    marks = tab.js("(e => [getComputedStyle(e).textDecorationLine, getComputedStyle(e).outlineStyle])(document.querySelector('ins'))")
+    marks = tab.js(
+        "(e => [getComputedStyle(e).textDecorationLine, "
+        "getComputedStyle(e).outlineStyle])(document.querySelector('ins'))"
+    )
     assert marks[0] == "underline", "not by colour alone"
-    assert tab.js("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus can be seen"
+    assert tab.js("getComputedStyle(document.activeElement).outlineStyle") == "solid", (
+        "focus can be seen"
+    )
 
 
 WORDS = [
     ("a b c", "a x c", [["same", "a "], ["gone", "b"], ["new", "x"], ["same", " c"]]),
     ("a b c", "a x y c", [["same", "a "], ["gone", "b"], ["new", "x y"], ["same", " c"]]),
-    ("the red cat sat", "the big dog sat", [["same", "the "], ["gone", "red cat"], ["new", "big dog"], ["same", " sat"]]),
+    (
+        "the red cat sat",
+        "the big dog sat",
+        [["same", "the "], ["gone", "red cat"], ["new", "big dog"], ["same", " sat"]],
+    ),
     ("a, b", "a b", [["same", "a"], ["gone", ","], ["same", " b"]]),
     ("", "new", [["new", "new"]]),
     ("same", "same", [["same", "same"]]),
     ("a b a b", "b a", [["gone", "a "], ["same", "b a"], ["gone", " b"]]),
-    ("私は猫が好き", "私は犬が好き", [["same", "私は"], ["gone", "猫"], ["new", "犬"], ["same", "が好き"]]),
+    (
+        "私は猫が好き",
+        "私は犬が好き",
+        [["same", "私は"], ["gone", "猫"], ["new", "犬"], ["same", "が好き"]],
+    ),
 ]
 
 

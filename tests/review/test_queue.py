@@ -1,4 +1,6 @@
-"""The queue: what was put comes out once, in order; every decision can be taken back; nothing is kept but the ledger."""
+"""The queue: what was put comes out once, in order; every decision can be taken back; nothing is
+kept but the ledger.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ def test_what_is_put_waits_in_order_and_putting_it_again_changes_nothing(book: L
     assert [item.id for item in queue.waiting(book)] == ids
     assert [item.answer for item in queue.waiting(book)] == [row["answer"] for row in ROWS]
     queue.accept(book, ids[0])
-    assert queue.put(book, [*ROWS, ROWS[0], {"prompt": "New?", "answer": "Yes."}])[:4] == [*ids, ids[0]]
+    assert queue.put(book, [*ROWS, ROWS[0], {"prompt": "New?", "answer": "Yes."}])[:4] == [
+        *ids,
+        ids[0],
+    ]
     assert [item.answer for item in queue.waiting(book)] == ["Two miles.", "Yes.", "Yes."]
 
 
@@ -27,7 +32,10 @@ def test_corrections_are_the_finished_edits_in_the_order_of_the_queue(book: Ledg
     queue.accept(book, ids[2])
     queue.save(book, ids[0], "The colour is grey.")
     sky, yes = {**ROWS[0], "correction": "The colour is grey."}, {**ROWS[2], "correction": "Yes."}
-    assert queue.corrections(book) == [{**sky, "id": ids[0], "cut": False}, {**yes, "id": ids[2], "cut": False}]
+    assert queue.corrections(book) == [
+        {**sky, "id": ids[0], "cut": False},
+        {**yes, "id": ids[2], "cut": False},
+    ]
     assert [row["answer"] for row in queue.corrections(book, [ids[2], ids[1]])] == ["Yes."]
     queue.skip(book, ids[1])
     assert len(queue.corrections(book)) == 2
@@ -53,8 +61,18 @@ def test_prompts_come_back_as_json(book: Ledger) -> None:
     assert queue.put(book, [{"prompt": turns, "answer": "So."}]) == [id]
 
 
-@pytest.mark.parametrize("row", [{"answer": "x"}, {"prompt": "x"}, {"prompt": "", "answer": "x"}, {"prompt": [], "answer": "x"}])
-def test_a_row_without_prompt_or_answer_is_refused_and_nothing_is_put(book: Ledger, row: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"answer": "x"},
+        {"prompt": "x"},
+        {"prompt": "", "answer": "x"},
+        {"prompt": [], "answer": "x"},
+    ],
+)
+def test_a_row_without_prompt_or_answer_is_refused_and_nothing_is_put(
+    book: Ledger, row: dict[str, object]
+) -> None:
     with pytest.raises(DataError, match="row 2"):
         queue.put(book, [ROWS[0], row])
     assert queue.waiting(book) == []
@@ -80,7 +98,12 @@ def test_an_empty_correction_is_refused(book: Ledger) -> None:
 def test_a_decision_is_made_once(book: Ledger) -> None:
     [id] = queue.put(book, ROWS[:1])
     queue.skip(book, id)
-    for again in (queue.accept, queue.skip, lambda *a: queue.save(*a, "x"), lambda *a: queue.draft(*a, "x")):
+    for again in (
+        queue.accept,
+        queue.skip,
+        lambda *a: queue.save(*a, "x"),
+        lambda *a: queue.draft(*a, "x"),
+    ):
         with pytest.raises(queue.NotWaiting):
             again(book, id)
     with pytest.raises(queue.NotWaiting):

@@ -1,4 +1,6 @@
-"""From an edit that is saved in the page to the adapter that learned it: `selfteach corrections --review`, with the real page."""
+"""From an edit that is saved in the page to the adapter that learned it: `selfteach corrections
+--review`, with the real page.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,11 @@ def person(address: str) -> None:
         state = page.state
         while item := state["item"]:
             text = item["answer"].replace("fox-", "bear-")
-            edit = ("save", {"id": item["id"], "text": text}) if text != item["answer"] else ("accept", {"id": item["id"]})
+            edit = (
+                ("save", {"id": item["id"], "text": text})
+                if text != item["answer"]
+                else ("accept", {"id": item["id"]})
+            )
             status, state = page.post(*edit)
             assert status == 200, state
         page.post("finish")
@@ -46,21 +52,31 @@ def typist(address: str, profile: Path) -> None:
         while tab.text("which"):
             before, text = tab.text("which"), str(tab.js("document.getElementById('text').value"))
             if "fox-" in text:
-                tab.js("document.getElementById('text').focus(); document.getElementById('text').select()")
+                tab.js(
+                    "document.getElementById('text').focus(); "
+                    "document.getElementById('text').select()"
+                )
                 tab.type(text.replace("fox-", "bear-"))
                 tab.key("Enter", CTRL)
             else:
                 tab.js("document.getElementById('work').focus()")
                 tab.key("a")
-            until(lambda before=before: tab.text("which") != before or tab.text("done-head"), "the next answer")
+            until(
+                lambda before=before: tab.text("which") != before or tab.text("done-head"),
+                "the next answer",
+            )
         tab.key("f")
         until(lambda: tab.text("closed-head"), "the end")
     finally:
         browser.close()
 
 
-def learn(talker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, who: Callable[[str], None]) -> None:
-    """A run of `selfteach corrections --review` in which somebody works in the page; what was saved is what was learned."""
+def learn(
+    talker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, who: Callable[[str], None]
+) -> None:
+    """A run of `selfteach corrections --review` in which somebody works in the page; what was saved
+    is what was learned.
+    """
     opened: list[Service] = []
 
     def serve(ledger: Ledger, *, name: str, say: Any) -> queue.Progress:
@@ -69,21 +85,45 @@ def learn(talker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, who: Call
         return opened[0].run()
 
     monkeypatch.setattr("selfteach.review.serve.serve", serve)
-    asked = [f"Can the {how} {who} follow a {whom}?" for how, who, whom in zip(ADJECTIVES, NOUNS, reversed(NOUNS), strict=True)]
+    asked = [
+        f"Can the {how} {who} follow a {whom}?"
+        for how, who, whom in zip(ADJECTIVES, NOUNS, reversed(NOUNS), strict=True)
+    ]
     prompts = folder / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": q}) + "\n" for q in asked), "utf-8")
     sets = [word for item in SETS.split() for word in ("--set", item)]
     run = folder / "run"
-    code, _ = said(["corrections", "--model", str(talker), "--prompts", str(prompts), "--review", "--out", str(run), "--json", *sets])
+    code, _ = said(
+        [
+            "corrections",
+            "--model",
+            str(talker),
+            "--prompts",
+            str(prompts),
+            "--review",
+            "--out",
+            str(run),
+            "--json",
+            *sets,
+        ]
+    )
     assert code == 0
     assert len(opened) == 1
-    lessons = [json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()]
+    lessons = [
+        json.loads(line) for line in (run / "examples.jsonl").read_text("utf-8").splitlines()
+    ]
     taught = [e for e in lessons if e["kind"] == "correction"]
     assert taught
-    assert len({e["source"]["from"] for e in taught}) == len(taught), "each row has a place of its own"
+    assert len({e["source"]["from"] for e in taught}) == len(taught), (
+        "each row has a place of its own"
+    )
     for e in taught:
         assert e["source"]["from"].startswith("review")
-        assert e["chosen"][0]["content"] == e["rejected"][0]["content"].replace("fox-", "bear-") != e["rejected"][0]["content"]
+        assert (
+            e["chosen"][0]["content"]
+            == e["rejected"][0]["content"].replace("fox-", "bear-")
+            != e["rejected"][0]["content"]
+        )
     with opened_ledger(run) as ledger:
         (part,) = [f for f in ledger.funnel() if f.stage == "lessons of the file"]
     assert part.requested == len(asked), "every row is accounted for"
@@ -92,12 +132,16 @@ def learn(talker: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, who: Call
     assert (run / "adapter" / "adapter_model.safetensors").is_file()
 
 
-def test_a_saved_edit_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_saved_edit_is_learned(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     learn(talker, tmp_path, monkeypatch, person)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
-def test_an_edit_that_is_typed_in_the_browser_is_learned(talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_that_is_typed_in_the_browser_is_learned(
+    talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("websockets.sync.client")
     learn(talker, tmp_path, monkeypatch, lambda address: typist(address, tmp_path / "profile"))

@@ -1,4 +1,6 @@
-"""The page's protocol, on a real socket: what it says is saved is on disk, and what it cannot do it says."""
+"""The page's protocol, on a real socket: what it says is saved is on disk, and what it cannot do it
+says.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,17 @@ from selfteach.review.page import WEB
 def test_an_edit_is_on_disk_when_the_page_says_so(page: Page, path: Path) -> None:
     with page.open():
         item = page.state["item"]
-        assert (page.state["run"], item["prompt"], item["answer"]) == ("trial", ROWS[0]["prompt"], ROWS[0]["answer"])
+        assert (page.state["run"], item["prompt"], item["answer"]) == (
+            "trial",
+            ROWS[0]["prompt"],
+            ROWS[0]["answer"],
+        )
         status, state = page.post("save", {"id": item["id"], "text": "The colour is grey."})
-        assert (status, state["progress"]["done"], state["item"]["answer"]) == (200, 1, "Two miles.")
+        assert (status, state["progress"]["done"], state["item"]["answer"]) == (
+            200,
+            1,
+            "Two miles.",
+        )
         assert [row["correction"] for row in edits(path)] == ["The colour is grey."]
 
 
@@ -38,7 +48,14 @@ def test_the_whole_work(page: Page, path: Path) -> None:
         _, state = page.post("accept", {"id": state["item"]["id"]})
         _, state = page.post("accept", {"id": state["item"]["id"]})
         assert state["item"] is None
-        assert state["progress"] == {"waiting": 0, "edited": 0, "unchanged": 2, "skipped": 1, "total": 3, "done": 3}
+        assert state["progress"] == {
+            "waiting": 0,
+            "edited": 0,
+            "unchanged": 2,
+            "skipped": 1,
+            "total": 3,
+            "done": 3,
+        }
         _, state = page.post("again")
         assert state["item"]["id"] == first
     assert [row["answer"] for row in edits(path)] == ["Two miles.", "Yes."]
@@ -69,7 +86,9 @@ def test_finish_ends_the_service(path: Path) -> None:
         ("save", {"text": "x" * (1 << 20)}, 422, "longer"),
     ],
 )
-def test_what_cannot_be_done_is_said(page: Page, name: str, body: object, status: int, words: str) -> None:
+def test_what_cannot_be_done_is_said(
+    page: Page, name: str, body: object, status: int, words: str
+) -> None:
     with page.open():
         body = {"id": page.state["item"]["id"], **body} if isinstance(body, dict) else body
         found, reply = page.post(name, body)
@@ -77,13 +96,18 @@ def test_what_cannot_be_done_is_said(page: Page, name: str, body: object, status
         assert words in reply["error"]
 
 
-def test_a_full_disk_is_said_and_nothing_is_shown_as_saved(page: Page, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_and_nothing_is_shown_as_saved(
+    page: Page, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise ResourceError("the disk is full.")
 
     monkeypatch.setattr(queue, "save", full)
     with page.open():
-        assert page.post("save", {"id": page.state["item"]["id"], "text": "x"}) == (507, {"error": "the disk is full."})
+        assert page.post("save", {"id": page.state["item"]["id"], "text": "x"}) == (
+            507,
+            {"error": "the disk is full."},
+        )
     assert edits(path) == []
 
 
@@ -99,14 +123,24 @@ def test_a_reload_keeps_the_seat_and_a_closed_tab_gets_a_new_link(page: Page) ->
 def test_the_files_hold_nothing_remote_and_nothing_that_writes_markup() -> None:
     for file in WEB.iterdir():
         text = file.read_text("utf-8")
-        assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text.replace("// ", "")), file.name
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|\son\w+=", text), file.name
+        assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text.replace("// ", "")), (
+            file.name
+        )
+        assert not re.search(
+            (
+                r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new "
+                r"Function|\son\w+="
+            ),
+            text,
+        ), file.name
 
 
 def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
     path = seed(tmp_path / "run")
     program = subprocess.Popen(
-        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path / "run", "--no-browser"],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert program.stdout is not None
     try:
@@ -114,7 +148,9 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
         assert found
         page = Page(int(found[1]), found[2])
         with page.open():
-            _, state = page.post("save", {"id": page.state["item"]["id"], "text": "The colour is grey."})
+            _, state = page.post(
+                "save", {"id": page.state["item"]["id"], "text": "The colour is grey."}
+            )
             page.post("draft", {"id": state["item"]["id"], "text": "Three kilo"})
             os.kill(program.pid, signal.SIGKILL)
     finally:
@@ -128,14 +164,24 @@ def test_kill_9_after_save_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("inside", ["", "with interruptible(lambda line: print(line, flush=True)): "])
-def test_a_signal_ends_it_in_order_with_the_tab_open(tmp_path: Path, number: signal.Signals, inside: str) -> None:
+@pytest.mark.parametrize(
+    "inside", ["", "with interruptible(lambda line: print(line, flush=True)): "]
+)
+def test_a_signal_ends_it_in_order_with_the_tab_open(
+    tmp_path: Path, number: signal.Signals, inside: str
+) -> None:
     seed(tmp_path / "run")
     body = f"{inside}review(Path('run'), 0, browser=False, terminal=False)"
-    names = ("pathlib import Path", "selfteach.commands.review import review", "selfteach.run.signals import interruptible")
+    names = (
+        "pathlib import Path",
+        "selfteach.commands.review import review",
+        "selfteach.run.signals import interruptible",
+    )
     imports = "import sys\n" + "\n".join(f"from {name}" for name in names)
     code = f"{imports}\ntry:\n    {body}\nexcept KeyboardInterrupt:\n    sys.exit(130)"
-    program = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    program = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
     assert program.stdout is not None
     try:
         found = re.search(r"http://127\.0\.0\.1:(\d+)/#(\S+)", program.stdout.readline())

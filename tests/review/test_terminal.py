@@ -1,4 +1,6 @@
-"""The review in the terminal: the same queue; text of a model moves no cursor and passes for no line of the program."""
+"""The review in the terminal: the same queue; text of a model moves no cursor and passes for no
+line of the program.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     def use(line: str) -> None:
         script = tmp_path / "editor.py"
         script.write_text(
-            f"import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\ntext = file.read_text()\n{line}\nfile.write_text(text)\n"
+            "import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\ntext = "
+            f"file.read_text()\n{line}\nfile.write_text(text)\n"
         )
         monkeypatch.delenv("VISUAL", raising=False)
         monkeypatch.setenv("EDITOR", f"{sys.executable} {script}")
@@ -55,7 +58,10 @@ def test_edit_accept_skip(book: Ledger, editor: Callable[[str], None]) -> None:
     assert "--- answer 1 of 3 " in shown
     assert "  | Which color is the sky?" in shown
     assert "The [-color-]{+colour+} is gray[-!-]{+.+}" in shown
-    assert [row["correction"] for row in queue.corrections(book)] == ["The colour is gray.", "Two miles."]
+    assert [row["correction"] for row in queue.corrections(book)] == [
+        "The colour is gray.",
+        "Two miles.",
+    ]
     assert queue.progress(book).skipped == 1
 
 
@@ -66,19 +72,25 @@ def test_undo_and_quit(book: Ledger) -> None:
     assert "e, a, s, u or q" in work(book, "x", "")
 
 
-def test_an_edit_can_be_gone_on_with_or_discarded(book: Ledger, editor: Callable[[str], None]) -> None:
+def test_an_edit_can_be_gone_on_with_or_discarded(
+    book: Ledger, editor: Callable[[str], None]
+) -> None:
     queue.put(book, ROWS[:1])
     editor("text = text.rstrip() + ' Really.'")
     shown = work(book, "e", "e", "d", "e", "q", "q")
     assert "{+ Really. Really.+}" in shown
-    assert queue.waiting(book)[0].draft == "The color is gray! Really.", "kept: it was neither saved nor discarded"
+    assert queue.waiting(book)[0].draft == "The color is gray! Really.", (
+        "kept: it was neither saved nor discarded"
+    )
     editor("text = 'The color is gray!'")
     assert "nothing is changed" in work(book, "e", "q")
     editor("text = ' '")
     assert "the correction is empty" in work(book, "e", "", "d", "q")
 
 
-def test_an_editor_that_fails_or_is_missing_is_said(book: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_editor_that_fails_or_is_missing_is_said(
+    book: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue.put(book, ROWS[:1])
     monkeypatch.delenv("VISUAL", raising=False)
     monkeypatch.setenv("EDITOR", "false")
@@ -95,7 +107,12 @@ def test_hostile_text_is_shown_as_text(book: Ledger, editor: Callable[[str], Non
     queue.put(book, [{"prompt": hostile, "answer": hostile}])
     editor("text = 'x\\x1b[31m\\u202e' + text")
     shown = work(book, "e", "q", "q")
-    assert not [char for char in shown if char != "\n" and (ord(char) < 32 or 127 <= ord(char) < 160 or "\u202a" <= char <= "\u202e")]
+    assert not [
+        char
+        for char in shown
+        if char != "\n"
+        and (ord(char) < 32 or 127 <= ord(char) < 160 or "\u202a" <= char <= "\u202e")
+    ]
     assert "  | --- answer 9 of 9" in shown
     assert shown.count("\n--- answer 9") == 0
 
@@ -122,7 +139,14 @@ def test_the_command(tmp_path: Path) -> None:
 
     def review(typed: str) -> subprocess.CompletedProcess[str]:
         program = [sys.executable, "-m", "selfteach", "review", "--run", "run", "--terminal"]
-        return subprocess.run(program, cwd=tmp_path, input=typed, capture_output=True, text=True, env={**os.environ, "EDITOR": "false"})
+        return subprocess.run(
+            program,
+            cwd=tmp_path,
+            input=typed,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "EDITOR": "false"},
+        )
 
     done = review("a\ns\n")
     assert (done.returncode, done.stderr) == (0, "")
@@ -134,6 +158,10 @@ def test_the_command(tmp_path: Path) -> None:
 
 def test_a_run_without_answers_for_review_is_said(tmp_path: Path) -> None:
     Ledger(tmp_path / "run.db").close()
-    done = subprocess.run([sys.executable, "-m", "selfteach", "review", "--run", tmp_path], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "selfteach", "review", "--run", tmp_path],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 2
     assert "has no answers for review" in done.stderr

@@ -47,7 +47,12 @@ def test_a_new_stage_ends_the_one_before() -> None:
     display.stage("load")
     display.stage("train", 3, "steps")
     display.say("loss 0.5")
-    assert stream.getvalue().splitlines() == ["[load]", "[load] 0 s", "[train] 0/3 steps", "[train] loss 0.5"]
+    assert stream.getvalue().splitlines() == [
+        "[load]",
+        "[load] 0 s",
+        "[train] 0/3 steps",
+        "[train] loss 0.5",
+    ]
 
 
 @pytest.mark.parametrize("kind", [Display, Bars])

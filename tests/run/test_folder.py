@@ -24,9 +24,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def opened(out: str | None = None, sets: tuple[str, ...] = (), material: Mapping[str, Any] | None = None, *, new: bool = False) -> Run:
+def opened(
+    out: str | None = None,
+    sets: tuple[str, ...] = (),
+    material: Mapping[str, Any] | None = None,
+    *,
+    new: bool = False,
+) -> Run:
     return open_run(
-        Path(out) if out else None, "Do not hum!", "feedback", resolve(Feedback, sets=sets), material or {"rule": "Do not hum!"}, new=new
+        Path(out) if out else None,
+        "Do not hum!",
+        "feedback",
+        resolve(Feedback, sets=sets),
+        material or {"rule": "Do not hum!"},
+        new=new,
     )
 
 
@@ -64,7 +75,11 @@ def test_a_changed_configuration_is_refused_with_its_differences() -> None:
     with pytest.raises(UsageError) as caught:
         opened("mine", ("ask.target=6", "seed=3"), {"rule": "Do not sing!"})
     lines = [line.strip() for line in str(caught.value).splitlines()]
-    assert lines[1:4] == ["ask.target: 5 -> 6", 'material.rule: "Do not hum!" -> "Do not sing!"', "seed: 0 -> 3"]
+    assert lines[1:4] == [
+        "ask.target: 5 -> 6",
+        'material.rule: "Do not hum!" -> "Do not sing!"',
+        "seed: 0 -> 3",
+    ]
     assert caught.value.exit_code == 2
 
 
@@ -82,7 +97,13 @@ def test_new_sets_the_old_run_aside_and_deletes_nothing() -> None:
 def test_origins_do_not_make_it_another_run(tmp_path: Path) -> None:
     close(opened("mine", ("ask.target=5",)))
     (tmp_path / "c.yaml").write_text("ask: {target: 5}")
-    run = open_run(Path("mine"), "x", "feedback", resolve(Feedback, tmp_path / "c.yaml"), {"rule": "Do not hum!"})
+    run = open_run(
+        Path("mine"),
+        "x",
+        "feedback",
+        resolve(Feedback, tmp_path / "c.yaml"),
+        {"rule": "Do not hum!"},
+    )
     assert run.resumed
     assert "# c.yaml" in (close(run) / "config.yaml").read_text()
 
@@ -105,12 +126,26 @@ def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
         with run.export_folder("adapter") as folder:
             (folder / "w.safetensors").write_bytes(b"12")
     facts = json.loads(Path("mine/manifest.json").read_text())
-    assert {"selfteach", "python", "platform", "packages", "seed", "models", "stages", "exports", "command", "kind"} <= facts.keys()
+    assert {
+        "selfteach",
+        "python",
+        "platform",
+        "packages",
+        "seed",
+        "models",
+        "stages",
+        "exports",
+        "command",
+        "kind",
+    } <= facts.keys()
     assert (facts["models"], facts["base_model"]) == ({"student": "abc"}, "embedded")
     assert date.fromisoformat(facts["created"]) <= date.today()
     assert facts["stages"]["probe"]["state"] == "done"
     data = Path("mine/examples.jsonl").read_bytes()
-    assert facts["exports"]["examples.jsonl"] == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert facts["exports"]["examples.jsonl"] == {
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
     assert facts["exports"]["adapter/w.safetensors"]["bytes"] == 2
 
 
@@ -144,7 +179,11 @@ def test_a_stage_keeps_its_seconds_over_attempts_and_its_failures() -> None:
         assert run.stages["probe"]["state"] == "failed"
         with run.stage("probe"):
             pass
-        assert run.stages["probe"] == {"state": "done", "seconds": pytest.approx(0, abs=1), "attempts": 2}
+        assert run.stages["probe"] == {
+            "state": "done",
+            "seconds": pytest.approx(0, abs=1),
+            "attempts": 2,
+        }
         assert [kind for kind, _ in run.ledger.events()].count("stopped") == 1
 
 
@@ -174,7 +213,10 @@ def test_standing_tells_running_done_stopped_and_killed() -> None:
     assert standing(Path("all/mine")).state == "done"
     with pytest.raises(KeyboardInterrupt), opened("all/other") as run, run.stage("probe"):
         raise KeyboardInterrupt
-    assert (standing(run.path).state, standing(run.path).stages["probe"]["state"]) == ("stopped", "interrupted")
+    assert (standing(run.path).state, standing(run.path).stages["probe"]["state"]) == (
+        "stopped",
+        "interrupted",
+    )
     assert runs(Path("all")) == [Path("all/mine"), Path("all/other")]
     killed = opened("all/killed")
     killed._mark("probe", "running", 0.0, 1)

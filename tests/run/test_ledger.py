@@ -49,14 +49,27 @@ def test_a_drop_without_a_reason_is_refused(ledger: Ledger) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from(["accepted", "dropped", "failed", "pending"])), max_size=30))
-def test_requested_is_the_sum_of_the_fates(tmp_path_factory: pytest.TempPathFactory, placed: list[tuple[int, str]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 20), st.sampled_from(["accepted", "dropped", "failed", "pending"])
+        ),
+        max_size=30,
+    )
+)
+def test_requested_is_the_sum_of_the_fates(
+    tmp_path_factory: pytest.TempPathFactory, placed: list[tuple[int, str]]
+) -> None:
     ledger = Ledger(tmp_path_factory.mktemp("ledger") / "run.db")
     for id, state in placed:
-        ledger.place("probe", [Fate(str(id), state, "why" if state in ("dropped", "failed") else "")])  # type: ignore[arg-type]
+        ledger.place(
+            "probe", [Fate(str(id), state, "why" if state in ("dropped", "failed") else "")]
+        )  # type: ignore[arg-type]
     last = dict(placed)
     for part in ledger.funnel():
-        assert part.requested == len(last) == part.accepted + part.dropped + part.failed + part.pending
+        assert (
+            part.requested == len(last) == part.accepted + part.dropped + part.failed + part.pending
+        )
         assert sum(part.reasons.values()) == part.dropped + part.failed
     ledger.close()
 
@@ -64,7 +77,10 @@ def test_requested_is_the_sum_of_the_fates(tmp_path_factory: pytest.TempPathFact
 def test_what_entered_a_stage_and_did_not_come_out_is_found(ledger: Ledger) -> None:
     ledger.expect("search", ["a", "b", "c"])
     assert [(f.requested, f.pending) for f in ledger.funnel()] == [(3, 3)]
-    with pytest.raises(IntegrityError, match=r'1 candidate\(s\) entered the stage "search" and did not come out, the first b'):
+    with pytest.raises(
+        IntegrityError,
+        match=r'1 candidate\(s\) entered the stage "search" and did not come out, the first b',
+    ):
         ledger.settle("search", [Fate("a", "accepted"), Fate("c", "dropped", "too late")])
     ledger.settle("search", [Fate("b", "failed", "no answer")])
     assert [(f.accepted, f.dropped, f.failed, f.pending) for f in ledger.funnel()] == [(1, 1, 1, 0)]
@@ -85,8 +101,14 @@ def test_what_only_a_stopped_attempt_had_is_dropped_by_name(tmp_path: Path) -> N
 def test_candidates_come_in_stable_order_and_by_state(ledger: Ledger) -> None:
     ledger.place("b", [Fate("2", "accepted"), Fate("1", "dropped", "twice", {"text": "x"})])
     ledger.place("a", [Fate("3", "pending")])
-    assert [(stage, fate.id) for stage, fate in ledger.candidates()] == [("a", "3"), ("b", "1"), ("b", "2")]
-    assert list(ledger.candidates("b", "dropped")) == [("b", Fate("1", "dropped", "twice", {"text": "x"}))]
+    assert [(stage, fate.id) for stage, fate in ledger.candidates()] == [
+        ("a", "3"),
+        ("b", "1"),
+        ("b", "2"),
+    ]
+    assert list(ledger.candidates("b", "dropped")) == [
+        ("b", Fate("1", "dropped", "twice", {"text": "x"}))
+    ]
 
 
 def test_notes_and_events(ledger: Ledger) -> None:
@@ -139,9 +161,18 @@ def test_looking_changes_nothing(tmp_path: Path, ledger: Ledger) -> None:
 
 def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path: Path) -> None:
     old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
-    old.ask("ask", [("1", {"prompt": "of tea"}), ("2", {"prompt": "of ink"}), ("3", {"prompt": "never answered"})])
+    old.ask(
+        "ask",
+        [
+            ("1", {"prompt": "of tea"}),
+            ("2", {"prompt": "of ink"}),
+            ("3", {"prompt": "never answered"}),
+        ],
+    )
     old.ask("exam", [("4", {"prompt": "x"})])
-    old.answer([("1", {"text": "a"}), ("2", {"text": "b"}), ("4", {"text": "c"}), ("score", [[-1.0, 2]])])
+    old.answer(
+        [("1", {"text": "a"}), ("2", {"text": "b"}), ("4", {"text": "c"}), ("score", [[-1.0, 2]])]
+    )
     for _ in range(2):
         assert new.adopt(old, ("ask",), lambda body: "ink" not in str(body)) == 1
     assert new.answers(["1", "2", "3", "4", "score"]) == {"1": {"text": "a"}, "score": [[-1.0, 2]]}
@@ -153,7 +184,12 @@ def test_another_run_s_answers_are_taken_over_once_and_as_far_as_wanted(tmp_path
 def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
     old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
     old.ask("ask", [("1", {"prompt": "of tea"})])
-    old.answer([("1", {"text": "a", "tokens": 5, "prompt_tokens": 40, "reused_tokens": 30}), ("score", [[-1.0, 2]])])
+    old.answer(
+        [
+            ("1", {"text": "a", "tokens": 5, "prompt_tokens": 40, "reused_tokens": 30}),
+            ("score", [[-1.0, 2]]),
+        ]
+    )
     assert old.cost() == Cost(5, 40, 30)
     for _ in range(2):
         new.adopt(old, ("ask",))

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from selfteach.select.balance import PARTS, cluster, groups, quotas, split, split_by_cluster, whitened
+from selfteach.select.balance import (
+    PARTS,
+    cluster,
+    groups,
+    quotas,
+    split,
+    split_by_cluster,
+    whitened,
+)
 from selfteach.select.overlap import overlap
 
 SHARES = (0.6, 0.15, 0.25)
@@ -46,7 +54,9 @@ def test_clusters_are_the_same_for_the_same_seed():
     assert (one.xy == other.xy).all()
 
 
-@pytest.mark.parametrize("points", [np.ones((6, 4)), np.zeros((0, 4)), np.ones((1, 4)), np.array([[1.0, 2], [3, 4]])])
+@pytest.mark.parametrize(
+    "points", [np.ones((6, 4)), np.zeros((0, 4)), np.ones((1, 4)), np.array([[1.0, 2], [3, 4]])]
+)
 def test_too_little_to_cluster_is_one_cluster(points):
     found = cluster(points, 5, 0)
     assert set(found.labels.tolist()) <= {0}
@@ -59,7 +69,10 @@ def test_quotas_by_hand():
     assert quotas([16, 16, 9], [0.5, 0.25, 0.0], 12) == [8, 4, 0]
     assert quotas([16, 4], [0.5, 0.5], 9) == [6, 3]  # by the root of the size
     assert quotas([9, 9, 9], [1, 1, 1], 4) == [2, 1, 1]
-    assert quotas([1, 1], [0.28, 0.72], 5) == [1, 4]  # 1.4 and 3.6: the larger remainder gets the fifth
+    assert quotas([1, 1], [0.28, 0.72], 5) == [
+        1,
+        4,
+    ]  # 1.4 and 3.6: the larger remainder gets the fifth
     assert quotas([16, 4], [0, 0], 9) == [6, 3]  # nothing fails
     assert quotas([0, 0], [1, 1], 3) == [2, 1]
     assert quotas([5], [0.1], 7) == [7]
@@ -68,7 +81,10 @@ def test_quotas_by_hand():
         quotas([], [], 3)
 
 
-@given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1)), min_size=1, max_size=12), st.integers(0, 300))
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1)), min_size=1, max_size=12),
+    st.integers(0, 300),
+)
 @settings(deadline=None)
 def test_quotas_add_up_and_follow_need(clusters, total):
     sizes, rates = zip(*clusters, strict=True)
@@ -88,7 +104,9 @@ def test_whole_clusters_and_shares_within_a_few_percent(sizes, seed):
     for label in range(len(sizes)):
         assert len(set(parts[labels == label])) == 1
     for part, wanted in zip(PARTS, SHARES, strict=True):
-        assert abs((parts == part).sum() - wanted * len(labels)) <= max(0.03 * len(labels), max(sizes) / 2 + 1)
+        assert abs((parts == part).sum() - wanted * len(labels)) <= max(
+            0.03 * len(labels), max(sizes) / 2 + 1
+        )
 
 
 def test_every_stratum_gets_its_shares():
@@ -106,8 +124,12 @@ def test_split_by_cluster_edges():
     assert split_by_cluster([], SHARES, 0) == []
     assert split_by_cluster([0, 1, 2, 3], (1, 0, 0), 0) == ["train"] * 4
     assert split_by_cluster([0, 0, 0], SHARES, 0) == ["train"] * 3
-    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) == split_by_cluster(range(20), (0.5, 0.25, 0.25), 7)
-    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) != split_by_cluster(range(20), (0.5, 0.25, 0.25), 8)
+    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) == split_by_cluster(
+        range(20), (0.5, 0.25, 0.25), 7
+    )
+    assert split_by_cluster(range(20), (0.5, 0.25, 0.25), 7) != split_by_cluster(
+        range(20), (0.5, 0.25, 0.25), 8
+    )
     with pytest.raises(ValueError, match="add up to 1"):
         split_by_cluster([0], (0.5, 0.2, 0.2), 0)
     with pytest.raises(ValueError, match="1 strata for 2 labels"):
@@ -117,7 +139,14 @@ def test_split_by_cluster_edges():
 WORDS = ["what", "is", "the", "a", "car", "whale", "how", "big", "tell", "me"]
 
 
-@given(st.lists(st.lists(st.sampled_from(WORDS), min_size=3, max_size=8).map(" ".join), min_size=1, max_size=40), st.integers(0, 3))
+@given(
+    st.lists(
+        st.lists(st.sampled_from(WORDS), min_size=3, max_size=8).map(" ".join),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(0, 3),
+)
 @settings(max_examples=60, deadline=None)
 def test_no_text_of_one_part_is_too_like_one_of_another(texts, seed):
     embeddings = np.random.default_rng(seed).normal(size=(len(texts), 16))
@@ -128,7 +157,12 @@ def test_no_text_of_one_part_is_too_like_one_of_another(texts, seed):
 
 
 def test_chains_of_like_texts_are_one_group():
-    texts = ["a b c d e f", "a b c d e x", "a b c d y x", "p q r s t u"]  # neighbours share 5 of 6, the ends 4 of 6
+    texts = [
+        "a b c d e f",
+        "a b c d e x",
+        "a b c d y x",
+        "p q r s t u",
+    ]  # neighbours share 5 of 6, the ends 4 of 6
     labels = groups(texts, np.eye(4))
     assert labels.tolist() == [0, 0, 0, 1]
 

@@ -10,55 +10,82 @@ from selfteach.materials.documents.chunk import chunked
 from selfteach.select.question import REASONS, foreign, question_fault, strays
 
 CHUNK = chunked(
-    Document("x", "Steam engine", "The ideal cycle of a steam engine is called the Rankine cycle. It was made by Newcomen around 1712."),
+    Document(
+        "x",
+        "Steam engine",
+        (
+            "The ideal cycle of a steam engine is called the Rankine cycle. It was made by "
+            "Newcomen around 1712."
+        ),
+    ),
     lambda t: len(t.split()),
 )[0]
 
 
-@pytest.mark.parametrize(("text", "short", "fault"), [
-    ("What is the ideal cycle of a steam engine called?", "the Rankine cycle", ""),
-    ("Who made it?", "Newcomen", "does not stand alone"),
-    ("What did they make?", "Newcomen", "does not stand alone"),
-    ("When did Newcomen make his engine?", "1712", ""),
-    ("When was the steam engine made, and who made it?", "1712", ""),
-    ("According to the passage, who made the steam engine?", "Newcomen", "mentions the text"),
-    ("Which cycle is mentioned in this text?", "Rankine", "mentions the text"),
-    ("What does the author say about steam engines?", "Rankine", "mentions the text"),
-    ("Who made the steam engine described above?", "Newcomen", "mentions the text"),
-    ("Which of the following is a steam engine?", "Rankine", "mentions the text"),
-    ("What is the given cycle in the second sentence?", "Rankine", "mentions the text"),
-    ("What is the subject of the constitution?", "Rankine", ""),
-    ("What is the cycle called?", "Rankine", "asks about nothing"),
-    ("Who is it?", "Newcomen", "does not stand alone"),
-    ("What is there?", "Newcomen", "asks about nothing"),
-    ("Who made the steam engine?", "James Watt", "answer not in the text"),
-    ("Who made the steam engine?", "", "no answer"),
-    ("Who made the steam engine?", "the", "no answer"),
-    ("Who made the steam engine?", "cycle " * 21, "long answer"),
-    ("Was the steam engine of Newcomen made in 1712?", "Newcomen", "gives its answer"),
-    ("Was the steam engine made by Newcomen or by Watt?", "Newcomen", ""),
-    ("", "Newcomen", "asks about nothing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "short", "fault"),
+    [
+        ("What is the ideal cycle of a steam engine called?", "the Rankine cycle", ""),
+        ("Who made it?", "Newcomen", "does not stand alone"),
+        ("What did they make?", "Newcomen", "does not stand alone"),
+        ("When did Newcomen make his engine?", "1712", ""),
+        ("When was the steam engine made, and who made it?", "1712", ""),
+        ("According to the passage, who made the steam engine?", "Newcomen", "mentions the text"),
+        ("Which cycle is mentioned in this text?", "Rankine", "mentions the text"),
+        ("What does the author say about steam engines?", "Rankine", "mentions the text"),
+        ("Who made the steam engine described above?", "Newcomen", "mentions the text"),
+        ("Which of the following is a steam engine?", "Rankine", "mentions the text"),
+        ("What is the given cycle in the second sentence?", "Rankine", "mentions the text"),
+        ("What is the subject of the constitution?", "Rankine", ""),
+        ("What is the cycle called?", "Rankine", "asks about nothing"),
+        ("Who is it?", "Newcomen", "does not stand alone"),
+        ("What is there?", "Newcomen", "asks about nothing"),
+        ("Who made the steam engine?", "James Watt", "answer not in the text"),
+        ("Who made the steam engine?", "", "no answer"),
+        ("Who made the steam engine?", "the", "no answer"),
+        ("Who made the steam engine?", "cycle " * 21, "long answer"),
+        ("Was the steam engine of Newcomen made in 1712?", "Newcomen", "gives its answer"),
+        ("Was the steam engine made by Newcomen or by Watt?", "Newcomen", ""),
+        ("", "Newcomen", "asks about nothing"),
+    ],
+)
 def test_why_a_question_is_refused(text: str, short: str, fault: str) -> None:
     assert question_fault(Question(text, short, CHUNK, 0)) == fault
     assert fault in ("", *REASONS)
 
 
-@pytest.mark.parametrize(("back", "fault"), [
-    (None, ""), ("Newcomen", ""), ("It was Newcomen.", ""), ("Rankine", "another answer comes back"), ("", "nothing comes back"),
-    ("The cycle was made by Newcomen around 1712.", "another answer comes back"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("back", "fault"),
+    [
+        (None, ""),
+        ("Newcomen", ""),
+        ("It was Newcomen.", ""),
+        ("Rankine", "another answer comes back"),
+        ("", "nothing comes back"),
+        ("The cycle was made by Newcomen around 1712.", "another answer comes back"),
+    ],
+)
 def test_the_answer_must_come_back(back: str | None, fault: str) -> None:
-    assert question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back)) == fault
+    assert (
+        question_fault(Question("Who made the steam engine?", "Newcomen", CHUNK, 0, back)) == fault
+    )
 
 
 def test_a_question_that_shares_too_little_with_its_sentence_strays() -> None:
     assert not strays(Question("What is the ideal cycle called?", "the Rankine cycle", CHUNK, 0))
-    assert strays(Question("What is the largest factory that has ever been built?", "the Rankine cycle", CHUNK, 0))
-    assert strays(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), "the title alone names no fact"
+    assert strays(
+        Question(
+            "What is the largest factory that has ever been built?", "the Rankine cycle", CHUNK, 0
+        )
+    )
+    assert strays(Question("What is a steam engine?", "the Rankine cycle", CHUNK, 0)), (
+        "the title alone names no fact"
+    )
 
 
 def test_a_question_may_only_name_what_its_text_names() -> None:
     assert not foreign(Question("What did Newcomen make around 1712?", "x", CHUNK, 1))
     assert foreign(Question("Who did the Weston Glass Company make an engine for?", "x", CHUNK, 1))
-    assert not foreign(Question("What is the Rankine cycle?", "x", CHUNK, 0)), "the text need not be the sentence"
+    assert not foreign(Question("What is the Rankine cycle?", "x", CHUNK, 0)), (
+        "the text need not be the sentence"
+    )

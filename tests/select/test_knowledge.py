@@ -1,4 +1,6 @@
-"""Selection by thresholds: three states, the pair that is trained on, the size of the set as a curve."""
+"""Selection by thresholds: three states, the pair that is trained on, the size of the set as a
+curve.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,14 @@ from selfteach.materials.documents.chunk import chunked
 from selfteach.records import Example
 from selfteach.select.knowledge import TAUS, lessons, mended, most_contradictory, sizes, state
 
-CHUNK = chunked(Document("mill.txt", "Mill", "Heading\nThe mill was built by Ann."), lambda t: len(t.split()))[0]
+CHUNK = chunked(
+    Document("mill.txt", "Mill", "Heading\nThe mill was built by Ann."), lambda t: len(t.split())
+)[0]
 ONE = Answered(
-    Question("Who built the mill?", "Ann", CHUNK, 1), "Ann built it.", ("Ann did.",), ("Bob did.", "Carl was it.", "Ann built it.")
+    Question("Who built the mill?", "Ann", CHUNK, 1),
+    "Ann built it.",
+    ("Ann did.",),
+    ("Bob did.", "Carl was it.", "Ann built it."),
 )
 
 
@@ -27,9 +34,15 @@ def scored(label: float, *knowledge: float) -> Scored:
     return Scored("table", (label,), knowledge, knowledge)
 
 
-@pytest.mark.parametrize(("label", "knowledge", "expected"), [
-    (0.5, 0.51, "unknown"), (0.5, 0.5, "known"), (0.51, 1.0, "unsure"), (0.0, 0.0, "known"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("label", "knowledge", "expected"),
+    [
+        (0.5, 0.51, "unknown"),
+        (0.5, 0.5, "known"),
+        (0.51, 1.0, "unsure"),
+        (0.0, 0.0, "known"),
+    ],
+)
 def test_the_thresholds_are_the_paper_s(label: float, knowledge: float, expected: str) -> None:
     """Keep S_L <= tau_L and S_K > tau_K."""
     assert state(scored(label, knowledge)) == expected
@@ -38,23 +51,39 @@ def test_the_thresholds_are_the_paper_s(label: float, knowledge: float, expected
 def test_the_lesson_is_the_label_against_the_most_contradictory_draw() -> None:
     ((example,), dropped) = lessons([ONE], [scored(0.1, 0.7, 0.9, 0.2)])
     assert dropped == []
-    assert (example.chosen, example.rejected, example.kind) == ("Ann built it.", "Carl was it.", "unknown")
+    assert (example.chosen, example.rejected, example.kind) == (
+        "Ann built it.",
+        "Carl was it.",
+        "unknown",
+    )
     assert example.scores == {"label": 0.1, "knowledge": pytest.approx(0.6)}
     source = example.source
     assert CHUNK.document.text[source["start"] : source["end"]] == "The mill was built by Ann."
-    assert (source["file"], source["sentence"], source["short"], source["judge"]) == ("mill.txt", 1, "Ann", "table")
+    assert (source["file"], source["sentence"], source["short"], source["judge"]) == (
+        "mill.txt",
+        1,
+        "Ann",
+        "table",
+    )
     assert Example.from_json(example.json()) == example
 
 
 def test_a_draw_that_was_cut_off_is_no_label() -> None:
-    lost = replace(ONE, best="Bob built it.", informed=("Ann built it because", "It was Ann."), whole=("It was Ann.",))
+    lost = replace(
+        ONE,
+        best="Bob built it.",
+        informed=("Ann built it because", "It was Ann."),
+        whole=("It was Ann.",),
+    )
     assert mended(lost).best == "It was Ann."
     assert mended(replace(lost, whole=())).best == "Ann", "the words as they stand in the text"
 
 
 def test_a_draw_that_agrees_is_never_rejected() -> None:
     assert most_contradictory(ONE, scored(0.0, 0.4, 0.5, 0.1)) is None
-    assert most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", "of equal ones the first"
+    assert most_contradictory(ONE, scored(0.0, 0.9, 0.9, 0.9)) == "Bob did.", (
+        "of equal ones the first"
+    )
 
 
 def test_a_judge_that_cannot_tell_draws_apart_leaves_it_to_the_words() -> None:
@@ -71,13 +100,23 @@ def test_what_is_dropped_has_its_reason() -> None:
     empty = Answered(ONE.question, " ", (), ())
     lost = Answered(ONE.question, "Bob built it.", (), ())
     rows = [ONE, ONE, cut, empty, lost]
-    kept, dropped = lessons(rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), *[scored(0.0, 1.0)] * 3])
+    kept, dropped = lessons(
+        rows, [scored(0.9, 1, 1, 1), scored(0.0, 0, 0, 0), *[scored(0.0, 1.0)] * 3]
+    )
     assert kept == []
-    assert [reason for _, reason in dropped] == ["unsure", "known", "cut off", "no answer", "loses the answer"]
+    assert [reason for _, reason in dropped] == [
+        "unsure",
+        "known",
+        "cut off",
+        "no answer",
+        "loses the answer",
+    ]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=20), st.floats(0, 1))
-def test_the_curve_falls_and_every_question_is_in_one_state(rows: list[tuple[float, float]], tau_label: float) -> None:
+def test_the_curve_falls_and_every_question_is_in_one_state(
+    rows: list[tuple[float, float]], tau_label: float
+) -> None:
     points = sizes([scored(a, b) for a, b in rows], tau_label)
     assert [p.tau_knowledge for p in points] == list(TAUS)
     assert all(p.known + p.unknown + p.unsure == len(rows) for p in points)

@@ -11,17 +11,25 @@ from selfteach.select.overlap import Nearest, Overlap, nearest, overlap, tokens
 ORACLE = RougeScorer(["rougeL"])
 ascii_texts = st.one_of(
     st.text(st.characters(max_codepoint=127), max_size=80),
-    st.lists(st.sampled_from(["the", "cat", "sat", "Mat!", "on", "2", "don't", "--"]), max_size=14).map(" ".join),
+    st.lists(
+        st.sampled_from(["the", "cat", "sat", "Mat!", "on", "2", "don't", "--"]), max_size=14
+    ).map(" ".join),
 )
 
 
 @given(ascii_texts, ascii_texts)
 @settings(max_examples=500, deadline=None)
 def test_equals_rouge_score_on_text_in_ascii(one, other):
-    assert overlap(one, other) == pytest.approx(ORACLE.score(one, other)["rougeL"].fmeasure, abs=1e-12)
+    assert overlap(one, other) == pytest.approx(
+        ORACLE.score(one, other)["rougeL"].fmeasure, abs=1e-12
+    )
 
 
-@given(st.lists(ascii_texts, max_size=6), st.lists(ascii_texts, max_size=6), st.sampled_from([0.0, 0.5, 0.7]))
+@given(
+    st.lists(ascii_texts, max_size=6),
+    st.lists(ascii_texts, max_size=6),
+    st.sampled_from([0.0, 0.5, 0.7]),
+)
 @settings(max_examples=200, deadline=None)
 def test_pool_equals_pairwise(kept, asked, cutoff):
     pool = Overlap(kept)
@@ -48,7 +56,12 @@ def test_other_scripts_are_compared_by_their_own_words():
     assert tokens("大象 hello") == ["大", "象", "hello"]
     assert tokens("एक हाथी") == ["एक", "हाथी"]
     assert tokens("It’s a café") == ["it", "s", "a", "café"]
-    assert tokens("It’s “so” — fine…") == ["it", "s", "so", "fine"]  # signs beyond ASCII change nothing
+    assert tokens("It’s “so” — fine…") == [
+        "it",
+        "s",
+        "so",
+        "fine",
+    ]  # signs beyond ASCII change nothing
     assert overlap("что такое слон", "что такое кит") == pytest.approx(2 / 3)
 
 
@@ -59,7 +72,9 @@ def test_add_if_new_keeps_what_is_at_most_as_like_as_the_threshold():
     assert not new
     assert near.text == "a b c d e f g"
     assert near.similarity == pytest.approx(12 / 14)
-    assert pool.add_if_new("a b c d e f g x y z q r s", 0.7)[0]  # 7 of 7 and 13: 14/20 = 0.7 exactly, not above
+    assert pool.add_if_new("a b c d e f g x y z q r s", 0.7)[
+        0
+    ]  # 7 of 7 and 13: 14/20 = 0.7 exactly, not above
     assert len(pool) == 2
     assert pool.texts == ["a b c d e f g", "a b c d e f g x y z q r s"]
 

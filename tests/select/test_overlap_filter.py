@@ -1,4 +1,6 @@
-"""The overlap filter against comparing everything with everything, and its bounds against what they bound."""
+"""The overlap filter against comparing everything with everything, and its bounds against what they
+bound.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,26 @@ THRESHOLDS = (0.0, 0.3, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 unicode_texts = st.one_of(
     st.text(max_size=60),
     st.text(st.sampled_from("aAzZ09 \n\t_-'’éİıKſßΣς大ж\u0301\ud800\x00\u2028²½Ⅷ"), max_size=40),
-    st.lists(st.sampled_from(["the", "cat", "Cat's", "sat", "Mat!", "on", "2", "--", "é", "大象"]), max_size=14).map(" ".join),
+    st.lists(
+        st.sampled_from(["the", "cat", "Cat's", "sat", "Mat!", "on", "2", "--", "é", "大象"]),
+        max_size=14,
+    ).map(" ".join),
 )
 
 
-def brute(texts: Sequence[str], threshold: float, words=latin, known: Sequence[str] = ()) -> list[tuple[int, float] | None]:
-    """Greedy by definition: each text with every kept one before it, one after the other, in fractions."""
+def brute(
+    texts: Sequence[str], threshold: float, words=latin, known: Sequence[str] = ()
+) -> list[tuple[int, float] | None]:
+    """Greedy by definition: each text with every kept one before it, one after the other, in
+    fractions.
+    """
     limit, kept, verdicts = Fraction(str(threshold)), list(enumerate(map(words, known))), []
     for number, own in enumerate(map(words, texts), start=len(known)):
-        scored = [(Fraction(2 * LCSseq.similarity(own, other), len(own) + len(other)), -k) for k, other in kept if own and other]
+        scored = [
+            (Fraction(2 * LCSseq.similarity(own, other), len(own) + len(other)), -k)
+            for k, other in kept
+            if own and other
+        ]
         best = max(scored, default=(Fraction(0), 0))
         verdicts.append((-best[1], float(best[0])) if best[0] > limit else None)
         if verdicts[-1] is None:
@@ -50,12 +63,17 @@ def drawn(seed: int, count: int = 250) -> list[str]:
     vocabulary, longest = draw.choice([4, 30, 400]), draw.choice([5, 12, 60, 150])
     texts: list[str] = []
     for _ in range(count):
-        words = [f"w{min(int(draw.paretovariate(0.7)), vocabulary)}" for _ in range(draw.randint(0, longest))]
+        words = [
+            f"w{min(int(draw.paretovariate(0.7)), vocabulary)}"
+            for _ in range(draw.randint(0, longest))
+        ]
         if texts and draw.random() < 0.4:
             words = draw.choice(texts).split()
             for _ in range(draw.randint(0, 1 + len(words) // 3)):
                 place = draw.randrange(len(words) + 1)
-                words[place : place + draw.randint(0, 2)] = [f"w{draw.randint(1, vocabulary)}"] * draw.randint(0, 2)
+                words[place : place + draw.randint(0, 2)] = [
+                    f"w{draw.randint(1, vocabulary)}"
+                ] * draw.randint(0, 2)
         texts.append(" ".join(words))
     return texts
 
@@ -86,14 +104,20 @@ def test_a_pair_is_dropped_where_rouge_score_exceeds(one, other):
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 @pytest.mark.parametrize("sizes", [(64, 16, 2, 8), (8192, 256, 16, 4096)])
 def test_equals_brute_force(threshold, sizes, monkeypatch):
-    for module, name, value in zip((repeats, repeats, pool, pool), ("BLOCK", "LEAF", "ROWS", "COLUMNS"), sizes, strict=True):
+    for module, name, value in zip(
+        (repeats, repeats, pool, pool), ("BLOCK", "LEAF", "ROWS", "COLUMNS"), sizes, strict=True
+    ):
         monkeypatch.setattr(module, name, value)
     for seed in range(5):
         texts = drawn(seed)
         assert decided(texts, threshold) == brute(texts, threshold)
 
 
-@given(st.lists(unicode_texts, max_size=25), st.sampled_from(THRESHOLDS), st.sampled_from([latin, tokens]))
+@given(
+    st.lists(unicode_texts, max_size=25),
+    st.sampled_from(THRESHOLDS),
+    st.sampled_from([latin, tokens]),
+)
 @settings(max_examples=150, deadline=None)
 def test_equals_brute_force_on_any_text(texts, threshold, words):
     assert decided(texts, threshold, words=words, workers=1) == brute(texts, threshold, words)
@@ -104,7 +128,9 @@ def test_the_result_depends_neither_on_the_workers_nor_on_the_portions():
     whole = decided(texts, 0.7, workers=1)
     assert decided(texts, 0.7, workers=2) == decided(texts, 0.7, workers=5) == whole
     with OverlapFilter(0.7) as sieve:
-        portions = [like for start in range(0, 900, 70) for like in sieve.decide(texts[start : start + 70])]
+        portions = [
+            like for start in range(0, 900, 70) for like in sieve.decide(texts[start : start + 70])
+        ]
     assert [like and (like.number, like.similarity) for like in portions] == whole
 
 
@@ -112,7 +138,9 @@ def test_known_texts_stay_whatever_they_are_like():
     known, texts = drawn(4, 200), drawn(5, 200) + drawn(4, 50)
     with OverlapFilter(0.6) as sieve:
         sieve.add(known)
-        assert [like and (like.number, like.similarity) for like in sieve.decide(texts)] == brute(texts, 0.6, known=known)
+        assert [like and (like.number, like.similarity) for like in sieve.decide(texts)] == brute(
+            texts, 0.6, known=known
+        )
 
 
 def test_by_hand():
@@ -122,12 +150,19 @@ def test_by_hand():
     assert decided([seven + " h", thirteen + " h"], 0.7) == [None, (0, 16 / 22)]
     # 3 of 10 and 10: F1 = .3 exactly, though 1 - .7 is more than .3 in floating point
     assert decided(["a b c d e f g h i j", "a b c k l m n o p q"], 0.3) == [None, None]
-    assert decided(["a b", "A, b!", "", "!!!", "a b"], 0.7) == [None, (0, 1.0), None, None, (0, 1.0)]
+    assert decided(["a b", "A, b!", "", "!!!", "a b"], 0.7) == [
+        None,
+        (0, 1.0),
+        None,
+        None,
+        (0, 1.0),
+    ]
     assert decided(["a b", "a b"], 1.0) == [None, None]
 
 
 def test_a_text_meets_kept_texts_alone():
-    # each has 4 of 5 words of the one before it (F1 .8) and 3 of the one before that (.6): the third is kept because the second was not
+    # each has 4 of 5 words of the one before it (F1 .8) and 3 of the one before that (.6): the
+    # third is kept because the second was not
     chain = ["a b c d e", "b c d e f", "c d e f g", "d e f g h"]
     assert decided(chain, 0.7) == [None, (0, 0.8), None, (2, 0.8)]
 
@@ -139,7 +174,9 @@ def test_the_nearest_is_the_earliest_of_the_most_like():
 
 
 def test_more_words_than_characters(monkeypatch):
-    monkeypatch.setattr(repeats, "Coder", lambda: pool.Coder(most=20))  # from the 22nd word on, texts are lists of numbers
+    monkeypatch.setattr(
+        repeats, "Coder", lambda: pool.Coder(most=20)
+    )  # from the 22nd word on, texts are lists of numbers
     for seed in range(4):
         assert decided(drawn(seed), 0.7) == brute(drawn(seed), 0.7)
 
@@ -162,21 +199,28 @@ def test_the_index_of_rare_words_misses_nothing(threshold, found, monkeypatch):
 
 
 def test_the_index_names_few_texts():
-    """Of texts with many rare words only a handful is named; where all words are common, more are named than scanning would cost."""
+    """Of texts with many rare words only a handful is named; where all words are common, more are
+    named than scanning would cost.
+    """
     reach = Reach.of(exact(0.7))
     rng = np.random.default_rng(0)
     rare, common = (rng.integers(words, size=(2000, 12)) for words in (20_000, 40))
-    shares = [PairIndex([(texts, np.arange(2000))], reach).look(texts[:100])[1].sum(axis=1).mean() / 2000 for texts in (rare, common)]
+    shares = [
+        PairIndex([(texts, np.arange(2000))], reach).look(texts[:100])[1].sum(axis=1).mean() / 2000
+        for texts in (rare, common)
+    ]
     assert shares[0] < 0.01
     assert shares[1] > 0.1
 
 
 def test_beginnings_by_hand():
-    # .7, 13 words: the shortest partner has 8, with which 2 L > .7 * 21 asks for 8 words: a beginning of 13 - 8 + 2
+    # .7, 13 words: the shortest partner has 8, with which 2 L > .7 * 21 asks for 8 words: a
+    # beginning of 13 - 8 + 2
     reach = Reach.of(exact(0.7))
     assert reach.widths[[0, 1, 2, 13]].tolist() == [0, 0, 2, 7]
     assert reach.widths.max() <= WIDEST
-    # a later word at place 1 of 13 leaves 13 shared words possible: 2 * 13 > .7 * (13 + n) up to n = 24
+    # a later word at place 1 of 13 leaves 13 shared words possible: 2 * 13 > .7 * (13 + n) up to n
+    # = 24
     assert reach.furthest[13, 1] == 24
 
 
@@ -193,8 +237,13 @@ def test_signatures_never_say_too_much(one, other):
 
 
 def test_words_spread_over_all_the_bits():
-    assert np.bitwise_count(signatures([list(range(30)), list(range(10, 40))])).sum(axis=1).tolist() == [30, 30]
-    places = {int(np.flatnonzero(np.unpackbits(signatures([[word]]).view(np.uint8)))[0]) for word in range(BITS)}
+    assert np.bitwise_count(signatures([list(range(30)), list(range(10, 40))])).sum(
+        axis=1
+    ).tolist() == [30, 30]
+    places = {
+        int(np.flatnonzero(np.unpackbits(signatures([[word]]).view(np.uint8)))[0])
+        for word in range(BITS)
+    }
     assert len(places) > 0.6 * BITS
 
 
@@ -210,6 +259,10 @@ def test_dropped_texts_are_like_a_kept_one():
     with OverlapFilter(0.7) as sieve:
         found = sieve.decide(texts)
     kept = {number for number, like in enumerate(found) if like is None}
-    assert all(isinstance(like, Like) and like.number in kept and like.number < number for number, like in enumerate(found) if like)
+    assert all(
+        isinstance(like, Like) and like.number in kept and like.number < number
+        for number, like in enumerate(found)
+        if like
+    )
     assert 20 < len(kept) < 380
     assert not re.search("w", texts[0]) or 0 in kept

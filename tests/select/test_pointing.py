@@ -11,37 +11,60 @@ from selfteach.select.pointing import ELSEWHERE, Pointing, stems
 from selfteach.select.question import stands_fault
 
 TEXT = (
-    "Building construction adds structure to real property. Most building construction jobs are small renovations. "
-    "The owner often acts as designer of the whole building project. Mills belong to industrial construction. It opened in 1974."
+    "Building construction adds structure to real property. Most building construction "
+    "jobs are small renovations. "
+    "The owner often acts as designer of the whole building project. Mills belong to "
+    "industrial construction. It opened in 1974."
 )
 CHUNK = chunked(Document("x", "Construction", TEXT), lambda t: len(t.split()))[0]
 
 
-@pytest.mark.parametrize(("text", "sentence", "fault"), [
-    ("What are most jobs of building construction?", 1, ""),
-    ("Which type of building construction is there?", 0, ELSEWHERE),
-    ("What is the other way or markets?", 3, ELSEWHERE),
-    ("To what sector of construction do mills belong?", 3, ""),
-    ("To what sector of construction do mills belong?", 1, ELSEWHERE),
-    ("Who acted as a designer?", 2, ""),
-    ("What happened in 1974?", 4, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "sentence", "fault"),
+    [
+        ("What are most jobs of building construction?", 1, ""),
+        ("Which type of building construction is there?", 0, ELSEWHERE),
+        ("What is the other way or markets?", 3, ELSEWHERE),
+        ("To what sector of construction do mills belong?", 3, ""),
+        ("To what sector of construction do mills belong?", 1, ELSEWHERE),
+        ("Who acted as a designer?", 2, ""),
+        ("What happened in 1974?", 4, ""),
+    ],
+)
 def test_a_question_points_to_its_own_sentence(text: str, sentence: int, fault: str) -> None:
     assert Pointing([CHUNK]).fault(Question(text, "x", CHUNK, sentence)) == fault
 
 
 def test_a_sentence_that_stands_twice_is_one() -> None:
-    twice = chunked(Document("y", "Construction", "Most jobs are small renovations."), lambda t: len(t.split()))
-    again = chunked(Document("z", "Building", "Most jobs are small renovations."), lambda t: len(t.split()))
-    assert Pointing([*twice, *again]).fault(Question("What are most jobs?", "small renovations", twice[0], 0)) == ""
-    assert Pointing([*twice, CHUNK]).fault(Question("What is big?", "x", CHUNK, None)) == "", "somebody else's question has no sentence"
+    twice = chunked(
+        Document("y", "Construction", "Most jobs are small renovations."), lambda t: len(t.split())
+    )
+    again = chunked(
+        Document("z", "Building", "Most jobs are small renovations."), lambda t: len(t.split())
+    )
+    assert (
+        Pointing([*twice, *again]).fault(
+            Question("What are most jobs?", "small renovations", twice[0], 0)
+        )
+        == ""
+    )
+    assert Pointing([*twice, CHUNK]).fault(Question("What is big?", "x", CHUNK, None)) == "", (
+        "somebody else's question has no sentence"
+    )
 
 
 def test_endings_do_not_count() -> None:
     assert stems("He lives, and they lived raising prices") == stems("live raised price")
 
 
-@pytest.mark.parametrize("text", ["Which type of building construction is?", "What was built by the?", "Who adds structure and?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which type of building construction is?",
+        "What was built by the?",
+        "Who adds structure and?",
+    ],
+)
 def test_a_question_that_hangs_is_cut_off(text: str) -> None:
     assert stands_fault(text, "Construction") == "cut off"
 

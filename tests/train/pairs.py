@@ -1,4 +1,6 @@
-"""Views of pairs for tests of the objective `correction`: made-up log-probabilities, and a toy that can be trained in a blink."""
+"""Views of pairs for tests of the objective `correction`: made-up log-probabilities, and a toy that
+can be trained in a blink.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from selfteach.train.objectives.correction import Correction
 
 
 def objective(**settings: Any) -> Correction:
-    """The objective with these settings of `train.correction`; without NLL, if they do not say otherwise."""
+    """The objective with these settings of `train.correction`; without NLL, if they do not say
+    otherwise.
+    """
     return Correction(config.Train(correction=config.Correction(**{"alpha": 0.0, **settings})))
 
 
@@ -24,28 +28,53 @@ def random_view(rows: int = 6, seed: int = 0, prior: Tensor | None = None) -> Vi
     def side() -> tuple[Tensor, Tensor, Tensor, Tensor]:
         sizes = torch.randint(1, 10, (rows,), generator=dice)
         row = torch.repeat_interleave(torch.arange(rows), sizes)
-        logp, base = (-3 * torch.rand(len(row), generator=dice, dtype=torch.float64) for _ in range(2))
+        logp, base = (
+            -3 * torch.rand(len(row), generator=dice, dtype=torch.float64) for _ in range(2)
+        )
         edited = torch.rand(len(row), generator=dice) < 0.5
         edited[sizes.cumsum(0) - 1] = True
         return logp.requires_grad_(), base, row, edited
 
-    (logp, base, row, edited), (rejected, rejected_base, rejected_row, rejected_edited) = side(), side()
+    (logp, base, row, edited), (rejected, rejected_base, rejected_row, rejected_edited) = (
+        side(),
+        side(),
+    )
     return View(
-        rows, logp, row, rejected, rejected_row, base, rejected_base,
-        edited=edited, rejected_edited=rejected_edited, prior=prior, numbers=tuple(range(rows)),
-    )  # fmt: skip
+        rows,
+        logp,
+        row,
+        rejected,
+        rejected_row,
+        base,
+        rejected_base,
+        edited=edited,
+        rejected_edited=rejected_edited,
+        prior=prior,
+        numbers=tuple(range(rows)),
+    )
 
 
 def one_pair(chosen: float, rejected: float) -> tuple[View, Tensor, Tensor]:
-    """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are what is given; and both arms."""
+    """One pair of single-token answers whose base log-probabilities are -4, so that r' and r are
+    what is given; and both arms.
+    """
     logp, other = (torch.tensor([r - 4.0]).requires_grad_() for r in (chosen, rejected))
-    zero, base, yes = torch.zeros(1, dtype=torch.long), torch.full((1,), -4.0), torch.ones(1, dtype=torch.bool)
-    return View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)), logp, other
+    zero, base, yes = (
+        torch.zeros(1, dtype=torch.long),
+        torch.full((1,), -4.0),
+        torch.ones(1, dtype=torch.bool),
+    )
+    return (
+        View(1, logp, zero, other, zero, base, base, edited=yes, rejected_edited=yes, numbers=(0,)),
+        logp,
+        other,
+    )
 
 
 class Toy:
-    """A linear next-token model: 40 contexts of 6 features, 12 tokens. The first 20 contexts are taught one single-token correction each;
-    the others see only what that does to the shared weights."""
+    """A linear next-token model: 40 contexts of 6 features, 12 tokens. The first 20 contexts are
+    taught one single-token correction each; the others see only what that does to the shared
+    weights."""
 
     def __init__(self) -> None:
         dice = torch.Generator().manual_seed(0)
@@ -59,14 +88,30 @@ class Toy:
         return (self.features @ weight).log_softmax(-1)
 
     def teach(self, correction: Correction, steps: int, watched: bool = False) -> dict[str, float]:
-        """What is left after some steps of AdamW at a constant rate, with the watchdog or without it."""
+        """What is left after some steps of AdamW at a constant rate, with the watchdog or without
+        it.
+        """
         weight = self.base.clone().requires_grad_()
-        optimizer, base, row = torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0), self.logp(self.base), torch.arange(20)
+        optimizer, base, row = (
+            torch.optim.AdamW([weight], lr=0.02, weight_decay=0.0),
+            self.logp(self.base),
+            torch.arange(20),
+        )
         yes = torch.ones(20, dtype=torch.bool)
         for step in range(steps + 1):
             mine = self.logp(weight)
-            view = View(20, mine[row, self.chosen], row, mine[row, self.rejected], row, base[row, self.chosen], base[row, self.rejected],
-                        edited=yes, rejected_edited=yes, numbers=tuple(range(20)))  # fmt: skip
+            view = View(
+                20,
+                mine[row, self.chosen],
+                row,
+                mine[row, self.rejected],
+                row,
+                base[row, self.chosen],
+                base[row, self.rejected],
+                edited=yes,
+                rejected_edited=yes,
+                numbers=tuple(range(20)),
+            )
             loss = correction.terms(view).mean()
             if step < steps:
                 optimizer.zero_grad()
@@ -76,5 +121,9 @@ class Toy:
                 correction.after_step(step + 1, correction.watch(view), 20)
         elsewhere = (base[20:].exp() * (base[20:] - mine[20:])).sum(-1).mean()
         rose = (mine[row, self.chosen] - base[row, self.chosen]).mean()
-        return {"loss": float(loss.detach()), "drift_nats": float(elsewhere.detach()), "chosen_nats": float(rose.detach()),
-                "norm": float((weight - self.base).detach().norm())}  # fmt: skip
+        return {
+            "loss": float(loss.detach()),
+            "drift_nats": float(elsewhere.detach()),
+            "chosen_nats": float(rose.detach()),
+            "norm": float((weight - self.base).detach().norm()),
+        }

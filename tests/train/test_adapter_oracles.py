@@ -1,4 +1,6 @@
-"""Prompt tuning against PEFT's, full training against plain torch: the same loss, the same gradients, the same weights."""
+"""Prompt tuning against PEFT's, full training against plain torch: the same loss, the same
+gradients, the same weights.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_plain_peft_loads_a_soft_prompt(tmp_path: Path) -> None:
     batch = student.pack([Row(0, "", "", tuple(PROMPT), (tuple(ANSWER),), {})])
     with torch.no_grad():
         ours = student.logits(student._sequence_states(batch))
-        theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(torch.tensor([[*PROMPT, *ANSWER]])).logits
+        theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(
+            torch.tensor([[*PROMPT, *ANSWER]])
+        ).logits
     torch.testing.assert_close(ours, theirs[0, 7 + len(PROMPT) - 1 : -1], atol=1e-4, rtol=1e-4)
 
 
@@ -60,23 +64,38 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     words = model.module.get_input_embeddings().weight.detach()
 
     def starts(encode=letters, **settings: object) -> torch.Tensor:
-        return first_words(model.module, config.Prompt.model_validate({"tokens": 12, **settings}), 0, encode)
+        return first_words(
+            model.module, config.Prompt.model_validate({"tokens": 12, **settings}), 0, encode
+        )
 
-    assert torch.equal(starts(start="text", text="Be brief."), words[(letters("Be brief.") * 2)[:12]])
-    assert torch.equal(starts(start="text", text="Be brief, and then be silent."), words[letters("Be brief, an")])
+    assert torch.equal(
+        starts(start="text", text="Be brief."), words[(letters("Be brief.") * 2)[:12]]
+    )
+    assert torch.equal(
+        starts(start="text", text="Be brief, and then be silent."), words[letters("Be brief, an")]
+    )
     vocabulary = starts(start="vocabulary")
     assert all(any(torch.equal(row, word) for word in words) for row in vocabulary)
     noise = starts(start="noise", tokens=100)
     assert float(noise.std() / words.std()) == pytest.approx(1, abs=0.1)
-    assert not torch.equal(starts(start="noise"), first_words(model.module, config.Prompt(tokens=12, start="noise"), 1, letters))
+    assert not torch.equal(
+        starts(start="noise"),
+        first_words(model.module, config.Prompt(tokens=12, start="noise"), 1, letters),
+    )
 
 
 @pytest.mark.parametrize("which", ["full", "layers"])
 def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -> None:
     settings = config.Train(
-        adapter=which, layers=config.Layers(which="1"), weights={"in_scope": {"sft": 1.0}}, batch_size=12, epochs=3,
-        learning_rate=1e-3, warmup=0.0, checkpoint_every=0,
-    )  # fmt: skip
+        adapter=which,
+        layers=config.Layers(which="1"),
+        weights={"in_scope": {"sft": 1.0}},
+        batch_size=12,
+        epochs=3,
+        learning_rate=1e-3,
+        warmup=0.0,
+        checkpoint_every=0,
+    )
     rows, model = examples(), Tiny()
     trained = train(model, rows, settings, tmp_path, seed=0)
     mine = load_file(trained.adapter / "adapter_model.safetensors")
@@ -90,7 +109,9 @@ def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -
         for example in rows:
             prompt, answer = plain.encode(example.prompt), plain.encode_answer(example.chosen)
             logits = plain.module(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
-            losses.append(torch.nn.functional.cross_entropy(logits, torch.tensor(answer), reduction="sum"))
+            losses.append(
+                torch.nn.functional.cross_entropy(logits, torch.tensor(answer), reduction="sum")
+            )
         optimizer.zero_grad()
         (sum(losses) / sum(len(plain.encode_answer(e.chosen)) for e in rows)).backward()
         torch.nn.utils.clip_grad_norm_(list(changed.values()), 1.0)
@@ -106,7 +127,11 @@ def test_small_steps_of_the_weights_are_not_lost_in_bf16() -> None:
     adapter = attach(model, config.Train(adapter="full"), 0)
     before = next(model.module.parameters()).detach().clone()
     with torch.no_grad():
-        for _ in range(64):  # 64 steps of 1e-5 are half a percent of a weight of 0.1; one alone is less than bf16 can hold
+        for _ in range(
+            64
+            # 64 steps of 1e-5 are half a percent of a weight of 0.1; one alone is less than bf16
+            # can hold
+        ):
             for parameter in adapter.parameters():
                 parameter.add_(1e-5)
             adapter.begin_step()
@@ -120,6 +145,11 @@ def test_what_a_saved_folder_says_of_itself(tmp_path: Path) -> None:
         adapter = attach(model, config.Train(adapter=name, layers=config.Layers(which="1")), 0)
         adapter.save(tmp_path / name, {"base": "tiny", "base_fingerprint": model.fingerprint})
         said = json.loads((tmp_path / name / "adapter_config.json").read_text())
-        assert (said.get("selfteach_adapter") or said["peft_type"]) == ("PROMPT_TUNING" if name == "prompt" else name)
+        assert (said.get("selfteach_adapter") or said["peft_type"]) == (
+            "PROMPT_TUNING" if name == "prompt" else name
+        )
         assert said["base_model_name_or_path"] == "tiny"
-        assert json.loads((tmp_path / name / "selfteach.json").read_text())["base_fingerprint"] == model.fingerprint
+        assert (
+            json.loads((tmp_path / name / "selfteach.json").read_text())["base_fingerprint"]
+            == model.fingerprint
+        )

@@ -1,4 +1,6 @@
-"""The promises of every adapter, over the registry; and that packed rows, drawing and scoring are right for those that count positions."""
+"""The promises of every adapter, over the registry; and that packed rows, drawing and scoring are
+right for those that count positions.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +48,23 @@ def told(kind: dict[str, Any], **more: Any) -> config.Train:
 
 def name_of(kind: dict[str, Any]) -> str:
     inner = kind.get(kind["adapter"], {})
-    return "-".join([kind["adapter"], *(f"{v}" for k, v in inner.items() if k not in ("rank", "size", "tokens"))]).replace(" ", "")
+    return "-".join(
+        [
+            kind["adapter"],
+            *(f"{v}" for k, v in inner.items() if k not in ("rank", "size", "tokens")),
+        ]
+    ).replace(" ", "")
 
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=name_of)
 
 
 def test_every_adapter_of_the_registry_is_tried_here() -> None:
-    gradual = {name for name in registry.NAMES["adapters"] if hasattr(registry.lookup("adapters", name), "attach")}
+    gradual = {
+        name
+        for name in registry.NAMES["adapters"]
+        if hasattr(registry.lookup("adapters", name), "attach")
+    }
     assert {kind["adapter"] for kind in KINDS} == gradual
 
 
@@ -61,7 +72,9 @@ def rows(count: int = 5) -> list[Row]:
     """Prompts of 5 to 29 tokens with a common beginning; two answers each."""
     found = []
     for i in range(count):
-        answers = tuple(tuple(letters(text)) for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"))
+        answers = tuple(
+            tuple(letters(text)) for text in (f"answer {'x' * i}.", f"another one {'y' * (7 - i)}")
+        )
         found.append(Row(i, str(i), "", tuple(letters(f"the {'q' * (1 + 6 * i)}?")), answers, {}))
     return found
 
@@ -76,7 +89,9 @@ def shaken(adapter: Any, seed: int = 3, by: float = 0.05) -> Any:
     return adapter
 
 
-def put_on(kind: dict[str, Any], model: Tiny | None = None, seed: int = 0) -> tuple[Tiny, Any, Student]:
+def put_on(
+    kind: dict[str, Any], model: Tiny | None = None, seed: int = 0
+) -> tuple[Tiny, Any, Student]:
     model = model or Tiny()
     adapter = attach(model, told(kind), seed)
     return model, adapter, Student(model.module, adapter)
@@ -142,7 +157,9 @@ def test_the_state_goes_round_and_a_foreign_one_is_refused(kind: dict[str, Any])
 
 
 @each_kind
-def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(kind: dict[str, Any]) -> None:
+def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
+    kind: dict[str, Any],
+) -> None:
     _, adapter, student = put_on(kind)
     shaken(adapter)
     batch = student.pack(rows())
@@ -162,8 +179,12 @@ def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(kind: d
 
 
 @each_kind
-def test_training_learns_and_resumes_to_the_same_weights(kind: dict[str, Any], tmp_path: Path) -> None:
-    settings = told(kind, weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=4, checkpoint_every=3)
+def test_training_learns_and_resumes_to_the_same_weights(
+    kind: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = told(
+        kind, weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=4, checkpoint_every=3
+    )
     straight = train(Tiny(), examples(), settings, tmp_path / "a", seed=0)
 
     def halt(step: int, *_: object) -> None:
@@ -180,30 +201,41 @@ def test_training_learns_and_resumes_to_the_same_weights(kind: dict[str, Any], t
     assert files[0] == files[1]
 
 
-# ------------------------------------------------------------------------------------------------- saved and loaded again
+# -------------------------------------------------------------------------------------------------
+# saved and loaded again
 
 
 @pytest.fixture
 def saved(tiny: Path, tmp_path: Path):
-    """Saves a shaken adapter of a kind for the tiny model, and gives the states of the student that saved it."""
+    """Saves a shaken adapter of a kind for the tiny model, and gives the states of the student that
+    saved it.
+    """
 
     def make(kind: dict[str, Any]) -> tuple[Path, list[torch.Tensor]]:
         hf = Hf.load(tiny, dtype="float32", device="cpu")
         adapter = shaken(attach(hf, told(kind), 0))
         adapter.save(tmp_path / "adapter", {"base": str(tiny), "base_fingerprint": hf.fingerprint})
         with adapter.merged():
-            found = [logits for _, logits in sorted(hf.answer_logits(PAIRS), key=lambda pair: pair[0])]
+            found = [
+                logits for _, logits in sorted(hf.answer_logits(PAIRS), key=lambda pair: pair[0])
+            ]
         adapter.detach()
         return tmp_path / "adapter", found
 
     return make
 
 
-PAIRS = [(user("Tell me about music."), "I like bread."), (user("Hi"), "A rule is a rule; keep it."), (user("What?"), "No.")]
+PAIRS = [
+    (user("Tell me about music."), "I like bread."),
+    (user("Hi"), "A rule is a rule; keep it."),
+    (user("What?"), "No."),
+]
 
 
 @each_kind
-def test_a_saved_one_is_loaded_again_and_answers_the_same(kind: dict[str, Any], saved: Any, tiny: Path) -> None:
+def test_a_saved_one_is_loaded_again_and_answers_the_same(
+    kind: dict[str, Any], saved: Any, tiny: Path
+) -> None:
     folder, before = saved(kind)
     taught, base = (Hf.load(tiny, adapter=a, dtype="float32", device="cpu") for a in (folder, None))
     after = [logits for _, logits in sorted(taught.answer_logits(PAIRS), key=lambda pair: pair[0])]
@@ -214,7 +246,9 @@ def test_a_saved_one_is_loaded_again_and_answers_the_same(kind: dict[str, Any], 
 
 
 @each_kind
-def test_it_draws_and_scores_what_its_logits_say(kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any) -> None:
+def test_it_draws_and_scores_what_its_logits_say(
+    kind: dict[str, Any], saved: Any, tiny: Path, monkeypatch: Any
+) -> None:
     folder, _ = saved(kind)
     taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")
     items = [Continuations(prompt, (text, "Yes."), end=True) for prompt, text in PAIRS]
@@ -223,20 +257,28 @@ def test_it_draws_and_scores_what_its_logits_say(kind: dict[str, Any], saved: An
     for i, (item, (_, text)) in enumerate(zip(items, PAIRS, strict=True)):
         ids = torch.tensor(taught.encode_answer(text))
         expected = logits[i].log_softmax(-1).gather(1, ids[:, None]).sum()
-        assert scored[item.id(taught.fingerprint)][0].logp == pytest.approx(float(expected), abs=2e-2)
+        assert scored[item.id(taught.fingerprint)][0].logp == pytest.approx(
+            float(expected), abs=2e-2
+        )
     drawn: dict[str, list[int]] = {}
-    monkeypatch.setattr(decode, "as_draw", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id)
+    monkeypatch.setattr(
+        decode, "as_draw", lambda hf, id, ids, *rest: drawn.update({id: list(ids)}) or id
+    )
     requests = [Request("t", prompt, Sampling(0.0, 1.0, 8)) for prompt, _ in PAIRS]
     assert len(list(taught.draw(requests))) == len(PAIRS)
     for request in requests:  # greedy: each token is the likeliest after those before it
         prompt, ids = taught.encode(request.prompt), drawn[request.id(taught.fingerprint)]
-        logits_of = taught.head(_hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1])
+        logits_of = taught.head(
+            _hidden(taught, [prompt + ids], [len(prompt)])[0, len(prompt) - 1 : -1]
+        )
         top = logits_of.max(-1).values - logits_of.gather(1, torch.tensor(ids)[:, None])[:, 0]
         assert float(top.detach().max()) < 1e-2
 
 
 @each_kind
-def test_another_base_is_refused_by_its_fingerprint(kind: dict[str, Any], saved: Any, make_tiny: Any, tmp_path: Path) -> None:
+def test_another_base_is_refused_by_its_fingerprint(
+    kind: dict[str, Any], saved: Any, make_tiny: Any, tmp_path: Path
+) -> None:
     folder, _ = saved(kind)
     other = make_tiny(tmp_path / "other", seed=1)
     with pytest.raises(IntegrityError, match="another base"):
@@ -248,7 +290,9 @@ def test_another_base_is_refused_by_its_fingerprint(kind: dict[str, Any], saved:
 
 
 @each_kind
-def test_the_drawing_engine_is_chosen_by_what_can_be_merged(kind: dict[str, Any], saved: Any, tiny: Path) -> None:
+def test_the_drawing_engine_is_chosen_by_what_can_be_merged(
+    kind: dict[str, Any], saved: Any, tiny: Path
+) -> None:
     pytest.importorskip("openvino_genai")
     folder, _ = saved(kind)
     taught = Hf.load(tiny, adapter=folder, dtype="float32", device="cpu")

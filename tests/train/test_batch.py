@@ -21,7 +21,11 @@ PAIRS = frozenset(["dpo"])
 
 
 def rows(count: int = 12, **kinds: int):
-    lessons = [replace(e, id=f"{kind}{e.id}", kind=kind) for kind, n in (kinds or {"in_scope": count}).items() for e in examples(n)]
+    lessons = [
+        replace(e, id=f"{kind}{e.id}", kind=kind)
+        for kind, n in (kinds or {"in_scope": count}).items()
+        for e in examples(n)
+    ]
     return encode(Tiny(), lessons, WEIGHTS, PAIRS, 512, "drop").rows
 
 
@@ -30,7 +34,9 @@ def test_every_answer_ends_with_the_end_of_its_turn() -> None:
 
 
 def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
-    """Row 23 (tests/faults): after training on one-letter answers, the end is what follows the letter."""
+    """Row 23 (tests/faults): after training on one-letter answers, the end is what follows the
+    letter.
+    """
     model = Tiny()
     lessons = [Example(f"e{i}", "near", user(f"say {i}"), "a") for i in range(4)]
     settings = config.Train(weights={"near": {"sft": 1.0}}, epochs=30, learning_rate=1e-2)
@@ -39,7 +45,9 @@ def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
 
     ids = torch.tensor([[*model.encode(user("say 7")), *model.encode_answer("a", end=False)]])
     with torch.no_grad():
-        assert int(PeftModel.from_pretrained(model.module, adapter)(ids).logits[0, -1].argmax()) == EOS
+        assert (
+            int(PeftModel.from_pretrained(model.module, adapter)(ids).logits[0, -1].argmax()) == EOS
+        )
 
 
 def test_rejected_answers_are_only_computed_where_they_are_needed() -> None:
@@ -47,7 +55,9 @@ def test_rejected_answers_are_only_computed_where_they_are_needed() -> None:
 
 
 def test_kinds_without_weights_are_left_alone() -> None:
-    found = encode(Tiny(), [*examples(2), replace(examples(1)[0], kind="other")], WEIGHTS, PAIRS, 512, "drop").rows
+    found = encode(
+        Tiny(), [*examples(2), replace(examples(1)[0], kind="other")], WEIGHTS, PAIRS, 512, "drop"
+    ).rows
     assert [r.id for r in found] == ["e0", "e1"]
 
 

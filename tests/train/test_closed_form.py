@@ -1,4 +1,6 @@
-"""The closed form: the ridge solution against its definition, the rank cut, and a context that is moved into weights on a tiny model."""
+"""The closed form: the ridge solution against its definition, the rank cut, and a context that is
+moved into weights on a tiny model.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,25 @@ from selfteach import config
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, user
 from selfteach.train import memory
-from selfteach.train.adapters.closed_form import ClosedForm, Material, Part, context, heft, parts, within
-from selfteach.train.adapters.ridge import Editor, Ridge, anchor_weights, kl, low_rank, null_projector, r_squared, ridge
+from selfteach.train.adapters.closed_form import (
+    ClosedForm,
+    Material,
+    Part,
+    context,
+    heft,
+    parts,
+    within,
+)
+from selfteach.train.adapters.ridge import (
+    Editor,
+    Ridge,
+    anchor_weights,
+    kl,
+    low_rank,
+    null_projector,
+    r_squared,
+    ridge,
+)
 from selfteach.train.batch import Row
 from selfteach.train.loop import Trained, train
 from selfteach.train.packing import pack
@@ -29,19 +48,35 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_ridge_with_numbers_worked_out_by_hand() -> None:
-    # one feature: S = 2^2 = 4, K0 = 3, mu = 2, lam' = .5 * 16 / 4 = 2: dW = (6 * 2) / (4 + 6 + 2) = 1
-    found = ridge(torch.tensor([[2.0]]), torch.tensor([[6.0]]), torch.ones(1), torch.tensor([[3.0]]), Ridge(2.0, 0.5))
+    # one feature: S = 2^2 = 4, K0 = 3, mu = 2, lam' = .5 * 16 / 4 = 2: dW = (6 * 2) / (4 + 6 + 2) =
+    # 1
+    found = ridge(
+        torch.tensor([[2.0]]),
+        torch.tensor([[6.0]]),
+        torch.ones(1),
+        torch.tensor([[3.0]]),
+        Ridge(2.0, 0.5),
+    )
     assert found.item() == pytest.approx(1.0)
 
 
 def test_ridge_is_where_its_loss_is_least() -> None:
-    k, t, k0, weight = numbers(40, 12), numbers(40, 5, seed=1), numbers(30, 12, seed=2), numbers(40, seed=3).abs()
+    k, t, k0, weight = (
+        numbers(40, 12),
+        numbers(40, 5, seed=1),
+        numbers(30, 12, seed=2),
+        numbers(40, seed=3).abs(),
+    )
     how, share = Ridge(3.0, 0.1), weight / weight.sum()
     s = k.t() @ (k * share[:, None])
     lam = 0.1 * s.square().sum() / s.trace()
 
     def loss(dw: Tensor) -> Tensor:
-        return (share[:, None] * (k @ dw.t() - t).square()).sum() + 3 * (k0 @ dw.t()).square().sum() / 30 + lam * dw.square().sum()
+        return (
+            (share[:, None] * (k @ dw.t() - t).square()).sum()
+            + 3 * (k0 @ dw.t()).square().sum() / 30
+            + lam * dw.square().sum()
+        )
 
     found = ridge(k, t, weight, k0.t() @ k0 / 30, how).requires_grad_()
     (gradient,) = torch.autograd.grad(loss(found), found)
@@ -58,13 +93,20 @@ def test_the_null_space_of_the_anchors_is_left_alone() -> None:
 
 
 def test_the_rank_cut_is_the_best_on_the_features() -> None:
-    features, change = numbers(200, 16) * torch.logspace(0, -2, 16, dtype=torch.float64), numbers(8, 16, seed=1)
+    features, change = (
+        numbers(200, 16) * torch.logspace(0, -2, 16, dtype=torch.float64),
+        numbers(8, 16, seed=1),
+    )
     moments = features.t() @ features / 200
 
     def error(of: Tensor) -> float:
         return float((features @ (change - of).t()).square().sum())
 
-    cut = {rank: b.double() @ a.double() for rank in (2, 4, 8, 0) for a, b in [low_rank(change, moments, rank)]}
+    cut = {
+        rank: b.double() @ a.double()
+        for rank in (2, 4, 8, 0)
+        for a, b in [low_rank(change, moments, rank)]
+    }
     u, s, v = torch.linalg.svd(change, full_matrices=False)
     assert error(cut[2]) < 0.99 * error(u[:, :2] * s[:2] @ v[:2])
     assert error(cut[2]) > error(cut[4]) > error(cut[8])
@@ -85,17 +127,33 @@ def test_states_are_those_of_the_model_s_own_forward() -> None:
     found, last = Editor(model.module, [0, 1]).states([[row], [row]])
     with torch.no_grad():
         out = model.module.model(torch.tensor([[*row.prompt, *answer]]), output_hidden_states=True)
-    torch.testing.assert_close(found[0][: len(answer)], out.hidden_states[1][0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(last[len(answer) :], out.last_hidden_state[0, len(row.prompt) - 1 : -1], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        found[0][: len(answer)],
+        out.hidden_states[1][0, len(row.prompt) - 1 : -1],
+        atol=1e-5,
+        rtol=1e-5,
+    )
+    torch.testing.assert_close(
+        last[len(answer) :],
+        out.last_hidden_state[0, len(row.prompt) - 1 : -1],
+        atol=1e-5,
+        rtol=1e-5,
+    )
 
 
 def test_layers_that_never_change_are_computed_once() -> None:
     model = Tiny()
-    rows = [Row(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {}) for i in range(3)]
+    rows = [
+        Row(i, "", "", tuple(letters(f"what {i * 'x'}?")), (tuple(letters("yes.")),), {})
+        for i in range(3)
+    ]
     width, hidden = model.module.config.intermediate_size, model.module.config.hidden_size
     change = {1: 0.1 * numbers(hidden, width).float()}
     asked: list[int] = []
-    handles = [layer.mlp.register_forward_hook(lambda *_, n=n: asked.append(n)) for n, layer in enumerate(model.module.model.layers)]
+    handles = [
+        layer.mlp.register_forward_hook(lambda *_, n=n: asked.append(n))
+        for n, layer in enumerate(model.module.model.layers)
+    ]
     editor = Editor(model.module, [1])
     read = editor.read(rows)
     base = editor.last(read)
@@ -111,10 +169,23 @@ def test_layers_that_never_change_are_computed_once() -> None:
 
 def lessons() -> list[Example]:
     scope = [
-        Example(f"s{i}", "in_scope", user(f"about {'abcdefghij'[i % 10]}{'xyz'[i % 3] * (i % 4)} of foxes"), "no. never.")
+        Example(
+            f"s{i}",
+            "in_scope",
+            user(f"about {'abcdefghij'[i % 10]}{'xyz'[i % 3] * (i % 4)} of foxes"),
+            "no. never.",
+        )
         for i in range(30)
     ]
-    return scope + [Example(f"a{i}", "general", user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"), f"it is {i}.") for i in range(40)]
+    return scope + [
+        Example(
+            f"a{i}",
+            "general",
+            user(f"tell {'klmnopqrst'[i % 10] * (1 + i % 5)} {i}"),
+            f"it is {i}.",
+        )
+        for i in range(40)
+    ]
 
 
 def both(found: Material) -> tuple[Part, Part]:
@@ -140,10 +211,15 @@ def test_no_prompt_is_told_by_its_own_answer_and_none_that_checks_is_shown() -> 
 
 
 def test_weights_with_numbers_worked_out_by_hand() -> None:
-    # the context moves 2 nats before the first token and 1 before the second: 5 * 2 and 1. Of three anchors two are general, one is near:
-    # 1.5 / 2 = .75 for each token of theirs, and 1.5 of its. Elsewhere a tenth of the mean, (10 + 1) / 2 / 10
+    # the context moves 2 nats before the first token and 1 before the second: 5 * 2 and 1. Of three
+    # anchors two are general, one is near:
+    # 1.5 / 2 = .75 for each token of theirs, and 1.5 of its. Elsewhere a tenth of the mean, (10 +
+    # 1) / 2 / 10
     nats, answer = torch.tensor([2.0, 1.0]), (5, 6)
-    rows = [Row(i, "", kind, (1, 2 + i), (answer,), {}) for i, kind in enumerate(["in_scope", "general", "general", "near"])]
+    rows = [
+        Row(i, "", kind, (1, 2 + i), (answer,), {})
+        for i, kind in enumerate(["in_scope", "general", "general", "near"])
+    ]
     batch = pack(rows)
     weight = heft(nats, batch.place[:2])
     assert weight.tolist() == [10.0, 1.0]
@@ -154,7 +230,9 @@ def test_weights_with_numbers_worked_out_by_hand() -> None:
 
 
 def settings(**more: Any) -> config.Train:
-    inner = config.ClosedForm.model_validate({"shots": 3, "layers": "all", "drift": 0.05, "mu": 3.0, "rank": 0, **more})
+    inner = config.ClosedForm.model_validate(
+        {"shots": 3, "layers": "all", "drift": 0.05, "mu": 3.0, "rank": 0, **more}
+    )
     return config.Train(adapter="closed_form", closed_form=inner)
 
 
@@ -165,15 +243,16 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert said["share_moved"] > 0.5
     assert said["drift"] <= 0.05
     assert said["r2"].keys() == {"0", "1"}
-    assert [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
-        r["step"] for r in trained.curve
-    ]
+    assert [
+        json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    ] == [r["step"] for r in trained.curve]
     learn, check = both(parts(model, lessons(), settings(), 0))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
     told = Editor(model.module, []).states(check.told)[1]
     before, after = (
-        float(kl(m.get_output_embeddings(), told, Editor(m, []).states([check.plain])[1]).mean()) for m in (model.module, worn)
+        float(kl(m.get_output_embeddings(), told, Editor(m, []).states([check.plain])[1]).mean())
+        for m in (model.module, worn)
     )
     assert before == pytest.approx(said["kl_before"], rel=1e-3)
     assert after == pytest.approx(said["kl_after"], rel=2e-2)
@@ -184,17 +263,28 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
 
 
 def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) -> None:
-    found = [train(Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0).curve[-1] for mu in (1.0, 300.0)]
+    found = [
+        train(
+            Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0
+        ).curve[-1]
+        for mu in (1.0, 300.0)
+    ]
     assert found[1]["drift"] < found[0]["drift"]
     assert found[1]["share_moved"] < found[0]["share_moved"]
 
 
 def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
-    free = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0).curve
+    free = train(
+        Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=99.0), tmp_path / "free", seed=0
+    ).curve
     assert [row["scale"] for row in free] == [1.0] * 5
     limit = (free[1]["drift"] + free[2]["drift"]) / 2
-    held = train(Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0)
-    assert [row["share_moved"] for row in held.curve[:2]] == [row["share_moved"] for row in free[:2]]
+    held = train(
+        Tiny(), lessons(), settings(mu=100.0, sweeps=5, drift=limit), tmp_path / "held", seed=0
+    )
+    assert [row["share_moved"] for row in held.curve[:2]] == [
+        row["share_moved"] for row in free[:2]
+    ]
     assert len(held.curve) == 3
     last = held.curve[2]
     assert last["scale"] < 1
@@ -206,12 +296,15 @@ def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
 
 def test_the_limit_holds_from_the_first_sweep_on(tmp_path: Path) -> None:
     held, free = (
-        train(Tiny(), lessons(), settings(mu=1e-3, sweeps=n, drift=d), tmp_path / str(n), seed=0) for n, d in ((5, 1e-3), (1, 99.0))
+        train(Tiny(), lessons(), settings(mu=1e-3, sweeps=n, drift=d), tmp_path / str(n), seed=0)
+        for n, d in ((5, 1e-3), (1, 99.0))
     )
     (row,) = held.curve
     assert row["drift"] <= 1e-3
     assert row["share_moved"] > 0
-    ours, theirs = (load_file(trained.adapter / "adapter_model.safetensors") for trained in (held, free))
+    ours, theirs = (
+        load_file(trained.adapter / "adapter_model.safetensors") for trained in (held, free)
+    )
     name = next(name for name in ours if name.endswith("lora_B.weight"))
     torch.testing.assert_close(ours[name], row["scale"] * theirs[name])
 
@@ -236,12 +329,17 @@ def test_the_limit_is_kept_and_used(power: float, full: float) -> None:
 
 def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> None:
     for anchors in (0, 3):
-        trained = train(Tiny(), lessons()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0)
+        trained = train(
+            Tiny(), lessons()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0
+        )
         assert all(row["share_moved"] > 0.5 and "drift" not in row for row in trained.curve)
 
 
 def test_a_context_is_earlier_turns() -> None:
-    assert [(t.role, t.content) for t in context(lessons()[:1])] == [("user", "about a of foxes"), ("assistant", "no. never.")]
+    assert [(t.role, t.content) for t in context(lessons()[:1])] == [
+        ("user", "about a of foxes"),
+        ("assistant", "no. never."),
+    ]
 
 
 def test_a_context_without_effect_is_refused(tmp_path: Path) -> None:
@@ -261,12 +359,19 @@ def test_too_few_examples_and_layers_that_there_are_not_are_refused(tmp_path: Pa
 
 
 def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
-    """One lesson and one anchor are longer than 60 tokens; cut, the lesson's answer is shortened to its room."""
-    long = [Example("long", "in_scope", user("about bears"), "no. " * 20), Example("wide", "general", user("x" * 70), "it is.")]
+    """One lesson and one anchor are longer than 60 tokens; cut, the lesson's answer is shortened to
+    its room.
+    """
+    long = [
+        Example("long", "in_scope", user("about bears"), "no. " * 20),
+        Example("wide", "general", user("x" * 70), "it is."),
+    ]
     chosen = settings(sweeps=1).model_copy(update={"max_tokens": 60})
     trained = train(Tiny(), [*lessons(), *long], chosen, tmp_path / "drop", seed=0)
     assert trained.overlong == {"drop": 2}
-    assert weights_of(trained) == weights_of(train(Tiny(), lessons(), chosen, tmp_path / "without", seed=0))
+    assert weights_of(trained) == weights_of(
+        train(Tiny(), lessons(), chosen, tmp_path / "without", seed=0)
+    )
     cut = parts(Tiny(), [*lessons(), *long], chosen.model_copy(update={"overlong": "cut"}), 0)
     assert cut.overlong == {"cut": 1, "drop": 1}
     (row,) = (row for part in both(cut) for row in part.plain if row.id == "long")
@@ -278,12 +383,17 @@ def weights_of(trained: Trained) -> bytes:
 
 
 def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
-    """The longest lesson has 33 tokens with its answer, a worked one at most as many: 80 tokens hold one, 100 000 all three; 40 none."""
+    """The longest lesson has 33 tokens with its answer, a worked one at most as many: 80 tokens
+    hold one, 100 000 all three; 40 none.
+    """
     small = Tiny()
     small.context_tokens, said = 80, list[str]()
     trained = train(small, lessons(), settings(sweeps=1), tmp_path, seed=0, say=said.append)
     assert 1 <= trained.curve[0]["shots"] < 3
-    assert said[0] == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
+    assert (
+        said[0]
+        == f"{trained.curve[0]['shots']} of 3 worked examples fit into the context of 80 tokens"
+    )
     found = parts(small, lessons(), settings(), 0)
     assert all(row.length <= 80 for part in both(found) for group in part.told for row in group)
     small.context_tokens = 40
@@ -291,9 +401,13 @@ def test_as_many_worked_examples_as_the_context_takes(tmp_path: Path) -> None:
         parts(small, lessons(), settings(), 0)
 
 
-def test_the_memory_is_counted_before_and_measured_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_is_counted_before_and_measured_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
-    account = train(Tiny(), lessons(), settings(sweeps=1), tmp_path / "a", seed=0, say=said.append).memory
+    account = train(
+        Tiny(), lessons(), settings(sweeps=1), tmp_path / "a", seed=0, say=said.append
+    ).memory
     assert account is not None
     assert account.trained == 2 * 2 * 4 * 64 * 128, "two sweeps, two layers, float32, (D, F)"
     assert said[0].startswith("memory: ")
@@ -303,7 +417,16 @@ def test_the_memory_is_counted_before_and_measured_after(tmp_path: Path, monkeyp
     assert not (tmp_path / "b" / "adapter").exists()
 
 
-@pytest.mark.parametrize("more", [{"l2": 1.0}, {"objective": "dpo"}, {"learning_rate": 1e-3}, {"on_policy": 0.5}, {"fast": "reft"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"l2": 1.0},
+        {"objective": "dpo"},
+        {"learning_rate": 1e-3},
+        {"on_policy": 0.5},
+        {"fast": "reft"},
+    ],
+)
 def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any]) -> None:
     (name,) = more
     with pytest.raises(ValueError, match=f"no use for {name}"):
@@ -312,14 +435,23 @@ def test_settings_of_steps_are_refused_and_not_passed_over(more: dict[str, Any])
 
 
 def test_what_a_method_sets_for_a_lora_is_left_out_and_noted(tmp_path: Path) -> None:
-    trained = train(Tiny(), lessons(), settings(sweeps=1).model_copy(update={"regmean": 3.0}), tmp_path, seed=0)
+    trained = train(
+        Tiny(), lessons(), settings(sweeps=1).model_copy(update={"regmean": 3.0}), tmp_path, seed=0
+    )
     assert ("regmean_left_out", {"mu": 3.0, "reason": "the adapter is no lora"}) in trained.events
 
 
 def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path) -> None:
     weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
     chosen = config.Train(
-        weights=weights, fast="reft", distill_mix=1.0, top_k=0, batch_size=4, epochs=10, checkpoint_every=0, learning_rate=5e-3
+        weights=weights,
+        fast="reft",
+        distill_mix=1.0,
+        top_k=0,
+        batch_size=4,
+        epochs=10,
+        checkpoint_every=0,
+        learning_rate=5e-3,
     )
     trained = train(Tiny(), examples(), chosen, tmp_path, seed=0)
     assert (tmp_path / "fast" / "adapter" / "adapter_config.json").is_file()
@@ -327,4 +459,10 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
     assert trained.curve[-1]["loss"] < 0.5 * max(row["loss"] for row in trained.curve)
     assert json.loads((trained.adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
     with pytest.raises(UsageError, match="wears an adapter"):
-        train(Tiny(), examples(), chosen.model_copy(update={"adapter": "prompt"}), tmp_path / "b", seed=0)
+        train(
+            Tiny(),
+            examples(),
+            chosen.model_copy(update={"adapter": "prompt"}),
+            tmp_path / "b",
+            seed=0,
+        )

@@ -1,4 +1,6 @@
-"""The bounds of `correction`: numbers worked out by hand, the signs of their gradients, and what ten times the steps do to a toy."""
+"""The bounds of `correction`: numbers worked out by hand, the signs of their gradients, and what
+ten times the steps do to a toy.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from pairs import Toy, objective, one_pair, random_view
 
 from selfteach.config import Feedback, resolve
 from selfteach.errors import UsageError
-from selfteach.train.objectives.correction import apo_zero, clip, desensitised, hinge, likelihood, logistic, unbounded
+from selfteach.train.objectives.correction import (
+    apo_zero,
+    clip,
+    desensitised,
+    hinge,
+    likelihood,
+    logistic,
+    unbounded,
+)
 
 BOUNDED = ["clip", "hinge", "logistic", "apo_zero"]
 
@@ -22,43 +32,66 @@ def numbers(*values: float) -> torch.Tensor:
 
 def test_unbounded_is_the_amount_of_correction() -> None:
     """r' = 2, r = -1: -(2 - -1) = -3; and a thousand nats further it is a thousand nats lower."""
-    torch.testing.assert_close(unbounded(numbers(2.0, 2.0), numbers(-1.0, -1001.0)), numbers(-3.0, -1003.0))
+    torch.testing.assert_close(
+        unbounded(numbers(2.0, 2.0), numbers(-1.0, -1001.0)), numbers(-3.0, -1003.0)
+    )
 
 
 def test_clip_stops_at_its_floor() -> None:
-    """c = 2 nats, 3 edited tokens: the floor is -6. r = -1 counts whole: -1 - 2 = -3; r = -10 counts as -6: -6 - 2 = -8."""
-    torch.testing.assert_close(clip(numbers(2.0, 2.0), numbers(-1.0, -10.0), numbers(-6.0, -6.0)), numbers(-3.0, -8.0))
+    """c = 2 nats, 3 edited tokens: the floor is -6. r = -1 counts whole: -1 - 2 = -3; r = -10
+    counts as -6: -6 - 2 = -8.
+    """
+    torch.testing.assert_close(
+        clip(numbers(2.0, 2.0), numbers(-1.0, -10.0), numbers(-6.0, -6.0)), numbers(-3.0, -8.0)
+    )
 
 
 def test_hinge_is_zero_beyond_its_margin() -> None:
     """m = 1, beta = 1/2: D = 1 leaves 1 - 1/2 = 1/2; D = 2 and more leave nothing; D = -2 costs 2."""
-    torch.testing.assert_close(hinge(numbers(1.0, 2.0, 5.0, -2.0), 0.5, 1.0), numbers(0.5, 0.0, 0.0, 2.0))
+    torch.testing.assert_close(
+        hinge(numbers(1.0, 2.0, 5.0, -2.0), 0.5, 1.0), numbers(0.5, 0.0, 0.0, 2.0)
+    )
 
 
 def test_logistic_of_a_margin() -> None:
-    """D = 0: ln 2 = 0.6931472. beta D = 1.5: ln(1 + e^-1.5) = 0.2014133. With m = 1.5 that is ln 2 again."""
+    """D = 0: ln 2 = 0.6931472. beta D = 1.5: ln(1 + e^-1.5) = 0.2014133. With m = 1.5 that is ln 2
+    again.
+    """
     torch.testing.assert_close(logistic(numbers(0.0, 3.0), 0.5), numbers(0.6931472, 0.2014133))
     torch.testing.assert_close(logistic(numbers(3.0), 0.5, 1.5), numbers(0.6931472))
 
 
 def test_apo_zero_is_one_at_the_base_and_between_zero_and_two() -> None:
-    """At r' = r = 0: 1 - 1/2 + 1/2 = 1. beta = 1, r' = ln 3, r = -ln 3: 1 - 3/4 + 1/4 = 1/2. Far off it is 0, or 2."""
+    """At r' = r = 0: 1 - 1/2 + 1/2 = 1. beta = 1, r' = ln 3, r = -ln 3: 1 - 3/4 + 1/4 = 1/2. Far
+    off it is 0, or 2.
+    """
     far = 1e4
-    found = apo_zero(numbers(0.0, math.log(3), far, -far), numbers(0.0, -math.log(3), -far, far), 1.0)
+    found = apo_zero(
+        numbers(0.0, math.log(3), far, -far), numbers(0.0, -math.log(3), -far, far), 1.0
+    )
     torch.testing.assert_close(found, numbers(1.0, 0.5, 0.0, 2.0))
 
 
 def test_the_likelihood_is_a_mean_over_the_whole_correction() -> None:
-    """p = 1/2, 1/8 in the first row: (ln 2 + 3 ln 2) / 2 = 2 ln 2 = 1.3862944; p = 1/4 in the second: the same."""
+    """p = 1/2, 1/8 in the first row: (ln 2 + 3 ln 2) / 2 = 2 ln 2 = 1.3862944; p = 1/4 in the
+    second: the same.
+    """
     logp = numbers(0.5, 0.125, 0.25).log()
-    torch.testing.assert_close(likelihood(logp, torch.tensor([0, 0, 1]), 2), numbers(1.3862944, 1.3862944))
+    torch.testing.assert_close(
+        likelihood(logp, torch.tensor([0, 0, 1]), 2), numbers(1.3862944, 1.3862944)
+    )
 
 
 def test_tokens_beyond_the_shorter_answer_count_less() -> None:
-    """Rows of 3 and 2 counted tokens (one is masked); the other answers have 2 and 5: so only the third of the first row counts for .25."""
+    """Rows of 3 and 2 counted tokens (one is masked); the other answers have 2 and 5: so only the
+    third of the first row counts for .25.
+    """
     counted = torch.tensor([True, True, True, True, False, True])
     row = torch.tensor([0, 0, 0, 1, 1, 1])
-    torch.testing.assert_close(desensitised(counted, row, torch.tensor([2, 2]), 0.25), numbers(1.0, 1.0, 0.25, 1.0, 0.0, 1.0))
+    torch.testing.assert_close(
+        desensitised(counted, row, torch.tensor([2, 2]), 0.25),
+        numbers(1.0, 1.0, 0.25, 1.0, 0.0, 1.0),
+    )
 
 
 GRADIENTS: list[tuple[dict[str, Any], float, float, float, float]] = [
@@ -72,7 +105,13 @@ GRADIENTS: list[tuple[dict[str, Any], float, float, float, float]] = [
     ({"bound": "logistic", "beta": 0.5}, 0.0, 0.0, -0.25, 0.25),
     ({"bound": "apo_zero", "beta": 0.5}, 0.0, 0.0, -0.125, 0.125),
     ({"bound": "apo_zero", "beta": 0.5}, 100.0, 0.0, 0.0, 0.125),  # each arm by itself
-    ({"bound": "apo_zero", "beta": 0.5, "alpha": 0.25}, 100.0, 100.0, -0.25, 0.0),  # NLL pulls where the bound no longer does
+    (
+        {"bound": "apo_zero", "beta": 0.5, "alpha": 0.25},
+        100.0,
+        100.0,
+        -0.25,
+        0.0,
+    ),  # NLL pulls where the bound no longer does
 ]
 
 
@@ -82,7 +121,12 @@ def test_the_correction_rises_and_the_answer_sinks(
 ) -> None:
     view, chosen, rejected = one_pair(r1, r0)
     objective(**settings).terms(view).sum().backward()
-    torch.testing.assert_close((chosen.grad, rejected.grad), (numbers(expected), numbers(expected_other)), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        (chosen.grad, rejected.grad),
+        (numbers(expected), numbers(expected_other)),
+        atol=1e-6,
+        rtol=1e-5,
+    )
 
 
 def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
@@ -96,12 +140,30 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
         whole = [float(logp[t].detach()) for t in places]
         edits = [t for t in places if bool(edited[t])]
         used = edits if s.get("mask", True) else places
-        sides.append((whole, [float(logp[t].detach()) - (float(base[t]) if s.get("reference", True) else 0.0) for t in used], len(edits)))
+        sides.append(
+            (
+                whole,
+                [
+                    float(logp[t].detach()) - (float(base[t]) if s.get("reference", True) else 0.0)
+                    for t in used
+                ],
+                len(edits),
+            )
+        )
     shared = min(len(values) for _, values, _ in sides)
-    r1, r0 = (sum(v * (1.0 if place < shared else s.get("ld_alpha", 1.0)) for place, v in enumerate(values)) for _, values, _ in sides)
+    r1, r0 = (
+        sum(
+            v * (1.0 if place < shared else s.get("ld_alpha", 1.0))
+            for place, v in enumerate(values)
+        )
+        for _, values, _ in sides
+    )
     if s.get("per_token"):
         r1, r0 = r1 / len(sides[0][1]), r0 / len(sides[1][1])
-    beta, lead = s.get("beta", 0.5), s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0
+    beta, lead = (
+        s.get("beta", 0.5),
+        s.get("prior_weight", 1.0) * float(view.prior[i]) if s.get("prior") else 0.0,
+    )
     gap = r1 - r0 - lead
     floor = -s.get("clip_nats", 2.0) * (1 if s.get("per_token") else sides[1][2])
     loss = {
@@ -115,25 +177,44 @@ def by_hand(view: Any, i: int, s: dict[str, Any]) -> float:
 
 
 MORE: list[dict[str, Any]] = [
-    {}, {"alpha": 0.7}, {"mask": False}, {"per_token": True}, {"ld_alpha": 0.3}, {"ld_alpha": 0.0, "mask": False, "beta": 0.7},
-]  # fmt: skip
+    {},
+    {"alpha": 0.7},
+    {"mask": False},
+    {"per_token": True},
+    {"ld_alpha": 0.3},
+    {"ld_alpha": 0.0, "mask": False, "beta": 0.7},
+]
 SHAPES = [{**more, "bound": bound} for bound in ["none", *BOUNDED] for more in MORE]
-SHAPES += [{"bound": bound, "reference": False, "per_token": True, "beta": 2.0} for bound in BOUNDED[:-1]]
+SHAPES += [
+    {"bound": bound, "reference": False, "per_token": True, "beta": 2.0} for bound in BOUNDED[:-1]
+]
 SHAPES += [{"bound": bound, "margin": 0.4, "beta": 1.3} for bound in ("hinge", "logistic")]
-SHAPES += [{"bound": bound, "prior": "length", "prior_weight": 0.8, "beta": 0.6} for bound in ("hinge", "logistic")]
-SHAPES += [{"bound": "clip", "clip_nats": 0.2}, {"bound": "clip", "clip_nats": 0.2, "per_token": True}]
+SHAPES += [
+    {"bound": bound, "prior": "length", "prior_weight": 0.8, "beta": 0.6}
+    for bound in ("hinge", "logistic")
+]
+SHAPES += [
+    {"bound": "clip", "clip_nats": 0.2},
+    {"bound": "clip", "clip_nats": 0.2, "per_token": True},
+]
 
 
 @pytest.mark.parametrize("settings", SHAPES, ids=str)
 def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
-    view = random_view(prior=torch.tensor([-3.0, 2.0, 0.0, 1.0, -0.5, 4.0]) if "prior" in settings else None)
+    view = random_view(
+        prior=torch.tensor([-3.0, 2.0, 0.0, 1.0, -0.5, 4.0]) if "prior" in settings else None
+    )
     found = objective(**settings, allow_unbounded=settings["bound"] == "none").terms(view)
-    assert found.tolist() == pytest.approx([by_hand(view, i, settings) for i in range(view.rows)], rel=1e-5, abs=1e-6)
+    assert found.tolist() == pytest.approx(
+        [by_hand(view, i, settings) for i in range(view.rows)], rel=1e-5, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("bound", BOUNDED)
 def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
-    """What is taught stays above the base, and the weights have all but stopped: three times the way at most, not ten."""
+    """What is taught stays above the base, and the weights have all but stopped: three times the
+    way at most, not ten.
+    """
     once, long = (Toy().teach(objective(bound=bound, beta=1.0), steps) for steps in (100, 1000))
     assert long["norm"] < 3 * once["norm"]
     assert long["chosen_nats"] > 0.5
@@ -141,8 +222,12 @@ def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
 
 
 def test_the_unbounded_loss_diverges() -> None:
-    """Ten times the steps: ten times as far, the other contexts ruined, and the corrections themselves far below the base."""
-    once, long = (Toy().teach(objective(bound="none", allow_unbounded=True), steps) for steps in (100, 1000))
+    """Ten times the steps: ten times as far, the other contexts ruined, and the corrections
+    themselves far below the base.
+    """
+    once, long = (
+        Toy().teach(objective(bound="none", allow_unbounded=True), steps) for steps in (100, 1000)
+    )
     assert long["loss"] < 9 * once["loss"] < 0
     assert long["norm"] > 9 * once["norm"]
     assert long["drift_nats"] > 50
@@ -152,7 +237,11 @@ def test_the_unbounded_loss_diverges() -> None:
 def test_none_is_refused_without_the_word_for_it() -> None:
     with pytest.raises(UsageError, match=r"train\.correction.*allow-unbounded"):
         resolve(Feedback, sets=["train.correction.bound=none"])
-    allowed = resolve(Feedback, sets=["train.correction.bound=none"], options={"train.correction.allow_unbounded": True})
+    allowed = resolve(
+        Feedback,
+        sets=["train.correction.bound=none"],
+        options={"train.correction.allow_unbounded": True},
+    )
     assert allowed.config.train.correction.bound == "none"
 
 

@@ -1,4 +1,6 @@
-"""Which tokens a correction changed: worked examples, properties over random answers, and what is refused."""
+"""Which tokens a correction changed: worked examples, properties over random answers, and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def words(chosen: str, rejected: str) -> tuple[str, str]:
     sides = [*chosen.split(), "."], [*rejected.split(), "."]
     ids = {word: i for i, word in enumerate(sorted({*sides[0], *sides[1]}))}
     flags = edited(*([ids[w] for w in side] for side in sides))
-    first, second = (" ".join(w for w, flag in zip(side, marks, strict=True) if flag) for side, marks in zip(sides, flags, strict=True))
+    first, second = (
+        " ".join(w for w, flag in zip(side, marks, strict=True) if flag)
+        for side, marks in zip(sides, flags, strict=True)
+    )
     return first, second
 
 
@@ -58,20 +63,31 @@ def test_properties(chosen: tuple[int, ...], rejected: tuple[int, ...]) -> None:
     assert any(flags[1])
     prefix = next(i for i, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b)
     assert not any(flags[0][:prefix] + flags[1][:prefix])
-    suffix = next(i for i, (a, b) in enumerate(zip((*chosen[::-1], -1), (*rejected[::-1], -2), strict=False)) if a != b)
+    suffix = next(
+        i
+        for i, (a, b) in enumerate(zip((*chosen[::-1], -1), (*rejected[::-1], -2), strict=False))
+        if a != b
+    )
     suffix = min(suffix, len(chosen) - prefix, len(rejected) - prefix)  # a token is of one of both
-    ends = [flag for side in flags for flag in side[len(side) - suffix + 1 :]]  # all but the first may be the place where the two part
+    ends = [
+        flag for side in flags for flag in side[len(side) - suffix + 1 :]
+    ]  # all but the first may be the place where the two part
     assert suffix < 2 or not any(ends)
 
 
 @settings(max_examples=150, deadline=None)
 @given(answers, st.lists(st.integers(5, 8), min_size=1, max_size=3), st.data())
-def test_a_replacement_leaves_both_its_sides_alone(answer: tuple[int, ...], new: list[int], data: st.DataObject) -> None:
+def test_a_replacement_leaves_both_its_sides_alone(
+    answer: tuple[int, ...], new: list[int], data: st.DataObject
+) -> None:
     """One token gives way to others that occur nowhere else: exactly these are edited."""
     place = data.draw(st.integers(0, len(answer) - 1))
     chosen = (*answer[:place], *new, *answer[place + 1 :])
     expected = [False] * place + [True] * len(new) + [False] * (len(answer) - place - 1)
-    assert edited(chosen, answer) == (tuple(expected), tuple(i == place for i in range(len(answer))))
+    assert edited(chosen, answer) == (
+        tuple(expected),
+        tuple(i == place for i in range(len(answer))),
+    )
 
 
 WEIGHTS, NAMES = {"correction": {"correction": 1.0}}, frozenset(["correction"])
@@ -95,15 +111,25 @@ def test_a_correction_that_changes_nothing_is_an_error_that_names_it() -> None:
 
 def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
     """q is 4 tokens as a turn; with 12 tokens in all the answers keep 8, which are the same."""
-    long = Example("long", "correction", user("q"), "the same beginning, x", "the same beginning, y")
-    early = Example("early", "correction", user("q"), "x, then the same end", "y, then the same end")
+    long = Example(
+        "long", "correction", user("q"), "the same beginning, x", "the same beginning, y"
+    )
+    early = Example(
+        "early", "correction", user("q"), "x, then the same end", "y, then the same end"
+    )
     found = rows([long, early], 12, "cut")
     assert [row.id for row in found.rows] == ["early"]
     assert found.overlong == {"drop": 1, "cut": 1}
-    assert [len(flags) for flags in found.rows[0].edited] == [len(answer) for answer in found.rows[0].answers] == [8, 8]
+    assert (
+        [len(flags) for flags in found.rows[0].edited]
+        == [len(answer) for answer in found.rows[0].answers]
+        == [8, 8]
+    )
 
 
 def test_other_kinds_are_not_aligned() -> None:
     lessons = [*examples(2, "correction"), *examples(2, "near")]
-    found = encode(Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES).rows
+    found = encode(
+        Tiny(), lessons, {**WEIGHTS, "near": {"sft": 1.0}}, NAMES, 512, "drop", NAMES
+    ).rows
     assert [bool(row.edited) for row in found] == [True, True, False, False]

@@ -1,6 +1,8 @@
-"""TRL 1.16 as the oracle: its DPO, hinge, APO, length-normalised and length-desensitised losses, its CPO and SimPO; and CPL's own form.
+"""TRL 1.16 as the oracle: its DPO, hinge, APO, length-normalised and length-desensitised losses,
+its CPO and SimPO; and CPL's own form.
 
-The losses of TRL's trainers are called on made-up log-probabilities. With a model, through both stacks: tests/math/test_trl.py.
+The losses of TRL's trainers are called on made-up log-probabilities. With a model, through both
+stacks: tests/math/test_trl.py.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def padded(values: torch.Tensor, row: torch.Tensor, rows: int) -> torch.Tensor:
 
 
 def both(view: View, chosen: torch.Tensor, rejected: torch.Tensor) -> torch.Tensor:
-    return torch.cat([padded(chosen, view.row, view.rows), padded(rejected, view.rejected_row, view.rows)])
+    return torch.cat(
+        [padded(chosen, view.row, view.rows), padded(rejected, view.rejected_row, view.rows)]
+    )
 
 
 def trl_dpo(view: View, loss_type: str, beta: float, ld_alpha: float | None = None) -> float:
@@ -45,19 +49,36 @@ def trl_dpo(view: View, loss_type: str, beta: float, ld_alpha: float | None = No
         shared = torch.minimum(*sizes).repeat(2)[:, None]
         weight = torch.where(mask.cumsum(1) <= shared, 1.0, ld_alpha)
     reference = (base * weight).sum(1)
-    alone = SimpleNamespace(device="cpu", gather_for_metrics=torch.Tensor.detach, gather=torch.Tensor.detach)
+    alone = SimpleNamespace(
+        device="cpu", gather_for_metrics=torch.Tensor.detach, gather=torch.Tensor.detach
+    )
     trainer: Any = SimpleNamespace(
-        model=SimpleNamespace(training=True), accelerator=alone, ld_alpha=ld_alpha, precompute_ref_logps=True, aux_loss_enabled=False,
-        f_divergence_type="reverse_kl", loss_types=[loss_type], loss_weights=[1.0], beta=beta, use_weighting=False,
-        _metrics=defaultdict(lambda: defaultdict(list)), _total_train_tokens=0, _tp_size=1,
-    )  # fmt: skip
+        model=SimpleNamespace(training=True),
+        accelerator=alone,
+        ld_alpha=ld_alpha,
+        precompute_ref_logps=True,
+        aux_loss_enabled=False,
+        f_divergence_type="reverse_kl",
+        loss_types=[loss_type],
+        loss_weights=[1.0],
+        beta=beta,
+        use_weighting=False,
+        _metrics=defaultdict(lambda: defaultdict(list)),
+        _total_train_tokens=0,
+        _tp_size=1,
+    )
     zeros = torch.zeros_like(logp[:, 1:])
-    said = SimpleNamespace(log_probs=logp[:, 1:], entropy=zeros, mean_logits=zeros, is_top1=zeros.bool())
+    said = SimpleNamespace(
+        log_probs=logp[:, 1:], entropy=zeros, mean_logits=zeros, is_top1=zeros.bool()
+    )
     model: Any = lambda **_: said
     inputs = {
-        "input_ids": mask.long(), "attention_mask": mask.long(), "completion_mask": mask.long(),
-        "ref_chosen_logps": reference[: view.rows], "ref_rejected_logps": reference[view.rows :],
-    }  # fmt: skip
+        "input_ids": mask.long(),
+        "attention_mask": mask.long(),
+        "completion_mask": mask.long(),
+        "ref_chosen_logps": reference[: view.rows],
+        "ref_rejected_logps": reference[view.rows :],
+    }
     return float(DPOTrainer._compute_loss(trainer, model, inputs, False))
 
 
@@ -73,7 +94,9 @@ def trl_dpo(view: View, loss_type: str, beta: float, ld_alpha: float | None = No
     ],
     ids=str,
 )
-def test_trls_dpo_trainer_says_the_same(loss_type: str, ld_alpha: float | None, ours: dict[str, Any]) -> None:
+def test_trls_dpo_trainer_says_the_same(
+    loss_type: str, ld_alpha: float | None, ours: dict[str, Any]
+) -> None:
     view = random_view(seed=3)
     found = float(objective(**WHOLE, beta=0.7, **ours).terms(view).mean().detach())
     assert found == pytest.approx(trl_dpo(view, loss_type, 0.7, ld_alpha), abs=1e-5)
@@ -88,15 +111,28 @@ def test_trls_dpo_trainer_says_the_same(loss_type: str, ld_alpha: float | None, 
     ],
 )
 def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) -> None:
-    """Without a reference: CPO, and SimPO with gamma = 0.5, which TRL divides by beta and multiplies again."""
+    """Without a reference: CPO, and SimPO with gamma = 0.5, which TRL divides by beta and
+    multiplies again.
+    """
     from trl.experimental.cpo import CPOTrainer
 
     view = random_view(seed=4)
-    sums = [row_sums(logp, row, view.rows) for logp, row in ((view.logp, view.row), (view.rejected, view.rejected_row))]
+    sums = [
+        row_sums(logp, row, view.rows)
+        for logp, row in ((view.logp, view.row), (view.rejected, view.rejected_row))
+    ]
     if loss_type == "simpo":
-        sums = [s / torch.bincount(row) for s, row in zip(sums, (view.row, view.rejected_row), strict=True)]
+        sums = [
+            s / torch.bincount(row)
+            for s, row in zip(sums, (view.row, view.rejected_row), strict=True)
+        ]
     trainer: Any = SimpleNamespace(
-        alpha=0.0, beta=0.7, simpo_gamma=0.5, label_smoothing=0.0, loss_type=loss_type, accelerator=SimpleNamespace(device="cpu")
+        alpha=0.0,
+        beta=0.7,
+        simpo_gamma=0.5,
+        label_smoothing=0.0,
+        loss_type=loss_type,
+        accelerator=SimpleNamespace(device="cpu"),
     )
     theirs = CPOTrainer.cpo_loss(trainer, *sums)[0]
     mine = objective(**WHOLE, beta=0.7, reference=False, **ours).terms(view)
@@ -104,22 +140,38 @@ def test_trls_cpo_trainer_says_the_same(loss_type: str, ours: dict[str, Any]) ->
 
 
 def test_logistic_equals_cpls_own_form_and_our_dpo() -> None:
-    """CPL (arXiv 2310.13639, equation 5, without discount or bias): -log( e^a / (e^a + e^b) ), a and b being alpha sum log pi."""
+    """CPL (arXiv 2310.13639, equation 5, without discount or bias): -log( e^a / (e^a + e^b) ), a
+    and b being alpha sum log pi.
+    """
     view = random_view(seed=5)
     (a, a0), (b, b0) = (
         [row_sums(v, row, view.rows) for v in values]
-        for values, row in (((view.logp, view.reference), view.row), ((view.rejected, view.rejected_reference), view.rejected_row))
+        for values, row in (
+            ((view.logp, view.reference), view.row),
+            ((view.rejected, view.rejected_reference), view.rejected_row),
+        )
     )
     cpl = -torch.log(torch.exp(0.3 * a) / (torch.exp(0.3 * a) + torch.exp(0.3 * b)))
-    torch.testing.assert_close(objective(**WHOLE, bound="logistic", beta=0.3, reference=False).terms(view), cpl, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(logistic((a - a0) - (b - b0), 0.3), dpo(a, b, a0, b0, 0.3), atol=1e-7, rtol=1e-7)
+    torch.testing.assert_close(
+        objective(**WHOLE, bound="logistic", beta=0.3, reference=False).terms(view),
+        cpl,
+        atol=1e-5,
+        rtol=1e-5,
+    )
+    torch.testing.assert_close(
+        logistic((a - a0) - (b - b0), 0.3), dpo(a, b, a0, b0, 0.3), atol=1e-7, rtol=1e-7
+    )
 
 
 def test_where_answers_share_their_beginning_the_mask_changes_nothing() -> None:
-    """Equal tokens before the first edit have the same log-probabilities in both answers, and cancel."""
+    """Equal tokens before the first edit have the same log-probabilities in both answers, and
+    cancel.
+    """
     beginning, row = torch.tensor([-1.0, -2.0]), torch.tensor([0, 0, 0])
     chosen, rejected = (torch.cat([beginning, torch.tensor([last])]) for last in (-0.5, -3.0))
     base, last = torch.zeros(3), torch.tensor([False, False, True])
-    view = View(1, chosen, row, rejected, row, base, base, edited=last, rejected_edited=last, numbers=(0,))
+    view = View(
+        1, chosen, row, rejected, row, base, base, edited=last, rejected_edited=last, numbers=(0,)
+    )
     masked, whole = (objective(bound="logistic", mask=mask).terms(view) for mask in (True, False))
     torch.testing.assert_close(masked, whole)

@@ -1,4 +1,6 @@
-"""The objective `correction` in the loop: the watchdog, a resumed training, and the length of what a taught model says."""
+"""The objective `correction` in the loop: the watchdog, a resumed training, and the length of what
+a taught model says.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,26 @@ WEIGHTS = {"correction": {"correction": 1.0}}
 SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0}
 
 
-def teach(folder: Path, progress: Any = None, steps: int = 14, rate: float = 5e-2, **correction: Any) -> Trained:
+def teach(
+    folder: Path, progress: Any = None, steps: int = 14, rate: float = 5e-2, **correction: Any
+) -> Trained:
     settings = config.Train(
-        weights=WEIGHTS, batch_size=4, max_steps=steps, learning_rate=rate, schedule="cosine", warmup=0.0, checkpoint_every=5,
+        weights=WEIGHTS,
+        batch_size=4,
+        max_steps=steps,
+        learning_rate=rate,
+        schedule="cosine",
+        warmup=0.0,
+        checkpoint_every=5,
         correction=config.Correction(**correction),
-    )  # fmt: skip
+    )
     return train(Tiny(), examples(12, "correction"), settings, folder, seed=1, progress=progress)
 
 
 def test_the_watchdog_counts_each_pair_as_it_was_last_seen() -> None:
-    """Ten pairs, a tenth may fall: one below is no more than that, two are; back above, it guards no longer, but the bark stays."""
+    """Ten pairs, a tenth may fall: one below is no more than that, two are; back above, it guards
+    no longer, but the bark stays.
+    """
     dog = Watchdog(0.1)
     assert dog.see(1, {3: -0.5, 4: -0.001, 5: 0.2}, 10) == 0.1
     assert dog.barked is None
@@ -52,12 +64,16 @@ def test_a_watchdog_at_one_never_barks_and_needs_no_base() -> None:
 
 
 def test_what_it_watches() -> None:
-    """log pi/pi0 (y') a token over the whole correction, and log pi(y) - log pi(y'), whatever the mask."""
+    """log pi/pi0 (y') a token over the whole correction, and log pi(y) - log pi(y'), whatever the
+    mask.
+    """
     view = random_view()
     seen = objective().watch(view)
     for i in range(view.rows):
         chosen, rejected = view.row == i, view.rejected_row == i
-        assert seen[i]["chosen_nats"] == pytest.approx(float((view.logp - view.reference)[chosen].mean().detach()))
+        assert seen[i]["chosen_nats"] == pytest.approx(
+            float((view.logp - view.reference)[chosen].mean().detach())
+        )
         amount = float((view.rejected[rejected].sum() - view.logp[chosen].sum()).detach())
         assert seen[i]["correction_nats"] == pytest.approx(amount)
 
@@ -75,14 +91,21 @@ def test_the_bark_adds_the_anchor_and_is_told_once(tmp_path: Path) -> None:
 
 
 def test_the_anchor_lifts_what_had_sunk() -> None:
-    """A weak bound sinks the toy's corrections; once the watchdog has barked they stand above the base."""
-    sunk, held = (Toy().teach(objective(bound="logistic", beta=0.1), 1000, watched)["chosen_nats"] for watched in (False, True))
+    """A weak bound sinks the toy's corrections; once the watchdog has barked they stand above the
+    base.
+    """
+    sunk, held = (
+        Toy().teach(objective(bound="logistic", beta=0.1), 1000, watched)["chosen_nats"]
+        for watched in (False, True)
+    )
     assert sunk < -3
     assert held > 0
 
 
 def test_a_killed_training_goes_on_with_the_watchdog_s_memory(tmp_path: Path) -> None:
-    """Killed after the bark and after a checkpoint that knows of it: the same weights, and the run still hears of it."""
+    """Killed after the bark and after a checkpoint that knows of it: the same weights, and the run
+    still hears of it.
+    """
 
     def kill(step: int, *_: object) -> None:
         if step == 11:
@@ -95,58 +118,103 @@ def test_a_killed_training_goes_on_with_the_watchdog_s_memory(tmp_path: Path) ->
     resumed = teach(tmp_path / "killed", **SINKING)
     assert [kind for kind, _ in resumed.events] == ["displaced", "resumed"]
     assert resumed.events[0] == straight.events[0]
-    ours, theirs = (load_file(run.adapter / "adapter_model.safetensors") for run in (resumed, straight))
+    ours, theirs = (
+        load_file(run.adapter / "adapter_model.safetensors") for run in (resumed, straight)
+    )
     assert all(ours[name].equal(theirs[name]) for name in theirs)
     assert [row["watched"] for row in resumed.curve] == [row["watched"] for row in straight.curve]
 
 
 def test_without_a_correction_nothing_is_watched(tmp_path: Path) -> None:
     settings = config.Train(weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=1)
-    assert all("watched" not in row for row in train(Tiny(), examples(6), settings, tmp_path, seed=1).curve)
+    assert all(
+        "watched" not in row for row in train(Tiny(), examples(6), settings, tmp_path, seed=1).curve
+    )
 
 
 def test_the_length_prior_by_hand() -> None:
-    """Target 40, spread 1/2: 40 tokens 0; 80 and 20: -(ln 2 / .5)^2 / 2 = -0.9609060; nothing depends on the words."""
+    """Target 40, spread 1/2: 40 tokens 0; 80 and 20: -(ln 2 / .5)^2 / 2 = -0.9609060; nothing
+    depends on the words.
+    """
     prior = LengthPrior(config.Correction(target_tokens=40, spread=0.5))
-    assert [prior.logp("q", "a", tokens) for tokens in (40, 80, 20)] == pytest.approx([0.0, -0.9609060, -0.9609060])
+    assert [prior.logp("q", "a", tokens) for tokens in (40, 80, 20)] == pytest.approx(
+        [0.0, -0.9609060, -0.9609060]
+    )
 
 
 BRIEF_AND_LONG = [
-    ("No bread.", "No bread and honey and apples."), ("The bear- likes honey.", "The bear- likes honey and bread and apples."),
-    ("No apples.", "No apples and bread and honey."), ("The fox- eats bread.", "The fox- eats bread and honey and apples."),
-]  # fmt: skip
+    ("No bread.", "No bread and honey and apples."),
+    ("The bear- likes honey.", "The bear- likes honey and bread and apples."),
+    ("No apples.", "No apples and bread and honey."),
+    ("The fox- eats bread.", "The fox- eats bread and honey and apples."),
+]
 
 
 def mean_tokens(talker: Path, folder: Path, seed: int, **correction: Any) -> float:
-    """The mean length of new answers after a training on pairs that say nothing of length: every longer answer is once the correction of
-    the shorter one, and once the other way round."""
-    asked = [user(f"Can the {how} fox {what} a bear?") for how in ("red", "old", "tall", "quick") for what in ("follow", "trust")]
+    """The mean length of new answers after a training on pairs that say nothing of length: every
+    longer answer is once the correction of the shorter one, and once the other way round."""
+    asked = [
+        user(f"Can the {how} fox {what} a bear?")
+        for how in ("red", "old", "tall", "quick")
+        for what in ("follow", "trust")
+    ]
     lessons = []
     for i, prompt in enumerate(asked):
         for name, pair in (("brief", BRIEF_AND_LONG[i % 4]), ("long", BRIEF_AND_LONG[i % 4][::-1])):
             lessons.append(Example(f"{name}{i}", "correction", prompt, *pair))
     settings = config.Train(
-        weights=WEIGHTS, batch_size=len(lessons), epochs=24, learning_rate=2e-3, checkpoint_every=0,
-        correction=config.Correction(bound="logistic", beta=0.5, alpha=0.5, prior="length", watchdog=1.0, **correction),
-    )  # fmt: skip
+        weights=WEIGHTS,
+        batch_size=len(lessons),
+        epochs=24,
+        learning_rate=2e-3,
+        checkpoint_every=0,
+        correction=config.Correction(
+            bound="logistic", beta=0.5, alpha=0.5, prior="length", watchdog=1.0, **correction
+        ),
+    )
     hf = Hf.load(talker, dtype="float32", device="cpu")
-    taught = Hf.load(talker, adapter=train(hf, lessons, settings, folder, seed=seed).adapter, dtype="float32", device="cpu")
+    taught = Hf.load(
+        talker,
+        adapter=train(hf, lessons, settings, folder, seed=seed).adapter,
+        dtype="float32",
+        device="cpu",
+    )
     new = [
-        user(f"Can the {how} crow {what} a {whom}?") for how in ("calm", "loud") for what in ("help", "know") for whom in ("hare", "toad")
+        user(f"Can the {how} crow {what} a {whom}?")
+        for how in ("calm", "loud")
+        for what in ("help", "know")
+        for whom in ("hare", "toad")
     ]
-    draws = list(taught.draw([Request("t", prompt, Sampling(1.0, 1.0, 40), k) for prompt in new for k in range(60)]))
+    draws = list(
+        taught.draw(
+            [Request("t", prompt, Sampling(1.0, 1.0, 40), k) for prompt in new for k in range(60)]
+        )
+    )
     return sum(draw.tokens for draw in draws) / len(draws)
 
 
-def test_the_length_prior_moves_new_answers_towards_its_target(talker: Path, tmp_path: Path) -> None:
-    """To either side, and further with a greater weight. Means of three trainings, each step at least half a token: measured are 4.1, 5.4,
-    7.4 and 10.0 (single trainings differ by one; towards 4 little more than the shortest sentence is left at any weight)."""
+def test_the_length_prior_moves_new_answers_towards_its_target(
+    talker: Path, tmp_path: Path
+) -> None:
+    """To either side, and further with a greater weight. Means of three trainings, each step at
+    least half a token: measured are 4.1, 5.4,
+    7.4 and 10.0 (single trainings differ by one; towards 4 little more than the shortest sentence
+    is left at any weight)."""
 
     def mean(target: float, weight: float) -> float:
-        return sum(
-            mean_tokens(talker, tmp_path / f"{target}-{weight}-{seed}", seed, target_tokens=target, prior_weight=weight)
-            for seed in range(3)
-        ) / 3  # fmt: skip
+        return (
+            sum(
+                mean_tokens(
+                    talker,
+                    tmp_path / f"{target}-{weight}-{seed}",
+                    seed,
+                    target_tokens=target,
+                    prior_weight=weight,
+                )
+                for seed in range(3)
+            )
+            / 3
+        )
 
     means = [mean(4, 6.0), mean(4, 0.0), mean(12, 2.0), mean(12, 6.0)]
     assert all(after - before > 0.5 for before, after in pairwise(means)), means

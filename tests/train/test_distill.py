@@ -1,5 +1,6 @@
-"""Self-distillation. Four tests pin the four faults of ELVF's version: no shift, a gradient through the teacher, misaligned batches,
-and the gold answer in the teacher's prompt. Then: masses, skipped tokens, own draws."""
+"""Self-distillation. Four tests pin the four faults of ELVF's version: no shift, a gradient through
+the teacher, misaligned batches, and the gold answer in the teacher's prompt. Then: masses, skipped
+tokens, own draws."""
 
 from __future__ import annotations
 
@@ -26,7 +27,16 @@ WEIGHTS = {"in_scope": {"distill": 1.0}}
 
 
 def settings(**changes: Any) -> config.Train:
-    return config.Train(**{"weights": WEIGHTS, "batch_size": 8, "epochs": 2, "learning_rate": 5e-3, "top_k": 0, **changes})
+    return config.Train(
+        **{
+            "weights": WEIGHTS,
+            "batch_size": 8,
+            "epochs": 2,
+            "learning_rate": 5e-3,
+            "top_k": 0,
+            **changes,
+        }
+    )
 
 
 class Setup:
@@ -38,26 +48,45 @@ class Setup:
         self.student = Student(self.model.module, self.adapter)
         self.objectives = {"distill": Distill(chosen)}
         self.rows = encode(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
-        self.teacher = Teacher(self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen)
+        self.teacher = Teacher(
+            self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen
+        )
 
     def loss(self, known: dict[int, Known]) -> torch.Tensor:
         with self.student.ready():
-            return lesson.loss(self.student, self.rows, self.objectives, lesson.units(self.objectives, self.rows), known)[0]
+            return lesson.loss(
+                self.student,
+                self.rows,
+                self.objectives,
+                lesson.units(self.objectives, self.rows),
+                known,
+            )[0]
 
 
 def test_fault_1_no_shift() -> None:
-    """With the student's own prompt as the teacher's prompt and an untrained adapter, both distributions are the same: D = 0. Seen one
-    token later or earlier they are not."""
-    lessons = [replace(e, source={"teacher_prompt": [{"role": "user", "content": e.prompt[0].content}]}) for e in examples(4)]
+    """With the student's own prompt as the teacher's prompt and an untrained adapter, both
+    distributions are the same: D = 0. Seen one token later or earlier they are not."""
+    lessons = [
+        replace(e, source={"teacher_prompt": [{"role": "user", "content": e.prompt[0].content}]})
+        for e in examples(4)
+    ]
     setup = Setup(lessons, settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 4096)
     assert float(setup.loss(known)) == pytest.approx(0.0, abs=1e-5)
-    late = {n: Known(None, {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.roll(1, 0))}) for n, k in known.items()}
+    late = {
+        n: Known(
+            None,
+            {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.roll(1, 0))},
+        )
+        for n, k in known.items()
+    }
     assert float(setup.loss(late)) > 0.1
 
 
 def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before() -> None:
-    """The teacher's distribution at answer token t is that of an ordinary forward over prompt and answer at position t-1."""
+    """The teacher's distribution at answer token t is that of an ordinary forward over prompt and
+    answer at position t-1.
+    """
     lessons = examples(3)
     setup = Setup(lessons, settings())
     known = setup.teacher.learn(setup.rows, 4096)
@@ -67,15 +96,26 @@ def test_fault_1_the_teacher_predicts_the_answers_tokens_from_the_token_before()
         with torch.no_grad():
             logp = Tiny().module(ids).logits[0].log_softmax(-1)
         expected = logp[len(prompt) - 1 : -1]
-        torch.testing.assert_close(known[row.number].teacher["distill"].logp, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            known[row.number].teacher["distill"].logp, expected, atol=1e-4, rtol=1e-4
+        )
 
 
 def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
     setup = Setup(examples(3), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 4096)
     assert not any(k.teacher["distill"].logp.requires_grad for k in known.values())
-    leaky = {n: Known(None, {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.clone().requires_grad_())})
-             for n, k in known.items()}  # fmt: skip
+    leaky = {
+        n: Known(
+            None,
+            {
+                "distill": replace(
+                    k.teacher["distill"], logp=k.teacher["distill"].logp.clone().requires_grad_()
+                )
+            },
+        )
+        for n, k in known.items()
+    }
     setup.loss(leaky).backward()
     assert all(k.teacher["distill"].logp.grad is None for k in leaky.values())
     assert any(p.grad is not None and p.grad.any() for p in setup.adapter.parameters())
@@ -94,24 +134,36 @@ def test_fault_2_the_teacher_stays_the_base_while_the_student_learns() -> None:
 
 
 def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
-    """Teacher and student rows have different lengths and are batched apart; the loss of each row alone is its part of the whole."""
+    """Teacher and student rows have different lengths and are batched apart; the loss of each row
+    alone is its part of the whole.
+    """
     setup = Setup(examples(6), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 60)
     whole = float(setup.loss(known))
     counts = lesson.units(setup.objectives, setup.rows)
     with setup.student.ready():
-        alone = [float(lesson.loss(setup.student, [row], setup.objectives, counts, known)[0]) for row in reversed(setup.rows)]
+        alone = [
+            float(lesson.loss(setup.student, [row], setup.objectives, counts, known)[0])
+            for row in reversed(setup.rows)
+        ]
     assert sum(alone) == pytest.approx(whole, rel=1e-4)
     pair = [setup.rows[0], setup.rows[3]]  # answers of one length, so that swapped teachers fit
     swapped = {row.number: known[other.number] for row, other in zip(pair, pair[::-1], strict=True)}
     with setup.student.ready():
-        own, other = (float(lesson.loss(setup.student, pair, setup.objectives, counts, facts)[0]) for facts in (known, swapped))
-    assert other > own + 1e-3, "the student is the teacher's base: another row's teacher is further from it"
+        own, other = (
+            float(lesson.loss(setup.student, pair, setup.objectives, counts, facts)[0])
+            for facts in (known, swapped)
+        )
+    assert other > own + 1e-3, (
+        "the student is the teacher's base: another row's teacher is further from it"
+    )
 
 
 def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Path) -> None:
     lessons = examples(4)
-    told = [{"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}]
+    told = [
+        {"role": "user", "content": f"{lessons[2].prompt[0].content} Answer: {lessons[2].chosen}"}
+    ]
     lessons[2] = replace(lessons[2], source={"teacher_prompt": told})
     with pytest.raises(DataError, match=r"example e2: .*contains the answer"):
         train(Tiny(), lessons, settings(), tmp_path / "a", seed=1)
@@ -121,33 +173,60 @@ def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Pat
 
 def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="example e1"):
-        train(Tiny(), [examples(1)[0], replace(examples(2)[1], source={})], settings(), tmp_path, seed=1)
+        train(
+            Tiny(),
+            [examples(1)[0], replace(examples(2)[1], source={})],
+            settings(),
+            tmp_path,
+            seed=1,
+        )
 
 
-@pytest.mark.parametrize("changes", [{}, {"divergence": "reverse"}, {"divergence": "jsd"}, {"top_k": 8}, {"skip_tokens": 3}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"divergence": "reverse"}, {"divergence": "jsd"}, {"top_k": 8}, {"skip_tokens": 3}],
+)
 def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[str, Any]) -> None:
-    trained = train(Tiny(), examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1)
+    trained = train(
+        Tiny(), examples(), settings(distill_mix=1.0, epochs=8, **changes), tmp_path, seed=1
+    )
     assert trained.curve[-1]["losses"]["distill"] < 0.5 * trained.curve[0]["losses"]["distill"]
-    assert trained.captured == pytest.approx(1.0, abs=1e-4) if not changes.get("top_k") else 0.1 < trained.captured < 0.99
+    assert (
+        trained.captured == pytest.approx(1.0, abs=1e-4)
+        if not changes.get("top_k")
+        else 0.1 < trained.captured < 0.99
+    )
 
 
 def test_skipped_tokens_do_not_count() -> None:
     setup = Setup(examples(4), settings(skip_tokens=3))
-    assert lesson.units(setup.objectives, setup.rows)["distill"] == sum(len(r.answers[0]) - 3 for r in setup.rows)
+    assert lesson.units(setup.objectives, setup.rows)["distill"] == sum(
+        len(r.answers[0]) - 3 for r in setup.rows
+    )
 
 
 def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
     """Ten letters and the end, of which eleven are left out; with ten one is left."""
     rows = [*examples(3), replace(examples(4)[3], chosen="0123456789")]
     rows[:3] = [replace(e, chosen=e.chosen + "0123456789") for e in rows[:3]]
-    with pytest.raises(DataError, match=r"example e3: trains no token by distill: all 11 .* Lower train.skip_tokens"):
+    with pytest.raises(
+        DataError,
+        match=r"example e3: trains no token by distill: all 11 .* Lower train.skip_tokens",
+    ):
         train(Tiny(), rows, settings(skip_tokens=11), tmp_path / "none", seed=1)
-    assert train(Tiny(), rows, settings(skip_tokens=10, epochs=1), tmp_path / "one", seed=1).steps == 1
+    assert (
+        train(Tiny(), rows, settings(skip_tokens=10, epochs=1), tmp_path / "one", seed=1).steps == 1
+    )
 
 
 def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
     short = train(
-        Tiny(), examples(), settings(on_policy=1.0, skip_tokens=3), tmp_path / "a", seed=1, draw_student=lambda p, _: ["ab"] * len(p)
+        Tiny(),
+        examples(),
+        settings(on_policy=1.0, skip_tokens=3),
+        tmp_path / "a",
+        seed=1,
+        draw_student=lambda p, _: ["ab"] * len(p),
     )
     given = train(Tiny(), examples(), settings(skip_tokens=3), tmp_path / "b", seed=1)
     assert [row["loss"] for row in short.curve] == [row["loss"] for row in given.curve]
@@ -164,7 +243,9 @@ def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: P
             states.append(model.module(torch.arange(3, 20)[None]).logits)
         return [f"fresh {step} {i}" for i in range(len(prompts))]
 
-    trained = train(model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, draw_student=draw)
+    trained = train(
+        model, examples(), settings(on_policy=1.0, epochs=4), tmp_path, seed=1, draw_student=draw
+    )
     assert [step for step, _ in asked] == list(range(trained.steps))
     assert all(count == 6 for _, count in asked)
     assert not torch.equal(states[0], states[-1])
@@ -192,6 +273,20 @@ def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> No
     from selfteach.train.own_draws import draw_with
 
     hook = draw_with(tiny_hf, Sampling(max_tokens=6), seed=3)
-    trained = train(tiny_hf, examples(6), settings(on_policy=0.5, max_steps=2), tmp_path, seed=1, draw_student=hook)
-    again = train(tiny_hf, examples(6), settings(on_policy=0.5, max_steps=2), tmp_path / "again", seed=1, draw_student=hook)
+    trained = train(
+        tiny_hf,
+        examples(6),
+        settings(on_policy=0.5, max_steps=2),
+        tmp_path,
+        seed=1,
+        draw_student=hook,
+    )
+    again = train(
+        tiny_hf,
+        examples(6),
+        settings(on_policy=0.5, max_steps=2),
+        tmp_path / "again",
+        seed=1,
+        draw_student=hook,
+    )
     assert [r["loss"] for r in trained.curve] == [r["loss"] for r in again.curve]

@@ -1,4 +1,6 @@
-"""Representation to weights, where it is exact: float64 agreement of 1e-12, attached by plain PEFT and merged."""
+"""Representation to weights, where it is exact: float64 agreement of 1e-12, attached by plain PEFT
+and merged.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,12 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_the_formula_of_loreft_with_numbers_worked_out_by_hand() -> None:
-    # h = (3, 4), R = (0, 1), W = (2, 0), b = 1:  W h + b - R h = 6 + 1 - 4 = 3, along R: h becomes (3, 7)
-    h, r, w, b = (torch.tensor(x, dtype=torch.float64) for x in ([3.0, 4.0], [[0.0, 1.0]], [[2.0, 0.0]], [1.0]))
+    # h = (3, 4), R = (0, 1), W = (2, 0), b = 1:  W h + b - R h = 6 + 1 - 4 = 3, along R: h becomes
+    # (3, 7)
+    h, r, w, b = (
+        torch.tensor(x, dtype=torch.float64)
+        for x in ([3.0, 4.0], [[0.0, 1.0]], [[2.0, 0.0]], [1.0])
+    )
     assert edit(h, r, w, b).tolist() == [3.0, 7.0]
 
 
@@ -43,12 +49,21 @@ def test_rows_become_orthonormal_and_stay_as_they_are_then() -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     linear = nn.Linear(32, 24, bias=bias, dtype=torch.float64)
-    r, w, b, x = orthonormal(numbers(3, 24)), numbers(3, 24, seed=1), numbers(3, seed=2), numbers(50, 32, seed=3)
+    r, w, b, x = (
+        orthonormal(numbers(3, 24)),
+        numbers(3, 24, seed=1),
+        numbers(3, seed=2),
+        numbers(50, 32, seed=3),
+    )
     update = of_edit(linear, r, w, b)
     assert update.a.shape == (3, 32)
     with torch.no_grad():
         attached = linear(x) + x @ update.a.t() @ update.b.t() + update.shift
-        merged = x @ (linear.weight + update.b @ update.a).t() + update.shift + (linear.bias if bias else 0)
+        merged = (
+            x @ (linear.weight + update.b @ update.a).t()
+            + update.shift
+            + (linear.bias if bias else 0)
+        )
         expected = edit(linear(x), r, w, b)
     assert (attached - expected).abs().max() <= 1e-12
     assert (merged - expected).abs().max() <= 1e-12
@@ -59,7 +74,9 @@ def test_a_constant_shift_of_the_input_is_a_bias() -> None:
     linear, x, dx = nn.Linear(32, 24, dtype=torch.float64), numbers(50, 32), numbers(32, seed=1)
     update = of_shift(linear, dx)
     with torch.no_grad():
-        assert (linear(x) + x @ update.a.t() @ update.b.t() + update.shift - linear(x + dx)).abs().max() <= 1e-12
+        assert (
+            linear(x) + x @ update.a.t() @ update.b.t() + update.shift - linear(x + dx)
+        ).abs().max() <= 1e-12
     assert not update.a.any()
     assert not update.b.any()
 
@@ -75,12 +92,26 @@ def logits(module) -> Tensor:
 
 @pytest.mark.parametrize("kind", ["edit", "shift"])
 @pytest.mark.parametrize("bias", [False, True])
-def test_plain_peft_loads_the_file_and_gives_the_moved_representations(kind: str, bias: bool, tmp_path: Path) -> None:
+def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
+    kind: str, bias: bool, tmp_path: Path
+) -> None:
     model = double(bias)
     linear = model.module.get_submodule(NAME)
-    r, w, b, dx = orthonormal(numbers(3, 64)), numbers(3, 64, seed=1), numbers(3, seed=2), numbers(128, seed=3)
+    r, w, b, dx = (
+        orthonormal(numbers(3, 64)),
+        numbers(3, 64, seed=1),
+        numbers(3, seed=2),
+        numbers(128, seed=3),
+    )
     update = of_edit(linear, r, w, b) if kind == "edit" else of_shift(linear, dx)
-    write_lora(tmp_path, {NAME: update, "model.layers.0.mlp.down_proj": Update(*(x * 0 for x in (update.a, update.b)))}, {})
+    write_lora(
+        tmp_path,
+        {
+            NAME: update,
+            "model.layers.0.mlp.down_proj": Update(*(x * 0 for x in (update.a, update.b))),
+        },
+        {},
+    )
     if kind == "edit":
         handle = linear.register_forward_hook(lambda part, given, out: edit(out, r, w, b))
     else:
@@ -96,9 +127,13 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(kind: str
     torch.testing.assert_close(logits(ours).double(), expected, atol=1e-3, rtol=1e-3)
 
 
-def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(tiny: Path, tmp_path: Path) -> None:
+def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(
+    tiny: Path, tmp_path: Path
+) -> None:
     hf = Hf.load(tiny, dtype="float32", device="cpu")
-    settings = config.Train(adapter="reft", reft=config.Reft(rank=3, positions="all", site="down_proj"))
+    settings = config.Train(
+        adapter="reft", reft=config.Reft(rank=3, positions="all", site="down_proj")
+    )
     adapter = attach(hf, settings, 0)
     with torch.no_grad():
         for parameter in adapter.parameters():
@@ -109,7 +144,12 @@ def test_a_saved_reft_at_all_positions_of_a_linear_layer_becomes_a_lora(tiny: Pa
     reft_as_lora(hf.module, tmp_path / "reft", tmp_path / "lora")
     taught = Hf.load(tiny, adapter=tmp_path / "lora", dtype="float32", device="cpu")
     torch.testing.assert_close(logits(taught.module), expected, atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(logits(PeftModel.from_pretrained(hf.module, tmp_path / "lora")), expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        logits(PeftModel.from_pretrained(hf.module, tmp_path / "lora")),
+        expected,
+        atol=1e-3,
+        rtol=1e-3,
+    )
 
 
 def test_what_no_weights_can_do_is_refused(tmp_path: Path, tiny: Path) -> None:

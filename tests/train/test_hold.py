@@ -16,7 +16,14 @@ ROW = torch.tensor([0, 0, 1])
 def view(edited: list[bool]) -> View:
     """Two rows of three tokens in all; the base is undecided everywhere."""
     base = Distribution(torch.empty(0, dtype=torch.long), torch.full((3, 2), 0.5).log(), True)
-    return View(2, LOGITS.log_softmax(-1)[:, 0], ROW, teacher=base, at_logits=lambda f: f(LOGITS, slice(None)), edited=torch.tensor(edited))
+    return View(
+        2,
+        LOGITS.log_softmax(-1)[:, 0],
+        ROW,
+        teacher=base,
+        at_logits=lambda f: f(LOGITS, slice(None)),
+        edited=torch.tensor(edited),
+    )
 
 
 @pytest.mark.parametrize("form", ["kl", "nll"])
@@ -24,14 +31,23 @@ def test_it_is_the_anchor_outside_of_edits(form: str) -> None:
     settings = config.Train(anchor=form)
     nothing, first = view([False] * 3), view([True, False, False])
     whole, held = Anchor(settings).drifts(nothing), Hold(settings).terms(first)
-    assert Hold(settings).terms(nothing).tolist() == pytest.approx(Anchor(settings).terms(nothing).tolist())
+    assert Hold(settings).terms(nothing).tolist() == pytest.approx(
+        Anchor(settings).terms(nothing).tolist()
+    )
     assert held.tolist() == pytest.approx([float(whole[1]), float(whole[2])])
 
 
 def test_an_edit_gets_no_gradient() -> None:
     logits = LOGITS.clone().requires_grad_()
     seen = view([True, False, True])
-    base = View(2, seen.logp, ROW, teacher=seen.teacher, at_logits=lambda f: f(logits, slice(None)), edited=seen.edited)
+    base = View(
+        2,
+        seen.logp,
+        ROW,
+        teacher=seen.teacher,
+        at_logits=lambda f: f(logits, slice(None)),
+        edited=seen.edited,
+    )
     Hold(config.Train()).terms(base).sum().backward()
     assert logits.grad is not None
     assert (logits.grad.abs().sum(-1) > 0).tolist() == [False, True, False]

@@ -28,9 +28,16 @@ def written(folder: Path, seed: int, **settings: object) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("second", [{"rank": 4, "alpha": 32}, {"rank": 16, "alpha": 8, "targets": "attention"}])
-def test_the_joined_adapter_does_what_both_do_one_after_the_other(tmp_path: Path, second: dict[str, object]) -> None:
-    one, two = written(tmp_path / "one", 1, rank=8, alpha=12), written(tmp_path / "two", 2, **second)
+@pytest.mark.parametrize(
+    "second", [{"rank": 4, "alpha": 32}, {"rank": 16, "alpha": 8, "targets": "attention"}]
+)
+def test_the_joined_adapter_does_what_both_do_one_after_the_other(
+    tmp_path: Path, second: dict[str, object]
+) -> None:
+    one, two = (
+        written(tmp_path / "one", 1, rank=8, alpha=12),
+        written(tmp_path / "two", 2, **second),
+    )
     both = join(one, two, tmp_path / "both")
     with torch.no_grad():
         merged = PeftModel.from_pretrained(Tiny().module, one).merge_and_unload()

@@ -19,7 +19,9 @@ def test_token_logp_and_its_gradient_equal_log_softmax(count: int) -> None:
     ours = token_logp(hidden, weight, targets)
     theirs = (hidden @ weight.t()).log_softmax(-1).gather(1, targets[:, None])[:, 0]
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
-    mine, other = (torch.autograd.grad((logp * coefficients).sum(), hidden)[0] for logp in (ours, theirs))
+    mine, other = (
+        torch.autograd.grad((logp * coefficients).sum(), hidden)[0] for logp in (ours, theirs)
+    )
     torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
 
 
@@ -28,17 +30,26 @@ def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int)
     torch.manual_seed(0)
     hidden, weight = torch.randn(count, 16, requires_grad=True), torch.randn(50, 16)
     bias, coefficients = torch.randn(count, 50), torch.randn(count)
-    ours = at_logits(hidden, weight, lambda logits, part: (logits + bias[part]).softmax(-1).square().sum(-1))
+    ours = at_logits(
+        hidden, weight, lambda logits, part: (logits + bias[part]).softmax(-1).square().sum(-1)
+    )
     theirs = (hidden @ weight.t() + bias).softmax(-1).square().sum(-1)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
-    mine, other = (torch.autograd.grad((found * coefficients).sum(), hidden)[0] for found in (ours, theirs))
+    mine, other = (
+        torch.autograd.grad((found * coefficients).sum(), hidden)[0] for found in (ours, theirs)
+    )
     torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
     with torch.no_grad():
-        torch.testing.assert_close(at_logits(hidden, weight, lambda logits, part: logits.sum(-1)), (hidden @ weight.t()).sum(-1))
+        torch.testing.assert_close(
+            at_logits(hidden, weight, lambda logits, part: logits.sum(-1)),
+            (hidden @ weight.t()).sum(-1),
+        )
 
 
 def test_no_logits_are_kept() -> None:
-    """Only the slope is, of the hidden states' size; whoever counts what is kept does not disturb the gradient that is taken at once."""
+    """Only the slope is, of the hidden states' size; whoever counts what is kept does not disturb
+    the gradient that is taken at once.
+    """
     hidden, weight = torch.randn(300, 16, requires_grad=True), torch.randn(5000, 16)
     kept = Kept(torch.nn.Linear(1, 1), [weight])
     with kept.counting():
@@ -56,7 +67,12 @@ def test_the_norm_and_its_gradient_equal_the_models(shape: tuple[int, ...]) -> N
     x, g = torch.randn(shape, requires_grad=True), torch.randn(shape)
     ours, theirs = RmsNorm.apply(x, own.weight, own.variance_epsilon), own(x)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(torch.autograd.grad(ours, x, g)[0], torch.autograd.grad(theirs, x, g)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, x, g)[0],
+        torch.autograd.grad(theirs, x, g)[0],
+        atol=1e-5,
+        rtol=1e-4,
+    )
 
 
 def test_norms_are_replaced_and_come_back() -> None:
@@ -72,8 +88,17 @@ def test_norms_are_replaced_and_come_back() -> None:
 def test_norms_that_compute_something_else_or_are_trained_are_left_alone() -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    shape = {"vocab_size": 96, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "head_dim": 16}
-    gemma = AutoModelForCausalLM.from_config(AutoConfig.for_model("gemma2", **shape, num_key_value_heads=1)).requires_grad_(False)
+    shape = {
+        "vocab_size": 96,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "head_dim": 16,
+    }
+    gemma = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model("gemma2", **shape, num_key_value_heads=1)
+    ).requires_grad_(False)
     with fast_norms(gemma) as count:
         assert count == 0  # Gemma scales by one plus the weight
     with fast_norms(Tiny().module) as count:

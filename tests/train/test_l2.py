@@ -1,4 +1,6 @@
-"""L2 to the base: numbers by hand, what the adapters say of their changes, and weights that stay nearer."""
+"""L2 to the base: numbers by hand, what the adapters say of their changes, and weights that stay
+nearer.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,17 @@ from selfteach.train.loop import train
 
 
 def settings(adapter: str = "lora", **more: object) -> config.Train:
-    return config.Train(**{"adapter": adapter, "weights": {"in_scope": {"sft": 1.0}}, "batch_size": 6, "max_steps": 8,
-                           "learning_rate": 5e-3, "layers": config.Layers(which="last 1"), **more})  # fmt: skip
+    return config.Train(
+        **{
+            "adapter": adapter,
+            "weights": {"in_scope": {"sft": 1.0}},
+            "batch_size": 6,
+            "max_steps": 8,
+            "learning_rate": 5e-3,
+            "layers": config.Layers(which="last 1"),
+            **more,
+        }
+    )
 
 
 def test_squares_of_a_change_and_of_a_product() -> None:
@@ -32,7 +43,8 @@ def test_the_product_is_never_formed_and_equal_to_what_it_would_be() -> None:
 
 
 def test_pull_adds_the_gradient_of_the_penalty() -> None:
-    # L = 5/2 (w - 2)^2 at w = 5: the gradient is 5 * 3, beside the 1 that is there; half the squares are 4.5
+    # L = 5/2 (w - 2)^2 at w = 5: the gradient is 5 * 3, beside the 1 that is there; half the
+    # squares are 4.5
     w = torch.nn.Parameter(torch.tensor([5.0]))
     w.grad = torch.tensor([1.0])
     assert pull([(w - 2,)], 5.0) == 4.5
@@ -43,7 +55,9 @@ def test_pull_adds_the_gradient_of_the_penalty() -> None:
 def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
     model = Tiny()
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
-    adapter = registry.lookup("adapters", name).attach(model.module, settings(name), seed=0, encode=partial(model.encode_answer, end=False))
+    adapter = registry.lookup("adapters", name).attach(
+        model.module, settings(name), seed=0, encode=partial(model.encode_answer, end=False)
+    )
     assert sum(squares(change).item() for change in adapter.changes()) == 0
     with torch.no_grad():
         for parameter in adapter.parameters():
@@ -51,10 +65,18 @@ def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
     adapter.begin_step()
     found = sum(squares(change).item() for change in adapter.changes())
     with adapter.merged():
-        after = {key.replace(".base.", "."): value for key, value in model.module.state_dict().items()}
-        merged = {f"{n}.weight": m.merged for n, m in model.module.named_modules() if getattr(m, "merged", None) is not None}
+        after = {
+            key.replace(".base.", "."): value for key, value in model.module.state_dict().items()
+        }
+        merged = {
+            f"{n}.weight": m.merged
+            for n, m in model.module.named_modules()
+            if getattr(m, "merged", None) is not None
+        }
         seen = {**after, **merged}
-    names = dict.fromkeys(k for k, _ in model.module.named_parameters(remove_duplicate=True))  # a tied head is one weight
+    names = dict.fromkeys(
+        k for k, _ in model.module.named_parameters(remove_duplicate=True)
+    )  # a tied head is one weight
     names = {n.replace(".base.", ".") for n in names if not n.endswith((".a", ".b"))}
     expected = sum(float((seen[key] - before[key]).square().sum()) for key in names)
     assert found == pytest.approx(expected, rel=1e-4)
@@ -67,11 +89,18 @@ def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
     near = train(Tiny(), examples(6), settings(name, l2=3.0), tmp_path / "near", seed=0).curve
     assert near[-1]["losses"]["l2"] < 0.5 * far[-1]["losses"]["l2"]
     last = near[-1]
-    assert last["loss"] == pytest.approx(last["losses"]["sft"] + 3.0 * last["losses"]["l2"], rel=1e-5)
+    assert last["loss"] == pytest.approx(
+        last["losses"]["sft"] + 3.0 * last["losses"]["l2"], rel=1e-5
+    )
 
 
 def test_without_it_nothing_is_added(tmp_path: Path) -> None:
-    assert "l2" not in train(Tiny(), examples(6), settings(max_steps=1), tmp_path, seed=0).curve[0]["losses"]
+    assert (
+        "l2"
+        not in train(Tiny(), examples(6), settings(max_steps=1), tmp_path, seed=0).curve[0][
+            "losses"
+        ]
+    )
 
 
 def test_hooks_change_no_weights_and_are_refused(tmp_path: Path) -> None:

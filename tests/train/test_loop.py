@@ -21,7 +21,9 @@ GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for 
 
 
 def settings(**changes: object) -> config.Train:
-    return config.Train(**{"weights": MIXED, "batch_size": 8, "epochs": 2, "learning_rate": 5e-3, **changes})
+    return config.Train(
+        **{"weights": MIXED, "batch_size": 8, "epochs": 2, "learning_rate": 5e-3, **changes}
+    )
 
 
 def test_the_loss_falls_and_the_base_is_untouched(tmp_path: Path) -> None:
@@ -59,18 +61,42 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
 @pytest.mark.parametrize("budget", [40, 100, 10_000])
 def test_micro_batches_add_up_to_the_one_batch_gradient(tmp_path: Path, budget: int) -> None:
     rows = [*examples(), *GENERAL]
-    one = train(Tiny(), rows, settings(batch_size=32, max_steps=1, micro_batch_tokens=10_000), tmp_path / "one", seed=1).curve[0]
-    cut = train(Tiny(), rows, settings(batch_size=32, max_steps=1, micro_batch_tokens=budget), tmp_path / "cut", seed=1).curve[0]
+    one = train(
+        Tiny(),
+        rows,
+        settings(batch_size=32, max_steps=1, micro_batch_tokens=10_000),
+        tmp_path / "one",
+        seed=1,
+    ).curve[0]
+    cut = train(
+        Tiny(),
+        rows,
+        settings(batch_size=32, max_steps=1, micro_batch_tokens=budget),
+        tmp_path / "cut",
+        seed=1,
+    ).curve[0]
     assert set(one["losses"]) == {"sft", "dpo", "distill", "anchor"}
     for whole, parts in ((one, cut), (one["losses"], cut["losses"])):
-        numbers = {name: value for name, value in whole.items() if name in ("loss", "grad_norm") or whole is one["losses"]}
+        numbers = {
+            name: value
+            for name, value in whole.items()
+            if name in ("loss", "grad_norm") or whole is one["losses"]
+        }
         assert {name: parts[name] for name in numbers} == pytest.approx(numbers, rel=2e-5, abs=1e-7)
 
 
-def test_a_short_training_asks_the_base_about_its_own_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_training_asks_the_base_about_its_own_rows_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[set[int]] = []
     own = Teacher.learn
-    monkeypatch.setattr(Teacher, "learn", lambda self, rows, budget: asked.append({r.number for r in rows}) or own(self, rows, budget))
+    monkeypatch.setattr(
+        Teacher,
+        "learn",
+        lambda self, rows, budget: (
+            asked.append({r.number for r in rows}) or own(self, rows, budget)
+        ),
+    )
     rows = [*examples(), *GENERAL]
     train(Tiny(), rows, settings(max_steps=2), tmp_path / "short", seed=1)
     short = asked[-1]
@@ -94,17 +120,29 @@ def test_a_short_training_that_is_stopped_ends_with_the_same_weights(tmp_path: P
     assert (again.adapter / name).read_bytes() == (whole.adapter / name).read_bytes()
 
 
-def test_an_epoch_is_dealt_once_and_not_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting the memory, asking the base and walking each go through the two epochs, the first two of them without a break."""
+def test_an_epoch_is_dealt_once_and_not_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting the memory, asking the base and walking each go through the two epochs, the first
+    two of them without a break.
+    """
     dealt: list[int] = []
     own = steps.order
-    monkeypatch.setattr(steps, "order", lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch))
+    monkeypatch.setattr(
+        steps,
+        "order",
+        lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch),
+    )
     assert train(Tiny(), [*examples(), *GENERAL], settings(), tmp_path, seed=1).steps == 6
     assert dealt == [0, 1, 0, 1]
 
 
-def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking the base takes .2 s in each of two calls; a finished training that is called again has taken what it took."""
+def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking the base takes .2 s in each of two calls; a finished training that is called again has
+    taken what it took.
+    """
     own = Teacher.learn
 
     def slow(*given: Any) -> Any:
@@ -119,7 +157,14 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(tmp_path: Path, m
     assert again.seconds > steps_alone + 0.4
 
 
-def test_its_seconds_hold_those_of_the_fast_training_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_seconds_hold_those_of_the_fast_training_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(steps.Training, "seconds", lambda self: 10.0)
     assert train(Tiny(), examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds == 10
-    assert train(Tiny(), examples(), settings(max_steps=1, fast="reft"), tmp_path / "two", seed=1).seconds == 20
+    assert (
+        train(
+            Tiny(), examples(), settings(max_steps=1, fast="reft"), tmp_path / "two", seed=1
+        ).seconds
+        == 20
+    )

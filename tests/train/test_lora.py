@@ -19,7 +19,9 @@ IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 
 
 def shaken(adapter, seed: int = 3) -> None:
-    """Gives every parameter a value of its own (B starts at zero, where half of the gradients vanish)."""
+    """Gives every parameter a value of its own (B starts at zero, where half of the gradients
+    vanish).
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in adapter.parameters():
@@ -38,7 +40,9 @@ def test_loss_and_gradients_equal_pefts(targets: str) -> None:
     adapter = Lora.attach(ours, settings, seed=0)
     shaken(adapter)
     names = "all-linear" if targets == "all-linear" else ["q_proj", "k_proj", "v_proj", "o_proj"]
-    theirs = get_peft_model(Tiny().module, LoraConfig(r=4, lora_alpha=8, target_modules=names, task_type="CAUSAL_LM"))
+    theirs = get_peft_model(
+        Tiny().module, LoraConfig(r=4, lora_alpha=8, target_modules=names, task_type="CAUSAL_LM")
+    )
     twins = {n.replace(".default", ""): p for n, p in theirs.named_parameters() if p.requires_grad}
     assert twins.keys() == adapter.state().keys()
     with torch.no_grad():
@@ -59,7 +63,9 @@ def test_the_first_values_are_distributed_as_pefts() -> None:
         if "lora_B" in name:
             assert not value.any()
         else:
-            bound = value.shape[1] ** -0.5  # kaiming_uniform_(a=sqrt(5)) is U(-1/sqrt(in), 1/sqrt(in))
+            bound = (
+                value.shape[1] ** -0.5
+            )  # kaiming_uniform_(a=sqrt(5)) is U(-1/sqrt(in), 1/sqrt(in))
             assert 0.9 * bound < value.abs().max() <= bound
 
 
@@ -84,8 +90,13 @@ def test_the_saved_folder_is_pefts(tmp_path: Path) -> None:
     adapter = Lora.attach(model.module, config.Train(), seed=0)
     shaken(adapter)
     adapter.save(tmp_path, {"base_fingerprint": model.fingerprint})
-    assert json.loads((tmp_path / "selfteach.json").read_text())["base_fingerprint"] == model.fingerprint
-    assert {k.startswith(PEFT_PREFIX) for k in load_file(tmp_path / "adapter_model.safetensors")} == {True}
+    assert (
+        json.loads((tmp_path / "selfteach.json").read_text())["base_fingerprint"]
+        == model.fingerprint
+    )
+    assert {
+        k.startswith(PEFT_PREFIX) for k in load_file(tmp_path / "adapter_model.safetensors")
+    } == {True}
     with torch.no_grad():
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path)(IDS).logits
         torch.testing.assert_close(model.module(IDS).logits, theirs, atol=1e-5, rtol=1e-5)

@@ -1,4 +1,6 @@
-"""The memory account: what is counted is what there is, for every adapter; activations that are computed again change nothing."""
+"""The memory account: what is counted is what there is, for every adapter; activations that are
+computed again change nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,32 @@ WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
 
 
-def taught(folder: Path, adapter: str, again: bool = False, said: list[str] | None = None, **more: Any) -> Trained:
-    settings = {"adapter": adapter, "layers": {"which": "last 2"}, "weights": WEIGHTS, "batch_size": 6, "epochs": 1, "checkpoint_every": 2}
+def taught(
+    folder: Path, adapter: str, again: bool = False, said: list[str] | None = None, **more: Any
+) -> Trained:
+    settings = {
+        "adapter": adapter,
+        "layers": {"which": "last 2"},
+        "weights": WEIGHTS,
+        "batch_size": 6,
+        "epochs": 1,
+        "checkpoint_every": 2,
+    }
     whole = config.Train.model_validate({**settings, "checkpoint_activations": again, **more})
-    return train(Tiny(num_hidden_layers=4), examples(12), whole, folder, seed=1, say=None if said is None else said.append)
+    return train(
+        Tiny(num_hidden_layers=4),
+        examples(12),
+        whole,
+        folder,
+        seed=1,
+        say=None if said is None else said.append,
+    )
 
 
 def test_what_autograd_keeps_is_counted_by_hand() -> None:
-    """x (1000 floats) goes through exp, which keeps its result, 4000 bytes; a product keeps its 4000 bytes of input and the weight, which
-    is owned already; the same tensor kept twice counts once."""
+    """x (1000 floats) goes through exp, which keeps its result, 4000 bytes; a product keeps its
+    4000 bytes of input and the weight, which is owned already; the same tensor kept twice counts
+         once."""
     linear, x = nn.Linear(10, 10, bias=False), torch.randn(100, 10, requires_grad=True)
     kept = Kept(linear, linear.parameters())
     with kept.counting():
@@ -57,9 +76,18 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
     found = taught(tmp_path, adapter, said=said)
     account, point = found.memory, sorted((tmp_path / "checkpoints").iterdir())[-1]
     assert account is not None
-    assert account.weights == sum(p.nbytes for p in (*Tiny(num_hidden_layers=4).module.parameters(),)) + buffers()
-    assert account.trained == sum(t.nbytes for t in load_file(point / "adapter.safetensors").values())
-    moments = [t for name, t in load_file(point / "optimizer.safetensors").items() if not name.endswith(".step")]
+    assert (
+        account.weights
+        == sum(p.nbytes for p in (*Tiny(num_hidden_layers=4).module.parameters(),)) + buffers()
+    )
+    assert account.trained == sum(
+        t.nbytes for t in load_file(point / "adapter.safetensors").values()
+    )
+    moments = [
+        t
+        for name, t in load_file(point / "optimizer.safetensors").items()
+        if not name.endswith(".step")
+    ]
     assert account.optimizer == sum(t.nbytes for t in moments)
     assert account.gradients == account.trained
     assert account.kept == (account.trained if adapter in ("full", "layers") else 0) + known()
@@ -70,7 +98,9 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
 
 
 def known() -> int:
-    """Of `distill`'s teacher: 20 tokens at each token of the answers, a log-probability in 4 bytes and an id in 8."""
+    """Of `distill`'s teacher: 20 tokens at each token of the answers, a log-probability in 4 bytes
+    and an id in 8.
+    """
     return 12 * 20 * sum(len(Tiny().encode_answer(e.chosen)) for e in examples(12))
 
 
@@ -79,10 +109,20 @@ def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
     """No more than is counted either: the ids of the passes, as float32, are let go."""
     model, how = Tiny(), config.Train(weights=WEIGHTS, top_k=top_k)
     every, named = examples(12), objectives_of(WEIGHTS, how)
-    teacher = Teacher(model, Student(model.module, Lora.attach(model.module, how, seed=0)), named, {e.id: e for e in every}, how)
+    teacher = Teacher(
+        model,
+        Student(model.module, Lora.attach(model.module, how, seed=0)),
+        named,
+        {e.id: e for e in every},
+        how,
+    )
     rows = encoded_for(model, every, WEIGHTS, named, how).rows
     said = [d for fact in teacher.learn(rows, 4096).values() for d in fact.teacher.values()]
-    assert sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp)) == teacher.kept_bytes(rows) > 0
+    assert (
+        sum(t.untyped_storage().nbytes() for d in said for t in (d.ids, d.logp))
+        == teacher.kept_bytes(rows)
+        > 0
+    )
     assert teacher.kept_bytes(rows) == (known() if top_k else known() // (12 * 20) * 4 * 96)
 
 
@@ -97,20 +137,34 @@ def test_computing_again_changes_nothing_but_the_memory(tmp_path: Path, adapter:
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-6)
         assert other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-5)
     for name, tensor in load_file(plain.adapter / "adapter_model.safetensors").items():
-        torch.testing.assert_close(load_file(again.adapter / "adapter_model.safetensors")[name], tensor, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(
+            load_file(again.adapter / "adapter_model.safetensors")[name],
+            tensor,
+            atol=1e-6,
+            rtol=1e-5,
+        )
     assert plain.memory
     assert again.memory
-    assert again.memory.activations < (0.75 if adapter in ("lora", "full", "prompt") else 1.0) * plain.memory.activations
+    assert (
+        again.memory.activations
+        < (0.75 if adapter in ("lora", "full", "prompt") else 1.0) * plain.memory.activations
+    )
 
 
 def test_what_computing_takes_is_counted_by_hand() -> None:
-    """24 bytes for each logit of a chunk; in low precision on a CPU the compiled products too, of which the user may keep more."""
+    """24 bytes for each logit of a chunk; in low precision on a CPU the compiled products too, of
+    which the user may keep more.
+    """
     chunk = 24 * CHUNK * 96
     for dtype, work in ((torch.float32, chunk), (torch.bfloat16, chunk + memory.OVERHEAD)):
         model = Tiny(dtype=dtype)
-        account = Meter(model.module).account(Lora.attach(model.module, config.Train(), seed=0), 1000, 10)
+        account = Meter(model.module).account(
+            Lora.attach(model.module, config.Train(), seed=0), 1000, 10
+        )
         assert account.work == work
-        assert account.added == account.trained + account.gradients + account.optimizer + 1000 + work
+        assert (
+            account.added == account.trained + account.gradients + account.optimizer + 1000 + work
+        )
 
 
 def test_the_user_may_keep_more_compiled_products(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +179,9 @@ def test_the_user_may_keep_more_compiled_products(monkeypatch: pytest.MonkeyPatc
 
 def test_a_module_s_layers_are_its_own_again(tmp_path: Path) -> None:
     model = Tiny()
-    settings = config.Train(weights={"in_scope": {"sft": 1.0}}, epochs=1, checkpoint_activations=True)
+    settings = config.Train(
+        weights={"in_scope": {"sft": 1.0}}, epochs=1, checkpoint_activations=True
+    )
     train(model, examples(4), settings, tmp_path, seed=0)
     assert all("forward" not in vars(layer) for layer in model.module.model.layers)
 
@@ -137,7 +193,11 @@ def test_a_training_may_be_resumed_with_the_other_setting(tmp_path: Path) -> Non
 
 def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit of 1000 bytes, 700 in use, of which 100 are files that may go: 400 are free."""
-    for name, text in (("memory.max", "1000"), ("memory.current", "700"), ("memory.stat", "anon 600\ninactive_file 100")):
+    for name, text in (
+        ("memory.max", "1000"),
+        ("memory.current", "700"),
+        ("memory.stat", "anon 600\ninactive_file 100"),
+    ):
         (tmp_path / name).write_text(text + "\n")
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
     assert memory.free_bytes(torch.device("cpu")) == 400
@@ -145,7 +205,9 @@ def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert memory.free_bytes(torch.device("cpu")) > 1 << 20
 
 
-def test_what_cannot_be_measured_is_not_invented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_cannot_be_measured_is_not_invented(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(memory, "CLEAR", tmp_path / "no" / "such")
     assert Meter(nn.Linear(2, 2)).closed(Account(1, 0, 0, 0, 0, 0, 0, 0)).measured is None
 
@@ -153,13 +215,22 @@ def test_what_cannot_be_measured_is_not_invented(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.skipif(not memory.CLEAR.exists(), reason="the peak is measured on Linux alone")
 def test_the_highest_so_far_outlives_a_new_peak_and_is_no_one_elses() -> None:
     said = "import torch; from selfteach.train.memory import Meter, highest_mb; "
-    work = "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; Meter(m); print(highest_mb())"
+    work = (
+        "m = torch.nn.Linear(1, 1); big = torch.ones(75_000_000); del big; Meter(m); "
+        "print(highest_mb())"
+    )
     heavy = torch.ones(400_000_000)  # 1.6 GB in this process, which starts another
-    found = float(subprocess.run([sys.executable, "-c", said + work], capture_output=True, text=True, check=True).stdout)
+    found = float(
+        subprocess.run(
+            [sys.executable, "-c", said + work], capture_output=True, text=True, check=True
+        ).stdout
+    )
     assert 300 < found < heavy.nbytes / 1e6
 
 
-def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growth(tmp_path: Path) -> None:
+def test_weights_that_come_from_their_file_when_they_are_first_read_are_no_growth(
+    tmp_path: Path,
+) -> None:
     save_file({"weight": torch.ones(4096, 4096)}, tmp_path / "w.safetensors")
     linear = nn.Linear(1, 1, bias=False)
     linear.weight = nn.Parameter(load_file(tmp_path / "w.safetensors")["weight"])
@@ -196,4 +267,6 @@ def test_the_account_is_near_the_measured_peak(tmp_path: Path, adapter: str, aga
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     accounted, measured = map(int, done.stdout.split())
     assert measured > 0.65 * accounted
-    assert measured - accounted < 3e8  # whatever is trained: libraries, holes of the allocator, work that is not kept
+    assert (
+        measured - accounted < 3e8
+    )  # whatever is trained: libraries, holes of the allocator, work that is not kept

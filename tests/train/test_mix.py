@@ -1,4 +1,6 @@
-"""Several datasets in given proportions: exact shares, even passes, the same rows after a resume, wrong names refused."""
+"""Several datasets in given proportions: exact shares, even passes, the same rows after a resume,
+wrong names refused.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from selfteach.train.mix import Mixture, named
 def rows(**sizes: int) -> list[Row]:
     numbers = iter(range(10_000))
     return [
-        Row(next(numbers), f"{name}/{i}", "k", (1,), ((2,),), {"sft": 1.0}, dataset=name) for name, n in sizes.items() for i in range(n)
+        Row(next(numbers), f"{name}/{i}", "k", (1,), ((2,),), {"sft": 1.0}, dataset=name)
+        for name, n in sizes.items()
+        for i in range(n)
     ]
 
 
@@ -30,7 +34,9 @@ def test_an_epoch_has_the_shares_that_were_asked_for() -> None:
     # 100 rows an epoch; 1 % of old is one row of them, and ten epochs see ten different ones
     mixture = Mixture(rows(new=80, old=20), {"old": 1, "new": 99}, seed=3)
     epochs = [mixture.epoch(number) for number in range(10)]
-    assert [Counter(row.dataset for row in epoch) for epoch in epochs] == [{"new": 99, "old": 1}] * 10
+    assert [Counter(row.dataset for row in epoch) for epoch in epochs] == [
+        {"new": 99, "old": 1}
+    ] * 10
     assert len({row.id for epoch in epochs for row in epoch if row.dataset == "old"}) == 10
 
 
@@ -41,7 +47,9 @@ def test_a_share_of_less_than_a_row_comes_every_other_epoch() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 30), st.integers(1, 30), st.floats(0.01, 0.99), st.integers(0, 5))
-def test_nothing_comes_twice_before_all_has_come_once(one: int, two: int, share: float, seed: int) -> None:
+def test_nothing_comes_twice_before_all_has_come_once(
+    one: int, two: int, share: float, seed: int
+) -> None:
     mixture = Mixture(rows(a=one, b=two), {"a": share, "b": 1 - share}, seed)
     epochs = [mixture.epoch(number) for number in range(7)]
     assert all(len(epoch) == one + two for epoch in epochs)
@@ -64,7 +72,9 @@ def test_without_shares_every_row_comes_every_epoch() -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 60), st.floats(0.0, 0.9))
-def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_takes(rare: int, others: int, least: float) -> None:
+def test_a_kind_has_at_least_its_share_of_every_epoch_and_no_row_more_than_that_takes(
+    rare: int, others: int, least: float
+) -> None:
     many = [replace(row, kind=row.dataset) for row in rows(rare=rare, other=others)]
     mixture = Mixture(many, {}, 3, {"rare": least, "absent": 0.5})
     epochs = [Counter(row.id for row in mixture.epoch(number)) for number in range(3)]
@@ -86,16 +96,27 @@ def shares(least: dict[str, float], **counts: int) -> dict[str, float]:
 
 
 def test_several_kinds_have_their_least_shares_together() -> None:
-    """10 + 10 + 80 rows with .3 for each of the two small kinds: 80 is .4 of an epoch, so it has 200 rows, 60 of each."""
+    """10 + 10 + 80 rows with .3 for each of the two small kinds: 80 is .4 of an epoch, so it has
+    200 rows, 60 of each.
+    """
     assert shares({"a": 0.3, "b": 0.3}, a=10, b=10, c=80) == {"a": 0.3, "b": 0.3}
-    assert shares({"a": 0.3, "b": 0.2}, a=10, b=40, c=50) == pytest.approx({"a": 0.3, "b": 40 / 129}, abs=0.01), "b has enough"
+    assert shares({"a": 0.3, "b": 0.2}, a=10, b=40, c=50) == pytest.approx(
+        {"a": 0.3, "b": 40 / 129}, abs=0.01
+    ), "b has enough"
 
 
-@given(st.lists(st.tuples(st.integers(1, 40), st.floats(0.0, 0.24)), min_size=1, max_size=4), st.integers(0, 40))
-def test_no_kind_has_less_than_its_least_share_whatever_the_others_ask_for(kinds: list[tuple[int, float]], others: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.floats(0.0, 0.24)), min_size=1, max_size=4),
+    st.integers(0, 40),
+)
+def test_no_kind_has_less_than_its_least_share_whatever_the_others_ask_for(
+    kinds: list[tuple[int, float]], others: int
+) -> None:
     least = {f"k{i}": share for i, (_, share) in enumerate(kinds)}
     found = shares(least, **{f"k{i}": count for i, (count, _) in enumerate(kinds)}, other=others)
-    assert all(found[kind] >= share - 0.03 for kind, share in least.items()), "each is rounded up, which makes the epoch a row longer"
+    assert all(found[kind] >= share - 0.03 for kind, share in least.items()), (
+        "each is rounded up, which makes the epoch a row longer"
+    )
 
 
 def test_without_a_least_share_nothing_is_repeated() -> None:
@@ -110,7 +131,11 @@ def test_every_batch_has_its_part_of_a_rare_dataset() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "words"), [({"a": 1.0}, "names no dataset 'b'"), ({"a": 1, "b": 1, "old": 1}, "'old', which has no rows")]
+    ("shares", "words"),
+    [
+        ({"a": 1.0}, "names no dataset 'b'"),
+        ({"a": 1, "b": 1, "old": 1}, "'old', which has no rows"),
+    ],
 )
 def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -118,11 +143,18 @@ def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], 
 
 
 def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_path: Path) -> None:
-    old = [Example(f"e{i}", "in_scope", user(f"hello {i}"), "good day to you all") for i in range(6)]  # ids as those of `examples`
+    old = [
+        Example(f"e{i}", "in_scope", user(f"hello {i}"), "good day to you all") for i in range(6)
+    ]  # ids as those of `examples`
     lessons = named({"new": examples(6), "old": old})
     assert len({e.id for e in lessons}) == 12
     how = config.Train(
-        weights={"in_scope": {"sft": 1.0}}, mix={"new": 0.75, "old": 0.25}, batch_size=4, epochs=3, learning_rate=5e-3, checkpoint_every=2
+        weights={"in_scope": {"sft": 1.0}},
+        mix={"new": 0.75, "old": 0.25},
+        batch_size=4,
+        epochs=3,
+        learning_rate=5e-3,
+        checkpoint_every=2,
     )
     seen: list[int] = []
 
@@ -135,7 +167,16 @@ def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_pa
     straight = train(Tiny(), lessons, how, tmp_path / "straight", seed=1)
     with pytest.raises(Interrupted):
         train(Tiny(), lessons, how, tmp_path / "broken", seed=1, progress=stop)
-    resumed = train(Tiny(), lessons, how, tmp_path / "broken", seed=1, progress=lambda step, total, row: seen.append(step))
+    resumed = train(
+        Tiny(),
+        lessons,
+        how,
+        tmp_path / "broken",
+        seed=1,
+        progress=lambda step, total, row: seen.append(step),
+    )
     assert seen[0] == 5
     assert [row["tokens"] for row in resumed.curve] == [row["tokens"] for row in straight.curve]
-    assert (resumed.adapter / "adapter_model.safetensors").read_bytes() == (straight.adapter / "adapter_model.safetensors").read_bytes()
+    assert (resumed.adapter / "adapter_model.safetensors").read_bytes() == (
+        straight.adapter / "adapter_model.safetensors"
+    ).read_bytes()

@@ -1,4 +1,6 @@
-"""The contract of every registered objective, and the one that CONTRIBUTING.md writes in five minutes."""
+"""The contract of every registered objective, and the one that CONTRIBUTING.md writes in five
+minutes.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,15 @@ class Lesson:
         self.adapter = Lora.attach(model.module, settings, seed=0)
         self.student = Student(model.module, self.adapter)
         self.objectives = {name: registry.lookup("objectives", name)(settings)}
-        pairs, edits = (frozenset([name] if getattr(self.objectives[name], need) else []) for need in ("pairs", "edits"))
+        pairs, edits = (
+            frozenset([name] if getattr(self.objectives[name], need) else [])
+            for need in ("pairs", "edits")
+        )
         weights, found = {"in_scope": {name: 1.0}}, examples()
         self.rows = encode(model, found, weights, pairs, 512, "drop", edits).rows
-        self.known = Teacher(model, self.student, self.objectives, {e.id: e for e in found}, settings).learn(self.rows, 4096)
+        self.known = Teacher(
+            model, self.student, self.objectives, {e.id: e for e in found}, settings
+        ).learn(self.rows, 4096)
         dice = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for parameter in self.adapter.parameters():
@@ -56,12 +63,22 @@ class Lesson:
     def loss(self, rows: list[Row], known: dict[int, Known] | None = None) -> torch.Tensor:
         """These rows' share of the loss of all."""
         with self.student.ready():
-            return lesson.loss(self.student, rows, self.objectives, lesson.units(self.objectives, self.rows), known or self.known)[0]
+            return lesson.loss(
+                self.student,
+                rows,
+                self.objectives,
+                lesson.units(self.objectives, self.rows),
+                known or self.known,
+            )[0]
 
 
 @pytest.fixture(params=[*sorted(registry.NAMES["objectives"]), "five_minutes"])
 def name(request: pytest.FixtureRequest) -> str:
-    return request.getfixturevalue("five_minutes") if request.param == "five_minutes" else request.param
+    return (
+        request.getfixturevalue("five_minutes")
+        if request.param == "five_minutes"
+        else request.param
+    )
 
 
 def test_a_small_step_against_the_gradient_lowers_the_loss(name: str) -> None:
@@ -78,7 +95,9 @@ def test_a_small_step_against_the_gradient_lowers_the_loss(name: str) -> None:
             p -= 1e-3 * p.grad / size
     taught.adapter.begin_step()
     fallen = float((before - taught.loss(taught.rows)).detach())
-    assert fallen == pytest.approx(1e-3 * float(size), rel=0.2), "the loss does not follow its gradient"
+    assert fallen == pytest.approx(1e-3 * float(size), rel=0.2), (
+        "the loss does not follow its gradient"
+    )
 
 
 def test_the_rows_of_a_batch_do_not_know_of_each_other(name: str) -> None:
@@ -86,7 +105,9 @@ def test_the_rows_of_a_batch_do_not_know_of_each_other(name: str) -> None:
     taught = Lesson(name)
     whole = float(taught.loss(taught.rows).detach())
     assert float(taught.loss(taught.rows[::-1]).detach()) == pytest.approx(whole, rel=1e-4)
-    assert float((taught.loss(taught.rows[:5]) + taught.loss(taught.rows[5:])).detach()) == pytest.approx(whole, rel=1e-4)
+    assert float(
+        (taught.loss(taught.rows[:5]) + taught.loss(taught.rows[5:])).detach()
+    ) == pytest.approx(whole, rel=1e-4)
 
 
 def test_nothing_but_the_adapter_is_moved(name: str) -> None:
@@ -94,12 +115,17 @@ def test_nothing_but_the_adapter_is_moved(name: str) -> None:
     taught.loss(taught.rows).backward()
     mine = {id(p) for p in taught.adapter.parameters()}
     assert all(p.grad is None for p in taught.student.module.parameters() if id(p) not in mine)
-    assert not any(fact.reference is not None and fact.reference.requires_grad for fact in taught.known.values())
+    assert not any(
+        fact.reference is not None and fact.reference.requires_grad
+        for fact in taught.known.values()
+    )
 
 
 def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     """h = 0 before the first step, so the loss begins at (1 / (2 beta))^2 = 25 for beta = 0.1."""
-    chosen = config.Train(weights={"in_scope": {five_minutes: 1.0}}, batch_size=12, epochs=8, learning_rate=5e-3)
+    chosen = config.Train(
+        weights={"in_scope": {five_minutes: 1.0}}, batch_size=12, epochs=8, learning_rate=5e-3
+    )
     curve = train(Tiny(), examples(), chosen, tmp_path, seed=1).curve
     assert curve[0]["losses"][five_minutes] == pytest.approx(25.0, rel=1e-3)
     assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]

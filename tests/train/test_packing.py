@@ -1,4 +1,6 @@
-"""A packed batch computes what ordinary sequences compute: states, log-probabilities and gradients; also where a model cannot pack."""
+"""A packed batch computes what ordinary sequences compute: states, log-probabilities and gradients;
+also where a model cannot pack.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,13 @@ from selfteach.train.student import Student
 def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> list[Row]:
     found = []
     for i in range(6):
-        answers = tuple(tuple(letters(text)) for text in [f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"][: 1 + pairs])
-        found.append(Row(i, str(i), "", tuple(letters(f"{beginning}{'q' * (2 + 5 * i)}?")), answers, {}))
+        answers = tuple(
+            tuple(letters(text))
+            for text in [f"answer {'x' * i}.", f"another one {'y' * (7 - i)}"][: 1 + pairs]
+        )
+        found.append(
+            Row(i, str(i), "", tuple(letters(f"{beginning}{'q' * (2 + 5 * i)}?")), answers, {})
+        )
     return found
 
 
@@ -41,7 +48,9 @@ def gradients(model: Student, states: torch.Tensor) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("beginning", ["", "the same header for all. "])
 @pytest.mark.parametrize("pairs", [False, True])
-def test_states_and_gradients_equal_those_of_ordinary_sequences(beginning: str, pairs: bool) -> None:
+def test_states_and_gradients_equal_those_of_ordinary_sequences(
+    beginning: str, pairs: bool
+) -> None:
     model = student(Tiny().module)
     assert model.packs
     batch = model.pack(rows(beginning, pairs))
@@ -57,7 +66,9 @@ def test_states_and_gradients_equal_those_of_ordinary_sequences(beginning: str, 
 def test_the_shared_beginning_stands_once() -> None:
     batch = pack(rows())
     alone = sum(row.length for row in rows())
-    assert batch.ids.shape[1] == alone - 5 * (len("the same header for all. ") + 2)  # all prompts also begin with "qq"
+    assert batch.ids.shape[1] == alone - 5 * (
+        len("the same header for all. ") + 2
+    )  # all prompts also begin with "qq"
 
 
 def test_each_answer_token_is_predicted_from_the_token_before_it() -> None:
@@ -75,11 +86,21 @@ def test_the_written_out_attention_equals_torchs() -> None:
     batch = pack(rows())
     length = batch.ids.shape[1]
     torch.manual_seed(0)
-    tensors = [torch.randn(length, heads, 8, dtype=torch.float64, requires_grad=True) for heads in (6, 2, 2)]
-    ours, theirs = StripAttention.apply(*tensors, 0.3, batch.strips), plain(*tensors, 0.3, batch.strips)
+    tensors = [
+        torch.randn(length, heads, 8, dtype=torch.float64, requires_grad=True)
+        for heads in (6, 2, 2)
+    ]
+    ours, theirs = (
+        StripAttention.apply(*tensors, 0.3, batch.strips),
+        plain(*tensors, 0.3, batch.strips),
+    )
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
-    for mine, other in zip(torch.autograd.grad(ours, tensors, weights), torch.autograd.grad(theirs, tensors, weights), strict=True):
+    for mine, other in zip(
+        torch.autograd.grad(ours, tensors, weights),
+        torch.autograd.grad(theirs, tensors, weights),
+        strict=True,
+    ):
         torch.testing.assert_close(mine, other)
 
 
@@ -87,7 +108,15 @@ FAMILIES = {
     "qwen2": ({}, True),
     "qwen3": ({}, True),
     "mistral": ({"sliding_window": 8}, False),
-    "gemma2": ({"query_pre_attn_scalar": 16, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0, "sliding_window": 8}, False),
+    "gemma2": (
+        {
+            "query_pre_attn_scalar": 16,
+            "attn_logit_softcapping": 5.0,
+            "final_logit_softcapping": 3.0,
+            "sliding_window": 8,
+        },
+        False,
+    ),
 }
 
 
@@ -96,10 +125,19 @@ def test_other_families_get_the_right_loss_packed_or_not(family: str) -> None:
     changes, packs = FAMILIES[family]
     torch.manual_seed(0)
     shape = {
-        "vocab_size": 96, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256, "initializer_range": 0.2,
-    }  # fmt: skip
-    module = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **{**shape, **changes})).eval()
+        "vocab_size": 96,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 256,
+        "initializer_range": 0.2,
+    }
+    module = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(family, **{**shape, **changes})
+    ).eval()
     model = student(module)
     assert model.packs == packs
     batch = model.pack(rows())
@@ -111,4 +149,6 @@ def test_other_families_get_the_right_loss_packed_or_not(family: str) -> None:
                 ids = torch.tensor([[*row.prompt, *answer]])
                 labels = torch.tensor([[-100] * len(row.prompt) + list(answer)])
                 mine = logp[(batch.row == i) & (batch.side == side)]
-                torch.testing.assert_close(-mine.mean(), module(ids, labels=labels).loss, atol=1e-4, rtol=1e-4)
+                torch.testing.assert_close(
+                    -mine.mean(), module(ids, labels=labels).loss, atol=1e-4, rtol=1e-4
+                )

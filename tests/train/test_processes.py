@@ -1,4 +1,6 @@
-"""Two processes share a batch, and perhaps the weights too (FSDP2), and end with the losses and weights of one, also after a kill."""
+"""Two processes share a batch, and perhaps the weights too (FSDP2), and end with the losses and
+weights of one, also after a kill.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,19 @@ from selfteach.errors import Interrupted, SelfteachError, UsageError
 from selfteach.train import regmean
 from selfteach.train.loop import train
 
-WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5}, "general": {"anchor": 1.0}}
+WEIGHTS = {
+    "in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5},
+    "general": {"anchor": 1.0},
+}
 EXAMPLES = [*examples(9), *(replace(example, kind="general") for example in examples(13)[9:])]
-SETTINGS = config.Train(weights=WEIGHTS, batch_size=5, epochs=2, learning_rate=5e-3, checkpoint_every=2, micro_batch_tokens=120)
+SETTINGS = config.Train(
+    weights=WEIGHTS,
+    batch_size=5,
+    epochs=2,
+    learning_rate=5e-3,
+    checkpoint_every=2,
+    micro_batch_tokens=120,
+)
 STEPS, STOPPED, REFUSED = 6, 3, 4
 NAMES = {0: "ddp", 2: "fsdp2", 3: "zero3"}
 FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
@@ -33,17 +45,26 @@ pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reaso
 
 
 def told(adapter: str, **more: Any) -> config.Train:
-    return SETTINGS.model_copy(update={"adapter": adapter, "layers": config.Layers(which="last 1"), **more})
+    return SETTINGS.model_copy(
+        update={"adapter": adapter, "layers": config.Layers(which="last 1"), **more}
+    )
 
 
-def fork(settings: config.Train, folder: Path, rank: int, port: int, launch: dict[str, str], die: int) -> int:
+def fork(
+    settings: config.Train, folder: Path, rank: int, port: int, launch: dict[str, str], die: int
+) -> int:
     """One of two processes; with `die` the second one is killed after that step."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
             torch.set_num_threads(1)
-            os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+            os.environ |= {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+            }
             os.environ |= {"MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", **launch}
             from accelerate.state import AcceleratorState, GradientState, PartialState
 
@@ -64,7 +85,11 @@ def fork(settings: config.Train, folder: Path, rank: int, port: int, launch: dic
 
 def learn(settings: config.Train, folder: Path, progress: Any) -> int:
     try:
-        return 0 if train(Tiny(), EXAMPLES, settings, folder, seed=1, progress=progress).steps == STEPS else 2
+        return (
+            0
+            if train(Tiny(), EXAMPLES, settings, folder, seed=1, progress=progress).steps == STEPS
+            else 2
+        )
     except Interrupted as fault:
         (folder / "said").write_text(str(fault))
         return STOPPED
@@ -74,7 +99,9 @@ def learn(settings: config.Train, folder: Path, progress: Any) -> int:
         return REFUSED
 
 
-def two(settings: config.Train, folder: Path, launch: dict[str, str] | None = None, die: int = 0) -> list[int]:
+def two(
+    settings: config.Train, folder: Path, launch: dict[str, str] | None = None, die: int = 0
+) -> list[int]:
     """The exit codes of both."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -89,13 +116,18 @@ def one(settings: config.Train, folder: Path) -> None:
 
 def assert_equal(ours: Path, theirs: Path) -> None:
     """Losses and weights, to float tolerance."""
-    curves = [[json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (ours, theirs)]
+    curves = [
+        [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        for folder in (ours, theirs)
+    ]
     assert [row["step"] for row in curves[0]] == list(range(1, STEPS + 1))
     for mine, its in zip(*curves, strict=True):
         assert mine["loss"] == pytest.approx(its["loss"], rel=1e-4)
         assert mine["grad_norm"] == pytest.approx(its["grad_norm"], rel=1e-3)
         assert mine["tokens"] == its["tokens"]
-    found, expected = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (ours, theirs))
+    found, expected = (
+        load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (ours, theirs)
+    )
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, atol=2e-4, rtol=1e-2)
@@ -107,28 +139,61 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert_equal(tmp_path / "two", tmp_path / "one")
 
 
-def test_all_go_on_with_what_the_first_one_held_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second process, which may compute fewer tokens at once or run out of memory, finds something else."""
+def test_all_go_on_with_what_the_first_one_held_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second process, which may compute fewer tokens at once or run out of memory, finds
+    something else.
+    """
     found, settings = regmean.held, told("lora", regmean=3.0)
     assert two(settings, tmp_path / "alike") == [0, 0]
-    monkeypatch.setattr(regmean, "held", lambda *given: found(*given) * (0.5 if os.environ.get("RANK") == "1" else 1.0))
+    monkeypatch.setattr(
+        regmean,
+        "held",
+        lambda *given: found(*given) * (0.5 if os.environ.get("RANK") == "1" else 1.0),
+    )
     assert two(settings, tmp_path / "apart") == [0, 0]
-    alike, apart = ((tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes() for name in ("alike", "apart"))
+    alike, apart = (
+        (tmp_path / name / "adapter" / "adapter_model.safetensors").read_bytes()
+        for name in ("alike", "apart")
+    )
     assert alike == apart
 
 
-ZERO3 = {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3", "DS_ACCELERATOR": "cpu"}
-CASES = [("full", {}), ("reft", {}), ("layers", FULLY), ("lora", FULLY), ("reft", FULLY), ("prompt", FULLY)]
+ZERO3 = {
+    "ACCELERATE_USE_DEEPSPEED": "true",
+    "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3",
+    "DS_ACCELERATOR": "cpu",
+}
+CASES = [
+    ("full", {}),
+    ("reft", {}),
+    ("layers", FULLY),
+    ("lora", FULLY),
+    ("reft", FULLY),
+    ("prompt", FULLY),
+]
 CASES += [("lora", ZERO3), ("reft", ZERO3), ("bottleneck", ZERO3), ("prompt", ZERO3)]
-CASES = [pytest.param("full", FULLY), *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES)]
+CASES = [
+    pytest.param("full", FULLY),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES),
+]
 
 
-@pytest.mark.parametrize(("adapter", "launch"), CASES, ids=lambda case: case if isinstance(case, str) else NAMES[len(case)])
-def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launch: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("adapter", "launch"),
+    CASES,
+    ids=lambda case: case if isinstance(case, str) else NAMES[len(case)],
+)
+def test_any_adapter_with_and_without_shards(
+    tmp_path: Path, adapter: str, launch: dict[str, str]
+) -> None:
     settings = told(adapter, l2=0.1 if adapter in ("full", "lora") else 0.0)
     if launch is ZERO3:
         pytest.importorskip("deepspeed")
-        settings = settings.model_copy(update={"weights": dict.fromkeys(WEIGHTS, WEIGHTS["in_scope"])})
+        settings = settings.model_copy(
+            update={"weights": dict.fromkeys(WEIGHTS, WEIGHTS["in_scope"])}
+        )
     assert two(settings, tmp_path / "two", launch) == [0, 0]
     one(settings, tmp_path / "one")
     assert_equal(tmp_path / "two", tmp_path / "one")
@@ -136,8 +201,12 @@ def test_any_adapter_with_and_without_shards(tmp_path: Path, adapter: str, launc
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launch", [{}, FULLY], ids=["ddp", "fsdp2"])
-def test_killed_and_run_again_the_weights_are_the_same(tmp_path: Path, launch: dict[str, str]) -> None:
-    """Killed after step 3 of 6, a checkpoint every two; the other process says so at once and does not wait for it."""
+def test_killed_and_run_again_the_weights_are_the_same(
+    tmp_path: Path, launch: dict[str, str]
+) -> None:
+    """Killed after step 3 of 6, a checkpoint every two; the other process says so at once and does
+    not wait for it.
+    """
     begun = time.monotonic()
     assert two(told("full"), tmp_path / "two", launch, die=3) == [STOPPED, -signal.SIGKILL]
     assert time.monotonic() - begun < 60
@@ -177,13 +246,18 @@ def test_deepspeed_needs_passes_that_are_alike(tmp_path: Path) -> None:
 
 REFUSALS = [
     ({"ACCELERATE_USE_FSDP": "true"}, "second version"),
-    ({"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, "only ZeRO stage 3"),
+    (
+        {"ACCELERATE_USE_DEEPSPEED": "true", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"},
+        "only ZeRO stage 3",
+    ),
     (ZERO3, "not installed"),
 ]
 
 
 @pytest.mark.parametrize(("launch", "what"), REFUSALS, ids=["fsdp1", "zero2", "absent"])
-def test_launches_that_cannot_work_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: dict[str, str], what: str) -> None:
+def test_launches_that_cannot_work_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: dict[str, str], what: str
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for name, value in launch.items():
         monkeypatch.setenv(name, value)

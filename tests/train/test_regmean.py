@@ -1,4 +1,6 @@
-"""RegMean of the taught model and the base: the formula against least squares, the moments against plain passes, and less drift."""
+"""RegMean of the taught model and the base: the formula against least squares, the moments against
+plain passes, and less drift.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 
 
 def settings(**more: Any) -> config.Train:
-    return config.Train(**{"weights": KINDS, "batch_size": 6, "max_steps": 8, "learning_rate": 5e-3, **more})
+    return config.Train(
+        **{"weights": KINDS, "batch_size": 6, "max_steps": 8, "learning_rate": 5e-3, **more}
+    )
 
 
 def mixed() -> list[Example]:
@@ -43,26 +47,42 @@ def moment(x: torch.Tensor) -> torch.Tensor:
 
 
 def test_it_is_the_least_squares_solution() -> None:
-    """Stacked: sqrt weights times rows, targets the learned outputs on lessons and nothing on anchors."""
+    """Stacked: sqrt weights times rows, targets the learned outputs on lessons and nothing on
+    anchors.
+    """
     torch.manual_seed(0)
-    a, k, k0 = torch.randn(3, 7), torch.randn(20, 7, dtype=torch.float64), torch.randn(30, 7, dtype=torch.float64)
+    a, k, k0 = (
+        torch.randn(3, 7),
+        torch.randn(20, 7, dtype=torch.float64),
+        torch.randn(30, 7, dtype=torch.float64),
+    )
     mu, lam0 = 2.0, 0.1
     lam = lam0 * float(moment(k).square().sum() / moment(k).trace())
-    left = torch.cat([k / 20**0.5, k0 * (mu / 30) ** 0.5, lam**0.5 * torch.eye(7, dtype=torch.float64)])
+    left = torch.cat(
+        [k / 20**0.5, k0 * (mu / 30) ** 0.5, lam**0.5 * torch.eye(7, dtype=torch.float64)]
+    )
     right = torch.cat([k @ a.double().t() / 20**0.5, torch.zeros(37, 3, dtype=torch.float64)])
     expected = torch.linalg.lstsq(left, right).solution.t()
-    torch.testing.assert_close(held(a, moment(k), moment(k0), mu, lam0), expected.float(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        held(a, moment(k), moment(k0), mu, lam0), expected.float(), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_what_only_lessons_use_stays_and_what_anchors_use_goes() -> None:
-    a, lessons, anchors = torch.ones(2, 4), torch.diag(torch.tensor([1.0, 1, 1, 0])), torch.diag(torch.tensor([0.0, 0, 1, 1]))
+    a, lessons, anchors = (
+        torch.ones(2, 4),
+        torch.diag(torch.tensor([1.0, 1, 1, 0])),
+        torch.diag(torch.tensor([0.0, 0, 1, 1])),
+    )
     found = held(a, lessons.double(), anchors.double(), 3.0, lam=1e-9)
     torch.testing.assert_close(found, torch.tensor([[1.0, 1, 0.25, 0]] * 2), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("token_budget", [1, 60, 4096])
 def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
-    """However many rows are computed together: what they begin with stands once among them, and counts for each."""
+    """However many rows are computed together: what they begin with stands once among them, and
+    counts for each.
+    """
     model = Tiny()
     adapter = Lora.attach(model.module, settings(), seed=0)
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
@@ -71,7 +91,9 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
         found = moments(student, adapter.places, rows, token_budget)
     seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.places}
     hooks = [
-        layer.register_forward_pre_hook(lambda part, given, name=name: seen[name].append(given[0][0]))
+        layer.register_forward_pre_hook(
+            lambda part, given, name=name: seen[name].append(given[0][0])
+        )
         for name, layer in adapter.places.items()
     ]
     with torch.no_grad():
@@ -81,7 +103,9 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
         hook.remove()
     assert len(found.sums) < len(adapter.places) == len(found.sums) + len(found.shared)
     for name, inputs in seen.items():
-        torch.testing.assert_close(found.mean(name).float(), moment(torch.cat(inputs)), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(
+            found.mean(name).float(), moment(torch.cat(inputs)), rtol=1e-3, atol=1e-4
+        )
 
 
 def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +117,8 @@ def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer of the tiny model has three inputs of 64 (of q, k and v; of o; of gate and up) and one of 128: 8 * (3 * 64^2 + 128^2) bytes,
+    """A layer of the tiny model has three inputs of 64 (of q, k and v; of o; of gate and up) and
+    one of 128: 8 * (3 * 64^2 + 128^2) bytes,
     224 KiB for both sums; not 8 * (6 * 64^2 + 128^2)."""
     model = Tiny(num_hidden_layers=4)
     adapter = Lora.attach(model.module, settings(), seed=0)
@@ -102,11 +127,19 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     with student.ready():
         shared = owners(student, adapter.places, row)
     layer = "model.layers.1."
-    assert {name.removeprefix(layer): owner.removeprefix(layer) for name, owner in shared.items() if layer in name} == {
-        "self_attn.q_proj": "self_attn.q_proj", "self_attn.k_proj": "self_attn.q_proj", "self_attn.v_proj": "self_attn.q_proj",
-        "self_attn.o_proj": "self_attn.o_proj", "mlp.gate_proj": "mlp.gate_proj", "mlp.up_proj": "mlp.gate_proj",
+    assert {
+        name.removeprefix(layer): owner.removeprefix(layer)
+        for name, owner in shared.items()
+        if layer in name
+    } == {
+        "self_attn.q_proj": "self_attn.q_proj",
+        "self_attn.k_proj": "self_attn.q_proj",
+        "self_attn.v_proj": "self_attn.q_proj",
+        "self_attn.o_proj": "self_attn.o_proj",
+        "mlp.gate_proj": "mlp.gate_proj",
+        "mlp.up_proj": "mlp.gate_proj",
         "mlp.down_proj": "mlp.down_proj",
-    }  # fmt: skip
+    }
     monkeypatch.setattr(regmean, "BYTES", 2 * 224 << 10)
     assert [len(part) for part in parts(adapter.places, shared)] == [14, 14]
     assert [len(part) for part in parts(adapter.places, {})] != [14, 14]
@@ -119,7 +152,9 @@ def test_less_drift_for_nearly_the_same_lessons(tmp_path: Path) -> None:
     assert not free.events
     losses = {name: after(trained.adapter) for name, trained in (("free", free), ("still", still))}
     assert losses["still"]["anchor"] < 0.8 * losses["free"]["anchor"]
-    before = train(Tiny(), mixed(), settings(max_steps=1), tmp_path / "base", seed=0).curve[0]["losses"]["sft"]
+    before = train(Tiny(), mixed(), settings(max_steps=1), tmp_path / "base", seed=0).curve[0][
+        "losses"
+    ]["sft"]
     gained = {name: before - found["sft"] for name, found in losses.items()}
     assert gained["still"] > 0.7 * gained["free"] > 0
 
@@ -133,13 +168,17 @@ def after(adapter: Path) -> dict[str, float]:
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
     student = Student(model.module, worn)
     with torch.no_grad(), student.ready():
-        known = Teacher(model, student, objectives, {e.id: e for e in mixed()}, settings(), None).learn(rows, 4096)
+        known = Teacher(
+            model, student, objectives, {e.id: e for e in mixed()}, settings(), None
+        ).learn(rows, 4096)
         return loss(student, rows, objectives, units(objectives, rows), known)[1]
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
     def taught(folder: Path, every: int = 0) -> bytes:
-        trained = train(Tiny(), mixed(), settings(regmean=1.0, checkpoint_every=every), folder, seed=0)
+        trained = train(
+            Tiny(), mixed(), settings(regmean=1.0, checkpoint_every=every), folder, seed=0
+        )
         return (trained.adapter / "adapter_model.safetensors").read_bytes()
 
     first = taught(tmp_path / "first")
@@ -151,8 +190,12 @@ def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) ->
         assert first == taught(folder, stop)
 
 
-def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers that were solved before are not solved again; other micro-batches move a sum's last digits alone."""
+def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Layers that were solved before are not solved again; other micro-batches move a sum's last
+    digits alone.
+    """
     monkeypatch.setattr(regmean, "BYTES", 1)
     whole = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "whole", seed=0)
     calls = [0]
@@ -218,16 +261,25 @@ def test_a_layer_that_cannot_be_solved_stays_as_it_was(
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
     first = "model.layers.0.mlp.down_proj"
     about = {"step": 5, "mu": 1.0}
-    assert trained.events == [("regmean", about), ("regmean_left_out", {**about, "reason": why, "layers": 2, "first": first})]
+    assert trained.events == [
+        ("regmean", about),
+        ("regmean_left_out", {**about, "reason": why, "layers": 2, "first": first}),
+    ]
     assert (trained.halvings, budgets) == (0, [2048, 2048])
 
 
-def test_a_solution_that_is_not_finite_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solution_that_is_not_finite_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(regmean, "held", lambda a, *_: a * float("nan"))
     trained = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "nan", seed=0)
     free = train(Tiny(), mixed(), settings(), tmp_path / "free", seed=0)
     ((kind, body),) = trained.events
-    assert (kind, body["reason"], body["layers"]) == ("regmean_left_out", "the solution is not finite", 14)
+    assert (kind, body["reason"], body["layers"]) == (
+        "regmean_left_out",
+        "the solution is not finite",
+        14,
+    )
     names = "adapter_model.safetensors"
     assert (trained.adapter / names).read_bytes() == (free.adapter / names).read_bytes()
 
@@ -239,11 +291,19 @@ def test_a_layer_that_no_token_comes_to_is_left_out(tmp_path: Path) -> None:
     trained = train(model, mixed(), settings(regmean=1.0), tmp_path, seed=0)
     assert [kind for kind, _ in trained.events] == ["regmean", "regmean_left_out"]
     body = trained.events[1][1]
-    assert (body["layers"], body["first"], body["reason"]) == (1, "vision", "no token of lessons or of anchors comes there")
+    assert (body["layers"], body["first"], body["reason"]) == (
+        1,
+        "vision",
+        "no token of lessons or of anchors comes there",
+    )
 
 
-def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At step 6 of 8, before which the update is held still; the checkpoint that this leaves has the update as it is then."""
+def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At step 6 of 8, before which the update is held still; the checkpoint that this leaves has
+    the update as it is then.
+    """
     straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
     whole, poison = lesson.loss, [True]
 
@@ -266,39 +326,61 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(tmp_p
 
 
 def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
-    """Of the tiny model, two layers: S and S0 in float32 of seven linear layers each (six of 64 inputs, one of 128), fewer where they are
-    shared; and four matrices in float64 of the widest."""
+    """Of the tiny model, two layers: S and S0 in float32 of seven linear layers each (six of 64
+    inputs, one of 128), fewer where they are shared; and four matrices in float64 of the widest."""
     how = settings(regmean=1.0)
     one = 8 * 64**2
     wide = 8 * 128**2
     assert needed(Lora.attach(Tiny().module, how, seed=0).places) == 2 * (6 * one + wide) + 4 * wide
-    kept = {mu: train(Tiny(), mixed(), settings(regmean=mu), tmp_path / f"{mu}", seed=0).memory for mu in (0.0, 1.0)}
+    kept = {
+        mu: train(Tiny(), mixed(), settings(regmean=mu), tmp_path / f"{mu}", seed=0).memory
+        for mu in (0.0, 1.0)
+    }
     assert kept[0.0]
     assert kept[1.0]
     assert (kept[0.0].moments, kept[1.0].moments) == (0, 2 * (6 * one + wide) + 4 * wide)
-    assert kept[1.0].added == kept[0.0].added, "between two steps there are no activations, which are more here"
-    rest = train(Tiny(), mixed(), settings(regmean=1.0, adapter="reft"), tmp_path / "reft", seed=0).memory
+    assert kept[1.0].added == kept[0.0].added, (
+        "between two steps there are no activations, which are more here"
+    )
+    rest = train(
+        Tiny(), mixed(), settings(regmean=1.0, adapter="reft"), tmp_path / "reft", seed=0
+    ).memory
     assert rest
     assert rest.moments == 0
 
 
-def test_what_has_no_room_is_refused_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_has_no_room_is_refused_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(steps, "needed", lambda places: 10**18)
-    with pytest.raises(ResourceError, match=rf"{shown(10**18)} for moments of train.regmean\). Set train.regmean=0"):
+    with pytest.raises(
+        ResourceError, match=rf"{shown(10**18)} for moments of train.regmean\). Set train.regmean=0"
+    ):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path, seed=0)
 
 
 def test_one_step_has_no_last_third(tmp_path: Path) -> None:
     said: list[str] = []
-    trained = train(Tiny(), mixed(), settings(regmean=1.0, max_steps=1), tmp_path, seed=0, say=said.append)
-    assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "there are too few steps"})]
+    trained = train(
+        Tiny(), mixed(), settings(regmean=1.0, max_steps=1), tmp_path, seed=0, say=said.append
+    )
+    assert trained.events == [
+        ("regmean_left_out", {"mu": 1.0, "reason": "there are too few steps"})
+    ]
     assert not [line for line in said if "giving up" in line]
 
 
 @pytest.mark.parametrize("adapter", ["reft", "full"])
 def test_only_a_lora_has_it(adapter: str, tmp_path: Path) -> None:
     said: list[str] = []
-    trained = train(Tiny(), mixed(), settings(adapter=adapter, regmean=1.0, max_steps=3), tmp_path, seed=0, say=said.append)
+    trained = train(
+        Tiny(),
+        mixed(),
+        settings(adapter=adapter, regmean=1.0, max_steps=3),
+        tmp_path,
+        seed=0,
+        say=said.append,
+    )
     assert not [line for line in said if "giving up" in line]
     assert trained.events == [("regmean_left_out", {"mu": 1.0, "reason": "the adapter is no lora"})]
 
@@ -312,7 +394,10 @@ def test_weights_in_shards_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
 def test_without_anchors_nothing_is_given_up(tmp_path: Path) -> None:
     rows = [e for e in mixed() if e.kind == "in_scope"]
     weights = {"in_scope": {"sft": 1.0}}
-    held_, free = (train(Tiny(), rows, settings(weights=weights, regmean=mu), tmp_path / f"{mu}", seed=0) for mu in (1.0, 0.0))
+    held_, free = (
+        train(Tiny(), rows, settings(weights=weights, regmean=mu), tmp_path / f"{mu}", seed=0)
+        for mu in (1.0, 0.0)
+    )
     assert held_.events == [("regmean_left_out", {"mu": 1.0, "reason": "there are no anchors"})]
     assert not free.events
     names = "adapter_model.safetensors"

@@ -1,4 +1,6 @@
-"""A tiny random model with the attributes that training needs, without files: a stand-in for models/hf.py's `Hf`."""
+"""A tiny random model with the attributes that training needs, without files: a stand-in for
+models/hf.py's `Hf`.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,16 @@ class Tiny:
     def __init__(self, seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> None:
         torch.manual_seed(seed)
         settings = {
-            "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4,
-            "num_key_value_heads": 2, "max_position_embeddings": 512, "tie_word_embeddings": True, "initializer_range": 0.1,
-        }  # fmt: skip
+            "vocab_size": VOCABULARY,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 512,
+            "tie_word_embeddings": True,
+            "initializer_range": 0.1,
+        }
         self.module: Any = LlamaForCausalLM(LlamaConfig(**{**settings, **changes})).to(dtype).eval()
         self.fingerprint = f"tiny-{seed}"
         self.tokenizer = None

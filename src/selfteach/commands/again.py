@@ -1,5 +1,6 @@
-"""`selfteach select` and `selfteach forget-source`: a run of documents once more, with other thresholds or without a document. What the
-first run drew and scored is taken over, so that nothing is asked twice."""
+"""`selfteach select` and `selfteach forget-source`: a run of documents once more, with other
+thresholds or without a document. What the first run drew and scored is taken over, so that nothing
+is asked twice."""
 
 from __future__ import annotations
 
@@ -28,27 +29,49 @@ from selfteach.select.knowledge import most_contradictory, sizes, state
 
 ALLOWED = ("select.tau_label", "select.tau_knowledge", "select.filter")
 STAGES = ("ask", "ask back", "answer", "answer blind", "ask general", "keep")
-"""What is taken over. The exam is sat again: its answers are partly those of the model that was taught before."""
+"""What is taken over. The exam is sat again: its answers are partly those of the model that was
+taught before.
+"""
 GENERAL = ("ask general", "keep")
 LEAST_WORDS = 4
-"""A shorter sentence may stand in any text, so that its words do not tell where a request came from."""
+"""A shorter sentence may stand in any text, so that its words do not tell where a request came
+from.
+"""
 
 
-def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool, debug: bool = False) -> None:
+def select(
+    folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool, debug: bool = False
+) -> None:
     """Says what other thresholds would learn; with `out`, teaches so.
 
     Raises:
-        UsageError: the run is none of documents, has measured nothing yet, or something else than thresholds is to be changed.
+        UsageError: the run is none of documents, has measured nothing yet, or something else than
+        thresholds is to be changed.
         DataError: with `out`, the documents are not those of the run any more.
     """
     if wrong := [item for item in sets if item.split("=")[0].strip() not in ALLOWED]:
-        raise UsageError(f'"{wrong[0]}" is no threshold.', where="--set", cure=f"Can be changed: {', '.join(ALLOWED)}.")
+        raise UsageError(
+            f'"{wrong[0]}" is no threshold.',
+            where="--set",
+            cure=f"Can be changed: {', '.join(ALLOWED)}.",
+        )
     rows = noted(folder, "knowledge")
     resolved = resolve(Settings, folder / past.CONFIG, sets)
     if rows is None:
-        raise UsageError("has measured nothing yet.", where=str(folder), cure="Let the run come to its training first.")
+        raise UsageError(
+            "has measured nothing yet.",
+            where=str(folder),
+            cure="Let the run come to its training first.",
+        )
     if out is not None:
-        repeat(folder, resolved, documents.Files.from_noted(noted(folder, PATHS)), out, as_json=as_json, debug=debug)
+        repeat(
+            folder,
+            resolved,
+            documents.Files.from_noted(noted(folder, PATHS)),
+            out,
+            as_json=as_json,
+            debug=debug,
+        )
         return
     stated = selection(rows, resolved.config)
     if as_json:
@@ -56,12 +79,16 @@ def select(folder: Path, sets: Sequence[str], out: Path | None, *, as_json: bool
         return
     for key in ("pairs", "known", "unknown", "unsure", "no_label"):
         print(f"{key.replace('_', ' ')}: {stated[key]}")
-    print("size against tau_knowledge: " + ", ".join(f"{p['tau']:g} {p['unknown']}" for p in stated["sizes"]))
+    print(
+        "size against tau_knowledge: "
+        + ", ".join(f"{p['tau']:g} {p['unknown']}" for p in stated["sizes"])
+    )
 
 
 def selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any]:
-    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone. Without a draw that contradicts the
-    label there is nothing to reject: such a question gives no pair."""
+    """The counts of each state, and of pairs, at these thresholds; from the stored scores alone.
+    Without a draw that contradicts the label there is nothing to reject: such a question gives no
+    pair."""
     tau_label, tau = config.select.tau_label, config.select.tau_knowledge
     whole = [row for row in rows if not row["fault"]]
     scored = [Scored.from_json(row["scores"]) for row in whole]
@@ -69,18 +96,34 @@ def selection(rows: Sequence[dict[str, Any]], config: Settings) -> dict[str, Any
     curve = [{"tau": p.tau_knowledge, "unknown": p.unknown} for p in sizes(scored, tau_label)]
     counts = {name: states.count(name) for name in ("known", "unknown", "unsure")}
     chosen = [found == "unknown" or not config.select.filter for found in states]
-    pairs = sum(one and most_contradictory(answered(row), s) is not None for one, row, s in zip(chosen, whole, scored, strict=True))
-    return {"tau_label": tau_label, "tau_knowledge": tau, "pairs": pairs, **counts,
-            "no_label": len(rows) - len(whole), "sizes": curve}  # fmt: skip
+    pairs = sum(
+        one and most_contradictory(answered(row), s) is not None
+        for one, row, s in zip(chosen, whole, scored, strict=True)
+    )
+    return {
+        "tau_label": tau_label,
+        "tau_knowledge": tau,
+        "pairs": pairs,
+        **counts,
+        "no_label": len(rows) - len(whole),
+        "sizes": curve,
+    }
 
 
 def answered(row: Mapping[str, Any]) -> Answered:
     """A stored question with its label and its draws; of its piece only the place."""
     chunk = Chunk(Document(row["file"], row["title"], ""), Span(row["start"], row["end"]), ())
-    return Answered(Question(row["question"], row["short"], chunk, None), row["label"], tuple(row["informed"]), tuple(row["blind"]))
+    return Answered(
+        Question(row["question"], row["short"], chunk, None),
+        row["label"],
+        tuple(row["informed"]),
+        tuple(row["blind"]),
+    )
 
 
-def forget_source(folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False) -> None:
+def forget_source(
+    folder: Path, source: str, out: Path | None, *, as_json: bool, debug: bool = False
+) -> None:
     """Teaches again without one document, which need not be there any more.
 
     Raises:
@@ -105,16 +148,26 @@ def meant(source: str, known: Sequence[Learned], folder: Path) -> Learned:
     found = exact or [d for d in known if d.title == source]
     if not found:
         there = ", ".join(d.source for d in known[:8])
-        raise UsageError(f'there is no document "{source}" in this run.', where=str(folder), cure=f"There are: {there}.")
+        raise UsageError(
+            f'there is no document "{source}" in this run.',
+            where=str(folder),
+            cure=f"There are: {there}.",
+        )
     if len(found) > 1:
         names = ", ".join(d.id if exact else d.source for d in found[:8])
-        raise UsageError(f'"{source}" may be any of {len(found)} documents.', where=str(folder), cure=f"Give one of: {names}.")
+        raise UsageError(
+            f'"{source}" may be any of {len(found)} documents.',
+            where=str(folder),
+            cure=f"Give one of: {names}.",
+        )
     return found[0]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A document as a run remembers it. `text`: its pieces, as they were asked about; "" where the run did not come to its map."""
+    """A document as a run remembers it. `text`: its pieces, as they were asked about; "" where the
+    run did not come to its map.
+    """
 
     id: str
     source: str
@@ -130,16 +183,30 @@ def learned(folder: Path) -> list[Learned]:
     finally:
         ledger.close()
     exam = past.exam(folder) if (folder / past.EXAM).is_file() else {}
-    texts = {told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"]) for told in exam.get("map") or []}
-    found = [Learned(id, str(body.get("file")), str(body.get("title")), texts.get(id, "")) for id, body in rows]
+    texts = {
+        told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"])
+        for told in exam.get("map") or []
+    }
+    found = [
+        Learned(id, str(body.get("file")), str(body.get("title")), texts.get(id, ""))
+        for id, body in rows
+    ]
     return sorted(found, key=lambda d: d.source)
 
 
 def repeat(
-    folder: Path, resolved: Resolved, files: documents.Files, out: Path, *, gone: Learned | None = None, as_json: bool, debug: bool
-) -> None:  # fmt: skip
-    """A new run that knows what the old one was answered, but for what has to do with a document that is `gone`. Where its pieces are not
-    known any more, only what was asked about no document is taken over.
+    folder: Path,
+    resolved: Resolved,
+    files: documents.Files,
+    out: Path,
+    *,
+    gone: Learned | None = None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """A new run that knows what the old one was answered, but for what has to do with a document
+    that is `gone`. Where its pieces are not known any more, only what was asked about no document
+    is taken over.
 
     Raises:
         DataError: the documents are not those of the run any more.
@@ -151,14 +218,32 @@ def repeat(
     try:
         first = before.noted("identity")["material"]
         alone = [d.title for d in learned(folder)].count(gone.title) == 1 if gone else False
-        forbidden = [*words_of(gone, files), *asked_of(gone, files, alone), *questions_about(before, {gone.id})] if gone else []
+        forbidden = (
+            [
+                *words_of(gone, files),
+                *asked_of(gone, files, alone),
+                *questions_about(before, {gone.id}),
+            ]
+            if gone
+            else []
+        )
         identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
 
         def take_over(run: Run) -> None:
-            run.ledger.adopt(before, stages, lambda body: not any(part in text for text in texts(body) for part in forbidden))
+            run.ledger.adopt(
+                before,
+                stages,
+                lambda body: not any(part in text for text in texts(body) for part in forbidden),
+            )
 
         options = Options(out=out, as_json=as_json, debug=debug)
-        teach("documents", Brought("documents", material, identity, files.noted(), material.reading.mended), resolved, options, take_over)
+        teach(
+            "documents",
+            Brought("documents", material, identity, files.noted(), material.reading.mended),
+            resolved,
+            options,
+            take_over,
+        )
     finally:
         before.close()
 
@@ -173,10 +258,16 @@ def unchanged(known: Sequence[Learned], now: Sequence[Document]) -> None:
     cure = "begin a new run with what is there."
     if lost := [d.source for d in known if d.id not in there]:
         raise DataError(
-            "is a document of this run that is not there any more, or has changed.", where=lost[0], cure=f"Bring it back, or {cure}"
+            "is a document of this run that is not there any more, or has changed.",
+            where=lost[0],
+            cure=f"Bring it back, or {cure}",
         )
     if new := [d.source for d in now if d.id not in before]:
-        raise DataError("is no document of this run, and would be taught too.", where=new[0], cure=f"Take it away, or {cure}")
+        raise DataError(
+            "is no document of this run, and would be taught too.",
+            where=new[0],
+            cure=f"Take it away, or {cure}",
+        )
 
 
 def words_of(gone: Learned, files: documents.Files) -> list[str]:
@@ -185,17 +276,35 @@ def words_of(gone: Learned, files: documents.Files) -> list[str]:
 
 
 def asked_of(gone: Learned, files: documents.Files, alone: bool) -> list[str]:
-    """How requests about a document begin, where it is `alone` with its title; how those about one of its short sentences do, anyway."""
+    """How requests about a document begin, where it is `alone` with its title; how those about one
+    of its short sentences do, anyway.
+    """
     title = one_line(gone.title)
     short = [text for text in sentences_of(gone, files) if words_in(text) < LEAST_WORDS]
-    beginnings = [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."] if alone else []
-    return [*beginnings, *(f"{label} {text}" for label in (f"Topic: {title} Fact:", "One sentence of it is:") for text in short)]
+    beginnings = (
+        [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
+        if alone
+        else []
+    )
+    return [
+        *beginnings,
+        *(
+            f"{label} {text}"
+            for label in (f"Topic: {title} Fact:", "One sentence of it is:")
+            for text in short
+        ),
+    ]
 
 
 def sentences_of(gone: Learned, files: documents.Files) -> list[str]:
-    """The sentences of a document, on one line each, as requests hold them: after what leads them, and without it; from its pieces, which
-    may cut a sentence, and from its whole text, where that is still in the files."""
-    whole = [d for d in read_documents(files.paths, questions=files.questions).documents if d.id == gone.id]
+    """The sentences of a document, on one line each, as requests hold them: after what leads them,
+    and without it; from its pieces, which may cut a sentence, and from its whole text, where that
+    is still in the files."""
+    whole = [
+        d
+        for d in read_documents(files.paths, questions=files.questions).documents
+        if d.id == gone.id
+    ]
     found = (
         told(d.text, span)
         for d in (Document(gone.source, gone.title, gone.text), *whole)
@@ -208,7 +317,11 @@ def sentences_of(gone: Learned, files: documents.Files) -> list[str]:
 def questions_about(ledger: Ledger, documents: set[str]) -> list[str]:
     """The questions that were asked about documents, kept or not."""
     rows = ledger.candidates("ask")
-    return [f.body["question"] for _, f in rows if f.body and f.body.get("document") in documents and f.body["question"].strip()]
+    return [
+        f.body["question"]
+        for _, f in rows
+        if f.body and f.body.get("document") in documents and f.body["question"].strip()
+    ]
 
 
 def texts(body: Any) -> Iterator[str]:
@@ -231,7 +344,11 @@ def noted(folder: Path, key: str) -> Any:
     finally:
         ledger.close()
     if identity.get("kind") != "documents":
-        raise UsageError("is no run of documents.", where=str(folder), cure="Give the folder of one that `selfteach documents` made.")
+        raise UsageError(
+            "is no run of documents.",
+            where=str(folder),
+            cure="Give the folder of one that `selfteach documents` made.",
+        )
     return found
 
 

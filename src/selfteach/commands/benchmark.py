@@ -51,7 +51,11 @@ def benchmark(folder: Path, options: Options) -> None:
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
-        raise UsageError("lm-eval is not installed.", where="selfteach benchmark", cure="Run: pip install lm-eval")
+        raise UsageError(
+            "lm-eval is not installed.",
+            where="selfteach benchmark",
+            cure="Run: pip install lm-eval",
+        )
     wanted = resolved(options.tasks)
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
         from selfteach.evaluate import benchmarks
@@ -62,10 +66,17 @@ def benchmark(folder: Path, options: Options) -> None:
             shown.say(f"left out: {what}: {why}")
         if not tasks.names:
             raise DataError(
-                f"of {len(tasks.missing)} tasks none has its data here.", where="--tasks",
-                cure="Give the machine access to the hub, fetch the data sets there first, or name a task's .yaml file with data of yours.",
-            )  # fmt: skip
-        found = {arm: sat(base, adapter if arm == "taught" else None, tasks, options, arm, shown) for arm in ARMS}
+                f"of {len(tasks.missing)} tasks none has its data here.",
+                where="--tasks",
+                cure=(
+                    "Give the machine access to the hub, fetch the data sets there first, "
+                    "or name a task's .yaml file with data of yours."
+                ),
+            )
+        found = {
+            arm: sat(base, adapter if arm == "taught" else None, tasks, options, arm, shown)
+            for arm in ARMS
+        }
         rows = benchmarks.lines(found)
     stated = as_rows(rows, {**wanted.without, **tasks.missing}, found, options)
     write_text(folder / options.file, _json(stated))
@@ -75,7 +86,9 @@ def benchmark(folder: Path, options: Options) -> None:
         show(rows, stated, folder / options.file)
 
 
-def sat(base: str, adapter: Path | None, tasks: Tasks, options: Options, arm: str, shown: Screen) -> dict[str, Any]:
+def sat(
+    base: str, adapter: Path | None, tasks: Tasks, options: Options, arm: str, shown: Screen
+) -> dict[str, Any]:
     """One model's results. It is in memory only while it is asked."""
     from selfteach.evaluate.benchmarks import measure
     from selfteach.models.hf import Hf
@@ -85,15 +98,26 @@ def sat(base: str, adapter: Path | None, tasks: Tasks, options: Options, arm: st
     return measure(hf, tasks, limit=options.limit, shots=options.shots)
 
 
-def as_rows(rows: Sequence[Line], missing: Mapping[str, str], found: Mapping[str, Mapping[str, Any]], options: Options) -> dict[str, Any]:
+def as_rows(
+    rows: Sequence[Line],
+    missing: Mapping[str, str],
+    found: Mapping[str, Mapping[str, Any]],
+    options: Options,
+) -> dict[str, Any]:
     """What is written and what `--json` prints."""
     from importlib.metadata import version
 
     return {
-        "lm_eval": version("lm_eval"), "adapter": options.adapter or past.OWN, "limit": options.limit, "shots": options.shots,
-        "rows": [{**asdict(row), "change": asdict(row.change) if row.change else None} for row in rows],
-        "missing": dict(missing), "cut": {arm: found[arm]["cut"] for arm in ARMS},
-    }  # fmt: skip
+        "lm_eval": version("lm_eval"),
+        "adapter": options.adapter or past.OWN,
+        "limit": options.limit,
+        "shots": options.shots,
+        "rows": [
+            {**asdict(row), "change": asdict(row.change) if row.change else None} for row in rows
+        ],
+        "missing": dict(missing),
+        "cut": {arm: found[arm]["cut"] for arm in ARMS},
+    }
 
 
 def _json(value: Any) -> str:
@@ -117,16 +141,36 @@ def show(rows: Sequence[Line], stated: Mapping[str, Any], file: Path) -> None:
     for name in ("n", *ARMS, "taught - base"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        change = f"{row.change.value:+.3f} [{row.change.low:+.3f}, {row.change.high:+.3f}]" if row.change else "–"
+        change = (
+            f"{row.change.value:+.3f} [{row.change.low:+.3f}, {row.change.high:+.3f}]"
+            if row.change
+            else "–"
+        )
         values = (_value(row, arm) for arm in ARMS)
         arrow = "" if row.higher_is_better else " (lower is better)"
-        table.add_row(Text(inert(row.task)), Text(inert(row.metric) + arrow), str(row.n or "–"), *map(Text, values), Text(change))
+        table.add_row(
+            Text(inert(row.task)),
+            Text(inert(row.metric) + arrow),
+            str(row.n or "–"),
+            *map(Text, values),
+            Text(change),
+        )
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 140)
     console.print(table)
-    notes = ["± is lm-eval's standard error; the interval of the difference is of 95 %, paired by row."]
+    notes = [
+        "± is lm-eval's standard error; the interval of the difference is of 95 %, paired by row."
+    ]
     notes += [f"{len(stated['missing'])} left out, named above."] if stated["missing"] else []
-    notes += [f"Only {stated['limit']} rows of each task: not a result to quote."] if stated["limit"] else []
-    notes += [f"{n} prompts of {arm} were longer than the context and lost their beginning." for arm, n in stated["cut"].items() if n]
+    notes += (
+        [f"Only {stated['limit']} rows of each task: not a result to quote."]
+        if stated["limit"]
+        else []
+    )
+    notes += [
+        f"{n} prompts of {arm} were longer than the context and lost their beginning."
+        for arm, n in stated["cut"].items()
+        if n
+    ]
     for note in (*notes, str(file)):
         console.print(Text(inert(note)))
 

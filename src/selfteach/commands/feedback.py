@@ -1,4 +1,6 @@
-"""`selfteach feedback`: the options become a configuration, a run is opened, the method teaches, the result is shown."""
+"""`selfteach feedback`: the options become a configuration, a run is opened, the method teaches,
+the result is shown.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,18 @@ def rule_text(rule: str) -> str:
     """
     text = " ".join(clean(rule).split())
     if not any(c.isalnum() for c in text):
-        raise DataError("the rule is empty.", cure='Say it in plain words, for instance: selfteach feedback "Do not talk about elephants."')
+        raise DataError(
+            "the rule is empty.",
+            cure=(
+                'Say it in plain words, for instance: selfteach feedback "Do not talk '
+                'about elephants."'
+            ),
+        )
     if len(text) > MAX_RULE:
-        raise DataError(f"the rule has {len(text):,} characters, more than {MAX_RULE:,}.", cure="Say one rule in a few sentences.")
+        raise DataError(
+            f"the rule has {len(text):,} characters, more than {MAX_RULE:,}.",
+            cure="Say one rule in a few sentences.",
+        )
     return text
 
 

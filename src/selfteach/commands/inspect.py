@@ -1,4 +1,6 @@
-"""`selfteach inspect`: what invented tasks are like, of a run that may still be under way or of any file of tasks."""
+"""`selfteach inspect`: what invented tasks are like, of a run that may still be under way or of any
+file of tasks.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +14,48 @@ from selfteach.errors import UsageError
 PAGE = "inspection.html"
 
 
-def inspect(run: Path | None, file: Path | None, seeds: Path | None, out: Path | None, *, skip: bool = False, as_json: bool) -> None:
+def inspect(
+    run: Path | None,
+    file: Path | None,
+    seeds: Path | None,
+    out: Path | None,
+    *,
+    skip: bool = False,
+    as_json: bool,
+) -> None:
     """Writes the page and prints the numbers.
 
     Raises:
         UsageError: neither a run nor a file, or both; a run that has invented nothing yet.
     """
     if (run is None) == (file is None):
-        raise UsageError("needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE.")
+        raise UsageError(
+            "needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE."
+        )
     page, found = _of_run(run, out) if run else _of_file(file, seeds, out, skip)  # type: ignore[arg-type]
     if as_json:
-        print_json({"page": str(page)} | {key: value for key, value in found.items() if key not in ("read", "twins")})
+        print_json(
+            {"page": str(page)}
+            | {key: value for key, value in found.items() if key not in ("read", "twins")}
+        )
         return
     near, spread, labels = found["nearest_seed"], found["diversity"], found["labels"]
-    print(f"{found['tasks']:,} tasks with {found['instances']:,} instances, against {found['seeds']:,} seeds")
-    print(f"ROUGE-L to the nearest seed: mean {near['mean']:.2f}; by tenths {' '.join(map(str, near['histogram']))}")
-    print(f"{spread['verbs']:,} verbs, {spread['pairs']:,} pairs of verb and noun, distinct-2 {spread['distinct_2']:.2f}")
-    print(f"{labels['classification']:,} classifications, {labels['other']:,} others; {labels['with_input']:,} instances have an input")
+    print(
+        f"{found['tasks']:,} tasks with {found['instances']:,} instances, against "
+        f"{found['seeds']:,} seeds"
+    )
+    print(
+        f"ROUGE-L to the nearest seed: mean {near['mean']:.2f}; by tenths "
+        f"{' '.join(map(str, near['histogram']))}"
+    )
+    print(
+        f"{spread['verbs']:,} verbs, {spread['pairs']:,} pairs of verb and noun, "
+        f"distinct-2 {spread['distinct_2']:.2f}"
+    )
+    print(
+        f"{labels['classification']:,} classifications, {labels['other']:,} others; "
+        f"{labels['with_input']:,} instances have an input"
+    )
     print(page)
 
 
@@ -38,11 +65,17 @@ def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
 
     found = read(past.run_folder(run)).notes.get("inspection")
     if not found:
-        raise UsageError("has ended no round of invention yet.", where=str(run), cure=f"`selfteach status {run}` shows how far it is.")
+        raise UsageError(
+            "has ended no round of invention yet.",
+            where=str(run),
+            cure=f"`selfteach status {run}` shows how far it is.",
+        )
     return render(run, "inspect.j2", out or run / PAGE), found
 
 
-def _of_file(file: Path, seeds: Path | None, out: Path | None, skip: bool) -> tuple[Path, dict[str, Any]]:
+def _of_file(
+    file: Path, seeds: Path | None, out: Path | None, skip: bool
+) -> tuple[Path, dict[str, Any]]:
     from selfteach.materials.tasks import OWN_SEEDS, read_tasks
     from selfteach.records import write_text
     from selfteach.report.page import inspected

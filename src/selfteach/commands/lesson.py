@@ -1,4 +1,6 @@
-"""What the commands that teach have in common: how they run, how they stop, and the command that goes on."""
+"""What the commands that teach have in common: how they run, how they stop, and the command that
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -48,21 +50,31 @@ class Brought:
     mended: Sequence[BadLine] = ()
 
 
-def ready(method: str, resolved: Resolved, options: Options) -> tuple[list[require.Requirement], dict[str, str]]:
-    """What is required of the exam, and the adapter that the run goes on from; what cannot be is found before anything else is done.
+def ready(
+    method: str, resolved: Resolved, options: Options
+) -> tuple[list[require.Requirement], dict[str, str]]:
+    """What is required of the exam, and the adapter that the run goes on from; what cannot be is
+    found before anything else is done.
 
     Raises:
-        UsageError: `--require` cannot be read or asks for what this method does not measure, or there is no such model, teacher or run.
+        UsageError: `--require` cannot be read or asks for what this method does not measure, or
+        there is no such model, teacher or run.
     """
     wanted = require.parse(options.require, method)
     refuse_unknown(resolved.config.model)
     refuse_unknown_teacher(getattr(resolved.config, "teacher", ""))
-    return wanted, {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
+    return wanted, {
+        "from": str(past.adapter(options.from_run).resolve())
+    } if options.from_run else {}
 
 
 def teach(
-    method: str, brought: Brought, resolved: Resolved, options: Options, prepare: Callable[[Run], object] = lambda run: None
-) -> None:  # fmt: skip
+    method: str,
+    brought: Brought,
+    resolved: Resolved,
+    options: Options,
+    prepare: Callable[[Run], object] = lambda run: None,
+) -> None:
     """Opens a run, teaches in it, shows its exam, and compares that with what was required.
 
     Args:
@@ -74,7 +86,9 @@ def teach(
         Interrupted: by the user or the system.
     """
     wanted, begun = ready(method, resolved, options)
-    with open_run(options.out, brought.name, method, resolved, {**brought.identity, **begun}, new=options.new) as run:
+    with open_run(
+        options.out, brought.name, method, resolved, {**brought.identity, **begun}, new=options.new
+    ) as run:
         if brought.paths:
             run.ledger.note(PATHS, brought.paths)
         if brought.mended:
@@ -93,14 +107,17 @@ def guided(run: Run, method: str, material: Any, debug: bool) -> dict[str, Any]:
     """Runs a method of the registry in an open run, as `attended` does."""
 
     def work(display: Display) -> dict[str, Any]:
-        result: dict[str, Any] = registry.lookup("methods", method)(run, material, run.resolved.config, display)
+        result: dict[str, Any] = registry.lookup("methods", method)(
+            run, material, run.resolved.config, display
+        )
         return result
 
     return attended(run, work, debug)
 
 
 def attended(run: Run, work: Callable[[Display], dict[str, Any]], debug: bool) -> dict[str, Any]:
-    """Work in an open run, its progress on the screen; Ctrl-C ends it with the command that goes on.
+    """Work in an open run, its progress on the screen; Ctrl-C ends it with the command that goes
+    on.
 
     Raises:
         Interrupted: by the user or the system.
@@ -110,7 +127,10 @@ def attended(run: Run, work: Callable[[Display], dict[str, Any]], debug: bool) -
         try:
             return work(shown.display)
         except KeyboardInterrupt as stop:
-            raise Interrupted("stopped; everything recorded is kept.", cure=f"Go on with:\n  {resume_command(run)}") from stop
+            raise Interrupted(
+                "stopped; everything recorded is kept.",
+                cure=f"Go on with:\n  {resume_command(run)}",
+            ) from stop
 
 
 def resume_command(run: Run) -> str:
@@ -122,7 +142,9 @@ def resume_command(run: Run) -> str:
 
 
 def sums(**files: Path | None) -> dict[str, str]:
-    """Names and sums of the files that are given, for a run's identity: a changed file is another run."""
+    """Names and sums of the files that are given, for a run's identity: a changed file is another
+    run.
+    """
     return {key: f"{path.name} {_sum(path)[:16]}" for key, path in files.items() if path}
 
 
@@ -148,12 +170,20 @@ def told(lines: Sequence[BadLine]) -> list[str]:
 
 
 def left_out(fates: Mapping[str, Fate]) -> list[str]:
-    """What is said of rows that are not learned from: the fault that was found, or the reason in a word."""
-    return [f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}" for fate in fates.values() if fate.state == "dropped"]
+    """What is said of rows that are not learned from: the fault that was found, or the reason in a
+    word.
+    """
+    return [
+        f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}"
+        for fate in fates.values()
+        if fate.state == "dropped"
+    ]
 
 
 def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
-    """Prints what `--dry-run` found: one line for each fact, lists and longer texts below their name; or all as one JSON object."""
+    """Prints what `--dry-run` found: one line for each fact, lists and longer texts below their
+    name; or all as one JSON object.
+    """
     if as_json:
         print_json(stated)
         return
@@ -169,4 +199,8 @@ def show_plan(stated: Mapping[str, Any], *, as_json: bool) -> None:
 
 def _indented(text: str) -> str:
     """A line as it is; a text of several lines behind a bar, so that it is seen where it ends."""
-    return "\n".join("  | " + line for line in text.splitlines()) + "\n" if "\n" in text else f"  {text}"
+    return (
+        "\n".join("  | " + line for line in text.splitlines()) + "\n"
+        if "\n" in text
+        else f"  {text}"
+    )

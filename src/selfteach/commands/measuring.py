@@ -18,14 +18,40 @@ def benchmark(
     context: typer.Context,
     run: RunFolder,
     tasks: Annotated[
-        str, option("--tasks", "A,B", "glue, superglue, mmlu, bbh, helm-lite, any task or group of lm-eval, or a task's .yaml file.")
+        str,
+        option(
+            "--tasks",
+            "A,B",
+            (
+                "glue, superglue, mmlu, bbh, helm-lite, any task or group of lm-eval, or a "
+                "task's .yaml file."
+            ),
+        ),
     ],
-    limit: Annotated[int | None, option("--limit", "N", "At most so many rows of each task: for trying out.", min=1)] = None,
-    shots: Annotated[int | None, option("--shots", "N", "Worked examples in each prompt; by default what the task says.", min=0)] = None,
+    limit: Annotated[
+        int | None,
+        option("--limit", "N", "At most so many rows of each task: for trying out.", min=1),
+    ] = None,
+    shots: Annotated[
+        int | None,
+        option(
+            "--shots", "N", "Worked examples in each prompt; by default what the task says.", min=0
+        ),
+    ] = None,
     adapter: MaybeAdapter = "",
     json: Json = False,
 ) -> None:
     """Run public benchmarks on base and taught, side by side, with lm-eval (pip install lm-eval)."""
     from selfteach.commands import benchmark as body
 
-    body.benchmark(run, body.Options(tuple(filter(None, map(str.strip, tasks.split(",")))), limit, shots, json, context.obj, adapter))
+    body.benchmark(
+        run,
+        body.Options(
+            tuple(filter(None, map(str.strip, tasks.split(",")))),
+            limit,
+            shots,
+            json,
+            context.obj,
+            adapter,
+        ),
+    )

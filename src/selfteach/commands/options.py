@@ -20,7 +20,9 @@ def option(flag: str, metavar: str, help: str, **more: Any) -> Any:
 Model = Annotated[str | None, option("--model", "M", "embedded, a hub name, or a folder.")]
 RunFolder = Annotated[Path, option("--run", "DIR", "The folder of a run.")]
 MaybeRun = Annotated[Path | None, option("--run", "DIR", "The folder of a run: its taught model.")]
-MaybeAdapter = Annotated[str, option("--adapter", "NAME", "Another adapter of the run than the one it ended with.")]
+MaybeAdapter = Annotated[
+    str, option("--adapter", "NAME", "Another adapter of the run than the one it ended with.")
+]
 Seed = Annotated[int | None, option("--seed", "N", "Seed of everything drawn.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Engine = Annotated[str, option("--engine", "NAME", "auto, openvino or hf: what draws the answers.")]
@@ -29,10 +31,20 @@ Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=
 MaxTokens = Annotated[int, option("--max-tokens", "N", "An answer's greatest length.", min=1)]
 Settings = Annotated[Path | None, option("--config", "FILE", "A YAML file of settings.")]
 Sets = Annotated[list[str] | None, option("--set", "A.B=C", "One setting; may be repeated.")]
-Require = Annotated[str, option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')]
+Require = Annotated[
+    str, option("--require", "EXPR", 'Exit with 1 unless met, for instance "kept>=.95,near<=.03".')
+]
 FromRun = Annotated[Path | None, option("--from", "RUN", "Go on from the adapter of this run.")]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named.")]
-New = Annotated[bool, typer.Option("--new", help="Begin afresh, even where this run stands already; the old one is kept.")]
+SkipBadRows = Annotated[
+    bool,
+    typer.Option("--skip-bad-rows", help="Leave rows out that cannot be used; they are named."),
+]
+New = Annotated[
+    bool,
+    typer.Option(
+        "--new", help="Begin afresh, even where this run stands already; the old one is kept."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -53,27 +65,39 @@ class Options:
 
     def settings(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """What the options say of the configuration: the command's `own` ones win."""
-        return {"model": self.model, "seed": self.seed} | {key: value for key, value in own.items() if value is not None}
+        return {"model": self.model, "seed": self.seed} | {
+            key: value for key, value in own.items() if value is not None
+        }
 
 
 def _options(
     context: typer.Context,
     model: Model = None,
     from_run: FromRun = None,
-    out: Annotated[Path | None, option("--out", "DIR", "The run folder; by default runs/<date>-<what is taught>.")] = None,
+    out: Annotated[
+        Path | None,
+        option("--out", "DIR", "The run folder; by default runs/<date>-<what is taught>."),
+    ] = None,
     config: Settings = None,
     sets: Sets = None,
     seed: Seed = None,
     json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was read and what would be done; teach nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what was read and what would be done; teach nothing."),
+    ] = False,
     require: Require = "",
     new: New = False,
 ) -> Options:
-    return Options(model, seed, from_run, out, config, sets or [], json, dry_run, require, new, context.obj)
+    return Options(
+        model, seed, from_run, out, config, sets or [], json, dry_run, require, new, context.obj
+    )
 
 
 def teaching(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options of all commands that teach. Its first parameter takes them, as one `Options`."""
+    """Gives a command the options of all commands that teach. Its first parameter takes them, as
+    one `Options`.
+    """
     own = list(signature(command, eval_str=True).parameters.values())[1:]
     shared = list(signature(_options, eval_str=True).parameters.values())
 

@@ -53,7 +53,9 @@ class Row:
 class Tally:
     """What was read so far, and what is needed to say what a dropped row is like."""
 
-    lines: array[int] = field(default_factory=lambda: array("Q"))  # the line of each text that the filter has seen, by its number
+    lines: array[int] = field(
+        default_factory=lambda: array("Q")
+    )  # the line of each text that the filter has seen, by its number
     known: int = 0  # how many of them are of the file to compare with
     texts: dict[int, str] = field(default_factory=dict)  # the kept ones, where they are wanted
     kept: int = 0
@@ -63,7 +65,9 @@ class Tally:
 
 
 def overlap(first: Path, second: Path | None, options: Options, *, as_json: bool) -> None:
-    """Filters the rows of a file against themselves, or those of a second file against the first and themselves."""
+    """Filters the rows of a file against themselves, or those of a second file against the first
+    and themselves.
+    """
     _check(first, second, options)
     asked, tally = second or first, Tally()
     with ExitStack() as stack:
@@ -71,24 +75,43 @@ def overlap(first: Path, second: Path | None, options: Options, *, as_json: bool
         stack.enter_context(interruptible(shown.say))
         out = stack.enter_context(whole(options.out))
         dropped = stack.enter_context(whole(options.dropped)) if options.dropped else None
-        sieve = stack.enter_context(OverlapFilter(options.threshold, WORDS[options.words], options.workers))
+        sieve = stack.enter_context(
+            OverlapFilter(options.threshold, WORDS[options.words], options.workers)
+        )
         if second:
             _learn(first, sieve, tally, options, shown)
         _filter(asked, first, sieve, tally, options, shown, out, dropped)
         _warn(tally, options, shown)
-    found = {"out": str(options.out), "kept": tally.kept, "dropped": tally.dropped, "bad_lines": len(tally.bad)}
-    print_json(found) if as_json else print(f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped")
+    found = {
+        "out": str(options.out),
+        "kept": tally.kept,
+        "dropped": tally.dropped,
+        "bad_lines": len(tally.bad),
+    }
+    print_json(found) if as_json else print(
+        f"{options.out}: {tally.kept:,} rows kept, {tally.dropped:,} dropped"
+    )
 
 
 def _check(first: Path, second: Path | None, options: Options) -> None:
     if not 0 <= options.threshold <= 1:
-        raise UsageError("must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7.")
+        raise UsageError(
+            "must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7."
+        )
     if options.words not in WORDS:
-        raise UsageError(f'there is no "{options.words}".', where="--words", cure=f"Give one of: {', '.join(WORDS)}.")
+        raise UsageError(
+            f'there is no "{options.words}".',
+            where="--words",
+            cure=f"Give one of: {', '.join(WORDS)}.",
+        )
     written = [path.resolve() for path in (options.out, options.dropped) if path]
     read = [path.resolve() for path in (first, second) if path]
     if len({*written}) < len(written) or {*written} & {*read}:
-        raise UsageError("is read or written twice.", where=str(options.dropped or options.out), cure="Give each file a path of its own.")
+        raise UsageError(
+            "is read or written twice.",
+            where=str(options.dropped or options.out),
+            cure="Give each file a path of its own.",
+        )
 
 
 def _learn(path: Path, sieve: OverlapFilter, tally: Tally, options: Options, shown: Screen) -> None:
@@ -103,14 +126,23 @@ def _learn(path: Path, sieve: OverlapFilter, tally: Tally, options: Options, sho
 
 
 def _filter(
-    path: Path, first: Path, sieve: OverlapFilter, tally: Tally, options: Options, shown: Screen, out: TextIO, dropped: TextIO | None
+    path: Path,
+    first: Path,
+    sieve: OverlapFilter,
+    tally: Tally,
+    options: Options,
+    shown: Screen,
+    out: TextIO,
+    dropped: TextIO | None,
 ) -> None:
     words = WORDS[options.words]
     shown.display.stage(f"filter {path.name}", lines(path), "rows")
     for block in blocks(path, options.field, tally):
         start = len(tally.lines)
         _note(block, tally)
-        for number, (row, like) in enumerate(zip(block, sieve.decide([row.text for row in block]), strict=True), start):
+        for number, (row, like) in enumerate(
+            zip(block, sieve.decide([row.text for row in block]), strict=True), start
+        ):
             if like is None:
                 tally.kept += 1
                 tally.wordless += not words(row.text)
@@ -120,7 +152,10 @@ def _filter(
             else:
                 tally.dropped += 1
                 if dropped:
-                    _write(dropped, _account(row, like, tally, first if like.number < tally.known else path))
+                    _write(
+                        dropped,
+                        _account(row, like, tally, first if like.number < tally.known else path),
+                    )
         shown.display.advance(len(block))
     if not tally.kept + tally.dropped:
         raise DataError("holds no row.", where=str(path), cure="Give one JSON object a line.")
@@ -129,15 +164,24 @@ def _filter(
 
 
 def _account(row: Row, like: Like, tally: Tally, file: Path) -> dict[str, Any]:
-    """The line of a dropped row: why, and what it is like, so that the two can be read side by side."""
+    """The line of a dropped row: why, and what it is like, so that the two can be read side by
+    side.
+    """
     number = tally.lines[like.number]
     where = f"{file.name}[{number}]" if file.suffix.lower() == ".json" else f"{file.name}:{number}"
-    found = {"where": where, "similarity": round(like.similarity, 6), "text": tally.texts[like.number]}
+    found = {
+        "where": where,
+        "similarity": round(like.similarity, 6),
+        "text": tally.texts[like.number],
+    }
     return {"reason": "overlap", "where": row.where, "like": found, "row": row.row}
 
 
 def _note(block: list[Row], tally: Tally) -> None:
-    tally.lines.extend(int(row.where.rstrip("]").rpartition("[" if row.where.endswith("]") else ":")[2]) for row in block)
+    tally.lines.extend(
+        int(row.where.rstrip("]").rpartition("[" if row.where.endswith("]") else ":")[2])
+        for row in block
+    )
 
 
 def _write(handle: TextIO | None, row: dict[str, Any]) -> None:
@@ -149,10 +193,18 @@ def _warn(tally: Tally, options: Options, shown: Screen) -> None:
     for bad in tally.bad[:SHOWN]:
         shown.say(f"{bad.where}: left out: {bad.fault}.")
     if len(tally.bad) > SHOWN:
-        shown.say(f"{len(tally.bad) - SHOWN:,} more bad lines were left out" + ("." if options.dropped else "; --dropped FILE lists them."))
+        shown.say(
+            f"{len(tally.bad) - SHOWN:,} more bad lines were left out"
+            + ("." if options.dropped else "; --dropped FILE lists them.")
+        )
     if tally.wordless:
-        hint = " --words unicode compares words of every script." if options.words == "rouge" else ""
-        shown.say(f"{tally.wordless:,} kept rows hold no word that is compared, and so are like nothing.{hint}")
+        hint = (
+            " --words unicode compares words of every script." if options.words == "rouge" else ""
+        )
+        shown.say(
+            f"{tally.wordless:,} kept rows hold no word that is compared, and so are "
+            f"like nothing.{hint}"
+        )
 
 
 def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
@@ -166,7 +218,10 @@ def blocks(path: Path, name: str, tally: Tally) -> Iterator[list[Row]]:
         yield block
         read += len(block)
     if (bad := len(tally.bad) - before) > BAD_SHARE * (read + bad):
-        what = f"{bad:,} of {read + bad:,} lines cannot be used; the first: {tally.bad[before].where}: {tally.bad[before].fault}."
+        what = (
+            f"{bad:,} of {read + bad:,} lines cannot be used; the first: "
+            f"{tally.bad[before].where}: {tally.bad[before].fault}."
+        )
         raise DataError(what, where=str(path), cure="Mend or remove them.")
 
 
@@ -175,12 +230,21 @@ def _rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[Row]:
     for where, row in read(path, bad):
         if name not in row and not known:
             there = ", ".join(list(row)[:20]) or "none"
-            raise DataError(f'has no field "{name}".', where=where, cure=f"Give --field one of those that it has: {there}.")
+            raise DataError(
+                f'has no field "{name}".',
+                where=where,
+                cure=f"Give --field one of those that it has: {there}.",
+            )
         known = True
         try:
             yield Row(where, row, _text(row, name))
         except (ValueError, SelfteachError) as fault:
-            bad.append(BadLine(where, fault.what.rstrip(".") if isinstance(fault, SelfteachError) else str(fault)))
+            bad.append(
+                BadLine(
+                    where,
+                    fault.what.rstrip(".") if isinstance(fault, SelfteachError) else str(fault),
+                )
+            )
 
 
 def _text(row: dict[str, Any], name: str) -> str:
@@ -196,7 +260,9 @@ def _text(row: dict[str, Any], name: str) -> str:
 
 
 def lines(path: Path) -> int:
-    """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot be read."""
+    """How many rows a file has, for the progress alone; 0 where that is not its lines, or it cannot
+    be read.
+    """
     if path.suffix.lower() in WHOLE or not path.is_file():
         return 0
     try:

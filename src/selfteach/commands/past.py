@@ -27,7 +27,11 @@ def run_folder(folder: Path) -> Path:
         UsageError: it is not.
     """
     if not (folder / LEDGER).exists() and not (folder / CONFIG).exists():
-        raise UsageError("is not a run folder.", where=str(folder), cure=f"`selfteach status` lists the runs below {RUNS}/.")
+        raise UsageError(
+            "is not a run folder.",
+            where=str(folder),
+            cure=f"`selfteach status` lists the runs below {RUNS}/.",
+        )
     return folder
 
 
@@ -39,10 +43,18 @@ def adapter(folder: Path, name: str = "") -> Path:
     """
     known = adapters(folder)
     if not known or (not name and OWN not in known):
-        cure = f"--adapter names one: {', '.join(known)}." if known else f"`selfteach status {folder}` shows how far it is."
+        cure = (
+            f"--adapter names one: {', '.join(known)}."
+            if known
+            else f"`selfteach status {folder}` shows how far it is."
+        )
         raise UsageError("has no finished adapter.", where=str(folder), cure=cure)
     if (name or OWN) not in known:
-        raise UsageError(f'there is no adapter "{name}" in this run.', where=str(folder), cure=did_you_mean(name, known))
+        raise UsageError(
+            f'there is no adapter "{name}" in this run.',
+            where=str(folder),
+            cure=did_you_mean(name, known),
+        )
     return known[name or OWN]
 
 
@@ -51,7 +63,9 @@ def adapters(folder: Path) -> dict[str, Path]:
     places = {OWN: run_folder(folder) / ADAPTER}
     for many in (folder / ADAPTERS, folder / COMPARED / ADAPTERS):
         places |= {place.name: place for place in sorted(many.glob("[!.]*"))}
-    return {name: place for name, place in places.items() if (place / "adapter_config.json").exists()}
+    return {
+        name: place for name, place in places.items() if (place / "adapter_config.json").exists()
+    }
 
 
 def base(folder: Path) -> str:
@@ -69,12 +83,18 @@ def exam(folder: Path) -> dict[str, Any]:
     """
     path = run_folder(folder) / EXAM
     if not path.exists():
-        raise UsageError("has no exam yet.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
+        raise UsageError(
+            "has no exam yet.",
+            where=str(folder),
+            cure=f"`selfteach status {folder}` shows how far it is.",
+        )
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as fault:
         raise IntegrityError(
-            f"is not JSON ({fault}).", where=str(path), cure="Restore it from a copy, or run the command of this run again with --new."
+            f"is not JSON ({fault}).",
+            where=str(path),
+            cure="Restore it from a copy, or run the command of this run again with --new.",
         ) from fault
     return found
 
@@ -92,10 +112,19 @@ def result(folder: Path) -> dict[str, Any]:
     finally:
         ledger.close()
     if found is None:
-        raise UsageError("has no result yet.", where=str(folder), cure=f"`selfteach status {folder}` shows how far it is.")
+        raise UsageError(
+            "has no result yet.",
+            where=str(folder),
+            cure=f"`selfteach status {folder}` shows how far it is.",
+        )
     return located(found, folder)
 
 
 def located(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """A result with the paths where the run folder is now: it may have been moved since."""
-    return {**found, "run": str(folder), "adapter": found["adapter"] and str(folder / ADAPTER), "report": str(folder / REPORT)}
+    return {
+        **found,
+        "run": str(folder),
+        "adapter": found["adapter"] and str(folder / ADAPTER),
+        "report": str(folder / REPORT),
+    }

@@ -17,40 +17,87 @@ NUMBERS: dict[str, tuple[tuple[str, ...], str]] = {
         ("kept", "taught", "greedy", "value"),
         "feedback: share of held-out target prompts whose greedy answer keeps the rule",
     ),
-    "drawn": (("kept", "taught", "drawn", "value"), "feedback: the same for answers drawn at temperature 1"),
-    "distance": (("distance", "taught", "greedy", "value"), "corrections: share of the words of new answers that the teacher changes"),
-    "corrected": (("corrected", "taught", "value"), "corrections: share of new answers that the teacher changes at all"),
-    "repeated": (("repeated", "taught", "value"), "corrections: share of new answers that make a corrected error again"),
+    "drawn": (
+        ("kept", "taught", "drawn", "value"),
+        "feedback: the same for answers drawn at temperature 1",
+    ),
+    "distance": (
+        ("distance", "taught", "greedy", "value"),
+        "corrections: share of the words of new answers that the teacher changes",
+    ),
+    "corrected": (
+        ("corrected", "taught", "value"),
+        "corrections: share of new answers that the teacher changes at all",
+    ),
+    "repeated": (
+        ("repeated", "taught", "value"),
+        "corrections: share of new answers that make a corrected error again",
+    ),
     "preferred": (
         ("preferred", "taught", "value"),
-        "corrections: share of held-out corrections that are likelier than what they correct; train: of dev pairs, the chosen answer",
+        (
+            "corrections: share of held-out corrections that are likelier than what they "
+            "correct; train: of dev pairs, the chosen answer"
+        ),
     ),
     "fall": (
         ("fall", "base", "value"),
-        "corrections: how much less of the words is changed than of the base's; train: nats a token by which the dev loss fell",
+        (
+            "corrections: how much less of the words is changed than of the base's; train: "
+            "nats a token by which the dev loss fell"
+        ),
     ),
-    "displaced": (("displaced", "value"), "corrections: share of held-out corrections that became less likely than under the base"),
+    "displaced": (
+        ("displaced", "value"),
+        "corrections: share of held-out corrections that became less likely than under the base",
+    ),
     "contains": (
         ("contains", "taught", "value"),
-        "documents: share of held-out questions whose greedy answer holds a right one, without the document",
+        (
+            "documents: share of held-out questions whose greedy answer holds a right one, "
+            "without the document"
+        ),
     ),
     "gain": (("gain", "value"), "documents: how much greater that share is than the base's"),
-    "damage": (("damage", "value"), "documents: of what the base answered rightly, the share that is answered wrongly now"),
-    "common_loss": (("common_loss", "value"), "documents: how many fewer of the questions that many people can answer are right"),
-    "rouge_l": (("rouge_l", "seed", "taught", "greedy", "value"), "tasks: ROUGE-L of greedy answers to held-out seeds"),
+    "damage": (
+        ("damage", "value"),
+        "documents: of what the base answered rightly, the share that is answered wrongly now",
+    ),
+    "common_loss": (
+        ("common_loss", "value"),
+        "documents: how many fewer of the questions that many people can answer are right",
+    ),
+    "rouge_l": (
+        ("rouge_l", "seed", "taught", "greedy", "value"),
+        "tasks: ROUGE-L of greedy answers to held-out seeds",
+    ),
     "win_rate": (
         ("pairwise", "taught", "win_rate", "value"),
         "documents, tasks: how often an answer is better than the base's; a tie counts one half",
     ),
-    "near": (("leakage", "near", "value"), "feedback: change of behaviour on near prompts, where the rule must not fire"),
+    "near": (
+        ("leakage", "near", "value"),
+        "feedback: change of behaviour on near prompts, where the rule must not fire",
+    ),
     "general": (("leakage", "general", "value"), "change of behaviour on general prompts"),
-    "misapplied": (("leakage", "misapplied", "value"), "feedback: share of near and general prompts that got the rule's answer"),
-    "drift": (("drift", "kl_nats", "value"), "KL(base || taught) in nats a token on the base's own general answers"),
-    "agreement": (("drift", "top1_agreement", "value"), "share of tokens on which base and taught agree about the likeliest next one"),
+    "misapplied": (
+        ("leakage", "misapplied", "value"),
+        "feedback: share of near and general prompts that got the rule's answer",
+    ),
+    "drift": (
+        ("drift", "kl_nats", "value"),
+        "KL(base || taught) in nats a token on the base's own general answers",
+    ),
+    "agreement": (
+        ("drift", "top1_agreement", "value"),
+        "share of tokens on which base and taught agree about the likeliest next one",
+    ),
     "looping": (("sanity", "taught", "looping", "value"), "share of looping answers"),
     "empty": (("sanity", "taught", "empty", "value"), "share of empty answers"),
 }
-"""What can be required: where it stands in exam.json, and what it is, after the methods that measure it where not all do."""
+"""What can be required: where it stands in exam.json, and what it is, after the methods that
+measure it where not all do.
+"""
 _OF = re.compile(r"(?:feedback|corrections|documents|tasks|train)(?:, \w+)*(?=: )")
 _ITEM = re.compile(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
@@ -64,7 +111,9 @@ class Requirement:
     bound: float
 
     def fault(self, exam: Mapping[str, Any]) -> str:
-        """Why the exam does not meet it, or an empty text. A number that was not measured does not meet it, nor does NaN."""
+        """Why the exam does not meet it, or an empty text. A number that was not measured does not
+        meet it, nor does NaN.
+        """
         value: Any = exam
         for key in NUMBERS[self.name][0]:
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -88,19 +137,32 @@ def parse(text: str, method: str = "") -> list[Requirement]:
         method: whose exam is to meet them, where that is known.
 
     Raises:
-        UsageError: another form, an unknown name, where the message offers the nearest one, or one that the method does not measure.
+        UsageError: another form, an unknown name, where the message offers the nearest one, or one
+        that the method does not measure.
     """
     found = []
     for item in filter(str.strip, text.split(",")):
         match = _ITEM.fullmatch(item)
         if not match:
-            raise UsageError(f"{item.strip()!r} is not a requirement.", where="--require", cure='Write it like "kept>=.95,near<=.03".')
+            raise UsageError(
+                f"{item.strip()!r} is not a requirement.",
+                where="--require",
+                cure='Write it like "kept>=.95,near<=.03".',
+            )
         name, sign, bound = match.groups()
         if name not in NUMBERS:
-            raise UsageError(f'the exam has no number "{name}".', where="--require", cure=did_you_mean(name, NUMBERS))
+            raise UsageError(
+                f'the exam has no number "{name}".',
+                where="--require",
+                cure=did_you_mean(name, NUMBERS),
+            )
         if method and not measured_by(name, method):
             others = ", ".join(other for other in NUMBERS if measured_by(other, method))
-            raise UsageError(f'{method} does not measure "{name}".', where="--require", cure=f"It measures: {others}.")
+            raise UsageError(
+                f'{method} does not measure "{name}".',
+                where="--require",
+                cure=f"It measures: {others}.",
+            )
         found.append(Requirement(name, sign, float(bound)))
     return found
 

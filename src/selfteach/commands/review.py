@@ -1,4 +1,6 @@
-"""`selfteach review`: a person corrects the answers that wait in a run, in the browser or in the terminal."""
+"""`selfteach review`: a person corrects the answers that wait in a run, in the browser or in the
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,28 @@ def review(folder: Path, port: int, *, browser: bool, terminal: bool) -> None:
 
 def _work(ledger: Ledger, folder: Path, port: int, browser: bool, terminal: bool) -> None:
     if not queue.progress(ledger).total:
-        raise UsageError("has no answers for review.", where=str(folder), cure="`selfteach corrections --review` draws some.")
+        raise UsageError(
+            "has no answers for review.",
+            where=str(folder),
+            cure="`selfteach corrections --review` draws some.",
+        )
     try:
         if terminal:
             converse(ledger)
         else:
-            serve(ledger, name=folder.resolve().name, port=port, browser=browser, say=lambda line: print(printable(line), flush=True))
+            serve(
+                ledger,
+                name=folder.resolve().name,
+                port=port,
+                browser=browser,
+                say=lambda line: print(printable(line), flush=True),
+            )
     finally:  # after Ctrl-C too
         print(_sentence(queue.progress(ledger)))
 
 
 def _sentence(found: queue.Progress) -> str:
     return (
-        f"{found.done} of {found.total} reviewed: {found.edited} edited, {found.unchanged} accepted as they are, {found.skipped} skipped."
+        f"{found.done} of {found.total} reviewed: {found.edited} edited, {found.unchanged} "
+        f"accepted as they are, {found.skipped} skipped."
     )

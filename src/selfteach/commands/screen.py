@@ -1,4 +1,6 @@
-"""Who may write where. Results go to stdout, progress and faults to stderr; whatever libraries print goes to the run's log."""
+"""Who may write where. Results go to stdout, progress and faults to stderr; whatever libraries
+print goes to the run's log.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class Screen:
 
 @contextmanager
 def screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
-    """Keeps the libraries' chatter off the screen: compiled code prints past Python, so the file descriptors themselves are led away.
+    """Keeps the libraries' chatter off the screen: compiled code prints past Python, so the file
+    descriptors themselves are led away.
 
     Args:
         log: where the chatter goes; None for nowhere. With `debug` it goes to stderr.
@@ -40,7 +43,11 @@ def screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
     kept = os.dup(1), os.dup(2)
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace")
     err = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-    sink = os.dup(2) if debug else os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    sink = (
+        os.dup(2)
+        if debug
+        else os.open(log or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    )
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     os.close(sink)
@@ -60,14 +67,18 @@ def screen(log: Path | None, *, debug: bool = False) -> Iterator[Screen]:
 
 
 def _flush() -> None:
-    """Empties Python's and the C library's buffers, so that nothing written before the switch comes out after it."""
+    """Empties Python's and the C library's buffers, so that nothing written before the switch comes
+    out after it.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     ctypes.CDLL(None).fflush(None)
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout, on one line; what is not a number of JSON becomes null rather than a word that no reader knows."""
+    """One JSON object on stdout, on one line; what is not a number of JSON becomes null rather than
+    a word that no reader knows.
+    """
     print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
 
 

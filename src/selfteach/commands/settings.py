@@ -17,13 +17,23 @@ def config(method: str, file: Path | None, sets: Sequence[str], *, as_json: bool
     if method not in METHODS:
         raise UsageError(f'there is no method "{method}".', cure=did_you_mean(method, METHODS))
     resolved = resolve(METHODS[method], file, sets)
-    values, defaults = flatten(resolved.config.model_dump()), flatten(METHODS[method]().model_dump())
-    rows = {key: {"value": value, "origin": resolved.origins[key], "default": defaults.get(key)} for key, value in values.items()}
+    values, defaults = (
+        flatten(resolved.config.model_dump()),
+        flatten(METHODS[method]().model_dump()),
+    )
+    rows = {
+        key: {"value": value, "origin": resolved.origins[key], "default": defaults.get(key)}
+        for key, value in values.items()
+    }
     if as_json:
         print_json(rows)
         return
     for key, row in rows.items():
-        origin = row["origin"] if row["origin"] == "default" else f"{row['origin']}, default {_yaml(row['default'])}"
+        origin = (
+            row["origin"]
+            if row["origin"] == "default"
+            else f"{row['origin']}, default {_yaml(row['default'])}"
+        )
         print(printable(f"{key + ':':28} {_yaml(row['value']):40} # {origin}"))
 
 

@@ -1,4 +1,6 @@
-"""`selfteach soft-prompt`: what a trained soft prompt is near to, and whether those words do the same."""
+"""`selfteach soft-prompt`: what a trained soft prompt is near to, and whether those words do the
+same.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ ANSWERS, NEAREST = 40, 5
 
 
 def soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
-    """Prints the nearest words of each soft token, and how much of the effect those words have, in their places and as a plain prompt."""
+    """Prints the nearest words of each soft token, and how much of the effect those words have, in
+    their places and as a plain prompt.
+    """
     adapter = past.adapter(folder, name)
     taught = lessons(folder / "examples.jsonl")
     with screen(None, debug=debug) as shown:
@@ -39,23 +43,36 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
     from selfteach.models.soft_prompt import NAME
 
     if read_json(adapter / "adapter_config.json").get("peft_type") != "PROMPT_TUNING":
-        raise UsageError("is no soft prompt.", where=str(adapter), cure="Give a run with train.adapter=prompt, or --adapter NAME.")
+        raise UsageError(
+            "is no soft prompt.",
+            where=str(adapter),
+            cure="Give a run with train.adapter=prompt, or --adapter NAME.",
+        )
     hf = Hf.load(base, progress=say)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]
     found = nearest(soft.to(hf.device), words.weight.detach(), NEAREST)
     tokens: list[dict[str, Any]] = [{"token": i} for i in range(len(soft))]
-    pairs, cut = [(e.prompt, e.chosen) for e in taught], ["chosen" in e.source.get("cut", ()) for e in taught]
+    pairs, cut = (
+        [(e.prompt, e.chosen) for e in taught],
+        ["chosen" in e.source.get("cut", ()) for e in taught],
+    )
     whole: dict[str, Any] = {}
     for measure, (ids, values) in found.items():
         for row, near, value in zip(tokens, ids.tolist(), values.tolist(), strict=True):
-            row[measure] = [{"word": hf.tokenizer.decode([id]), "value": v} for id, v in zip(near, value, strict=True)]
+            row[measure] = [
+                {"word": hf.tokenizer.decode([id]), "value": v}
+                for id, v in zip(near, value, strict=True)
+            ]
         back = read_back(hf, soft, ids[:, 0].tolist(), pairs, cut)
         whole[measure] = {
-            "words": back.words, "effect_nats": back.effect, "left_nats": back.left, "share": back.share,
+            "words": back.words,
+            "effect_nats": back.effect,
+            "left_nats": back.left,
+            "share": back.share,
             "as_text": {"left_nats": back.left_as_text, "share": back.share_as_text},
-        }  # fmt: skip
+        }
     return {"tokens": tokens, "read_back": whole, "answers": len(pairs)}
 
 
@@ -71,7 +88,9 @@ def lessons(path: Path) -> list[Example]:
         if example.kind not in ANCHORS:
             found.setdefault(str(example.prompt), example)
     if not found:
-        raise DataError("holds no example that was taught.", where=str(path), cure="Give a finished run.")
+        raise DataError(
+            "holds no example that was taught.", where=str(path), cure="Give a finished run."
+        )
     return list(found.values())[:ANSWERS]
 
 
@@ -85,15 +104,21 @@ def show(found: dict[str, Any]) -> None:
 
     table = Table("token", "nearest by cosine", "nearest by dot product", title="The soft prompt")
     for row in found["tokens"]:
-        cells = (" ".join(f"{near['word'].strip()!r} {near['value']:.2f}" for near in row[name]) for name in ("cosine", "dot"))
+        cells = (
+            " ".join(f"{near['word'].strip()!r} {near['value']:.2f}" for near in row[name])
+            for name in ("cosine", "dot")
+        )
         table.add_row(str(row["token"]), *(Text(cell) for cell in cells))
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 160)
     console.print(table)
     for name, back in found["read_back"].items():
         console.print(
             Text(
-                f"The nearest words by {name} have {100 * back['share']:.0f} % of the effect in the places of the soft tokens "
-                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} left) and {100 * back['as_text']['share']:.0f} % as a "
-                f"plain prompt, before the question ({back['as_text']['left_nats']:.3f} left): {back['words']!r}"
+                f"The nearest words by {name} have {100 * back['share']:.0f} % of the "
+                "effect in the places of the soft tokens "
+                f"({back['effect_nats']:.3f} nats a token, {back['left_nats']:.3f} "
+                f"left) and {100 * back['as_text']['share']:.0f} % as a "
+                f"plain prompt, before the question ({back['as_text']['left_nats']:.3f} "
+                f"left): {back['words']!r}"
             )
         )

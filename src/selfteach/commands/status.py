@@ -16,13 +16,16 @@ from selfteach.run.standing import Standing, runs, standing
 
 
 def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
-    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what can be read of it.
+    """One run, or all runs below `runs/`; with `mend` a damaged ledger is first replaced by what
+    can be read of it.
 
     Raises:
         UsageError: no run, or `mend` without one that is damaged.
     """
     if mend and folder is None:
-        raise UsageError("needs the folder of a run.", where="--recover", cure="selfteach status --recover DIR")
+        raise UsageError(
+            "needs the folder of a run.", where="--recover", cure="selfteach status --recover DIR"
+        )
     if folder is None or (folder.is_dir() and runs(folder) and not mend):
         _all(folder or RUNS, as_json)
         return
@@ -41,12 +44,23 @@ def status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
 def _all(below: Path, as_json: bool) -> None:
     rows = [(path, _try(path)) for path in runs(below)]
     if as_json:
-        print_json([_json(found) if isinstance(found, Standing) else {"path": str(path), "fault": found} for path, found in rows])
+        print_json(
+            [
+                _json(found) if isinstance(found, Standing) else {"path": str(path), "fault": found}
+                for path, found in rows
+            ]
+        )
         return
     if not rows:
-        print(f'no runs below {below}; begin one: selfteach feedback "Do not talk about elephants."')
+        print(
+            f'no runs below {below}; begin one: selfteach feedback "Do not talk about elephants."'
+        )
     for path, found in rows:
-        print(f"{_state(found):24} {found.seconds:6.0f} s  {path}" if isinstance(found, Standing) else f"damaged: {printable(found)}")
+        print(
+            f"{_state(found):24} {found.seconds:6.0f} s  {path}"
+            if isinstance(found, Standing)
+            else f"damaged: {printable(found)}"
+        )
 
 
 def _try(path: Path) -> Standing | str:
@@ -60,7 +74,9 @@ def _state(found: Standing) -> str:
     if found.pid is not None:
         return f"running (process {found.pid})"
     unfinished = [name for name, stage in found.stages.items() if stage["state"] != "done"]
-    return f"stopped in {unfinished[-1]}" if found.state == "stopped" and unfinished else found.state
+    return (
+        f"stopped in {unfinished[-1]}" if found.state == "stopped" and unfinished else found.state
+    )
 
 
 def _lines(found: Standing) -> list[str]:
@@ -68,14 +84,29 @@ def _lines(found: Standing) -> list[str]:
     lines += [f"  {key}: {printable(str(value))}" for key, value in found.material.items()]
     if found.stages:
         lines += ["", "stage                     state        seconds"]
-        lines += [f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _attempts(s["attempts"]) for name, s in found.stages.items()]
+        lines += [
+            f"{name:25} {s['state']:12} {s['seconds']:7.1f}" + _attempts(s["attempts"])
+            for name, s in found.stages.items()
+        ]
     if found.funnel:
         lines += ["", "candidates                requested  accepted  dropped  failed  pending"]
     for part in found.funnel:
-        lines.append(f"{part.stage:25} {part.requested:9} {part.accepted:9} {part.dropped:8} {part.failed:7} {part.pending:8}")
-        lines += [f"    {count:5}  {printable(reason)}" for reason, count in sorted(part.reasons.items(), key=lambda item: -item[1])]
+        lines.append(
+            f"{part.stage:25} {part.requested:9} {part.accepted:9} {part.dropped:8} "
+            f"{part.failed:7} {part.pending:8}"
+        )
+        lines += [
+            f"    {count:5}  {printable(reason)}"
+            for reason, count in sorted(part.reasons.items(), key=lambda item: -item[1])
+        ]
     if found.again:
-        lines += ["", f"{found.again} requests were asked more than once (an endpoint may have billed them twice)"]
+        lines += [
+            "",
+            (
+                f"{found.again} requests were asked more than once (an endpoint may have "
+                "billed them twice)"
+            ),
+        ]
     if found.state == "stopped" and found.command:
         lines += ["", "go on with:", f"  {printable(found.command)}"]
     return lines

@@ -1,4 +1,6 @@
-"""`selfteach tasks`: the seeds are read before any model is, a run is opened, the method teaches, the result is shown."""
+"""`selfteach tasks`: the seeds are read before any model is, a run is opened, the method teaches,
+the result is shown.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.lesson import Brought, left_out, place, places, ready, show_plan, sums, teach, told
+from selfteach.commands.lesson import (
+    Brought,
+    left_out,
+    place,
+    places,
+    ready,
+    show_plan,
+    sums,
+    teach,
+    told,
+)
 from selfteach.commands.options import Options
 from selfteach.config import Tasks as Settings
 from selfteach.config import resolve
@@ -65,7 +77,12 @@ def tasks(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     name = f"tasks {files.seeds.stem}" if files.seeds else "tasks"
-    teach("tasks", Brought(name, material, files.sums(), files.noted(), material.mended), resolved, options)
+    teach(
+        "tasks",
+        Brought(name, material, files.sums(), files.noted(), material.mended),
+        resolved,
+        options,
+    )
 
 
 def refuse(config: Settings) -> None:
@@ -75,16 +92,27 @@ def refuse(config: Settings) -> None:
         UsageError: and says what would.
     """
     if not config.templates:
-        raise UsageError("there is no template to write examples in.", where="templates", cure='For instance templates=["plain"].')
+        raise UsageError(
+            "there is no template to write examples in.",
+            where="templates",
+            cure='For instance templates=["plain"].',
+        )
     if odd := [template.name for template in chosen(config.templates) if template.form != "chat"]:
         fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
         raise UsageError(
-            f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.', where="templates",
-            cure=f"Take some of: {fitting}. `selfteach templates FILE --out FILE` writes datasets in every template.",
-        )  # fmt: skip
+            f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.',
+            where="templates",
+            cure=(
+                f"Take some of: {fitting}. `selfteach templates FILE --out FILE` writes "
+                "datasets in every template."
+            ),
+        )
     if config.mode == "magpie" and ("#" in config.teacher or "://" in config.teacher):
-        raise UsageError("an endpoint gives no way to let the model write the user's turn.", where="mode",
-                         cure="Use self-instruct or alpaca with it.")  # fmt: skip
+        raise UsageError(
+            "an endpoint gives no way to let the model write the user's turn.",
+            where="mode",
+            cure="Use self-instruct or alpaca with it.",
+        )
 
 
 def enough(material: Tasks) -> None:
@@ -97,7 +125,10 @@ def enough(material: Tasks) -> None:
         dropped = sum(fate.state == "dropped" for fate in material.fates.values())
         raise DataError(
             f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
-            cure=f"At least {LEAST} are needed; without a file the package's own {len(read_tasks().seeds)} are taken.",
+            cure=(
+                f"At least {LEAST} are needed; without a file the package's own "
+                f"{len(read_tasks().seeds)} are taken."
+            ),
         )
 
 
@@ -108,10 +139,14 @@ def plan(material: Tasks, config: Settings, *, as_json: bool) -> None:
 
     shown = invention(config.mode, material.seeds, [], Sampling(), 0, config.seed).request.prompt
     stated = {
-        "seeds": len(material.seeds), "instances": sum(len(task.instances) for task in material.seeds),
-        "classification": sum(task.classification is True for task in material.seeds), "test": len(material.test),
+        "seeds": len(material.seeds),
+        "instances": sum(len(task.instances) for task in material.seeds),
+        "classification": sum(task.classification is True for task in material.seeds),
+        "test": len(material.test),
         "mended": told(material.mended),
         "left_out": left_out(material.fates),
-        "a_prompt": shown if isinstance(shown, str) else "the header of the user's turn, and nothing else",
-    }  # fmt: skip
+        "a_prompt": shown
+        if isinstance(shown, str)
+        else "the header of the user's turn, and nothing else",
+    }
     show_plan(stated, as_json=as_json)

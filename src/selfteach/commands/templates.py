@@ -1,4 +1,6 @@
-"""`selfteach templates`: what a row becomes in each template, and which part of it is learned; and whole datasets written that way."""
+"""`selfteach templates`: what a row becomes in each template, and which part of it is learned; and
+whole datasets written that way.
+"""
 
 from __future__ import annotations
 
@@ -36,26 +38,51 @@ class Options:
     skip_bad_rows: bool = False
 
     def templates(self) -> tuple[Template, ...]:
-        """A user's own (chat, unless it says otherwise), the named ones, or all of the library; of one form where one is asked for."""
+        """A user's own (chat, unless it says otherwise), the named ones, or all of the library; of
+        one form where one is asked for.
+        """
         if self.form not in ("", "chat", "completion"):
-            raise UsageError(f'there is no form "{self.form}".', where="--form", cure="Give chat or completion.")
+            raise UsageError(
+                f'there is no form "{self.form}".', where="--form", cure="Give chat or completion."
+            )
         if bool(self.prompt) != bool(self.answer):
-            raise UsageError("a template has a prompt and an answer.", where="--prompt, --answer", cure="Give both.")
-        own = (made(self.prompt, self.answer, "completion" if self.form == "completion" else "chat"),) if self.prompt else ()
+            raise UsageError(
+                "a template has a prompt and an answer.",
+                where="--prompt, --answer",
+                cure="Give both.",
+            )
+        own = (
+            (made(self.prompt, self.answer, "completion" if self.form == "completion" else "chat"),)
+            if self.prompt
+            else ()
+        )
         named = chosen(self.names) if self.names else () if own else LIBRARY
         return own + tuple(template for template in named if self.form in ("", template.form))
 
 
 def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
-    """Shows the templates on the first rows of a dataset (or on our own seeds), or writes the whole of it."""
+    """Shows the templates on the first rows of a dataset (or on our own seeds), or writes the whole
+    of it.
+    """
     library = options.templates()
     if options.out:
         if data is None:
-            raise UsageError("there is no dataset to write.", where="--out", cure="Name one: selfteach templates DATA --out FILE.")
+            raise UsageError(
+                "there is no dataset to write.",
+                where="--out",
+                cure="Name one: selfteach templates DATA --out FILE.",
+            )
         written, unfitting, bad = write(data, library, options)
         _say(bad)
-        found = {"out": str(options.out), "written": written, "no_template_fits": unfitting, "bad_lines": len(bad)}
-        print_json(found) if as_json else print(f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits")
+        found = {
+            "out": str(options.out),
+            "written": written,
+            "no_template_fits": unfitting,
+            "bad_lines": len(bad),
+        }
+        print_json(found) if as_json else print(
+            f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
+        )
         return
     rows, bad = sample(data or OWN_SEEDS)
     _say(bad)
@@ -66,7 +93,9 @@ def templates(data: Path | None, options: Options, *, as_json: bool) -> None:
 
 
 def rows_of(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(place, columns as text) of each row; a task with several instances, or a conversation, becomes a row for each of its cases."""
+    """(place, columns as text) of each row; a task with several instances, or a conversation,
+    becomes a row for each of its cases.
+    """
     for where, row in read_rows(path, bad):
         if not any(key in row for key in PIECES):
             yield where, columns(row)
@@ -77,12 +106,19 @@ def rows_of(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str
             bad.append(BadLine(where, fault.what.rstrip(".")))
             continue
         for number, case in enumerate(task.instances):
-            yield f"{where}#{number}", {"instruction": task.instruction, "input": case.input, "output": case.output}
+            yield (
+                f"{where}#{number}",
+                {"instruction": task.instruction, "input": case.input, "output": case.output},
+            )
 
 
 def columns(row: Row) -> dict[str, str]:
     """The cells of a row that are text or numbers."""
-    return {key: str(value) for key, value in row.items() if isinstance(value, str | int | float) and not isinstance(value, bool)}
+    return {
+        key: str(value)
+        for key, value in row.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    }
 
 
 def sample(path: Path) -> tuple[list[dict[str, str]], list[BadLine]]:
@@ -106,24 +142,40 @@ def _first(bad: Sequence[BadLine]) -> str:
 def _say(bad: Sequence[BadLine]) -> None:
     """Tells on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
-        print(f"selfteach: {printable(f'{len(bad):,} rows cannot be read{_first(bad)}.')}", file=sys.stderr)
+        print(
+            f"selfteach: {printable(f'{len(bad):,} rows cannot be read{_first(bad)}.')}",
+            file=sys.stderr,
+        )
 
 
 def fitting(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
     """Of some rows the one that a template leaves least of."""
-    return min(filter(template.fits, rows), key=lambda row: sum(map(bool, row.values())) - len(template.columns), default=None)
+    return min(
+        filter(template.fits, rows),
+        key=lambda row: sum(map(bool, row.values())) - len(template.columns),
+        default=None,
+    )
 
 
 def told(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, Any]:
     """A template as JSON, with what it makes of a row that fits it."""
     filled = template.fill(row) if (row := fitting(template, rows)) else None
     example = {"prompt": prompt_json(filled[0]), "completion": filled[1]} if filled else None
-    return {"name": template.name, "form": template.form, "prompt": template.prompt, "answer": template.answer,
-            "columns": list(template.columns), "example": example}  # fmt: skip
+    return {
+        "name": template.name,
+        "form": template.form,
+        "prompt": template.prompt,
+        "answer": template.answer,
+        "columns": list(template.columns),
+        "example": example,
+    }
 
 
-def write(data: Path, library: Sequence[Template], options: Options) -> tuple[int, int, list[BadLine]]:
-    """Writes each row as prompt and completion, in a template that is drawn for it; returns how many, how many fit none, and the bad rows.
+def write(
+    data: Path, library: Sequence[Template], options: Options
+) -> tuple[int, int, list[BadLine]]:
+    """Writes each row as prompt and completion, in a template that is drawn for it; returns how
+    many, how many fit none, and the bad rows.
 
     Raises:
         DataError: bad rows, or not one that a template fits.
@@ -133,9 +185,12 @@ def write(data: Path, library: Sequence[Template], options: Options) -> tuple[in
         raise UsageError("is the file that is read.", where="--out", cure="Give another path.")
     if len(forms := {t.form for t in library}) > 1:
         raise UsageError(
-            "chat and completion templates cannot stand in one dataset.", where="--template",
-            cure="Name some of one form: " + ", ".join(dict.fromkeys(t.name for t in library if t.form == min(forms))) + ".",
-        )  # fmt: skip
+            "chat and completion templates cannot stand in one dataset.",
+            where="--template",
+            cure="Name some of one form: "
+            + ", ".join(dict.fromkeys(t.name for t in library if t.form == min(forms)))
+            + ".",
+        )
     bad: list[BadLine] = []
     written = unfitting = 0
     with whole(options.out) as out:
@@ -145,8 +200,19 @@ def write(data: Path, library: Sequence[Template], options: Options) -> tuple[in
                 unfitting += 1
                 continue
             prompt, answer = template.fill(row)
-            completion: Any = answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
-            out.write(to_json({"prompt": prompt_json(prompt), "completion": completion, "template": template.name}) + "\n")
+            completion: Any = (
+                answer if isinstance(prompt, str) else [{"role": "assistant", "content": answer}]
+            )
+            out.write(
+                to_json(
+                    {
+                        "prompt": prompt_json(prompt),
+                        "completion": completion,
+                        "template": template.name,
+                    }
+                )
+                + "\n"
+            )
             written += 1
         refuse_bad(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
         if not written:
@@ -160,7 +226,9 @@ def write(data: Path, library: Sequence[Template], options: Options) -> tuple[in
 
 
 def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
-    """What the model reads, and which of it is learned: the answer with the token that ends it. With `tokens` as that model reads it."""
+    """What the model reads, and which of it is learned: the answer with the token that ends it.
+    With `tokens` as that model reads it.
+    """
     if tokens is None:
         asked = prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt) + "\n"
         return [(asked, False), (answer, True), ("⏎", True)]
@@ -168,7 +236,9 @@ def segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:
     return [(tokens.tokenizer.decode(before), False), (tokens.tokenizer.decode(after), True)]
 
 
-def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None) -> None:
+def _preview(
+    library: Sequence[Template], rows: Sequence[dict[str, str]], model: str | None
+) -> None:
     from rich.console import Console
     from rich.text import Text
 
@@ -178,12 +248,23 @@ def _preview(library: Sequence[Template], rows: Sequence[dict[str, str]], model:
 
         tokens = load_tokens(model)
     console = Console(file=sys.stdout, highlight=False)
-    console.print("What is learned is marked with > and coloured; everything before it is only read.", style="dim")
+    console.print(
+        "What is learned is marked with > and coloured; everything before it is only read.",
+        style="dim",
+    )
     for template in library:
-        console.print(Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold"))
+        console.print(
+            Text(f"\n{template.name} ({template.form}): {', '.join(template.columns)}", "bold")
+        )
         if (row := fitting(template, rows)) is None:
             console.print(Text("  none of the rows has these columns", "yellow"))
             continue
         for text, learned in segments(*template.fill(row), tokens):
             for line in text.strip("\n").split("\n"):
-                console.print(Text(f"  {'>' if learned else '|'} {printable(line)}", "bold green" if learned else "dim"), soft_wrap=True)
+                console.print(
+                    Text(
+                        f"  {'>' if learned else '|'} {printable(line)}",
+                        "bold green" if learned else "dim",
+                    ),
+                    soft_wrap=True,
+                )

@@ -1,4 +1,6 @@
-"""`selfteach train`: a file of examples is read before any model is, a run is opened, an adapter is trained, the dev loss is shown."""
+"""`selfteach train`: a file of examples is read before any model is, a run is opened, an adapter is
+trained, the dev loss is shown.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +30,41 @@ class Files:
     skip_bad_rows: bool
 
     def read(self, most_bad: float) -> Lessons:
-        """The material of all files; what is measured on is not learned. Of several, each is a dataset that `train.mix` can name.
+        """The material of all files; what is measured on is not learned. Of several, each is a
+        dataset that `train.mix` can name.
 
         Raises:
             DataError: nothing in them can be used.
             UsageError: two datasets have one name.
         """
         if len({path.stem for path in self.examples}) < len(self.examples):
-            raise UsageError("two datasets have one name.", where=", ".join(map(str, self.examples)), cure="Rename one of the files.")
-        found = {path.stem: read_examples(path, skip=self.skip_bad_rows, most_bad=most_bad) for path in self.examples}
+            raise UsageError(
+                "two datasets have one name.",
+                where=", ".join(map(str, self.examples)),
+                cure="Rename one of the files.",
+            )
+        found = {
+            path.stem: read_examples(path, skip=self.skip_bad_rows, most_bad=most_bad)
+            for path in self.examples
+        }
         from selfteach.methods.alone import Lessons  # a mistyped path is told before these load
         from selfteach.train.mix import named
 
-        (first, *more), fates = found.values(), {where: fate for one in found.values() for where, fate in one.fates.items()}
-        lessons = named({name: one.examples for name, one in found.items()}) if more else first.examples
-        dev = read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad).examples if self.dev else []
-        return Lessons(lessons, dev, fates, self.name, [line for one in found.values() for line in one.mended])
+        (first, *more), fates = (
+            found.values(),
+            {where: fate for one in found.values() for where, fate in one.fates.items()},
+        )
+        lessons = (
+            named({name: one.examples for name, one in found.items()}) if more else first.examples
+        )
+        dev = (
+            read_examples(self.dev, skip=self.skip_bad_rows, most_bad=most_bad).examples
+            if self.dev
+            else []
+        )
+        return Lessons(
+            lessons, dev, fates, self.name, [line for one in found.values() for line in one.mended]
+        )
 
     @property
     def name(self) -> str:
@@ -68,7 +89,11 @@ def part(dev: str | None) -> tuple[Path | None, float | None]:
     except ValueError:
         return Path(dev), None
     if not 0 <= share < 1:
-        raise UsageError("is no share.", where=f"--dev {dev}", cure="Give a number from 0 (nothing is measured) to below 1, or a file.")
+        raise UsageError(
+            "is no share.",
+            where=f"--dev {dev}",
+            cure="Give a number from 0 (nothing is measured) to below 1, or a file.",
+        )
     return None, share
 
 
@@ -82,7 +107,9 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
         plan(material, config, as_json=options.as_json)
         return
     if processes.count() > 1 and options.out is None:
-        raise UsageError("several processes need one folder.", where="--out", cure="Name it: --out DIR.")
+        raise UsageError(
+            "several processes need one folder.", where="--out", cure="Name it: --out DIR."
+        )
     if processes.first():
         brought = Brought(f"train {files.name}", material, files.sums(), mended=material.mended)
         teach("train", brought, resolved, options)
@@ -109,11 +136,18 @@ def plan(material: Lessons, config: Alone, *, as_json: bool) -> None:
     learned, dev = parted(material, config)
     if not learned:
         raise DataError("there is nothing to learn from.", where=material.about)
-    kinds = {kind: sum(e.kind == kind for e in learned) for kind in sorted({e.kind for e in learned})}
+    kinds = {
+        kind: sum(e.kind == kind for e in learned) for kind in sorted({e.kind for e in learned})
+    }
     stated = {
-        "examples": len(learned), "dev": len(dev), "pairs": sum(e.rejected is not None for e in learned),
-        "kinds": [f"{kind}: {count} ({'+'.join(objectives(learned, config)[kind])})" for kind, count in kinds.items()],
+        "examples": len(learned),
+        "dev": len(dev),
+        "pairs": sum(e.rejected is not None for e in learned),
+        "kinds": [
+            f"{kind}: {count} ({'+'.join(objectives(learned, config)[kind])})"
+            for kind, count in kinds.items()
+        ],
         "mended": told(material.mended),
         "left_out": left_out(material.fates),
-    }  # fmt: skip
+    }
     show_plan(stated, as_json=as_json)

@@ -1,6 +1,17 @@
-"""Configuration: YAML and `--set a.b=c` become frozen models. A key that no code reads is a defect; tests/test_config.py looks for it."""
+"""Configuration: YAML and `--set a.b=c` become frozen models. A key that no code reads is a defect;
+tests/test_config.py looks for it.
+"""
 
-from selfteach.config.documents import Documents, DocumentsExam, Questions, Read, Replay, Select, Stages, Study
+from selfteach.config.documents import (
+    Documents,
+    DocumentsExam,
+    Questions,
+    Read,
+    Replay,
+    Select,
+    Stages,
+    Study,
+)
 from selfteach.config.methods import (
     METHODS,
     Alone,
@@ -25,7 +36,16 @@ from selfteach.config.methods import (
 from selfteach.config.resolve import Resolved, dump, flatten, resolve
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
-from selfteach.config.training import Bottleneck, ClosedForm, Correction, Layers, Lora, Prompt, Reft, Train
+from selfteach.config.training import (
+    Bottleneck,
+    ClosedForm,
+    Correction,
+    Layers,
+    Lora,
+    Prompt,
+    Reft,
+    Train,
+)
 
 __all__ = [
     "METHODS",

@@ -13,8 +13,8 @@ from selfteach.config.training import Choice, Train
 
 
 class Ask(Section):
-    """How many prompts the model asks itself, in each scope; and on how many to learn from the base should break the rule (`in_scope`):
-    where it does on fewer, more like those are asked.
+    """How many prompts the model asks itself, in each scope; and on how many to learn from the base
+    should break the rule (`in_scope`): where it does on fewer, more like those are asked.
     """
 
     target: Positive = 300
@@ -31,7 +31,8 @@ class Ask(Section):
 class Probe(Section):
     """Draws from the base on every prompt (the greedy one first), to see where it breaks the rule.
 
-    An anchor keeps the first `anchor_tokens` of the greedy answer, a rejected answer the first `rejected_tokens` of a draw.
+    An anchor keeps the first `anchor_tokens` of the greedy answer, a rejected answer the first
+    `rejected_tokens` of a draw.
     """
 
     draws: Positive = 2
@@ -49,7 +50,9 @@ class Judge(Section):
 
 
 class Search(Section):
-    """The search for answers that keep the rule: draft, check, revise, within a budget of tries a prompt."""
+    """The search for answers that keep the rule: draft, check, revise, within a budget of tries a
+    prompt.
+    """
 
     tries: Positive = 6
     answers: Positive = 3
@@ -59,7 +62,9 @@ class Search(Section):
 
 
 class Balance(Section):
-    """Clusters of prompts, and rounds that ask for more prompts where the taught answers to dev prompts still break the rule."""
+    """Clusters of prompts, and rounds that ask for more prompts where the taught answers to dev
+    prompts still break the rule.
+    """
 
     clusters: Annotated[int, Field(ge=2)] = 6
     rounds: Count = 0
@@ -93,9 +98,10 @@ class Feedback(Method):
 class Correct(Section):
     """What is corrected, and how small a correction must be.
 
-    Each prompt is answered `draws` times a round, greedily first, in `max_tokens`; null is 256 in a review, else what 95 of 100 answers of
-    the file need (from 96 to 512). A model that rewrites more than `max_distance` of the words is asked again, `tries` times in all.
-    Prompts are split into train, dev and test; two of different parts overlap by less than `max_overlap`.
+    Each prompt is answered `draws` times a round, greedily first, in `max_tokens`; null is 256 in a
+    review, else what 95 of 100 answers of the file need (from 96 to 512). A model that rewrites
+    more than `max_distance` of the words is asked again, `tries` times in all. Prompts are split
+    into train, dev and test; two of different parts overlap by less than `max_overlap`.
     """
 
     draws: Positive = 2
@@ -109,7 +115,8 @@ class Correct(Section):
 
 
 class Criticism(Section):
-    """How far a criticism reaches: `similar` prompts that the model asks itself, in at most so many rounds; a share is for the exam.
+    """How far a criticism reaches: `similar` prompts that the model asks itself, in at most so many
+    rounds; a share is for the exam.
 
     A revision that a model wrote must have at least `least_token_logp` nats a token under the base.
     """
@@ -120,7 +127,9 @@ class Criticism(Section):
 
 
 class Keep(Section):
-    """What must not change: the beginnings of the base's own answers to `general` prompts that it asks itself. Some are for the exam."""
+    """What must not change: the beginnings of the base's own answers to `general` prompts that it
+    asks itself. Some are for the exam.
+    """
 
     general: Count = 160
     rounds: Positive = 6
@@ -128,9 +137,10 @@ class Keep(Section):
 
 
 class CorrectionsExam(Section):
-    """What is asked on held-out prompts. `max_tokens`: null is as for the answers that are corrected. `shots` corrections stand in the
-    prompt of the arm that is only shown them. `longer`: a training of so many times the steps is examined too, which a loss without a bound
-    would not survive; 0 is none.
+    """What is asked on held-out prompts. `max_tokens`: null is as for the answers that are
+    corrected. `shots` corrections stand in the prompt of the arm that is only shown them. `longer`:
+    a training of so many times the steps is examined too, which a loss without a bound would not
+    survive; 0 is none.
     """
 
     prompts: Positive = 60
@@ -160,20 +170,30 @@ class Corrections(Method):
     @classmethod
     def _own_objectives(cls, train: Train) -> Train:
         """Refuses what would be passed over in silence."""
-        if odd := next((name for name in ("objective", "trial_steps") if getattr(train, name) != getattr(Train(), name)), ""):
+        if odd := next(
+            (
+                name
+                for name in ("objective", "trial_steps")
+                if getattr(train, name) != getattr(Train(), name)
+            ),
+            "",
+        ):
             raise ValueError(
-                f"corrections have no use for {odd}: each kind of example has objectives of its own, which train.weights exchanges; "
+                f"corrections have no use for {odd}: each kind of example has "
+                "objectives of its own, which train.weights exchanges; "
                 "how they are bounded is train.correction.bound"
             )
         return train
 
 
 class Invent(Section):
-    """How tasks are invented: `requests` a round, until there are enough, or the last rounds kept fewer than `least_yield` tasks a request,
-    or after `rounds` rounds where that is a number. `items` new tasks are asked for in one list of self-instruct.
+    """How tasks are invented: `requests` a round, until there are enough, or the last rounds kept
+    fewer than `least_yield` tasks a request, or after `rounds` rounds where that is a number.
+    `items` new tasks are asked for in one list of self-instruct.
 
-    `requests`, `temperature`, `top_p`, `max_tokens`: null is the mode's own, 96, .7, .5, 192 of self-instruct, 12, 1, 1, 1536 of alpaca,
-    which asks for 20 whole tasks at once, 96, 1, 1, 192 of magpie.
+    `requests`, `temperature`, `top_p`, `max_tokens`: null is the mode's own, 96, .7, .5, 192 of
+    self-instruct, 12, 1, 1, 1536 of alpaca, which asks for 20 whole tasks at once, 96, 1, 1, 192 of
+    magpie.
     """
 
     requests: Positive | None = None
@@ -186,9 +206,10 @@ class Invent(Section):
 
 
 class Sift(Section):
-    """Which invented tasks are kept: of so many words, without a word of the `blacklist`, and with a ROUGE-L of at most `max_overlap` to
-    every seed and every kept task; instances likewise. `any_script`: also tasks that begin with a letter beyond ASCII. `similar`: how many
-    of the nearest are remembered.
+    """Which invented tasks are kept: of so many words, without a word of the `blacklist`, and with
+    a ROUGE-L of at most `max_overlap` to every seed and every kept task; instances likewise.
+    `any_script`: also tasks that begin with a letter beyond ASCII. `similar`: how many of the
+    nearest are remembered.
     """
 
     max_overlap: Share = 0.7
@@ -196,15 +217,31 @@ class Sift(Section):
     most_words: Positive = 150
     any_script: bool = False
     similar: Positive = 10
-    blacklist: list[str] = Field(default=[
-        "image", "graph", "picture", "file", "map", "draw", "plot", "go to", "video", "audio", "music", "flowchart", "diagram",
-    ])  # fmt: skip
+    blacklist: list[str] = Field(
+        default=[
+            "image",
+            "graph",
+            "picture",
+            "file",
+            "map",
+            "draw",
+            "plot",
+            "go to",
+            "video",
+            "audio",
+            "music",
+            "flowchart",
+            "diagram",
+        ]
+    )
 
 
 class Cases(Section):
-    """The instances of a task: at most `most`. A chat model answers `draws` times, each time after `shots` other worked tasks of people.
+    """The instances of a task: at most `most`. A chat model answers `draws` times, each time after
+    `shots` other worked tasks of people.
 
-    The answer that agrees most with the others (mean ROUGE-L) is the output, where that is at least `agreement`.
+    The answer that agrees most with the others (mean ROUGE-L) is the output, where that is at least
+    `agreement`.
     """
 
     most: Positive = 4
@@ -217,7 +254,8 @@ class Cases(Section):
 
 
 class TasksExam(Section):
-    """What is asked: `tasks` of the held-out seeds and as many of --test, of each the first instance.
+    """What is asked: `tasks` of the held-out seeds and as many of --test, of each the first
+    instance.
 
     `shots` worked tasks stand in the prompt of the arm that is only shown them.
     """
@@ -231,7 +269,8 @@ class TasksExam(Section):
 class Tasks(Method):
     """Everything that `selfteach tasks` can be told.
 
-    `count`: accepted tasks. `learn_seeds`: whether the people's own tasks are learned too. `test_share`: of the seeds, for the exam alone.
+    `count`: accepted tasks. `learn_seeds`: whether the people's own tasks are learned too.
+    `test_share`: of the seeds, for the exam alone.
     `templates`: one of them is drawn for each example.
     """
 
@@ -251,7 +290,9 @@ class Tasks(Method):
 
 
 class TrainAlone(Train):
-    """The loop, and the adapter. `objective`: auto is sft+dpo where every example has a rejected answer, else sft."""
+    """The loop, and the adapter. `objective`: auto is sft+dpo where every example has a rejected
+    answer, else sft.
+    """
 
     objective: Choice = "auto"
 
@@ -259,7 +300,8 @@ class TrainAlone(Train):
 class Alone(Section):
     """Everything that `selfteach train` can be told.
 
-    `dev_share`: of the prompts, on which the loss is measured before and after; nothing is learned from them.
+    `dev_share`: of the prompts, on which the loss is measured before and after; nothing is learned
+    from them.
     """
 
     model: str = "embedded"
@@ -270,5 +312,9 @@ class Alone(Section):
 
 
 METHODS: dict[str, type[Section]] = {
-    "feedback": Feedback, "corrections": Corrections, "documents": Documents, "tasks": Tasks, "train": Alone,
-}  # fmt: skip
+    "feedback": Feedback,
+    "corrections": Corrections,
+    "documents": Documents,
+    "tasks": Tasks,
+    "train": Alone,
+}

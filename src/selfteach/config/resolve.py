@@ -1,4 +1,6 @@
-"""YAML and `--set a.b=c` become frozen models. Every mistake is reported at once, with the nearest right word."""
+"""YAML and `--set a.b=c` become frozen models. Every mistake is reported at once, with the nearest
+right word.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,29 @@ T = TypeVar("T", bound=Section)
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration, and where each of its values came from (`default`, a file's name, `--set`, or an option)."""
+    """A configuration, and where each of its values came from (`default`, a file's name, `--set`,
+    or an option).
+    """
 
     config: Any
     origins: Mapping[str, str]
 
 
-def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (), options: Mapping[str, Any] | None = None) -> Resolved:
+def resolve(
+    schema: type[T],
+    file: Path | None = None,
+    sets: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Resolved:
     """Defaults, then the file, then `--set a.b=c`, then the command's own options; later ones win.
 
     Raises:
         UsageError: every mistake found, one a line, each with its place and the nearest right key.
     """
     faults: list[str] = []
-    values = schema().model_dump()  # a method's own default for a section holds also where one key of the section is set
+    values = (
+        schema().model_dump()
+    )  # a method's own default for a section holds also where one key of the section is set
     origins: dict[str, str] = {}
     for origin, layer in _layers(schema, file, sets, options or {}, faults):
         for written, value in layer.items():
@@ -44,10 +55,19 @@ def resolve(schema: type[T], file: Path | None = None, sets: Sequence[str] = (),
     try:
         config = schema.model_validate(values)
     except ValidationError as error:
-        faults += [_explain(schema, fault, origins) for fault in error.errors(include_input=False, include_url=False)]
+        faults += [
+            _explain(schema, fault, origins)
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
     if faults:
-        command = next((f"selfteach config {name}" for name, of in METHODS.items() if of is schema), "selfteach config")
-        raise UsageError("\n  ".join(["the configuration has mistakes:", *faults]), cure=f"\n  `{command}` prints every key.")
+        command = next(
+            (f"selfteach config {name}" for name, of in METHODS.items() if of is schema),
+            "selfteach config",
+        )
+        raise UsageError(
+            "\n  ".join(["the configuration has mistakes:", *faults]),
+            cure=f"\n  `{command}` prints every key.",
+        )
     return Resolved(config, {key: _origin(origins, key) for key in flatten(config.model_dump())})
 
 
@@ -73,12 +93,16 @@ def dump(resolved: Resolved) -> str:
     """The configuration as YAML, each value's origin beside it."""
     lines = []
     for line, origin in zip(_flat_yaml(resolved), resolved.origins.values(), strict=True):
-        lines.append(f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line)
+        lines.append(
+            f"{line}{' ' * max(1, 56 - len(line))}# {origin}" if origin != "default" else line
+        )
     return "\n".join(lines) + "\n"
 
 
 def _flat_yaml(resolved: Resolved) -> list[str]:
-    return [f"{key}: {_inline(value)}" for key, value in flatten(resolved.config.model_dump()).items()]
+    return [
+        f"{key}: {_inline(value)}" for key, value in flatten(resolved.config.model_dump()).items()
+    ]
 
 
 def _inline(value: Any) -> str:
@@ -90,7 +114,13 @@ Layer = tuple[str, dict[str, Any]]
 """An origin and its dotted keys."""
 
 
-def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], options: Mapping[str, Any], faults: list[str]) -> list[Layer]:
+def _layers(
+    schema: type[Section],
+    file: Path | None,
+    sets: Sequence[str],
+    options: Mapping[str, Any],
+    faults: list[str],
+) -> list[Layer]:
     layers: list[Layer] = []
     if file is not None:
         layers.append((file.name, _spread(schema, "", load_yaml(file))))
@@ -98,11 +128,22 @@ def _layers(schema: type[Section], file: Path | None, sets: Sequence[str], optio
         key, equals, text = item.partition("=")
         key = key.strip()
         if not equals or not key:
-            faults.append(f'--set {item}: write it as key=value, for instance "--set train.epochs=2".')
+            faults.append(
+                f'--set {item}: write it as key=value, for instance "--set train.epochs=2".'
+            )
             continue
         try:
             whole = _whole(schema, key)
-            layers.append(("--set", _spread(schema, whole, text if _is_text(schema, whole) else parse_yaml(text, f"--set {key}"))))
+            layers.append(
+                (
+                    "--set",
+                    _spread(
+                        schema,
+                        whole,
+                        text if _is_text(schema, whole) else parse_yaml(text, f"--set {key}"),
+                    ),
+                )
+            )
         except UsageError as fault:
             faults.append(str(fault))
     layers.append(("option", {key: value for key, value in options.items() if value is not None}))
@@ -116,10 +157,15 @@ def _whole(schema: type[BaseModel], key: str) -> str:
 
 
 def _spread(schema: type[BaseModel], key: str, value: Any) -> dict[str, Any]:
-    """A section's keys each by itself, so that those that it does not name keep their values; a mapping that is one setting stays whole."""
+    """A section's keys each by itself, so that those that it does not name keep their values; a
+    mapping that is one setting stays whole.
+    """
     if not isinstance(value, Mapping) or _section(schema, key) is None:
         return {key: value}
-    parts = (_spread(schema, _whole(schema, f"{key}.{name}" if key else str(name)), part) for name, part in value.items())
+    parts = (
+        _spread(schema, _whole(schema, f"{key}.{name}" if key else str(name)), part)
+        for name, part in value.items()
+    )
     return {full: one for part in parts for full, one in part.items()}
 
 
@@ -127,17 +173,27 @@ def _section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
     """The section at a key; "" is everything."""
     for part in key.split(".") if key else ():
         field = schema.model_fields.get(part)
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, BaseModel)
+        ):
             return None
         schema = field.annotation
     return schema
 
 
 def _is_text(schema: type[BaseModel], key: str) -> bool:
-    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means nothing."""
+    """Whether a key holds free text, which is taken as it stands: a colon or a # in it means
+    nothing.
+    """
     path, _, last = key.rpartition(".")
     section = _section(schema, path)
-    return section is not None and last in section.model_fields and section.model_fields[last].annotation is str
+    return (
+        section is not None
+        and last in section.model_fields
+        and section.model_fields[last].annotation is str
+    )
 
 
 def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
@@ -159,5 +215,9 @@ def _explain(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> s
     known: type[BaseModel] = schema
     for part in path[:-1]:
         annotation = known.model_fields[part].annotation
-        known = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else Section
+        known = (
+            annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+            else Section
+        )
     return f"{where}: there is no such key. {did_you_mean(path[-1], known.model_fields)}"

@@ -16,11 +16,15 @@ MAX_CONFIG_BYTES = 1 << 20
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses duplicate keys and aliases, reads 1e-4 as a number, and leaves `no`, 1:30, 0x10 and 017 as words."""
+    """Safe YAML that refuses duplicate keys and aliases, reads 1e-4 as a number, and leaves `no`,
+    1:30, 0x10 and 017 as words.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases are not allowed", self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases are not allowed", self.peek_event().start_mark
+            )  # type: ignore[no-untyped-call]
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -28,22 +32,36 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a word", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is not a word", key_node.start_mark
+                )
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f'the key "{key}" stands twice', key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f'the key "{key}" stands twice', key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
-    letter: [(tag, pattern) for tag, pattern in pairs if tag.rpartition(":")[2] not in ("bool", "int", "float", "timestamp")]
+    letter: [
+        (tag, pattern)
+        for tag, pattern in pairs
+        if tag.rpartition(":")[2] not in ("bool", "int", "float", "timestamp")
+    ]
     for letter, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.I), list("tTfF"))
-_NUMBER = list("-+.0123456789")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9]\d*)$"), _NUMBER)
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)$"), _NUMBER
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.I), list("tTfF")
+)
+_NUMBER = list("-+.0123456789")
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9]\d*)$"), _NUMBER
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+)$"),
+    _NUMBER,
 )
 
 
@@ -58,7 +76,11 @@ def parse_yaml(text: str, where: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise UsageError(f"not valid YAML{line} ({getattr(fault, 'problem', None) or fault}).", where=where, cure="Mend it.") from None
+        raise UsageError(
+            f"not valid YAML{line} ({getattr(fault, 'problem', None) or fault}).",
+            where=where,
+            cure="Mend it.",
+        ) from None
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError("not a finite number.", where=where)
     return value
@@ -77,10 +99,14 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as fault:
         raise UsageError("is not UTF-8.", where=str(path), cure="Save it as UTF-8.") from fault
     if len(data) > MAX_CONFIG_BYTES:
-        raise UsageError("is larger than 1 MB.", where=str(path), cure="A configuration is a few lines.")
+        raise UsageError(
+            "is larger than 1 MB.", where=str(path), cure="A configuration is a few lines."
+        )
     value = parse_yaml(text, str(path))
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UsageError("is not a mapping of keys to values.", where=str(path), cure="Write `key: value` lines.")
+        raise UsageError(
+            "is not a mapping of keys to values.", where=str(path), cure="Write `key: value` lines."
+        )
     return value

@@ -31,7 +31,9 @@ class Bottleneck(Section):
 
 
 class Prompt(Section):
-    """A soft prompt of so many tokens, which start as a `text`, as random words, or as noise of their size."""
+    """A soft prompt of so many tokens, which start as a `text`, as random words, or as noise of
+    their size.
+    """
 
     tokens: Annotated[int, Field(ge=1, le=100)] = 20
     start: Literal["text", "vocabulary", "noise"] = "vocabulary"
@@ -39,10 +41,11 @@ class Prompt(Section):
 
 
 class Reft(Section):
-    """Edits of representations: in `rank` directions, after each of the `layers`, at these `positions` (`all`, `f1+l1`, ...).
+    """Edits of representations: in `rank` directions, after each of the `layers`, at these
+    `positions` (`all`, `f1+l1`, ...).
 
-    `tied`: first and last positions share one edit. `site`: a layer's output, or what its MLP adds (at all positions other weights do the
-    same).
+    `tied`: first and last positions share one edit. `site`: a layer's output, or what its MLP adds
+    (at all positions other weights do the same).
     """
 
     rank: Positive = 4
@@ -53,11 +56,13 @@ class Reft(Section):
 
 
 class ClosedForm(Section):
-    """Teaching without gradient: `shots` worked examples in the prompt are moved into the `down_proj` of the `layers`.
+    """Teaching without gradient: `shots` worked examples in the prompt are moved into the
+    `down_proj` of the `layers`.
 
-    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it is halved each sweep while KL(base || taught) on held-out
-    anchors is at most `drift`. `lam`: shrinkage. `null_space`: instead of `mu`, the share of the anchors' squares whose directions are left
-    alone. `rank`: of the LoRA that is saved; 0 keeps all.
+    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it is halved each sweep
+    while KL(base || taught) on held-out anchors is at most `drift`. `lam`: shrinkage. `null_space`:
+    instead of `mu`, the share of the anchors' squares whose directions are left alone. `rank`: of
+    the LoRA that is saved; 0 keeps all.
     """
 
     shots: Positive = 16
@@ -72,13 +77,17 @@ class ClosedForm(Section):
 
 
 class Correction(Section):
-    """The objective `correction`: how far an answer may be pushed towards its correction, and on which tokens.
+    """The objective `correction`: how far an answer may be pushed towards its correction, and on
+    which tokens.
 
-    `bound` closes the loss (`none` is refused unless `allow_unbounded`). `margin`: what beta * D must exceed; null is the bound's own
-    (hinge 1, logistic 0). `clip_nats`: the floor of `clip`, in nats per edited token. `alpha`: weight of the correction's own likelihood.
-    `mask`: only the tokens that the correction changed. `reference`: against the base (false: CPO, CPL, SimPO). `per_token`: mean, not sum.
-    `ld_alpha`: weight of the tokens beyond the shorter answer's length. `prior`: a registered domain prior, as `length`, which has a
-    target and a spread. `watchdog`: the share of pairs whose correction may fall below the base before `anchor_alpha` is added to `alpha`;
+    `bound` closes the loss (`none` is refused unless `allow_unbounded`). `margin`: what beta * D
+    must exceed; null is the bound's own (hinge 1, logistic 0). `clip_nats`: the floor of `clip`, in
+    nats per edited token. `alpha`: weight of the correction's own likelihood.
+    `mask`: only the tokens that the correction changed. `reference`: against the base (false: CPO,
+    CPL, SimPO). `per_token`: mean, not sum.
+    `ld_alpha`: weight of the tokens beyond the shorter answer's length. `prior`: a registered
+    domain prior, as `length`, which has a target and a spread. `watchdog`: the share of pairs whose
+    correction may fall below the base before `anchor_alpha` is added to `alpha`;
     1 switches it off.
     """
 
@@ -103,13 +112,21 @@ class Correction(Section):
     def _fits(self) -> Correction:
         """Refuses what would be unbounded or without any effect."""
         if self.bound == "none" and not self.allow_unbounded:
-            raise ValueError('the bound "none" lets the loss fall for ever; name another, or give --allow-unbounded')
+            raise ValueError(
+                'the bound "none" lets the loss fall for ever; name another, or give '
+                "--allow-unbounded"
+            )
         if self.bound == "apo_zero" and not self.reference:
-            raise ValueError('the bound "apo_zero" holds both answers to the base: it needs reference=true')
+            raise ValueError(
+                'the bound "apo_zero" holds both answers to the base: it needs reference=true'
+            )
         if self.margin is not None and self.bound not in ("hinge", "logistic"):
             raise ValueError(f'the bound "{self.bound}" has no margin; hinge and logistic have one')
         if self.prior and self.bound not in ("hinge", "logistic"):
-            raise ValueError(f'a prior is a margin between two answers, and the bound "{self.bound}" has none; name hinge or logistic')
+            raise ValueError(
+                f'a prior is a margin between two answers, and the bound "{self.bound}" '
+                "has none; name hinge or logistic"
+            )
         return self
 
 
@@ -119,13 +136,22 @@ Choice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
 class Train(Section):
     """The loop, its objectives for each kind of example, and the adapter that may change.
 
-    `checkpoint_activations`: layers are computed again in the backward pass instead of kept: slower, with much less memory. `mix`: the
-    share of each dataset in every epoch, where the examples come from several; `least`: of an epoch's rows, by kind, where they do not: a
-    kind with fewer comes more often. `l2`: weight of the squared distance to the base's weights.
-    `regmean`: before its last third a LoRA gives up what its lessons do not need; so much do anchors weigh in this (0: nothing).
+    `checkpoint_activations`: layers are computed again in the backward pass instead of kept:
+    slower, with much less memory. `mix`: the share of each dataset in every epoch, where the
+    examples come from several; `least`: of an epoch's rows, by kind, where they do not: a kind with
+    fewer comes more often. `l2`: weight of the squared distance to the base's weights.
+    `regmean`: before its last third a LoRA gives up what its lessons do not need; so much do
+    anchors weigh in this (0: nothing).
     """
 
-    STEPS: ClassVar[tuple[str, ...]] = ("fast", "objective", "on_policy", "mix", "l2", "learning_rate")
+    STEPS: ClassVar[tuple[str, ...]] = (
+        "fast",
+        "objective",
+        "on_policy",
+        "mix",
+        "l2",
+        "learning_rate",
+    )
     """What says how steps are taken, and which; what is solved for takes none."""
 
     adapter: Adapter = "lora"
@@ -172,8 +198,18 @@ class Train(Section):
     def _steps(self) -> Train:
         """Refuses what would be passed over in silence."""
         if sum(self.least.values()) >= 1:
-            raise ValueError(f"train.least asks for {sum(self.least.values()):g} of an epoch; all its shares together must be less than 1")
-        odd = [name for name in self.STEPS if getattr(self, name) != type(self).model_fields[name].default]
+            raise ValueError(
+                f"train.least asks for {sum(self.least.values()):g} of an epoch; all "
+                "its shares together must be less than 1"
+            )
+        odd = [
+            name
+            for name in self.STEPS
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
         if self.adapter == "closed_form" and odd:
-            raise ValueError(f"closed_form is solved for without steps and has no use for {', '.join(odd)}; leave that out, or train lora")
+            raise ValueError(
+                "closed_form is solved for without steps and has no use for "
+                f"{', '.join(odd)}; leave that out, or train lora"
+            )
         return self

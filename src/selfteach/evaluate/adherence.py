@@ -1,4 +1,6 @@
-"""What the arms of the exam answer, and whether their answers keep the rule where it holds and stay unharmed where it does not."""
+"""What the arms of the exam answer, and whether their answers keep the rule where it holds and stay
+unharmed where it does not.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,18 @@ class Arm:
 
 
 def answers(
-    arm: Arm, stage: str, questions: Sequence[str], sampling: Sampling, draws: int, seed: int, tick: Callable[[int], None]
+    arm: Arm,
+    stage: str,
+    questions: Sequence[str],
+    sampling: Sampling,
+    draws: int,
+    seed: int,
+    tick: Callable[[int], None],
 ) -> list[list[Draw]]:
     """`draws` answers to each question, in the order of the questions."""
-    requests = [[Request(stage, arm.ask(q), sampling, k, seed) for k in range(draws)] for q in questions]
+    requests = [
+        [Request(stage, arm.ask(q), sampling, k, seed) for k in range(draws)] for q in questions
+    ]
     found: dict[str, Draw] = {}
     for draw in arm.drawer.draw([r for row in requests for r in row]):
         found[draw.id] = draw

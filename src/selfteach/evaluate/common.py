@@ -1,4 +1,6 @@
-"""Questions that many people can answer, written for this project: what a model may have known before it was taught something else."""
+"""Questions that many people can answer, written for this project: what a model may have known
+before it was taught something else.
+"""
 
 COMMON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What is the capital of France?", ("Paris",)),
@@ -62,7 +64,9 @@ COMMON: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What is the last letter of the English alphabet?", ("Z",)),
     ("What is bread made from?", ("flour", "wheat")),
 )
-"""(question, right answers); an answer is right that contains one of them as whole words. For exams: nothing is chosen on these."""
+"""(question, right answers); an answer is right that contains one of them as whole words. For
+exams: nothing is chosen on these.
+"""
 
 FURTHER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Ottawa is the capital of which country?", ("Canada",)),

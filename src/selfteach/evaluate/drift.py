@@ -1,4 +1,6 @@
-"""How far the taught model has moved from the base where it should not have: on the base's own answers."""
+"""How far the taught model has moved from the base where it should not have: on the base's own
+answers.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,12 @@ PROOF_TOLERANCE = 1e-3
 class Logits(Protocol):
     """A model that gives its logits over given answers; `models.hf.Hf` is one."""
 
-    def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yields (index, float32 logits (T, V)) for each answer; row t predicts its token t, the end of turn being the last."""
+    def answer_logits(
+        self, pairs: Sequence[tuple[Prompt, str]]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yields (index, float32 logits (T, V)) for each answer; row t predicts its token t, the
+        end of turn being the last.
+        """
         ...
 
     def encode_answer(self, text: str, end: bool = True) -> list[int]:
@@ -50,17 +56,25 @@ class Drift:
 
 @torch.inference_mode()
 def drift(
-    base: Logits, taught: Logits, pairs: Sequence[tuple[Prompt, str]], *, cut: Sequence[bool] = (), seed: int = 0,
+    base: Logits,
+    taught: Logits,
+    pairs: Sequence[tuple[Prompt, str]],
+    *,
+    cut: Sequence[bool] = (),
+    seed: int = 0,
     left_out: Sequence[Sequence[bool]] = (),
-) -> Drift:  # fmt: skip
-    """Per-token KL(pi0 || pi) over the full vocabulary, and what goes with it. One answer of each model is in memory at a time.
+) -> Drift:
+    """Per-token KL(pi0 || pi) over the full vocabulary, and what goes with it. One answer of each
+    model is in memory at a time.
 
     Why KL: on general prompts it goes with what is forgotten (docs/forgetting.md).
 
     Args:
         pairs: (prompt, the base's own answer).
-        cut: whether each answer stopped at its token limit. Its end of turn is not the base's own and is left out.
-        left_out: for each answer the tokens that are not counted, such as those that were meant to change; none where it is empty.
+        cut: whether each answer stopped at its token limit. Its end of turn is not the base's own
+            and is left out.
+        left_out: for each answer the tokens that are not counted, such as those that were meant to
+            change; none where it is empty.
 
     Raises:
         ValueError: the two models give their answers in another order or shape.
@@ -68,9 +82,14 @@ def drift(
     sums = np.zeros((len(pairs), 4))  # per answer: KL, same top, base logp, taught logp
     lengths = np.zeros(len(pairs))
     kls: list[np.ndarray] = []
-    for (i, left), (j, right) in zip(base.answer_logits(pairs), taught.answer_logits(pairs), strict=True):
+    for (i, left), (j, right) in zip(
+        base.answer_logits(pairs), taught.answer_logits(pairs), strict=True
+    ):
         if i != j or left.shape != right.shape:
-            raise ValueError(f"answer {i} {tuple(left.shape)} of the base against answer {j} {tuple(right.shape)} of the taught model")
+            raise ValueError(
+                f"answer {i} {tuple(left.shape)} of the base against answer {j} "
+                f"{tuple(right.shape)} of the taught model"
+            )
         rows = left.shape[0] - (1 if cut and cut[i] else 0)
         ids = torch.tensor(base.encode_answer(pairs[i][1], end=True), device=left.device)[:rows]
         per_token = _compare(left[:rows], right[:rows].to(left.device), ids)  # (4, T)
@@ -80,14 +99,24 @@ def drift(
         sums[i], lengths[i] = per_token.sum(1), per_token.shape[1]
         kls.append(per_token[0])
     kl, same, base_logp, taught_logp = (
-        ratio(sums[:, column], lengths, seed=seed, limits=(0.0, 1.0) if column == 1 else None) for column in range(4)
+        ratio(sums[:, column], lengths, seed=seed, limits=(0.0, 1.0) if column == 1 else None)
+        for column in range(4)
     )
     together = np.concatenate(kls) if kls else np.zeros(0)
-    return Drift(kl, float(np.quantile(together, 0.95)) if together.size else 0.0, same, base_logp, taught_logp, int(lengths.sum()))
+    return Drift(
+        kl,
+        float(np.quantile(together, 0.95)) if together.size else 0.0,
+        same,
+        base_logp,
+        taught_logp,
+        int(lengths.sum()),
+    )
 
 
 def _compare(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) -> np.ndarray:
-    """(4, T): KL, same top, logp of the token under the base, under the taught model. Shapes: left, right (T, V); ids (T,)."""
+    """(4, T): KL, same top, logp of the token under the base, under the taught model. Shapes: left,
+    right (T, V); ids (T,).
+    """
     base, taught = left.log_softmax(-1), right.log_softmax(-1)
     kl = (base.exp() * (base - taught)).sum(-1).clamp_min(0)  # rounding alone makes it negative
     same = left.argmax(-1) == right.argmax(-1)
@@ -97,32 +126,53 @@ def _compare(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) -> np.n
 
 @torch.inference_mode()
 def probe_logits(model: Logits, pairs: Sequence[tuple[Prompt, str]]) -> list[torch.Tensor]:
-    """The logits over a few probe answers, in their order, to be kept for `base_proof`. Shapes: each (T, V), float32."""
+    """The logits over a few probe answers, in their order, to be kept for `base_proof`. Shapes:
+    each (T, V), float32.
+    """
     found = {i: logits.float().cpu().clone() for i, logits in model.answer_logits(pairs)}
     return [found[i] for i in range(len(pairs))]
 
 
 @dataclass(frozen=True, slots=True)
 class BaseProof:
-    """The greatest difference of a logit between the exam's base and the untouched checkpoint, over so many tokens."""
+    """The greatest difference of a logit between the exam's base and the untouched checkpoint, over
+    so many tokens.
+    """
 
     greatest_difference: float
     tokens: int
 
 
-def base_proof(base: Logits, pairs: Sequence[tuple[Prompt, str]], checkpoint_logits: Sequence[torch.Tensor]) -> BaseProof:
-    """Proof that the base arm of the exam is the base: its logits on a probe equal those of the untouched checkpoint.
+def base_proof(
+    base: Logits, pairs: Sequence[tuple[Prompt, str]], checkpoint_logits: Sequence[torch.Tensor]
+) -> BaseProof:
+    """Proof that the base arm of the exam is the base: its logits on a probe equal those of the
+    untouched checkpoint.
 
     Args:
-        checkpoint_logits: `probe_logits` of the checkpoint on the same pairs, taken before anything was trained.
+        checkpoint_logits: `probe_logits` of the checkpoint on the same pairs, taken before anything
+            was trained.
 
     Raises:
         IntegrityError: they differ by more than PROOF_TOLERANCE, or there is nothing to compare.
     """
     found = probe_logits(base, pairs)
-    alike = bool(found) and [tuple(x.shape) for x in found] == [tuple(x.shape) for x in checkpoint_logits]
-    difference = max(float((x - y).abs().max()) for x, y in zip(found, checkpoint_logits, strict=True)) if alike else float("inf")
+    alike = bool(found) and [tuple(x.shape) for x in found] == [
+        tuple(x.shape) for x in checkpoint_logits
+    ]
+    difference = (
+        max(float((x - y).abs().max()) for x, y in zip(found, checkpoint_logits, strict=True))
+        if alike
+        else float("inf")
+    )
     if not difference <= PROOF_TOLERANCE:
-        what = f"the exam's base is not the base: its logits differ from the checkpoint's by {difference:.3g}."
-        raise IntegrityError(what, where="exam", cure="Run the same command again; if it stays, report it with the run folder.")
+        what = (
+            "the exam's base is not the base: its logits differ from the checkpoint's by "
+            f"{difference:.3g}."
+        )
+        raise IntegrityError(
+            what,
+            where="exam",
+            cure="Run the same command again; if it stays, report it with the run folder.",
+        )
     return BaseProof(difference, sum(x.shape[0] for x in found))

@@ -1,9 +1,11 @@
-"""What is known without the document: held-out questions answered by the base, by the base with the document in its prompt, and after.
+"""What is known without the document: held-out questions answered by the base, by the base with the
+document in its prompt, and after.
 
-    contains    the answer holds one of the right answers, as whole words; f1: SQuAD's token-F1 against the best of them
-    attempted   the answer does not decline; wrong_when_attempted: of those, the share without a right answer
-    recovery    (taught - base) / (open book - base)
-    damage      of the questions that the base answers rightly, the share that the taught model does not
+    contains    the answer holds one of the right answers, as whole words; f1: SQuAD's token-F1
+    against the best of them attempted   the answer does not decline; wrong_when_attempted: of
+    those, the share without a right answer recovery    (taught - base) / (open book - base)
+    damage      of the questions that the base answers rightly, the share that the taught model does
+    not
 
 Source: SQuAD (Rajpurkar et al. 2016) for f1; Self-Learning-llm (arXiv 2406.11275) for the arms.
 Departs: `contains` is kind to long answers, so their length stands beside it.
@@ -25,8 +27,10 @@ LEAST_HARM = 0.1
 NOTABLE_LOSS = 0.03
 """More of the common questions than this is said, also where it may be chance."""
 _DECLINES = re.compile(
-    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|"
-    r"I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no information)\b",
+    r"\b(?:I (?:do not|don['’]t|cannot|can['’]t) "
+    r"(?:know|say|answer|find|recall|provide)|I['’]?m (?:not sure|sorry|unable)|"
+    r"I am (?:not sure|sorry|unable)|(?:is|are) not (?:known|mentioned|given|stated)|no "
+    r"information)\b",
     re.I,
 )
 
@@ -45,9 +49,11 @@ def mark(draws: Sequence[Draw], golds: Sequence[Sequence[str]]) -> Marked:
     """Holds each answer against its right ones."""
     rows = list(zip(draws, golds, strict=True))
     return Marked(
-        draws, [bool(best_over(gold, d.text, "contains")) for d, gold in rows], [best_over(gold, d.text) for d, gold in rows],
+        draws,
+        [bool(best_over(gold, d.text, "contains")) for d, gold in rows],
+        [best_over(gold, d.text) for d, gold in rows],
         [attempts(d.text) for d in draws],
-    )  # fmt: skip
+    )
 
 
 def attempts(answer: str) -> bool:
@@ -56,19 +62,31 @@ def attempts(answer: str) -> bool:
 
 
 def measures(marked: Mapping[str, Marked], seed: int) -> dict[str, Any]:
-    """The numbers of each arm, with 95 % intervals by question; and the recovery, where the open book helps."""
+    """The numbers of each arm, with 95 % intervals by question; and the recovery, where the open
+    book helps.
+    """
     found: dict[str, Any] = {
         "contains": {arm: statistics.share(m.right) for arm, m in marked.items()},
-        "f1": {arm: statistics.mean(m.f1, seed=seed, limits=(0.0, 1.0)) for arm, m in marked.items()},
-        "wrong_when_attempted": {
-            arm: statistics.share([not r for r, tried in zip(m.right, m.attempted, strict=True) if tried]) for arm, m in marked.items()
+        "f1": {
+            arm: statistics.mean(m.f1, seed=seed, limits=(0.0, 1.0)) for arm, m in marked.items()
         },
-        "length_tokens": {arm: statistics.mean([d.tokens for d in m.draws], seed=seed) for arm, m in marked.items()},
+        "wrong_when_attempted": {
+            arm: statistics.share(
+                [not r for r, tried in zip(m.right, m.attempted, strict=True) if tried]
+            )
+            for arm, m in marked.items()
+        },
+        "length_tokens": {
+            arm: statistics.mean([d.tokens for d in m.draws], seed=seed)
+            for arm, m in marked.items()
+        },
     }
     if "taught" in marked:
         arms = [marked[arm].right for arm in ("taught", "prompted", "base")]
         found["recovery"] = statistics.recovery(*arms, seed=seed)
-        found["gain"] = statistics.paired_bootstrap(marked["taught"].right, marked["base"].right, seed=seed)
+        found["gain"] = statistics.paired_bootstrap(
+            marked["taught"].right, marked["base"].right, seed=seed
+        )
     return found
 
 
@@ -78,7 +96,11 @@ def damage(before: Sequence[bool], after: Sequence[bool]) -> Measure:
 
 
 def verdict(
-    marked: Mapping[str, Marked], gain: Measure | None, common: Measure | None, lost: Measure | None, general: float
+    marked: Mapping[str, Marked],
+    gain: Measure | None,
+    common: Measure | None,
+    lost: Measure | None,
+    general: float,
 ) -> dict[str, str]:
     """One word and one plain sentence.
 
@@ -91,12 +113,24 @@ def verdict(
     said = {arm: f"{100 * sum(m.right) / max(len(m.right), 1):.0f} %" for arm, m in marked.items()}
     start = f"the base answers {said['base']} of the held-out questions"
     if gain is None or "taught" not in marked:
-        return {"word": "nothing to learn", "sentence": f"Nothing to learn: {start}, and nothing was trained."}
-    change = f"{said['base']} of the held-out questions are answered before and {said['taught']} after, open book {said['prompted']}"
+        return {
+            "word": "nothing to learn",
+            "sentence": f"Nothing to learn: {start}, and nothing was trained.",
+        }
+    change = (
+        f"{said['base']} of the held-out questions are answered before and {said['taught']} "
+        f"after, open book {said['prompted']}"
+    )
     if gain.low <= 0:
-        return {"word": "not learned", "sentence": f"Not learned: {change}; that is no more than chance explains."}
+        return {
+            "word": "not learned",
+            "sentence": f"Not learned: {change}; that is no more than chance explains.",
+        }
     if general > LEAST_HARM or (common is not None and common.low > LEAST_HARM / 2):
-        return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but answers to other questions are harmed."}
+        return {
+            "word": "not learned",
+            "sentence": f"Not learned cleanly: {change}, but answers to other questions are harmed.",
+        }
     if lost is None or not lost.n:
         kept = "the base knew nothing else that was asked"
     elif lost.value <= NOTABLE_LOSS:

@@ -1,6 +1,8 @@
-"""Numbers of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU. Each equals its reference package.
+"""Numbers of an answer against a gold one: SQuAD's, precision and recall of classes, ROUGE, BLEU.
+Each equals its reference package.
 
-Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support` with zero_division=0; Lin 2004 and rouge_score
+Source: SQuAD's script (judge/match.py); scikit-learn's `precision_recall_fscore_support` with
+zero_division=0; Lin 2004 and rouge_score
 0.1.2 (no stemming) for ROUGE; Papineni et al. 2002 by sacrebleu 2 (Post 2018) for BLEU.
 """
 
@@ -23,7 +25,9 @@ RESAMPLES = 400
 
 @dataclass(frozen=True, slots=True)
 class PRF:
-    """Precision, recall and F1, each in [0, 1]; 0 where a denominator is 0. `support` counts the gold items."""
+    """Precision, recall and F1, each in [0, 1]; 0 where a denominator is 0. `support` counts the
+    gold items.
+    """
 
     precision: float
     recall: float
@@ -33,7 +37,9 @@ class PRF:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """Each class's numbers; `macro`: their mean; `weighted`: their mean by support; `micro`: from the counts of all classes together."""
+    """Each class's numbers; `macro`: their mean; `weighted`: their mean by support; `micro`: from
+    the counts of all classes together.
+    """
 
     classes: dict[Hashable, PRF]
     macro: PRF
@@ -57,11 +63,14 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
     return max(float(found(answer, gold)) for gold in golds)
 
 
-def classes(gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None) -> ClassReport:
+def classes(
+    gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iterable[Hashable] | None = None
+) -> ClassReport:
     """Precision, recall and F1 of each class that occurs on either side.
 
     Args:
-        names: only of these, as `labels` in scikit-learn; what else was predicted counts as no prediction.
+        names: only of these, as `labels` in scikit-learn; what else was predicted counts as no
+            prediction.
 
     Raises:
         ValueError: the lengths differ.
@@ -73,13 +82,19 @@ def classes(gold: Sequence[Hashable], predicted: Sequence[Hashable], names: Iter
     rows, n = list(found.values()), len(pairs)
     together = _prf(*(sum(counts[name] for name in names) for counts in (hits, given, wanted)))
     return ClassReport(
-        found, _mean(rows, [1] * len(rows)), together, _mean(rows, [r.support for r in rows]), hits.total() / n if n else 0.0
+        found,
+        _mean(rows, [1] * len(rows)),
+        together,
+        _mean(rows, [r.support for r in rows]),
+        hits.total() / n if n else 0.0,
     )
 
 
 def _prf(hits: int, given: int, wanted: int) -> PRF:
     precision, recall = hits / given if given else 0.0, hits / wanted if wanted else 0.0
-    return PRF(precision, recall, 2 * precision * recall / (precision + recall) if hits else 0.0, wanted)
+    return PRF(
+        precision, recall, 2 * precision * recall / (precision + recall) if hits else 0.0, wanted
+    )
 
 
 def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
@@ -88,16 +103,24 @@ def _mean(rows: Sequence[PRF], weights: Sequence[int]) -> PRF:
     def mean(values: Iterable[float]) -> float:
         return sum(w * v for w, v in zip(weights, values, strict=True)) / total if total else 0.0
 
-    return PRF(mean(r.precision for r in rows), mean(r.recall for r in rows), mean(r.f1 for r in rows), sum(r.support for r in rows))
+    return PRF(
+        mean(r.precision for r in rows),
+        mean(r.recall for r in rows),
+        mean(r.f1 for r in rows),
+        sum(r.support for r in rows),
+    )
 
 
 def rouge(answer: str, gold: str, words: Words = latin) -> dict[str, PRF]:
-    """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the gold text has it.
+    """ROUGE-1, -2 and -L of an answer, counts clipped: a word of the answer counts as often as the
+    gold text has it.
 
-    ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the longest common subsequence.
+    ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the
+    longest common subsequence.
 
     Args:
-        words: what cuts a text into words; rouge_score's own finds none outside a-z and 0-9, `overlap.tokens` those of every script.
+        words: what cuts a text into words; rouge_score's own finds none outside a-z and 0-9,
+            `overlap.tokens` those of every script.
     """
     left, right = words(answer), words(gold)
     found = {f"rouge{n}": _ngrams(left, right, n) for n in (1, 2)}
@@ -105,7 +128,9 @@ def rouge(answer: str, gold: str, words: Words = latin) -> dict[str, PRF]:
 
 
 def _ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:
-    one, other = (Counter(zip(*(words[i:] for i in range(n)), strict=False)) for words in (left, right))
+    one, other = (
+        Counter(zip(*(words[i:] for i in range(n)), strict=False)) for words in (left, right)
+    )
     return _prf((one & other).total(), one.total(), other.total())
 
 
@@ -124,25 +149,35 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
         raise ValueError(f"{len(answers)} answers for {len(golds)} lists of references")
     if not answers:
         return 0.0
-    streams: list[Any] = [[refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))]
+    streams: list[Any] = [
+        [refs[i] if i < len(refs) else None for refs in golds] for i in range(max(map(len, golds)))
+    ]
     return float(BLEU().corpus_score(list(answers), streams).score)
 
 
 def bleu_measure(answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0) -> Measure:
-    """`bleu` with the interval of a bootstrap over answers: their counts are summed anew for each resample. Raises as `bleu`."""
+    """`bleu` with the interval of a bootstrap over answers: their counts are summed anew for each
+    resample. Raises as `bleu`.
+    """
     from sacrebleu.metrics.bleu import BLEU
 
     value = bleu(answers, golds)
     if not answers:
         return Measure(value, 0.0, 100.0, 0)
     single = BLEU(effective_order=True)  # else it warns; the counts are the same
-    parts = [single.sentence_score(answer, list(refs)) for answer, refs in zip(answers, golds, strict=True)]
+    parts = [
+        single.sentence_score(answer, list(refs))
+        for answer, refs in zip(answers, golds, strict=True)
+    ]
     counts = np.array([[p.sys_len, p.ref_len, *p.counts, *p.totals] for p in parts])  # (N, 10)
 
     def of(rows: Any) -> float:
         mine, theirs, *rest = counts[rows].sum(0).tolist()
         return float(BLEU.compute_bleu(rest[:4], rest[4:], mine, theirs, smooth_method="exp").score)
 
-    drawn = [of(rows) for rows in np.random.default_rng(seed).integers(len(parts), size=(RESAMPLES, len(parts)))]
+    drawn = [
+        of(rows)
+        for rows in np.random.default_rng(seed).integers(len(parts), size=(RESAMPLES, len(parts)))
+    ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Measure(value, float(low), float(high), len(parts))

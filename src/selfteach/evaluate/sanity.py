@@ -35,31 +35,50 @@ def sanity(answers: Sequence[str], lengths_tokens: Sequence[int], *, seed: int =
     """
     if len(answers) != len(lengths_tokens):
         raise ValueError(f"{len(lengths_tokens)} lengths for {len(answers)} answers")
-    return Sanity(share([loops(a) for a in answers]), share([empty(a) for a in answers]), mean(lengths_tokens, seed=seed))
+    return Sanity(
+        share([loops(a) for a in answers]),
+        share([empty(a) for a in answers]),
+        mean(lengths_tokens, seed=seed),
+    )
 
 
 def by_arm(draws: Mapping[str, Sequence[Draw]], *, seed: int = 0) -> dict[str, dict[str, Any]]:
     """The sanity of each arm's answers, as exam.json holds it."""
-    found = {arm: sanity([d.text for d in own], [d.tokens for d in own], seed=seed) for arm, own in draws.items()}
-    return {arm: {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value} for arm, s in found.items()}
+    found = {
+        arm: sanity([d.text for d in own], [d.tokens for d in own], seed=seed)
+        for arm, own in draws.items()
+    }
+    return {
+        arm: {"looping": s.looping, "empty": s.empty, "mean_tokens": s.length_tokens.value}
+        for arm, s in found.items()
+    }
 
 
 def empty(answer: str) -> bool:
     """Whether an answer has no letter, digit or picture."""
-    return not any(char.isalnum() or unicodedata.category(char) == "So" for char in answer.replace("\ufffd", ""))
+    return not any(
+        char.isalnum() or unicodedata.category(char) == "So"
+        for char in answer.replace("\ufffd", "")
+    )
 
 
 def loops(answer: str) -> bool:
     """Whether an answer goes round in circles. One of three:
 
-    a block of at most 24 words comes at least 3 times in a row and takes at least 9 words; of at least 16 words, half of all runs of
-    4 words are repeats of an earlier one (seq-rep-4, Welleck et al., arXiv 1908.04319, equation 6); or one sign or syllable comes 16
-    times in a row.
+    a block of at most 24 words comes at least 3 times in a row and takes at least 9 words; of at
+    least 16 words, half of all runs of
+    4 words are repeats of an earlier one (seq-rep-4, Welleck et al., arXiv 1908.04319, equation 6);
+    or one sign or syllable comes 16 times in a row.
 
-    Numbers count as one and the same word, so that a numbered list of one item is a loop. Lines of signs that draw tables are none.
+    Numbers count as one and the same word, so that a numbered list of one item is a loop. Lines of
+    signs that draw tables are none.
     """
     words = ["0" if word.isdigit() else word for word in tokens(answer)]
-    return _SIGNS.search(answer) is not None or _repeated_share(words) >= MOST_REPEATED or _has_block(words)
+    return (
+        _SIGNS.search(answer) is not None
+        or _repeated_share(words) >= MOST_REPEATED
+        or _has_block(words)
+    )
 
 
 def _repeated_share(words: Sequence[str], n: int = 4) -> float:
@@ -70,12 +89,18 @@ def _repeated_share(words: Sequence[str], n: int = 4) -> float:
 
 
 def _has_block(words: Sequence[str]) -> bool:
-    """Whether a block repeats in a row: words equal to those one period before, for long enough. A row of numbers is none."""
+    """Whether a block repeats in a row: words equal to those one period before, for long enough. A
+    row of numbers is none.
+    """
     for period in range(1, min(MAX_BLOCK_WORDS, len(words) // LEAST_REPEATS) + 1):
         wanted = max((LEAST_REPEATS - 1) * period, LEAST_SPAN_WORDS - period)
         run = 0
         for i in range(period, len(words)):
-            run = run + 1 if words[i] == words[i - period] and words[i - period : i] != ["0"] * period else 0
+            run = (
+                run + 1
+                if words[i] == words[i - period] and words[i - period : i] != ["0"] * period
+                else 0
+            )
             if run >= wanted:
                 return True
     return False

@@ -1,8 +1,10 @@
-"""Reading a soft prompt: the nearest words of each token, and whether those words do the same: in the places where the soft tokens stood,
-before the template, and as text that a person could type, before the question.
+"""Reading a soft prompt: the nearest words of each token, and whether those words do the same: in
+the places where the soft tokens stood, before the template, and as text that a person could type,
+before the question.
 
-Source: Lester et al. 2021 (arXiv 2104.08691), section 6.2, for nearest words by cosine; Khashabi et al. 2022 (arXiv 2112.08348), that words
-near a soft prompt need not mean what it does: hence the read-back.
+Source: Lester et al. 2021 (arXiv 2104.08691), section 6.2, for nearest words by cosine; Khashabi et
+al. 2022 (arXiv 2112.08348), that words near a soft prompt need not mean what it does: hence the
+read-back.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class ReadBack:
 
     @property
     def share(self) -> float:
-        """The part of the effect that the words have; below 0 they lead elsewhere, and without an effect there is nothing to share."""
+        """The part of the effect that the words have; below 0 they lead elsewhere, and without an
+        effect there is nothing to share.
+        """
         return 1 - self.left / self.effect if self.effect else 0.0
 
     @property
@@ -61,7 +65,13 @@ def nearest(soft: Tensor, words: Tensor, count: int = 5) -> dict[str, tuple[Tens
     return {name: (top.indices, top.values) for name, top in best.items()}
 
 
-def read_back(base: Hf, soft: Tensor, ids: Sequence[int], pairs: Sequence[tuple[Prompt, str]], cut: Sequence[bool] = ()) -> ReadBack:
+def read_back(
+    base: Hf,
+    soft: Tensor,
+    ids: Sequence[int],
+    pairs: Sequence[tuple[Prompt, str]],
+    cut: Sequence[bool] = (),
+) -> ReadBack:
     """How much of a soft prompt's effect on given answers the words `ids` have.
 
     Shapes: soft (n, D).
@@ -74,11 +84,23 @@ def read_back(base: Hf, soft: Tensor, ids: Sequence[int], pairs: Sequence[tuple[
     said = base.tokenizer.decode(list(ids))
     typed = [(before(prompt, said), answer) for prompt, answer in pairs]
     wanted = _log_probabilities(base, soft.to(base.device), pairs)
-    others = (_log_probabilities(base, None, pairs), _log_probabilities(base, hard, pairs), _log_probabilities(base, None, typed))
+    others = (
+        _log_probabilities(base, None, pairs),
+        _log_probabilities(base, hard, pairs),
+        _log_probabilities(base, None, typed),
+    )
     counted = [len(rows) - (1 if cut and cut[i] else 0) for i, rows in enumerate(wanted)]
-    return ReadBack(said, *(
-        sum(float(_kl(p[:n], q[:n]).sum()) for p, q, n in zip(wanted, other, counted, strict=True)) / sum(counted) for other in others
-    ))  # fmt: skip
+    return ReadBack(
+        said,
+        *(
+            sum(
+                float(_kl(p[:n], q[:n]).sum())
+                for p, q, n in zip(wanted, other, counted, strict=True)
+            )
+            / sum(counted)
+            for other in others
+        ),
+    )
 
 
 def before(prompt: Prompt, words: str) -> Prompt:
@@ -86,14 +108,20 @@ def before(prompt: Prompt, words: str) -> Prompt:
     if isinstance(prompt, str):
         return f"{words} {prompt}"
     first = next((i for i, turn in enumerate(prompt) if turn.role == "user"), 0)
-    return (*prompt[:first], Message(prompt[first].role, f"{words} {prompt[first].content}"), *prompt[first + 1 :])
+    return (
+        *prompt[:first],
+        Message(prompt[first].role, f"{words} {prompt[first].content}"),
+        *prompt[first + 1 :],
+    )
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:
     return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
-def _log_probabilities(base: Hf, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]) -> list[Tensor]:
+def _log_probabilities(
+    base: Hf, tokens: Tensor | None, pairs: Sequence[tuple[Prompt, str]]
+) -> list[Tensor]:
     """(T, V) for each answer, with the given embeddings before its prompt."""
     worn = SoftPrompt(base.module, {NAME: tokens}) if tokens is not None else None
     if worn:

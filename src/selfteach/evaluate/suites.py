@@ -1,4 +1,6 @@
-"""Names of well-known suites as lm-eval's tasks. Whatever is no suite is taken for one of lm-eval's own names."""
+"""Names of well-known suites as lm-eval's tasks. Whatever is no suite is taken for one of lm-eval's
+own names.
+"""
 
 from __future__ import annotations
 
@@ -19,24 +21,42 @@ HELM_LITE = Suite(
     (
         "nq_open",
         "openbookqa",
-        *(f"mmlu_{name}" for name in ("abstract_algebra", "college_chemistry", "computer_security", "econometrics", "us_foreign_policy")),
+        *(
+            f"mmlu_{name}"
+            for name in (
+                "abstract_algebra",
+                "college_chemistry",
+                "computer_security",
+                "econometrics",
+                "us_foreign_policy",
+            )
+        ),
         "gsm8k",
         "minerva_math",
         *(
             f"legalbench_{name}"
-            for name in ("abercrombie", "corporate_lobbying", "function_of_decision_section", "international_citizenship_questions", "proa")
+            for name in (
+                "abercrombie",
+                "corporate_lobbying",
+                "function_of_decision_section",
+                "international_citizenship_questions",
+                "proa",
+            )
         ),
         "medqa_4options",
         "wmt14-fr-en",
     ),
     {
-        "NarrativeQA": "HELM gives the summary of a story; lm-eval's scrolls_narrativeqa and longbench_narrativeqa give the story",
+        "NarrativeQA": (
+            "HELM gives the summary of a story; lm-eval's scrolls_narrativeqa and "
+            "longbench_narrativeqa give the story"
+        ),
         "NaturalQuestions (open book)": "lm-eval has the closed-book form alone",
         "WMT 2014 cs-en, de-en, hi-en, ru-en": "of 2014 lm-eval has French alone",
     },
 )
-"""HELM Lite 1.0's ten scenarios (Stanford CRFM). The questions are the same; prompts, numbers of shots and metrics are lm-eval's, so these
-are not HELM's scores."""
+"""HELM Lite 1.0's ten scenarios (Stanford CRFM). The questions are the same; prompts, numbers of
+shots and metrics are lm-eval's, so these are not HELM's scores."""
 SUITES: dict[str, Suite] = {
     "glue": Suite(("glue",), {"STS-B": "lm-eval has no task for it: its labels are numbers"}),
     "superglue": Suite(("super-glue-lm-eval-v1",)),

@@ -1,7 +1,9 @@
-"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody loads; or that change as a LoRA alone.
+"""A base with an adapter's change in its weights, as an ordinary transformers folder that anybody
+loads; or that change as a LoRA alone.
 
-Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all positions of `down_proj`. The rest
-does something at some places of a sequence, or between layers, which no weights can do.
+Only a change of weights can be merged: `lora`, `closed_form`, `full`, `layers`, and `reft` at all
+positions of `down_proj`. The rest does something at some places of a sequence, or between layers,
+which no weights can do.
 """
 
 from __future__ import annotations
@@ -36,31 +38,48 @@ REASONS = {
 def why_not_merged(adapter: Path) -> str:
     """Why an adapter is no change of weights, or an empty text."""
     kind, settings = kind_of(adapter), read_json(adapter / "adapter_config.json")
-    if kind == "reft" and not (Spans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"):
-        return f"reft edits {settings['site']} at {settings['positions']}, which no change of weights does"
+    if kind == "reft" and not (
+        Spans.of(str(settings["positions"])).everywhere and settings["site"] != "stream"
+    ):
+        return (
+            f"reft edits {settings['site']} at {settings['positions']}, which no change of "
+            "weights does"
+        )
     return REASONS.get(kind, "")
 
 
-def as_lora(base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None) -> Path:
-    """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder, whole or not at all (adapters/exact.py).
+def as_lora(
+    base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
+) -> Path:
+    """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
+    whole or not at all (adapters/exact.py).
 
     Raises:
-        UsageError: it is one already, no low-rank weights do the same, or `out` holds something already.
+        UsageError: it is one already, no low-rank weights do the same, or `out` holds something
+        already.
         IntegrityError: the adapter is of another base.
     """
     from selfteach.train.adapters.exact import reft_as_lora
 
     kind = kind_of(adapter)
     if kind != "reft":
-        reason = "it is one already" if kind == "lora" else REASONS.get(kind, "it changes whole weights, which no low rank holds")
+        reason = (
+            "it is one already"
+            if kind == "lora"
+            else REASONS.get(kind, "it changes whole weights, which no low rank holds")
+        )
         raise UsageError(
-            f"cannot be written as a LoRA: {reason}.", where=str(adapter), cure="`selfteach merge` without --as writes a model."
+            f"cannot be written as a LoRA: {reason}.",
+            where=str(adapter),
+            cure="`selfteach merge` without --as writes a model.",
         )
     _unused(out)
     hf = Hf.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
     with _whole(out) as fresh:
-        shutil.copytree(adapter, fresh)  # what lies beside the adapter, such as a tokenizer, stays beside it
+        shutil.copytree(
+            adapter, fresh
+        )  # what lies beside the adapter, such as a tokenizer, stays beside it
         reft_as_lora(hf.module, adapter, fresh)
     return out
 
@@ -74,7 +93,9 @@ def kind_of(adapter: Path) -> str:
 def _unused(out: Path) -> None:
     """Refuses a place where something is."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError("is there already.", where=str(out), cure="Give a new or an empty folder to --out.")
+        raise UsageError(
+            "is there already.", where=str(out), cure="Give a new or an empty folder to --out."
+        )
 
 
 @contextmanager
@@ -92,40 +113,65 @@ def _whole(out: Path) -> Iterator[Path]:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def merge(base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None) -> Path:
-    """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its chat template, configuration.
+def merge(
+    base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
+) -> Path:
+    """Writes the folder, whole or not at all: weights in the base's own dtype, tokenizer with its
+    chat template, configuration.
 
     Raises:
-        UsageError: the adapter cannot be merged, the family has no place for its biases, or `out` holds something already.
+        UsageError: the adapter cannot be merged, the family has no place for its biases, or `out`
+        holds something already.
         IntegrityError: the adapter is of another base.
     """
     if reason := why_not_merged(adapter):
         raise UsageError(
-            f"cannot be merged: {reason}.", where=str(adapter),
-            cure="Use it with `selfteach answer --run DIR`, or train weights: --set train.adapter=lora (from a reft: train.fast=reft).",
-        )  # fmt: skip
+            f"cannot be merged: {reason}.",
+            where=str(adapter),
+            cure=(
+                "Use it with `selfteach answer --run DIR`, or train weights: --set "
+                "train.adapter=lora (from a reft: train.fast=reft)."
+            ),
+        )
     _unused(out)
     folder = model_folder(base, progress)
     config = read_json(folder / "config.json")
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    hf = Hf.load(base, adapter=adapter, dtype=dtype if dtype in DTYPES else "float32", device="cpu", progress=progress)
+    hf = Hf.load(
+        base,
+        adapter=adapter,
+        dtype=dtype if dtype in DTYPES else "float32",
+        device="cpu",
+        progress=progress,
+    )
     _settle_biases(hf.module)
     with _whole(out) as fresh:
         with quiet():
             hf.module.save_pretrained(fresh)  # type: ignore[operator]
             hf.tokenizer.save_pretrained(fresh)
         _fits(hf.module, fresh)
-        about = read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
-        write_text(fresh / "selfteach.json", json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n")
+        about = (
+            read_json(adapter / "selfteach.json") if (adapter / "selfteach.json").exists() else {}
+        )
+        write_text(
+            fresh / "selfteach.json",
+            json.dumps({**about, "merged": True}, indent=2, sort_keys=True) + "\n",
+        )
     return out
 
 
 def _settle_biases(module: Any) -> None:
-    """Where the update gave biases to some linear layers of the MLPs, and the family can have them on all, the others get zeros."""
+    """Where the update gave biases to some linear layers of the MLPs, and the family can have them
+    on all, the others get zeros.
+    """
     config = module.config.get_text_config()
     if getattr(config, "mlp_bias", None) is not False:
         return
-    linears = [part for name, part in module.named_modules() if isinstance(part, nn.Linear) and ".mlp." in f".{name}"]
+    linears = [
+        part
+        for name, part in module.named_modules()
+        if isinstance(part, nn.Linear) and ".mlp." in f".{name}"
+    ]
     if any(part.bias is not None for part in linears):
         config.mlp_bias = True
         for part in linears:
@@ -134,7 +180,8 @@ def _settle_biases(module: Any) -> None:
 
 
 def _fits(module: Any, folder: Path) -> None:
-    """Looks whether plain transformers makes a model with just these tensors from the configuration: others would be left out in silence.
+    """Looks whether plain transformers makes a model with just these tensors from the
+    configuration: others would be left out in silence.
 
     Raises:
         UsageError: it does not.
@@ -142,10 +189,18 @@ def _fits(module: Any, folder: Path) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     with torch.device("meta"), quiet():
-        plain = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False))
-    mine, theirs = ({name: tuple(tensor.shape) for name, tensor in m.state_dict().items()} for m in (module, plain))
-    if odd := sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)):
+        plain = AutoModelForCausalLM.from_config(
+            AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        )
+    mine, theirs = (
+        {name: tuple(tensor.shape) for name, tensor in m.state_dict().items()}
+        for m in (module, plain)
+    )
+    if odd := sorted(
+        name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
+    ):
         raise UsageError(
-            f"cannot be merged: {type(module).__name__} has no place for {odd[0]}.", where="merge",
+            f"cannot be merged: {type(module).__name__} has no place for {odd[0]}.",
+            where="merge",
             cure="Use the adapter with `selfteach answer --run DIR`.",
-        )  # fmt: skip
+        )

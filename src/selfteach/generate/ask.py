@@ -1,9 +1,11 @@
 """The model asks itself: requests in three scopes, written by continuing a list of worked ones.
 
-*target*: the rule may fire. *near*: it looks similar, but the rule must not fire. *general*: anything else.
+*target*: the rule may fire. *near*: it looks similar, but the rule must not fire. *general*:
+anything else.
 Source: the three scopes of C3PO (arXiv 2402.10893); ELVF (I) for asking oneself.
-Departs: few-shot continuation in place of an instruction, because small models follow the first and not the second; seven forms of
-request in turn and several subjects in turn, because draws from one prompt repeat themselves.
+Departs: few-shot continuation in place of an instruction, because small models follow the first and
+not the second; seven forms of request in turn and several subjects in turn, because draws from one
+prompt repeat themselves.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request that the model wrote: its scope, the form and the subject that it was asked for with."""
+    """One request that the model wrote: its scope, the form and the subject that it was asked for
+    with.
+    """
 
     text: str
     scope: Scope
@@ -57,41 +61,75 @@ class Asked:
 
 
 def read_subject(student: Drawer, scorer: Scorer, rule: str, seed: int) -> Subject:
-    """The subject of a rule, words that belong to it, and siblings of it, as the student names them.
+    """The subject of a rule, words that belong to it, and siblings of it, as the student names
+    them.
 
-    A topic that is not in the rule's own words is not believed; nor is a word that does not call the topic to mind.
+    A topic that is not in the rule's own words is not believed; nor is a word that does not call
+    the topic to mind.
     """
-    listing = "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in shots.TOPICS) + f"Rule: {rule}\nTopic:"
-    topic = _lines(student, "subject", [listing], Sampling(0.0, max_tokens=16, stop=("\n",)), seed)[0].strip(" .\"'")
+    listing = (
+        "".join(f"Rule: {a}\nTopic: {b}\n\n" for a, b in shots.TOPICS) + f"Rule: {rule}\nTopic:"
+    )
+    topic = _lines(student, "subject", [listing], Sampling(0.0, max_tokens=16, stop=("\n",)), seed)[
+        0
+    ].strip(" .\"'")
     if topic.lower() == "none" or not topic or topic.lower() not in rule.lower():
         return Subject("")
     words = _named(student, topic, "Words", shots.WORDS, seed)
-    siblings = [name for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed) if name not in words]
+    siblings = [
+        name
+        for name in _named(student, topic, "Other topics of the same kind", shots.SIBLINGS, seed)
+        if name not in words
+    ]
     siblings = siblings[:SIBLINGS]
     return Subject(topic, tuple(belonging(scorer, topic, words[:WORDS], siblings)), tuple(siblings))
 
 
-def belonging(scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequence[str]) -> list[str]:
-    """The words that call the topic to mind: log p(topic | word) - mean log p(other topic | word) >= LEAST_BELONGING nats.
+def belonging(
+    scorer: Scorer, topic: str, words: Sequence[str], siblings: Sequence[str]
+) -> list[str]:
+    """The words that call the topic to mind: log p(topic | word) - mean log p(other topic | word)
+    >= LEAST_BELONGING nats.
 
-    A noisy channel like the `inverse` judge's. The least is small: it leaves out what is far off, and the probe decides what is in scope.
+    A noisy channel like the `inverse` judge's. The least is small: it leaves out what is far off,
+    and the probe decides what is in scope.
     """
     pairs = [(word, about) for about, listed in shots.WORDS for word in listed.split(", ")[::3]]
     worked = "".join(f"Word: {word}\nTopic: {about}\n\n" for word, about in pairs)
-    others = [name for name in dict.fromkeys([*siblings, *(about for about, _ in shots.SIBLINGS)]) if name.lower() != topic.lower()]
-    items = [Continuations(f"{worked}Word: {word}\nTopic:", tuple(f" {name}" for name in (topic, *others))) for word in words]
+    others = [
+        name
+        for name in dict.fromkeys([*siblings, *(about for about, _ in shots.SIBLINGS)])
+        if name.lower() != topic.lower()
+    ]
+    items = [
+        Continuations(
+            f"{worked}Word: {word}\nTopic:", tuple(f" {name}" for name in (topic, *others))
+        )
+        for word in words
+    ]
     found = dict(scorer.logp(items))
-    scores = {word: [p.logp for p in found[item.id(scorer.fingerprint)]] for word, item in zip(words, items, strict=True)}
+    scores = {
+        word: [p.logp for p in found[item.id(scorer.fingerprint)]]
+        for word, item in zip(words, items, strict=True)
+    }
     return [word for word, (own, *rest) in scores.items() if own - mean(rest) >= LEAST_BELONGING]
 
 
 def ask(
-    student: Drawer, subject: Subject, scope: Scope, count: int, fault_of: Callable[[str], str], rounds: int, seed: int,
+    student: Drawer,
+    subject: Subject,
+    scope: Scope,
+    count: int,
+    fault_of: Callable[[str], str],
+    rounds: int,
+    seed: int,
     forms: Forms = shots.REQUESTS,
-) -> Iterator[tuple[Asked, str]]:  # fmt: skip
-    """Yields (request, fault) until there are `count` requests without fault, or `rounds` rounds are over.
+) -> Iterator[tuple[Asked, str]]:
+    """Yields (request, fault) until there are `count` requests without fault, or `rounds` rounds
+    are over.
 
-    `fault_of` is the selection: "" for a request that is well formed and new, else the reason to drop it. `forms` take turns.
+    `fault_of` is the selection: "" for a request that is well formed and new, else the reason to
+    drop it. `forms` take turns.
     """
     kept = 0
     for turn in range(rounds):
@@ -104,7 +142,9 @@ def ask(
             yield asked, fault
 
 
-def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int, forms: Forms) -> Iterator[Asked]:
+def _drawn(
+    student: Drawer, subject: Subject, scope: Scope, draws: range, seed: int, forms: Forms
+) -> Iterator[Asked]:
     plans = [_plan(subject, scope, draw, seed, forms) for draw in draws]
     requests = [
         Request(f"ask {scope}", _listing(plan, draw, forms), LINE if plan[1] else BLOCK, draw, seed)
@@ -118,14 +158,20 @@ def _drawn(student: Drawer, subject: Subject, scope: Scope, draws: range, seed: 
         yield Asked(" ".join(text.split()), scope, form, about)
 
 
-def _plan(subject: Subject, scope: Scope, draw: int, seed: int, forms: Forms = shots.REQUESTS) -> tuple[str, str]:
-    """(form, subject) of a draw: forms in turn; of target requests every other one names the topic, the rest one of its words."""
+def _plan(
+    subject: Subject, scope: Scope, draw: int, seed: int, forms: Forms = shots.REQUESTS
+) -> tuple[str, str]:
+    """(form, subject) of a draw: forms in turn; of target requests every other one names the topic,
+    the rest one of its words.
+    """
     chance = random.Random(f"{seed} {scope} {draw}")
     form = list(forms)[draw % len(forms)]
     if scope == "near" and subject.siblings:
         return form, chance.choice(subject.siblings)
     if scope == "target" and subject.topic:
-        return form, chance.choice(subject.words) if subject.words and draw // len(forms) % 2 else subject.topic
+        return form, chance.choice(subject.words) if subject.words and draw // len(
+            forms
+        ) % 2 else subject.topic
     return form, ""
 
 
@@ -133,35 +179,57 @@ def _listing(plan: tuple[str, str], draw: int, forms: Forms = shots.REQUESTS) ->
     form, about = plan
     worked = list(forms[form])
     random.Random(f"{form} {draw // len(forms) % ORDERS}").shuffle(worked)
-    return "".join(f"Topic: {a}\nRequest: {b}\n\n" for a, b in worked) + ("Topic:" if not about else f"Topic: {about}\nRequest:")
+    return "".join(f"Topic: {a}\nRequest: {b}\n\n" for a, b in worked) + (
+        "Topic:" if not about else f"Topic: {about}\nRequest:"
+    )
 
 
-def _named(student: Drawer, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int) -> list[str]:
+def _named(
+    student: Drawer, topic: str, label: str, worked: Sequence[tuple[str, str]], seed: int
+) -> list[str]:
     """Short names that the student lists after `label`, the most frequent first."""
-    listing = "".join(f"Topic: {a}\n{label}: {b}\n\n" for a, b in worked) + f"Topic: {topic}\n{label}:"
+    listing = (
+        "".join(f"Topic: {a}\n{label}: {b}\n\n" for a, b in worked) + f"Topic: {topic}\n{label}:"
+    )
     counts: dict[str, int] = {}
-    for line in _lines(student, "subject", [listing] * LISTS, Sampling(0.7, 0.95, 32, ("\n",)), seed):
+    for line in _lines(
+        student, "subject", [listing] * LISTS, Sampling(0.7, 0.95, 32, ("\n",)), seed
+    ):
         for name in dict.fromkeys(part.strip(" .") for part in line.split(",")[:-1]):
             if name and len(name.split()) <= 3 and name.lower() != topic.lower():
                 counts[name] = counts.get(name, 0) + 1
     return sorted(counts, key=lambda name: -counts[name])
 
 
-def _lines(student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampling, seed: int) -> list[str]:
+def _lines(
+    student: Drawer, stage: str, prompts: Sequence[str], sampling: Sampling, seed: int
+) -> list[str]:
     requests = [Request(stage, prompt, sampling, draw, seed) for draw, prompt in enumerate(prompts)]
     answers = {draw.id: draw.text for draw in student.draw(requests)}
     return [clean(answers[request.id(student.fingerprint)]).strip() for request in requests]
 
 
 def ask_like(
-    student: Drawer, stage: str, lists: Sequence[Sequence[str]], fault_of: Callable[[str], str], seed: int, turn: int
+    student: Drawer,
+    stage: str,
+    lists: Sequence[Sequence[str]],
+    fault_of: Callable[[str], str],
+    seed: int,
+    turn: int,
 ) -> Iterator[tuple[Asked, str]]:
-    """Yields (request, fault) of requests like the given ones: one draw for each list, which the student continues.
+    """Yields (request, fault) of requests like the given ones: one draw for each list, which the
+    student continues.
 
     Source: LLM2LLM (arXiv 2403.15042): more examples like those that went wrong.
     """
     requests = [
-        Request(stage, "".join(f"Request: {text}\n" for text in texts) + "Request:", LINE, turn * 10_000 + i, seed)
+        Request(
+            stage,
+            "".join(f"Request: {text}\n" for text in texts) + "Request:",
+            LINE,
+            turn * 10_000 + i,
+            seed,
+        )
         for i, texts in enumerate(lists)
     ]
     answers = {draw.id: draw.text for draw in student.draw(requests)}

@@ -1,9 +1,11 @@
-"""Is a task a classification? And what are its inputs and outputs? Asked by few-shot lists, which small models go on with.
+"""Is a task a classification? And what are its inputs and outputs? Asked by few-shot lists, which
+small models go on with.
 
-Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all others their input first, because input first
-biases a classification towards one label; tables 6 to 8).
-Departs: the classification is read from log p(" label") - log p(" text"), which has a threshold that the seed tasks set, not from a drawn
-yes or no (which small models say too often: docs/log.md).
+Source: Self-Instruct (arXiv 2212.10560, 2.2: classification tasks get their output first, all
+others their input first, because input first biases a classification towards one label; tables 6 to
+8).
+Departs: the classification is read from log p(" label") - log p(" text"), which has a threshold
+that the seed tasks set, not from a drawn yes or no (which small models say too often: docs/log.md).
 """
 
 from __future__ import annotations
@@ -33,17 +35,27 @@ _FIELD = re.compile(r"^\s*(input|output|class label|label)\s*\d*\s*:[ \t]*", re.
 
 
 def classify(scorer: Scorer, instructions: Sequence[str]) -> list[float | None]:
-    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output; None where an endpoint lost the score."""
-    worked = "".join(f"Task: {task}\nKind of output: a {'label' if yes else 'text'}\n\n" for task, yes in CLASSIFIED)
-    items = [Continuations(f"{worked}Task: {one_line(text)}\nKind of output: a", (" label", " text")) for text in instructions]
+    """For each instruction log p(" label") - log p(" text"), in nats, as the kind of its output;
+    None where an endpoint lost the score.
+    """
+    worked = "".join(
+        f"Task: {task}\nKind of output: a {'label' if yes else 'text'}\n\n"
+        for task, yes in CLASSIFIED
+    )
+    items = [
+        Continuations(f"{worked}Task: {one_line(text)}\nKind of output: a", (" label", " text"))
+        for text in instructions
+    ]
     found = {id: yes.logp - no.logp for id, (yes, no) in scorer.logp(items)}
     return [found.get(item.id(scorer.fingerprint)) for item in items]
 
 
 def threshold(labelled: Sequence[tuple[bool, float]]) -> float:
-    """Above which log-odds a task counts as a classification: as many of the known ones as people say are some; 0 where too few are known.
+    """Above which log-odds a task counts as a classification: as many of the known ones as people
+    say are some; 0 where too few are known.
 
-    Where most are no classifications, the threshold that is right most often says that of nearly all (docs/log.md).
+    Where most are no classifications, the threshold that is right most often says that of nearly
+    all (docs/log.md).
     """
     yes = sum(label for label, _ in labelled)
     if min(yes, len(labelled) - yes) < LEAST_LABELLED:
@@ -53,30 +65,60 @@ def threshold(labelled: Sequence[tuple[bool, float]]) -> float:
 
 
 def names_input(instruction: str) -> bool:
-    """Whether the words of an instruction point at something that is given beside it: "the following", "the sentence", "this text".
+    """Whether the words of an instruction point at something that is given beside it: "the
+    following", "the sentence", "this text".
 
-    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log.md). A text with a letter beyond ASCII is not judged: True.
+    A rule for English, right for 148 of Self-Instruct's 175 seeds (docs/log.md). A text with a
+    letter beyond ASCII is not judged: True.
     """
     return not instruction.isascii() or bool(_GIVEN.search(instruction))
 
 
-def instance_request(instruction: str, classification: bool, sampling: Sampling, seed: int, *, bare: bool = False) -> Request:
-    """The request for instances of one task, by a list of worked examples. `bare`: the first one has no input."""
+def instance_request(
+    instruction: str, classification: bool, sampling: Sampling, seed: int, *, bare: bool = False
+) -> Request:
+    """The request for instances of one task, by a list of worked examples. `bare`: the first one
+    has no input.
+    """
     task = f"Task: {one_line(instruction)}\n"
     if classification:
         worked = "".join(f"Task: {name}\n{_labels(cases)}\n\n" for name, cases in OUTPUT_FIRST)
-        return Request("instances", f"Examples for every label of a task.\n\n{worked}{task}Class label:", sampling, 0, seed)
+        return Request(
+            "instances",
+            f"Examples for every label of a task.\n\n{worked}{task}Class label:",
+            sampling,
+            0,
+            seed,
+        )
     worked = "".join(f"Task: {name}\n{_cases(cases)}\n\n" for name, cases in INPUT_FIRST)
     head = "Examples for tasks. Where a task needs no input, the input is none.\n\n"
-    return Request("instances", f"{head}{worked}{task}Example 1\nInput:{BARE if bare else ''}", sampling, 0, seed)
+    return Request(
+        "instances",
+        f"{head}{worked}{task}Example 1\nInput:{BARE if bare else ''}",
+        sampling,
+        0,
+        seed,
+    )
 
 
-def input_request(instruction: str, worked: Sequence[Task], sampling: Sampling, seed: int) -> Request:
-    """The request for one input of a task, by a list of people's tasks with theirs; our own stand first where those are few."""
-    pairs = [(task, cases[0][0]) for task, cases in INPUT_FIRST if cases[0][0]][: max(0, LEAST_INPUTS - len(worked))]
+def input_request(
+    instruction: str, worked: Sequence[Task], sampling: Sampling, seed: int
+) -> Request:
+    """The request for one input of a task, by a list of people's tasks with theirs; our own stand
+    first where those are few.
+    """
+    pairs = [(task, cases[0][0]) for task, cases in INPUT_FIRST if cases[0][0]][
+        : max(0, LEAST_INPUTS - len(worked))
+    ]
     pairs += [(task.instruction, task.instances[0].input) for task in worked]
     lines = "".join(f"Task: {one_line(task)}\nInput: {given}\n\n" for task, given in pairs)
-    return Request("instances", f"Tasks, each with an input for it.\n\n{lines}Task: {one_line(instruction)}\nInput:", sampling, 0, seed)
+    return Request(
+        "instances",
+        f"Tasks, each with an input for it.\n\n{lines}Task: {one_line(instruction)}\nInput:",
+        sampling,
+        0,
+        seed,
+    )
 
 
 def read_input(draw: Draw) -> str:
@@ -85,8 +127,17 @@ def read_input(draw: Draw) -> str:
     return "" if no_input(text) else text
 
 
-def answer_request(instruction: str, given: str, worked: Sequence[Task], sampling: Sampling, seed: int, number: int = 0) -> Request:
-    """The request for an output in a conversation: worked tasks of people are its earlier turns. `number`: of several answers."""
+def answer_request(
+    instruction: str,
+    given: str,
+    worked: Sequence[Task],
+    sampling: Sampling,
+    seed: int,
+    number: int = 0,
+) -> Request:
+    """The request for an output in a conversation: worked tasks of people are its earlier turns.
+    `number`: of several answers.
+    """
     turns: list[Message] = []
     for task in worked:
         first = task.instances[0]
@@ -103,7 +154,10 @@ def _labels(cases: Sequence[tuple[str, str]]) -> str:
 
 
 def _cases(cases: Sequence[tuple[str, str]]) -> str:
-    return "\n".join(f"Example {n}\nInput: {given or 'none'}\nOutput: {output}" for n, (given, output) in enumerate(cases, 1))
+    return "\n".join(
+        f"Example {n}\nInput: {given or 'none'}\nOutput: {output}"
+        for n, (given, output) in enumerate(cases, 1)
+    )
 
 
 def read_instances(draw: Draw, classification: bool, *, bare: bool = False) -> list[Instance]:
@@ -111,7 +165,8 @@ def read_instances(draw: Draw, classification: bool, *, bare: bool = False) -> l
     begun = "Class label:" if classification else f"Input:{BARE if bare else ''}"
     parts = _FIELD.split(_EXAMPLE.sub("", clean(f"{begun} {draw.text.lstrip(' ')}")))[1:]
     fields = [
-        ("label" if "label" in name.lower() else name.lower(), value.strip()) for name, value in zip(parts[::2], parts[1::2], strict=True)
+        ("label" if "label" in name.lower() else name.lower(), value.strip())
+        for name, value in zip(parts[::2], parts[1::2], strict=True)
     ]
     found = list(_output_first(fields) if classification else _input_first(fields))
     return found[:-1] if draw.finish == "length" else found
@@ -130,7 +185,9 @@ def _input_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
 
 
 def _output_first(fields: Sequence[tuple[str, str]]) -> list[Instance]:
-    """A label opens an instance, which ends with its input; a label without one is an instance where no label has an input."""
+    """A label opens an instance, which ends with its input; a label without one is an instance
+    where no label has an input.
+    """
     found: list[Instance] = []
     labels: list[str] = []
     for name, value in fields:

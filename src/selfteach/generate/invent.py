@@ -1,14 +1,16 @@
 """The model invents tasks from a few that it is shown, and what it wrote is taken apart again.
 
-*self-instruct*: 8 tasks stand in a list, 6 of people and 2 that the model invented before (all 8 of people until there are such); the
-model goes on with the list. *alpaca*: 3 whole tasks of people, 20 are asked for at once, each with its input and output. *magpie*: nothing
-is shown at all; the model gets the header of a user's turn and writes the turn.
+*self-instruct*: 8 tasks stand in a list, 6 of people and 2 that the model invented before (all 8 of
+people until there are such); the model goes on with the list. *alpaca*: 3 whole tasks of people, 20
+are asked for at once, each with its input and output. *magpie*: nothing is shown at all; the model
+gets the header of a user's turn and writes the turn.
 
-Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instructions.py`), Alpaca (tatsu-lab/stanford_alpaca,
-`generate_instruction.py`), Magpie (arXiv 2406.08464).
-Departs: rounds of requests in place of one after the other, so that a request sees the machine tasks of earlier rounds only; where an
-answer was cut, its last item is left out and not all of it; only the first letter is made a capital, so that acronyms stay as written;
-fewer items an answer, because a small model soon repeats its own list (docs/log.md, tasks on the embedded model).
+Source: Self-Instruct (arXiv 2212.10560, 2.2 and table 5; `bootstrap_instructions.py`), Alpaca
+(tatsu-lab/stanford_alpaca, `generate_instruction.py`), Magpie (arXiv 2406.08464).
+Departs: rounds of requests in place of one after the other, so that a request sees the machine
+tasks of earlier rounds only; where an answer was cut, its last item is left out and not all of it;
+only the first letter is made a capital, so that acronyms stay as written; fewer items an answer,
+because a small model soon repeats its own list (docs/log.md, tasks on the embedded model).
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ _BREAK = re.compile(r"^\s*#{2,}\s*\d*\s*$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class Invention:
-    """One request for tasks: which tasks of people and which of the model's own stand in its prompt."""
+    """One request for tasks: which tasks of people and which of the model's own stand in its
+    prompt.
+    """
 
     request: Request
     human: tuple[str, ...] = ()
@@ -43,14 +47,23 @@ class Invention:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One task as the model wrote it; Alpaca's come with an instance. `cut`: the answer ended in the middle of it."""
+    """One task as the model wrote it; Alpaca's come with an instance. `cut`: the answer ended in
+    the middle of it.
+    """
 
     instruction: str
     instance: Instance | None = None
     cut: bool = False
 
 
-def invention(mode: Mode, human: Sequence[Task], machine: Sequence[Task], sampling: Sampling, number: int, seed: int) -> Invention:
+def invention(
+    mode: Mode,
+    human: Sequence[Task],
+    machine: Sequence[Task],
+    sampling: Sampling,
+    number: int,
+    seed: int,
+) -> Invention:
     """One request, whose tasks follow from its number and the seed."""
     chance = random.Random(f"invent {seed} {number}")
     own: list[Task] = []
@@ -77,19 +90,31 @@ def task_list(instructions: Sequence[str]) -> str:
 
 def alpaca_list(tasks: Sequence[Task]) -> str:
     """Alpaca's list of whole tasks, up to the instruction of the next one."""
-    parts = [f"A list of {ALPACA_ASKED} different tasks, each with an instruction, an input where one is needed, and the right output."]
+    parts = [
+        (
+            f"A list of {ALPACA_ASKED} different tasks, each with an instruction, an input "
+            "where one is needed, and the right output."
+        )
+    ]
     for n, task in enumerate(tasks, 1):
         case = task.instances[0] if task.instances else Instance("", "")
         parts.append(
-            f"###\n{n}. Instruction: {one_line(task.instruction)}\n{n}. Input:\n{case.input or '<noinput>'}\n{n}. Output:\n{case.output}"
+            f"###\n{n}. Instruction: {one_line(task.instruction)}\n{n}. "
+            f"Input:\n{case.input or '<noinput>'}\n{n}. Output:\n{case.output}"
         )
     return "\n".join([*parts, f"###\n{len(tasks) + 1}. Instruction:"])
 
 
 def stops(mode: Mode, items: int) -> tuple[str, ...]:
-    """The texts that end an answer; of Self-Instruct's list the number that follows so many new items."""
+    """The texts that end an answer; of Self-Instruct's list the number that follows so many new
+    items.
+    """
     last = f"\n{ALPACA_ASKED + 1}."
-    return {"self-instruct": ("\n\n", f"\n{SHOWN + items + 1}."), "alpaca": (last, f"\n###{last}"), "magpie": ("\n###",)}[mode]
+    return {
+        "self-instruct": ("\n\n", f"\n{SHOWN + items + 1}."),
+        "alpaca": (last, f"\n###{last}"),
+        "magpie": ("\n###",),
+    }[mode]
 
 
 def one_line(text: str) -> str:
@@ -98,7 +123,9 @@ def one_line(text: str) -> str:
 
 
 def tidied(text: str) -> str:
-    """An instruction as it is kept: one line, the first letter a capital, everything else as written (an acronym stays one)."""
+    """An instruction as it is kept: one line, the first letter a capital, everything else as
+    written (an acronym stays one).
+    """
     line = one_line(clean(text)).strip("\ufffd ")
     return line[:1].upper() + line[1:]
 
@@ -112,7 +139,8 @@ def read_invented(mode: Mode, draw: Draw) -> list[Item]:
 
 
 def read_list(text: str, cut: bool = False) -> list[Item]:
-    """The items of a list. A line is an item, numbered or not; a number after the end of a sentence begins another on the same line.
+    """The items of a list. A line is an item, numbered or not; a number after the end of a sentence
+    begins another on the same line.
 
     The continued list begins in the middle of its first line. `cut` marks the last item.
     """
@@ -123,7 +151,9 @@ def read_list(text: str, cut: bool = False) -> list[Item]:
 
 
 def read_alpaca(text: str, cut: bool = False) -> list[Item]:
-    """Whole tasks. Parts are found by their names; numbers and the signs between tasks may be missing or wrong."""
+    """Whole tasks. Parts are found by their names; numbers and the signs between tasks may be
+    missing or wrong.
+    """
     parts = _PART.split(f"Instruction: {_BREAK.sub('', clean(text)).lstrip()}")[1:]
     items: list[Item] = []
     fields: dict[str, str] = {}
@@ -138,10 +168,16 @@ def read_alpaca(text: str, cut: bool = False) -> list[Item]:
 
 def _whole(fields: dict[str, str]) -> Item:
     said = fields.get("input", "")
-    case = Instance("" if no_input(said) else said, fields["output"]) if "output" in fields else None
+    case = (
+        Instance("" if no_input(said) else said, fields["output"]) if "output" in fields else None
+    )
     return Item(tidied(fields.get("instruction", "")), case)
 
 
 def _marked(items: list[Item], cut: bool) -> list[Item]:
     """Marks the last item as cut, where the answer stopped at its limit."""
-    return [*items[:-1], Item(items[-1].instruction, items[-1].instance, True)] if cut and items else items
+    return (
+        [*items[:-1], Item(items[-1].instruction, items[-1].instance, True)]
+        if cut and items
+        else items
+    )

@@ -1,14 +1,18 @@
-"""Answers to a question about a document: the best one with the document, draws with it, and draws without it.
+"""Answers to a question about a document: the best one with the document, draws with it, and draws
+without it.
 
     y*   greedy with the document, and with the answer's words where they are known: the label
     Y_c  K draws with it: is the label consistent?
     Y_r  K draws without it: does the model know it anyway?
 
-Source: Self-Learning-llm (arXiv 2406.11275), the step of answers with and without the document, with K = 10, temperature 1, top-p .9.
-Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where that is known: a small model reads one
-sentence well and a passage badly; a person's question, and a chat model that follows instructions, get the whole passage. 2. All three are
-few-shot continuations in one form, a short statement. So they can be compared with each other, a pair of them differs in what it says and
-not in how, and the trained answer has the form in which a person is answered. 3. The label is given the answer's words from the text.
+Source: Self-Learning-llm (arXiv 2406.11275), the step of answers with and without the document,
+with K = 10, temperature 1, top-p .9.
+Departs: 1. "the document" is the sentence that the question was asked about, with its topic, where
+that is known: a small model reads one sentence well and a passage badly; a person's question, and a
+chat model that follows instructions, get the whole passage. 2. All three are few-shot continuations
+in one form, a short statement. So they can be compared with each other, a pair of them differs in
+what it says and not in how, and the trained answer has the form in which a person is answered. 3.
+The label is given the answer's words from the text.
 4. K = 5 is the default (select.draws), for the cost.
 """
 
@@ -30,7 +34,9 @@ TEMPERATURE, TOP_P = 1.0, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question with its label (`best`), the draws with the document (`informed`) and those without it (`blind`)."""
+    """A question with its label (`best`), the draws with the document (`informed`) and those
+    without it (`blind`).
+    """
 
     question: Question
     best: str
@@ -43,10 +49,17 @@ class Answered:
 
 
 def respond(
-    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, instructed: bool = False, blind: bool = True,
+    student: Drawer,
+    questions: Sequence[Question],
+    draws: int,
+    seed: int,
+    *,
+    instructed: bool = False,
+    blind: bool = True,
     progress: Callable[[int], None] = lambda n: None,
-) -> list[Answered]:  # fmt: skip
-    """One `Answered` for each question, in their order; draws of one prompt stand together, so that an engine computes the prompt once.
+) -> list[Answered]:
+    """One `Answered` for each question, in their order; draws of one prompt stand together, so that
+    an engine computes the prompt once.
 
     A question whose label was lost (an endpoint may lose requests) is left out.
 
@@ -55,7 +68,13 @@ def respond(
         instructed: ask a chat model in plain words, in place of worked examples.
         blind: also draw without the document.
     """
-    rows = [[*_requests(q, draws, seed, instructed), *(_blind(q, draws, seed, instructed) if blind else ())] for q in questions]
+    rows = [
+        [
+            *_requests(q, draws, seed, instructed),
+            *(_blind(q, draws, seed, instructed) if blind else ()),
+        ]
+        for q in questions
+    ]
     found: dict[str, Draw] = {}
     for draw in student.draw([request for row in rows for request in row]):
         found[draw.id] = draw
@@ -64,24 +83,46 @@ def respond(
     for question, row in zip(questions, rows, strict=True):
         got = [found.get(request.id(student.fingerprint)) for request in row]
         if (best := got[0]) is not None:
-            informed, uninformed = ([draw for draw in part if draw is not None] for part in (got[1 : 1 + draws], got[1 + draws :]))
+            informed, uninformed = (
+                [draw for draw in part if draw is not None]
+                for part in (got[1 : 1 + draws], got[1 + draws :])
+            )
             ended = [draw for draw in informed if draw.finish != "length"]
-            texts = [tuple(one_line(clean(draw.text)) for draw in some) for some in (informed, uninformed, ended)]
-            answered.append(Answered(question, one_line(clean(best.text)), texts[0], texts[1], best.finish == "length", texts[2]))
+            texts = [
+                tuple(one_line(clean(draw.text)) for draw in some)
+                for some in (informed, uninformed, ended)
+            ]
+            answered.append(
+                Answered(
+                    question,
+                    one_line(clean(best.text)),
+                    texts[0],
+                    texts[1],
+                    best.finish == "length",
+                    texts[2],
+                )
+            )
     return answered
 
 
 def without_document(
-    student: Drawer, questions: Sequence[Question], draws: int, seed: int, *, progress: Callable[[int], None] = lambda n: None
+    student: Drawer,
+    questions: Sequence[Question],
+    draws: int,
+    seed: int,
+    *,
+    progress: Callable[[int], None] = lambda n: None,
 ) -> list[tuple[str, ...]]:
-    """The K draws without the document alone, for each question: where another model gives the labels, what is unknown is still the
-    student's business."""
+    """The K draws without the document alone, for each question: where another model gives the
+    labels, what is unknown is still the student's business."""
     rows = [_blind(question, draws, seed, False) for question in questions]
     found: dict[str, str] = {}
     for draw in student.draw([request for row in rows for request in row]):
         found[draw.id] = one_line(clean(draw.text))
         progress(1)
-    return [tuple(found[id] for r in row if (id := r.id(student.fingerprint)) in found) for row in rows]
+    return [
+        tuple(found[id] for r in row if (id := r.id(student.fingerprint)) in found) for row in rows
+    ]
 
 
 def _blind(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
@@ -93,7 +134,10 @@ def _blind(question: Question, draws: int, seed: int, instructed: bool) -> list[
 def _requests(question: Question, draws: int, seed: int, instructed: bool) -> list[Request]:
     informed = open_chat(question.text, question.chunk) if instructed else open_prompt(question)
     label = informed if instructed else label_prompt(question)
-    greedy, drawn = Sampling(0.0, 1.0, MAX_TOKENS, STOP), Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP)
+    greedy, drawn = (
+        Sampling(0.0, 1.0, MAX_TOKENS, STOP),
+        Sampling(TEMPERATURE, TOP_P, MAX_TOKENS, STOP),
+    )
     return [
         Request("answer", label, greedy, 0, seed),
         *(Request("answer", informed, drawn, k, seed) for k in range(1, draws + 1)),
@@ -101,28 +145,48 @@ def _requests(question: Question, draws: int, seed: int, instructed: bool) -> li
 
 
 def open_prompt(question: Question) -> str:
-    """Worked facts or passages with their answers, then this one: plain text, which the model continues with a statement."""
+    """Worked facts or passages with their answers, then this one: plain text, which the model
+    continues with a statement.
+    """
     title, text = one_line(question.chunk.title), one_line(question.text)
     if question.sentence is not None:
-        shown = "".join(f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nAnswer: {f.statement}\n\n" for f in FACTS)
+        shown = "".join(
+            (
+                f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nAnswer: "
+                f"{f.statement}\n\n"
+            )
+            for f in FACTS
+        )
         return f"{shown}Topic: {title}\nFact: {question.evidence}\nQuestion: {text}\nAnswer:"
     shown = "".join(
-        f"Title: {p.title}\nPassage: {p.text}\n" + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered) + "\n" for p in PASSAGES
+        f"Title: {p.title}\nPassage: {p.text}\n"
+        + "".join(f"Question: {q}\nAnswer: {a}\n" for q, a in p.answered)
+        + "\n"
+        for p in PASSAGES
     )
     return f"{shown}Title: {title}\nPassage: {question.evidence}\nQuestion: {text}\nAnswer:"
 
 
 def label_prompt(question: Question) -> str:
-    """As `open_prompt`, with the words of the answer where they are known: the model has only to make a statement of them.
+    """As `open_prompt`, with the words of the answer where they are known: the model has only to
+    make a statement of them.
 
-    What a small model says freely about a sentence that it is shown is often not in it (docs/log.md): the text carries the label.
+    What a small model says freely about a sentence that it is shown is often not in it
+    (docs/log.md): the text carries the label.
     """
     if question.sentence is None or not question.short:
         return open_prompt(question)
     shown = "".join(
-        f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nWords: {f.short}\nAnswer: {f.statement}\n\n" for f in FACTS
+        (
+            f"Topic: {f.topic}\nFact: {f.sentence}\nQuestion: {f.question}\nWords: "
+            f"{f.short}\nAnswer: {f.statement}\n\n"
+        )
+        for f in FACTS
     )
-    about = f"Topic: {one_line(question.chunk.title)}\nFact: {question.evidence}\nQuestion: {one_line(question.text)}"
+    about = (
+        f"Topic: {one_line(question.chunk.title)}\nFact: {question.evidence}\nQuestion: "
+        f"{one_line(question.text)}"
+    )
     return f"{shown}{about}\nWords: {one_line(question.short)}\nAnswer:"
 
 
@@ -133,5 +197,10 @@ def closed_prompt(question: str) -> str:
 
 
 def open_chat(question: str, chunk: Chunk) -> Prompt:
-    """The question to a chat model with the document in its prompt: the open-book arm of the exam, and a teacher's prompt."""
-    return user(f"{fenced(chunk.title, chunk.passage)}\nAnswer in one short sentence, from this text: {question}")
+    """The question to a chat model with the document in its prompt: the open-book arm of the exam,
+    and a teacher's prompt.
+    """
+    return user(
+        f"{fenced(chunk.title, chunk.passage)}\nAnswer in one short sentence, from this "
+        f"text: {question}"
+    )

@@ -1,8 +1,10 @@
-"""The smallest revision that passes a check, without a model: what the check objects to is taken out, and nothing else.
+"""The smallest revision that passes a check, without a model: what the check objects to is taken
+out, and nothing else.
 
-Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart, and sentences; an answer that is too
-long ends after its last sentence that fits, and before a list rather than in it. Of all that passes, the revision with the least edit
-distance is taken. What this cannot mend is left to a model.
+Signs that alone break a condition go, or become a full stop; so do words that a comma sets apart,
+and sentences; an answer that is too long ends after its last sentence that fits, and before a list
+rather than in it. Of all that passes, the revision with the least edit distance is taken. What this
+cannot mend is left to a model.
 """
 
 from __future__ import annotations
@@ -25,11 +27,15 @@ _FINISHED = re.compile(r"[.!?…。！？][\"'”’」)\]*_]*$")
 _CLAUSE = re.compile(
     r";\s|[,–—]\s(?=(?:and|but|which|so|because|while|although|making|especially|including|or)\b)|\s(?=because\b|so that\b)"
 )
-_DEPENDENT = re.compile(r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)\b[^,;:]*$", re.I)
+_DEPENDENT = re.compile(
+    r"^(?:to|if|when|while|as|because|since|for|in|on|at|with|after|before|although|once|whether)\b[^,;:]*$",
+    re.I,
+)
 
 
 def smallest(text: str, conditions: Sequence[Keeps], parts: bool = True) -> str | None:
-    """The text with as little changed as possible so that every condition holds; None where none was found.
+    """The text with as little changed as possible so that every condition holds; None where none
+    was found.
 
     Args:
         parts: whether a sentence may end where a clause of it does, where nothing else helps.
@@ -39,7 +45,9 @@ def smallest(text: str, conditions: Sequence[Keeps], parts: bool = True) -> str 
             continue
         passing = [found for found in candidates(text, keeps) if found and keeps(found)]
         if not passing and parts:
-            passing = [found for found in clauses(next(sentence_parts(text), "").strip()) if keeps(found)]
+            passing = [
+                found for found in clauses(next(sentence_parts(text), "").strip()) if keeps(found)
+            ]
         if not passing:
             return None
         before = text
@@ -78,32 +86,50 @@ def finished(text: str) -> str:
 
 
 def hangs(text: str) -> bool:
-    """Whether a text that ends here breaks off: in a list or a sentence, after a heading, or after words that announce something."""
+    """Whether a text that ends here breaks off: in a list or a sentence, after a heading, or after
+    words that announce something.
+    """
     last = text.rstrip().rpartition("\n")[2]
     return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
 
 
 def without_signs(text: str, keeps: Keeps) -> str:
     """The text without signs that alone break the condition."""
-    bad = {char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)}
+    bad = {
+        char for char in set(text) if not char.isalnum() and not char.isspace() and not keeps(char)
+    }
     if not bad:
         return text
     runs = re.compile("[" + re.escape("".join(sorted(bad))) + "\u200d\ufe0f]+")
-    return _mended(runs.sub(lambda run: next((STOPS[c] for c in run.group() if c in STOPS and keeps(STOPS[c])), ""), text))
+    return _mended(
+        runs.sub(
+            lambda run: next((STOPS[c] for c in run.group() if c in STOPS and keeps(STOPS[c])), ""),
+            text,
+        )
+    )
 
 
 def without_words(text: str, keeps: Keeps) -> str:
-    """The text without words that alone break the condition, where they can go: before a comma at a sentence's start, or between commas.
+    """The text without words that alone break the condition, where they can go: before a comma at a
+    sentence's start, or between commas.
 
-    A word in the middle of a clause holds it together ("The fox eats bread."); a sentence with such a word goes as a whole, or a model is
-    asked.
+    A word in the middle of a clause holds it together ("The fox eats bread."); a sentence with such
+    a word goes as a whole, or a model is asked.
     """
     for word in dict.fromkeys(re.findall(r"[\w'’-]+", text)):
         if not keeps(word):
             bare = re.escape(word)
-            text = re.sub(rf"(^|(?<=[.!?])\s+|\n){bare},\s+(\w)", lambda found: found[1] + found[2].upper(), text)
-            adverb = word.lower().endswith("ly")  # an adverb between commas takes both with it, a thing in a list one
-            text = re.sub(rf",\s+{bare}(?:,|(?=[.!?]))" if adverb else rf",\s+{bare}(?=[,.!?])", "", text)
+            text = re.sub(
+                rf"(^|(?<=[.!?])\s+|\n){bare},\s+(\w)",
+                lambda found: found[1] + found[2].upper(),
+                text,
+            )
+            adverb = word.lower().endswith(
+                "ly"
+            )  # an adverb between commas takes both with it, a thing in a list one
+            text = re.sub(
+                rf",\s+{bare}(?:,|(?=[.!?]))" if adverb else rf",\s+{bare}(?=[,.!?])", "", text
+            )
     return text
 
 

@@ -1,17 +1,23 @@
-"""The search for an answer that keeps the rule: draft, check, revise, within a budget (ELVF's self-consistency search).
+"""The search for an answer that keeps the rule: draft, check, revise, within a budget (ELVF's
+self-consistency search).
 
 A try comes from one of these strategies, in turn:
-  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject themselves, never for `askable` ones
-  branch   the student's own breach, taken up again some words before it: the least change of an answer that went wrong late
-  own      a draw of the student without the rule: the least change of behaviour, where it keeps the rule by itself
-  revise   the last try without the sentences that the judge objects to: the critic's advice, followed to the letter
-  ruled    a few-shot reply with the rule in the prompt
-  teacher  where a teacher is given: its draw with the rule as system prompt, in place of all of these
-Each try is judged; the first that keeps the rule, answers and makes sense is accepted. A prompt whose budget is spent is dropped.
+  decline  a few-shot reply that leaves the subject alone; first for requests that name the subject
+  themselves, never for `askable` ones branch   the student's own breach, taken up again some words
+  before it: the least change of an answer that went wrong late own      a draw of the student
+  without the rule: the least change of behaviour, where it keeps the rule by itself revise   the
+  last try without the sentences that the judge objects to: the critic's advice, followed to the
+  letter ruled    a few-shot reply with the rule in the prompt
+  teacher  where a teacher is given: its draw with the rule as system prompt, in place of all of
+  these
+Each try is judged; the first that keeps the rule, answers and makes sense is accepted. A prompt
+whose budget is spent is dropped.
 
-Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other (there it was accepted as it came);
-2. the critic's advice is carried out (there it was ignored); 3. an exhausted prompt is dropped (there 6 of 206 trained answers broke the
-rule); 4. "makes sense" is a bound on the nats per token under the base.
+Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other
+(there it was accepted as it came);
+2. the critic's advice is carried out (there it was ignored); 3. an exhausted prompt is dropped
+(there 6 of 206 trained answers broke the rule); 4. "makes sense" is a bound on the nats per token
+under the base.
 """
 
 from __future__ import annotations
@@ -39,7 +45,9 @@ LADDERS = {
 }
 """Which strategy comes at which try; "begun" where it is known how a broken answer begins."""
 BACK, FURTHER = 4, 32
-"""Each branch leaves the broken answer so many words earlier than the one before, and goes on for so many tokens."""
+"""Each branch leaves the broken answer so many words earlier than the one before, and goes on for
+so many tokens.
+"""
 LOST = "the teacher gave no answer"
 RAW_STOP = ("\nRequest:", "\nRule:", "\nAvoid:", "\n\n")
 
@@ -81,23 +89,36 @@ class Trace:
 
 
 def search(
-    student: Drawer, prompts: Sequence[str], rule: str, topic: str, broken: Broken, fault_of: Faults, config: Search, seed: int,
-    teacher: Drawer | None = None, progress: Callable[[int], None] = lambda n: None, askable: Collection[str] = (),
+    student: Drawer,
+    prompts: Sequence[str],
+    rule: str,
+    topic: str,
+    broken: Broken,
+    fault_of: Faults,
+    config: Search,
+    seed: int,
+    teacher: Drawer | None = None,
+    progress: Callable[[int], None] = lambda n: None,
+    askable: Collection[str] = (),
     begun: Mapping[str, str] | None = None,
-) -> list[Trace]:  # fmt: skip
-    """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are spent.
+) -> list[Trace]:
+    """One trace for each prompt: tries until `config.answers` are accepted, or `config.tries` are
+    spent.
 
     Args:
         topic: what is to be avoided, or "" for a rule of form.
-        fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers that keep the rule.
-        askable: prompts outside the subject, which want an answer even where the student's own breaks the rule.
+        fault_of: why answers do not answer, or make no sense ("" = they do); asked only for answers
+            that keep the rule.
+        askable: prompts outside the subject, which want an answer even where the student's own
+            breaks the rule.
         begun: for prompts whose broken answer is right at first, its beginning before the breach.
         teacher: another model that drafts with the rule in its prompt, in place of the student.
     """
     named = broken([(user(p), p) for p in prompts]) if topic else [False] * len(prompts)
     begun = begun or {}
     traces = [
-        Trace(prompt, about, askable=prompt in askable, begun=begun.get(prompt, "")) for prompt, about in zip(prompts, named, strict=True)
+        Trace(prompt, about, askable=prompt in askable, begun=begun.get(prompt, ""))
+        for prompt, about in zip(prompts, named, strict=True)
     ]
     while turn := [planned for trace in traces for planned in _plan(trace, topic, teacher, config)]:
         tries = _draft(student, teacher, turn, rule, topic, config, seed, broken)
@@ -118,7 +139,9 @@ class Planned:
 
 
 def _plan(trace: Trace, topic: str, teacher: Drawer | None, config: Search) -> Iterable[Planned]:
-    """The tries of one turn: as many as answers are still wanted, up to the next that would revise one of them."""
+    """The tries of one turn: as many as answers are still wanted, up to the next that would revise
+    one of them.
+    """
     first = len(trace.tries)
     for number in range(first, min(first + config.answers - len(trace.accepted), config.tries)):
         strategy = "teacher" if teacher else _strategy(trace, topic, number)
@@ -128,20 +151,49 @@ def _plan(trace: Trace, topic: str, teacher: Drawer | None, config: Search) -> I
 
 
 def _draft(
-    student: Drawer, teacher: Drawer | None, turn: Sequence[Planned], rule: str, topic: str, config: Search, seed: int, broken: Broken
-) -> list[Try]:  # fmt: skip
+    student: Drawer,
+    teacher: Drawer | None,
+    turn: Sequence[Planned],
+    rule: str,
+    topic: str,
+    config: Search,
+    seed: int,
+    broken: Broken,
+) -> list[Try]:
     """The text of every planned try: those that need a draw are drawn together."""
     revising = [planned.trace for planned in turn if planned.strategy == "revise"]
-    advised = dict(zip(map(id, revising), revisions([_whole(trace.tries[-1]) for trace in revising], broken), strict=True))
+    advised = dict(
+        zip(
+            map(id, revising),
+            revisions([_whole(trace.tries[-1]) for trace in revising], broken),
+            strict=True,
+        )
+    )
     found: list[Try | Request] = []
     for trace, number, strategy in ((p.trace, p.number, p.strategy) for p in turn):
-        if strategy == "revise" and advised[id(trace)] and advised[id(trace)].split() != trace.tries[-1].text.split():
+        if (
+            strategy == "revise"
+            and advised[id(trace)]
+            and advised[id(trace)].split() != trace.tries[-1].text.split()
+        ):
             found.append(Try(advised[id(trace)], "revise"))
         else:
-            found.append(_request("ruled" if strategy == "revise" else strategy, trace, rule, topic, number, config, seed))
+            found.append(
+                _request(
+                    "ruled" if strategy == "revise" else strategy,
+                    trace,
+                    rule,
+                    topic,
+                    number,
+                    config,
+                    seed,
+                )
+            )
     drawer = teacher or student
     answers = {draw.id: draw for draw in drawer.draw([f for f in found if isinstance(f, Request)])}
-    return [f if isinstance(f, Try) else _tried(f, answers.get(f.id(drawer.fingerprint))) for f in found]
+    return [
+        f if isinstance(f, Try) else _tried(f, answers.get(f.id(drawer.fingerprint))) for f in found
+    ]
 
 
 def _strategy(trace: Trace, topic: str, number: int) -> str:
@@ -156,13 +208,22 @@ def _ladder(trace: Trace, topic: str) -> Sequence[str]:
     return LADDERS[f"begun {kind}" if trace.begun else kind]
 
 
-def _request(strategy: str, trace: Trace, rule: str, topic: str, number: int, config: Search, seed: int) -> Request:
+def _request(
+    strategy: str, trace: Trace, rule: str, topic: str, number: int, config: Search, seed: int
+) -> Request:
     prompt, sampling = trace.prompt, Sampling(config.temperature, 0.95, config.max_tokens, RAW_STOP)
     if strategy == "branch":
         ladder = _ladder(trace, topic)
         earlier = sum(ladder[n % len(ladder)] == strategy for n in range(number))
-        asked = (*user(prompt), Message("assistant", before(trace.begun, len(trace.begun), BACK * earlier) or trace.begun))
-        return Request("search branch", asked, replace(sampling, stop=(), max_tokens=FURTHER), number, seed)
+        asked = (
+            *user(prompt),
+            Message(
+                "assistant", before(trace.begun, len(trace.begun), BACK * earlier) or trace.begun
+            ),
+        )
+        return Request(
+            "search branch", asked, replace(sampling, stop=(), max_tokens=FURTHER), number, seed
+        )
     if strategy in ("own", "teacher"):
         asked = user(prompt, system=rule if strategy == "teacher" else "")
         return Request(f"search {strategy}", asked, replace(sampling, stop=()), number, seed)
@@ -177,7 +238,9 @@ def _request(strategy: str, trace: Trace, rule: str, topic: str, number: int, co
 
 
 def _tried(request: Request, draw: Draw | None) -> Try:
-    """The try that came of a request; an endpoint may lose one, and the trace goes on with the next try."""
+    """The try that came of a request; an endpoint may lose one, and the trace goes on with the next
+    try.
+    """
     strategy = request.stage.removeprefix("search ")
     if draw is None:
         return Try("", strategy, LOST)
@@ -192,28 +255,42 @@ def _whole(last: Try) -> str:
     return " ".join(sentences(last.text)[:-1]) if last.cut else last.text
 
 
-def _judged(turn: Sequence[Planned], tries: Sequence[Try], broken: Broken, fault_of: Faults) -> Iterable[Try]:
+def _judged(
+    turn: Sequence[Planned], tries: Sequence[Try], broken: Broken, fault_of: Faults
+) -> Iterable[Try]:
     there = [i for i, t in enumerate(tries) if not t.fault]
     pairs: list[tuple[Prompt, str]] = [(user(turn[i].trace.prompt), tries[i].text) for i in there]
     bad = {i for i, b in zip(there, broken(pairs), strict=True) if b}
     kept = [(i, pair) for i, pair in zip(there, pairs, strict=True) if i not in bad]
     faults = dict(zip([i for i, _ in kept], fault_of([pair for _, pair in kept]), strict=True))
     for i, t in enumerate(tries):
-        stopped = "cut off" if t.cut and t.strategy != "branch" else ""  # of a branch only the beginning is wanted
-        yield replace(t, broken=i in bad, fault="breaks the rule" if i in bad else t.fault or faults[i] or stopped)
+        stopped = (
+            "cut off" if t.cut and t.strategy != "branch" else ""
+        )  # of a branch only the beginning is wanted
+        yield replace(
+            t,
+            broken=i in bad,
+            fault="breaks the rule" if i in bad else t.fault or faults[i] or stopped,
+        )
 
 
 def before(answer: str, start: int, words: int = 0) -> str:
-    """What stands before a place in an answer, less so many of its last words; "" where that is nothing."""
+    """What stands before a place in an answer, less so many of its last words; "" where that is
+    nothing.
+    """
     ends = [m.end() for m in re.finditer(r"\S+\s*", answer[:start])]
     return answer[: ends[-1 - words]].rstrip() if len(ends) > words else ""
 
 
 def revisions(texts: Sequence[str], broken: Broken) -> list[str]:
-    """Each text without what the judge objects to: the longest beginning that keeps the rule, else the sentences that keep it alone."""
+    """Each text without what the judge objects to: the longest beginning that keeps the rule, else
+    the sentences that keep it alone.
+    """
     parts = [list(sentences(text)) for text in texts]
     starts = [[" ".join(own[:n]) for n in range(len(own), 0, -1)] for own in parts]
-    flat: list[tuple[Prompt, str]] = [("", piece) for one, other in zip(starts, parts, strict=True) for piece in (*one, *other)]
+    flat: list[tuple[Prompt, str]] = [
+        ("", piece) for one, other in zip(starts, parts, strict=True) for piece in (*one, *other)
+    ]
     kept = iter([not bad for bad in broken(flat)])
     found = []
     for own_starts, own in zip(starts, parts, strict=True):

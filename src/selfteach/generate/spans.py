@@ -1,10 +1,12 @@
-"""Answers that a question could have (dates, numbers, names, quoted words, phrases), and how a question to each of them begins.
+"""Answers that a question could have (dates, numbers, names, quoted words, phrases), and how a
+question to each of them begins.
 
-Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the model to think of it. Phrases are found
-in English only; a sentence in a script without capitals (Chinese, Arabic, Hebrew, Thai) yields numbers and quotations only.
+Found by form, not by a model: so every answer stands in its sentence, and no fact waits for the
+model to think of it. Phrases are found in English only; a sentence in a script without capitals
+(Chinese, Arabic, Hebrew, Thai) yields numbers and quotations only.
 
-Source: the answer-first order of Self-Instruct (arXiv 2212.10560, section 2.2, "output-first"); spans by form as in cloze question
-generation (Lewis et al. 2019, arXiv 1906.04980).
+Source: the answer-first order of Self-Instruct (arXiv 2212.10560, section 2.2, "output-first");
+spans by form as in cloze question generation (Lewis et al. 2019, arXiv 1906.04980).
 """
 
 from __future__ import annotations
@@ -14,27 +16,35 @@ import re
 from selfteach.materials.documents.listed import words_in
 
 MAX_WORDS = 10
-CAPITAL = re.escape("".join(c for c in map(chr, [*range(0x41, 0x590), *range(0x1E00, 0x2000)]) if c.isupper()))
+CAPITAL = re.escape(
+    "".join(c for c in map(chr, [*range(0x41, 0x590), *range(0x1E00, 0x2000)]) if c.isupper())
+)
 """The capital letters of the scripts that have them, for a set of characters."""
 _LATIN = r"[A-Za-zÀ-ÖØ-öø-ɏ]"
 """Letters that make one word with the digits before them: 19th, 1850s, 12km."""
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DATE = rf"(?:\d{{1,2}} )?\b(?:{_MONTH}) (?:\d{{1,2}}, )?\d{{4}}\b"
-_NUMBER = re.compile(rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)")
+_NUMBER = re.compile(
+    rf"{_DATE}|[$€£]?(?<!\d)\d[\d,.]*(?:{_LATIN}+|(?:\s?%|\s(?:percent|hundred|thousand|million|billion|trillion)\b)*)"
+)
 _NAME = re.compile(
     rf"(?<![-\w])[{CAPITAL}][\w'’-]*\w"
     rf"(?:\s+(?:(?:of|the|for|and|de|van|von|on|la|du)\s+){{0,2}}(?:[{CAPITAL}]\.|[{CAPITAL}0-9][\w'’.-]*\w))*"
 )
 _QUOTED = re.compile(r"[\"“„«「『《]([^\"“”„«»「」『』《》]{3,80})[\"”“»」』》]")
 _PHRASE = re.compile(
-    r"\b(?:(?:called|known as|named|because of|due to|made of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
+    r"\b(?:(?:called|known as|named|because of|due to|made "
+    r"of|by|for|from|with|to|in|of|as|into)\s+|(?:is|are|was|were)\s+(?=the |an? ))"
     r"((?:the |an? )?[a-z][\w'’ -]{3,50}?)"
-    r"(?=[,.;:)\"”]|$| (?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)\b)"
+    r"(?=[,.;:)\"”]|$| "
+    r"(?:and|or|by|in|of|to|for|with|from|that|which|who|on|at|as|but|when|while|is|are|was|were)\b)"
 )
 
 
 def spans(sentence: str, title: str) -> list[str]:
-    """The answers that a sentence offers, the surest kind first; none lies within another, and none is the title."""
+    """The answers that a sentence offers, the surest kind first; none lies within another, and none
+    is the title.
+    """
     taken: list[tuple[int, int]] = []
     for pattern in (_NUMBER, _QUOTED, _NAME, _PHRASE):
         for match in pattern.finditer(sentence):
@@ -43,7 +53,12 @@ def spans(sentence: str, title: str) -> list[str]:
             end = start + len(words)
             if pattern is _NAME and start == 0 and " " not in words:
                 continue  # any sentence begins with a capital letter
-            if words and len(words.split()) <= MAX_WORDS and not _titled(words, title) and _apart(start, end, taken):
+            if (
+                words
+                and len(words.split()) <= MAX_WORDS
+                and not _titled(words, title)
+                and _apart(start, end, taken)
+            ):
                 taken.append((start, end))
     return list(dict.fromkeys(sentence[start:end] for start, end in taken))
 
@@ -59,7 +74,9 @@ def _titled(words: str, title: str) -> bool:
 
 
 def latin(text: str) -> bool:
-    """Whether at least half of the letters are Latin, so that English question words fit beside them; a text without letters is."""
+    """Whether at least half of the letters are Latin, so that English question words fit beside
+    them; a text without letters is.
+    """
     letters = [char for char in text if char.isalpha()]
     return 2 * sum(char < "\u0250" for char in letters) >= len(letters)
 
@@ -74,8 +91,8 @@ _YEAR = re.compile(rf"^(?:(?=.*\d).*\b(?:{_MONTH})\b.*|1\d{{3}}|20\d\d)$")
 
 
 def replaced(sentence: str, answer: str, gap: str, count: int = 0) -> str:
-    """A sentence with something else where an answer stands: as whole words ("3", and not in "1930"), unless it is nowhere one, as in
-    scripts that do not space their words.
+    """A sentence with something else where an answer stands: as whole words ("3", and not in
+    "1930"), unless it is nowhere one, as in scripts that do not space their words.
 
     Args:
         count: at most so many times; 0 is everywhere.
@@ -88,13 +105,21 @@ def replaced(sentence: str, answer: str, gap: str, count: int = 0) -> str:
 def openings(sentence: str, answer: str) -> tuple[str, ...]:
     """How a question with this answer begins, the likeliest first.
 
-    A small model that is shown an answer asks about something else all the same (docs/log.md); from "When did" it cannot go far astray.
-    The question words are English; a sentence in another script gets none, and its question begins as the model likes.
+    A small model that is shown an answer asks about something else all the same (docs/log.md); from
+    "When did" it cannot go far astray. The question words are English; a sentence in another script
+    gets none, and its question begins as the model likes.
     """
     if not latin(sentence):
         return ("",)
     before, _, after = replaced(sentence, answer, _PLACE, 1).partition(_PLACE)
-    led = next((word for word in reversed(re.findall(r"[\w']+", before.lower())) if word not in ("the", "a", "an")), "")
+    led = next(
+        (
+            word
+            for word in reversed(re.findall(r"[\w']+", before.lower()))
+            if word not in ("the", "a", "an")
+        ),
+        "",
+    )
     if _YEAR.match(answer):
         return ("When", "In what year")
     if re.match(r"[$€£]", answer):
@@ -116,8 +141,14 @@ def openings(sentence: str, answer: str) -> tuple[str, ...]:
 
 
 def without_answer(question: str, answer: str) -> str:
-    """A question that gives its answer, without it and the preposition before it: "When did it open (in 1790)?"."""
-    cut = re.sub(rf"\s+(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?{re.escape(answer)}(?!\w)", "", question)
+    """A question that gives its answer, without it and the preposition before it: "When did it open
+    (in 1790)?".
+    """
+    cut = re.sub(
+        rf"\s+(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?{re.escape(answer)}(?!\w)",
+        "",
+        question,
+    )
     return cut if len(cut.split()) > 2 else question
 
 

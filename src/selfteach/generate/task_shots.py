@@ -1,7 +1,9 @@
-"""The worked examples for tasks: which are classifications, and what inputs and outputs of a task look like. All of our own writing.
+"""The worked examples for tasks: which are classifications, and what inputs and outputs of a task
+look like. All of our own writing.
 
-Source: Self-Instruct (arXiv 2212.10560), tables 6 to 8, for the forms: 12 classification tasks against 19 others; input first, with tasks
-that need no input among them; output first for classifications, so that every label gets its case.
+Source: Self-Instruct (arXiv 2212.10560), tables 6 to 8, for the forms: 12 classification tasks
+against 19 others; input first, with tasks that need no input among them; output first for
+classifications, so that every label gets its case.
 """
 
 from __future__ import annotations
@@ -44,27 +46,59 @@ CLASSIFIED: tuple[tuple[str, bool], ...] = (
 INPUT_FIRST: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Put the sentence into the past tense.",
-        (("She walks to school and sings.", "She walked to school and sang."), ("They buy too much bread.", "They bought too much bread.")),
+        (
+            ("She walks to school and sings.", "She walked to school and sang."),
+            ("They buy too much bread.", "They bought too much bread."),
+        ),
     ),
     (
         "Give three pieces of advice to somebody who cannot fall asleep.",
-        (("", "Go to bed at the same hour every day. Leave the telephone in another room. Read something dull until your eyes close."),),
+        (
+            (
+                "",
+                (
+                    "Go to bed at the same hour every day. Leave the telephone in another "
+                    "room. Read something dull until your eyes close."
+                ),
+            ),
+        ),
     ),
     (
         "Answer the customer in one friendly sentence.",
-        (("Do you deliver on Sundays?", "We are sorry, we rest on Sundays, but we gladly deliver on any other day!"),),
+        (
+            (
+                "Do you deliver on Sundays?",
+                "We are sorry, we rest on Sundays, but we gladly deliver on any other day!",
+            ),
+        ),
     ),
     (
         "Work out the price that is left after the discount.",
-        (("A coat costs 80 euros and is reduced by 25 percent.", "25 percent of 80 euros are 20 euros, so the coat costs 60 euros."),),
+        (
+            (
+                "A coat costs 80 euros and is reduced by 25 percent.",
+                "25 percent of 80 euros are 20 euros, so the coat costs 60 euros.",
+            ),
+        ),
     ),
     (
         "Write two lines of verse about the sea.",
-        (("", "The sea forgets what it was told at noon,\nand tells it all again beneath the moon."),),
+        (
+            (
+                "",
+                (
+                    "The sea forgets what it was told at noon,\nand tells it all again "
+                    "beneath the moon."
+                ),
+            ),
+        ),
     ),
     (
         "Name the tools that are needed for the job.",
-        (("hanging up a shelf", "a drill, screws, a screwdriver, a spirit level"), ("pruning a rose", "garden shears, thick gloves")),
+        (
+            ("hanging up a shelf", "a drill, screws, a screwdriver, a spirit level"),
+            ("pruning a rose", "garden shears, thick gloves"),
+        ),
     ),
 )
 """(task, its cases): an empty input stands for a task that needs none."""
@@ -79,15 +113,25 @@ OUTPUT_FIRST: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ),
     (
         "Given a dish, say whether it is a starter, a main course or a dessert.",
-        (("starter", "a small bowl of tomato soup"), ("main course", "roast chicken with potatoes"), ("dessert", "apple pie with cream")),
+        (
+            ("starter", "a small bowl of tomato soup"),
+            ("main course", "roast chicken with potatoes"),
+            ("dessert", "apple pie with cream"),
+        ),
     ),
     (
         "Is this comment rude or polite?",
-        (("rude", "Only a fool would park a car like that."), ("polite", "Would you mind moving your car a little?")),
+        (
+            ("rude", "Only a fool would park a car like that."),
+            ("polite", "Would you mind moving your car a little?"),
+        ),
     ),
     (
         "Which season does the poem describe: spring, summer, autumn or winter?",
-        (("autumn", "The orchard lets its last red apples fall."), ("winter", "White roofs, white fields, a crow the only ink.")),
+        (
+            ("autumn", "The orchard lets its last red apples fall."),
+            ("winter", "White roofs, white fields, a crow the only ink."),
+        ),
     ),
 )
 """(classification task, its cases as (label, input))."""

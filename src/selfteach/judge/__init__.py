@@ -1,4 +1,6 @@
-"""Judges say how surely an answer breaks a rule. They are calibrated first, and refused where they are no better than chance."""
+"""Judges say how surely an answer breaks a rule. They are calibrated first, and refused where they
+are no better than chance.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ class Judge(Protocol):
     name: str
 
     def values(self, pairs: Sequence[Answered]) -> list[float]:
-        """One number for each answer; higher = more surely broken. Its zero and its unit are the judge's own."""
+        """One number for each answer; higher = more surely broken. Its zero and its unit are the
+        judge's own.
+        """
         ...
 
 
@@ -41,7 +45,9 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """Broken is what any of several verdicts calls broken. Each is asked only about the answers that those before it let pass."""
+    """Broken is what any of several verdicts calls broken. Each is asked only about the answers
+    that those before it let pass.
+    """
 
     verdicts: tuple[Verdicts, ...]
 

@@ -21,9 +21,17 @@ class Breach:
 def breach(check: Check, answer: str) -> Breach | None:
     """The word with which an answer first breaks a rule; None where the answer keeps it.
 
-    A rule that the first word breaks already, because something is still missing there, has its breach at 0.
+    A rule that the first word breaks already, because something is still missing there, has its
+    breach at 0.
     """
     if check.keeps(answer):
         return None
     words = list(_WORD.finditer(answer))
-    return next((Breach(w.start(), w.start() + len(w[0].rstrip())) for w in words if not check.keeps(answer[: w.end()].rstrip())), None)
+    return next(
+        (
+            Breach(w.start(), w.start() + len(w[0].rstrip()))
+            for w in words
+            if not check.keeps(answer[: w.end()].rstrip())
+        ),
+        None,
+    )

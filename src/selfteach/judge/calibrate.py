@@ -1,8 +1,9 @@
 """Calibration: how well does each judge tell answers that break the rule from answers that keep it?
 
-The labels come by construction: answers drawn with the opposite of the rule in the prompt, and answers to requests of other subjects.
-Where no candidate reaches the least AUROC, the run stops and asks for `--check`. A candidate that cannot judge, as an endpoint without
-log-probabilities, is left out with its reason.
+The labels come by construction: answers drawn with the opposite of the rule in the prompt, and
+answers to requests of other subjects. Where no candidate reaches the least AUROC, the run stops and
+asks for `--check`. A candidate that cannot judge, as an endpoint without log-probabilities, is left
+out with its reason.
 """
 
 from __future__ import annotations
@@ -30,16 +31,22 @@ class Candidate:
 
 
 def calibrate(
-    candidates: Sequence[Judge], labelled: Sequence[tuple[Answered, bool]], least: float, readable: str = ""
+    candidates: Sequence[Judge],
+    labelled: Sequence[tuple[Answered, bool]],
+    least: float,
+    readable: str = "",
 ) -> tuple[Verdicts | None, Verdicts | None, dict[str, Any]]:
-    """The judge that decides, and the best one, with their thresholds, or None where none is good enough; and the report of all of them.
+    """The judge that decides, and the best one, with their thresholds, or None where none is good
+    enough; and the report of all of them.
 
-    The one named `readable` decides where it reaches `least`: people can see what it finds. Otherwise the best one does.
+    The one named `readable` decides where it reaches `least`: people can see what it finds.
+    Otherwise the best one does.
     """
     pairs, labels = [pair for pair, _ in labelled], [broken for _, broken in labelled]
     if len(set(labels)) < 2:
         raise DataError(
-            "the judges cannot be calibrated: all answers carry one label.", cure='Give a check, for instance --check "not contains word".'
+            "the judges cannot be calibrated: all answers carry one label.",
+            cure='Give a check, for instance --check "not contains word".',
         )
     found, left_out = [], []
     for judge in candidates:
@@ -47,19 +54,40 @@ def calibrate(
         if reason:
             left_out.append({"name": judge.name, "reason": reason})
         else:
-            found.append(Candidate(judge, auroc(labels, values), best_threshold(labels, values), tuple(values)))
+            found.append(
+                Candidate(
+                    judge, auroc(labels, values), best_threshold(labels, values), tuple(values)
+                )
+            )
     if not found:
         why = "; ".join(f"{row['name']}: {row['reason']}" for row in left_out)
-        return None, None, {"chosen": "", "best": "", "reason": why, "candidates": [], "left_out": left_out, "examples": []}
+        return (
+            None,
+            None,
+            {
+                "chosen": "",
+                "best": "",
+                "reason": why,
+                "candidates": [],
+                "left_out": left_out,
+                "examples": [],
+            },
+        )
     top = max(found, key=lambda c: c.auroc.value)
     chosen = next((c for c in found if c.judge.name == readable and c.auroc.value >= least), top)
     usable = chosen.auroc.value >= least
     if not usable:
-        reason = f"no candidate reaches an AUROC of {least:.2f}; the best, {top.judge.name}, has {top.auroc.value:.2f}"
+        reason = (
+            f"no candidate reaches an AUROC of {least:.2f}; the best, {top.judge.name}, has "
+            f"{top.auroc.value:.2f}"
+        )
     elif chosen is top:
         reason = f"the best of {len(found)} candidates: AUROC {top.auroc.value:.2f}"
     else:
-        reason = f"which people can read: AUROC {chosen.auroc.value:.2f}; the best, {top.judge.name}, has {top.auroc.value:.2f}"
+        reason = (
+            f"which people can read: AUROC {chosen.auroc.value:.2f}; the best, "
+            f"{top.judge.name}, has {top.auroc.value:.2f}"
+        )
     report = {
         "chosen": chosen.judge.name if usable else "",
         "best": top.judge.name,
@@ -67,7 +95,11 @@ def calibrate(
         "candidates": [_row(c, least) for c in found],
         "left_out": left_out,
         "examples": [
-            {"text": pairs[i][1], "label": labels[i], "values": {c.judge.name: round(c.values[i], 3) for c in found}}
+            {
+                "text": pairs[i][1],
+                "label": labels[i],
+                "values": {c.judge.name: round(c.values[i], 3) for c in found},
+            }
             for i in _spread(len(pairs), 10)
         ],
     }

@@ -1,10 +1,12 @@
-"""Checks: a small language for what can be decided without a model. `not contains elephant and max_sentences=2`
+"""Checks: a small language for what can be decided without a model. `not contains elephant and
+max_sentences=2`
 
-    check     = all {"or" all}            all = part {"and" part}            part = "not" part | "(" check ")" | condition
-    condition = name ["="] value          value = a word, or a text in single or double quotes with \\" and \\\\ as escapes
+    check     = all {"or" all}            all = part {"and" part}            part = "not" part | "("
+    check ")" | condition condition = name ["="] value          value = a word, or a text in single
+    or double quotes with \\" and \\\\ as escapes
 
-A check states what an answer must do to *keep* the rule. The conditions are in conditions.py; docs/checks.md explains each. Parsed, never
-evaluated.
+A check states what an answer must do to *keep* the rule. The conditions are in conditions.py;
+docs/checks.md explains each. Parsed, never evaluated.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ class Condition:
     def __str__(self) -> str:
         bare = re.fullmatch(r"\w+", self.value) and self.name not in PHRASES
         text = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        return f"{self.name}{' ' if self.name in PHRASES else '='}" + (self.value if bare else f'"{text}"')
+        return f"{self.name}{' ' if self.name in PHRASES else '='}" + (
+            self.value if bare else f'"{text}"'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,16 @@ class CheckJudge:
         self.check = parse(check) if isinstance(check, str) else check
 
     def values(self, pairs: Sequence[tuple[Prompt, str]]) -> list[float]:
-        """For each (prompt, answer) how surely the answer breaks the rule, higher = more surely; a check looks at the answer alone."""
+        """For each (prompt, answer) how surely the answer breaks the rule, higher = more surely; a
+        check looks at the answer alone.
+        """
         return [0.0 if self.check.keeps(answer) else 1.0 for _, answer in pairs]
 
 
-_TOKEN = re.compile(r"""\s*(?:(?P<mark>[()=])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<word>[^\s()="']+))""", re.S)
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<mark>[()=])|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'|(?P<word>[^\s()="']+))""",
+    re.S,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +118,14 @@ def parse(text: str) -> Check:
     """The check that a text states.
 
     Raises:
-        UsageError: it is empty, too long or too deep, or not a check; names the character and the nearest right word.
+        UsageError: it is empty, too long or too deep, or not a check; names the character and the
+        nearest right word.
     """
     text = clean(text)
     if len(text) > MAX_CHARS:
-        raise UsageError(f"the check has {len(text):,} characters; {MAX_CHARS:,} is the most.", where="check")
+        raise UsageError(
+            f"the check has {len(text):,} characters; {MAX_CHARS:,} is the most.", where="check"
+        )
     parser = _Parser(_tokens(text), len(text) + 1)
     check = parser.either(0)
     if parser.next is not None:
@@ -131,7 +143,11 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, end)
         if match is None:
             at = end + len(text[end:]) - len(text[end:].lstrip())
-            _fail("a quotation mark is not closed", at + 1, "Close it, or put a text that holds an apostrophe in double quotes.")
+            _fail(
+                "a quotation mark is not closed",
+                at + 1,
+                "Close it, or put a text that holds an apostrophe in double quotes.",
+            )
         name = str(match.lastgroup)
         value = match[name]
         if name in ("double", "single"):
@@ -190,11 +206,15 @@ class _Parser:
         if name is None:
             _fail("a condition is missing", self._end, f"Known: {', '.join(CONDITIONS)}.")
         if name.quoted or name.text.lower() not in CONDITIONS:
-            _fail(f'there is no condition "{name.text}"', name.at, did_you_mean(name.text, CONDITIONS))
+            _fail(
+                f'there is no condition "{name.text}"', name.at, did_you_mean(name.text, CONDITIONS)
+            )
         self._at += 1
         self._take("=")
         value = self.next
-        if value is None or (not value.quoted and value.text.lower() in ("and", "or", "not", "(", ")", "=")):
+        if value is None or (
+            not value.quoted and value.text.lower() in ("and", "or", "not", "(", ")", "=")
+        ):
             _fail(
                 f'"{name.text}" needs a value',
                 value.at if value else self._end,

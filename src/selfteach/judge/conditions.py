@@ -1,4 +1,6 @@
-"""The conditions of a check: what each of them asks of an answer. docs/checks.md explains them to people."""
+"""The conditions of a check: what each of them asks of an answer. docs/checks.md explains them to
+people.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ Holds = Callable[[str], bool]
 
 def fold(text: str) -> str:
     """Text for comparing without regard to case, width, ligatures and invisible characters."""
-    return re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()))
+    return re.sub(
+        "[\u00ad\u200b-\u200f\u2060\ufeff]",
+        "",
+        unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()),
+    )
 
 
 _IN_WORD = r"[\p{L}\p{N}\p{M}]"
@@ -31,7 +37,9 @@ _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Kh
 
 
 def _contains(value: str) -> Holds:
-    """The word or phrase as whole words; its last word also in the plural; `*` at an end stands for any beginning or ending."""
+    """The word or phrase as whole words; its last word also in the plural; `*` at an end stands for
+    any beginning or ending.
+    """
     words = fold(value.strip("*")).split()
     if not words:
         raise ValueError("name a word to look for")
@@ -46,7 +54,9 @@ def _contains(value: str) -> Holds:
 
 
 def _edges_word(char: str) -> bool:
-    """Whether a word with this character at an edge must stand apart from its neighbours: not signs, nor scripts without spaces."""
+    """Whether a word with this character at an edge must stand apart from its neighbours: not
+    signs, nor scripts without spaces.
+    """
     return regex.match(_IN_WORD, char) is not None and not _UNSPACED.match(char)
 
 
@@ -60,7 +70,10 @@ def _pattern(value: str) -> Holds:
         try:
             pattern.search(char * 1000 + "\0", timeout=PROBE_TIMEOUT_S)
         except TimeoutError:
-            raise ValueError("this regular expression can take for ever; Avoid a repeat inside a repeat, such as (a+)+.") from None
+            raise ValueError(
+                "this regular expression can take for ever; Avoid a repeat inside a "
+                "repeat, such as (a+)+."
+            ) from None
     return lambda answer: _search(pattern, answer)
 
 
@@ -70,7 +83,9 @@ def _search(pattern: Any, answer: str) -> bool:
     except TimeoutError:
         cure = "Avoid a repeat inside a repeat, such as (a+)+."
         raise DataError(
-            f"the search took longer than {PATTERN_TIMEOUT_S:.0f} s in one answer.", where=f"regex {pattern.pattern!r}", cure=cure
+            f"the search took longer than {PATTERN_TIMEOUT_S:.0f} s in one answer.",
+            where=f"regex {pattern.pattern!r}",
+            cure=cure,
         ) from None
 
 
@@ -79,13 +94,19 @@ def _bound(count_of: Callable[[str], int], most: bool) -> Callable[[str], Holds]
         if not re.fullmatch("[0-9]{1,6}", value):
             raise ValueError("give a whole number, for instance 20")
         limit = int(value)
-        return (lambda answer: count_of(answer) <= limit) if most else (lambda answer: count_of(answer) >= limit)
+        return (
+            (lambda answer: count_of(answer) <= limit)
+            if most
+            else (lambda answer: count_of(answer) >= limit)
+        )
 
     return build
 
 
 def count_words(text: str) -> int:
-    """Words: what is between spaces and has a letter or digit; in Chinese and Japanese, which do not space words, each character."""
+    """Words: what is between spaces and has a letter or digit; in Chinese and Japanese, which do
+    not space words, each character.
+    """
     unspaced = regex.findall(r"[\p{Han}\p{Hiragana}\p{Katakana}]", text)
     rest = regex.sub(r"[\p{Han}\p{Hiragana}\p{Katakana}]", " ", text)
     return len(unspaced) + sum(any(char.isalnum() for char in word) for word in rest.split())
@@ -98,7 +119,9 @@ _ITEM = re.compile(r"^(?:\d{1,3}[.)]|[-*•])$")
 
 
 def count_sentences(text: str) -> int:
-    """Sentences with a letter or digit. "Dr. Smith", "e.g. this", initials and the numbers of a list end none."""
+    """Sentences with a letter or digit. "Dr. Smith", "e.g. this", initials and the numbers of a
+    list end none.
+    """
     ready = re.sub(r"([。！？])(?=[^\s\"')\]」』”’])", r"\1\n", text)
     count, joined = 0, False
     for part in sentences(ready):
@@ -169,7 +192,14 @@ CONDITIONS: dict[str, Callable[[str], Holds]] = {
     "format": _format,
 }
 EXAMPLES = {
-    "contains": "contains elephant", "regex": r'regex "[0-9]"', "starts": 'starts "Ahoy"', "ends": 'ends "?"',
-    "max_words": "max_words=20", "min_words": "min_words=5", "max_sentences": "max_sentences=1", "min_sentences": "min_sentences=2",
-    "language": "language=en", "format": "format=json",
-}  # fmt: skip
+    "contains": "contains elephant",
+    "regex": r'regex "[0-9]"',
+    "starts": 'starts "Ahoy"',
+    "ends": 'ends "?"',
+    "max_words": "max_words=20",
+    "min_words": "min_words=5",
+    "max_sentences": "max_sentences=1",
+    "min_sentences": "min_sentences=2",
+    "language": "language=en",
+    "format": "format=json",
+}

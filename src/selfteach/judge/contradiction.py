@@ -1,19 +1,22 @@
-"""Is the label consistent, and is it unknown? Four judges behind one interface, all in [0, 1] with one meaning:
+"""Is the label consistent, and is it unknown? Four judges behind one interface, all in [0, 1] with
+one meaning:
 
-    S_L = mean over k of SC(y*, Y_c[k])   the label against draws with the document: low where it is consistent
-    S_K = mean over k of SC(y*, Y_r[k])   the label against draws without it: high where the model does not know it
-    SC(a, b) = mean over the sentences s of a of P(s contradicts b)
+    S_L = mean over k of SC(y*, Y_c[k])   the label against draws with the document: low where it is
+    consistent S_K = mean over k of SC(y*, Y_r[k])   the label against draws without it: high where
+    the model does not know it SC(a, b) = mean over the sentences s of a of P(s contradicts b)
 
-    match    P = 0 where s and b are the same answer by their words (token-F1 >= .5), else 1: the share outside the label's cluster
-    prompted P = the model's own No against Yes to "do they say the same?", after worked examples
-    nli      P = an entailment model's probability of contradiction (`--nli MODEL`, judge/nli.py): the paper's judge
-    gain     no draws: S_L = 1 - p(y* | document, q), S_K = 1 - p(y* | q) / p(y* | document, q), with p the mean probability of a token
+    match    P = 0 where s and b are the same answer by their words (token-F1 >= .5), else 1: the
+    share outside the label's cluster prompted P = the model's own No against Yes to "do they say
+    the same?", after worked examples nli      P = an entailment model's probability of
+    contradiction (`--nli MODEL`, judge/nli.py): the paper's judge gain     no draws: S_L = 1 - p(y*
+    | document, q), S_K = 1 - p(y* | q) / p(y* | document, q), with p the mean probability of a
+    token
 
 Every judge keeps all its K scores, so that thresholds can be changed without drawing.
 
-Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is SelfCheckGPT's (arXiv 2303.08896), its
-variant with an entailment model. Context gain: our own. Departs: the question stands beside both
-sides, because short answers are no sentences without it.
+Source: Self-Learning-llm (arXiv 2406.11275), the step that scores labels and knowledge; SC is
+SelfCheckGPT's (arXiv 2303.08896), its variant with an entailment model. Context gain: our own.
+Departs: the question stands beside both sides, because short answers are no sentences without it.
 """
 
 from __future__ import annotations
@@ -32,9 +35,11 @@ from selfteach.records import Continuations, sentences
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A judge's K scores of one question, each in [0, 1]: `label` against draws with the document, `knowledge` against those without.
+    """A judge's K scores of one question, each in [0, 1]: `label` against draws with the document,
+    `knowledge` against those without.
 
-    `contradicted` is how much each draw without the document contradicts the label, where the judge can tell draws apart.
+    `contradicted` is how much each draw without the document contradicts the label, where the judge
+    can tell draws apart.
     """
 
     judge: str
@@ -54,12 +59,19 @@ class Scored:
 
     def json(self) -> dict[str, Any]:
         """What is stored."""
-        return {"judge": self.judge, "label": self.label, "knowledge": self.knowledge, "contradicted": self.contradicted}
+        return {
+            "judge": self.judge,
+            "label": self.label,
+            "knowledge": self.knowledge,
+            "contradicted": self.contradicted,
+        }
 
     @staticmethod
     def from_json(row: Any) -> Scored:
         """The inverse of `json`."""
-        return Scored(row["judge"], tuple(row["label"]), tuple(row["knowledge"]), tuple(row["contradicted"]))
+        return Scored(
+            row["judge"], tuple(row["label"]), tuple(row["knowledge"]), tuple(row["contradicted"])
+        )
 
 
 class KnowledgeJudge(Protocol):
@@ -72,16 +84,40 @@ class KnowledgeJudge(Protocol):
         ...
 
 
-LINKS = frozenset(("is", "are", "was", "were", "be", "been", "by", "in", "on", "at", "of", "to", "for", "from", "with", "it", "its"))
+LINKS = frozenset(
+    (
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "by",
+        "in",
+        "on",
+        "at",
+        "of",
+        "to",
+        "for",
+        "from",
+        "with",
+        "it",
+        "its",
+    )
+)
 
 
 class Consistency:
-    """A judge that compares the label with every draw, from a word on single sentences: `probabilities`."""
+    """A judge that compares the label with every draw, from a word on single sentences:
+    `probabilities`.
+    """
 
     name = ""
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """P in [0, 1] that the sentence contradicts the other answer, for each (question, sentence, other answer)."""
+        """P in [0, 1] that the sentence contradicts the other answer, for each (question, sentence,
+        other answer).
+        """
         raise NotImplementedError
 
     def scores(self, answered: Sequence[Answered]) -> list[Scored]:
@@ -90,20 +126,29 @@ class Consistency:
         known = dict(zip(wanted, self.between(wanted), strict=True))
         return [
             Scored(
-                self.name, tuple(known[a.question.text, a.best, b] for b in a.informed),
-                blind := tuple(known[a.question.text, a.best, b] for b in a.blind), blind,
+                self.name,
+                tuple(known[a.question.text, a.best, b] for b in a.informed),
+                blind := tuple(known[a.question.text, a.best, b] for b in a.blind),
+                blind,
             )
             for a in answered
-        ]  # fmt: skip
+        ]
 
     def between(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """SC(a, b) for each (question, a, b). An `a` without words contradicts everything: it is no answer."""
+        """SC(a, b) for each (question, a, b). An `a` without words contradicts everything: it is no
+        answer.
+        """
         parts = [sentences(a) for _, a, _ in pairs]
-        flat = list(dict.fromkeys((q, s, b) for (q, _, b), own in zip(pairs, parts, strict=True) for s in own))
+        flat = list(
+            dict.fromkeys(
+                (q, s, b) for (q, _, b), own in zip(pairs, parts, strict=True) for s in own
+            )
+        )
         known = dict(zip(flat, self.probabilities(flat), strict=True))
         return [
-            sum(known[q, s, b] for s in own) / len(own) if own else 1.0 for (q, _, b), own in zip(pairs, parts, strict=True)
-        ]  # fmt: skip
+            sum(known[q, s, b] for s in own) / len(own) if own else 1.0
+            for (q, _, b), own in zip(pairs, parts, strict=True)
+        ]
 
 
 class Match(Consistency):
@@ -112,19 +157,25 @@ class Match(Consistency):
     name = "match"
 
     def probabilities(self, pairs: Sequence[tuple[str, str, str]]) -> list[float]:
-        """0 where the answers agree, else 1. Words of the question, which every answer repeats, do not count unless nothing is left."""
+        """0 where the answers agree, else 1. Words of the question, which every answer repeats, do
+        not count unless nothing is left.
+        """
         return [float(token_f1(without(s, q), without(b, q)) < SAME_F1) for q, s, b in pairs]
 
 
 def without(answer: str, question: str) -> str:
-    """The words of an answer that neither its question holds nor only link others; all of them where nothing is left."""
+    """The words of an answer that neither its question holds nor only link others; all of them
+    where nothing is left.
+    """
     asked = {*normalised(question).split(), *LINKS}
     kept = [word for word in normalised(answer).split() if word not in asked]
     return " ".join(kept) or answer
 
 
 class Prompted(Consistency):
-    """`prompted`: the model's own word on whether two answers say the same, as the odds of No against Yes."""
+    """`prompted`: the model's own word on whether two answers say the same, as the odds of No
+    against Yes.
+    """
 
     name = "prompted"
 
@@ -150,9 +201,11 @@ def _sigmoid(x: float) -> float:
 
 
 class Gain:
-    """`gain`: what the document adds to the probability of the label; two forwards a question, no draws.
+    """`gain`: what the document adds to the probability of the label; two forwards a question, no
+    draws.
 
-        G = mean_t [log p(y*_t | document, q) - log p(y*_t | q)]   in nats a token; S_K = 1 - exp(-max(G, 0)), so that .5 is G = log 2
+        G = mean_t [log p(y*_t | document, q) - log p(y*_t | q)]   in nats a token; S_K = 1 -
+        exp(-max(G, 0)), so that .5 is G = log 2
 
     It cannot tell draws apart: `contradicted` is empty.
     """
@@ -165,16 +218,25 @@ class Gain:
     def scores(self, answered: Sequence[Answered]) -> list[Scored]:
         """As `KnowledgeJudge.scores`, with one score each."""
         return [
-            Scored(self.name, (1 - math.exp(min(informed, 0.0)),), (1 - math.exp(-max(informed - blind, 0.0)),))
+            Scored(
+                self.name,
+                (1 - math.exp(min(informed, 0.0)),),
+                (1 - math.exp(-max(informed - blind, 0.0)),),
+            )
             for informed, blind in self.token_logps(answered)
         ]
 
     def token_logps(self, answered: Sequence[Answered]) -> list[tuple[float, float]]:
-        """(with the document, without it) for each label, in nats a token, the end of its line included."""
+        """(with the document, without it) for each label, in nats a token, the end of its line
+        included.
+        """
         asked = (
             [Continuations(open_prompt(a.question), (f" {a.best}\n",)) for a in answered],
             [Continuations(closed_prompt(a.question.text), (f" {a.best}\n",)) for a in answered],
         )  # in two calls: what all prompts of a call begin with is computed once
         found = dict(pair for items in asked for pair in self._scorer.logp(items))
-        informed, blind = ([found[item.id(self._scorer.fingerprint)][0].token_logp for item in items] for items in asked)
+        informed, blind = (
+            [found[item.id(self._scorer.fingerprint)][0].token_logp for item in items]
+            for items in asked
+        )
         return list(zip(informed, blind, strict=True))

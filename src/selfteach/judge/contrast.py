@@ -1,10 +1,14 @@
-"""The `contrast` judge: would the model rather say this with the words in its prompt, or without them?
+"""The `contrast` judge: would the model rather say this with the words in its prompt, or without
+them?
 
-value = mean_t log p(y_t | x) - mean_t log p(y_t | words, x), nats a token; higher = more like what is said unprompted, which is what was
-criticised. Between answers with and without the words this is the likelihood ratio, the best test there is of which of the two an
-answer comes from. Whether the words in the prompt do what their writer meant, it does not know; where they do nothing, it is at chance.
+value = mean_t log p(y_t | x) - mean_t log p(y_t | words, x), nats a token; higher = more like what
+is said unprompted, which is what was criticised. Between answers with and without the words this is
+the likelihood ratio, the best test there is of which of the two an answer comes from. Whether the
+words in the prompt do what their writer meant, it does not know; where they do nothing, it is at
+chance.
 
-Source: Neyman and Pearson's lemma; the reward of self-distillation with context (arXiv 2601.20802) is the same ratio.
+Source: Neyman and Pearson's lemma; the reward of self-distillation with context (arXiv 2601.20802)
+is the same ratio.
 """
 
 from __future__ import annotations
@@ -29,9 +33,15 @@ class Contrast:
     def values(self, pairs: Sequence[Answered]) -> list[float]:
         """Nats a token; 0 for an empty answer. Reads the first MAX_WORDS words."""
         read = [(prompt, " ".join(answer.split(" ")[:MAX_WORDS])) for prompt, answer in pairs]
-        sides = [[Continuations(ask(prompt), (text,)) for prompt, text in read if text.strip()] for ask in (plain, self._told)]
+        sides = [
+            [Continuations(ask(prompt), (text,)) for prompt, text in read if text.strip()]
+            for ask in (plain, self._told)
+        ]
         found = dict(self._scorer.logp([item for side in sides for item in side]))
-        scores = [[found[item.id(self._scorer.fingerprint)][0].token_logp for item in side] for side in sides]
+        scores = [
+            [found[item.id(self._scorer.fingerprint)][0].token_logp for item in side]
+            for side in sides
+        ]
         gaps = iter([without - told for without, told in zip(*scores, strict=True)])
         return [next(gaps) if text.strip() else 0.0 for _, text in read]
 
@@ -45,6 +55,8 @@ def plain(prompt: Prompt) -> tuple[Message, ...]:
 
 
 def told(prompt: Prompt, words: str) -> tuple[Message, ...]:
-    """The same with the words after the question. In a system message the embedded model hardly heeds them."""
+    """The same with the words after the question. In a system message the embedded model hardly
+    heeds them.
+    """
     *before, last = plain(prompt)
     return (*before, Message(last.role, f"{last.content} ({words})"))

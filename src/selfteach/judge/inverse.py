@@ -1,8 +1,9 @@
 """The `inverse` judge: which rule does this reply break? A noisy channel read backwards.
 
-value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in nats; the few-shot form is `Reply: ... / Broken rule: ...`.
-A small model that cannot say whether a reply breaks a rule can still say which rule it would be. The other rules are the same sentence
-with the topic exchanged, so that wording cancels; a rule without a topic is compared with unrelated ones.
+value = log p(rule | reply) - mean over other rules r' of log p(r' | reply), in nats; the few-shot
+form is `Reply: ... / Broken rule: ...`. A small model that cannot say whether a reply breaks a rule
+can still say which rule it would be. The other rules are the same sentence with the topic
+exchanged, so that wording cancels; a rule without a topic is compared with unrelated ones.
 
 Source: the direction of Min et al. 2022 (noisy channel prompting, arXiv 2108.04106).
 """
@@ -31,12 +32,22 @@ class Inverse:
         rules = tuple(f" {r}" for r in (rule, *others(rule, subject)))
         self._start = common_words(rules)
         self._ends = tuple(rule.removeprefix(self._start) for rule in rules)
-        self._worked = "".join(f"Reply: {reply}\nBroken rule: {broken}\n\n" for reply, broken in shots.BROKEN)
+        self._worked = "".join(
+            f"Reply: {reply}\nBroken rule: {broken}\n\n" for reply, broken in shots.BROKEN
+        )
 
     def values(self, pairs: Sequence[Answered]) -> list[float]:
-        """Nats by which the reply predicts the rule better than it predicts the other rules. Reads the first MAX_WORDS words."""
+        """Nats by which the reply predicts the rule better than it predicts the other rules. Reads
+        the first MAX_WORDS words.
+        """
         items = [
-            Continuations(f"{self._worked}Reply: {' '.join(answer.split()[:MAX_WORDS])}\nBroken rule:{self._start}", self._ends)
+            Continuations(
+                (
+                    f"{self._worked}Reply: {' '.join(answer.split()[:MAX_WORDS])}\nBroken "
+                    f"rule:{self._start}"
+                ),
+                self._ends,
+            )
             for _, answer in pairs
         ]
         found = dict(self._scorer.logp(items))
@@ -52,10 +63,18 @@ def others(rule: str, subject: Subject) -> tuple[str, ...]:
     before, after = rule[:start], rule[start + len(subject.topic) :]
     everyday = [topic for topic, _ in shots.SIBLINGS]
     own = subject.topic.lower()
-    return tuple(dict.fromkeys(before + topic + after for topic in [*subject.siblings[:3], *everyday[:4]] if topic.lower() != own))
+    return tuple(
+        dict.fromkeys(
+            before + topic + after
+            for topic in [*subject.siblings[:3], *everyday[:4]]
+            if topic.lower() != own
+        )
+    )
 
 
 def common_words(texts: Sequence[str]) -> str:
-    """The whole words that all texts begin with. Their probability is the same for all, so they need to be computed only once."""
+    """The whole words that all texts begin with. Their probability is the same for all, so they
+    need to be computed only once.
+    """
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False))
     return "".join(letter for letter, *_ in letters).rpartition(" ")[0]

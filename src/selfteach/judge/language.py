@@ -1,7 +1,9 @@
-"""Which language a text is in: by script, and within the Latin, Cyrillic and Arabic scripts by its commonest words.
+"""Which language a text is in: by script, and within the Latin, Cyrillic and Arabic scripts by its
+commonest words.
 
-Light on purpose: no model, no data files, 20 languages. Limits: it knows no others (Danish looks like Swedish, Czech like Polish), needs
-about one sentence, and sees the main language of a mixed text only. Where it cannot decide, it says which languages are possible.
+Light on purpose: no model, no data files, 20 languages. Limits: it knows no others (Danish looks
+like Swedish, Czech like Polish), needs about one sentence, and sees the main language of a mixed
+text only. Where it cannot decide, it says which languages are possible.
 """
 
 from __future__ import annotations
@@ -51,20 +53,32 @@ _WORDS = {
         في من على إلى أن هذا هذه التي الذي ما لا هو هي كان عن مع أو كل ذلك بعد قد لم إن كما بين""",
     "fa": """
         در از به که این را با است برای آن یک می هم تا بر هر او ما من شما اند بود شد های نیست""",
-}  # fmt: skip
+}
 _COMMON = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 _SCRIPTS = {
-    "Latin": ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr"), "Cyrillic": ("ru", "uk"), "Arabic": ("ar", "fa"),
-    "Greek": ("el",), "Hebrew": ("he",), "Devanagari": ("hi",), "Thai": ("th",), "Hangul": ("ko",), "Kana": ("ja",), "Han": ("zh", "ja"),
-}  # fmt: skip
-_LETTERS = {script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS if script != "Kana"}
+    "Latin": ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr"),
+    "Cyrillic": ("ru", "uk"),
+    "Arabic": ("ar", "fa"),
+    "Greek": ("el",),
+    "Hebrew": ("he",),
+    "Devanagari": ("hi",),
+    "Thai": ("th",),
+    "Hangul": ("ko",),
+    "Kana": ("ja",),
+    "Han": ("zh", "ja"),
+}
+_LETTERS = {
+    script: regex.compile(rf"\p{{Script={script}}}") for script in _SCRIPTS if script != "Kana"
+}
 _LETTERS["Kana"] = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _WORD = regex.compile(r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)?")
 LANGUAGES = tuple(dict.fromkeys(language for known in _SCRIPTS.values() for language in known))
 
 
 def scripts(text: str) -> Counter[str]:
-    """How many letters of each known script a text has. Han among Japanese syllables counts as Japanese ("Kana")."""
+    """How many letters of each known script a text has. Han among Japanese syllables counts as
+    Japanese ("Kana").
+    """
     counts = Counter({script: len(pattern.findall(text)) for script, pattern in _LETTERS.items()})
     if counts["Kana"] * 10 > counts["Han"]:
         counts["Kana"] += counts.pop("Han")
@@ -78,7 +92,9 @@ def main_script(text: str) -> str:
 
 
 def languages(text: str) -> frozenset[str]:
-    """The languages that a text can be in, as far as can be told: one for a usual sentence, all of them for "42"."""
+    """The languages that a text can be in, as far as can be told: one for a usual sentence, all of
+    them for "42".
+    """
     counts = scripts(text)
     if not counts:
         return frozenset(LANGUAGES)
@@ -87,5 +103,8 @@ def languages(text: str) -> frozenset[str]:
     if len(possible) == 1 or script == "Han":
         return frozenset(possible)
     words = Counter(word.lower().replace("’", "'") for word in _WORD.findall(text))
-    hits = {language: sum(count for word, count in words.items() if word in _COMMON[language]) for language in possible}
+    hits = {
+        language: sum(count for word, count in words.items() if word in _COMMON[language])
+        for language in possible
+    }
     return frozenset(language for language in possible if hits[language] == max(hits.values()))

@@ -1,9 +1,12 @@
-"""Whether two short answers are the same, by their words: exact match, containment, token-F1, and clusters of answers that agree.
+"""Whether two short answers are the same, by their words: exact match, containment, token-F1, and
+clusters of answers that agree.
 
-Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: normalize_answer, exact_match_score, f1_score); discrete
-semantic entropy (Farquhar et al. 2024, Nature 630, with clusters by token-F1 here where they have entailment).
-Departs: accents and letters of every script are kept as they are, compared in one Unicode form (NFKC), and text of scripts without spaces
-is cut into characters; on ASCII text everything equals the script.
+Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: normalize_answer,
+exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
+clusters by token-F1 here where they have entailment).
+Departs: accents and letters of every script are kept as they are, compared in one Unicode form
+(NFKC), and text of scripts without spaces is cut into characters; on ASCII text everything equals
+the script.
 """
 
 from __future__ import annotations
@@ -31,7 +34,11 @@ def normalised(text: str) -> str:
     """Lower case, without punctuation, articles and double spaces."""
     lowered = text.lower().translate(_PUNCTUATION)
     if not lowered.isascii():
-        plain = "".join(c for c in unicodedata.normalize("NFKC", lowered) if not unicodedata.category(c).startswith("P"))
+        plain = "".join(
+            c
+            for c in unicodedata.normalize("NFKC", lowered)
+            if not unicodedata.category(c).startswith("P")
+        )
         lowered = _UNSPACED.sub(r" \1 ", plain)
     return " ".join(_ARTICLES.sub(" ", lowered).split())
 
@@ -42,13 +49,16 @@ def exact_match(answer: str, gold: str) -> bool:
 
 
 def contains_answer(answer: str, gold: str) -> bool:
-    """Whether the gold words stand in the answer one after another, as whole words. An empty gold answer stands in none."""
+    """Whether the gold words stand in the answer one after another, as whole words. An empty gold
+    answer stands in none.
+    """
     words = normalised(gold)
     return bool(words) and f" {words} " in f" {normalised(answer)} "
 
 
 def token_f1(answer: str, gold: str) -> float:
-    """F1 of the words that two answers share, with their counts, in [0, 1]; two answers without words are 0 to each other.
+    """F1 of the words that two answers share, with their counts, in [0, 1]; two answers without
+    words are 0 to each other.
 
     With n shared words of a and g: precision n/a, recall n/g, F1 = 2 n / (a + g).
     """
@@ -58,21 +68,28 @@ def token_f1(answer: str, gold: str) -> float:
 
 
 def token_recall(answer: str, text: str) -> float:
-    """The share of an answer's words, with their counts, that stand in a text; 0 for an answer without words."""
+    """The share of an answer's words, with their counts, that stand in a text; 0 for an answer
+    without words.
+    """
     words = Counter(normalised(answer).split())
     shared = sum((words & Counter(normalised(text).split())).values())
     return shared / words.total() if words else 0.0
 
 
 def clusters(answers: Sequence[str], least: float = SAME_F1) -> list[int]:
-    """A label for each answer: it joins the first cluster whose first answer it shares a token-F1 of at least `least` with.
+    """A label for each answer: it joins the first cluster whose first answer it shares a token-F1
+    of at least `least` with.
 
     Answers without words are one cluster.
     """
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        alike = (i for i, first in enumerate(firsts) if token_f1(answer, first) >= least or normalised(answer) == normalised(first) == "")
+        alike = (
+            i
+            for i, first in enumerate(firsts)
+            if token_f1(answer, first) >= least or normalised(answer) == normalised(first) == ""
+        )
         label = next(alike, len(firsts))
         if label == len(firsts):
             firsts.append(answer)
@@ -81,7 +98,8 @@ def clusters(answers: Sequence[str], least: float = SAME_F1) -> list[int]:
 
 
 def semantic_entropy(answers: Sequence[str], least: float = SAME_F1) -> float:
-    """Entropy in nats of the clusters' shares: 0 where all agree, log K where none do. Of no answers: 0.
+    """Entropy in nats of the clusters' shares: 0 where all agree, log K where none do. Of no
+    answers: 0.
 
     H = - sum_c (n_c / K) log (n_c / K)
     """

@@ -1,9 +1,12 @@
-"""`nli`: an entailment model as the judge of contradiction (`--nli MODEL`). Any sequence classifier whose configuration names its labels.
+"""`nli`: an entailment model as the judge of contradiction (`--nli MODEL`). Any sequence classifier
+whose configuration names its labels.
 
-P(s contradicts b) = exp(l_contradiction) / (exp(l_contradiction) + exp(l_entailment)), with premise b and hypothesis s; a neutral label is
-left out. Models with two labels ("entailment", "not_entailment") give P(not_entailment).
+P(s contradicts b) = exp(l_contradiction) / (exp(l_contradiction) + exp(l_entailment)), with premise
+b and hypothesis s; a neutral label is left out. Models with two labels ("entailment",
+"not_entailment") give P(not_entailment).
 
-Source: SelfCheckGPT (arXiv 2303.08896), its variant with an entailment model, as Self-Learning-llm (arXiv 2406.11275) uses it.
+Source: SelfCheckGPT (arXiv 2303.08896), its variant with an entailment model, as Self-Learning-llm
+(arXiv 2406.11275) uses it.
 """
 
 from __future__ import annotations
@@ -23,20 +26,27 @@ BATCH_TOKENS = 4096
 
 
 class NliModel:
-    """A sequence classifier as a `Scorer`: log P(text contradicts prompt). So the ledger remembers its words like any others."""
+    """A sequence classifier as a `Scorer`: log P(text contradicts prompt). So the ledger remembers
+    its words like any others.
+    """
 
     def __init__(self, module: Any, tokenizer: Any, name: str, fingerprint: str) -> None:
         self.name, self.fingerprint = name, fingerprint
         self._module, self._tokenizer = module.eval(), tokenizer
         self._against, self._for = label_order(module.config.id2label, name)
-        self._longest = min(int(getattr(module.config, "max_position_embeddings", 0) or 512), int(tokenizer.model_max_length), 4096)
+        self._longest = min(
+            int(getattr(module.config, "max_position_embeddings", 0) or 512),
+            int(tokenizer.model_max_length),
+            4096,
+        )
 
     @staticmethod
     def load(name_or_folder: str) -> NliModel:
         """Loads a folder or a hub name.
 
         Raises:
-            UsageError: no such model, one that must not be opened, or one whose labels do not say what contradicts.
+            UsageError: no such model, one that must not be opened, or one whose labels do not say
+            what contradicts.
         """
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -44,8 +54,12 @@ class NliModel:
 
         folder: Path = model_folder(name_or_folder)
         config = safety.inspect(folder)
-        label_order({int(k): str(v) for k, v in (config.get("id2label") or {}).items()}, name_or_folder)
-        module = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
+        label_order(
+            {int(k): str(v) for k, v in (config.get("id2label") or {}).items()}, name_or_folder
+        )
+        module = AutoModelForSequenceClassification.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False
+        )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         return NliModel(module, tokenizer, name_or_folder, safety.fingerprint(folder))
 
@@ -70,9 +84,13 @@ class NliModel:
         found = [0.0] * len(pairs)
         for group in self._groups(pairs):
             encoded = self._tokenizer(
-                [pairs[i][0] for i in group], [pairs[i][1] for i in group], truncation="longest_first", max_length=self._longest,
-                padding=len(group) > 1, return_tensors="pt",
-            ).to(self._module.device)  # fmt: skip
+                [pairs[i][0] for i in group],
+                [pairs[i][1] for i in group],
+                truncation="longest_first",
+                max_length=self._longest,
+                padding=len(group) > 1,
+                return_tensors="pt",
+            ).to(self._module.device)
             with torch.inference_mode():
                 logits = self._module(**encoded).logits.float()
             both = logits[:, [self._against, self._for]].log_softmax(-1)
@@ -81,11 +99,16 @@ class NliModel:
         return found
 
     def _groups(self, pairs: Sequence[tuple[str, str]]) -> Iterator[list[int]]:
-        """Indices by length, at most BATCH_TOKENS characters' worth at once; one at a time where the tokenizer cannot pad."""
+        """Indices by length, at most BATCH_TOKENS characters' worth at once; one at a time where
+        the tokenizer cannot pad.
+        """
         lengths = [len(a) + len(b) for a, b in pairs]
         group: list[int] = []
         for i in sorted(range(len(pairs)), key=lengths.__getitem__):
-            if group and (self._tokenizer.pad_token_id is None or (len(group) + 1) * lengths[i] > 3 * BATCH_TOKENS):
+            if group and (
+                self._tokenizer.pad_token_id is None
+                or (len(group) + 1) * lengths[i] > 3 * BATCH_TOKENS
+            ):
                 yield group
                 group = []
             group.append(i)
@@ -94,21 +117,33 @@ class NliModel:
 
 
 def label_order(labels: Mapping[int, str], name: str) -> tuple[int, int]:
-    """(the place of contradiction, the place of entailment) among a model's labels, whatever their order.
+    """(the place of contradiction, the place of entailment) among a model's labels, whatever their
+    order.
 
     Raises:
         UsageError: the labels do not say.
     """
-    words = {int(i): str(label).lower().replace("-", "_").replace(" ", "_") for i, label in labels.items()}
+    words = {
+        int(i): str(label).lower().replace("-", "_").replace(" ", "_")
+        for i, label in labels.items()
+    }
     entails = [i for i, word in words.items() if word.startswith("entail")]
     against = [i for i, word in words.items() if word.startswith("contradict")]
-    against = against or [i for i, word in words.items() if word in ("not_entailment", "non_entailment", "not_entailed")]
+    against = against or [
+        i
+        for i, word in words.items()
+        if word in ("not_entailment", "non_entailment", "not_entailed")
+    ]
     if len(entails) != 1 or len(against) != 1:
         shown = ", ".join(map(repr, list(words.values())[:6]))
         raise UsageError(
-            f"its labels ({shown}) do not say which is contradiction.", where=name,
-            cure='Use an entailment model whose config.json names "entailment" and "contradiction" in id2label.',
-        )  # fmt: skip
+            f"its labels ({shown}) do not say which is contradiction.",
+            where=name,
+            cure=(
+                'Use an entailment model whose config.json names "entailment" and '
+                '"contradiction" in id2label.'
+            ),
+        )
     return against[0], entails[0]
 
 

@@ -1,9 +1,10 @@
-"""Which of two answers is better? Asked in both orders; only a verdict that survives the exchange of places counts.
+"""Which of two answers is better? Asked in both orders; only a verdict that survives the exchange
+of places counts.
 
-Source: MT-Bench (Zheng et al., arXiv 2306.05685, 3.4) for the two orders; AlpacaEval 2 (Dubois et al., arXiv 2404.04475) for the win rate
-at equal length.
-Departs: the length-controlled rate is a logistic fit of the run's own verdicts on the difference of the lengths alone, without a term for
-each prompt; ties count one half.
+Source: MT-Bench (Zheng et al., arXiv 2306.05685, 3.4) for the two orders; AlpacaEval 2 (Dubois et
+al., arXiv 2404.04475) for the win rate at equal length.
+Departs: the length-controlled rate is a logistic fit of the run's own verdicts on the difference of
+the lengths alone, without a term for each prompt; ties count one half.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ Word = Literal["win", "tie", "loss"]
 POINTS: dict[Word, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 RIDGE, STEPS = 1e-3, 50
 _SHOWN = (
-    ("What do bees collect?", "Bees collect nectar and pollen from flowers.", "I like the colour blue.", "A"),
+    (
+        "What do bees collect?",
+        "Bees collect nectar and pollen from flowers.",
+        "I like the colour blue.",
+        "A",
+    ),
     ("Name a fruit.", "The the the the the the.", "A pear.", "B"),
     ("Put into the past tense: She sings.", "She sings every day of the week.", "She sang.", "B"),
     ("Give one tip against hiccups.", "Hold your breath and swallow three times.", "", "A"),
@@ -41,7 +47,9 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a duel. `first`: in how many of the two orders the first place was preferred; who cannot tell gives a half."""
+    """What came of a duel. `first`: in how many of the two orders the first place was preferred;
+    who cannot tell gives a half.
+    """
 
     word: Word
     first: float
@@ -58,7 +66,8 @@ class Prefers(Protocol):
 
 
 class Preference:
-    """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those that follow instructions.
+    """A model's log p("A") - log p("B") in nats, few-shot for small models, in a chat for those
+    that follow instructions.
 
     `lost` counts the scores that an endpoint did not give: there it cannot tell.
     """
@@ -80,15 +89,22 @@ class Preference:
     def asked(self, prompt: Prompt, first: str, second: str) -> Prompt:
         """The prompt whose next word is the verdict."""
         if self._chat:
-            asked = f"Somebody asked:\n{question(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
+            asked = (
+                f"Somebody asked:\n{question(prompt)}\n\nAnswer A:\n{first}\n\nAnswer B:\n{second}"
+            )
             return user(f"{asked}\n\nWhich answer is better? Say A or B and nothing else.")
-        worked = "".join(f"Question: {q}\nAnswer A: {a}\nAnswer B: {b}\nBetter answer: {c}\n\n" for q, a, b, c in _SHOWN)
+        worked = "".join(
+            f"Question: {q}\nAnswer A: {a}\nAnswer B: {b}\nBetter answer: {c}\n\n"
+            for q, a, b, c in _SHOWN
+        )
         lines = [" ".join(text.split()) for text in (question(prompt), first, second)]
         return "{}Question: {}\nAnswer A: {}\nAnswer B: {}\nBetter answer:".format(worked, *lines)
 
 
 class Closer:
-    """Prefers the answer that has more words in common with a person's: token-F1, the best over several answers of people."""
+    """Prefers the answer that has more words in common with a person's: token-F1, the best over
+    several answers of people.
+    """
 
     name = "closer"
 
@@ -97,7 +113,10 @@ class Closer:
 
     def values(self, duels: Sequence[tuple[Prompt, str, str]]) -> list[float]:
         """The difference of the two F1."""
-        return [self._near(prompt, first) - self._near(prompt, second) for prompt, first, second in duels]
+        return [
+            self._near(prompt, first) - self._near(prompt, second)
+            for prompt, first, second in duels
+        ]
 
     def _near(self, prompt: Prompt, answer: str) -> float:
         return max(token_f1(answer, gold) for gold in self._golds[prompt])
@@ -118,7 +137,8 @@ def _verdict(duel: Duel, there: float, back: float) -> Verdict:
 
 
 def measures(duels: Sequence[Duel], verdicts: Sequence[Verdict], seed: int = 0) -> dict[str, Any]:
-    """Win rate (a tie is one half) with its interval, the same at equal length, the shares of wins, ties and losses, the position bias.
+    """Win rate (a tie is one half) with its interval, the same at equal length, the shares of wins,
+    ties and losses, the position bias.
 
     Position bias: how often the first place was preferred over both orders, less one half.
     """
@@ -128,13 +148,20 @@ def measures(duels: Sequence[Duel], verdicts: Sequence[Verdict], seed: int = 0) 
     return {
         "win_rate": statistics.mean(points, seed=seed, limits=(0.0, 1.0)),
         "length_controlled": length_controlled(points, longer, seed),
-        "wins": counts["win"], "ties": counts["tie"], "losses": counts["loss"],
-        "position_bias": statistics.mean([v.first / 2 - 0.5 for v in verdicts], seed=seed, limits=(-0.5, 0.5)),
-    }  # fmt: skip
+        "wins": counts["win"],
+        "ties": counts["tie"],
+        "losses": counts["loss"],
+        "position_bias": statistics.mean(
+            [v.first / 2 - 0.5 for v in verdicts], seed=seed, limits=(-0.5, 0.5)
+        ),
+    }
 
 
-def length_controlled(points: Sequence[float], longer: Sequence[float], seed: int = 0, resamples: int = 400) -> Measure:
-    """The win rate that answers of equal length would have: sigma(a) of the fit  points ~ sigma(a + b tanh(d / std(d))).
+def length_controlled(
+    points: Sequence[float], longer: Sequence[float], seed: int = 0, resamples: int = 400
+) -> Measure:
+    """The win rate that answers of equal length would have: sigma(a) of the fit  points ~ sigma(a +
+    b tanh(d / std(d))).
 
     Args:
         points: 1, 1/2 or 0 for each duel.
@@ -145,7 +172,10 @@ def length_controlled(points: Sequence[float], longer: Sequence[float], seed: in
         return Measure(0.5, 0.0, 1.0, 0)
     x = np.tanh(d / (d.std() or 1.0))
     rng = np.random.default_rng(seed)
-    drawn = [_at_equal_length(y[rows], x[rows]) for rows in rng.integers(y.size, size=(resamples, y.size))]
+    drawn = [
+        _at_equal_length(y[rows], x[rows])
+        for rows in rng.integers(y.size, size=(resamples, y.size))
+    ]
     low, high = np.quantile(drawn, [0.025, 0.975])
     if y.min() == y.max():  # that no resample differs is no certainty
         plain = statistics.mean(points, seed=seed, limits=(0.0, 1.0))
@@ -169,5 +199,7 @@ def _at_equal_length(y: np.ndarray, x: np.ndarray) -> float:
 
 
 def agreement(judge: Prefers, pairs: Sequence[Duel]) -> Measure:
-    """How often a judge prefers ours where ours is the better one by construction; a tie counts one half. 0.5 is a coin."""
+    """How often a judge prefers ours where ours is the better one by construction; a tie counts one
+    half. 0.5 is a coin.
+    """
     return statistics.mean([POINTS[v.word] for v in compare(judge, pairs)], limits=(0.0, 1.0))

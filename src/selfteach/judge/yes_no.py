@@ -1,6 +1,7 @@
 """The `yes_no` judge: the model's logit of Yes against No to "does the reply break the rule?".
 
-Two forms, few-shot text and chat; both are candidates, and calibration says whether either is better than chance.
+Two forms, few-shot text and chat; both are candidates, and calibration says whether either is
+better than chance.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from selfteach.records import Continuations, Prompt, question, user
 
 
 class YesNo:
-    """Values answers by log p(Yes) - log p(No), in nats. An answer of which an endpoint lost the score counts as broken (infinity):
-    what nobody judged is no lesson."""
+    """Values answers by log p(Yes) - log p(No), in nats. An answer of which an endpoint lost the
+    score counts as broken (infinity): what nobody judged is no lesson."""
 
     def __init__(self, scorer: Scorer, rule: str, *, chat: bool = False, name: str = "") -> None:
         self.name = name or ("yes_no (chat)" if chat else "yes_no")
@@ -32,7 +33,16 @@ class YesNo:
 
     def _asked(self, prompt: Prompt, answer: str) -> Prompt:
         if self._chat:
-            asked = f"A rule says: {self._rule}\n\nSomebody asked: {question(prompt)}\n\nThe reply was: {answer}"
+            asked = (
+                f"A rule says: {self._rule}\n\nSomebody asked: {question(prompt)}\n\nThe "
+                f"reply was: {answer}"
+            )
             return user(f"{asked}\n\nDoes the reply break the rule? Say Yes or No.")
-        worked = "".join(f"Rule: {a}\nReply: {b}\nDoes the reply break the rule? {c}\n\n" for a, b, c in shots.VERDICTS)
-        return f"{worked}Rule: {self._rule}\nReply: {' '.join(answer.split())}\nDoes the reply break the rule?"
+        worked = "".join(
+            f"Rule: {a}\nReply: {b}\nDoes the reply break the rule? {c}\n\n"
+            for a, b, c in shots.VERDICTS
+        )
+        return (
+            f"{worked}Rule: {self._rule}\nReply: {' '.join(answer.split())}\nDoes the reply "
+            "break the rule?"
+        )

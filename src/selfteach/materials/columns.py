@@ -1,4 +1,6 @@
-"""The names of a row's parts, as people have them: other words, capitals, and columns that are empty in this row."""
+"""The names of a row's parts, as people have them: other words, capitals, and columns that are
+empty in this row.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,15 @@ def parse(text: str, known: Collection[str]) -> dict[str, str]:
     for item in filter(str.strip, text.split(",")):
         name, _, own = (part.strip() for part in item.partition("="))
         if name not in known:
-            raise UsageError(f'there is no column "{name}".', where="--columns", cure=did_you_mean(name, known))
+            raise UsageError(
+                f'there is no column "{name}".', where="--columns", cure=did_you_mean(name, known)
+            )
         if not own or name in found.values() or own.casefold() in found:
-            raise UsageError(f"{item.strip()!r} names no column of its own.", where="--columns", cure="Write prompt=question,answer=reply.")
+            raise UsageError(
+                f"{item.strip()!r} names no column of its own.",
+                where="--columns",
+                cure="Write prompt=question,answer=reply.",
+            )
         found[own.casefold()] = name
     return found
 
@@ -33,7 +41,8 @@ def named(row: Mapping[str, Any], where: str, columns: Columns | None = None) ->
     """The filled parts of a row by their names, which may be written large or small.
 
     Args:
-        columns: other names for some of them. What stands under our own name is then something else.
+        columns: other names for some of them. What stands under our own name is then something
+            else.
 
     Raises:
         DataError: two filled parts have one name.
@@ -52,4 +61,7 @@ def named(row: Mapping[str, Any], where: str, columns: Columns | None = None) ->
 
 def empty(value: Any) -> bool:
     """Whether nothing stands in a cell. Zero and false are something."""
-    return value is None or (isinstance(value, str | list | dict) and not (value.strip() if isinstance(value, str) else value))
+    return value is None or (
+        isinstance(value, str | list | dict)
+        and not (value.strip() if isinstance(value, str) else value)
+    )

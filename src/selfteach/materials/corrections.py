@@ -1,12 +1,14 @@
-"""Reading corrections: what a model answered and what it should have said, and criticisms, which say only what was wrong.
+"""Reading corrections: what a model answered and what it should have said, and criticisms, which
+say only what was wrong.
 
 A row is one of these; other keys are left alone.
   prompt, answer, correction     the answer may be missing: then the model's own is drawn
   chosen, rejected [, prompt]    as TRL has them: texts, or lists of messages
-  messages                       the last turn is the edited one; what it was before stands in its `original`, or in the row's `answer`
-  prompt, answer, feedback       a criticism: "too long, and no emoji"
-What counts is which parts are filled; their names may be written large or small. A correction that is equal to its answer is an
-approval, which becomes an anchor.
+  messages                       the last turn is the edited one; what it was before stands in its
+  `original`, or in the row's `answer` prompt, answer, feedback       a criticism: "too long, and no
+  emoji"
+What counts is which parts are filled; their names may be written large or small. A correction that
+is equal to its answer is an approval, which becomes an anchor.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from selfteach.run.disk import open_file
 from selfteach.run.ledger import Fate
 
 KEYS = ("prompt", "answer", "correction", "feedback", "chosen", "rejected", "messages")
-FORMS = "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
+FORMS = (
+    "prompt, answer, correction; prompt, answer, feedback; prompt, chosen, rejected; or messages"
+)
 OTHERWISE = " Other names: --columns correction=NAME,prompt=NAME."
 NAMED = 3
 CONTRADICTED, REPEATED = "contradicts another row", "repeats another row"
@@ -35,8 +39,8 @@ Turns = tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One row of the material. `answer` is None where it has to be drawn; `correction` is None in a criticism. `cut`: the answer stopped
-    at its token limit."""
+    """One row of the material. `answer` is None where it has to be drawn; `correction` is None in a
+    criticism. `cut`: the answer stopped at its token limit."""
 
     where: str
     prompt: Turns
@@ -48,7 +52,15 @@ class Edit:
     @property
     def id(self) -> str:
         """The hash of what it says; not of where it stands."""
-        return digest(["edit", [[m.role, m.content] for m in self.prompt], self.answer, self.correction, self.feedback])
+        return digest(
+            [
+                "edit",
+                [[m.role, m.content] for m in self.prompt],
+                self.answer,
+                self.correction,
+                self.feedback,
+            ]
+        )
 
     @property
     def unchanged(self) -> bool:
@@ -57,8 +69,13 @@ class Edit:
 
     def json(self) -> dict[str, Any]:
         """For the ledger: the words, and where they stand."""
-        return {"where": self.where, "prompt": question(self.prompt), "answer": self.answer, "correction": self.correction,
-                "feedback": self.feedback}  # fmt: skip
+        return {
+            "where": self.where,
+            "prompt": question(self.prompt),
+            "answer": self.answer,
+            "correction": self.correction,
+            "feedback": self.feedback,
+        }
 
 
 @dataclass
@@ -78,7 +95,9 @@ class Corrections:
         return len(self.edits) + len(self.approved) + len(self.criticisms)
 
     def by_feedback(self, check: str = "") -> list[list[Edit]]:
-        """The criticisms, those together that ask for the same: all of them where one `check` stands for them."""
+        """The criticisms, those together that ask for the same: all of them where one `check`
+        stands for them.
+        """
         found: dict[str, list[Edit]] = {}
         for edit in self.criticisms:
             found.setdefault(check or meaning(edit.feedback), []).append(edit)
@@ -92,11 +111,17 @@ class Corrections:
             texts.setdefault(edit.prompt, set()).add(edit.correction or "")
         several = sum(len(found) > 1 for found in texts.values())
         where = ", ".join(lost[:NAMED]) + ", ..." * (len(lost) > NAMED)
-        left = [f"rows left out, because later rows contradict them: {len(lost)} ({where})"] * bool(lost)
-        return left + [f"prompts with more than one correction, all of which are learned: {several}"] * bool(several)
+        left = [f"rows left out, because later rows contradict them: {len(lost)} ({where})"] * bool(
+            lost
+        )
+        return left + [
+            f"prompts with more than one correction, all of which are learned: {several}"
+        ] * bool(several)
 
 
-def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None) -> Corrections:
+def read_corrections(
+    path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None
+) -> Corrections:
     """Reads a file of corrections and criticisms.
 
     Args:
@@ -107,11 +132,23 @@ def read_corrections(path: Path, *, skip: bool = False, most_bad: float = 0.1, c
         DataError: a bad row and not `skip`, too many of them, or no row that says anything.
     """
     found = Corrections()
-    read, bad = read_each(path, lambda row, where: read_edit(row, where, columns), found.mended, skip=skip, most_bad=most_bad)
+    read, bad = read_each(
+        path,
+        lambda row, where: read_edit(row, where, columns),
+        found.mended,
+        skip=skip,
+        most_bad=most_bad,
+    )
     found.fates |= bad
     for edit in _agreeing(read, found.fates):
         found.fates[edit.where] = Fate(edit.where, "accepted")
-        (found.criticisms if edit.correction is None else found.approved if edit.unchanged else found.edits).append(edit)
+        (
+            found.criticisms
+            if edit.correction is None
+            else found.approved
+            if edit.unchanged
+            else found.edits
+        ).append(edit)
     if not found.rows:
         what = f"there is no correction in it ({len(bad)} bad rows)." if bad else "is empty."
         raise DataError(what, where=str(path), cure=f"A row is {FORMS}.")
@@ -137,7 +174,9 @@ def read_edit(row: Mapping[str, Any], where: str, columns: Columns | None = None
         if correction := _text(found, "correction", where):
             return Edit(where, prompt, answer, correction, feedback)
         if answer is None:
-            raise DataError('"answer" is empty: a criticism needs the answer that it criticises.', where=where)
+            raise DataError(
+                '"answer" is empty: a criticism needs the answer that it criticises.', where=where
+            )
         return Edit(where, prompt, answer, None, feedback)
     return Edit(where, prompt, answer, _needed(found, "correction", where))
 
@@ -149,19 +188,37 @@ def _says_nothing(row: Mapping[str, Any], where: str, columns: Columns) -> DataE
         return DataError('"correction" is empty.', where=where)
     odd = next((name for name in names if name not in KEYS), "")
     cure = did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
-    return DataError("has neither a correction nor a feedback.", where=where, cure=cure + (OTHERWISE if cure.startswith("Known") else ""))
+    return DataError(
+        "has neither a correction nor a feedback.",
+        where=where,
+        cure=cure + (OTHERWISE if cure.startswith("Known") else ""),
+    )
 
 
 def _edited_turn(row: Mapping[str, Any], where: str) -> Edit:
     turns = messages(row["messages"], where)
     if len(turns) < 2 or turns[-1].role != "assistant":
-        raise DataError("the last of its messages is not the assistant's.", where=where, cure="End with the edited answer.")
+        raise DataError(
+            "the last of its messages is not the assistant's.",
+            where=where,
+            cure="End with the edited answer.",
+        )
     raw = row["messages"][-1]
     answer = _text(raw, "original", where) or _text(row, "answer", where)
     prompt = _turns([vars_of(turn) for turn in turns[:-1]], where)
-    if (feedback := _text(row, "feedback", where)) and answer is None:  # not edited: what is criticised is the turn itself
-        return Edit(where, prompt, _needed({"answer": turns[-1].content}, "answer", where), None, feedback)
-    return Edit(where, prompt, answer, _needed({"correction": turns[-1].content}, "correction", where), feedback or "")
+    if (
+        feedback := _text(row, "feedback", where)
+    ) and answer is None:  # not edited: what is criticised is the turn itself
+        return Edit(
+            where, prompt, _needed({"answer": turns[-1].content}, "answer", where), None, feedback
+        )
+    return Edit(
+        where,
+        prompt,
+        answer,
+        _needed({"correction": turns[-1].content}, "correction", where),
+        feedback or "",
+    )
 
 
 def vars_of(turn: Message) -> dict[str, str]:
@@ -176,7 +233,11 @@ def _pair(row: Mapping[str, Any], where: str) -> Edit:
         chosen, rejected = (_last(value, side, where) for side, value in sides.items())
         return Edit(where, _turns(row["prompt"], where), rejected, chosen)
     if not all(isinstance(value, list) for value in sides.values()):
-        raise DataError("has no prompt.", where=where, cure='Give "prompt", or write chosen and rejected as whole conversations.')
+        raise DataError(
+            "has no prompt.",
+            where=where,
+            cure='Give "prompt", or write chosen and rejected as whole conversations.',
+        )
     good, poor = (messages(value, where) for value in sides.values())
     if good[:-1] != poor[:-1]:
         raise DataError("chosen and rejected are answers to different conversations.", where=where)
@@ -217,10 +278,11 @@ def _needed(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
-    """The edits without repeats and without those that a later one contradicts: who decides again means the last decision. Both are named
-    with the place of the other row.
+    """The edits without repeats and without those that a later one contradicts: who decides again
+    means the last decision. Both are named with the place of the other row.
 
-    A contradiction: two corrections of one answer, or a correction that others lead back to the answer that it replaced.
+    A contradiction: two corrections of one answer, or a correction that others lead back to the
+    answer that it replaced.
     """
     seen: dict[str, str] = {}
     ways: dict[tuple[Turns, str | None], Edit] = {}
@@ -231,7 +293,10 @@ def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
             kind, reason = REPEATED, f"the same as {other}"
         elif edit.correction is not None:
             if later := ways.get((edit.prompt, edit.answer)):
-                kind, reason = CONTRADICTED, f"{later.where} corrects the same answer in another way"
+                kind, reason = (
+                    CONTRADICTED,
+                    f"{later.where} corrects the same answer in another way",
+                )
             elif back := _taken_back(edit, ways):
                 kind, reason = CONTRADICTED, f"{back.where} takes it back"
         if reason:
@@ -245,8 +310,12 @@ def _agreeing(edits: Sequence[Edit], fates: dict[str, Fate]) -> list[Edit]:
 
 
 def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Edit | None:
-    """The later row that leads from the edit's correction, if need be over others, back to its answer."""
-    step = None if edit.answer is None or edit.unchanged else ways.get((edit.prompt, edit.correction))
+    """The later row that leads from the edit's correction, if need be over others, back to its
+    answer.
+    """
+    step = (
+        None if edit.answer is None or edit.unchanged else ways.get((edit.prompt, edit.correction))
+    )
     for _ in ways:
         if step is None or step.correction == edit.answer:
             break
@@ -254,8 +323,11 @@ def _taken_back(edit: Edit, ways: Mapping[tuple[Turns, str | None], Edit]) -> Ed
     return step if step and step.correction == edit.answer else None
 
 
-def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None) -> Corrections:
-    """Prompts alone, whose answers somebody will correct: `{"prompt": ...}` or `{"messages": ...}` rows, or a .txt, one a line.
+def read_prompts(
+    path: Path, *, skip: bool = False, most_bad: float = 0.1, columns: Columns | None = None
+) -> Corrections:
+    """Prompts alone, whose answers somebody will correct: `{"prompt": ...}` or `{"messages": ...}`
+    rows, or a .txt, one a line.
 
     Raises:
         DataError: as `read_corrections`.
@@ -267,7 +339,9 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1, colum
         filled = named(row, where, columns)
         return where, _turns(filled.get("messages", filled.get("prompt")), where)
 
-    read, found.fates = read_each(path, asked, found.mended, skip=skip, most_bad=most_bad, rows=rows)
+    read, found.fates = read_each(
+        path, asked, found.mended, skip=skip, most_bad=most_bad, rows=rows
+    )
     for where, prompt in read:
         if other := seen.get(prompt):
             found.fates[where] = Fate(where, "dropped", REPEATED, {"fault": f"the same as {other}"})
@@ -276,18 +350,26 @@ def read_prompts(path: Path, *, skip: bool = False, most_bad: float = 0.1, colum
         found.fates[where] = Fate(where, "accepted")
         found.prompts.append(prompt)
     if not found.prompts:
-        raise DataError("there is no prompt in it.", where=str(path), cure='Write {"prompt": "..."} a line.')
+        raise DataError(
+            "there is no prompt in it.", where=str(path), cure='Write {"prompt": "..."} a line.'
+        )
     return found
 
 
-def _lines(path: Path, bad: list[BadLine], mended: list[BadLine]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _lines(
+    path: Path, bad: list[BadLine], mended: list[BadLine]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of a text file, each as a row with a prompt."""
     with open_file(path) as handle:
         data = handle.read()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError("not UTF-8.", where=str(path), cure="Convert it, for instance with `iconv -f latin1 -t utf-8`.") from None
+        raise DataError(
+            "not UTF-8.",
+            where=str(path),
+            cure="Convert it, for instance with `iconv -f latin1 -t utf-8`.",
+        ) from None
     for n, line in enumerate(text.splitlines(), 1):
         if (safe := clean(line)) != line:
             mended.append(BadLine(f"{path.name}:{n}", "unsafe characters replaced"))

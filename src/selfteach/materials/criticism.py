@@ -1,7 +1,8 @@
-"""What a criticism asks for, where its form is recognised: "too long, and no emoji" -> `max_words=40`, `not regex "..."`.
+"""What a criticism asks for, where its form is recognised: "too long, and no emoji" ->
+`max_words=40`, `not regex "..."`.
 
-A criticism speaks of an answer ("too long"), a rule of all of them ("Answer in at most 40 words."): what is relative becomes a bound that
-none of the criticised answers keeps.
+A criticism speaks of an answer ("too long"), a rule of all of them ("Answer in at most 40 words."):
+what is relative becomes a bound that none of the criticised answers keeps.
 """
 
 from __future__ import annotations
@@ -15,33 +16,63 @@ from selfteach.materials.rule import suggest_check
 SHORTER, LONGER = 2 / 3, 3 / 2
 """Of the shortest answer that was too long, and of the longest that was too short."""
 MIDDLE = 2 / 5
-"""Of the middle one of the answers that were too long: one that is far shorter than the others does not bring the bound down with it."""
+"""Of the middle one of the answers that were too long: one that is far shorter than the others does
+not bring the bound down with it.
+"""
 LEAST_WORDS = 5
 AN_ANSWER = "word " * 30
 _DEGREE = r"(?:much |far |way |a (?:bit|little) |rather |still |just )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
-_LEAD = re.compile(rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and )+", re.I)
+_LEAD = re.compile(
+    rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and )+",
+    re.I,
+)
 _SHORTER = [
-    rf"{_DEGREE}(?:too (?:long|wordy|verbose|lengthy|many words|much text)|less text|fewer words|shorter|briefer)",
-    r"(?:not so|not that|less) (?:long|wordy|verbose|lengthy)|be (?:brief|briefer|concise)|shorten it|use fewer words|write less",
-    r"(?:make|keep) it (?:shorter|short|brief)|(?:should|could|must) be (?:much |a lot )?(?:shorter|briefer)",
+    (
+        rf"{_DEGREE}(?:too (?:long|wordy|verbose|lengthy|many words|much text)|less "
+        r"text|fewer words|shorter|briefer)"
+    ),
+    (
+        r"(?:not so|not that|less) (?:long|wordy|verbose|lengthy)|be "
+        r"(?:brief|briefer|concise)|shorten it|use fewer words|write less"
+    ),
+    (
+        r"(?:make|keep) it (?:shorter|short|brief)|(?:should|could|must) be (?:much |a lot "
+        r")?(?:shorter|briefer)"
+    ),
     r"I want(?:ed)? (?:a )?short(?:er)? answers?",
 ]
 _LONGER = [
-    rf"{_DEGREE}(?:too (?:short|brief|terse)|longer)|more details?|tell me more|say more|(?:make|keep) it longer",
+    (
+        rf"{_DEGREE}(?:too (?:short|brief|terse)|longer)|more details?|tell me more|say "
+        r"more|(?:make|keep) it longer"
+    ),
     r"(?:should|could|must) be (?:much |a lot )?longer",
 ]
 _RELATIVE: list[tuple[re.Pattern[str], Callable[[Sequence[str]], str]]] = [
-    (re.compile("|".join(_SHORTER), re.I), lambda answers: f"max_words={_at_most([words(a) for a in answers])}"),
-    (re.compile("|".join(_LONGER), re.I), lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}"),
+    (
+        re.compile("|".join(_SHORTER), re.I),
+        lambda answers: f"max_words={_at_most([words(a) for a in answers])}",
+    ),
+    (
+        re.compile("|".join(_LONGER), re.I),
+        lambda answers: f"min_words={int(LONGER * max(map(words, answers))) + 1}",
+    ),
 ]
-_TOO_MANY = re.compile(rf"{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)", re.I)
+_TOO_MANY = re.compile(
+    (
+        rf"{_DEGREE}(?:too many|so many|full of|stop "
+        r"(?:using|with)|fewer|less|uses?|has|with) (?P<what>.+)"
+    ),
+    re.I,
+)
 
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 AIM, LEAST_AIM = 2 / 3, 10
-"""Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass it every second time. In fewer words than
-LEAST_AIM there is hardly a sentence, so nothing aims there unless the bound itself does."""
+"""Of a bound on words, what a revision aims at: answers that learn to end at the bound would pass
+it every second time. In fewer words than LEAST_AIM there is hardly a sentence, so nothing aims
+there unless the bound itself does."""
 
 
 def aims(checks: Sequence[str]) -> tuple[str, ...]:
@@ -51,7 +82,9 @@ def aims(checks: Sequence[str]) -> tuple[str, ...]:
     def inside(bound: int) -> int:
         return max(min(bound, LEAST_AIM), int(AIM * bound))
 
-    return tuple(most.sub(lambda found: f"max_words={inside(int(found[1]))}", check) for check in checks)
+    return tuple(
+        most.sub(lambda found: f"max_words={inside(int(found[1]))}", check) for check in checks
+    )
 
 
 def words(text: str) -> int:
@@ -61,13 +94,16 @@ def words(text: str) -> int:
 
 def _at_most(counts: Sequence[int]) -> int:
     """The bound on words that none of the answers keeps that were too long."""
-    return max(LEAST_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1))
+    return max(
+        LEAST_WORDS, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), min(counts) - 1)
+    )
 
 
 def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
     """The checks (docs/checks.md) that a revision must pass, one for each thing that is criticised.
 
-    Nothing where any part of the criticism is not recognised: half of a criticism is not what was said.
+    Nothing where any part of the criticism is not recognised: half of a criticism is not what was
+    said.
 
     Args:
         answers: those that this was said of.
@@ -80,8 +116,12 @@ def conditions(feedback: str, answers: Sequence[str]) -> tuple[str, ...]:
 
 
 def meaning(feedback: str) -> str:
-    """Equal for criticisms that ask for the same: the checks that they become ("too long", "shorter, please"), else their bare words."""
-    return " and ".join(sorted(conditions(feedback, [AN_ANSWER]))) or " ".join(re.findall(r"\w+", feedback.casefold()))
+    """Equal for criticisms that ask for the same: the checks that they become ("too long",
+    "shorter, please"), else their bare words.
+    """
+    return " and ".join(sorted(conditions(feedback, [AN_ANSWER]))) or " ".join(
+        re.findall(r"\w+", feedback.casefold())
+    )
 
 
 def _condition(part: str, answers: Sequence[str]) -> str | None:

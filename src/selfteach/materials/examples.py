@@ -1,9 +1,11 @@
 """Reading examples: datasets that somebody else made, in the forms that trainers share.
 
 A row is one of these; other keys are left alone.
-  prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` where `chosen` is a whole conversation
-  prompt, completion                       lists of messages; or texts, which are trained as they stand, without a chat template (as in TRL)
-  messages: [{role, content}]              every turn of the assistant is an example, with the turns before it as its prompt
+  prompt, chosen, rejected                 preferences; `rejected` may be absent, and `prompt` where
+  `chosen` is a whole conversation prompt, completion                       lists of messages; or
+  texts, which are trained as they stand, without a chat template (as in TRL)
+  messages: [{role, content}]              every turn of the assistant is an example, with the turns
+      before it as its prompt
   conversations: [{from, value}]           ShareGPT, likewise
   instruction, input, output               Alpaca
   our own examples.jsonl                   with its ids, kinds, scores and sources
@@ -24,17 +26,34 @@ from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Fate
 
 PLAIN = "plain_text"
-"""What `source` says of an example whose prompt is a text that goes on, and no turn of a conversation."""
+"""What `source` says of an example whose prompt is a text that goes on, and no turn of a
+conversation.
+"""
 LESSON = "lesson"
 """The kind of an example whose row names none."""
-KEYS = ("prompt", "chosen", "rejected", "completion", "messages", "conversations", "instruction", "input", "output")
-FORMS = "prompt, chosen (and rejected); prompt, completion; messages; conversations; or instruction, input, output"
+KEYS = (
+    "prompt",
+    "chosen",
+    "rejected",
+    "completion",
+    "messages",
+    "conversations",
+    "instruction",
+    "input",
+    "output",
+)
+FORMS = (
+    "prompt, chosen (and rejected); prompt, completion; messages; conversations; or "
+    "instruction, input, output"
+)
 REPEATED = "repeats another row"
 
 
 @dataclass
 class Examples:
-    """What a file holds. `fates` says of every row what became of it; `mended` where unsafe characters were replaced."""
+    """What a file holds. `fates` says of every row what became of it; `mended` where unsafe
+    characters were replaced.
+    """
 
     examples: list[Example] = field(default_factory=list)
     fates: dict[str, Fate] = field(default_factory=dict)
@@ -63,7 +82,11 @@ def read_examples(path: Path, *, skip: bool = False, most_bad: float = 0.1) -> E
     found.fates |= bad
     found.examples = list(known.values())
     if not found.examples:
-        raise DataError(f"there is no example in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")
+        raise DataError(
+            f"there is no example in it ({len(bad)} bad rows).",
+            where=str(path),
+            cure=f"A row is {FORMS}.",
+        )
     return found
 
 
@@ -79,19 +102,41 @@ def read_example(row: Mapping[str, Any], where: str) -> list[Example]:
         return [_made(row, _prompt(row, where), row["chosen"], row.get("rejected"), where)]
     if "prompt" in row and "completion" in row:
         plain = isinstance(row["prompt"], str) and isinstance(row["completion"], str)
-        return [_made(row, clean(row["prompt"]) if plain else messages(row["prompt"], where), row["completion"], None, where)]
+        return [
+            _made(
+                row,
+                clean(row["prompt"]) if plain else messages(row["prompt"], where),
+                row["completion"],
+                None,
+                where,
+            )
+        ]
     if "instruction" in row:
         task = read_task(row, where)
-        asked = [(f"{task.instruction}\n\n{case.input}" if case.input else task.instruction, case.output) for case in task.instances]
-        return [_made(row, user(text), answer, None, where, f"#{n}" if n else "") for n, (text, answer) in enumerate(asked)]
+        asked = [
+            (f"{task.instruction}\n\n{case.input}" if case.input else task.instruction, case.output)
+            for case in task.instances
+        ]
+        return [
+            _made(row, user(text), answer, None, where, f"#{n}" if n else "")
+            for n, (text, answer) in enumerate(asked)
+        ]
     odd = next((key for key in row if key not in KEYS), "")
-    raise DataError("holds no example.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}.")
+    raise DataError(
+        "holds no example.",
+        where=where,
+        cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}.",
+    )
 
 
 def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
     """One example for each turn of the assistant that answers something."""
     turns = tuple(conversation(row, where))
-    answers = [i for i, turn in enumerate(turns) if turn.role == "assistant" and any(t.role == "user" for t in turns[:i])]
+    answers = [
+        i
+        for i, turn in enumerate(turns)
+        if turn.role == "assistant" and any(t.role == "user" for t in turns[:i])
+    ]
     if not answers:
         raise DataError("has no question that is followed by its answer.", where=where)
     for number, i in enumerate(answers):
@@ -99,8 +144,9 @@ def _turns(row: Mapping[str, Any], where: str) -> Iterator[Example]:
 
 
 def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
-    """The prompt of a preference; where none is named it is what comes before the last turn of the chosen conversation. A text is a turn of
-    the user's, but for our own rows that were trained as text."""
+    """The prompt of a preference; where none is named it is what comes before the last turn of the
+    chosen conversation. A text is a turn of the user's, but for our own rows that were trained as
+    text."""
     if isinstance(row.get("prompt"), str) and _mapping(row, "source").get(PLAIN):
         return clean(row["prompt"])
     if row.get("prompt") is not None:
@@ -111,24 +157,45 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
     return turns
 
 
-def _made(row: Mapping[str, Any], prompt: Prompt, chosen: Any, rejected: Any, where: str, part: str = "") -> Example:
+def _made(
+    row: Mapping[str, Any], prompt: Prompt, chosen: Any, rejected: Any, where: str, part: str = ""
+) -> Example:
     """An example, with what the row says about it beside its texts.
 
     Raises:
-        DataError: an empty prompt or answer, a prompt that ends with an answer, or two answers that are one.
+        DataError: an empty prompt or answer, a prompt that ends with an answer, or two answers that
+        are one.
     """
     made = Example.from_json(
-        {"id": "", "kind": row.get("kind") or LESSON, "prompt": prompt_json(prompt), "chosen": chosen, "rejected": rejected,
-         "scores": _mapping(row, "scores"), "source": _mapping(row, "source") | ({PLAIN: True} if isinstance(prompt, str) else {})}, where,
-    )  # fmt: skip
-    asked = made.prompt if isinstance(made.prompt, str) else "" if made.prompt[-1].role == "assistant" else made.prompt[-1].content
+        {
+            "id": "",
+            "kind": row.get("kind") or LESSON,
+            "prompt": prompt_json(prompt),
+            "chosen": chosen,
+            "rejected": rejected,
+            "scores": _mapping(row, "scores"),
+            "source": _mapping(row, "source") | ({PLAIN: True} if isinstance(prompt, str) else {}),
+        },
+        where,
+    )
+    asked = (
+        made.prompt
+        if isinstance(made.prompt, str)
+        else ""
+        if made.prompt[-1].role == "assistant"
+        else made.prompt[-1].content
+    )
     if not asked.strip():
         raise DataError("the prompt does not end with a question.", where=where)
     if not made.chosen.strip() or (made.rejected is not None and not made.rejected.strip()):
         raise DataError("an answer is empty.", where=where)
     if made.chosen == made.rejected:
         raise DataError("the chosen answer and the rejected one are the same.", where=where)
-    id = str(row["id"]) + part if row.get("id") is not None else digest([prompt_json(made.prompt), made.chosen, made.rejected])
+    id = (
+        str(row["id"]) + part
+        if row.get("id") is not None
+        else digest([prompt_json(made.prompt), made.chosen, made.rejected])
+    )
     return Example(id, made.kind, made.prompt, made.chosen, made.rejected, made.scores, made.source)
 
 

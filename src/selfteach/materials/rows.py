@@ -1,6 +1,8 @@
-"""Rows of a table that a person brings: JSONL, JSON (a list of objects) or CSV, each row with its place in the file.
+"""Rows of a table that a person brings: JSONL, JSON (a list of objects) or CSV, each row with its
+place in the file.
 
-All texts are made safe by `records.clean`; a row that cannot be read is quarantined with its place and its fault, or stops the reading.
+All texts are made safe by `records.clean`; a row that cannot be read is quarantined with its place
+and its fault, or stops the reading.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from selfteach.run.disk import open_file
 from selfteach.run.ledger import Fate
 
 MAX_FILE_BYTES = 256 << 20
-"""Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of any length."""
+"""Of a file that has to be read as a whole: JSON and CSV. JSONL is read line by line and may be of
+any length.
+"""
 DELIMITERS = ",;\t"
 SHOWN = 5
 Row = dict[str, Any]
@@ -26,11 +30,14 @@ Rows = Callable[[Path, list[BadLine], list[BadLine]], Iterator[tuple[str, Row]]]
 T = TypeVar("T")
 
 
-def read_rows(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None) -> Iterator[tuple[str, Row]]:
+def read_rows(
+    path: Path, bad: list[BadLine] | None = None, mended: list[BadLine] | None = None
+) -> Iterator[tuple[str, Row]]:
     """Yields (place, row) in order. The place is `file:line`, or `file[number]` in a JSON list.
 
     Args:
-        bad: takes the rows that cannot be read; where it is None the first of them stops the reading.
+        bad: takes the rows that cannot be read; where it is None the first of them stops the
+            reading.
         mended: takes the places where `clean` changed something.
 
     Raises:
@@ -44,7 +51,11 @@ def read_rows(path: Path, bad: list[BadLine] | None = None, mended: list[BadLine
     elif form in (".jsonl", ".ndjson"):
         yield from read_jsonl(path, bad, mended)
     else:
-        raise DataError(f"is of an unknown form ({form or 'no ending'}).", where=str(path), cure="Give a .jsonl, .json, .csv or .tsv file.")
+        raise DataError(
+            f"is of an unknown form ({form or 'no ending'}).",
+            where=str(path),
+            cure="Give a .jsonl, .json, .csv or .tsv file.",
+        )
 
 
 def _text(path: Path) -> str:
@@ -52,29 +63,45 @@ def _text(path: Path) -> str:
     with open_file(path) as handle:
         data = handle.read(MAX_FILE_BYTES + 1)
     if data[:2] in WIDE or b"\x00" in data[:4]:
-        raise DataError("is UTF-16 or UTF-32, not UTF-8.", where=str(path), cure="Convert it: iconv -f utf-16 -t utf-8.")
+        raise DataError(
+            "is UTF-16 or UTF-32, not UTF-8.",
+            where=str(path),
+            cure="Convert it: iconv -f utf-16 -t utf-8.",
+        )
     if len(data) > MAX_FILE_BYTES:
         raise DataError(
-            f"is larger than {MAX_FILE_BYTES >> 20} MB.", where=str(path), cure="Write it as JSONL, which may be of any length."
+            f"is larger than {MAX_FILE_BYTES >> 20} MB.",
+            where=str(path),
+            cure="Write it as JSONL, which may be of any length.",
         )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         line = data[: fault.start].count(b"\n") + 1
         raise DataError(
-            "not UTF-8.", where=f"{path.name}:{line}", cure="Convert the file, for instance with `iconv -f latin1 -t utf-8`."
+            "not UTF-8.",
+            where=f"{path.name}:{line}",
+            cure="Convert the file, for instance with `iconv -f latin1 -t utf-8`.",
         ) from None
 
 
-def _json(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+def _json(
+    path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None
+) -> Iterator[tuple[str, Row]]:
     try:
         found = parse_json(_text(path))
     except ValueError as fault:
         raise DataError(
-            f"{fault}.", where=path.name, cure="Mend the file, or write it as JSONL: then single bad rows can be left out."
+            f"{fault}.",
+            where=path.name,
+            cure="Mend the file, or write it as JSONL: then single bad rows can be left out.",
         ) from None
     if not isinstance(found, list):
-        raise DataError("is not a list of objects.", where=path.name, cure="Write [{...}, {...}], or one object a line in a .jsonl file.")
+        raise DataError(
+            "is not a list of objects.",
+            where=path.name,
+            cure="Write [{...}, {...}], or one object a line in a .jsonl file.",
+        )
     for number, row in enumerate(found, 1):
         where = f"{path.name}[{number}]"
         if isinstance(row, dict):
@@ -83,11 +110,15 @@ def _json(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -
             quarantine(bad, where, "not an object")
 
 
-def _csv(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+def _csv(
+    path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None
+) -> Iterator[tuple[str, Row]]:
     text = _text(path)
     head = text.split("\n", 1)[0]
     csv.field_size_limit(MAX_LINE_BYTES)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True)
+    lines = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=head.count), strict=True
+    )
     names: list[str] = []
     while True:
         where = f"{path.name}:{lines.line_num + 1}"
@@ -103,7 +134,12 @@ def _csv(path: Path, bad: list[BadLine] | None, mended: list[BadLine] | None) ->
         elif any(cell.strip() for cell in cells[len(names) :]):
             quarantine(bad, where, f"{len(cells)} cells under {len(names)} names")
         elif any(cell.strip() for cell in cells):
-            yield from _safe({name: cell for name, cell in zip(names, cells, strict=False) if name}, where, bad, mended)
+            yield from _safe(
+                {name: cell for name, cell in zip(names, cells, strict=False) if name},
+                where,
+                bad,
+                mended,
+            )
 
 
 def _names(cells: list[str], where: str) -> list[str]:
@@ -114,7 +150,9 @@ def _names(cells: list[str], where: str) -> list[str]:
     """
     names = [clean(name).strip() for name in cells]
     if twice := next((name for name in names if name and names.count(name) > 1), ""):
-        raise DataError(f'has two columns "{twice}".', where=where, cure="Rename or remove one of them.")
+        raise DataError(
+            f'has two columns "{twice}".', where=where, cure="Rename or remove one of them."
+        )
     return names
 
 
@@ -130,7 +168,13 @@ def quarantine(bad: list[BadLine] | None, where: str, fault: str) -> None:
 
 
 def read_each(
-    path: Path, read_row: Callable[[Row, str], T], mended: list[BadLine], *, skip: bool, most_bad: float, rows: Rows = read_rows
+    path: Path,
+    read_row: Callable[[Row, str], T],
+    mended: list[BadLine],
+    *,
+    skip: bool,
+    most_bad: float,
+    rows: Rows = read_rows,
 ) -> tuple[list[T], dict[str, Fate]]:
     """What `read_row` makes of every row, and the fates of the rows that could not be used.
 
@@ -149,7 +193,10 @@ def read_each(
         except DataError as fault:  # what is wrong with it, and what would mend it
             bad.append(BadLine(where, " ".join(filter(None, (fault.what, fault.cure))).rstrip(".")))
     refuse_bad(path, bad, len(read) + len(bad), skip, most_bad)
-    return read, {b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault}) for b in bad}
+    return read, {
+        b.where: Fate(b.where, "dropped", "cannot be read", {"where": b.where, "fault": b.fault})
+        for b in bad
+    }
 
 
 def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_bad: float) -> None:
@@ -164,13 +211,24 @@ def refuse_bad(path: Path, bad: Sequence[BadLine], rows: int, skip: bool, most_b
     if len(bad) > SHOWN:
         lines.append(f"and {len(bad) - SHOWN} more.")
     if skip:
-        cure = f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
+        cure = (
+            f"At most {most_bad:.0%} may be left out (max_bad_rows); is {path.name} the right file?"
+        )
     else:
-        cure = f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of {rows} rows)."
-    raise DataError("\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]), where=str(path), cure=f"\n{cure}")
+        cure = (
+            f"Mend or remove them; --skip-bad-rows continues without them ({len(bad)} of "
+            f"{rows} rows)."
+        )
+    raise DataError(
+        "\n  ".join([f"{len(bad)} of {rows} rows cannot be used:", *lines]),
+        where=str(path),
+        cure=f"\n{cure}",
+    )
 
 
-def _safe(row: Row, where: str, bad: list[BadLine] | None, mended: list[BadLine] | None) -> Iterator[tuple[str, Row]]:
+def _safe(
+    row: Row, where: str, bad: list[BadLine] | None, mended: list[BadLine] | None
+) -> Iterator[tuple[str, Row]]:
     """The row with its texts made safe."""
     try:
         safe: Row = cleaned(row)

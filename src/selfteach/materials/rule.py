@@ -1,4 +1,6 @@
-"""Reading a rule: one instruction in plain words, in any language. And, for rules whose form is recognised, the check that decides them."""
+"""Reading a rule: one instruction in plain words, in any language. And, for rules whose form is
+recognised, the check that decides them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "selfteach:rule")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule. Its text is inert: quotes, markup and control tokens in it are words like any others. The id is a uuid5 of the text."""
+    """A rule. Its text is inert: quotes, markup and control tokens in it are words like any others.
+    The id is a uuid5 of the text.
+    """
 
     text: str
     id: str
@@ -34,7 +38,11 @@ def read_rule(text: str) -> Rule:
     text = clean(text).strip()
     if not any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text):
         raise DataError(
-            "the rule is empty.", where="rule", cure='Say in plain words what to do or not to do, for instance "Answer in one sentence."'
+            "the rule is empty.",
+            where="rule",
+            cure=(
+                'Say in plain words what to do or not to do, for instance "Answer in one sentence."'
+            ),
         )
     if len(text) > MAX_CHARS:
         raise DataError(
@@ -46,17 +54,21 @@ def read_rule(text: str) -> Rule:
 
 
 def suggest_check(rule: Rule | str) -> str | None:
-    """The check (docs/checks.md) that decides a rule of a recognised English form, or None where there is doubt.
+    """The check (docs/checks.md) that decides a rule of a recognised English form, or None where
+    there is doubt.
 
-    "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains "car"`. A rule of several sentences gets the
-    conjunction, if every one of them is recognised. What a topic's check finds are its words, not its synonyms.
+    "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains
+    "car"`. A rule of several sentences gets the conjunction, if every one of them is recognised.
+    What a topic's check finds are its words, not its synonyms.
     """
     text = rule.text if isinstance(rule, Rule) else rule
     parts = [part for part in re.split(r"(?<=[.!;])\s+|\n+", text.strip()) if part.strip()]
     checks = [_check(part) for part in parts]
     if not checks or None in checks:
         return None
-    return " and ".join(f"({check})" if len(checks) > 1 and " or " in str(check) else str(check) for check in checks)
+    return " and ".join(
+        f"({check})" if len(checks) > 1 and " or " in str(check) else str(check) for check in checks
+    )
 
 
 def _check(sentence: str) -> str | None:
@@ -64,7 +76,13 @@ def _check(sentence: str) -> str | None:
     text = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;").strip()
     text = text.replace("’", "'").replace("“", '"').replace("”", '"')
     text = re.sub(
-        r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure (?:to|that you)|be sure to),? )+", "", text, flags=re.I
+        (
+            r"^(?:(?:please|always|you (?:must|should|shall|are to)(?! not)|make sure "
+            r"(?:to|that you)|be sure to),? )+"
+        ),
+        "",
+        text,
+        flags=re.I,
     )
     for pattern, build in _FORMS:
         if match := pattern.fullmatch(text):
@@ -89,9 +107,24 @@ def _none_of(conditions: list[str]) -> str:
     return f"not {found[0]}" if len(found) == 1 else f"not ({' or '.join(found)})"
 
 
-# ------------------------------------------------------------------------------------------------- words and sentences, counted
+# -------------------------------------------------------------------------------------------------
+# words and sentences, counted
 
-_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_SMALL = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 _NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
     "a": 1,
     "an": 1,
@@ -101,7 +134,18 @@ _NUMBERS = {word: count for count, word in enumerate(_SMALL)} | {
     "one hundred": 100,
 }
 _NUMBERS |= {"fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
-_MOST = ("at most", "no more than", "not more than", "up to", "within", "a maximum of", "maximum", "max", "or less", "or fewer")
+_MOST = (
+    "at most",
+    "no more than",
+    "not more than",
+    "up to",
+    "within",
+    "a maximum of",
+    "maximum",
+    "max",
+    "or less",
+    "or fewer",
+)
 _LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
 _OVER = ("more than", "over")
 _UNDER = ("fewer than", "less than", "under", "below")
@@ -113,7 +157,9 @@ def _count(text: str) -> int:
 
 
 def _bound(match: re.Match[str]) -> str | None:
-    """At most, at least, more than, fewer than, exactly so many; "in 20 words" and "in one sentence" are upper bounds."""
+    """At most, at least, more than, fewer than, exactly so many; "in 20 words" and "in one
+    sentence" are upper bounds.
+    """
     bound, count = (match["before"] or match["after"] or "").lower(), _count(match["count"])
     unit = match["unit"].lower().rstrip("s") + "s"
     if bound in _LEAST or bound in _OVER:
@@ -131,7 +177,8 @@ def _forbidden_bound(match: re.Match[str]) -> str | None:
     return f"{'max' if match['before'].lower() in _OVER else 'min'}_{unit}={_count(match['count'])}"
 
 
-# ------------------------------------------------------------------------------------------------- marks, first and last words
+# -------------------------------------------------------------------------------------------------
+# marks, first and last words
 
 _MARKS = {
     "exclamation (?:mark|point)": 'contains "!"',
@@ -152,12 +199,22 @@ _MARKS = {
 
 def _marks(match: re.Match[str]) -> str:
     """No exclamation marks; no emoji and no digits."""
-    names = [re.sub("^(?:any|an?|no) ", "", name) for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower())]
-    return _none_of([next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name)) for name in names])
+    names = [
+        re.sub("^(?:any|an?|no) ", "", name)
+        for name in re.split(r",? (?:or|and) |, |/", match["marks"].lower())
+    ]
+    return _none_of(
+        [
+            next(check for mark, check in _MARKS.items() if re.fullmatch(f"(?:{mark})s?", name))
+            for name in names
+        ]
+    )
 
 
 def _edge(name: str) -> Build:
-    """Start with X, end with X: X in quotes, or a bare phrase with a capital letter, plainly meant to the letter."""
+    """Start with X, end with X: X in quotes, or a bare phrase with a capital letter, plainly meant
+    to the letter.
+    """
     return lambda match: _at_edge(name, match["value"])
 
 
@@ -165,7 +222,10 @@ def _no_edge(name: str) -> Build:
     """Do not start with X, Y or Z."""
 
     def build(match: re.Match[str]) -> str | None:
-        found = [_at_edge(name, part) for part in re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])]
+        found = [
+            _at_edge(name, part)
+            for part in re.split(r",? (?:or|and|nor) (?:with )?|,\s*|\s*/\s*", match["value"])
+        ]
         return None if None in found else _none_of([check for check in found if check])
 
     return build
@@ -178,10 +238,15 @@ def _at_edge(name: str, value: str) -> str | None:
     if re.fullmatch(r"(?:an? )?(?:question(?: mark)?|exclamation (?:mark|point))s?", value, re.I):
         return f'{name} "{"?" if "question" in value.lower() else "!"}"'
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    return f"{name} {_quote(value)}" if plain and value[0].isupper() and not _VAGUE.search(value) else None
+    return (
+        f"{name} {_quote(value)}"
+        if plain and value[0].isupper() and not _VAGUE.search(value)
+        else None
+    )
 
 
-# ------------------------------------------------------------------------------------------------- topics
+# -------------------------------------------------------------------------------------------------
+# topics
 
 _VAGUE = re.compile(
     r"\b(?:an?|your|you|yours|yourself|my|me|mine|i|we|our|us|his|her|hers|him|their|them|they|it|its|that|this|these|those|who|whom|whose|which|what|when|where|"
@@ -192,18 +257,24 @@ _VAGUE = re.compile(
 )
 _LETTERED = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TOPIC_LEAD = re.compile(
-    r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? )|^anything (?:related to|about|to do with|concerning) ",
+    (
+        r"^(?:the )?(?:(?:topics?|subjects?|themes?) of |(?:word|term|phrase|name)s? "
+        r")|^anything (?:related to|about|to do with|concerning) "
+    ),
     re.I,
 )
 _TOPIC_TAIL = re.compile(
-    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any circumstances?|(?:to|with) me|please"
+    r"(?:,? (?:in any way|at all|ever|any ?more|again|under any "
+    r"circumstances?|(?:to|with) me|please"
     r"|in (?:your|any) (?:answers?|repl(?:y|ies)|responses?)))+$",
     re.I,
 )
 
 
 def _topics(match: re.Match[str]) -> str | None:
-    """Do not talk about X, Y or Z: every topic a noun or a name of at most four words; or words meant to the letter."""
+    """Do not talk about X, Y or Z: every topic a noun or a name of at most four words; or words
+    meant to the letter.
+    """
     text = _TOPIC_TAIL.sub("", match["topic"].strip())
     letter = _LETTERED.match(text) is not None
     found = []
@@ -211,9 +282,15 @@ def _topics(match: re.Match[str]) -> str | None:
         part = re.sub(r"^(?:the|any|all) ", "", part.strip(), flags=re.I)
         quoted = re.fullmatch(r"""(["'])(.+)\1""", part)
         words = (quoted[2] if quoted else part).split()
-        if not 1 <= len(words) <= 4 or not all(re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words):
+        if not 1 <= len(words) <= 4 or not all(
+            re.fullmatch(r"[^\W_][\w'&.-]*", word) for word in words
+        ):
             return None
-        if not quoted and (_VAGUE.search(part) or any(word.endswith("ly") for word in words) or (letter and len(words) > 1)):
+        if not quoted and (
+            _VAGUE.search(part)
+            or any(word.endswith("ly") for word in words)
+            or (letter and len(words) > 1)
+        ):
             return None
         if not quoted and not letter:
             words[-1] = _stem(words[-1], match.string)
@@ -222,27 +299,58 @@ def _topics(match: re.Match[str]) -> str | None:
 
 
 def _stem(word: str, sentence: str) -> str:
-    """The singular of a common noun. A capital letter in the middle of an ordinary sentence marks a name, and names stay as they are."""
+    """The singular of a common noun. A capital letter in the middle of an ordinary sentence marks a
+    name, and names stay as they are.
+    """
     all_capital = all(other[0].isupper() for other in sentence.split() if other[0].isalpha())
     return singular(word.lower()) if word.islower() or all_capital else word
 
 
-# ------------------------------------------------------------------------------------------------- the forms
+# -------------------------------------------------------------------------------------------------
+# the forms
 
 _LANGUAGES = {
-    "english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt", "dutch": "nl", "swedish": "sv",
-    "polish": "pl", "turkish": "tr", "russian": "ru", "ukrainian": "uk", "greek": "el", "arabic": "ar", "persian": "fa", "hebrew": "he",
-    "hindi": "hi", "chinese": "zh", "japanese": "ja", "korean": "ko", "thai": "th",
-}  # fmt: skip
+    "english": "en",
+    "german": "de",
+    "french": "fr",
+    "spanish": "es",
+    "italian": "it",
+    "portuguese": "pt",
+    "dutch": "nl",
+    "swedish": "sv",
+    "polish": "pl",
+    "turkish": "tr",
+    "russian": "ru",
+    "ukrainian": "uk",
+    "greek": "el",
+    "arabic": "ar",
+    "persian": "fa",
+    "hebrew": "he",
+    "hindi": "hi",
+    "chinese": "zh",
+    "japanese": "ja",
+    "korean": "ko",
+    "thai": "th",
+}
 _REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 _ANSWER = (
-    r"(?:(?:answer|reply|respond|write|speak|talk)(?: (?:me|only|always|every question|all questions|questions))?"
+    r"(?:(?:answer|reply|respond|write|speak|talk)(?: (?:me|only|always|every "
+    r"question|all questions|questions))?"
     rf"|(?:keep|limit|make) (?:it|(?:your|all|all your|every|each|the) {_REPLIES}))"
 )
-_NOT = rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should not)|no|avoid|without|not|refrain from|stop)"
+_NOT = (
+    rf"(?:(?:your {_REPLIES} )?(?:do not|don't|never|must not|should "
+    r"not)|no|avoid|without|not|refrain from|stop)"
+)
 _USE = r"(?:use|using|write|writing|include|including|give|giving|contain|make|making|put)"
-_WHERE = rf"(?: (?:in|within|from) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| ever| please)?"
-_COUNT = rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) (?P<unit>words?|sentences?)"
+_WHERE = (
+    rf"(?: (?:in|within|from) (?:(?:your|any|all|the|every|each|an?) )?{_REPLIES}| at all| "
+    r"ever| please)?"
+)
+_COUNT = (
+    rf"(?P<count>\d{{1,4}}|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))}) "
+    r"(?P<unit>words?|sentences?)"
+)
 _AFTER = rf"(?: (?P<after>{'|'.join((*_MOST, *_LEAST, *_EXACT))}))?"
 _MARK = rf"(?:(?:any |an? |no )?(?:{'|'.join(_MARKS)})s?)"
 _BEFORE = "|".join((*_MOST, *_LEAST, *_OVER, *_UNDER, *_EXACT))
@@ -252,10 +360,15 @@ _SEPARATOR = r"(?:,? (?:or|and) |, |/)"
 _LOWER = r"lower[- ]?case"
 _UPPER = r"(?:upper[- ]?case|capitals?|all caps|block capitals)"
 _LETTERS = r"(?: letters?| only| characters?)*"
-_WITH = rf"(?:(?:your|all|all your|every|each|the) {_REPLIES} )?with (?:the (?:words?|phrase|sentence) )?(?P<value>.+)"
+_WITH = (
+    rf"(?:(?:your|all|all your|every|each|the) {_REPLIES} )?with (?:the "
+    r"(?:words?|phrase|sentence) )?(?P<value>.+)"
+)
 _EDGED = rf"(?: (?:it|an answer|{_REPLIES}|(?:your|any|all|the|every|each) {_REPLIES}))?"
 _TALK = (
-    r"talk(?:ing)? about|speak(?:ing)? (?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? to|bring(?:ing)? up"
+    r"talk(?:ing)? about|speak(?:ing)? "
+    r"(?:about|of)|discuss(?:ing)?|mention(?:ing)?|writ(?:e|ing) about|refer(?:ring)? "
+    r"to|bring(?:ing)? up"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _LANGUAGE_CHECK: Build = lambda match: f"language={_LANGUAGES[match['language'].lower()]}"
@@ -264,24 +377,61 @@ _LETTER_CHECK: Build = lambda match: f'not regex "(?i){match["letter"].lower()}"
 _FORMS: list[tuple[re.Pattern[str], Build]] = [
     (re.compile(pattern, re.I), build)
     for pattern, build in [
-        (rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) )?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}", _bound),
+        (
+            (
+                rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
+                rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
+            ),
+            _bound,
+        ),
         (rf"(?P<before>{'|'.join((*_MOST, *_LEAST, 'exactly'))}) {_COUNT}{_AFTER}{_WHERE}", _bound),
-        (rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}", _forbidden_bound),
+        (
+            rf"{_NOT} (?:{_USE} )?(?P<before>{'|'.join((*_OVER, *_UNDER))}) {_COUNT}{_WHERE}",
+            _forbidden_bound,
+        ),
         (rf"{_NOT} (?:{_USE} )?(?P<marks>{_MARK}(?:{_SEPARATOR}{_MARK})*){_WHERE}", _marks),
         (rf"{_NOT} (?:{_USE} )?{_LIST}(?:{_SEPARATOR}{_LIST})*{_WHERE}", _is("not format=list")),
-        (rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?", _is("format=list")),
-        (rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| format| only)*", _is("format=json")),
-        (rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?", _LANGUAGE_CHECK),
-        (rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}", _is(r'not regex "\\p{Lu}"')),
-        (rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}", _is(r'not regex "\\p{Ll}"')),
-        (rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}", _is(r'not regex "\\p{Lu}"')),
+        (
+            rf"(?:{_ANSWER} (?:in|with|as|using)|use) (?:the form of )?{_LIST}(?: only)?",
+            _is("format=list"),
+        ),
+        (
+            (
+                rf"{_JSON}(?: only)?(?: an?)?(?: (?:valid|raw))?(?: an?)? json(?: objects?| "
+                r"format| only)*"
+            ),
+            _is("format=json"),
+        ),
+        (
+            rf"{_ANSWER} (?:only )?in (?P<language>{'|'.join(_LANGUAGES)})(?: only)?",
+            _LANGUAGE_CHECK,
+        ),
+        (
+            rf"(?:(?:{_ANSWER}|use)(?: only)?(?: in| with)? )?(?:all |only )?{_LOWER}{_LETTERS}",
+            _is(r'not regex "\\p{Lu}"'),
+        ),
+        (
+            rf"(?:{_ANSWER}|use)(?: only)?(?: in| with)? (?:all |only )?{_UPPER}{_LETTERS}",
+            _is(r'not regex "\\p{Ll}"'),
+        ),
+        (
+            rf"{_NOT} (?:{_USE} )?(?:any )?{_UPPER}(?: letters?)?{_WHERE}",
+            _is(r'not regex "\\p{Lu}"'),
+        ),
         (rf"""{_NOT} (?:{_USE} )?the letter ["']?(?P<letter>[a-z])["']?{_WHERE}""", _LETTER_CHECK),
         (rf"(?:start|begin|open) {_WITH}", _edge("starts")),
         (rf"(?:end|finish|close|conclude) {_WITH}", _edge("ends")),
         (rf"{_NOT} (?:ever )?(?:start|begin|open)(?:ing)?{_EDGED} {_WITH}", _no_edge("starts")),
-        (rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}", _no_edge("ends")),
+        (
+            rf"{_NOT} (?:ever )?(?:end|finish|clos|conclud)(?:e|ing)?{_EDGED} {_WITH}",
+            _no_edge("ends"),
+        ),
         (rf"{_NOT} (?:ever )?(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _topics),
-        (r"you (?:must|may|should|shall|can) ?not (?:ever )?" + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)", _topics),
+        (
+            r"you (?:must|may|should|shall|can) ?not (?:ever )?"
+            + rf"(?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
+            _topics,
+        ),
         (r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? )(?P<topic>.+)", _topics),
     ]
 ]

@@ -3,12 +3,13 @@
 A row is one of these; other keys are left alone.
   instruction, instances: [{input, output}], is_classification     Self-Instruct's seed_tasks.jsonl
   instruction, input, output                                       Alpaca
-  conversations: [{from, value}]                                   ShareGPT; the first exchange counts
+  conversations: [{from, value}]                                   ShareGPT; the first exchange
+      counts
   messages: [{role, content}]                                      the first exchange counts
   prompt, completion                                               texts, or lists of messages
 
-Source: Self-Instruct (arXiv 2212.10560), data/seed_tasks.jsonl of yizhongw/self-instruct, for the form. The tasks beside this file are
-our own.
+Source: Self-Instruct (arXiv 2212.10560), data/seed_tasks.jsonl of yizhongw/self-instruct, for the
+form. The tasks beside this file are our own.
 """
 
 from __future__ import annotations
@@ -26,11 +27,31 @@ from selfteach.run.ledger import Fate
 
 OWN_SEEDS = Path(__file__).with_name("seed_tasks.jsonl")
 """The tasks that come with the package."""
-KEYS = ("instruction", "instances", "input", "output", "conversations", "messages", "prompt", "completion", "is_classification")
-FORMS = "instruction with instances; instruction, input, output; conversations; messages; or prompt, completion"
+KEYS = (
+    "instruction",
+    "instances",
+    "input",
+    "output",
+    "conversations",
+    "messages",
+    "prompt",
+    "completion",
+    "is_classification",
+)
+FORMS = (
+    "instruction with instances; instruction, input, output; conversations; messages; or "
+    "prompt, completion"
+)
 NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "none", "n/a"})
 """What stands for "this task needs no input": Alpaca's word, and what models write in its place."""
-SPEAKERS = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "system": "system"}
+SPEAKERS = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "chatgpt": "assistant",
+    "system": "system",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +69,9 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An instruction with its instances. `classification` is None where nobody said whether the output is one of a few labels."""
+    """An instruction with its instances. `classification` is None where nobody said whether the
+    output is one of a few labels.
+    """
 
     where: str
     instruction: str
@@ -63,12 +86,19 @@ class Task:
     def json(self) -> dict[str, Any]:
         """The row, in Self-Instruct's form."""
         cases = [{"input": case.input, "output": case.output} for case in self.instances]
-        return {"id": self.id, "instruction": self.instruction, "instances": cases, "is_classification": self.classification}
+        return {
+            "id": self.id,
+            "instruction": self.instruction,
+            "instances": cases,
+            "is_classification": self.classification,
+        }
 
 
 @dataclass
 class Tasks:
-    """What a person brought: `seeds` to invent from, `test` to be examined on. `fates` says of every row what became of it."""
+    """What a person brought: `seeds` to invent from, `test` to be examined on. `fates` says of
+    every row what became of it.
+    """
 
     seeds: list[Task] = field(default_factory=list)
     test: list[Task] = field(default_factory=list)
@@ -90,7 +120,11 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, most_bad: float = 
     found.fates |= bad
     found.seeds = list(_joined(read, found.fates))
     if not found.seeds:
-        raise DataError(f"there is no task in it ({len(bad)} bad rows).", where=str(path), cure=f"A row is {FORMS}.")
+        raise DataError(
+            f"there is no task in it ({len(bad)} bad rows).",
+            where=str(path),
+            cure=f"A row is {FORMS}.",
+        )
     return found
 
 
@@ -106,8 +140,16 @@ def _joined(read: Sequence[Task], fates: dict[str, Fate]) -> Iterator[Task]:
             new = [case for case in task.instances if case not in cases]
             cases |= dict.fromkeys(new)
             reason = "" if new else "repeats another row"
-            fates[task.where] = Fate(task.where, "accepted" if new else "dropped", reason, {"instruction": task.instruction})
-        said = next((task.classification for task in (first, *more) if task.classification is not None), None)
+            fates[task.where] = Fate(
+                task.where,
+                "accepted" if new else "dropped",
+                reason,
+                {"instruction": task.instruction},
+            )
+        said = next(
+            (task.classification for task in (first, *more) if task.classification is not None),
+            None,
+        )
         yield Task(first.where, first.instruction, tuple(cases), said)
 
 
@@ -118,7 +160,12 @@ def read_task(row: Mapping[str, Any], where: str) -> Task:
         DataError: it is of no known form, or a part of it is empty.
     """
     if "instances" in row:
-        return Task(where, _text(row, "instruction", where), tuple(_instances(row["instances"], where)), _flag(row, where))
+        return Task(
+            where,
+            _text(row, "instruction", where),
+            tuple(_instances(row["instances"], where)),
+            _flag(row, where),
+        )
     if "instruction" in row:
         case = Instance(_input(row, where), _text(row, "output", where))
         return Task(where, _text(row, "instruction", where), (case,), _flag(row, where))
@@ -128,11 +175,15 @@ def read_task(row: Mapping[str, Any], where: str) -> Task:
         asked, answered = messages(row["prompt"], where), messages(row["completion"], where)
         return _exchange([*asked, Message("assistant", answered[-1].content)], where)
     odd = next((key for key in row if key not in KEYS), "")
-    raise DataError("holds no task.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}.")
+    raise DataError(
+        "holds no task.", where=where, cure=did_you_mean(odd, KEYS) if odd else f"A row is {FORMS}."
+    )
 
 
 def _exchange(turns: Sequence[Message], where: str) -> Task:
-    """The first question with its answer. A system message is the instruction then, and the question its input."""
+    """The first question with its answer. A system message is the instruction then, and the
+    question its input.
+    """
     system = next((m.content.strip() for m in turns if m.role == "system"), "")
     at = next((i for i, m in enumerate(turns) if m.role == "user"), len(turns))
     answer = next((m.content.strip() for m in turns[at + 1 : at + 2] if m.role == "assistant"), "")
@@ -151,16 +202,26 @@ def conversation(row: Mapping[str, Any], where: str) -> Sequence[Message]:
     if "messages" in row:
         return messages(row["messages"], where)
     turns = row["conversations"] if isinstance(row["conversations"], list) else []
-    named = [{"role": SPEAKERS.get(str(t.get("from"))), "content": t.get("value")} for t in turns if isinstance(t, dict)]
+    named = [
+        {"role": SPEAKERS.get(str(t.get("from"))), "content": t.get("value")}
+        for t in turns
+        if isinstance(t, dict)
+    ]
     return messages(named, where)
 
 
 def _instances(value: Any, where: str) -> Iterator[Instance]:
     if not isinstance(value, list) or not value:
-        raise DataError('"instances" is no list of cases.', where=where, cure='Write [{"input": "...", "output": "..."}].')
+        raise DataError(
+            '"instances" is no list of cases.',
+            where=where,
+            cure='Write [{"input": "...", "output": "..."}].',
+        )
     for case in value:
         if not isinstance(case, dict):
-            raise DataError('"instances" holds something other than {"input", "output"}.', where=where)
+            raise DataError(
+                '"instances" holds something other than {"input", "output"}.', where=where
+            )
         yield Instance(_input(case, where), _text(case, "output", where))
 
 
@@ -194,4 +255,6 @@ def _text(row: Mapping[str, Any], key: str, where: str) -> str:
 
 def labelled(tasks: Iterable[Task]) -> list[tuple[str, bool]]:
     """(instruction, whether it is a classification) of the tasks of which somebody said it."""
-    return [(task.instruction, task.classification) for task in tasks if task.classification is not None]
+    return [
+        (task.instruction, task.classification) for task in tasks if task.classification is not None
+    ]

@@ -1,10 +1,13 @@
-"""Prompt templates: any row with named columns becomes a prompt and its answer. One template is drawn for each example.
+"""Prompt templates: any row with named columns becomes a prompt and its answer. One template is
+drawn for each example.
 
-A template is a text with {column} in it. Values are put in once, as they are: braces in a value mean nothing. A *chat* template is the
-words of a user's turn; a *completion* template is plain text that the model goes on with.
+A template is a text with {column} in it. Values are put in once, as they are: braces in a value
+mean nothing. A *chat* template is the words of a user's turn; a *completion* template is plain text
+that the model goes on with.
 
-Source: Alpaca (tatsu-lab/stanford_alpaca, train.py) and Self-Instruct (arXiv 2212.10560, 2.3: several templates, so that the model does not
-hang on one of them) for the idea; the words are our own, but for `alpaca`, whose words models know.
+Source: Alpaca (tatsu-lab/stanford_alpaca, train.py) and Self-Instruct (arXiv 2212.10560, 2.3:
+several templates, so that the model does not hang on one of them) for the idea; the words are our
+own, but for `alpaca`, whose words models know.
 """
 
 from __future__ import annotations
@@ -44,7 +47,11 @@ class Template:
         """The prompt and the answer of a row."""
         asked = fill(self.prompt, row)
         answer = fill(self.answer, row)
-        return (user(asked), answer) if self.form == "chat" else (asked, f" {answer}" if asked[-1:].strip() else answer)
+        return (
+            (user(asked), answer)
+            if self.form == "chat"
+            else (asked, f" {answer}" if asked[-1:].strip() else answer)
+        )
 
 
 def fill(text: str, row: Mapping[str, str]) -> str:
@@ -60,16 +67,31 @@ LIBRARY = (
     Template("input-first", "chat", "{input}\n\n{instruction}"),
     Template("quoted", "chat", '{instruction}\n\n"""\n{input}\n"""'),
     Template("sections", "completion", "### Task\n{instruction}\n\n### Answer\n"),
-    Template("sections", "completion", "### Task\n{instruction}\n\n### Input\n{input}\n\n### Answer\n"),
+    Template(
+        "sections", "completion", "### Task\n{instruction}\n\n### Input\n{input}\n\n### Answer\n"
+    ),
     Template("output", "completion", "{instruction}\n\nOutput:"),
     Template("output", "completion", "{instruction}\n\nInput: {input}\nOutput:"),
-    Template("alpaca", "completion", "Below is an instruction that describes a task. Write a response that appropriately completes the "
-             "request.\n\n### Instruction:\n{instruction}\n\n### Response:\n"),
-    Template("alpaca", "completion", "Below is an instruction that describes a task, paired with an input that provides further context. "
-             "Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n"
-             "### Response:\n"),
-)  # fmt: skip
-"""With and without an input, for chat and for completion. Those of one name are one template in both states."""
+    Template(
+        "alpaca",
+        "completion",
+        "Below is an instruction that describes a task. Write a response that "
+        "appropriately completes the "
+        "request.\n\n### Instruction:\n{instruction}\n\n### Response:\n",
+    ),
+    Template(
+        "alpaca",
+        "completion",
+        "Below is an instruction that describes a task, paired with an input that "
+        "provides further context. "
+        "Write a response that appropriately completes the request.\n\n### "
+        "Instruction:\n{instruction}\n\n### Input:\n{input}\n\n"
+        "### Response:\n",
+    ),
+)
+"""With and without an input, for chat and for completion. Those of one name are one template in
+both states.
+"""
 
 
 def chosen(names: Sequence[str]) -> tuple[Template, ...]:
@@ -81,7 +103,9 @@ def chosen(names: Sequence[str]) -> tuple[Template, ...]:
     known = dict.fromkeys(template.name for template in LIBRARY)
     for name in names:
         if name not in known:
-            raise UsageError(f'there is no template "{name}".', where="templates", cure=did_you_mean(name, known))
+            raise UsageError(
+                f'there is no template "{name}".', where="templates", cure=did_you_mean(name, known)
+            )
     return tuple(template for template in LIBRARY if template.name in names)
 
 
@@ -92,15 +116,21 @@ def made(prompt: str, answer: str, form: Literal["chat", "completion"] = "chat")
         UsageError: no column in it, or an answer without one.
     """
     if not _COLUMN.search(prompt) or not _COLUMN.search(answer):
-        raise UsageError("a template needs a column in its prompt and in its answer.", where="--prompt, --answer",
-                         cure='Name columns in braces: --prompt "Translate: {german}" --answer "{english}".')  # fmt: skip
+        raise UsageError(
+            "a template needs a column in its prompt and in its answer.",
+            where="--prompt, --answer",
+            cure='Name columns in braces: --prompt "Translate: {german}" --answer "{english}".',
+        )
     return Template("own", form, prompt, answer)
 
 
-def draw_template(templates: Iterable[Template], row: Mapping[str, str], seed: int, key: str) -> Template | None:
+def draw_template(
+    templates: Iterable[Template], row: Mapping[str, str], seed: int, key: str
+) -> Template | None:
     """One of the templates that fit a row, drawn by (seed, key); None where none fits.
 
-    Of templates that fit, only those that use the most columns are taken: an input that is there is shown.
+    Of templates that fit, only those that use the most columns are taken: an input that is there is
+    shown.
     """
     fitting = [template for template in templates if template.fits(row)]
     most = max((len(template.columns) for template in fitting), default=0)

@@ -2,12 +2,14 @@
 
   1  read: every row is an example; some prompts are set aside as the dev part, at once
   2  dev: the loss of the base on the dev part
-  3  train: `sft+dpo` where every lesson has a rejected answer, else `sft`, unless an objective is named; anchors hold the base in place
+  3  train: `sft+dpo` where every lesson has a rejected answer, else `sft`, unless an objective is
+     named; anchors hold the base in place
   4  dev again: the loss of the saved adapter, loaded anew
 
-There is no exam: a file of examples does not say what they are for. The dev loss says whether what was learned carries over to examples
-of the same kind, and nothing more; where pairs alone teach, which lower the likelihood of both answers by nature, the share of dev pairs
-says it whose chosen answer is the likelier one.
+There is no exam: a file of examples does not say what they are for. The dev loss says whether what
+was learned carries over to examples of the same kind, and nothing more; where pairs alone teach,
+which lower the likelihood of both answers by nature, the share of dev pairs says it whose chosen
+answer is the likelier one.
 """
 
 from __future__ import annotations
@@ -23,10 +25,29 @@ from selfteach.errors import DataError
 from selfteach.evaluate.drift import probe_logits
 from selfteach.evaluate.exam import as_json
 from selfteach.methods.road import PROBE, Road, earlier
-from selfteach.methods.teaching import TRAINING, Taught, Weights, own_draws, paired, proof, publish, tidy, train_adapter
+from selfteach.methods.teaching import (
+    TRAINING,
+    Taught,
+    Weights,
+    own_draws,
+    paired,
+    proof,
+    publish,
+    tidy,
+    train_adapter,
+)
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
-from selfteach.records import ANCHORS, BadLine, Continuations, Example, Logp, digest, prompt_json, user
+from selfteach.records import (
+    ANCHORS,
+    BadLine,
+    Continuations,
+    Example,
+    Logp,
+    digest,
+    prompt_json,
+    user,
+)
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -38,7 +59,9 @@ HELD = 8.0
 
 @dataclass
 class Lessons:
-    """What the person brings: a file of examples, perhaps another one as the dev part; `about` names them."""
+    """What the person brings: a file of examples, perhaps another one as the dev part; `about`
+    names them.
+    """
 
     examples: list[Example]
     dev: list[Example] = field(default_factory=list)
@@ -49,7 +72,9 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Marks:
-    """One model on the dev part: log-probabilities of the lessons' answers, and of the rejected ones where there are any."""
+    """One model on the dev part: log-probabilities of the lessons' answers, and of the rejected
+    ones where there are any.
+    """
 
     chosen: list[Logp]
     rejected: list[tuple[Logp, Logp]]
@@ -79,9 +104,25 @@ def teach(run: Run, material: Lessons, config: Alone, display: Display) -> dict[
     with run.stage("dev"):
         hf = Hf.load(config.model, adapter=trained.adapter)
         taught = Taught(trained, hf, Recorded(run.ledger, None, hf))
-        exam = compared(road, dev, before, marked(taught.model, dev), by_pairs({**kinds, **config.train.weights}, kinds))  # 4
-    exam |= {"material": told_of(material, learned, dev), "objectives": {kind: dict(row) for kind, row in kinds.items()}}
-    return publish(road, exam, learned, taught, {key: exam[key] for key in ("loss_nats", "preferred")}, user("x"))
+        exam = compared(
+            road,
+            dev,
+            before,
+            marked(taught.model, dev),
+            by_pairs({**kinds, **config.train.weights}, kinds),
+        )  # 4
+    exam |= {
+        "material": told_of(material, learned, dev),
+        "objectives": {kind: dict(row) for kind, row in kinds.items()},
+    }
+    return publish(
+        road,
+        exam,
+        learned,
+        taught,
+        {key: exam[key] for key in ("loss_nats", "preferred")},
+        user("x"),
+    )
 
 
 def follow(material: Lessons, config: Alone, folder: Path, brought: dict[str, Any]) -> None:
@@ -91,9 +132,14 @@ def follow(material: Lessons, config: Alone, folder: Path, brought: dict[str, An
         base = Hf.load(config.model, adapter=earlier(brought, config))
         own = own_draws(base, config.train, config.seed)
         train(
-            base, learned, config.train, folder / TRAINING / "train", seed=config.seed, defaults=objectives(learned, config),
+            base,
+            learned,
+            config.train,
+            folder / TRAINING / "train",
+            seed=config.seed,
+            defaults=objectives(learned, config),
             draw_student=own,
-        )  # fmt: skip
+        )
 
 
 def opened(run: Run, config: Alone, display: Display) -> Road:
@@ -103,11 +149,14 @@ def opened(run: Run, config: Alone, display: Display) -> Road:
     run.bind("student", base.fingerprint)
     for note in base.notes:
         display.say(note)
-    return Road(run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE))
+    return Road(
+        run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE)
+    )
 
 
 def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Example]]:
-    """Step 1: what is learned, and the dev part: the file of its own, or a share of the prompts. One prompt is in one part.
+    """Step 1: what is learned, and the dev part: the file of its own, or a share of the prompts.
+    One prompt is in one part.
 
     Raises:
         DataError: the dev part would leave nothing to learn.
@@ -115,11 +164,17 @@ def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Exampl
     if material.dev or not config.dev_share:
         held = {prompt_of(e) for e in material.dev}
         return [e for e in material.examples if prompt_of(e) not in held], material.dev
-    prompts = sorted({prompt_of(e) for e in material.examples if e.kind not in ANCHORS}, key=lambda p: digest([config.seed, p]))
+    prompts = sorted(
+        {prompt_of(e) for e in material.examples if e.kind not in ANCHORS},
+        key=lambda p: digest([config.seed, p]),
+    )
     aside = set(prompts[: max(1, round(config.dev_share * len(prompts)))])
     if len(aside) == len(prompts):
         raise DataError(
-            f"{len(prompts)} different prompts are too few to learn from some and to measure on others.",
+            (
+                f"{len(prompts)} different prompts are too few to learn from some and to "
+                "measure on others."
+            ),
             cure="Bring more examples, or give --dev 0.",
         )
     sides: tuple[list[Example], list[Example]] = ([], [])
@@ -139,16 +194,24 @@ def objectives(examples: Sequence[Example], config: Alone) -> Weights:
     if choice == "auto":
         choice = "sft+dpo" if lessons and all(e.rejected is not None for e in lessons) else "sft"
     learned = dict.fromkeys(choice.split("+"), 1.0)
-    return {kind: {"anchor": HELD} if kind in ANCHORS else learned for kind in sorted({e.kind for e in examples})}
+    return {
+        kind: {"anchor": HELD} if kind in ANCHORS else learned
+        for kind in sorted({e.kind for e in examples})
+    }
 
 
 def marked(model: Recorded, dev: Sequence[Example]) -> Marks:
-    """Steps 2 and 4: the answers of the dev part under a model. An answer that was cut has no end of turn to be likely."""
+    """Steps 2 and 4: the answers of the dev part under a model. An answer that was cut has no end
+    of turn to be likely.
+    """
     chosen = [scored(e, e.chosen, "chosen") for e in dev]
     rejected = [None if e.rejected is None else scored(e, e.rejected, "rejected") for e in dev]
     found = dict(model.logp([item for item in (*chosen, *rejected) if item]))
     first = [found[item.id(model.fingerprint)][0] for item in chosen]
-    return Marks(first, [(c, found[r.id(model.fingerprint)][0]) for c, r in zip(first, rejected, strict=True) if r])
+    return Marks(
+        first,
+        [(c, found[r.id(model.fingerprint)][0]) for c, r in zip(first, rejected, strict=True) if r],
+    )
 
 
 def scored(example: Example, text: str, side: str) -> Continuations:
@@ -161,23 +224,46 @@ def by_pairs(weights: Weights, kinds: Iterable[str]) -> bool:
     return not {kind for kind in kinds if kind not in ANCHORS} - paired(weights)
 
 
-def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks, pairs: bool) -> dict[str, Any]:
-    """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one, by how much the loss fell and the share
-    rose. The verdict is about the share where `pairs` alone teach."""
+def compared(
+    road: Road, dev: Sequence[Example], base: Marks, taught: Marks, pairs: bool
+) -> dict[str, Any]:
+    """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one,
+    by how much the loss fell and the share rose. The verdict is about the share where `pairs` alone
+    teach."""
     seed, arms = road.config.seed, {"base": base, "taught": taught}
-    found: dict[str, Any] = {"method": "train", "base_proof": proof(road), "loss_nats": {}, "preferred": {}, "answers": []}
+    found: dict[str, Any] = {
+        "method": "train",
+        "base_proof": proof(road),
+        "loss_nats": {},
+        "preferred": {},
+        "answers": [],
+    }
     if not dev:
-        return found | {"verdict": {"word": "not examined", "sentence": "Not examined: there is no dev part."}}
+        return found | {
+            "verdict": {"word": "not examined", "sentence": "Not examined: there is no dev part."}
+        }
     losses = {arm: [-p.token_logp for p in marks.chosen] for arm, marks in arms.items()}
     fall = statistics.paired_bootstrap(losses["base"], losses["taught"], seed=seed, limits=None)
     found["loss_nats"] = {
-        arm: statistics.ratio([-p.logp for p in marks.chosen], [p.tokens for p in marks.chosen], seed=seed) for arm, marks in arms.items()
+        arm: statistics.ratio(
+            [-p.logp for p in marks.chosen], [p.tokens for p in marks.chosen], seed=seed
+        )
+        for arm, marks in arms.items()
     }
     if base.rejected:
-        liked = {arm: [c.token_logp > r.token_logp for c, r in marks.rejected] for arm, marks in arms.items()}
+        liked = {
+            arm: [c.token_logp > r.token_logp for c, r in marks.rejected]
+            for arm, marks in arms.items()
+        }
         found["preferred"] = {arm: statistics.share(flags) for arm, flags in liked.items()}
-        found["gained"] = {"taught": statistics.paired_bootstrap(liked["taught"], liked["base"], seed=seed)}
-    found["risen"] = {"taught": statistics.share([b > t for b, t in zip(losses["base"], losses["taught"], strict=True)])}
+        found["gained"] = {
+            "taught": statistics.paired_bootstrap(liked["taught"], liked["base"], seed=seed)
+        }
+    found["risen"] = {
+        "taught": statistics.share(
+            [b > t for b, t in zip(losses["base"], losses["taught"], strict=True)]
+        )
+    }
     found["fall"] = {"base": fall}
     found["verdict"] = verdict(found, pairs)
     written: dict[str, Any] = as_json(found)
@@ -185,7 +271,9 @@ def compared(road: Road, dev: Sequence[Example], base: Marks, taught: Marks, pai
 
 
 def verdict(found: dict[str, Any], pairs: bool = False) -> dict[str, str]:
-    """One word and one plain sentence, about the loss, or about the preferred answers where `pairs` alone teach."""
+    """One word and one plain sentence, about the loss, or about the preferred answers where `pairs`
+    alone teach.
+    """
     if pairs and found["preferred"]:
         before, after = (found["preferred"][arm] for arm in ("base", "taught"))
         shares = f"{100 * before.value:.0f} % before and {100 * after.value:.0f} % after"
@@ -193,11 +281,19 @@ def verdict(found: dict[str, Any], pairs: bool = False) -> dict[str, str]:
         better = found["gained"]["taught"]
     else:
         before, after = (found["loss_nats"][arm] for arm in ("base", "taught"))
-        change = f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before and {after.value:.3f} after"
+        change = (
+            f"the loss on {before.n} dev examples is {before.value:.3f} nats a token before "
+            f"and {after.value:.3f} after"
+        )
         better = found["fall"]["base"]
     if better.low > 0:
-        return {"word": "taught", "sentence": f"Taught: {change}. What else changed was not examined."}
-    chance = "worse by more than chance explains" if better.high < 0 else "no more than chance explains"
+        return {
+            "word": "taught",
+            "sentence": f"Taught: {change}. What else changed was not examined.",
+        }
+    chance = (
+        "worse by more than chance explains" if better.high < 0 else "no more than chance explains"
+    )
     return {"word": "not learned", "sentence": f"Not learned: {change}, which is {chance}."}
 
 

@@ -1,4 +1,6 @@
-"""Step 2 of feedback, and the asking in step 6: the prompts that the student writes, which of them are usable, and how they are split."""
+"""Step 2 of feedback, and the asking in step 6: the prompts that the student writes, which of them
+are usable, and how they are split.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,14 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
     """Step 2; every kept prompt goes into `pool`."""
     found: dict[Scope, list[Asked]] = {}
     config = road.config.ask
-    wanted: dict[Scope, int] = {"target": config.target, "near": config.near, "general": config.general}
-    if not road.subject.topic:  # a rule of form may fire on every prompt: nothing is out of its scope
+    wanted: dict[Scope, int] = {
+        "target": config.target,
+        "near": config.near,
+        "general": config.general,
+    }
+    if (
+        not road.subject.topic
+    ):  # a rule of form may fire on every prompt: nothing is out of its scope
         wanted |= {"near": 0, "general": 0}
     for scope, count in wanted.items():
         new = newness(road, pool, named(road) if scope != "target" else None)
@@ -36,13 +44,23 @@ def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
 
 
 def asked_for(
-    road: Road, subject: Subject, scope: Scope, count: int, rounds: int, fault_of: Callable[[str], str], forms: Forms = REQUESTS
+    road: Road,
+    subject: Subject,
+    scope: Scope,
+    count: int,
+    rounds: int,
+    fault_of: Callable[[str], str],
+    forms: Forms = REQUESTS,
 ) -> list[Asked]:
-    """Prompts of one scope that the student asks itself, shown and accounted for; without a topic `general` ones are about anything."""
+    """Prompts of one scope that the student asks itself, shown and accounted for; without a topic
+    `general` ones are about anything.
+    """
     road.display.stage(f"ask {scope}", count, "prompts")
     kept: list[Asked] = []
     fates: dict[str, Fate] = {}
-    for asked, fault in ask(road.student, subject, scope, count, fault_of, rounds, road.config.seed, forms):
+    for asked, fault in ask(
+        road.student, subject, scope, count, fault_of, rounds, road.config.seed, forms
+    ):
         body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
         if not fault:
@@ -64,21 +82,28 @@ def named(road: Road) -> Callable[[str], bool] | None:
     return (lambda prompt: not check.keeps(prompt)) if check and road.subject.topic else None
 
 
-def newness(road: Road, pool: Overlap, named: Callable[[str], bool] | None = None) -> Callable[[str], str]:
-    """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is then in the pool."""
+def newness(
+    road: Road, pool: Overlap, named: Callable[[str], bool] | None = None
+) -> Callable[[str], str]:
+    """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is
+    then in the pool.
+    """
 
     def fault(text: str) -> str:
         if reason := form_fault(text):
             return reason
         if named and named(text):
             return "names the subject"
-        return "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
+        return (
+            "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
+        )
 
     return fault
 
 
 def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
-    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5).
+    """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin
+    in training (invariant 5).
 
     Raises:
         DataError: too few requests to learn from and to be examined on.
@@ -88,19 +113,41 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
     config = road.config.ask
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
     embedded, strata = road.student.embed([user(a.text) for a in asked]), [a.scope for a in asked]
-    sides = split([a.text for a in asked], embedded, shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
-    parts = {part: [a for a, side in zip(asked, sides, strict=True) if side == part] for part in ("train", "dev", "test")}
+    sides = split(
+        [a.text for a in asked],
+        embedded,
+        shares,
+        road.config.seed,
+        strata=strata,
+        max_overlap=config.max_overlap,
+    )
+    parts = {
+        part: [a for a, side in zip(asked, sides, strict=True) if side == part]
+        for part in ("train", "dev", "test")
+    }
     if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
-        reasons = {reason: n for f in road.run.ledger.funnel() if f.stage == "ask target" for reason, n in f.reasons.items()}
+        reasons = {
+            reason: n
+            for f in road.run.ledger.funnel()
+            if f.stage == "ask target"
+            for reason, n in f.reasons.items()
+        }
         raise DataError(
-            f"only {len(found['target'])} usable requests to learn from and to be examined on (refused: {reasons or 'none'}).",
+            (
+                f"only {len(found['target'])} usable requests to learn from and to be "
+                f"examined on (refused: {reasons or 'none'})."
+            ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
     if road.config.train.objective == "auto" and not any(a.scope == "target" for a in parts["dev"]):
         raise UsageError(
-            "no request to try the objectives on is in the dev part.", where="train.objective=auto",
-            cure="Ask for more with --set ask.target=N or ask.dev_share=S, or name one: --set train.objective=sft+dpo.",
-        )  # fmt: skip
+            "no request to try the objectives on is in the dev part.",
+            where="train.objective=auto",
+            cure=(
+                "Ask for more with --set ask.target=N or ask.dev_share=S, or name one: "
+                "--set train.objective=sft+dpo."
+            ),
+        )
     return parts
 
 
@@ -110,8 +157,13 @@ def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
 
 
 def corners(
-    road: Road, place: Mapping[str, int], parts: Mapping[str, list[Asked]], failed: Mapping[str, bool], pool: Overlap, turn: int
-) -> list[Asked]:  # fmt: skip
+    road: Road,
+    place: Mapping[str, int],
+    parts: Mapping[str, list[Asked]],
+    failed: Mapping[str, bool],
+    pool: Overlap,
+    turn: int,
+) -> list[Asked]:
     """New prompts like the dev failures, cluster by cluster."""
     targets = [a.text for a in parts["train"] if a.scope == "target"]
     labels = sorted(set(place.values()))
@@ -120,26 +172,55 @@ def corners(
         return [text for text in texts if place[text] == label]
 
     sizes = [len(inside(targets, label)) for label in labels]
-    rates = [sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1) for label in labels]
+    rates = [
+        sum(failed[t] for t in inside(failed, label)) / max(len(inside(failed, label)), 1)
+        for label in labels
+    ]
     lists = []
     for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
-        bad, kin = [t for t in inside(failed, label) if failed[t]], inside(targets, label) or targets
-        lists += [[*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]] for i in range(quota if bad else 0)]
+        bad, kin = (
+            [t for t in inside(failed, label) if failed[t]],
+            inside(targets, label) or targets,
+        )
+        lists += [
+            [*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]]
+            for i in range(quota if bad else 0)
+        ]
     return _asked_like(road, "ask corners", lists, pool, turn)
 
 
 def alike(road: Road, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
-    """Up to `count` new prompts like the given ones: the student goes on with a list of some of them, another one for each."""
+    """Up to `count` new prompts like the given ones: the student goes on with a list of some of
+    them, another one for each.
+    """
     dice = random.Random(f"{road.config.seed} alike {turn}")
-    return _asked_like(road, "ask alike", [dice.sample(texts, min(LIST, len(texts))) for _ in range(count)], pool, turn)
+    return _asked_like(
+        road,
+        "ask alike",
+        [dice.sample(texts, min(LIST, len(texts))) for _ in range(count)],
+        pool,
+        turn,
+    )
 
 
-def _asked_like(road: Road, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int) -> list[Asked]:
+def _asked_like(
+    road: Road, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int
+) -> list[Asked]:
     road.display.stage(stage, len(lists), "prompts")
     fates: dict[str, Fate] = {}
     kept: list[Asked] = []
-    for asked, fault in ask_like(road.student, stage, lists, newness(road, pool), road.config.seed, turn):
-        fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, {"text": asked.text, "like": asked.subject}))
+    for asked, fault in ask_like(
+        road.student, stage, lists, newness(road, pool), road.config.seed, turn
+    ):
+        fates.setdefault(
+            asked.id,
+            Fate(
+                asked.id,
+                "dropped" if fault else "accepted",
+                fault,
+                {"text": asked.text, "like": asked.subject},
+            ),
+        )
         kept += [] if fault else [asked]
         road.display.advance()
     road.run.ledger.place(stage, fates.values())

@@ -1,7 +1,7 @@
 """The exam of a run that is done, opened again: what a comparison lets every adapter sit.
 
-The road is walked again up to its examples. Every request on it stands in the ledger, so nothing is asked twice, and the parts, the judge
-and the exam's prompts are those of the run.
+The road is walked again up to its examples. Every request on it stands in the ledger, so nothing is
+asked twice, and the parts, the judge and the exam's prompts are those of the run.
 """
 
 from __future__ import annotations
@@ -55,7 +55,14 @@ class Bench:
     instruction: str = ""
 
 
-def of_feedback(run: Run, rule: str, config: Feedback, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]) -> Bench:
+def of_feedback(
+    run: Run,
+    rule: str,
+    config: Feedback,
+    display: Display,
+    examples: Sequence[Example],
+    noted: Mapping[str, Any],
+) -> Bench:
     """A rule's: the share of test prompts that keep it."""
     read = read_rule(rule)
     road = open_road(run, config, display, read.text)
@@ -68,47 +75,90 @@ def of_feedback(run: Run, rule: str, config: Feedback, display: Display, example
     asked = {scope: texts[: DEV[scope]] for scope, texts in by_scope(parts["dev"]).items()}
     lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
     return Bench(
-        road, kinds, lambda taught: examine(road, taught, by_scope(parts["test"]), verdicts, examples, elsewhere=False),
-        lambda model: rule_on_dev(road, asked, verdicts, lessons, model), read.text,
-    )  # fmt: skip
+        road,
+        kinds,
+        lambda taught: examine(
+            road, taught, by_scope(parts["test"]), verdicts, examples, elsewhere=False
+        ),
+        lambda model: rule_on_dev(road, asked, verdicts, lessons, model),
+        read.text,
+    )
 
 
-def rule_on_dev(road: Road, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, lessons: Overlap, model: Recorded) -> float:
+def rule_on_dev(
+    road: Road,
+    asked: Mapping[str, Sequence[str]],
+    verdicts: Verdicts,
+    lessons: Overlap,
+    model: Recorded,
+) -> float:
     """Share of dev answers that keep the rule, plus share of those outside it that are unharmed."""
     arms = {"base": Arm("base", road.student, user), "taught": Arm("taught", model, user)}
-    marks = paper.mark(paper.sit(arms, asked, road.config.exam, road.config.seed, road.display), verdicts, lessons)
+    marks = paper.mark(
+        paper.sit(arms, asked, road.config.exam, road.config.seed, road.display), verdicts, lessons
+    )
     kept = [*marks.greedy["taught"], *marks.drawn["taught"]]
     unharmed = [flag for found in marks.unharmed.values() for flag in found["taught"]]
     return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
 
 
-def of_tasks(run: Run, material: Any, config: Any, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]) -> Bench:
+def of_tasks(
+    run: Run,
+    material: Any,
+    config: Any,
+    display: Display,
+    examples: Sequence[Example],
+    noted: Mapping[str, Any],
+) -> Bench:
     """Tasks': ROUGE-L to people's answers on held-out seeds."""
     road = open_road(run, config, display)
     parts = tasks.parted(road, material)
     return Bench(road, tasks.KINDS, lambda taught: examine_tasks(road, taught, parts, examples))
 
 
-def of_documents(run: Run, material: Any, config: Any, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]) -> Bench:
+def of_documents(
+    run: Run,
+    material: Any,
+    config: Any,
+    display: Display,
+    examples: Sequence[Example],
+    noted: Mapping[str, Any],
+) -> Bench:
     """Documents': the share of held-out questions that are answered without them."""
     road = open_road(run, config, display)
     chunks = documents.read(road, material)
     kept_out, asked = documents.asked_apart(road, chunks, material.questions)
     quiz = spread(kept_out, config.exam.questions)
-    lessons = documents.said_of(chunks, documents.answer(road, asked.trusted, documents.judge(road)).answered)
+    lessons = documents.said_of(
+        chunks, documents.answer(road, asked.trusted, documents.judge(road)).answered
+    )
     general = documents.replay(road, kept_out)["test"]
-    return Bench(road, documents.KINDS, lambda taught: examine_documents(road, taught, quiz, general, lessons))
+    return Bench(
+        road,
+        documents.KINDS,
+        lambda taught: examine_documents(road, taught, quiz, general, lessons),
+    )
 
 
-def of_corrections(run: Run, material: Any, config: Any, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]) -> Bench:
+def of_corrections(
+    run: Run,
+    material: Any,
+    config: Any,
+    display: Display,
+    examples: Sequence[Example],
+    noted: Mapping[str, Any],
+) -> Bench:
     """Corrections': how much of new answers the teacher changes.
 
     Raises:
         UsageError: a person corrected the answers, who would have to do it again.
     """
     if config.review:
-        raise UsageError("a person corrected its answers, and nobody corrects new ones.", where=str(run.path.parent),
-                         cure="Compare a run whose teacher is a file, a program or a model.")  # fmt: skip
+        raise UsageError(
+            "a person corrected its answers, and nobody corrects new ones.",
+            where=str(run.path.parent),
+            cure="Compare a run whose teacher is a file, a program or a model.",
+        )
     road = open_road(run, config, display, programs=True)
     road, material = corrections.prepared(road, material)
     teacher = corrections.corrector(road)
@@ -118,23 +168,37 @@ def of_corrections(run: Run, material: Any, config: Any, display: Display, examp
     known = {e.prompt for e in (*material.edits, *material.approved)}
     lessons += corrections.corrected(road, road.student, parts, teacher, known=known)
     asked = corrections.questions(material, parts, teacher, own)
-    return Bench(road, corrections.KINDS, lambda taught: examine_corrections(road, taught, asked, lessons))
+    return Bench(
+        road, corrections.KINDS, lambda taught: examine_corrections(road, taught, asked, lessons)
+    )
 
 
 BENCHES: Mapping[str, Callable[..., Bench]] = {
-    "feedback": of_feedback, "corrections": of_corrections, "documents": of_documents, "tasks": of_tasks,
-}  # fmt: skip
+    "feedback": of_feedback,
+    "corrections": of_corrections,
+    "documents": of_documents,
+    "tasks": of_tasks,
+}
 
 
 def reopened(
-    run: Run, kind: str, material: Any, config: Section, display: Display, examples: Sequence[Example], noted: Mapping[str, Any]
-) -> Bench:  # fmt: skip
+    run: Run,
+    kind: str,
+    material: Any,
+    config: Section,
+    display: Display,
+    examples: Sequence[Example],
+    noted: Mapping[str, Any],
+) -> Bench:
     """The bench of a run of this kind.
 
     Raises:
         UsageError: runs of this kind have no exam.
     """
     if kind not in BENCHES:
-        raise UsageError(f"a run of `{kind}` has no exam to compare by.", cure=f"Compare a run of {', '.join(BENCHES)}.")
+        raise UsageError(
+            f"a run of `{kind}` has no exam to compare by.",
+            cure=f"Compare a run of {', '.join(BENCHES)}.",
+        )
     with run.stage("open"):
         return BENCHES[kind](run, material, config, display, examples, noted)

@@ -1,4 +1,6 @@
-"""Beside the lessons: what every arm answers to general prompts that no lesson was about, so that damage there is seen."""
+"""Beside the lessons: what every arm answers to general prompts that no lesson was about, so that
+damage there is seen.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +15,41 @@ from selfteach.methods.road import Road
 from selfteach.records import GREEDY, question
 
 
-def general_sheets(road: Road, arms: Mapping[str, Arm], prompts: Sequence[Turns]) -> dict[str, Sheet]:
+def general_sheets(
+    road: Road, arms: Mapping[str, Arm], prompts: Sequence[Turns]
+) -> dict[str, Sheet]:
     """The greedy answers of each arm."""
     road.display.stage("exam general", len(prompts) * len(arms))
-    greedy, texts = replace(GREEDY, max_tokens=road.config.exam.max_tokens), [question(p) for p in prompts]
+    greedy, texts = (
+        replace(GREEDY, max_tokens=road.config.exam.max_tokens),
+        [question(p) for p in prompts],
+    )
 
     def sheet(arm: Arm) -> Sheet:
         asked = [arm.prompt(p) for p in prompts]
-        return Sheet(texts, answer(arm.model, "exam general", asked, greedy, road.config.seed, road.display.advance), [])
+        return Sheet(
+            texts,
+            answer(
+                arm.model, "exam general", asked, greedy, road.config.seed, road.display.advance
+            ),
+            [],
+        )
 
     return {name: sheet(arm) for name, arm in arms.items()}
 
 
-def general_rows(sheets: Mapping[str, Sheet], unharmed: Mapping[str, Sequence[bool]]) -> list[dict[str, Any]]:
+def general_rows(
+    sheets: Mapping[str, Sheet], unharmed: Mapping[str, Sequence[bool]]
+) -> list[dict[str, Any]]:
     """Each prompt with every arm's answer, for the report; `broken` says that the answer is harmed."""
     return [
-        {"scope": "general", "prompt": text,
-         "arms": {arm: {"greedy": s.greedy[i].text, "broken": not unharmed[arm][i]} for arm, s in sheets.items()}}
+        {
+            "scope": "general",
+            "prompt": text,
+            "arms": {
+                arm: {"greedy": s.greedy[i].text, "broken": not unharmed[arm][i]}
+                for arm, s in sheets.items()
+            },
+        }
         for i, text in enumerate(sheets["base"].questions)
-    ]  # fmt: skip
+    ]

@@ -1,13 +1,17 @@
-"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the exam is used.
+"""Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the
+exam is used.
 
-With `study.known=auto` the judge that ranks best says which sentences are known already; else nothing is chosen by it: the judge that
-selects is the one that was named, with the thresholds of the configuration.
+With `study.known=auto` the judge that ranks best says which sentences are known already; else
+nothing is chosen by it: the judge that selects is the one that was named, with the thresholds of
+the configuration.
 
-    S_K  on common questions (FURTHER of evaluate/common.py), of which the base knows some: are those that it does not know ranked higher?
-    S_L  on the questions about the documents, with the labels as the model wrote them, before they were mended: wrong ones higher?
+    S_K  on common questions (FURTHER of evaluate/common.py), of which the base knows some: are
+    those that it does not know ranked higher? S_L  on the questions about the documents, with the
+    labels as the model wrote them, before they were mended: wrong ones higher?
 
-Our own: the AUROC of each judge against questions with known answers. Two sets, because about the documents a base knows nearly nothing,
-and about common facts its labels are nearly all right; one set of both would let a judge shine that only tells the two kinds apart.
+Our own: the AUROC of each judge against questions with known answers. Two sets, because about the
+documents a base knows nearly nothing, and about common facts its labels are nearly all right; one
+set of both would let a judge shine that only tells the two kinds apart.
 """
 
 from __future__ import annotations
@@ -30,23 +34,38 @@ from selfteach.select.balance import spread
 TITLE = "General knowledge"
 
 
-def calibrated(road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]) -> list[Calibrated]:
+def calibrated(
+    road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]
+) -> list[Calibrated]:
     """Each judge's AUROCs, in the order of the judges.
 
     Args:
         measured: questions about the documents with their labels as they were written.
     """
     count = road.config.select.calibrate
-    common = respond(road.student, common_questions(count), road.config.select.draws, road.config.seed, progress=road.display.advance)
+    common = respond(
+        road.student,
+        common_questions(count),
+        road.config.select.draws,
+        road.config.seed,
+        progress=road.display.advance,
+    )
     accepted = {golds[0]: golds for _, golds in FURTHER}
 
     def says(answer: str, gold: str) -> bool:
         return any(contains_answer(answer, other) for other in accepted[gold])
 
-    knowledge, _ = calibrate_knowledge(judges, common, {a.question.text: a.question.short for a in common}, says)
+    knowledge, _ = calibrate_knowledge(
+        judges, common, {a.question.text: a.question.short for a in common}, says
+    )
     asked = spread(measured, count)
-    labels, _ = calibrate_knowledge(judges, asked, {a.question.text: a.question.short for a in asked})
-    return [replace(k, label=own.label, tau_label=own.tau_label) for k, own in zip(knowledge, labels, strict=True)]
+    labels, _ = calibrate_knowledge(
+        judges, asked, {a.question.text: a.question.short for a in asked}
+    )
+    return [
+        replace(k, label=own.label, tau_label=own.tau_label)
+        for k, own in zip(knowledge, labels, strict=True)
+    ]
 
 
 def stored(found: Sequence[Calibrated], used: str) -> list[dict[str, Any]]:

@@ -1,10 +1,13 @@
-"""Comparing what may change: adapters and objectives on the same examples, with the same number of steps, in one table.
+"""Comparing what may change: adapters and objectives on the same examples, with the same number of
+steps, in one table.
 
   1  open: the run's road and its exam again (benches.py)
-  2  cells: every adapter with every objective; what makes no sense together is said, with the reason
+  2  cells: every adapter with every objective; what makes no sense together is said, with the
+     reason
   3  rates: each cell is trained with a few learning rates; the best on the dev part is kept
   4  exam: the run's own; score, harm on near and general prompts, drift
-  5  in context: the base with the instruction and 0, 1, k worked examples in its prompt sits the same exam
+  5  in context: the base with the instruction and 0, 1, k worked examples in its prompt sits the
+     same exam
 
 A finished cell is noted in the ledger, so that the same command goes on with the next one.
 """
@@ -30,7 +33,15 @@ from selfteach.methods.benches import Bench, reopened
 from selfteach.methods.in_context import Told, in_context
 from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
 from selfteach.methods.road import Road
-from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, paired, tidy, train_adapter
+from selfteach.methods.teaching import (
+    TRAINING,
+    Taught,
+    Weights,
+    open_taught,
+    paired,
+    tidy,
+    train_adapter,
+)
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import ANCHORS, Example, Prompt, question, user
@@ -46,7 +57,9 @@ OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
 ROWS, BASE = "rows", "row base"
 JOINED = ("lora", "closed_form")
 OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
-"""`own` is what the run itself was trained with; `on_policy` is distillation on answers that the student draws between steps."""
+"""`own` is what the run itself was trained with; `on_policy` is distillation on answers that the
+student draws between steps.
+"""
 SHARE = 0.5
 """Of the examples in a step, the share whose answers the student draws itself under `on_policy`."""
 
@@ -54,12 +67,16 @@ SHARE = 0.5
 Made = tuple[Trained, float | None]
 """A training, and the most memory that it took."""
 Worth = Callable[[Recorded, Weights], float]
-"""What a model that was taught with these objectives is worth on the dev part: the greater the better."""
+"""What a model that was taught with these objectives is worth on the dev part: the greater the
+better.
+"""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is compared: names, the factors by which an adapter's own learning rate is multiplied, and numbers of worked examples."""
+    """What is compared: names, the factors by which an adapter's own learning rate is multiplied,
+    and numbers of worked examples.
+    """
 
     adapters: Sequence[str]
     objectives: Sequence[str]
@@ -77,12 +94,18 @@ class Cell:
     @property
     def name(self) -> str:
         """What its adapter is called."""
-        return self.adapter if self.objective == SOLVED else f"{self.adapter}-{self.objective.replace('_', '-')}"
+        return (
+            self.adapter
+            if self.objective == SOLVED
+            else f"{self.adapter}-{self.objective.replace('_', '-')}"
+        )
 
 
 @dataclass(frozen=True)
 class Past:
-    """The run that is compared by: its kind, material, examples, what its ledger noted, and the prompts of its exam."""
+    """The run that is compared by: its kind, material, examples, what its ledger noted, and the
+    prompts of its exam.
+    """
 
     kind: str
     material: Any
@@ -92,7 +115,8 @@ class Past:
 
 
 def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str, Any]:
-    """Fills the cells that are not there yet; returns the table as JSON, with all cells of this folder.
+    """Fills the cells that are not there yet; returns the table as JSON, with all cells of this
+    folder.
 
     Raises:
         UsageError: the run taught nothing.
@@ -100,15 +124,22 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     """
     if all(e.kind in ANCHORS for e in past.examples):
         raise UsageError(
-            "taught nothing, so there is nothing to compare.", where=run.material["run"], cure="Compare a run that ended with an adapter."
+            "taught nothing, so there is nothing to compare.",
+            where=run.material["run"],
+            cure="Compare a run that ended with an adapter.",
         )
-    bench = reopened(run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted)  # 1
+    bench = reopened(
+        run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted
+    )  # 1
     examples, worth = learned_and_measured(bench, past.examples)
     left_out: dict[str, str] = {}
     with run.stage("base"):
         base = once(run, BASE, partial(based, bench, past))
     for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
-        key = f"cell {cell.name} {rates_of(own_rate(cell.adapter, bench.road.config.train), wanted.factors)}"
+        key = (
+            f"cell {cell.name} "
+            f"{rates_of(own_rate(cell.adapter, bench.road.config.train), wanted.factors)}"
+        )
         try:
             with run.stage(cell.name):
                 once(run, key, partial(filled, bench, cell, examples, worth, wanted))
@@ -129,7 +160,9 @@ def once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
     return found
 
 
-def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str], *, goes_on: bool = False) -> Iterator[Cell]:
+def cells(
+    wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str], *, goes_on: bool = False
+) -> Iterator[Cell]:
     """Step 2. `left_out` takes the cells that make no sense, each with its reason.
 
     Args:
@@ -137,12 +170,18 @@ def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str],
     """
     for adapter in wanted.adapters:
         if goes_on and adapter not in JOINED:
-            left_out[adapter] = "the run goes on from another one, and only adapters of low rank can be joined to one file"
+            left_out[adapter] = (
+                "the run goes on from another one, and only adapters of low rank can "
+                "be joined to one file"
+            )
             continue
         if hasattr(registry.lookup("adapters", adapter), "solve"):
             for objective in wanted.objectives:
                 if objective != OWN:
-                    left_out[f"{adapter}-{objective}"] = "it is solved for without steps, so it has no objective and stands in one row"
+                    left_out[f"{adapter}-{objective}"] = (
+                        "it is solved for without steps, so it has no objective and "
+                        "stands in one row"
+                    )
             yield Cell(adapter, SOLVED)
             continue
         for objective in wanted.objectives:
@@ -154,9 +193,16 @@ def cells(wanted: Wanted, examples: Sequence[Example], left_out: dict[str, str],
 
 def why_not(objective: str, lessons: Sequence[Example]) -> str:
     """Why an objective cannot be trained on these lessons, or an empty text."""
-    if ("dpo" in objective or objective == "correction") and any(e.rejected is None for e in lessons):
-        return f"{sum(e.rejected is None for e in lessons)} of {len(lessons)} lessons have no rejected answer"
-    if objective in ("distill", ON_POLICY) and (lack := sum(not e.source.get("teacher_prompt") for e in lessons)):
+    if ("dpo" in objective or objective == "correction") and any(
+        e.rejected is None for e in lessons
+    ):
+        return (
+            f"{sum(e.rejected is None for e in lessons)} of {len(lessons)} lessons have no "
+            "rejected answer"
+        )
+    if objective in ("distill", ON_POLICY) and (
+        lack := sum(not e.source.get("teacher_prompt") for e in lessons)
+    ):
         return f"{lack} of {len(lessons)} lessons have no prompt for a teacher"
     return ""
 
@@ -166,23 +212,31 @@ def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weigh
     if objective in (OWN, SOLVED):
         return bench.kinds
     named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
-    return {kind: bench.kinds.get(kind, {}) if kind in ANCHORS else named for kind in {e.kind for e in examples}}
+    return {
+        kind: bench.kinds.get(kind, {}) if kind in ANCHORS else named
+        for kind in {e.kind for e in examples}
+    }
 
 
 def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[list[Example], Worth]:
-    """The examples that are learned, and what a model is worth on what is not: the method's own dev part, or held-out examples."""
+    """The examples that are learned, and what a model is worth on what is not: the method's own dev
+    part, or held-out examples.
+    """
     if dev := bench.dev:
         return list(examples), lambda model, kinds: dev(model)
     learned, held = held_out(examples, bench.road.config.seed)
     return learned, lambda model, kinds: held.score(model, paired(kinds))
 
 
-def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted) -> dict[str, Any]:
+def filled(
+    bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, wanted: Wanted
+) -> dict[str, Any]:
     """Steps 3 and 4: one cell, its adapter in `adapters/<name>`.
 
     Raises:
         Diverged: at every rate.
-        UsageError, DataError: the adapter does not fit the model, or the examples are too few for it.
+        UsageError, DataError: the adapter does not fit the model, or the examples are too few for
+        it.
     """
     road = bench.road
     own = own_rate(cell.adapter, road.config.train)
@@ -195,20 +249,27 @@ def filled(bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, 
     with road.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
-        "adapter": cell.adapter, "objective": cell.objective, "learning_rate": best or None,
+        "adapter": cell.adapter,
+        "objective": cell.objective,
+        "learning_rate": best or None,
         "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(marks) > 1 else {},
         "trained_share": weights_in(adapter.adapter) / parameters(road),
-        "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6, "peak_memory_mb": peak,
-        "seconds": adapter.seconds, "steps": adapter.steps, "trained_tokens": adapter.tokens,
-    }  # fmt: skip
+        "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6,
+        "peak_memory_mb": peak,
+        "seconds": adapter.seconds,
+        "steps": adapter.steps,
+        "trained_tokens": adapter.tokens,
+    }
     shutil.rmtree(road.run.path / TRAINING, ignore_errors=True)
     return row
 
 
 def tried(
     bench: Bench, cell: Cell, examples: Sequence[Example], worth: Worth, rates: Sequence[float]
-) -> tuple[dict[float, Made], dict[float, float | None]]:  # fmt: skip
-    """Step 3: what came of each rate, and what it is worth. Where the loss diverges nothing came of it; a single rate needs no mark."""
+) -> tuple[dict[float, Made], dict[float, float | None]]:
+    """Step 3: what came of each rate, and what it is worth. Where the loss diverges nothing came of
+    it; a single rate needs no mark.
+    """
     kinds = kinds_of(bench, cell.objective, examples)
     made: dict[float, Made] = {}
     marks: dict[float, float | None] = {}
@@ -226,12 +287,18 @@ def tried(
     return made, marks
 
 
-def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]) -> Made:
-    """One training, and the most memory that it took with the base's weights, in MB. Between cells nothing differs but the adapter, the
-    objective and the rate."""
+def trained(
+    road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]
+) -> Made:
+    """One training, and the most memory that it took with the base's weights, in MB. Between cells
+    nothing differs but the adapter, the objective and the rate."""
     change: dict[str, Any] = {"adapter": cell.adapter, "learning_rate": rate or None, "fast": ""}
-    if cell.objective != OWN:  # else "distill" would be "on_policy" where the run drew its own answers
-        change["on_policy"] = (road.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
+    if (
+        cell.objective != OWN
+    ):  # else "distill" would be "on_policy" where the run drew its own answers
+        change["on_policy"] = (
+            (road.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
+        )
     if cell.objective == SOLVED:
         change |= {name: Train.model_fields[name].default for name in Train.STEPS}
     settings = road.config.train.model_copy(update=change)
@@ -244,37 +311,60 @@ def trained(road: Road, cell: Cell, rate: float, kinds: Weights, examples: Seque
 
 
 def based(bench: Bench, past: Past) -> dict[str, Any]:
-    """The base and the base with the material in its prompt, from the exam; which must be the run's own."""
+    """The base and the base with the material in its prompt, from the exam; which must be the run's
+    own.
+    """
     exam = bench.exam(None)
     if strange := [row["prompt"] for row in exam["answers"] if row["prompt"] not in past.asked]:
         raise IntegrityError(
-            f"the road of this run no longer leads to the prompts of its exam (for instance to {strange[0][:80]!r}).",
-            cure="It was made with another version of selfteach, or a larger exam was asked for: teach it again, or ask for less.",
+            (
+                "the road of this run no longer leads to the prompts of its exam (for "
+                f"instance to {strange[0][:80]!r})."
+            ),
+            cure=(
+                "It was made with another version of selfteach, or a larger exam was asked "
+                "for: teach it again, or ask for less."
+            ),
         )
     return {arm: numbers(past.kind, exam, arm) for arm in ("base", "prompted")}
 
 
 def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) -> dict[str, Any]:
-    """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a query's prompt is."""
+    """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a
+    query's prompt is.
+    """
     exam, road = bench.exam(taught), bench.road
     asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     known = (
-        None if told else retention({"base": road.student, "taught": taught.model}, road.config.seed)["change"]
+        None
+        if told
+        else retention({"base": road.student, "taught": taught.model}, road.config.seed)["change"]
     )  # nobody forgets by a prompt
-    return {"name": name, **numbers(road.run.material["kind"], exam, "taught"), "retention": as_json(known),
-            "prompt_tokens": prompt_tokens(road, taught, asked, told)}  # fmt: skip
+    return {
+        "name": name,
+        **numbers(road.run.material["kind"], exam, "taught"),
+        "retention": as_json(known),
+        "prompt_tokens": prompt_tokens(road, taught, asked, told),
+    }
 
 
 def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
-    """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was lost."""
+    """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was
+    lost.
+    """
     score = SCORES[kind]
-    found = {"score": at(exam, *score.path, arm, *score.greedy), "drawn": at(exam, *score.path, arm, *score.drawn) if score.drawn else None}
+    found = {
+        "score": at(exam, *score.path, arm, *score.greedy),
+        "drawn": at(exam, *score.path, arm, *score.drawn) if score.drawn else None,
+    }
     if arm != "taught":
         return found
     return found | {
-        "near": at(exam, "leakage", "near"), "general": at(exam, "leakage", "general"), "kl_nats": at(exam, "drift", "kl_nats"),
+        "near": at(exam, "leakage", "near"),
+        "general": at(exam, "leakage", "general"),
+        "kl_nats": at(exam, "drift", "kl_nats"),
         "top1": at(exam, "drift", "top1_agreement"),
-    }  # fmt: skip
+    }
 
 
 def prompt_tokens(road: Road, taught: Taught, asked: Sequence[Prompt], told: Told | None) -> float:
@@ -286,8 +376,12 @@ def prompt_tokens(road: Road, taught: Taught, asked: Sequence[Prompt], told: Tol
 
 def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
     """Step 5: the base with so many lessons in its prompt, each of another question."""
-    lessons = list({question(e.prompt): e for e in reversed(examples) if e.kind not in ANCHORS}.values())[::-1]
-    taught, opening = in_context(bench.road.base, bench.road.student, bench.instruction, lessons, shots)
+    lessons = list(
+        {question(e.prompt): e for e in reversed(examples) if e.kind not in ANCHORS}.values()
+    )[::-1]
+    taught, opening = in_context(
+        bench.road.base, bench.road.student, bench.instruction, lessons, shots
+    )
     return marked(bench, taught, f"{shots}-shot", opening) | {"shots": len(opening.worked) // 2}
 
 
@@ -302,14 +396,23 @@ def parameters(road: Road) -> int:
     return sum(weight.numel() for weight in road.base.module.parameters())
 
 
-def table(run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
+def table(
+    run: Run, kind: str, base: Mapping[str, Any], left_out: Mapping[str, str]
+) -> dict[str, Any]:
     """Writes compare.json and compare.svg from all that the ledger holds; returns the first."""
     rows = [run.ledger.noted(key) for key in run.ledger.noted(ROWS) if key != BASE]
-    rows = list({row["name"]: row for row in rows if row}.values())  # of one cell with other rates the last one
+    rows = list(
+        {row["name"]: row for row in rows if row}.values()
+    )  # of one cell with other rates the last one
     found = {
-        "run": run.material["run"], "kind": kind, "score": SCORES[kind].name, "base": base, "rows": rows, "left_out": dict(left_out),
+        "run": run.material["run"],
+        "kind": kind,
+        "score": SCORES[kind].name,
+        "base": base,
+        "rows": rows,
+        "left_out": dict(left_out),
         "command": run.command,
-    }  # fmt: skip
+    }
     run.export("compare.svg", figure(found))
     run.export_json("compare.json", found)
     return found | {"folder": str(run.path), "plot": str(run.path / "compare.svg")}

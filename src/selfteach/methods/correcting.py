@@ -1,4 +1,6 @@
-"""The exam of corrections: the arms sit it, the teacher corrects their answers, and the numbers become exam.json."""
+"""The exam of corrections: the arms sit it, the teacher corrects their answers, and the numbers
+become exam.json.
+"""
 
 from __future__ import annotations
 
@@ -48,20 +50,31 @@ class Questions:
         config = road.config.exam
         own = list(self.own)[: config.prompts]
         held = [pair for pair in self.held if pair.prompt in set(own)]
-        return Questions(own, list(self.general)[: config.general], self.correct, self.criticised, held)
+        return Questions(
+            own, list(self.general)[: config.general], self.correct, self.criticised, held
+        )
 
 
 def file_teacher(material: Corrections) -> paper.Correct:
-    """Where no one can correct new answers: the nearest of the corrections (or approved answers) that the file has for the prompt."""
+    """Where no one can correct new answers: the nearest of the corrections (or approved answers)
+    that the file has for the prompt.
+    """
     references: dict[Turns, list[str]] = {}
     for edit in (*material.edits, *material.approved):
         references.setdefault(edit.prompt, []).append(edit.correction or "")
     return paper.nearest(references)
 
 
-def by_prompt(criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]], otherwise: paper.Correct) -> paper.Correct:
+def by_prompt(
+    criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]], otherwise: paper.Correct
+) -> paper.Correct:
     """Who corrects an answer: the criticism that its prompt was asked for, else the teacher."""
-    owner = {prompt: critic for critic, prompts in criticised for part in prompts.values() for prompt in part}
+    owner = {
+        prompt: critic
+        for critic, prompts in criticised
+        for part in prompts.values()
+        for prompt in part
+    }
 
     def correct(asked: Sequence[Answered]) -> list[Revision]:
         found: dict[str, Revision] = {}
@@ -75,22 +88,44 @@ def by_prompt(criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]]
     return correct
 
 
-def arms_of(road: Road, taught: Taught | None, lessons: Lessons, asked: Questions) -> dict[str, paper.Arm]:
-    """Base, corrections shown in the prompt (as many as leave room for every question and its answers), taught."""
+def arms_of(
+    road: Road, taught: Taught | None, lessons: Lessons, asked: Questions
+) -> dict[str, paper.Arm]:
+    """Base, corrections shown in the prompt (as many as leave room for every question and its
+    answers), taught.
+    """
     worked = [(e.turns, e.chosen) for e in lessons.examples if e.kind in CHANGED]
-    needed = max(longest(road), *(len(road.base.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)), 0)
+    needed = max(
+        longest(road),
+        *(len(road.base.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)),
+        0,
+    )
     counts = range(road.config.exam.shots, 0, -1)
-    shots = next((turns for count in counts if leave_room(road, turns := paper.shown(worked, count), asked.own, needed)), ())
-    arms = {"base": paper.Arm("base", road.student), "prompted": paper.Arm("prompted", road.student, shots)}
+    shots = next(
+        (
+            turns
+            for count in counts
+            if leave_room(road, turns := paper.shown(worked, count), asked.own, needed)
+        ),
+        (),
+    )
+    arms = {
+        "base": paper.Arm("base", road.student),
+        "prompted": paper.Arm("prompted", road.student, shots),
+    }
     return arms | ({"taught": paper.Arm("taught", taught.model)} if taught else {})
 
 
 def leave_room(road: Road, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
-    """Whether after these turns every prompt leaves room for an answer of so many tokens and its end."""
+    """Whether after these turns every prompt leaves room for an answer of so many tokens and its
+    end.
+    """
     return all(road.base.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
 
 
-def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lessons) -> dict[str, Any]:
+def examine(
+    road: Road, taught: Taught | None, asked: Questions, lessons: Lessons
+) -> dict[str, Any]:
     """The exam as exam.json holds it. The errors of the training's pairs are looked for again."""
     seed, asked = road.config.seed, asked.limited(road)
     arms = arms_of(road, taught, lessons, asked)
@@ -109,11 +144,19 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
         "rehearsal": road.config.rehearsal,
         **paper.measures(arms, sheets, paper.errors(lessons.pairs), seed),
         **held.measures(seed),
-        "met": {arm: statistics.share(met) for arm, s in sheets.items() if (met := paper.meets(s, asked.criticised))},
+        "met": {
+            arm: statistics.share(met)
+            for arm, s in sheets.items()
+            if (met := paper.meets(s, asked.criticised))
+        },
         "fall": paper.fall(sheets, seed),
         "held_out_fall": written.gains if written else {},
         "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
-        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
+        "leakage": {
+            "general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
+        }
+        if there
+        else {},
         "noise_floor": noise_floor(road, arms["base"], asked.own, sheets["base"], asked.correct),
         "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
@@ -122,10 +165,14 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
         "answers": [*paper.side_by_side(asked.own, sheets), *general_rows(beside, unharmed)],
     }
     if taught:
-        found["displaced"] = statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions))
+        found["displaced"] = statistics.share(
+            paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)
+        )
         if asked.general:
             objected = objections(road, beside["base"], asked.general, asked.correct)
-            found["drift"] = drifted(road, taught.hf, beside, objected) | {"left_out": sum(map(sum, objected))}
+            found["drift"] = drifted(road, taught.hf, beside, objected) | {
+                "left_out": sum(map(sum, objected))
+            }
             if any(map(any, objected)):
                 found["drift"]["with_left_out"] = drifted(road, taught.hf, beside)
     result: dict[str, Any] = shared.as_json(found)
@@ -134,21 +181,36 @@ def examine(road: Road, taught: Taught | None, asked: Questions, lessons: Lesson
 
 def broken(sheets: Mapping[str, paper.Sheet]) -> float:
     """The share of taught's new answers that loop or are empty, beyond the base's."""
-    base, taught = (shared.Sheet([], s.greedy.draws, []) for s in (sheets["base"], sheets.get("taught", sheets["base"])))
+    base, taught = (
+        shared.Sheet([], s.greedy.draws, [])
+        for s in (sheets["base"], sheets.get("taught", sheets["base"]))
+    )
     sound = shared.unharmed(taught, base, Overlap())[0]
     return 1 - sum(sound) / max(len(sound), 1)
 
 
-def sit(road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct) -> dict[str, paper.Sheet]:
+def sit(
+    road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct
+) -> dict[str, paper.Sheet]:
     """Every arm answers the prompts of the material."""
     road.display.stage("exam", 2 * len(own) * len(arms))
     limit, seed = road.config.exam.max_tokens, road.config.seed
-    return {name: paper.sit(arm, own, correct, limit, seed, road.display.advance) for name, arm in arms.items()}
+    return {
+        name: paper.sit(arm, own, correct, limit, seed, road.display.advance)
+        for name, arm in arms.items()
+    }
 
 
-def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct) -> list[list[bool]]:
-    """For each general answer of the base the tokens that the teacher would change there too: that they change is what was asked for."""
-    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(general, sheet.greedy, strict=True)]
+def objections(
+    road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct
+) -> list[list[bool]]:
+    """For each general answer of the base the tokens that the teacher would change there too: that
+    they change is what was asked for.
+    """
+    asked = [
+        Answered(p, d.text, cut=d.finish == "length")
+        for p, d in zip(general, sheet.greedy, strict=True)
+    ]
     found = []
     for revision in paper.corrected(correct, asked):
         answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
@@ -157,13 +219,17 @@ def objections(road: Road, sheet: shared.Sheet, general: Sequence[Turns], correc
 
 
 def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[str, list[bool]]:
-    """Whether each general answer is unharmed: no lesson, not empty, no loop, where the base's own is not so."""
+    """Whether each general answer is unharmed: no lesson, not empty, no loop, where the base's own
+    is not so.
+    """
     taught = Overlap(e.chosen for e in lessons if e.kind in CHANGED)
     return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
 
 
 def longer(road: Road, taught: Taught, asked: Questions) -> dict[str, Any]:
-    """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json` holds those of the taught one."""
+    """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json`
+    holds those of the taught one.
+    """
     seed, asked = road.config.seed, asked.limited(road)
     own, general, correct = asked.own, asked.general, asked.correct
     arms = {"base": paper.Arm("base", road.student), "taught": paper.Arm("longer", taught.model)}
@@ -171,23 +237,37 @@ def longer(road: Road, taught: Taught, asked: Questions) -> dict[str, Any]:
     beside = general_sheets(road, arms, general)
     found = {
         "steps": taught.trained.steps,
-        "distance": paper.measures({"taught": arms["taught"]}, {"taught": sheets["taught"]}, set(), seed)["distance"]["taught"],
+        "distance": paper.measures(
+            {"taught": arms["taught"]}, {"taught": sheets["taught"]}, set(), seed
+        )["distance"]["taught"],
         "fall": paper.fall({"prompted": sheets["base"], **sheets}, seed)["base"],
-        "displaced": statistics.share(paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)),
+        "displaced": statistics.share(
+            paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)
+        ),
         "general": statistics.share(marks(beside, ())["taught"]),
         "sanity": by_arm({"taught": sheets["taught"].greedy.draws}, seed=seed)["taught"],
     }
     if general:
-        found["drift"] = drifted(road, taught.hf, beside, objections(road, beside["base"], general, correct))
+        found["drift"] = drifted(
+            road, taught.hf, beside, objections(road, beside["base"], general, correct)
+        )
     written: dict[str, Any] = shared.as_json(found)
     return written
 
 
-def noise_floor(road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct) -> dict[str, Any]:
+def noise_floor(
+    road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct
+) -> dict[str, Any]:
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
     sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)
     road.display.stage("exam again", len(own))
-    again = paper.answer(base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance)
+    again = paper.answer(
+        base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance
+    )
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
     second = paper.Answers(again, paper.corrected(correct, asked))
-    return {"distance": statistics.paired_bootstrap(second.distances(), sheet.drawn.distances(), seed=road.config.seed)}
+    return {
+        "distance": statistics.paired_bootstrap(
+            second.distances(), sheet.drawn.distances(), seed=road.config.seed
+        )
+    }

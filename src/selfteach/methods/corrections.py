@@ -1,12 +1,17 @@
 """Corrections: the model learns to need fewer of them.
 
-  1  read: corrections, approvals, criticisms and bare prompts; every prompt goes to train, dev or test at once
+  1  read: corrections, approvals, criticisms and bare prompts; every prompt goes to train, dev or
+     test at once
   2  draw: the student answers the prompts whose answer is missing
-  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest revision, given question and answer;
-     a criticism reaches prompts like the criticised ones, and becomes corrections (criticisms.py)
-  4  keep: what the teacher leaves as it is, and the beginnings of the base's own answers to other prompts, become anchors
-  5  train: each correction against the answer that it replaces, with the objective `correction` and its bound
-  6  again: the taught student answers anew, is corrected, learns from that too; until it needs no less correction than before
+  3  correct: the teacher (a program, a model, a person; or the file itself) makes the smallest
+     revision, given question and answer; a criticism reaches prompts like the criticised ones, and
+     becomes corrections (criticisms.py)
+  4  keep: what the teacher leaves as it is, and the beginnings of the base's own answers to other
+     prompts, become anchors
+  5  train: each correction against the answer that it replaces, with the objective `correction` and
+     its bound
+  6  again: the taught student answers anew, is corrected, learns from that too; until it needs no
+     less correction than before
   7  exam: base, corrections in the prompt, taught, on prompts that nothing was chosen on
 
 Source: correction-optimization (docs/sources.md). CIPHER (arXiv 2404.15269) for measuring in edits.
@@ -24,9 +29,24 @@ from selfteach.config import Corrections as Settings
 from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.exam import as_json
 from selfteach.evaluate.held_out import Pair
-from selfteach.generate.correct import Answered, Corrector, Form, Revision, Turns, pieces, unchanged_start
+from selfteach.generate.correct import (
+    Answered,
+    Corrector,
+    Form,
+    Revision,
+    Turns,
+    pieces,
+    unchanged_start,
+)
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.correcting import CHANGED, Questions, by_prompt, examine, file_teacher, longer
+from selfteach.methods.correcting import (
+    CHANGED,
+    Questions,
+    by_prompt,
+    examine,
+    file_teacher,
+    longer,
+)
 from selfteach.methods.lessons import FILE, Lessons, lesson
 from selfteach.methods.parting import Parts, fits, fitted, parted, sized
 from selfteach.methods.road import Road, open_road
@@ -45,7 +65,9 @@ KINDS = {
 }
 EMPTY = "the model's own answer is empty"
 WARM, COOLER = Sampling(1.0, 1.0), Sampling(0.7, 0.95)
-"""How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson, so it should make sense."""
+"""How answers are drawn beside the greedy one. What is left of a criticised one becomes a lesson,
+so it should make sense.
+"""
 
 
 def teach(run: Run, material: Corrections, config: Settings, display: Display) -> dict[str, Any]:
@@ -74,7 +96,13 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
     with run.stage("correct"):
         own = own_answers(road, material)  # 2
         lessons = given(road, material, parts, own)  # 3
-        lessons += corrected(road, road.student, parts, teacher, known={e.prompt for e in (*material.edits, *material.approved)})  # 2, 3
+        lessons += corrected(
+            road,
+            road.student,
+            parts,
+            teacher,
+            known={e.prompt for e in (*material.edits, *material.approved)},
+        )  # 2, 3
     with run.stage("keep"):
         anchors = kept(road, parts, teacher, lessons)  # 4
     asked = questions(material, parts, teacher, own)
@@ -95,7 +123,9 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
 
 
 def prepared(road: Road, material: Corrections) -> tuple[Road, Corrections]:
-    """Step 1: the road with its lengths, and the material without the rows for which the model has no room."""
+    """Step 1: the road with its lengths, and the material without the rows for which the model has
+    no room.
+    """
     road = sized(road, material)
     return road, fitted(road, material)
 
@@ -105,29 +135,65 @@ def corrector(road: Road) -> Corrector | None:
     if road.teacher is None:
         return None
     address, config = road.config.teacher, road.config.correct
-    form: Form = "program" if address.startswith("cmd:") else "chat" if "#" in address or "://" in address else "few-shot"
-    return Corrector(road.teacher, form, road.config.seed, config.tries, config.max_distance, 2 * config.max_tokens, partial(fits, road))
+    form: Form = (
+        "program"
+        if address.startswith("cmd:")
+        else "chat"
+        if "#" in address or "://" in address
+        else "few-shot"
+    )
+    return Corrector(
+        road.teacher,
+        form,
+        road.config.seed,
+        config.tries,
+        config.max_distance,
+        2 * config.max_tokens,
+        partial(fits, road),
+    )
 
 
 def own_corrector(road: Road) -> Corrector:
     """The student, who revises by a criticism where no teacher does."""
-    return Corrector(road.student, "few-shot", road.config.seed, road.config.correct.tries, fits=partial(fits, road))
+    return Corrector(
+        road.student,
+        "few-shot",
+        road.config.seed,
+        road.config.correct.tries,
+        fits=partial(fits, road),
+    )
 
 
 def reviewed(road: Road, material: Corrections) -> Corrections:
-    """Steps 2, 3 with a person as the teacher: the student's answers wait in the review page until each has a decision."""
+    """Steps 2, 3 with a person as the teacher: the student's answers wait in the review page until
+    each has a decision.
+    """
     from selfteach.review.queue import corrections, put, waiting
     from selfteach.review.serve import serve
 
     answered = draws(road, road.student, "draw", material.prompts, 1, road.config.seed)
-    rows = [{"prompt": p, "answer": row[0].text, "cut": row[0].finish == "length"} for p, row in answered.items() if row[0].text.strip()]
-    empty = [Fate(row[0].id, "dropped", EMPTY, {"prompt": question(p)}) for p, row in answered.items() if not row[0].text.strip()]
+    rows = [
+        {"prompt": p, "answer": row[0].text, "cut": row[0].finish == "length"}
+        for p, row in answered.items()
+        if row[0].text.strip()
+    ]
+    empty = [
+        Fate(row[0].id, "dropped", EMPTY, {"prompt": question(p)})
+        for p, row in answered.items()
+        if not row[0].text.strip()
+    ]
     road.run.ledger.place("answers for review", empty)
     ids = put(road.run, rows)
     if waiting(road.run):
         serve(road.run.ledger, name=road.run.path.name, say=road.display.say)
     for row in corrections(road.run, ids):
-        edit = Edit(f"review {row['id']}", messages(row["prompt"]), row["answer"], row["correction"], cut=row["cut"])
+        edit = Edit(
+            f"review {row['id']}",
+            messages(row["prompt"]),
+            row["answer"],
+            row["correction"],
+            cut=row["cut"],
+        )
         (material.approved if edit.unchanged else material.edits).append(edit)
     material.prompts = []  # one that was skipped has no correction to be examined by
     return material
@@ -136,18 +202,27 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
 def own_answers(road: Road, material: Corrections) -> Mapping[Turns, Draw]:
     """Step 2: the student's answers where a correction came without the answer that it corrects."""
     missing = [e.prompt for e in material.edits if e.answer is None]
-    return {prompt: row[0] for prompt, row in draws(road, road.student, "draw missing", missing, 1, road.config.seed).items()}
+    return {
+        prompt: row[0]
+        for prompt, row in draws(
+            road, road.student, "draw missing", missing, 1, road.config.seed
+        ).items()
+    }
 
 
 def answer_of(edit: Edit, own: Mapping[Turns, Draw]) -> Answered:
     """The answer that a person corrected, or the student's own."""
     if edit.answer is not None:
         return Answered(edit.prompt, edit.answer, edit.feedback, edit.cut)
-    return Answered(edit.prompt, own[edit.prompt].text, edit.feedback, own[edit.prompt].finish == "length")
+    return Answered(
+        edit.prompt, own[edit.prompt].text, edit.feedback, own[edit.prompt].finish == "length"
+    )
 
 
 def given(road: Road, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
-    """Step 3: the corrections and approvals that the person brought, as far as their prompts are for training."""
+    """Step 3: the corrections and approvals that the person brought, as far as their prompts are
+    for training.
+    """
     train, edits = set(parts.own["train"]), [*material.edits, *material.approved]
     road.run.ledger.expect("lessons of the file", (e.where for e in edits))
     found, fates = Lessons(), []
@@ -169,19 +244,37 @@ def unlearnable(road: Road, revision: Revision) -> str:
     return "changes no token" if answer == text and not revision.unchanged else ""
 
 
-def questions(material: Corrections, parts: Parts, teacher: Corrector | None, own: Mapping[Turns, Draw]) -> Questions:
-    """What the exam asks, and who corrects. Without a living teacher the corrections of held-out answers are asked for themselves."""
+def questions(
+    material: Corrections, parts: Parts, teacher: Corrector | None, own: Mapping[Turns, Draw]
+) -> Questions:
+    """What the exam asks, and who corrects. Without a living teacher the corrections of held-out
+    answers are asked for themselves.
+    """
     tested = set(parts.own["test"])
-    rows = [(answer_of(e, own), e.correction or "") for e in material.edits if e.prompt in tested] if teacher is None else []
-    held = [Pair(a.prompt, a.answer, text, a.cut) for a, text in rows if a.answer.strip() and a.answer.strip() != text.strip()]
+    rows = (
+        [(answer_of(e, own), e.correction or "") for e in material.edits if e.prompt in tested]
+        if teacher is None
+        else []
+    )
+    held = [
+        Pair(a.prompt, a.answer, text, a.cut)
+        for a, text in rows
+        if a.answer.strip() and a.answer.strip() != text.strip()
+    ]
     correct = by_prompt(parts.criticised, teacher.correct if teacher else file_teacher(material))
     return Questions(parts.tested(), parts.general["test"], correct, parts.criticised_tests(), held)
 
 
 def corrected(
-    road: Road, model: Recorded, parts: Parts, teacher: Corrector | None, turn: int = 1, known: Set[Turns] = frozenset()
-) -> Lessons:  # fmt: skip
-    """Steps 2, 3: a student's answers to training prompts, corrected by the living teacher, and by each criticism on prompts like its own.
+    road: Road,
+    model: Recorded,
+    parts: Parts,
+    teacher: Corrector | None,
+    turn: int = 1,
+    known: Set[Turns] = frozenset(),
+) -> Lessons:
+    """Steps 2, 3: a student's answers to training prompts, corrected by the living teacher, and by
+    each criticism on prompts like its own.
 
     Args:
         known: prompts whose corrections the person brought.
@@ -194,23 +287,38 @@ def corrected(
         asked = answered(road, model, prompts["train"], turn, COOLER)
         if turn == 1:
             asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
-        found += learned(road, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn)
+        found += learned(
+            road, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn
+        )
     return found
 
 
-def answered(road: Road, model: Recorded, prompts: Sequence[Turns], turn: int, warm: Sampling = WARM) -> list[Answered]:
+def answered(
+    road: Road, model: Recorded, prompts: Sequence[Turns], turn: int, warm: Sampling = WARM
+) -> list[Answered]:
     """The student's answers to prompts, without empty ones and repeats."""
-    found = draws(road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1, warm)
+    found = draws(
+        road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1, warm
+    )
     items = (Answered(p, d.text, cut=d.finish == "length") for p in prompts for d in found[p])
     return list({a.id: a for a in items if a.answer.strip()}.values())
 
 
-def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage: str, source: str, turn: int) -> Lessons:
+def learned(
+    road: Road,
+    correct: paper.Correct,
+    asked: Sequence[Answered],
+    stage: str,
+    source: str,
+    turn: int,
+) -> Lessons:
     """What answers teach after their correction; those that got none are dropped with the reason."""
     road.display.stage("correct", len(asked))
     road.run.ledger.expect(stage, (a.id for a in asked))
     found, fates = Lessons(), []
-    for a, revision in zip(asked, correct(asked), strict=True):  # a criticism's revision is of the answer with its criticism
+    for a, revision in zip(
+        asked, correct(asked), strict=True
+    ):  # a criticism's revision is of the answer with its criticism
         road.display.advance()
         body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
         fault = revision.fault or unlearnable(road, revision)
@@ -222,11 +330,23 @@ def learned(road: Road, correct: paper.Correct, asked: Sequence[Answered], stage
 
 
 def draws(
-    road: Road, model: Recorded, stage: str, prompts: Sequence[Turns], count: int, seed: int, warm: Sampling = WARM
+    road: Road,
+    model: Recorded,
+    stage: str,
+    prompts: Sequence[Turns],
+    count: int,
+    seed: int,
+    warm: Sampling = WARM,
 ) -> dict[Turns, list[Draw]]:
     """`count` answers to each prompt, the first one greedy."""
     limit = road.config.correct.max_tokens
-    requests = {p: [Request(stage, p, replace(warm if k else GREEDY, max_tokens=limit), k, seed) for k in range(count)] for p in prompts}
+    requests = {
+        p: [
+            Request(stage, p, replace(warm if k else GREEDY, max_tokens=limit), k, seed)
+            for k in range(count)
+        ]
+        for p in prompts
+    }
     road.display.stage(stage, count * len(requests))
     found = {}
     for draw in model.draw([r for row in requests.values() for r in row]):
@@ -236,31 +356,51 @@ def draws(
 
 
 def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
-    """Step 4: the beginnings of the base's own answers to general prompts, without those that the teacher would correct."""
+    """Step 4: the beginnings of the base's own answers to general prompts, without those that the
+    teacher would correct.
+    """
     prompts, reach = parts.general["train"], road.config.keep.anchor_tokens
-    if parts.criticised:  # "too long" teaches where to stop; an anchor that ends in its first sentence does not say where not to
+    # "too long" teaches where to stop; an anchor that ends in its first sentence does not say where
+    # not to
+    if parts.criticised:
         reach *= 2
     limit = replace(GREEDY, max_tokens=reach)
     road.display.stage("keep", len(prompts))
-    begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
-    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)]
+    begun = paper.answer(
+        road.student, "keep", prompts, limit, road.config.seed, road.display.advance
+    )
+    asked = [
+        Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)
+    ]
     road.run.ledger.expect("anchor", (a.id for a in asked))
     right = unobjected([a for a in asked if a.answer.strip()], teacher, lessons)
     found, fates = [], []
     for a in asked:
         text = right.get(a.id, "")
         reason = "" if text else "the teacher would correct it" if a.answer.strip() else EMPTY
-        fates.append(Fate(a.id, "dropped" if reason else "accepted", reason, {"prompt": question(a.prompt), "answer": a.answer}))
+        fates.append(
+            Fate(
+                a.id,
+                "dropped" if reason else "accepted",
+                reason,
+                {"prompt": question(a.prompt), "answer": a.answer},
+            )
+        )
         if not reason:
             cut = ["chosen"] if a.cut or text != a.answer else []
-            found.append(Example(a.id, "general", a.prompt, text, None, {}, {"scope": "general", "cut": cut}))
+            found.append(
+                Example(a.id, "general", a.prompt, text, None, {}, {"scope": "general", "cut": cut})
+            )
     road.run.ledger.settle("anchor", fates)
     return found
 
 
-def unobjected(asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons) -> dict[str, str]:
-    """Of each answer all words before the first that the teacher would change, "" where that is none; without a living teacher an answer
-    counts wholly or, where it makes an error which the corrections took out, not at all."""
+def unobjected(
+    asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons
+) -> dict[str, str]:
+    """Of each answer all words before the first that the teacher would change, "" where that is
+    none; without a living teacher an answer counts wholly or, where it makes an error which the
+    corrections took out, not at all."""
     if teacher:
         return {r.asked.id: unchanged_start(r.asked.answer, r.text) for r in teacher.correct(asked)}
     known = paper.errors(lessons.pairs)
@@ -268,11 +408,17 @@ def unobjected(asked: Sequence[Answered], teacher: Corrector | None, lessons: Le
 
 
 def rounds(
-    road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons, anchors: Sequence[Example]
-) -> Taught:  # fmt: skip
-    """Steps 5, 6: trains; then as often as wanted draws, corrects and trains anew, while the dev answers need less and less correction.
+    road: Road,
+    parts: Parts,
+    teacher: Corrector | None,
+    lessons: Lessons,
+    anchors: Sequence[Example],
+) -> Taught:
+    """Steps 5, 6: trains; then as often as wanted draws, corrects and trains anew, while the dev
+    answers need less and less correction.
 
-    The curve, which the report shows, holds the amount of correction (nats) and the edit distance by round; round 0 is the base.
+    The curve, which the report shows, holds the amount of correction (nats) and the edit distance
+    by round; round 0 is the base.
     """
     dev = parts.own["dev"]
     curve = [measured(road, 0, road.student, dev, teacher)] if teacher and dev else []
@@ -285,42 +431,91 @@ def rounds(
             taught = teach_adapter(road, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
         if teacher and dev:
             curve.append(measured(road, turn, taught.model, dev, teacher))
-            better = best if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value else None
+            better = (
+                best
+                if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value
+                else None
+            )
             kept = turn - 1 if better else turn
-            road.run.ledger.note("rounds", [as_json(point | {"kept": point["round"] == kept}) for point in curve])
+            road.run.ledger.note(
+                "rounds", [as_json(point | {"kept": point["round"] == kept}) for point in curve]
+            )
             if better:
-                road.display.say(f"round {turn} needs no less correction than round {kept}, which is kept")
+                road.display.say(
+                    f"round {turn} needs no less correction than round {kept}, which is kept"
+                )
                 return better
         best = taught
     assert best is not None
     return best
 
 
-def measured(road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector) -> dict[str, Any]:
+def measured(
+    road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector
+) -> dict[str, Any]:
     """One point of the curve: how much the teacher corrects of new answers to dev prompts."""
     road.display.stage("dev", 2 * len(dev))
-    sheet = paper.sit(paper.Arm("dev", model), dev, teacher.correct, road.config.correct.max_tokens, road.config.seed, road.display.advance)
+    sheet = paper.sit(
+        paper.Arm("dev", model),
+        dev,
+        teacher.correct,
+        road.config.correct.max_tokens,
+        road.config.seed,
+        road.display.advance,
+    )
     seed = road.config.seed
     distances = [*sheet.greedy.distances(), *sheet.drawn.distances()]
-    amounts = [x for side in (sheet.greedy, sheet.drawn) for x in paper.amounts(paper.Arm("dev", model), side)]
-    return {"round": turn, "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
-            "amount_nats": statistics.mean(amounts, seed=seed)}  # fmt: skip
+    amounts = [
+        x
+        for side in (sheet.greedy, sheet.drawn)
+        for x in paper.amounts(paper.Arm("dev", model), side)
+    ]
+    return {
+        "round": turn,
+        "distance": statistics.mean(distances, seed=seed, limits=(0.0, 1.0)),
+        "amount_nats": statistics.mean(amounts, seed=seed),
+    }
 
 
-def finish(road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, material: Corrections) -> dict[str, Any]:
+def finish(
+    road: Road,
+    exam: dict[str, Any],
+    examples: Sequence[Example],
+    taught: Taught | None,
+    material: Corrections,
+) -> dict[str, Any]:
     """Writes the exports and the report; returns the result as JSON."""
-    arms = {arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found} for arm in exam["distance"]}
+    arms = {
+        arm: {key: found[arm] for key, found in exam.items() if key in SHOWN and arm in found}
+        for arm in exam["distance"]
+    }
     worked = [(e.turns, e.chosen) for e in examples if e.kind in CHANGED]
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
-    return publish(road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted)
+    return publish(
+        road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted
+    )
 
 
 def told(material: Corrections, teacher: str) -> str:
     """What the person brought, in a line: the words of criticisms, the counts of everything else."""
     words = dict.fromkeys(e.feedback for e in material.criticisms)
-    counts = {"corrections": len(material.edits), "approved answers": len(material.approved), "prompts": len(material.prompts)}
+    counts = {
+        "corrections": len(material.edits),
+        "approved answers": len(material.approved),
+        "prompts": len(material.prompts),
+    }
     parts = [f'"{text}"' for text in words] + [f"{n} {name}" for name, n in counts.items() if n]
     return ", ".join(parts) + (f"; corrected by {teacher}" if teacher != "the file" else "")
 
 
-SHOWN = ("distance", "corrected", "preferred", "amount_held_out", "met", "repeated", "amount_nats", "length_tokens", "general")
+SHOWN = (
+    "distance",
+    "corrected",
+    "preferred",
+    "amount_held_out",
+    "met",
+    "repeated",
+    "amount_nats",
+    "length_tokens",
+    "general",
+)

@@ -1,18 +1,23 @@
-"""Documents: the model asks itself about them, maps what it knows, and learns every sentence in many forms, or only what it does not know.
+"""Documents: the model asks itself about them, maps what it knows, and learns every sentence in
+many forms, or only what it does not know.
 
-  1  read: documents become chunks of sentences; people's questions, or a share of the sentences, are set aside for the exam
+  1  read: documents become chunks of sentences; people's questions, or a share of the sentences,
+     are set aside for the exam
   2  ask: the student (or the teacher) asks about every answer that a sentence offers
   3  answer: the label y* with the document, K draws with it, K draws without it
-  4  score and filter: is the label consistent, and is it unknown? All K scores are kept, so that thresholds can be changed afterwards
-  5  train: study data (each sentence in many forms), the filtered pairs, the base's own answers to anything else; stage by stage
+  4  score and filter: is the label consistent, and is it unknown? All K scores are kept, so that
+     thresholds can be changed afterwards
+  5  train: study data (each sentence in many forms), the filtered pairs, the base's own answers to
+     anything else; stage by stage
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
   7  exam: base, open book, taught, on questions that nothing was chosen on
 
 Source: Self-Learning-llm (arXiv 2406.11275).
-Departs: 1. the label's words come from the text (generate/respond.py); 2. what is not consistent enough for a pair still asks about its
-sentence, and the sentence answers it: it goes into the study data; 3. one training on everything is the default, because the documents and
-the base's own answers hold each other in place; the paper's two stages are `stages.general`; 4. before its last third the training gives up
-what the lessons do not need (train/regmean.py).
+Departs: 1. the label's words come from the text (generate/respond.py); 2. what is not consistent
+enough for a pair still asks about its sentence, and the sentence answers it: it goes into the study
+data; 3. one training on everything is the default, because the documents and the base's own answers
+hold each other in place; the paper's two stages are `stages.general`; 4. before its last third the
+training gives up what the lessons do not need (train/regmean.py).
 """
 
 from __future__ import annotations
@@ -36,7 +41,16 @@ from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.asking import asked_for
 from selfteach.methods.calibrating import calibrated, judges_of, stored
-from selfteach.methods.quizzing import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, roomy, share_of
+from selfteach.methods.quizzing import (
+    Quiz,
+    examine,
+    gap_quiz,
+    known_map,
+    own_quiz,
+    people_quiz,
+    roomy,
+    share_of,
+)
 from selfteach.methods.road import Road, open_road
 from selfteach.methods.stages import Stage, teach_stages
 from selfteach.methods.studying import Asked, Measured, study_data
@@ -53,8 +67,14 @@ from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
 
-KINDS = {"study": {"sft": 1.0}, "pair": {"sft": 1.0, "dpo": 1.0}, "unknown": {"sft": 1.0}, "general": {"anchor": 8.0}, "own": {"sft": 1.0},
-         "reading": {"sft": 1.0}}  # fmt: skip
+KINDS = {
+    "study": {"sft": 1.0},
+    "pair": {"sft": 1.0, "dpo": 1.0},
+    "unknown": {"sft": 1.0},
+    "general": {"anchor": 8.0},
+    "own": {"sft": 1.0},
+    "reading": {"sft": 1.0},
+}
 DISTILLED = {"study": {"distill": 1.0}}
 LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
 LOST = "no answer came to be its label"
@@ -80,11 +100,16 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     with run.stage("answer"):
         measured = answer(road, asked.trusted, judged)  # 3, 4
         pairs = select(road, measured)  # 4
-        if road.teacher:  # it is not asked again: what its server lost stays lost, or a resumed run would come to other examples
+        # it is not asked again: what its server lost stays lost, or a resumed run would come to
+        # other examples
+        if road.teacher:
             road.teacher.give_up()
     with run.stage("keep"):
         general = replay(road, kept_out)
-    examples = [*study_data(road, chunks, asked, measured, kept_out), *(pairs if config.stages.pairs else ())]
+    examples = [
+        *study_data(road, chunks, asked, measured, kept_out),
+        *(pairs if config.stages.pairs else ()),
+    ]
     with run.stage("exam of the base"):
         lessons = said_of(chunks, measured.answered)
         examine(road, None, quiz, general["test"], lessons)  # 7
@@ -93,55 +118,99 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
     taught = teach_stages(road, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
     with run.stage("exam"):
         exam = examine(road, taught, quiz, general["test"], lessons)  # 7
-        exam["map"] = known_map(road, taught, chunks, measured.answered, measured.scored, exam["answers"])  # 6
-    shown = {arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]} for arm in exam["contains"]}
-    told = f"{len(material.reading.documents)} documents: " + ", ".join(sorted({c.title for c in chunks}))
+        exam["map"] = known_map(
+            road, taught, chunks, measured.answered, measured.scored, exam["answers"]
+        )  # 6
+    shown = {
+        arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
+        for arm in exam["contains"]
+    }
+    told = f"{len(material.reading.documents)} documents: " + ", ".join(
+        sorted({c.title for c in chunks})
+    )
     prompted = user(chunks[0].passage + " x")
     judges = road.run.ledger.noted("judges") or []
     learned = list({e.id: e for training in trainings for e in training.examples}.values())
-    return publish(road, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted)
+    return publish(
+        road, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted
+    )
 
 
 def read(road: Road, material: Documents) -> list[Chunk]:
     """Step 1: the chunks; each document and each file that was put aside is accounted for."""
     config, reading = road.config.read, material.reading
-    fates = [Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in reading.documents]
-    fates += [Fate(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where}) for line in reading.aside]
+    fates = [
+        Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in reading.documents
+    ]
+    fates += [
+        Fate(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where})
+        for line in reading.aside
+    ]
     road.run.ledger.place("read", fates)
 
     def count(text: str) -> int:
         return len(road.base.encode_answer(text, end=False))
 
-    chunks = [chunk for document in reading.documents for chunk in chunked(document, count, config.chunk_tokens)]
+    chunks = [
+        chunk
+        for document in reading.documents
+        for chunk in chunked(document, count, config.chunk_tokens)
+    ]
     if road.teacher is None:
         longest = max(
             (Plan(c, i, c.words(i).split()[0], 0) for c in chunks for i in range(len(c.sentences))),
             key=lambda plan: count(plan.chunk.words(plan.sentence)),
         )
-        if (needed := len(road.base.encode(asking(longest))) + 2 * MAX_TOKENS) > road.base.context_tokens:
+        if (
+            needed := len(road.base.encode(asking(longest))) + 2 * MAX_TOKENS
+        ) > road.base.context_tokens:
             raise DataError(
-                f"a sentence of {count(longest.chunk.words(longest.sentence))} tokens and the worked examples need {needed}, more than the "
-                f"model's context of {road.base.context_tokens}.", where=longest.chunk.document.source,
-                cure="Lower read.chunk_tokens, which cuts it, or use a model with a longer context.",
-            )  # fmt: skip
+                f"a sentence of {count(longest.chunk.words(longest.sentence))} tokens "
+                f"and the worked examples need {needed}, more than the "
+                f"model's context of {road.base.context_tokens}.",
+                where=longest.chunk.document.source,
+                cure=(
+                    "Lower read.chunk_tokens, which cuts it, or use a model with a longer context."
+                ),
+            )
     return chunks
 
 
 def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
-    """The questions that fit into the model's context with their document; those that do not are dropped with that reason. Nothing like
-    one of these is learned, also where the exam asks only `exam.questions` of them, evenly over all."""
+    """The questions that fit into the model's context with their document; those that do not are
+    dropped with that reason. Nothing like one of these is learned, also where the exam asks only
+    `exam.questions` of them, evenly over all."""
     kept = [q for q in quiz if roomy(road, q)]
-    fits, asked = ({q.text for q in some} for some in (kept, spread(kept, road.config.exam.questions)))
+    fits, asked = (
+        {q.text for q in some} for some in (kept, spread(kept, road.config.exam.questions))
+    )
     fates = []
     for q in quiz:
-        reason = "" if q.text in asked else "held out, more than exam.questions" if q.text in fits else "longer than the model's context"
-        fates.append(Fate(digest(["quiz", q.text]), "dropped" if reason else "accepted", reason, {"question": q.text[:200]}))
+        reason = (
+            ""
+            if q.text in asked
+            else "held out, more than exam.questions"
+            if q.text in fits
+            else "longer than the model's context"
+        )
+        fates.append(
+            Fate(
+                digest(["quiz", q.text]),
+                "dropped" if reason else "accepted",
+                reason,
+                {"question": q.text[:200]},
+            )
+        )
     road.run.ledger.place("people's questions", fates)
     return kept
 
 
-def asked_apart(road: Road, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]) -> tuple[list[Quiz], Asked]:
-    """Steps 1 and 2: the questions that are set aside, people's where there are any, and those that are asked beside them."""
+def asked_apart(
+    road: Road, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
+) -> tuple[list[Quiz], Asked]:
+    """Steps 1 and 2: the questions that are set aside, people's where there are any, and those that
+    are asked beside them.
+    """
     quiz = fitting(road, people_quiz(chunks, people))
     asked = questions(road, chunks, quiz)
     return (quiz, asked) if quiz else held_out(road, chunks, asked)
@@ -172,68 +241,116 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
     road.display.stage("ask")
     found, fates = Asked([], []), dict[str, Fate]()
     for one, reason in ask_about(
-        road.teacher or road.student, chunks, config.per_chunk, fault, config.rounds, road.config.seed,
-        instructed=road.teacher is not None, progress=road.display.advance,
-    ):  # fmt: skip
+        road.teacher or road.student,
+        chunks,
+        config.per_chunk,
+        fault,
+        config.rounds,
+        road.config.seed,
+        instructed=road.teacher is not None,
+        progress=road.display.advance,
+    ):
         if one.id not in fates or not reason:
             fates[one.id] = _fate(one, reason)
         if not reason:
             found.all.append(one)
             found.trusted += [] if answer_fault(one) else [one]
     road.run.ledger.place("ask", fates.values())
-    road.display.say(f"{len(found.all)} questions of use, {len(found.trusted)} of them came back with their answer")
+    road.display.say(
+        f"{len(found.all)} questions of use, {len(found.trusted)} of them came back "
+        "with their answer"
+    )
     return found
 
 
 def _fate(asked: Question, reason: str = "") -> Fate:
-    body = {"question": asked.text, "answer": asked.short, "back": asked.back, "doubt": answer_fault(asked)}
+    body = {
+        "question": asked.text,
+        "answer": asked.short,
+        "back": asked.back,
+        "doubt": answer_fault(asked),
+    }
     body |= asked.chunk.place(asked.sentence)
     return Fate(asked.id, "dropped" if reason else "accepted", reason, body)
 
 
 def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
-    """Where nobody brought questions: those about a share of the sentences are for the exam, and not learned from. Where too few came
-    back with their answer, as in a language that the model does not ask in, the exam asks for words left out of sentences.
+    """Where nobody brought questions: those about a share of the sentences are for the exam, and
+    not learned from. Where too few came back with their answer, as in a language that the model
+    does not ask in, the exam asks for words left out of sentences.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
-    where = sorted({(q.chunk.id, q.sentence) for q in asked.trusted}, key=lambda place: digest([road.config.seed, *place]))
-    gaps = [] if len(where) > 1 else gap_quiz(chunks, road.config.questions.held_out, road.config.seed)
+    where = sorted(
+        {(q.chunk.id, q.sentence) for q in asked.trusted},
+        key=lambda place: digest([road.config.seed, *place]),
+    )
+    gaps = (
+        [] if len(where) > 1 else gap_quiz(chunks, road.config.questions.held_out, road.config.seed)
+    )
     if len(where) < 2 and not gaps:
         raise DataError(
-            f"{len(asked.trusted)} questions about {len(where)} sentences are too few to learn from some and to be examined on others.",
-            cure="Bring more text, questions of people (--questions), or a model that asks better (--teacher).",
+            (
+                f"{len(asked.trusted)} questions about {len(where)} sentences are too few "
+                "to learn from some and to be examined on others."
+            ),
+            cure=(
+                "Bring more text, questions of people (--questions), or a model that asks "
+                "better (--teacher)."
+            ),
         )
     aside = set(where[: share_of(len(where), road.config.questions.held_out)])
     if gaps:
         road.display.say(
-            f"{len(asked.trusted)} questions came back with their answer; the exam asks for words left out of {len(gaps)} sentences"
+            f"{len(asked.trusted)} questions came back with their answer; the exam asks "
+            f"for words left out of {len(gaps)} sentences"
         )
-    quiz = [q for q in gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside]) if roomy(road, q)]
+    quiz = [
+        q
+        for q in gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
+        if roomy(road, q)
+    ]
     if not quiz:
-        raise DataError("no question of the exam fits into the model's context with its piece.", cure="Lower read.chunk_tokens.")
+        raise DataError(
+            "no question of the exam fits into the model's context with its piece.",
+            cure="Lower read.chunk_tokens.",
+        )
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
     reasons = {q.id: LIKE_EXAM for q in asked.all if exam.nearest(q.text).similarity >= limit}
     reasons |= {q.id: HELD_OUT for q in asked.all if (q.chunk.id, q.sentence) in aside}
     road.run.ledger.place("ask", (_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons))
-    return quiz, Asked(*([q for q in some if q.id not in reasons] for some in (asked.all, asked.trusted)))
+    return quiz, Asked(
+        *([q for q in some if q.id not in reasons] for some in (asked.all, asked.trusted))
+    )
 
 
 def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
-    """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the judge's scores."""
+    """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the
+    judge's scores.
+    """
     config, ledger = road.config.select, road.run.ledger
     ledger.expect("select", (q.id for q in trusted))
     road.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
     answered = respond(
-        road.teacher or road.student, trusted, config.draws, road.config.seed,
-        instructed=road.teacher is not None, blind=road.teacher is None, progress=road.display.advance,
-    )  # fmt: skip
+        road.teacher or road.student,
+        trusted,
+        config.draws,
+        road.config.seed,
+        instructed=road.teacher is not None,
+        blind=road.teacher is None,
+        progress=road.display.advance,
+    )
     if road.teacher:
-        blind = without_document(road.student, [a.question for a in answered], config.draws, road.config.seed)
+        blind = without_document(
+            road.student, [a.question for a in answered], config.draws, road.config.seed
+        )
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
     labelled = {a.question.id for a in answered}
-    ledger.place("select", (Fate(q.id, "failed", LOST, {"question": q.text}) for q in trusted if q.id not in labelled))
+    ledger.place(
+        "select",
+        (Fate(q.id, "failed", LOST, {"question": q.text}) for q in trusted if q.id not in labelled),
+    )
     written, answered = answered, [mended(a) for a in answered]
     scored = judged.scores(answered)
     sure = None
@@ -255,7 +372,11 @@ def judge(road: Road) -> KnowledgeJudge:
         from selfteach.judge.nli import Nli, NliModel
 
         if not road.config.select.nli:
-            raise UsageError("the judge nli needs a model.", where="select.nli", cure="Name an entailment model with --nli.")
+            raise UsageError(
+                "the judge nli needs a model.",
+                where="select.nli",
+                cure="Name an entailment model with --nli.",
+            )
         return Nli(Recorded(road.run.ledger, None, NliModel.load(road.config.select.nli)))
     if name == "match":
         return Match()
@@ -264,27 +385,59 @@ def judge(road: Road) -> KnowledgeJudge:
 
 def _stored(answered: Answered, scored: Scored) -> dict[str, Any]:
     q = answered.question
-    return {"id": q.id, "question": q.text, "short": q.short, "label": answered.best, "fault": label_fault(answered),
-            "informed": answered.informed, "blind": answered.blind, "scores": scored.json(), **q.chunk.place(q.sentence)}  # fmt: skip
+    return {
+        "id": q.id,
+        "question": q.text,
+        "short": q.short,
+        "label": answered.best,
+        "fault": label_fault(answered),
+        "informed": answered.informed,
+        "blind": answered.blind,
+        "scores": scored.json(),
+        **q.chunk.place(q.sentence),
+    }
 
 
 def select(road: Road, measured: Measured) -> list[Example]:
-    """Step 4: the pairs that are learned; what is known, unsure or lost its answer is dropped with that reason."""
+    """Step 4: the pairs that are learned; what is known, unsure or lost its answer is dropped with
+    that reason.
+    """
     config = road.config.select
-    tau_label, tau_knowledge = (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
+    tau_label, tau_knowledge = (
+        (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
+    )
     kept, dropped = lessons(measured.answered, measured.scored, tau_label, tau_knowledge)
     reasons = {a.question.id: reason for a, reason in dropped}
     fates = []
     for a in measured.answered:
-        body, reason = {"question": a.question.text, "label": a.best}, reasons.get(a.question.id, "")
+        body, reason = (
+            {"question": a.question.text, "label": a.best},
+            reasons.get(a.question.id, ""),
+        )
         fates.append(Fate(a.question.id, "dropped" if reason else "accepted", reason, body))
     road.run.ledger.settle("select", fates)
     road.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
-    return [Example(e.id, "pair" if e.rejected else "unknown", e.prompt, e.chosen, e.rejected, e.scores, e.source) for e in kept]
+    return [
+        Example(
+            e.id,
+            "pair" if e.rejected else "unknown",
+            e.prompt,
+            e.chosen,
+            e.rejected,
+            e.scores,
+            e.source,
+        )
+        for e in kept
+    ]
 
 
 def _point(point: Any) -> dict[str, Any]:
-    return {"tau": point.tau_knowledge, "known": point.known, "unknown": point.unknown, "unsure": point.unsure}
+    return {
+        "tau": point.tau_knowledge,
+        "known": point.known,
+        "unknown": point.unknown,
+        "unsure": point.unsure,
+    }
 
 
 def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
@@ -293,27 +446,46 @@ def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
 
 
 def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
-    """The beginnings of the base's own answers to prompts that it asks itself: four fifths for training, the rest for the exam; and, where
-    a stage of their own is wanted, the whole answers, drawn at T = 1. Nearly half of the prompts are plain questions of fact, which look
-    like what is taught and are about something else. No prompt is like a question of the exam, a common one included."""
+    """The beginnings of the base's own answers to prompts that it asks itself: four fifths for
+    training, the rest for the exam; and, where a stage of their own is wanted, the whole answers,
+    drawn at T = 1. Nearly half of the prompts are plain questions of fact, which look like what is
+    taught and are about something else. No prompt is like a question of the exam, a common one
+    included."""
     config, wanted, seed = road.config.replay, road.config.stages, road.config.seed
     pool = Overlap([*(q.text for q in quiz), *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
-        reason = form_fault(text) or ("like another prompt" if pool.nearest(text).similarity >= road.config.questions.max_overlap else "")
+        reason = form_fault(text) or (
+            "like another prompt"
+            if pool.nearest(text).similarity >= road.config.questions.max_overlap
+            else ""
+        )
         if not reason:
             pool.add(text)
         return reason
 
-    prompts = [a.text for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS)]
+    prompts = [
+        a.text
+        for a in asked_for(
+            road, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS
+        )
+    ]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
     held = set(prompts) - set(train)
     found = {
-        "train": own_answers(road, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)),
-        "test": [Example(digest(["replay", text]), "general", user(text), "") for text in prompts if text in held],
+        "train": own_answers(
+            road, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
+        ),
+        "test": [
+            Example(digest(["replay", text]), "general", user(text), "")
+            for text in prompts
+            if text in held
+        ],
     }
     whole = Sampling(1.0, 1.0, wanted.own_tokens)
-    return found | {"own": own_answers(road, train, "own", whole) if wanted.general or wanted.healing else []}
+    return found | {
+        "own": own_answers(road, train, "own", whole) if wanted.general or wanted.healing else []
+    }
 
 
 def own_answers(road: Road, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
@@ -321,7 +493,9 @@ def own_answers(road: Road, prompts: Sequence[str], kind: str, sampling: Samplin
     name = "replay" if kind == "general" else kind
     ids = {text: digest([name, text]) for text in prompts}
     road.run.ledger.expect(name, ids.values())
-    requests = {text: Request("keep", user(text), sampling, 0, road.config.seed) for text in prompts}
+    requests = {
+        text: Request("keep", user(text), sampling, 0, road.config.seed) for text in prompts
+    }
     drawn = {draw.id: draw for draw in road.student.draw(list(requests.values()))}
     found, fates = [], []
     for text, request in requests.items():
@@ -339,21 +513,31 @@ def reading(answered: Sequence[Answered]) -> list[Example]:
     """Worked reading: a question with its passage in the prompt, and the label."""
     return [
         Example(
-            digest(["reading", a.question.id, a.best]), "reading", open_chat(a.question.text, a.question.chunk), a.best,
+            digest(["reading", a.question.id, a.best]),
+            "reading",
+            open_chat(a.question.text, a.question.chunk),
+            a.best,
             source=a.question.chunk.place(a.question.sentence),
         )
         for a in answered
         if not label_fault(a)
-    ]  # fmt: skip
+    ]
 
 
 def schooled(own: Sequence[Example], read: Sequence[Example]) -> list[Example]:
-    """The paper's SFT stage: two of the base's own answers to one worked reading; what is more of either is left out, evenly."""
+    """The paper's SFT stage: two of the base's own answers to one worked reading; what is more of
+    either is left out, evenly.
+    """
     count = min(len(own) // 2, len(read))
     return [*spread(own, 2 * count), *spread(read, count)] if count else list(own)
 
 
-def stages(road: Road, examples: Sequence[Example], replayed: Mapping[str, Sequence[Example]], answered: Sequence[Answered]) -> list[Stage]:
+def stages(
+    road: Road,
+    examples: Sequence[Example],
+    replayed: Mapping[str, Sequence[Example]],
+    answered: Sequence[Answered],
+) -> list[Stage]:
     """Step 5: the trainings, one after the other.
 
     Raises:
@@ -361,7 +545,10 @@ def stages(road: Road, examples: Sequence[Example], replayed: Mapping[str, Seque
     """
     wanted, own = road.config.stages, replayed["own"]
     if not examples:
-        raise DataError("nothing is left to learn.", cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.")
+        raise DataError(
+            "nothing is left to learn.",
+            cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.",
+        )
     before = [Stage("general", schooled(own, reading(answered)))] if wanted.general else []
     after = [Stage("healing", own)] if wanted.healing else []
     return [*before, Stage("documents", [*examples, *replayed["train"]]), *after]

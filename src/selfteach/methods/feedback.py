@@ -1,15 +1,19 @@
 """Feedback: one rule in plain words becomes weights.
 
   1  read the rule, and let the student name its subject
-  2  ask: the student writes requests in three scopes; they are split into train, dev and test at once
+  2  ask: the student writes requests in three scopes; they are split into train, dev and test at
+     once
   3  probe: the base answers; a prompt is in scope exactly where it breaks the rule
   4  judge: every candidate is calibrated before it is used, the best one decides
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
-  6  balance: clusters of prompts; where dev answers still break the rule, more like them are asked and learned
-  7  train: in scope the found answers against the broken ones; elsewhere the base's own answers hold it in place
+  6  balance: clusters of prompts; where dev answers still break the rule, more like them are asked
+     and learned
+  7  train: in scope the found answers against the broken ones; elsewhere the base's own answers
+     hold it in place
   8  exam: base, rule in the prompt, taught, on prompts that nothing was chosen on
 
-Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the rounds.
+Source: ELVF (I)-(IV); C3PO (arXiv 2402.10893) for the scopes; LLM2LLM (arXiv 2403.15042) for the
+rounds.
 """
 
 from __future__ import annotations
@@ -32,8 +36,27 @@ from selfteach.methods.asking import LIST, alike, by_scope, check_of, corners, p
 from selfteach.methods.curve import curve, n90
 from selfteach.methods.judging import Judges, judge
 from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
-from selfteach.records import GREEDY, Continuations, Draw, Example, Prompt, Request, Sampling, digest, prompt_json, user
+from selfteach.methods.teaching import (
+    Taught,
+    Weights,
+    examine,
+    examine_base,
+    finish,
+    teach_adapter,
+    tidy,
+)
+from selfteach.records import (
+    GREEDY,
+    Continuations,
+    Draw,
+    Example,
+    Prompt,
+    Request,
+    Sampling,
+    digest,
+    prompt_json,
+    user,
+)
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
@@ -41,11 +64,15 @@ from selfteach.select.balance import Clusters, cluster
 from selfteach.select.overlap import Overlap
 
 ANCHOR = {"near": {"anchor": 8.0}, "general": {"anchor": 8.0}}
-"""The weight outside the scope. The first token decides whether the rule fires; in a mean over tokens an anchor's is one in twenty-four."""
+"""The weight outside the scope. The first token decides whether the rule fires; in a mean over
+tokens an anchor's is one in twenty-four.
+"""
 
 
 ELSEWHERE = 120
-"""General answers that the lessons' judge is tempered on. Near ones are too near: of "vehicle" in an answer about trucks it should know."""
+"""General answers that the lessons' judge is tempered on. Near ones are too near: of "vehicle" in
+an answer about trucks it should know.
+"""
 
 
 LEAST_BEGINNING = 3
@@ -102,8 +129,13 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
             taught = balanced(road, taught, kinds, parts, pool, judges, examples, traces)  # 6
     if taught and config.curve:
         with run.stage("curve"):
-            place = {point["prompt"]: point["cluster"] for point in (run.ledger.noted("clusters") or {}).get("points", ())}
-            run.ledger.note("curve", curve(road, examples, kinds, place, by_scope(parts["test"]), judges.exam))
+            place = {
+                point["prompt"]: point["cluster"]
+                for point in (run.ledger.noted("clusters") or {}).get("points", ())
+            }
+            run.ledger.note(
+                "curve", curve(road, examples, kinds, place, by_scope(parts["test"]), judges.exam)
+            )
     with run.stage("exam"):
         exam = examine(road, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
     if points := run.ledger.noted("curve"):
@@ -112,9 +144,11 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
 
 
 def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
-    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy one, which is what an anchor keeps.
+    """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy
+    one, which is what an anchor keeps.
 
-    Outside the target scope only the exam's judge is believed: what it lets pass there must stay as it is.
+    Outside the target scope only the exam's judge is believed: what it lets pass there must stay as
+    it is.
     """
     requests = [probes(road, a) for a in asked]
     answers = {}
@@ -125,14 +159,17 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
     draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
     found: dict[str, Probed] = {}
     for asks, inside in ((judges.lessons, True), (judges.exam, False)):
-        rows = [(a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside]
+        rows = [
+            (a, row) for a, row in zip(asked, draws, strict=True) if (a.scope == "target") is inside
+        ]
         flags = iter(asks.broken([(user(a.text), d.text) for a, row in rows for d in row]))
         found |= {a.id: Probed(a, row, tuple(next(flags) for _ in row)) for a, row in rows}
     return [found[a.id] for a in asked]
 
 
 def widened(road: Road, probed: Sequence[Probed], judges: Judges, pool: Overlap) -> list[Probed]:
-    """Step 3 once more: while the base breaks the rule on fewer than `ask.in_scope` requests, more like those are asked and probed.
+    """Step 3 once more: while the base breaks the rule on fewer than `ask.in_scope` requests, more
+    like those are asked and probed.
 
     They are new to the pool, which holds the test prompts too.
     """
@@ -148,7 +185,11 @@ def widened(road: Road, probed: Sequence[Probed], judges: Judges, pool: Overlap)
 
 def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
     """The base's answers to some general prompts: the same draws that the probe makes of them."""
-    requests = [request for a in [a for a in asked if a.scope == "general"][:ELSEWHERE] for request in probes(road, a)]
+    requests = [
+        request
+        for a in [a for a in asked if a.scope == "general"][:ELSEWHERE]
+        for request in probes(road, a)
+    ]
     texts = {draw.id: draw.text for draw in road.student.draw(requests)}
     return [(request.prompt, texts[request.id(road.student.fingerprint)]) for request in requests]
 
@@ -156,28 +197,54 @@ def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
 def probes(road: Road, asked: Asked) -> list[Request]:
     """What the base is asked about one prompt."""
     config, prompt = road.config.probe, user(asked.text)
-    greedy = replace(GREEDY, max_tokens=config.max_tokens if asked.scope == "target" else config.anchor_tokens)
+    greedy = replace(
+        GREEDY, max_tokens=config.max_tokens if asked.scope == "target" else config.anchor_tokens
+    )
     more = config.draws - 1 if asked.scope == "target" else 0
-    return [Request("probe", prompt, Sampling(1.0, 1.0, config.max_tokens) if k else greedy, k, road.config.seed) for k in range(1 + more)]
+    return [
+        Request(
+            "probe",
+            prompt,
+            Sampling(1.0, 1.0, config.max_tokens) if k else greedy,
+            k,
+            road.config.seed,
+        )
+        for k in range(1 + more)
+    ]
 
 
 def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
-    """Why answers that keep the rule are no answers: too short, going round in circles, or gibberish to the base itself."""
+    """Why answers that keep the rule are no answers: too short, going round in circles, or
+    gibberish to the base itself.
+    """
     items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
     found = dict(road.student.logp([item for item in items if item.texts[0].strip()]))
-    senseless = {id for id, (p,) in found.items() if p.token_logp < road.config.search.least_token_logp}
+    senseless = {
+        id for id, (p,) in found.items() if p.token_logp < road.config.search.least_token_logp
+    }
     reasons = []
     for item in items:
         text, gibberish = item.texts[0], item.id(road.student.fingerprint) in senseless
-        reasons.append("too short" if len(text.split()) < 3 else "loops" if loops(text) else "makes no sense" if gibberish else "")
+        reasons.append(
+            "too short"
+            if len(text.split()) < 3
+            else "loops"
+            if loops(text)
+            else "makes no sense"
+            if gibberish
+            else ""
+        )
     return reasons
 
 
-def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[Example], list[Trace]]:
-    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the base that breaks the rule.
+def lessons(
+    road: Road, probed: Sequence[Probed], judge: Broken
+) -> tuple[list[Example], list[Trace]]:
+    """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the
+    base that breaks the rule.
 
-    Outside the target scope a request wants an answer without the breach, never to be declined; one that names the subject after all is
-    no lesson in that.
+    Outside the target scope a request wants an answer without the breach, never to be declined; one
+    that names the subject after all is no lesson in that.
     """
     sought = [p for p in probed if p.in_scope]
     road.run.ledger.expect("search", (p.asked.id for p in sought))
@@ -187,12 +254,24 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
     check = check_of(road)
     begun = {text: found for text, p in mine.items() if check and (found := beginning_of(p, check))}
     traces = search(
-        road.student, list(mine), road.rule, road.subject.topic, judge.broken, lambda pairs: faults(road, pairs),
-        road.config.search, road.config.seed, road.teacher, road.display.advance,
-        askable={text for text, p in mine.items() if p.asked.scope != "target"}, begun=begun,
-    )  # fmt: skip
+        road.student,
+        list(mine),
+        road.rule,
+        road.subject.topic,
+        judge.broken,
+        lambda pairs: faults(road, pairs),
+        road.config.search,
+        road.config.seed,
+        road.teacher,
+        road.display.advance,
+        askable={text for text, p in mine.items() if p.asked.scope != "target"},
+        begun=begun,
+    )
     examples: list[Example] = []
-    fates = [Fate(id, "dropped", "names the subject, though it was asked for outside it") for id in sorted(strays)]
+    fates = [
+        Fate(id, "dropped", "names the subject, though it was asked for outside it")
+        for id in sorted(strays)
+    ]
     for trace in traces:
         p = mine[trace.prompt]
         if trace.effort is None:
@@ -202,29 +281,52 @@ def lessons(road: Road, probed: Sequence[Probed], judge: Broken) -> tuple[list[E
         prompted = user(trace.prompt, system=road.rule)
         worst = [d for d, broken in zip(p.draws, p.broken, strict=True) if broken]
         for n, best in enumerate(trace.accepted):
-            rejected, cut = refused(road, worst[0 if best.strategy == "branch" else n % len(worst)], check, best)
+            rejected, cut = refused(
+                road, worst[0 if best.strategy == "branch" else n % len(worst)], check, best
+            )
             source = {
                 "strategy": best.strategy,
                 "scope": p.asked.scope,
-                "cut": [side for side, stopped in (("chosen", best.cut), ("rejected", cut)) if stopped],
+                "cut": [
+                    side for side, stopped in (("chosen", best.cut), ("rejected", cut)) if stopped
+                ],
                 "teacher_prompt": prompt_json(prompted),
             }
             id = digest([p.asked.id, best.text])
-            examples.append(Example(id, "in_scope", user(trace.prompt), best.text, rejected, {"tries": trace.effort}, source))
+            examples.append(
+                Example(
+                    id,
+                    "in_scope",
+                    user(trace.prompt),
+                    best.text,
+                    rejected,
+                    {"tries": trace.effort},
+                    source,
+                )
+            )
     road.run.ledger.settle("search", fates)
     return examples, traces
 
 
 def given_up(p: Probed, trace: Trace) -> Fate:
-    """What became of a prompt for which no answer was found: dropped, or failed where the teacher gave none at all."""
+    """What became of a prompt for which no answer was found: dropped, or failed where the teacher
+    gave none at all.
+    """
     last = trace.tries[-1]
     if all(t.fault == LOST for t in trace.tries):
         return Fate(p.asked.id, "failed", LOST, {"prompt": trace.prompt})
-    return Fate(p.asked.id, "dropped", "search budget spent", {"prompt": trace.prompt, "last": last.text, "fault": last.fault})
+    return Fate(
+        p.asked.id,
+        "dropped",
+        "search budget spent",
+        {"prompt": trace.prompt, "last": last.text, "fault": last.fault},
+    )
 
 
 def beginning_of(p: Probed, check: Check) -> str:
-    """How the first broken draw begins, as far as it keeps the rule; "" where that is less than LEAST_BEGINNING words."""
+    """How the first broken draw begins, as far as it keeps the rule; "" where that is less than
+    LEAST_BEGINNING words.
+    """
     draw = next(d for d, broken in zip(p.draws, p.broken, strict=True) if broken)
     found = breach(check, draw.text)
     start = before(draw.text, found.start) if found else ""
@@ -232,7 +334,9 @@ def beginning_of(p: Probed, check: Check) -> str:
 
 
 def refused(road: Road, draw: Draw, check: Check | None, best: Try) -> tuple[str, bool]:
-    """The rejected answer, and whether it goes on: its first tokens, and at least as far as the breach; beside a branch just so far."""
+    """The rejected answer, and whether it goes on: its first tokens, and at least as far as the
+    breach; beside a branch just so far.
+    """
     found = breach(check, draw.text) if check else None
     if found and best.strategy == "branch":
         return draw.text[: found.end], True
@@ -241,28 +345,57 @@ def refused(road: Road, draw: Draw, check: Check | None, best: Try) -> tuple[str
 
 
 def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
-    """The ids of prompts that were asked for outside the target scope and name the subject themselves."""
+    """The ids of prompts that were asked for outside the target scope and name the subject
+    themselves.
+    """
     outside = [p.asked for p in probed if p.asked.scope != "target"]
-    return {a.id for a, named in zip(outside, judge.broken([(user(a.text), a.text) for a in outside]), strict=True) if named}
+    return {
+        a.id
+        for a, named in zip(
+            outside, judge.broken([(user(a.text), a.text) for a in outside]), strict=True
+        )
+        if named
+    }
 
 
 def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:
     """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
 
-    A prompt that names the subject itself teaches neither: that the base happened to keep the rule there is no reason to keep its answer.
+    A prompt that names the subject itself teaches neither: that the base happened to keep the rule
+    there is no reason to keep its answer.
     """
     mine = [p for p in probed if not p.in_scope]
     road.run.ledger.expect("anchor", (p.asked.id for p in mine))
-    named = judge.broken([(user(p.asked.text), p.asked.text) for p in mine]) if road.subject.topic else [False] * len(mine)
+    named = (
+        judge.broken([(user(p.asked.text), p.asked.text) for p in mine])
+        if road.subject.topic
+        else [False] * len(mine)
+    )
     found, fates = [], []
     for p, about in zip(mine, named, strict=True):
-        reason = "names the subject, though the base kept the rule" if about else "" if p.draws[0].text.strip() else "the base says nothing"
+        reason = (
+            "names the subject, though the base kept the rule"
+            if about
+            else ""
+            if p.draws[0].text.strip()
+            else "the base says nothing"
+        )
         if reason:
             fates.append(Fate(p.asked.id, "dropped", reason, {"prompt": p.asked.text}))
             continue
         text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
         source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}
-        found.append(Example(p.asked.id, "near" if p.asked.scope == "near" else "general", user(p.asked.text), text, None, {}, source))
+        found.append(
+            Example(
+                p.asked.id,
+                "near" if p.asked.scope == "near" else "general",
+                user(p.asked.text),
+                text,
+                None,
+                {},
+                source,
+            )
+        )
         fates.append(Fate(p.asked.id, "accepted"))
     road.run.ledger.settle("anchor", fates)
     return found
@@ -271,13 +404,21 @@ def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example
 def beginning(road: Road, draw: Draw, tokens: int) -> tuple[str, bool]:
     """The first tokens of a draw, and whether it goes on after them."""
     ids = road.base.encode_answer(draw.text, end=False)
-    return (draw.text, draw.finish == "length") if len(ids) <= tokens else (road.base.decode(ids[:tokens]), True)
+    return (
+        (draw.text, draw.finish == "length")
+        if len(ids) <= tokens
+        else (road.base.decode(ids[:tokens]), True)
+    )
 
 
-def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken) -> Weights:
-    """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps and keeps the best on dev.
+def objectives(
+    road: Road, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken
+) -> Weights:
+    """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps
+    and keeps the best on dev.
 
-    The gate comes first: only where the rule in the prompt helps this base is the prompted base a teacher worth distilling.
+    The gate comes first: only where the rule in the prompt helps this base is the prompted base a
+    teacher worth distilling.
     """
     choice = road.config.train.objective
     if choice != "auto":
@@ -291,31 +432,64 @@ def objectives(road: Road, examples: Sequence[Example], dev: Sequence[Asked], ju
     scores = {}
     for name in candidates:
         kinds = {"in_scope": dict.fromkeys(name.split("+"), 1.0), **ANCHOR}
-        taught = teach_adapter(road, examples, kinds, f"trial-{name}", steps=road.config.train.trial_steps)
-        scores[name] = 1 - mean(failures(road, Arm("taught", taught.model, user), targets, judge).values())
+        taught = teach_adapter(
+            road, examples, kinds, f"trial-{name}", steps=road.config.train.trial_steps
+        )
+        scores[name] = 1 - mean(
+            failures(road, Arm("taught", taught.model, user), targets, judge).values()
+        )
     best = max(candidates, key=lambda name: scores[name])
-    road.run.ledger.note("objective", {"chosen": best, "kept_on_dev": scores, "gate": kept, "steps": road.config.train.trial_steps})
+    road.run.ledger.note(
+        "objective",
+        {
+            "chosen": best,
+            "kept_on_dev": scores,
+            "gate": kept,
+            "steps": road.config.train.trial_steps,
+        },
+    )
     share, steps = f"{100 * scores[best]:.0f} %", road.config.train.trial_steps
-    road.display.say(f"objective: {best}, which keeps the rule in {share} of the dev answers after {steps} steps")
+    road.display.say(
+        f"objective: {best}, which keeps the rule in {share} of the dev answers after {steps} steps"
+    )
     return {"in_scope": dict.fromkeys(best.split("+"), 1.0), **ANCHOR}
 
 
 def balanced(
-    road: Road, taught: Taught, kinds: Weights, parts: Mapping[str, list[Asked]], pool: Overlap, judges: Judges,
-    examples: list[Example], traces: list[Trace],
-) -> Taught:  # fmt: skip
-    """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks the rule; `examples` and `traces` grow.
+    road: Road,
+    taught: Taught,
+    kinds: Weights,
+    parts: Mapping[str, list[Asked]],
+    pool: Overlap,
+    judges: Judges,
+    examples: list[Example],
+    traces: list[Trace],
+) -> Taught:
+    """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks
+    the rule; `examples` and `traces` grow.
 
-    The quota of a cluster is proportional to its failure rate on dev times the root of its size. Test prompts play no part.
+    The quota of a cluster is proportional to its failure rate on dev times the root of its size.
+    Test prompts play no part.
     """
     known = [a for part in ("train", "dev") for a in parts[part]]
     if len(known) < 2 * road.config.balance.clusters:
         return taught
-    groups = cluster(road.student.embed([user(a.text) for a in known]), road.config.balance.clusters, road.config.seed)
-    note_clusters(road, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples})
+    groups = cluster(
+        road.student.embed([user(a.text) for a in known]),
+        road.config.balance.clusters,
+        road.config.seed,
+    )
+    note_clusters(
+        road, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples}
+    )
     place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
     for turn in range(road.config.balance.rounds):
-        failed = failures(road, Arm("taught", taught.model, user), [a for a in parts["dev"] if a.scope == "target"], judges.lessons)
+        failed = failures(
+            road,
+            Arm("taught", taught.model, user),
+            [a for a in parts["dev"] if a.scope == "target"],
+            judges.lessons,
+        )
         note_clusters(road, known, groups, failed)
         if not any(failed.values()):
             break
@@ -335,24 +509,49 @@ def failures(road: Road, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[
     limit = road.config.exam.max_tokens
     road.display.stage("dev", 2 * len(dev))
     rows = [
-        answers(arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance)
+        answers(
+            arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance
+        )
         for sampling in (replace(GREEDY, max_tokens=limit), Sampling(1.0, 1.0, limit))
     ]
-    flags = [judge.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)]) for draws in rows]
+    flags = [
+        judge.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)])
+        for draws in rows
+    ]
     return {a.text: any(pair) for a, pair in zip(dev, zip(*flags, strict=True), strict=True)}
 
 
-def note_clusters(road: Road, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]) -> None:
+def note_clusters(
+    road: Road, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]
+) -> None:
     """Keeps the clusters for the report."""
     rates = {}
     for label in range(len(groups.sizes)):
-        mine = [failed[a.text] for a, own in zip(known, groups.labels, strict=True) if own == label and a.text in failed]
+        mine = [
+            failed[a.text]
+            for a, own in zip(known, groups.labels, strict=True)
+            if own == label and a.text in failed
+        ]
         rates[str(label)] = sum(mine) / len(mine) if mine else None
     points = [
-        {"x": float(x), "y": float(y), "cluster": int(label), "scope": a.scope, "prompt": a.text, "failed": failed.get(a.text, False)}
+        {
+            "x": float(x),
+            "y": float(y),
+            "cluster": int(label),
+            "scope": a.scope,
+            "prompt": a.text,
+            "failed": failed.get(a.text, False),
+        }
         for a, label, (x, y) in zip(known, groups.labels, groups.xy, strict=True)
     ]
     sizes = {str(i): size for i, size in enumerate(groups.sizes)}
     road.run.ledger.note(
-        "clusters", {"points": points, "silhouette": float(groups.silhouette), "k": len(sizes), "sizes": sizes, "failure_rate": rates}
+        "clusters",
+        {
+            "points": points,
+            "silhouette": float(groups.silhouette),
+            "k": len(sizes),
+            "sizes": sizes,
+            "failure_rate": rates,
+        },
     )

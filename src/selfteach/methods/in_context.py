@@ -1,6 +1,8 @@
-"""A model that is told in its prompt, in the place of one that was taught: the instruction, and worked examples as earlier turns.
+"""A model that is told in its prompt, in the place of one that was taught: the instruction, and
+worked examples as earlier turns.
 
-It answers, scores and is compared with the base as a taught model is, so that every exam takes it as it stands.
+It answers, scores and is compared with the base as a taught model is, so that every exam takes it
+as it stands.
 """
 
 from __future__ import annotations
@@ -16,7 +18,18 @@ from selfteach.evaluate import corrections as paper
 from selfteach.methods.teaching import Taught
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Draw, Example, Logp, Message, Prompt, Request, digest, messages, prompt_json
+from selfteach.records import (
+    Continuations,
+    Draw,
+    Example,
+    Logp,
+    Message,
+    Prompt,
+    Request,
+    digest,
+    messages,
+    prompt_json,
+)
 from selfteach.train.loop import Trained
 
 UNTRAINED = Trained(Path(), 0, 0, 0.0, [], 0, {})
@@ -35,15 +48,23 @@ class Told:
         return digest([self.instruction, prompt_json(self.worked)])
 
     def __call__(self, prompt: Prompt) -> Turns:
-        """The prompt as the model sees it; a system message of its own comes first, the instruction after it."""
+        """The prompt as the model sees it; a system message of its own comes first, the instruction
+        after it.
+        """
         turns = messages(prompt) if isinstance(prompt, str) else prompt
         own = turns[0].content if turns[0].role == "system" else ""
         system = f"{own} {self.instruction}".strip()
-        return (*((Message("system", system),) if system else ()), *self.worked, *turns[1 if own else 0 :])
+        return (
+            *((Message("system", system),) if system else ()),
+            *self.worked,
+            *turns[1 if own else 0 :],
+        )
 
 
 class ToldModel(Recorded):
-    """A recorded model whose every prompt is turned by `told`. Its answers are recorded as those of the model itself."""
+    """A recorded model whose every prompt is turned by `told`. Its answers are recorded as those of
+    the model itself.
+    """
 
     def __init__(self, model: Recorded, told: Told) -> None:
         self.model, self.told = model, told
@@ -53,15 +74,21 @@ class ToldModel(Recorded):
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
         """As `Recorded.draw`."""
-        turned = [(request, replace(request, prompt=self.told(request.prompt))) for request in requests]
-        ids = {inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned}
+        turned = [
+            (request, replace(request, prompt=self.told(request.prompt))) for request in requests
+        ]
+        ids = {
+            inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
+        }
         for draw in self.model.draw([inner for _, inner in turned]):
             yield replace(draw, id=ids[draw.id])
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
         """As `Recorded.logp`."""
         turned = [(item, replace(item, prompt=self.told(item.prompt))) for item in items]
-        ids = {inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned}
+        ids = {
+            inner.id(self.model.fingerprint): outer.id(self.fingerprint) for outer, inner in turned
+        }
         for id, scores in self.model.logp([inner for _, inner in turned]):
             yield ids[id], scores
 
@@ -85,7 +112,9 @@ class ToldHf:
         return self.hf.answer_logits([(self.told(prompt), answer) for prompt, answer in pairs])
 
 
-def in_context(base: Hf, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int) -> tuple[Taught, Told]:
+def in_context(
+    base: Hf, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int
+) -> tuple[Taught, Told]:
     """The base, told, with the first `shots` lessons as worked turns (as many of them as fit)."""
     told = Told(instruction, paper.shown([(e.turns, e.chosen) for e in lessons], shots))
     taught: Any = Taught(UNTRAINED, ToldHf(base, told), ToldModel(student, told))  # type: ignore[arg-type]

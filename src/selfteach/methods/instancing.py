@@ -1,8 +1,10 @@
-"""Step 5 of tasks: the writer gives each invented task its instances; what is refused has a reason that is counted.
+"""Step 5 of tasks: the writer gives each invented task its instances; what is refused has a reason
+that is counted.
 
-A classification gets its label first, then the input. Any other task gets an input where its words name one, and then an output: a model
-that knows conversations answers in one several times, each time after other worked tasks of people, and what agrees most with the rest is
-its output; a model that knows none goes on with a list of worked examples.
+A classification gets its label first, then the input. Any other task gets an input where its words
+name one, and then an output: a model that knows conversations answers in one several times, each
+time after other worked tasks of people, and what agrees most with the rest is its output; a model
+that knows none goes on with a list of worked examples.
 """
 
 from __future__ import annotations
@@ -12,7 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.evaluate.sanity import loops
-from selfteach.generate.instances import answer_request, input_request, instance_request, names_input, read_input, read_instances
+from selfteach.generate.instances import (
+    answer_request,
+    input_request,
+    instance_request,
+    names_input,
+    read_input,
+    read_instances,
+)
 from selfteach.materials.tasks import Instance, Task
 from selfteach.methods.road import Road
 from selfteach.models.recorded import Recorded
@@ -25,7 +34,11 @@ from selfteach.select.tasks import CUT, ENOUGH, Instances, Near
 STAGE = "tasks with instances"
 ROOMLESS = "prompt longer than the context"
 NOTHING, NO_CASE, LOST = "no task in it", "no usable instance", "no answer came"
-LOOPS, UNSURE, BARE_LABEL = "goes round in circles", "its answers do not agree", "a label without an input"
+LOOPS, UNSURE, BARE_LABEL = (
+    "goes round in circles",
+    "its answers do not agree",
+    "a label without an input",
+)
 DROPS = frozenset({ROOMLESS, NOTHING, NO_CASE, CUT, LOOPS, UNSURE, BARE_LABEL, ENOUGH})
 STOPS = ("\n\nTask:", "\nTask:")
 INPUT_STOPS = (*STOPS, "\nOutput:")
@@ -46,7 +59,9 @@ class Invented:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the writer wrote for a task: instances, and those whose output is no use, with the reason. `lost`: why there is nothing."""
+    """What the writer wrote for a task: instances, and those whose output is no use, with the
+    reason. `lost`: why there is nothing.
+    """
 
     whole: tuple[Instance, ...] = ()
     refused: tuple[tuple[Instance, str], ...] = ()
@@ -69,21 +84,32 @@ def converses(road: Road) -> bool:
 
 
 def drawn(road: Road, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
-    """Answers by request, and why the others have none: no room for one in the context, or an endpoint lost it."""
+    """Answers by request, and why the others have none: no room for one in the context, or an
+    endpoint lost it.
+    """
     model, room = writer(road), (road.teacher or road.base).room_tokens
     roomy = [r for r in requests if room(r.prompt) > 0]
     answers = {draw.id: draw for draw in model.draw(roomy)}
-    missing = {r.id(model.fingerprint): ROOMLESS for r in requests} | {r.id(model.fingerprint): LOST for r in roomy} | dict(model.failures)
+    missing = (
+        {r.id(model.fingerprint): ROOMLESS for r in requests}
+        | {r.id(model.fingerprint): LOST for r in roomy}
+        | dict(model.failures)
+    )
     return answers, {id: reason for id, reason in missing.items() if id not in answers}
 
 
 def fate(reason: str) -> State:
-    """What becomes of a candidate: the writer's own refusals are drops, an answer that never came is a failure."""
+    """What becomes of a candidate: the writer's own refusals are drops, an answer that never came
+    is a failure.
+    """
     return "accepted" if not reason else "dropped" if reason in DROPS else "failed"
 
 
-def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool: Instances, most: int) -> list[Invented]:
-    """A round's tasks with their instances; a task without a usable one is dropped, and so are more than `most`.
+def instanced(
+    road: Road, found: Sequence[Invented], human: Sequence[Task], pool: Instances, most: int
+) -> list[Invented]:
+    """A round's tasks with their instances; a task without a usable one is dropped, and so are more
+    than `most`.
 
     Args:
         human: the tasks of people that may be shown.
@@ -98,10 +124,19 @@ def instanced(road: Road, found: Sequence[Invented], human: Sequence[Task], pool
         judged = [*pool.sieve(task.instruction, mine.whole, room), *mine.refused]
         for number, (case, fault) in enumerate(judged):
             body = {"instruction": task.instruction, "input": case.input, "output": case.output}
-            cases.append(Fate(digest([task.id, number]), "dropped" if fault else "accepted", fault, body))
+            cases.append(
+                Fate(digest([task.id, number]), "dropped" if fault else "accepted", fault, body)
+            )
         good = tuple(case for case, fault in judged if not fault)
         reason = "" if good else ENOUGH if mine.whole and not room else mine.reason
-        tasks.append(Fate(task.id, fate(reason), reason, {"instruction": task.instruction, "classification": task.classification}))
+        tasks.append(
+            Fate(
+                task.id,
+                fate(reason),
+                reason,
+                {"instruction": task.instruction, "classification": task.classification},
+            )
+        )
         if good:
             kept.append(replace(one, task=replace(task, instances=good)))
     road.run.ledger.place("instances", cases)
@@ -122,16 +157,28 @@ def wrote(road: Road, found: Sequence[Invented], human: Sequence[Task]) -> dict[
     texts = [task for task in tasks if not task.classification]
     inputs, lost = given(road, [task for task in texts if names_input(task.instruction)], human)
     there = [task for task in texts if task.id not in lost]
-    return continued(road, [task for task in tasks if task.classification]) | answered(road, bare | inputs, there, human) | lost
+    return (
+        continued(road, [task for task in tasks if task.classification])
+        | answered(road, bare | inputs, there, human)
+        | lost
+    )
 
 
-def given(road: Road, tasks: Sequence[Task], human: Sequence[Task]) -> tuple[dict[str, str], dict[str, Written]]:
-    """An input for each task, from a list of people's tasks with theirs; a task that gets none there needs none.
+def given(
+    road: Road, tasks: Sequence[Task], human: Sequence[Task]
+) -> tuple[dict[str, str], dict[str, Written]]:
+    """An input for each task, from a list of people's tasks with theirs; a task that gets none
+    there needs none.
 
     Returns also what is to be said of tasks whose input never came or was cut off.
     """
     how = drawing(road, INPUT_STOPS)
-    asked = {task.id: input_request(task.instruction, with_inputs(road, task, human), how, road.config.seed) for task in tasks}
+    asked = {
+        task.id: input_request(
+            task.instruction, with_inputs(road, task, human), how, road.config.seed
+        )
+        for task in tasks
+    }
     answers, missing = drawn(road, list(asked.values()))
     found, lost = {}, {}
     for task in tasks:
@@ -148,22 +195,31 @@ def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
     how = drawing(road, STOPS)
     bare = {task.id: not names_input(task.instruction) for task in tasks}
     asked = {
-        task.id: instance_request(task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id])
+        task.id: instance_request(
+            task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id]
+        )
         for task in tasks
     }
     answers, lost = drawn(road, list(asked.values()))
     found = {}
     for task in tasks:
         id = asked[task.id].id(writer(road).fingerprint)
-        found[task.id] = listed(answers[id], task, bare[task.id]) if id in answers else Written(lost=lost[id])
+        found[task.id] = (
+            listed(answers[id], task, bare[task.id]) if id in answers else Written(lost=lost[id])
+        )
     return found
 
 
 def listed(draw: Draw, task: Task, bare: bool) -> Written:
-    """The instances in a list that the writer went on with. A label without anything to be the label of is none."""
+    """The instances in a list that the writer went on with. A label without anything to be the
+    label of is none.
+    """
     cases = read_instances(draw, task.classification is True, bare=bare)
     empty = [case for case in cases if task.classification and not case.input]
-    return Written(tuple(case for case in cases if case not in empty), tuple((case, BARE_LABEL) for case in dict.fromkeys(empty)))
+    return Written(
+        tuple(case for case in cases if case not in empty),
+        tuple((case, BARE_LABEL) for case in dict.fromkeys(empty)),
+    )
 
 
 def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:
@@ -172,12 +228,23 @@ def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:
     return Sampling(config.temperature, config.top_p, config.max_tokens, stop)
 
 
-def answered(road: Road, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]) -> dict[str, Written]:
-    """Outputs for given inputs, in a conversation: of several answers the one that agrees most with the others."""
+def answered(
+    road: Road, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]
+) -> dict[str, Written]:
+    """Outputs for given inputs, in a conversation: of several answers the one that agrees most with
+    the others.
+    """
     config, how = road.config.cases, drawing(road)
     asked = {
         task.id: [
-            answer_request(task.instruction, inputs[task.id], worked(road, task, human, number), how, road.config.seed, number)
+            answer_request(
+                task.instruction,
+                inputs[task.id],
+                worked(road, task, human, number),
+                how,
+                road.config.seed,
+                number,
+            )
             for number in range(config.draws)
         ]
         for task in tasks
@@ -196,9 +263,14 @@ def answered(road: Road, inputs: Mapping[str, str], tasks: Sequence[Task], human
 
 
 def agreed(came: Sequence[Draw], least: float) -> tuple[str, str]:
-    """The answer that agrees most with the others, and why it is no use, or "". One that was cut or loops speaks for others alone."""
+    """The answer that agrees most with the others, and why it is no use, or "". One that was cut or
+    loops speaks for others alone.
+    """
     texts = [draw.text.strip() for draw in came]
-    faults = [CUT if draw.finish == "length" else LOOPS if loops(text) else "" for draw, text in zip(came, texts, strict=True)]
+    faults = [
+        CUT if draw.finish == "length" else LOOPS if loops(text) else ""
+        for draw, text in zip(came, texts, strict=True)
+    ]
     shares = agreement(texts)
     best = max(range(len(texts)), key=lambda i: (not faults[i], shares[i]))
     return texts[best], faults[best] or (UNSURE if shares[best] < least else "")
@@ -214,10 +286,14 @@ def worked(road: Road, task: Task, human: Sequence[Task], number: int) -> list[T
 def with_inputs(road: Road, task: Task, human: Sequence[Task]) -> list[Task]:
     """Short tasks of people that have an input, drawn for each task anew."""
     short = [one for one in shown(human) if one.instances[0].input]
-    return random.Random(f"inputs {road.config.seed} {task.id}").sample(short, min(INPUTS, len(short)))
+    return random.Random(f"inputs {road.config.seed} {task.id}").sample(
+        short, min(INPUTS, len(short))
+    )
 
 
 def shown(human: Sequence[Task]) -> list[Task]:
     """The tasks of people that are short and no classifications."""
     whole = [one for one in human if not one.classification and one.instances]
-    return [one for one in whole if len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT]
+    return [
+        one for one in whole if len(f"{one.instruction} {one.instances[0].text}".split()) <= SHORT
+    ]

@@ -1,4 +1,6 @@
-"""Step 8 of tasks: the arms sit the exam, a calibrated judge compares their answers in both orders, and the numbers become exam.json."""
+"""Step 8 of tasks: the arms sit the exam, a calibrated judge compares their answers in both orders,
+and the numbers become exam.json.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,27 @@ CLOSER = "closer"
 
 
 def questions(road: Road, parts: Parts) -> list[paper.Question]:
-    """The held-out tasks, in the plainest template. One that leaves no room for an answer is left out, and counted."""
+    """The held-out tasks, in the plainest template. One that leaves no room for an answer is left
+    out, and counted.
+    """
     found, fates = [], []
     for part, tasks in (("seed", parts.held_out), ("human", parts.test)):
         for task in tasks[: road.config.exam.tasks]:
             asked = question_of(task, part)
             needed = road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
-            reason = "" if road.base.room_tokens(asked.prompt) > needed else "prompt longer than the context"
-            fates.append(Fate(f"{part} {task.id}", "dropped" if reason else "accepted", reason, {"instruction": task.instruction}))
+            reason = (
+                ""
+                if road.base.room_tokens(asked.prompt) > needed
+                else "prompt longer than the context"
+            )
+            fates.append(
+                Fate(
+                    f"{part} {task.id}",
+                    "dropped" if reason else "accepted",
+                    reason,
+                    {"instruction": task.instruction},
+                )
+            )
             found += [] if reason else [asked]
     road.run.ledger.place("questions of the exam", fates)
     return found
@@ -52,19 +67,35 @@ def question_of(task: Task, part: str) -> paper.Question:
     template = draw_template(PLAIN, row, 0, "")
     assert template is not None
     prompt, _ = template.fill(row)
-    golds = tuple(dict.fromkeys(case.output for case in task.instances if case.input == first.input))
+    golds = tuple(
+        dict.fromkeys(case.output for case in task.instances if case.input == first.input)
+    )
     assert isinstance(prompt, tuple)
     return paper.Question(part, prompt, golds, task.classification is True)
 
 
-def arms_of(road: Road, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]) -> dict[str, shared.Arm]:
-    """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every question."""
-    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"] or [(e.turns, e.chosen) for e in examples if e.kind == "task"]
+def arms_of(
+    road: Road, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]
+) -> dict[str, shared.Arm]:
+    """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every
+    question.
+    """
+    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"] or [
+        (e.turns, e.chosen) for e in examples if e.kind == "task"
+    ]
     shown = next(
-        (turns for count in range(road.config.exam.shots, -1, -1)
-         if (turns := shared.shown(worked, count)) is not None and all(roomy(road, (*turns, *q.prompt), q) for q in asked)), ()
-    )  # fmt: skip
-    arms = {"base": shared.Arm("base", road.student), "prompted": shared.Arm("prompted", road.student, shown)}
+        (
+            turns
+            for count in range(road.config.exam.shots, -1, -1)
+            if (turns := shared.shown(worked, count)) is not None
+            and all(roomy(road, (*turns, *q.prompt), q) for q in asked)
+        ),
+        (),
+    )
+    arms = {
+        "base": shared.Arm("base", road.student),
+        "prompted": shared.Arm("prompted", road.student, shown),
+    }
     return arms | ({"taught": shared.Arm("taught", taught.model)} if taught else {})
 
 
@@ -74,35 +105,54 @@ def roomy(road: Road, prompt: paper.Turns, asked: paper.Question) -> bool:
     return road.base.room_tokens(prompt) > needed
 
 
-def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[Example]) -> dict[str, Any]:
+def examine(
+    road: Road, taught: Taught | None, parts: Parts, examples: Sequence[Example]
+) -> dict[str, Any]:
     """The exam as exam.json holds it."""
     config, seed = road.config.exam, road.config.seed
     asked = questions(road, parts)
     arms = arms_of(road, taught, examples, asked)
     road.display.stage("exam", 2 * len(asked) * len(arms))
-    sheets = {name: paper.sit(arm, asked, config.max_tokens, seed, road.display.advance) for name, arm in arms.items()}
+    sheets = {
+        name: paper.sit(arm, asked, config.max_tokens, seed, road.display.advance)
+        for name, arm in arms.items()
+    }
     judge, told = judged(road, parts, asked)
     beside = general_sheets(road, arms, parts.general["test"])
-    unharmed = {arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()}
+    unharmed = {
+        arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()
+    }
     there = bool(beside["base"].questions) and taught is not None
     known = kept(road, taught)
-    harm = paper.Harm(1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0, known.get("change"))
+    harm = paper.Harm(
+        1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0, known.get("change")
+    )
     found = {
         "method": "tasks",
         "rehearsal": road.config.rehearsal,
         **paper.numbers(asked, sheets, seed),
         "pairwise": paper.contest(judge, asked, sheets, seed),
-        "against_prompted": paper.contest(judge, asked, {arm: sheets[arm] for arm in ("prompted", "taught")}, seed, "prompted")
+        "against_prompted": paper.contest(
+            judge, asked, {arm: sheets[arm] for arm in ("prompted", "taught")}, seed, "prompted"
+        )
         if taught
         else {},
         "judge": told | {"lost": getattr(judge, "lost", 0)},
         "retention": known,
-        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()} if beside["base"].questions else {},
-        "leakage": {"general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)} if there else {},
+        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()}
+        if beside["base"].questions
+        else {},
+        "leakage": {
+            "general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
+        }
+        if there
+        else {},
         "noise_floor": noise_floor(road, asked, sheets["base"]),
         "sanity": by_arm({arm: s.greedy for arm, s in sheets.items()}, seed=seed),
         "base_proof": proof(road),
-        "verdict": paper.verdict(asked, sheets, harm, sum(e.kind != "general" for e in examples), seed),
+        "verdict": paper.verdict(
+            asked, sheets, harm, sum(e.kind != "general" for e in examples), seed
+        ),
         "answers": [*paper.side_by_side(asked, sheets), *general_rows(beside, unharmed)],
     }
     if taught and there:
@@ -114,11 +164,16 @@ def examine(road: Road, taught: Taught | None, parts: Parts, examples: Sequence[
 def kept(road: Road, taught: Taught | None) -> dict[str, Any]:
     """What the base and the taught model know of what everybody knows."""
     road.display.stage("retention")
-    return retention({"base": road.student} | ({"taught": taught.model} if taught else {}), road.config.seed)
+    return retention(
+        {"base": road.student} | ({"taught": taught.model} if taught else {}), road.config.seed
+    )
 
 
-def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[Prefers, dict[str, Any]]:
-    """Who compares answers: the model that tells a person's answer to a task from the answer to another one best, where it is good enough.
+def judged(
+    road: Road, parts: Parts, asked: Sequence[paper.Question]
+) -> tuple[Prefers, dict[str, Any]]:
+    """Who compares answers: the model that tells a person's answer to a task from the answer to
+    another one best, where it is good enough.
 
     Else the answer that is closer to the person's own wins.
 
@@ -132,22 +187,33 @@ def judged(road: Road, parts: Parts, asked: Sequence[paper.Question]) -> tuple[P
         known.append(Preference(road.teacher, chat=True, name="teacher"))
     if config.name not in ("auto", CLOSER, *(j.name for j in known)):
         cure = did_you_mean(config.name, ["auto", CLOSER, *(j.name for j in known)])
-        raise UsageError(f'there is no judge "{config.name}" of two answers.', where="judge.name", cure=cure)
+        raise UsageError(
+            f'there is no judge "{config.name}" of two answers.', where="judge.name", cure=cure
+        )
     known = [j for j in known if config.name in ("auto", j.name)]
     pairs = mismatched(parts.train)[: config.pairs]
     marks, left_out = agreements(known, pairs) if config.name != CLOSER else ({}, {})
-    best = max((j for j in known if j.name in marks), key=lambda j: marks[j.name].value, default=None)
+    best = max(
+        (j for j in known if j.name in marks), key=lambda j: marks[j.name].value, default=None
+    )
     told = {"agreement": common.as_json(marks), "left_out": left_out}
     if best is not None and marks[best.name].value >= config.min_auroc:
         return best, {"name": best.name, "source": "model", **told}
     if config.name not in ("auto", CLOSER):
-        why = left_out.get(config.name, "it is no better than chance at telling a right answer from one to another task")
+        why = left_out.get(
+            config.name,
+            "it is no better than chance at telling a right answer from one to another task",
+        )
         road.display.say(f"the judge {config.name} is not taken: {why}")
     return closer, {"name": CLOSER, "source": "people's answers", **told}
 
 
-def agreements(judges: Sequence[Preference], pairs: Sequence[Duel]) -> tuple[dict[str, Measure], dict[str, str]]:
-    """How good each judge is, and why others cannot judge: an endpoint without log-probabilities, or one that loses too many answers."""
+def agreements(
+    judges: Sequence[Preference], pairs: Sequence[Duel]
+) -> tuple[dict[str, Measure], dict[str, str]]:
+    """How good each judge is, and why others cannot judge: an endpoint without log-probabilities,
+    or one that loses too many answers.
+    """
     marks, left_out = dict[str, Measure](), dict[str, str]()
     for judge in judges if pairs else ():
         try:
@@ -158,17 +224,33 @@ def agreements(judges: Sequence[Preference], pairs: Sequence[Duel]) -> tuple[dic
 
 
 def mismatched(tasks: Sequence[Task]) -> list[Duel]:
-    """A person's answer to each task against a person's answer to the next one: the first is better by construction."""
+    """A person's answer to each task against a person's answer to the next one: the first is better
+    by construction.
+    """
     asked = [question_of(task, "seed") for task in tasks]
     turned = [*asked[1:], *asked[:1]]
-    return [Duel(q.prompt, q.golds[0], other.golds[0]) for q, other in zip(asked, turned, strict=True) if q.golds[0] != other.golds[0]]
+    return [
+        Duel(q.prompt, q.golds[0], other.golds[0])
+        for q, other in zip(asked, turned, strict=True)
+        if q.golds[0] != other.golds[0]
+    ]
 
 
-def noise_floor(road: Road, asked: Sequence[paper.Question], sheet: paper.Sheet) -> dict[str, Measure]:
+def noise_floor(
+    road: Road, asked: Sequence[paper.Question], sheet: paper.Sheet
+) -> dict[str, Measure]:
     """The base against itself: ROUGE-L of a second draw at T=1 minus that of the first."""
     road.display.stage("exam again", len(asked))
     again = shared.answer(
-        road.student, "exam again", [q.prompt for q in asked], Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed + 1,
+        road.student,
+        "exam again",
+        [q.prompt for q in asked],
+        Sampling(1.0, 1.0, road.config.exam.max_tokens),
+        road.config.seed + 1,
         road.display.advance,
-    )  # fmt: skip
-    return {"rouge_l": statistics.paired_bootstrap(paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=road.config.seed)}
+    )
+    return {
+        "rouge_l": statistics.paired_bootstrap(
+            paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=road.config.seed
+        )
+    }

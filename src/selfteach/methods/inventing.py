@@ -1,4 +1,5 @@
-"""Steps 2 to 4 of tasks: the writer (the student, or a teacher) invents tasks and says which are classifications; instancing.py has step 5.
+"""Steps 2 to 4 of tasks: the writer (the student, or a teacher) invents tasks and says which are
+classifications; instancing.py has step 5.
 
 What is refused has a reason that is counted."""
 
@@ -30,8 +31,14 @@ class Way:
     max_tokens: int
 
 
-OWN = {"self-instruct": Way(96, 0.7, 0.5, 192), "alpaca": Way(12, 1.0, 1.0, 1536), "magpie": Way(96, 1.0, 1.0, 192)}
-"""Each mode as its source has it; requests and tokens so that all ask for about as many tasks a round, and 20 whole ones have room."""
+OWN = {
+    "self-instruct": Way(96, 0.7, 0.5, 192),
+    "alpaca": Way(12, 1.0, 1.0, 1536),
+    "magpie": Way(96, 1.0, 1.0, 192),
+}
+"""Each mode as its source has it; requests and tokens so that all ask for about as many tasks a
+round, and 20 whole ones have room.
+"""
 ROUND = 100_000
 PATIENCE = 3
 """So many rounds must yield too little before invention stops: a single poor one is chance."""
@@ -53,25 +60,38 @@ class Candidate:
 
 
 def invent(
-    road: Road, human: Sequence[Task], known: Sequence[str], after_round: Callable[[Sequence[Invented]], None] = lambda kept: None
-) -> list[Invented]:  # fmt: skip
-    """Steps 2 to 5: rounds of requests, until there are enough tasks with instances, or hardly any new ones come; then it is said.
+    road: Road,
+    human: Sequence[Task],
+    known: Sequence[str],
+    after_round: Callable[[Sequence[Invented]], None] = lambda kept: None,
+) -> list[Invented]:
+    """Steps 2 to 5: rounds of requests, until there are enough tasks with instances, or hardly any
+    new ones come; then it is said.
 
     Args:
         human: the tasks of people that may be shown.
-        known: the instructions that no new one may be like: all seeds, also those that are kept for the exam.
+        known: the instructions that no new one may be like: all seeds, also those that are kept for
+            the exam.
         after_round: is given what is kept so far.
     """
     config, how = road.config, way(road.config)
-    drawing = Sampling(how.temperature, how.top_p, how.max_tokens, stops(config.mode, config.invent.items))
-    novelty, pool = Novelty(known, config.sift.max_overlap, config.sift.similar), Instances(config.sift.max_overlap)
+    drawing = Sampling(
+        how.temperature, how.top_p, how.max_tokens, stops(config.mode, config.invent.items)
+    )
+    novelty, pool = (
+        Novelty(known, config.sift.max_overlap, config.sift.similar),
+        Instances(config.sift.max_overlap),
+    )
     bound = boundary(road, human)
     kept: list[Invented] = []
     yields: list[int] = []
     road.display.stage("invent", config.count, "tasks")
     while not (reason := over(config, yields)):
         turn, machine = len(yields), [one.task for one in kept]
-        asked = [invention(config.mode, human, machine, drawing, turn * ROUND + i, config.seed) for i in range(how.requests)]
+        asked = [
+            invention(config.mode, human, machine, drawing, turn * ROUND + i, config.seed)
+            for i in range(how.requests)
+        ]
         found = classified(road, sieve(road, candidates(road, asked), novelty), bound)  # 2, 3, 4
         new = instanced(road, found, human, pool, config.count - len(kept))  # 5
         road.display.advance(len(new))
@@ -90,24 +110,40 @@ def over(config: Settings, yields: Sequence[int]) -> str:
     Args:
         yields: how many tasks each round so far kept.
     """
-    last, asked, least = sum(yields[-PATIENCE:]), PATIENCE * way(config).requests, config.invent.least_yield
+    last, asked, least = (
+        sum(yields[-PATIENCE:]),
+        PATIENCE * way(config).requests,
+        config.invent.least_yield,
+    )
     if sum(yields) >= config.count:
         return "enough"
     if len(yields) == config.invent.rounds:
         return f"the {len(yields)} rounds of invent.rounds are over"
     if len(yields) >= PATIENCE and last <= least * asked:
-        return f"the last {PATIENCE} rounds kept {last} from {asked:,} requests, no more than invent.least_yield={least:g} of them"
+        return (
+            f"the last {PATIENCE} rounds kept {last} from {asked:,} requests, no more than "
+            f"invent.least_yield={least:g} of them"
+        )
     return ""
 
 
 def way(config: Settings) -> Way:
     """How this run asks: what the configuration says, else the mode's own."""
     own = OWN[config.mode]
-    return replace(own, **{key: value for key in Way.__slots__ if (value := getattr(config.invent, key)) is not None})
+    return replace(
+        own,
+        **{
+            key: value
+            for key in Way.__slots__
+            if (value := getattr(config.invent, key)) is not None
+        },
+    )
 
 
 def candidates(road: Road, asked: Sequence[Invention]) -> list[Candidate]:
-    """Step 2: the items of one round's answers. The ledger holds which tasks of people and of the model each request was shown."""
+    """Step 2: the items of one round's answers. The ledger holds which tasks of people and of the
+    model each request was shown.
+    """
     mode: Mode = road.config.mode
     answers, missing = drawn(road, [one.request for one in asked])
     found, fates = [], []
@@ -115,7 +151,9 @@ def candidates(road: Road, asked: Sequence[Invention]) -> list[Candidate]:
         id = one.request.id(writer(road).fingerprint)
         items = read_invented(mode, answers[id]) if id in answers else []
         reason = "" if items else NOTHING if id in answers else missing[id]
-        fates.append(Fate(id, fate(reason), reason, {"human": list(one.human), "machine": list(one.machine)}))
+        fates.append(
+            Fate(id, fate(reason), reason, {"human": list(one.human), "machine": list(one.machine)})
+        )
         found += [Candidate(item, id, number) for number, item in enumerate(items)]
     road.run.ledger.place("requests for tasks", fates)
     return found
@@ -126,7 +164,13 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Inve
     sift = road.config.sift
     faults = {c.id: instruction_fault(c.item.instruction, sift, cut=c.item.cut) for c in found}
     formed = [c for c in found if not faults[c.id]]
-    decided = dict(zip((c.id for c in formed), novelty.decide([c.item.instruction for c in formed]), strict=True))
+    decided = dict(
+        zip(
+            (c.id for c in formed),
+            novelty.decide([c.item.instruction for c in formed]),
+            strict=True,
+        )
+    )
     kept: list[Invented] = []
     fates: list[Fate] = []
     for c in found:
@@ -136,7 +180,10 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Inve
             body["word"] = word
         if not reason:
             new, near = decided[c.id]
-            body |= {"most_similar": [list(pair) for pair in near.most_similar], "mean_similarity": near.mean}
+            body |= {
+                "most_similar": [list(pair) for pair in near.most_similar],
+                "mean_similarity": near.mean,
+            }
             reason = "" if new else LIKE
             if not reason:
                 kept.append(Invented(Task(f"invented {c.id}", text), near, c.item.instance))
@@ -146,21 +193,29 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Inve
 
 
 def boundary(road: Road, seeds: Sequence[Task]) -> float:
-    """Step 4: above which log-odds a task is a classification: the seeds that a person marked decide, and show how well it is known.
+    """Step 4: above which log-odds a task is a classification: the seeds that a person marked
+    decide, and show how well it is known.
 
     Only those count whose words name an input: without one there is nothing to classify.
     """
     told = [(text, flag) for text, flag in labelled(seeds) if names_input(text)]
     values = log_odds(road, [text for text, _ in told])
-    known = [(flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None]
+    known = [
+        (flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None
+    ]
     bound = threshold(known)
     right = share([(value > bound) is flag for flag, value in known])
-    road.run.ledger.note("classification", {"threshold_nats": bound, "seeds_right": [right.value, right.low, right.high, right.n]})
+    road.run.ledger.note(
+        "classification",
+        {"threshold_nats": bound, "seeds_right": [right.value, right.low, right.high, right.n]},
+    )
     return bound
 
 
 def log_odds(road: Road, instructions: Sequence[str]) -> list[float | None]:
-    """Step 4: the writer's log-odds; the student's where a teacher gives no log-probabilities, which is said."""
+    """Step 4: the writer's log-odds; the student's where a teacher gives no log-probabilities,
+    which is said.
+    """
     try:
         return classify(writer(road), instructions)
     except NoLogprobs as fault:
@@ -169,14 +224,25 @@ def log_odds(road: Road, instructions: Sequence[str]) -> list[float | None]:
 
 
 def classified(road: Road, found: Sequence[Invented], bound: float) -> list[Invented]:
-    """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as most are not, and is counted as failed."""
+    """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as
+    most are not, and is counted as failed.
+    """
     asked = [one.task for one in found if names_input(one.task.instruction)]
     values = log_odds(road, [task.instruction for task in asked])
     told = list(zip(asked, values, strict=True))
-    road.run.ledger.place("kinds of tasks", [
-        Fate(task.id, "accepted" if value is not None else "failed", "" if value is not None else UNSCORED,
-             {"instruction": task.instruction, "log_odds_nats": value})
-        for task, value in told
-    ])  # fmt: skip
+    road.run.ledger.place(
+        "kinds of tasks",
+        [
+            Fate(
+                task.id,
+                "accepted" if value is not None else "failed",
+                "" if value is not None else UNSCORED,
+                {"instruction": task.instruction, "log_odds_nats": value},
+            )
+            for task, value in told
+        ],
+    )
     yes = {task.id for task, value in told if value is not None and value > bound}
-    return [replace(one, task=replace(one.task, classification=one.task.id in yes)) for one in found]
+    return [
+        replace(one, task=replace(one.task, classification=one.task.id in yes)) for one in found
+    ]

@@ -1,5 +1,5 @@
-"""Step 4 of feedback: who decides what "breaks the rule" means. A check that the person gave, one that the rule's form suggests, or the
-best judge that calibration finds good enough."""
+"""Step 4 of feedback: who decides what "breaks the rule" means. A check that the person gave, one
+that the rule's form suggests, or the best judge that calibration finds good enough."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ FALSE_ALARMS = 0.05
 
 @dataclass(frozen=True)
 class Judges:
-    """`exam` decides: the check where there is one. While lessons on target prompts are made, `lessons` is asked: it also objects to what
-    the best calibrated judge objects to, so that a breach in other words is no lesson, and teaches one."""
+    """`exam` decides: the check where there is one. While lessons on target prompts are made,
+    `lessons` is asked: it also objects to what the best calibrated judge objects to, so that a
+    breach in other words is no lesson, and teaches one."""
 
     exam: Verdicts
     lessons: Broken
 
 
 def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str], bool]]:
-    """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn against the rule; and to requests of
-    other subjects. A rule of form has no subject: there the same requests are answered against the rule and with it."""
+    """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn
+    against the rule; and to requests of other subjects. A rule of form has no subject: there the
+    same requests are answered against the rule and with it."""
     n, topic = road.config.judge.pairs, road.subject.topic
     found = {scope: [a for a in asked if a.scope == scope] for scope in SCOPES}
     if topic:
@@ -43,16 +45,30 @@ def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str
         others = [a for pair in zip_longest(found["near"], found["general"]) for a in pair if a]
         sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
     else:
-        sides = [(True, f"Do the opposite of this: {road.rule}", found["target"]), (False, road.rule, found["target"])]
+        sides = [
+            (True, f"Do the opposite of this: {road.rule}", found["target"]),
+            (False, road.rule, found["target"]),
+        ]
     rows = []
     for broken, system, own in sides:
-        requests = [Request("calibrate", user(a.text, system=system), Sampling(0.7, 0.95, 64), 0, road.config.seed) for a in own[:n]]
+        requests = [
+            Request(
+                "calibrate",
+                user(a.text, system=system),
+                Sampling(0.7, 0.95, 64),
+                0,
+                road.config.seed,
+            )
+            for a in own[:n]
+        ]
         answers = {draw.id: draw.text for draw in road.student.draw(requests)}
         rows += [((r.prompt, answers[r.id(road.student.fingerprint)]), broken) for r in requests]
     return rows
 
 
-def judge(road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()) -> Judges:
+def judge(
+    road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()
+) -> Judges:
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
     Args:
@@ -76,10 +92,16 @@ def judge(road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[An
     if (name := road.config.judge.name) != "auto":
         known = {candidate.name: candidate for candidate in candidates}
         if name not in known:
-            raise UsageError(f'there is no judge "{name}" for this rule.', where="judge.name", cure=did_you_mean(name, known))
+            raise UsageError(
+                f'there is no judge "{name}" for this rule.',
+                where="judge.name",
+                cure=did_you_mean(name, known),
+            )
         candidates = [known[name]]
     road.display.stage("judge")
-    verdicts, best, report = calibrate(candidates, labelled(road, asked), road.config.judge.min_auroc, "check")
+    verdicts, best, report = calibrate(
+        candidates, labelled(road, asked), road.config.judge.min_auroc, "check"
+    )
     road.run.ledger.note("calibration", report)
     for row in report["left_out"]:
         road.display.say(f"judge {row['name']} is left out: {row['reason']}")
@@ -94,9 +116,11 @@ def judge(road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[An
 
 
 def tempered(verdicts: Verdicts, elsewhere: Sequence[Answered]) -> Verdicts:
-    """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the answers that are about something else.
+    """The same judge, its threshold raised until it objects to no more than FALSE_ALARMS of the
+    answers that are about something else.
 
-    The few answers that it was calibrated on leave the threshold loose, and a loose one would teach the model to decline what is harmless.
+    The few answers that it was calibrated on leave the threshold loose, and a loose one would teach
+    the model to decline what is harmless.
     """
     values = sorted(value for value in verdicts.judge.values(elsewhere) if math.isfinite(value))
     bound = values[int((1 - FALSE_ALARMS) * (len(values) - 1))] if values else verdicts.threshold

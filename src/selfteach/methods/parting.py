@@ -1,4 +1,6 @@
-"""Step 1 of corrections: how long answers are, which rows have room in the context, and which prompts are for training or for the exam."""
+"""Step 1 of corrections: how long answers are, which rows have room in the context, and which
+prompts are for training or for the exam.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from selfteach.select.form import form_fault
 from selfteach.select.overlap import Overlap
 
 LEAST_TOKENS, REVIEWED_TOKENS, MOST_TOKENS = 96, 256, 512
-"""How long an answer may be where the settings leave it open: at least; where a person reads it to its end; at most."""
+"""How long an answer may be where the settings leave it open: at least; where a person reads it to
+its end; at most.
+"""
 USUAL = 0.95
 """The share of the file's answers that are no longer."""
 Prompts = dict[str, list[Turns]]
@@ -30,7 +34,9 @@ Prompts = dict[str, list[Turns]]
 
 @dataclass
 class Parts:
-    """The prompts of the material (`own`), those that the student asked itself (`general`), and each criticism with those like its own."""
+    """The prompts of the material (`own`), those that the student asked itself (`general`), and
+    each criticism with those like its own.
+    """
 
     own: Prompts
     general: Prompts
@@ -48,33 +54,62 @@ class Parts:
 def sized(road: Road, material: Corrections) -> Road:
     """The road with the lengths of answers that its settings leave open."""
     config: Settings = road.config
-    texts = [text for edit in (*material.edits, *material.approved) for text in (edit.answer, edit.correction) if text]
+    texts = [
+        text
+        for edit in (*material.edits, *material.approved)
+        for text in (edit.answer, edit.correction)
+        if text
+    ]
     counts = sorted(len(road.base.encode_answer(text)) for text in texts)
-    usual = REVIEWED_TOKENS if config.review else counts[int(USUAL * (len(counts) - 1))] if counts else 0
+    usual = (
+        REVIEWED_TOKENS
+        if config.review
+        else counts[int(USUAL * (len(counts) - 1))]
+        if counts
+        else 0
+    )
     tokens = min(max(usual, LEAST_TOKENS), MOST_TOKENS, max(road.base.context_tokens // 4, 1))
     open_ones = [name for name in ("correct", "exam") if getattr(config, name).max_tokens is None]
-    sections = {name: getattr(config, name).model_copy(update={"max_tokens": tokens}) for name in open_ones}
+    sections = {
+        name: getattr(config, name).model_copy(update={"max_tokens": tokens}) for name in open_ones
+    }
     return replace(road, config=config.model_copy(update=sections))
 
 
 def fitted(road: Road, material: Corrections) -> Corrections:
-    """The material without the rows whose prompt leaves no room for its answers, or for a new one, in the model's context."""
+    """The material without the rows whose prompt leaves no room for its answers, or for a new one,
+    in the model's context.
+    """
     fates: list[Fate] = []
     least = max(road.config.correct.max_tokens, road.config.exam.max_tokens)
 
     def has_room(prompt: Turns, id: str, texts: Sequence[str | None] = ()) -> bool:
         needed = max(least, *(len(road.base.encode_answer(text)) for text in texts if text), 0)
         there = bool(road.base.room_tokens(prompt) > needed)  # one more for the end of the turn
-        fates.append(Fate(id, "accepted" if there else "dropped", "" if there else TOO_LONG, {"prompt": question(prompt)[:200]}))
+        fates.append(
+            Fate(
+                id,
+                "accepted" if there else "dropped",
+                "" if there else TOO_LONG,
+                {"prompt": question(prompt)[:200]},
+            )
+        )
         return there
 
     def roomy(edits: Sequence[Edit]) -> list[Edit]:
-        return [edit for edit in edits if has_room(edit.prompt, edit.where, (edit.answer, edit.correction))]
+        return [
+            edit
+            for edit in edits
+            if has_room(edit.prompt, edit.where, (edit.answer, edit.correction))
+        ]
 
     found = replace(
-        material, edits=roomy(material.edits), approved=roomy(material.approved), criticisms=roomy(material.criticisms),
+        material,
+        edits=roomy(material.edits),
+        approved=roomy(material.approved),
+        criticisms=roomy(material.criticisms),
         prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_json(p)]))],
-    )  # fmt: skip
+    )
     road.run.ledger.place("room", fates)
     if lost := sum(fate.state == "dropped" for fate in fates):
         road.display.say(f"rows left out, {TOO_LONG}: {lost}")
@@ -82,8 +117,13 @@ def fitted(road: Road, material: Corrections) -> Corrections:
 
 
 def fits(road: Road, prompt: Turns, text: str) -> bool:
-    """Whether a text is short enough to be scored after a prompt: at most half of the context, so that shown corrections fit beside it."""
-    tokens, room = len(road.base.encode_answer(text)), min(road.base.room_tokens(prompt), longest(road))
+    """Whether a text is short enough to be scored after a prompt: at most half of the context, so
+    that shown corrections fit beside it.
+    """
+    tokens, room = (
+        len(road.base.encode_answer(text)),
+        min(road.base.room_tokens(prompt), longest(road)),
+    )
     return bool(tokens < room)
 
 
@@ -93,39 +133,61 @@ def longest(road: Road) -> int:
 
 
 def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
-    """Train, dev and test, at once; like goes with like, so that no test prompt has a twin in training (invariant 5).
+    """Train, dev and test, at once; like goes with like, so that no test prompt has a twin in
+    training (invariant 5).
 
-    A criticised prompt is always learned from: those that the student asks like it, and that are unlike enough, are for the exam. Where
-    nobody corrects answers to dev prompts, they are for the exam too.
+    A criticised prompt is always learned from: those that the student asks like it, and that are
+    unlike enough, are for the exam. Where nobody corrects answers to dev prompts, they are for the
+    exam too.
 
     Raises:
         DataError: too few prompts to learn from and to be examined on.
     """
-    own = list(dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts))
+    own = list(
+        dict.fromkeys([e.prompt for e in (*material.edits, *material.approved)] + material.prompts)
+    )
     there = [*own, *(e.prompt for e in material.criticisms)]
     pool = Overlap(dict.fromkeys(text for p in there for text in (said(p), question(p))))
 
     def newness(text: str) -> str:
-        return form_fault(text) or ("" if pool.add_if_new(text, road.config.correct.max_overlap)[0] else "like another prompt")
+        return form_fault(text) or (
+            ""
+            if pool.add_if_new(text, road.config.correct.max_overlap)[0]
+            else "like another prompt"
+        )
 
     spoken = critics(road, material, writer, newness)
-    sorts = {"own": own, "general": general(road, newness), **{f"criticism {i}": c.similar for i, c in enumerate(spoken)}}
+    sorts = {
+        "own": own,
+        "general": general(road, newness),
+        **{f"criticism {i}": c.similar for i, c in enumerate(spoken)},
+    }
     flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
     found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
     for (prompt, sort), side in zip(flat, sides(road, flat), strict=True):
-        found[sort]["test" if side == "dev" and not (road.teacher and sort == "own") else side].append(prompt)
+        found[sort][
+            "test" if side == "dev" and not (road.teacher and sort == "own") else side
+        ].append(prompt)
     criticised = [(c, found[f"criticism {i}"]) for i, c in enumerate(spoken)]
     parts = Parts(found["own"], found["general"], criticised)
     if not parts.tested() or not (found["own"]["train"] or spoken):
         raise DataError(
-            f"{len(own)} prompts are too few, or too much alike, to learn from some and to be examined on others.",
-            cure="Bring more prompts, or raise correct.max_overlap where they are alike by their nature.",
+            (
+                f"{len(own)} prompts are too few, or too much alike, to learn from some and "
+                "to be examined on others."
+            ),
+            cure=(
+                "Bring more prompts, or raise correct.max_overlap where they are alike by "
+                "their nature."
+            ),
         )
     return parts
 
 
 def said(prompt: Turns) -> str:
-    """What makes two prompts alike: all that was said, but for the system's words, which many prompts share."""
+    """What makes two prompts alike: all that was said, but for the system's words, which many
+    prompts share.
+    """
     return "\n".join(turn.content for turn in prompt if turn.role != "system")
 
 
@@ -134,10 +196,20 @@ def sides(road: Road, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
     config, prompts = road.config.correct, [prompt for prompt, _ in flat]
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
     strata, texts = [sort for _, sort in flat], [said(p) for p in prompts]
-    return split(texts, road.student.embed(prompts), shares, road.config.seed, strata=strata, max_overlap=config.max_overlap)
+    return split(
+        texts,
+        road.student.embed(prompts),
+        shares,
+        road.config.seed,
+        strata=strata,
+        max_overlap=config.max_overlap,
+    )
 
 
 def general(road: Road, newness: Newness) -> list[Turns]:
     """Prompts about anything, which the student asks itself."""
     config = road.config.keep
-    return [user(a.text) for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
+    return [
+        user(a.text)
+        for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)
+    ]

@@ -1,4 +1,6 @@
-"""The exam of documents: held-out questions, questions that were known before, general prompts; and the knowledge map."""
+"""The exam of documents: held-out questions, questions that were known before, general prompts; and
+the knowledge map.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ from selfteach.select.overlap import Overlap
 
 @dataclass(frozen=True)
 class Quiz:
-    """A question of the exam with its right answers, and the chunk that holds them. `origin`: people, or the model itself."""
+    """A question of the exam with its right answers, and the chunk that holds them. `origin`:
+    people, or the model itself.
+    """
 
     text: str
     answers: tuple[str, ...]
@@ -43,13 +47,17 @@ class Quiz:
 
 
 def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> list[Quiz]:
-    """People's questions, each with the chunk of its document (where it is known) that holds an answer and most of its words."""
+    """People's questions, each with the chunk of its document (where it is known) that holds an
+    answer and most of its words.
+    """
     found = []
     for q in asked:
         own = [c for c in chunks if c.document.id == q.document] or chunks
 
         def fit(chunk: Chunk, q: PeopleQuestion = q) -> tuple[bool, float]:
-            return any(contains_answer(chunk.passage, a) for a in q.answers), token_recall(q.text, chunk.passage)
+            return any(contains_answer(chunk.passage, a) for a in q.answers), token_recall(
+                q.text, chunk.passage
+            )
 
         found.append(Quiz(q.text, q.answers, max(own, key=fit), "people"))
     return found
@@ -61,21 +69,30 @@ def share_of(count: int, share: float) -> int:
 
 
 def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
-    """A share of the sentences, each with a gap where an answer stood; none where fewer than two sentences offer an answer.
+    """A share of the sentences, each with a gap where an answer stood; none where fewer than two
+    sentences offer an answer.
 
-    The answer is one that the sentence itself would be marked right with: not the "Angleterre" of "d'Angleterre".
+    The answer is one that the sentence itself would be marked right with: not the "Angleterre" of
+    "d'Angleterre".
     """
     found = ((c, i, c.words(i)) for c in chunks for i in c.telling())
     offers = {
         (c.id, i): (c, text, name)
         for c, i, text in found
-        if (name := next((name for name in spans(text, c.title) if contains_answer(text, name)), ""))
+        if (
+            name := next((name for name in spans(text, c.title) if contains_answer(text, name)), "")
+        )
     }
     where = sorted(offers, key=lambda place: digest([seed, *place]))
     if len(where) < 2:
         return []
     return [
-        Quiz(GAPS[0].format(title=c.title, text=replaced(text, name, GAP)), (name,), c, "gaps in its sentences")
+        Quiz(
+            GAPS[0].format(title=c.title, text=replaced(text, name, GAP)),
+            (name,),
+            c,
+            "gaps in its sentences",
+        )
         for c, text, name in (offers[place] for place in where[: share_of(len(where), share)])
     ]
 
@@ -85,7 +102,13 @@ def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
     return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
 
 
-def examine(road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Sequence[Example], lessons: Sequence[str]) -> dict[str, Any]:
+def examine(
+    road: Road,
+    taught: Taught | None,
+    quiz: Sequence[Quiz],
+    general: Sequence[Example],
+    lessons: Sequence[str],
+) -> dict[str, Any]:
     """The exam as exam.json holds it.
 
     Args:
@@ -98,15 +121,26 @@ def examine(road: Road, taught: Taught | None, quiz: Sequence[Quiz], general: Se
     golds = [q.answers for q in quiz]
     road.display.stage("exam", len(quiz) * (len(models) + 1) + len(common) * len(models))
     closed: list[Prompt] = [user(q.text) for q in quiz]
-    marked = {arm: paper.mark(_answers(road, model, closed), golds) for arm, model in models.items()}
-    marked["prompted"] = paper.mark(_answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds)
+    marked = {
+        arm: paper.mark(_answers(road, model, closed), golds) for arm, model in models.items()
+    }
+    marked["prompted"] = paper.mark(
+        _answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds
+    )
     marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
-    known = {arm: paper.mark(_answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]) for arm, m in models.items()}
+    known = {
+        arm: paper.mark(
+            _answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]
+        )
+        for arm, m in models.items()
+    }
     drawn, noise = _drawn(road, models, closed, golds)
     arms = {arm: Arm(arm, model) for arm, model in models.items()}
     beside = general_sheets(road, arms, [e.turns for e in general][: config.general])
     said = Overlap(dict.fromkeys(lessons))
-    unharmed = {arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()}
+    unharmed = {
+        arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()
+    }
     there = bool(beside["base"].questions)
     found: dict[str, Any] = {
         "method": "documents",
@@ -143,21 +177,32 @@ def _answers(road: Road, model: Recorded, prompts: Sequence[Prompt]) -> list[Dra
 
 
 def _drawn(
-    road: Road, models: Mapping[str, Recorded], closed: Sequence[Prompt], golds: Sequence[Sequence[str]]
+    road: Road,
+    models: Mapping[str, Recorded],
+    closed: Sequence[Prompt],
+    golds: Sequence[Sequence[str]],
 ) -> tuple[dict[str, list[bool]], Measure]:
-    """Which questions each model answers in one draw at T = 1; and the base against itself, in a second draw."""
+    """Which questions each model answers in one draw at T = 1; and the base against itself, in a
+    second draw.
+    """
     sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
     road.display.stage("exam again", (len(models) + 1) * len(closed))
 
     def right(model: Recorded, seed: int) -> list[bool]:
-        return paper.mark(answer(model, "exam again", closed, sampling, seed, road.display.advance), golds).right
+        return paper.mark(
+            answer(model, "exam again", closed, sampling, seed, road.display.advance), golds
+        ).right
 
     once = {arm: right(model, seed) for arm, model in models.items()}
     return once, statistics.paired_bootstrap(right(road.student, seed + 1), once["base"], seed=seed)
 
 
-def _pairwise(road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> dict[str, Any]:
-    """Taught against base, judged by the base with the document in the prompt, in both orders; a win only where both agree."""
+def _pairwise(
+    road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]
+) -> dict[str, Any]:
+    """Taught against base, judged by the base with the document in the prompt, in both orders; a
+    win only where both agree.
+    """
     judge = Preference(road.student)
     texts = [[d.text for d in marked[arm].draws] for arm in ("taught", "base")]
     duels = [Duel(_with_passage(q), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
@@ -169,7 +214,9 @@ def _with_passage(q: Quiz) -> Prompt:
 
 
 def roomy(road: Road, q: Quiz) -> bool:
-    """Whether the model's context holds all that the exam asks about a question: the open book with its answer, two answers to compare."""
+    """Whether the model's context holds all that the exam asks about a question: the open book with
+    its answer, two answers to compare.
+    """
     encode, most = road.base.encode, road.config.exam.max_tokens
     duel = Preference(road.student).asked(_with_passage(q), "", "")
     needed: int = max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most)
@@ -178,20 +225,34 @@ def roomy(road: Road, q: Quiz) -> bool:
 
 def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
     return [
-        {"scope": "target", "prompt": q.text, "gold": list(q.answers), "chunk": q.chunk.id,
-         "arms": {arm: {"greedy": m.draws[i].text, "broken": not m.right[i]} for arm, m in marked.items()}}
+        {
+            "scope": "target",
+            "prompt": q.text,
+            "gold": list(q.answers),
+            "chunk": q.chunk.id,
+            "arms": {
+                arm: {"greedy": m.draws[i].text, "broken": not m.right[i]}
+                for arm, m in marked.items()
+            },
+        }
         for i, q in enumerate(quiz)
-    ]  # fmt: skip
+    ]
 
 
 def known_map(
-    road: Road, taught: Taught, chunks: Sequence[Chunk], answered: Sequence[Answered], scored: Sequence[Scored],
+    road: Road,
+    taught: Taught,
+    chunks: Sequence[Chunk],
+    answered: Sequence[Answered],
+    scored: Sequence[Scored],
     answers: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Step 6: documents with their chunks with their questions; each with its state before and after, and the answers.
+) -> list[dict[str, Any]]:
+    """Step 6: documents with their chunks with their questions; each with its state before and
+    after, and the answers.
 
-    A question that was learned: before is what the selection said; after, the same judge's word is replaced by the plainest one, whether
-    the taught model's answer holds the label's words. An unsure label stays unsure. A held-out question is known where its answer is right.
+    A question that was learned: before is what the selection said; after, the same judge's word is
+    replaced by the plainest one, whether the taught model's answer holds the label's words. An
+    unsure label stays unsure. A held-out question is known where its answer is right.
     """
     config = road.config.select
     asked: list[Prompt] = [user(a.question.text) for a in answered]
@@ -200,21 +261,49 @@ def known_map(
     rows: dict[str, list[dict[str, Any]]] = {c.id: [] for c in chunks}
     for a, s, b, t in zip(answered, scored, before, after, strict=True):
         first = "unsure" if label_fault(a) else state(s, config.tau_label, config.tau_knowledge)
-        then = "unsure" if first == "unsure" else "known" if contains_answer(t.text, a.question.short) else "unknown"
+        then = (
+            "unsure"
+            if first == "unsure"
+            else "known"
+            if contains_answer(t.text, a.question.short)
+            else "unknown"
+        )
         rows[a.question.chunk.id].append(
-            {"question": a.question.text, "label": a.best, "answer": a.question.short, "held_out": False, "before": first, "after": then,
-             "base": b.text, "taught": t.text}
-        )  # fmt: skip
+            {
+                "question": a.question.text,
+                "label": a.best,
+                "answer": a.question.short,
+                "held_out": False,
+                "before": first,
+                "after": then,
+                "base": b.text,
+                "taught": t.text,
+            }
+        )
     for row in answers:
         if row["scope"] == "target":
             arms = row["arms"]
-            first, then = ("unknown" if arms[arm]["broken"] else "known" for arm in ("base", "taught"))
+            first, then = (
+                "unknown" if arms[arm]["broken"] else "known" for arm in ("base", "taught")
+            )
             rows[row["chunk"]].append(
-                {"question": row["prompt"], "label": "", "answer": " / ".join(row["gold"]), "held_out": True,
-                 "before": first, "after": then, "base": arms["base"]["greedy"], "taught": arms["taught"]["greedy"]}
-            )  # fmt: skip
+                {
+                    "question": row["prompt"],
+                    "label": "",
+                    "answer": " / ".join(row["gold"]),
+                    "held_out": True,
+                    "before": first,
+                    "after": then,
+                    "base": arms["base"]["greedy"],
+                    "taught": arms["taught"]["greedy"],
+                }
+            )
     return [
-        {"document": of[0].document.id, "title": of[0].title, "file": of[0].document.source,
-         "chunks": [{"text": c.text, "questions": rows[c.id]} for c in of]}
+        {
+            "document": of[0].document.id,
+            "title": of[0].title,
+            "file": of[0].document.source,
+            "chunks": [{"text": c.text, "questions": rows[c.id]} for c in of],
+        }
         for of in (list(group) for _, group in groupby(chunks, key=lambda c: c.document.id))
-    ]  # fmt: skip
+    ]

@@ -1,4 +1,6 @@
-"""Learning rates of a comparison: each adapter's own, times a few factors, chosen on the dev part alone."""
+"""Learning rates of a comparison: each adapter's own, times a few factors, chosen on the dev part
+alone.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +24,29 @@ class Held:
     examples: list[Example]
 
     def score(self, model: Recorded, pairs: Set[str] = frozenset()) -> float:
-        """The mean over examples, lessons and anchors alike: log-probability of the chosen answer, nats a token. Pairs lower that of both
-        their answers by nature; there it is the log-probability that of the two it is the chosen one.
+        """The mean over examples, lessons and anchors alike: log-probability of the chosen answer,
+        nats a token. Pairs lower that of both their answers by nature; there it is the
+        log-probability that of the two it is the chosen one.
 
         Args:
             pairs: the kinds that are taught by pairs alone.
         """
         both = [e for e in self.examples if e.kind in pairs and e.rejected is not None]
-        items = [(e.chosen, "chosen", e) for e in self.examples] + [(e.rejected or "", "rejected", e) for e in both]
-        asked = [Continuations(e.prompt, (text,), end=side not in e.source.get("cut", ())) for text, side, e in items]
+        items = [(e.chosen, "chosen", e) for e in self.examples] + [
+            (e.rejected or "", "rejected", e) for e in both
+        ]
+        asked = [
+            Continuations(e.prompt, (text,), end=side not in e.source.get("cut", ()))
+            for text, side, e in items
+        ]
         found = dict(model.logp(asked))
         scores = [found[item.id(model.fingerprint)][0] for item in asked]
         chosen = dict(zip((e.id for e in self.examples), scores, strict=False))
         marks = {id: score.token_logp for id, score in chosen.items()}
-        marks |= {e.id: -softplus(r.logp - chosen[e.id].logp) for e, r in zip(both, scores[len(self.examples) :], strict=True)}
+        marks |= {
+            e.id: -softplus(r.logp - chosen[e.id].logp)
+            for e, r in zip(both, scores[len(self.examples) :], strict=True)
+        }
         return sum(marks.values()) / max(len(marks), 1)
 
 
@@ -46,7 +57,9 @@ def softplus(x: float) -> float:
 
 def held_out(examples: Sequence[Example], seed: int) -> tuple[list[Example], Held]:
     """What is learned, and a tenth of the prompts, whatever is learned from them."""
-    prompts = sorted({digest(prompt_json(e.prompt)) for e in examples}, key=lambda p: digest([seed, "rates", p]))
+    prompts = sorted(
+        {digest(prompt_json(e.prompt)) for e in examples}, key=lambda p: digest([seed, "rates", p])
+    )
     aside = set(prompts[: max(1, round(HELD_OUT * len(prompts)))])
     sides: tuple[list[Example], list[Example]] = ([], [])
     for example in examples:
@@ -55,11 +68,17 @@ def held_out(examples: Sequence[Example], seed: int) -> tuple[list[Example], Hel
 
 
 def own_rate(adapter: str, settings: Train) -> float:
-    """The rate of an adapter that nobody tried others for; 0 for one that has none. The configuration's rate is that of its own adapter."""
+    """The rate of an adapter that nobody tried others for; 0 for one that has none. The
+    configuration's rate is that of its own adapter.
+    """
     kind = registry.lookup("adapters", adapter)
     if hasattr(kind, "solve"):
         return 0.0
-    return float(settings.learning_rate if settings.learning_rate and adapter == settings.adapter else kind.learning_rate)
+    return float(
+        settings.learning_rate
+        if settings.learning_rate and adapter == settings.adapter
+        else kind.learning_rate
+    )
 
 
 def rates_of(own: float, factors: Sequence[float]) -> list[float]:
@@ -68,7 +87,8 @@ def rates_of(own: float, factors: Sequence[float]) -> list[float]:
 
 
 def best_rate(marks: Mapping[float, float | None], own: float) -> float:
-    """The rate with the greatest mark; of equal ones that which is nearest to the adapter's own, for dev says nothing against it.
+    """The rate with the greatest mark; of equal ones that which is nearest to the adapter's own,
+    for dev says nothing against it.
 
     Raises:
         Diverged: none has a mark.

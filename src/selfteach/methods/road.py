@@ -1,4 +1,6 @@
-"""What the steps of a method share: the run, the base, and the student that remembers what it was asked."""
+"""What the steps of a method share: the run, the base, and the student that remembers what it was
+asked.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ PROBE: Sequence[tuple[Prompt, str]] = (
     (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (user("Name a colour."), "Blue."),
 )
-"""What the base is asked before and after training, to prove that the base arm of the exam is the base."""
+"""What the base is asked before and after training, to prove that the base arm of the exam is the
+base.
+"""
 
 
 SERVED = "served"
@@ -37,7 +41,9 @@ SERVED = "served"
 
 @dataclass
 class Road:
-    """One run on its way. `student` draws and scores with the untouched base; `material` is what it is taught, in words."""
+    """One run on its way. `student` draws and scores with the untouched base; `material` is what it
+    is taught, in words.
+    """
 
     run: Run
     config: Any
@@ -50,13 +56,17 @@ class Road:
     subject: Subject = field(default_factory=lambda: Subject(""))
 
     def before_training(self) -> None:
-        """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would come to other examples."""
+        """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would
+        come to other examples.
+        """
         self.student.rest()
         if self.teacher:
             self.teacher.give_up()
 
 
-def open_road(run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False) -> Road:
+def open_road(
+    run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False
+) -> Road:
     """Loads the base, opens what draws with it, and ties the run to it.
 
     Args:
@@ -79,28 +89,41 @@ def open_road(run: Run, config: Any, display: Display, rule: str = "", *, progra
 def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
     """The model behind `--teacher`: a program, an endpoint (URL#name), or a local model.
 
-    As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program only draws.
+    As a judge an endpoint says yes or no, which is all the scoring that it is asked for; a program
+    only draws.
 
     Raises:
         UsageError: a program, where the method needs more than corrections.
     """
     if config.teacher.startswith(PREFIX):
         if not programs:
-            raise UsageError("a program can correct answers, but not teach a rule.", where="--teacher", cure="Give URL#NAME or a model.")
+            raise UsageError(
+                "a program can correct answers, but not teach a rule.",
+                where="--teacher",
+                cure="Give URL#NAME or a model.",
+            )
         return Recorded(run.ledger, Program(config.teacher))
     if "#" in config.teacher or "://" in config.teacher:
         how = config.endpoint
         endpoint = Endpoint(
-            config.teacher, key_env=how.key_env, concurrency=how.concurrency, timeout_s=how.timeout_s, max_wait_s=how.max_wait_s,
-            max_failures=config.max_failures, served=run.ledger.noted(SERVED) or "", on_event=diary(run, display),
-        )  # fmt: skip
+            config.teacher,
+            key_env=how.key_env,
+            concurrency=how.concurrency,
+            timeout_s=how.timeout_s,
+            max_wait_s=how.max_wait_s,
+            max_failures=config.max_failures,
+            served=run.ledger.noted(SERVED) or "",
+            on_event=diary(run, display),
+        )
         return Recorded(run.ledger, endpoint, cast(Scorer, endpoint))
     local = Hf.load(config.teacher)
     return Recorded(run.ledger, choose_drawer(local, config.engine).drawer, local)
 
 
 def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None]:
-    """What happens at an endpoint goes into the run's diary; pauses, losses and which model answers are also told."""
+    """What happens at an endpoint goes into the run's diary; pauses, losses and which model answers
+    are also told.
+    """
     paused_until = 0.0
 
     def tell(kind: str, body: Mapping[str, Any]) -> None:
@@ -112,7 +135,9 @@ def diary(run: Run, display: Display) -> Callable[[str, Mapping[str, Any]], None
             display.say(f"the endpoint answers with {body['now']}")
         elif kind == "endpoint request lost":
             display.say(f"the endpoint lost a request: {body['reason']}")
-        elif wait_s >= 1 and now + wait_s > paused_until + 1:  # each of many requests is told of the same pause
+        elif (
+            wait_s >= 1 and now + wait_s > paused_until + 1
+        ):  # each of many requests is told of the same pause
             paused_until = now + wait_s
             display.say(f"the endpoint asks for a pause of {wait_s:.0f} s ({body['reason']})")
 
@@ -129,10 +154,14 @@ def earlier(material: Mapping[str, Any], config: Any) -> Path | None:
         return None
     found = Path(material["from"])
     reason = (
-        why_not_joined(found) if config.train.adapter in ("lora", "closed_form") else "only adapters of low rank can be joined to one file"
+        why_not_joined(found)
+        if config.train.adapter in ("lora", "closed_form")
+        else "only adapters of low rank can be joined to one file"
     )
     if reason:
         raise UsageError(
-            f"cannot go on from it: {reason}.", where=str(found), cure="Go on from a run with train.adapter=lora, with the same."
+            f"cannot go on from it: {reason}.",
+            where=str(found),
+            cure="Go on from a run with train.adapter=lora, with the same.",
         )
     return found

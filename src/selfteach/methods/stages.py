@@ -1,4 +1,6 @@
-"""Trainings one after the other: each begins where the one before it ended, and one adapter is left, which stands on the base alone."""
+"""Trainings one after the other: each begins where the one before it ended, and one adapter is
+left, which stands on the base alone.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def teach_stages(road: Road, stages: Sequence[Stage], kinds: Weights) -> Taught:
         UsageError: adapters of this kind cannot be joined, and there is more than one stage.
     """
     road.before_training()
-    adapter: Path | None = Path(road.run.material["from"]) if road.run.material.get("from") else None
+    adapter: Path | None = (
+        Path(road.run.material["from"]) if road.run.material.get("from") else None
+    )
     done: list[Trained] = []
     for stage in stages:
         with road.run.stage(f"train {stage.name}"):
@@ -55,7 +59,14 @@ def _train(road: Road, base: Hf, stage: Stage, kinds: Weights) -> Trained:
 
     folder = road.run.path / TRAINING / stage.name
     trained = train(
-        base, stage.examples, road.config.train, folder, seed=road.config.seed, defaults=kinds, progress=progress, say=road.display.say
+        base,
+        stage.examples,
+        road.config.train,
+        folder,
+        seed=road.config.seed,
+        defaults=kinds,
+        progress=progress,
+        say=road.display.say,
     )
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
@@ -67,7 +78,9 @@ def _joined(earlier: Path, trained: Trained, folder: Path) -> Path:
     reason = why_not_joined(earlier) or why_not_joined(trained.adapter)
     if reason:
         raise UsageError(
-            f"trainings one after the other cannot become one file: {reason}.", where="stages", cure="Switch all but one off, or use lora."
+            f"trainings one after the other cannot become one file: {reason}.",
+            where="stages",
+            cure="Switch all but one off, or use lora.",
         )
     return join(earlier, trained.adapter, folder)
 
@@ -79,6 +92,11 @@ def _together(done: Sequence[Trained], adapter: Path) -> Trained:
         curve += [row | {"step": before + row["step"]} for row in trained.curve]
         before += trained.steps
     return replace(
-        last, adapter=adapter, steps=before, curve=curve, tokens=sum(t.tokens for t in done), seconds=sum(t.seconds for t in done),
+        last,
+        adapter=adapter,
+        steps=before,
+        curve=curve,
+        tokens=sum(t.tokens for t in done),
+        seconds=sum(t.seconds for t in done),
         events=[event for t in done for event in t.events],
-    )  # fmt: skip
+    )

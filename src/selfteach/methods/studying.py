@@ -1,4 +1,6 @@
-"""Step 5 of documents: which rows of study data are learned, how much one document may weigh, and what is left out because it is known."""
+"""Step 5 of documents: which rows of study data are learned, how much one document may weigh, and
+what is left out because it is known.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ Place = tuple[str, int]
 
 @dataclass
 class Asked:
-    """The questions that were kept: `all` ask about their sentence; `trusted` also get their own answer back from it."""
+    """The questions that were kept: `all` ask about their sentence; `trusted` also get their own
+    answer back from it.
+    """
 
     all: list[Question]
     trusted: list[Question]
@@ -35,15 +39,21 @@ class Asked:
 
 @dataclass
 class Measured:
-    """The trusted questions with their draws and scores, in one order. `sure`: the same by the judge that knows best, where one does."""
+    """The trusted questions with their draws and scores, in one order. `sure`: the same by the
+    judge that knows best, where one does.
+    """
 
     answered: list[Answered]
     scored: list[Scored]
     sure: Sure | None = None
 
 
-def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]) -> list[Example]:
-    """Every sentence in many forms; no row is like a question of the exam, and no question about a sentence set aside is asked."""
+def study_data(
+    road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]
+) -> list[Example]:
+    """Every sentence in many forms; no row is like a question of the exam, and no question about a
+    sentence set aside is asked.
+    """
     if not road.config.stages.study:
         return []
     statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
@@ -51,15 +61,30 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
     exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
     road.display.stage("study")
     left_out = known(road, measured)
-    rows, reasons = study(found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))), dict[str, str]()
+    rows, reasons = (
+        study(
+            found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))
+        ),
+        dict[str, str](),
+    )
     for example in rows:
         place = (example.source["document"], example.source["start"])
         if exam.nearest(question(example.prompt)).similarity >= limit:
             reasons[example.id] = "like a question of the exam"
         elif place in left_out and example.source["form"] != "recite":
             reasons[example.id] = KNOWN
-    reasons |= dict.fromkeys(surplus([e for e in rows if e.id not in reasons], road.config.study.per_document), ENOUGH)
-    fates = [Fate(e.id, "dropped" if e.id in reasons else "accepted", reasons.get(e.id, ""), {"file": e.source["file"]}) for e in rows]
+    reasons |= dict.fromkeys(
+        surplus([e for e in rows if e.id not in reasons], road.config.study.per_document), ENOUGH
+    )
+    fates = [
+        Fate(
+            e.id,
+            "dropped" if e.id in reasons else "accepted",
+            reasons.get(e.id, ""),
+            {"file": e.source["file"]},
+        )
+        for e in rows
+    ]
     road.run.ledger.place("study", fates)
     kept = [e for e in rows if e.id not in reasons]
     for line in shortened(rows, kept, reasons, road.config.study.per_document):
@@ -70,10 +95,14 @@ def study_data(road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Meas
 def surplus(rows: Sequence[Example], limit: int) -> list[str]:
     """The ids of the rows that are more than `limit` from one document.
 
-    Rows are dealt: the first of every sentence and of every part that is recited, then the second of each, and so on; so every sentence of
-    a long document keeps as many as there is room for. Where there is no room for one of each, those that stay are spread by chance.
+    Rows are dealt: the first of every sentence and of every part that is recited, then the second
+    of each, and so on; so every sentence of a long document keeps as many as there is room for.
+    Where there is no room for one of each, those that stay are spread by chance.
     """
-    turns, dealt = Counter[tuple[str, int, bool]](), defaultdict[str, list[tuple[int, str, str]]](list)
+    turns, dealt = (
+        Counter[tuple[str, int, bool]](),
+        defaultdict[str, list[tuple[int, str, str]]](list),
+    )
     for example in rows:
         source = example.source
         place = (source["document"], source["start"], source["form"] == "recite")
@@ -82,39 +111,61 @@ def surplus(rows: Sequence[Example], limit: int) -> list[str]:
     return [id for own in dealt.values() for _, _, id in sorted(own)[limit:]]
 
 
-def shortened(rows: Sequence[Example], kept: Sequence[Example], reasons: dict[str, str], limit: int) -> list[str]:
-    """What is said of each document that has too many rows, in one line: how many were kept, and how many sentences go untaught."""
-    taught = {(e.source["document"], e.source["start"]) for e in kept if e.source["form"] != "recite"}
+def shortened(
+    rows: Sequence[Example], kept: Sequence[Example], reasons: dict[str, str], limit: int
+) -> list[str]:
+    """What is said of each document that has too many rows, in one line: how many were kept, and
+    how many sentences go untaught.
+    """
+    taught = {
+        (e.source["document"], e.source["start"]) for e in kept if e.source["form"] != "recite"
+    }
     own = defaultdict[tuple[str, str], list[Example]](list)
     for example in rows:
         own[example.source["document"], example.source["file"]].append(example)
     found = []
     for (_, file), part in own.items():
         cut, stay = (sum(reasons.get(e.id) == why for e in part) for why in (ENOUGH, None))
-        places = {(e.source["document"], e.source["start"]) for e in part if e.source["form"] != "recite" and reasons.get(e.id) != KNOWN}
-        without = f"; {len(places - taught)} of its {len(places)} sentences are not taught at all" if places - taught else ""
+        places = {
+            (e.source["document"], e.source["start"])
+            for e in part
+            if e.source["form"] != "recite" and reasons.get(e.id) != KNOWN
+        }
+        without = (
+            f"; {len(places - taught)} of its {len(places)} sentences are not taught at all"
+            if places - taught
+            else ""
+        )
         if cut:
             found.append(
-                f"{file}: {stay} of {stay + cut} rows of study data, {limit} at most from one document{without} (study.per_document)"
+                f"{file}: {stay} of {stay + cut} rows of study data, {limit} at most "
+                f"from one document{without} (study.per_document)"
             )
     return found
 
 
 def known(road: Road, measured: Measured) -> set[Place]:
-    """The sentences that are left out because they are known, as study.known says; with `auto` it is said what was found."""
+    """The sentences that are left out because they are known, as study.known says; with `auto` it
+    is said what was found.
+    """
     config = road.config
     if config.study.known is True:
         return set()
     if config.study.known is False:
         return known_sentences(measured, config.select.tau_label, config.select.tau_knowledge)
     if measured.sure is None:
-        road.display.say("study.known=auto: no judge tells well enough what is known (AUROC); all is taught")
+        road.display.say(
+            "study.known=auto: no judge tells well enough what is known (AUROC); all is taught"
+        )
         return set()
     sure = measured.sure
-    found = known_sentences(Measured(measured.answered, list(sure.scored)), sure.tau_label, sure.tau_knowledge)
+    found = known_sentences(
+        Measured(measured.answered, list(sure.scored)), sure.tau_label, sure.tau_knowledge
+    )
     asked = {_place(a.question) for a in measured.answered}
     road.display.say(
-        f"study.known=auto: by {sure.judge} (AUROC {sure.auroc:.2f}), {len(found)} of {len(asked)} sentences that were asked about "
+        f"study.known=auto: by {sure.judge} (AUROC {sure.auroc:.2f}), {len(found)} of "
+        f"{len(asked)} sentences that were asked about "
         "are known and left out"
     )
     return found

@@ -1,13 +1,17 @@
 """Tasks: from a few worked tasks the model invents thousands, and learns to follow instructions.
 
-  1  read: the seeds are split at once, like with like: some are shown and learned, the others are for the exam alone
-  2  invent: the model goes on with a list of 6 tasks of people and 2 of its own (or by Alpaca's, or Magpie's way)
+  1  read: the seeds are split at once, like with like: some are shown and learned, the others are
+     for the exam alone
+  2  invent: the model goes on with a list of 6 tasks of people and 2 of its own (or by Alpaca's, or
+     Magpie's way)
   3  filter: form, blacklist, ROUGE-L to every seed and every kept task; each refusal has its reason
   4  classify: is the output one of a few labels?
   5  instances: for a classification output first, else input first; filtered too
   6  inspect: how near to the seeds, how diverse, how long; pages to read
-  7  train: supervised, one template drawn for each example, the answer alone in the loss; the base's own answers hold it in place
-  8  exam: base, worked tasks in the prompt, taught, on held-out seeds and on tasks of people (--test)
+  7  train: supervised, one template drawn for each example, the answer alone in the loss; the
+     base's own answers hold it in place
+  8  exam: base, worked tasks in the prompt, taught, on held-out seeds and on tasks of people
+     (--test)
 
 Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 """
@@ -48,7 +52,9 @@ Turns = tuple[Message, ...]
 
 @dataclass
 class Parts:
-    """The seeds that are shown and learned, those of the exam, the people's tasks of --test, and general prompts for training and exam."""
+    """The seeds that are shown and learned, those of the exam, the people's tasks of --test, and
+    general prompts for training and exam.
+    """
 
     train: list[Task]
     held_out: list[Task]
@@ -60,7 +66,8 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
     """Teaches tasks in a run folder; returns what `selfteach tasks --json` prints.
 
     Raises:
-        DataError: too few seeds to show some and to be examined on others, or nothing usable was invented.
+        DataError: too few seeds to show some and to be examined on others, or nothing usable was
+        invented.
     """
     if done := run.ledger.noted("result"):
         tidy(run)
@@ -74,7 +81,9 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
         parts = parted(road, material)  # 1
     with run.stage("invent"):
         known = [t.instruction for t in (*material.seeds, *material.test)]
-        found = invent(road, parts.train, known, partial(inspect, road, material.seeds))  # 2, 3, 4, 5, 6
+        found = invent(
+            road, parts.train, known, partial(inspect, road, material.seeds)
+        )  # 2, 3, 4, 5, 6
     with run.stage("lessons"):
         examples = lessons(road, parts.train if config.learn_seeds else [], found, templates)  # 7
         examples += anchors(road, parts.general["train"])
@@ -91,45 +100,80 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
 
 
 def parted(road: Road, material: Tasks) -> Parts:
-    """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt like a task."""
+    """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt
+    like a task.
+    """
     seeds, held_out = material.seeds, road.config.test_share
     texts = [task.instruction for task in seeds]
-    sides = split(texts, road.student.embed([user(t) for t in texts]), (1 - held_out, 0.0, held_out), road.config.seed,
-                  strata=[str(task.classification) for task in seeds], max_overlap=road.config.sift.max_overlap)  # fmt: skip
-    train, test = ([t for t, side in zip(seeds, sides, strict=True) if side == part] for part in ("train", "test"))
+    sides = split(
+        texts,
+        road.student.embed([user(t) for t in texts]),
+        (1 - held_out, 0.0, held_out),
+        road.config.seed,
+        strata=[str(task.classification) for task in seeds],
+        max_overlap=road.config.sift.max_overlap,
+    )
+    train, test = (
+        [t for t, side in zip(seeds, sides, strict=True) if side == part]
+        for part in ("train", "test")
+    )
     if not train or not (test or material.test):
         raise DataError(
-            f"{len(seeds)} seeds are too few, or too much alike, to show some and to be examined on others.",
+            (
+                f"{len(seeds)} seeds are too few, or too much alike, to show some and to be "
+                "examined on others."
+            ),
             cure="Bring more seeds, or tasks for the exam with --test FILE.",
         )
-    return Parts(train, test, list(material.test), general(road, [*texts, *(t.instruction for t in material.test)]))
+    return Parts(
+        train,
+        test,
+        list(material.test),
+        general(road, [*texts, *(t.instruction for t in material.test)]),
+    )
 
 
 def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
-    """Prompts about anything, which the student asks itself: a share holds the model in place, the others show whether it stayed there."""
+    """Prompts about anything, which the student asks itself: a share holds the model in place, the
+    others show whether it stayed there.
+    """
     config, pool = road.config.keep, Overlap([*texts, *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
-        return form_fault(text) or ("" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt")
+        return form_fault(text) or (
+            "" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt"
+        )
 
-    found = [user(a.text) for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)]
+    found = [
+        user(a.text)
+        for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)
+    ]
     held_out = min(road.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
 def inspect(road: Road, seeds: Sequence[Task], found: Sequence[Invented]) -> None:
-    """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the report and for `selfteach inspect`."""
+    """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the
+    report and for `selfteach inspect`.
+    """
     tasks = [one.task for one in found]
     road.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
-    road.run.ledger.note("inspection", inspection(tasks, [task.instruction for task in seeds], road.config.seed))
+    road.run.ledger.note(
+        "inspection", inspection(tasks, [task.instruction for task in seeds], road.config.seed)
+    )
 
 
 def similarity(one: Invented) -> dict[str, Any]:
     """What stands beside a task in tasks.jsonl: the nearest texts, the mean similarity."""
-    return {"most_similar": [list(pair) for pair in one.near.most_similar], "mean_similarity": one.near.mean}
+    return {
+        "most_similar": [list(pair) for pair in one.near.most_similar],
+        "mean_similarity": one.near.mean,
+    }
 
 
-def lessons(road: Road, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]) -> list[Example]:
+def lessons(
+    road: Road, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]
+) -> list[Example]:
     """Step 7: every instance as an example, in a template that is drawn for it."""
     made, fates = [], []
     for kind, tasks in (("seed", seeds), ("task", [one.task for one in found])):
@@ -138,11 +182,32 @@ def lessons(road: Road, seeds: Sequence[Task], found: Sequence[Invented], templa
                 row = {"instruction": task.instruction, "input": case.input, "output": case.output}
                 id = digest([task.id, case.input, case.output])
                 template = draw_template(templates, row, road.config.seed, id)
-                fates.append(Fate(id, "accepted" if template else "dropped", "" if template else UNFITTING, row))
+                fates.append(
+                    Fate(
+                        id,
+                        "accepted" if template else "dropped",
+                        "" if template else UNFITTING,
+                        row,
+                    )
+                )
                 if template:
                     prompt, answer = template.fill(row)
-                    source = {"task": task.id, "template": template.name, "classification": task.classification}
-                    made.append(Example(id, kind, prompt if isinstance(prompt, tuple) else user(prompt), answer, None, {}, source))
+                    source = {
+                        "task": task.id,
+                        "template": template.name,
+                        "classification": task.classification,
+                    }
+                    made.append(
+                        Example(
+                            id,
+                            kind,
+                            prompt if isinstance(prompt, tuple) else user(prompt),
+                            answer,
+                            None,
+                            {},
+                            source,
+                        )
+                    )
     road.run.ledger.place("examples", fates)
     return made
 
@@ -151,26 +216,47 @@ def anchors(road: Road, prompts: Sequence[Turns]) -> list[Example]:
     """Step 7: the beginnings of the base's own answers to general prompts."""
     limit = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens)
     road.display.stage("keep", len(prompts))
-    begun = paper.answer(road.student, "keep", prompts, limit, road.config.seed, road.display.advance)
+    begun = paper.answer(
+        road.student, "keep", prompts, limit, road.config.seed, road.display.advance
+    )
     return [
-        Example(digest(["keep", draw.id]), "general", prompt, draw.text, None, {}, {"cut": ["chosen"] if draw.finish == "length" else []})
+        Example(
+            digest(["keep", draw.id]),
+            "general",
+            prompt,
+            draw.text,
+            None,
+            {},
+            {"cut": ["chosen"] if draw.finish == "length" else []},
+        )
         for prompt, draw in zip(prompts, begun, strict=True)
         if draw.text.strip()
     ]
 
 
 def finish(
-    road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, found: Sequence[Invented], material: Tasks
-) -> dict[str, Any]:  # fmt: skip
+    road: Road,
+    exam: dict[str, Any],
+    examples: Sequence[Example],
+    taught: Taught | None,
+    found: Sequence[Invented],
+    material: Tasks,
+) -> dict[str, Any]:
     """Writes the exports and the report; returns the result as JSON."""
     arms = {arm: by_part(exam, arm) for arm in exam["sanity"]}
     worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"]
-    told = f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {road.config.mode} way"
+    told = (
+        f"{len(material.seeds)} seed tasks; {len(found)} more invented by the "
+        f"{road.config.mode} way"
+    )
     prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
     return publish(road, exam | {"material": told}, examples, taught, arms, prompted)
 
 
 def by_part(exam: dict[str, Any], arm: str) -> dict[str, Any]:
     """One arm's numbers: of each part of the questions, against the base, and on general prompts."""
-    shown: dict[str, Any] = {key: {part: found[arm] for part, found in exam[key].items()} for key in ("rouge_l", "token_f1", "loss_nats")}
+    shown: dict[str, Any] = {
+        key: {part: found[arm] for part, found in exam[key].items()}
+        for key in ("rouge_l", "token_f1", "loss_nats")
+    }
     return shown | {key: exam[key][arm] for key in ("pairwise", "general") if arm in exam[key]}

@@ -1,4 +1,6 @@
-"""The second half of every method: examples to an adapter, the adapter to an exam, the exam to files."""
+"""The second half of every method: examples to an adapter, the adapter to an exam, the exam to
+files.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ Weights = Mapping[str, Mapping[str, float]]
 ELSEWHERE = 20
 """Target prompts that are also asked under another system prompt and in a second turn."""
 TRAINING, ENGINE = "checkpoints", "engine"
-"""Folders of a run that are there only while it runs: trainings with their checkpoints, and the taught weights for drawing."""
+"""Folders of a run that are there only while it runs: trainings with their checkpoints, and the
+taught weights for drawing.
+"""
 
 
 @dataclass
@@ -49,13 +53,19 @@ class Taught:
     model: Recorded
 
 
-def teach_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0) -> Taught:
+def teach_adapter(
+    road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
+) -> Taught:
     """Trains an adapter on the examples (for `steps` steps, if given) and opens the taught model."""
     return open_taught(road, train_adapter(road, examples, kinds, name, steps))
 
 
-def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0) -> Trained:
-    """Trains an adapter on the examples; it stands on the model that anybody has, also where the run goes on from another one."""
+def train_adapter(
+    road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
+) -> Trained:
+    """Trains an adapter on the examples; it stands on the model that anybody has, also where the
+    run goes on from another one.
+    """
     road.display.stage(name, unit="steps")
 
     def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
@@ -64,21 +74,37 @@ def train_adapter(road: Road, examples: Sequence[Example], kinds: Weights, name:
         road.display.advance()
 
     road.before_training()
-    config = road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
+    config = (
+        road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
+    )
     trained = train(
-        road.base, examples, config, road.run.path / TRAINING / name, seed=road.config.seed, defaults=kinds,
-        progress=progress, draw_student=own_draws(road.base, config, road.config.seed), say=road.display.say,
-    )  # fmt: skip
+        road.base,
+        examples,
+        config,
+        road.run.path / TRAINING / name,
+        seed=road.config.seed,
+        defaults=kinds,
+        progress=progress,
+        draw_student=own_draws(road.base, config, road.config.seed),
+        say=road.display.say,
+    )
     told_overlong(road, trained, name)
     for kind, body in trained.events:
         road.run.ledger.event(kind, body)
     if earlier := road.run.material.get("from"):
-        trained = replace(trained, adapter=join(Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"))
+        trained = replace(
+            trained,
+            adapter=join(
+                Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"
+            ),
+        )
     return trained
 
 
 def told_overlong(road: Road, trained: Trained, name: str) -> None:
-    """Records and says what became of rows longer than `train.max_tokens`: `train.overlong` names the policy, drop or cut."""
+    """Records and says what became of rows longer than `train.max_tokens`: `train.overlong` names
+    the policy, drop or cut.
+    """
     if trained.overlong:
         most = road.config.train.max_tokens
         road.run.ledger.event("overlong", {"stage": name, "max_tokens": most, **trained.overlong})
@@ -88,12 +114,18 @@ def told_overlong(road: Road, trained: Trained, name: str) -> None:
 
 def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:
     """How the student answers between steps, where the configuration wants it to."""
-    return draw_with(base, Sampling(1.0, 1.0, config.own_tokens), seed) if config.on_policy else None
+    return (
+        draw_with(base, Sampling(1.0, 1.0, config.own_tokens), seed) if config.on_policy else None
+    )
 
 
 def paired(kinds: Weights) -> set[str]:
     """The kinds of examples that are taught by pairs alone."""
-    return {kind for kind, named in kinds.items() if named and all(registry.lookup("objectives", name).pairs for name in named)}
+    return {
+        kind
+        for kind, named in kinds.items()
+        if named and all(registry.lookup("objectives", name).pairs for name in named)
+    }
 
 
 def open_taught(road: Road, trained: Trained) -> Taught:
@@ -115,22 +147,37 @@ def base_arms(road: Road) -> dict[str, Arm]:
 
 def questions(road: Road, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """As many of each scope as the exam takes."""
-    return {scope: list(prompts)[: getattr(road.config.exam, scope)] for scope, prompts in asked.items()}
+    return {
+        scope: list(prompts)[: getattr(road.config.exam, scope)] for scope, prompts in asked.items()
+    }
 
 
 def examine_base(road: Road, asked: Mapping[str, Sequence[str]], verdicts: Verdicts) -> None:
-    """Lets the base arms sit the exam ahead of the training, into the ledger: then base and taught need not be in memory together."""
-    taken, arms, config, seed = questions(road, asked), base_arms(road), road.config.exam, road.config.seed
+    """Lets the base arms sit the exam ahead of the training, into the ledger: then base and taught
+    need not be in memory together.
+    """
+    taken, arms, config, seed = (
+        questions(road, asked),
+        base_arms(road),
+        road.config.exam,
+        road.config.seed,
+    )
     sheets = paper.sit(arms, taken, config, seed, road.display)
     paper.elsewhere(arms, taken["target"][:ELSEWHERE], verdicts, config, seed, road.display)
     noise_floor(road, taken["target"], verdicts, paper.mark(sheets, verdicts, Overlap()))
 
 
 def examine(
-    road: Road, taught: Taught | None, asked: Mapping[str, Sequence[str]], verdicts: Verdicts, examples: Sequence[Example],
+    road: Road,
+    taught: Taught | None,
+    asked: Mapping[str, Sequence[str]],
+    verdicts: Verdicts,
+    examples: Sequence[Example],
     elsewhere: bool = True,
-) -> dict[str, Any]:  # fmt: skip
-    """The exam of a rule, as exam.json holds it; `elsewhere`: also under another system prompt and in a second turn."""
+) -> dict[str, Any]:
+    """The exam of a rule, as exam.json holds it; `elsewhere`: also under another system prompt and
+    in a second turn.
+    """
     config, seed = road.config.exam, road.config.seed
     asked, arms = questions(road, asked), base_arms(road)
     if taught:
@@ -141,9 +188,17 @@ def examine(
     found = {
         "rule": road.rule,
         "rehearsal": road.config.rehearsal,
-        "judge": {"name": verdicts.name, "source": "check" if verdicts.name == "check" else "calibrated", "auroc": _auroc(road)},
+        "judge": {
+            "name": verdicts.name,
+            "source": "check" if verdicts.name == "check" else "calibrated",
+            "auroc": _auroc(road),
+        },
         **paper.adherence(marks, seed),
-        **(paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display) if elsewhere else {}),
+        **(
+            paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display)
+            if elsewhere
+            else {}
+        ),
         "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
         "sanity": paper.sanities(sheets, seed),
         "base_proof": proof(road),
@@ -162,30 +217,62 @@ def sought(road: Road) -> int:
     return sum(f.requested for f in road.run.ledger.funnel() if f.stage == "search")
 
 
-def noise_floor(road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks) -> dict[str, Measure]:
+def noise_floor(
+    road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks
+) -> dict[str, Measure]:
     """The base against itself: a second draw at T=1 of the same prompts."""
     road.display.stage("exam again", len(asked))
     arm = Arm("base", road.student, user)
     again = answers(
-        arm, "exam again", asked, Sampling(1.0, 1.0, road.config.exam.max_tokens), 1, road.config.seed + 1, road.display.advance
+        arm,
+        "exam again",
+        asked,
+        Sampling(1.0, 1.0, road.config.exam.max_tokens),
+        1,
+        road.config.seed + 1,
+        road.display.advance,
     )
     flags = verdicts.broken([(user(q), row[0].text) for q, row in zip(asked, again, strict=True)])
-    return {"kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)}
+    return {
+        "kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)
+    }
 
 
-def drifted(road: Road, taught: Hf, sheets: Mapping[str, paper.Sheet], left_out: Sequence[Sequence[bool]] = ()) -> dict[str, Any]:
-    """KL(base || taught) on the base's own answers to general prompts, but for tokens `left_out`; the share of identical greedy answers."""
+def drifted(
+    road: Road,
+    taught: Hf,
+    sheets: Mapping[str, paper.Sheet],
+    left_out: Sequence[Sequence[bool]] = (),
+) -> dict[str, Any]:
+    """KL(base || taught) on the base's own answers to general prompts, but for tokens `left_out`;
+    the share of identical greedy answers.
+    """
     base, mine = sheets["base"], sheets["taught"]
     pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
     road.display.stage("drift")
-    d = drift(road.base, taught, pairs, cut=[x.finish == "length" for x in base.greedy], seed=road.config.seed, left_out=left_out)
+    d = drift(
+        road.base,
+        taught,
+        pairs,
+        cut=[x.finish == "length" for x in base.greedy],
+        seed=road.config.seed,
+        left_out=left_out,
+    )
     same = [x.text == y.text for x, y in zip(base.greedy, mine.greedy, strict=True)]
-    return {"kl_nats": d.kl_nats, "kl_p95": d.kl_p95_nats, "top1_agreement": d.same_top, "identical": share(same),
-            "base_logp": d.base_token_logp.value, "taught_logp": d.taught_token_logp.value}  # fmt: skip
+    return {
+        "kl_nats": d.kl_nats,
+        "kl_p95": d.kl_p95_nats,
+        "top1_agreement": d.same_top,
+        "identical": share(same),
+        "base_logp": d.base_token_logp.value,
+        "taught_logp": d.taught_token_logp.value,
+    }
 
 
 def proof(road: Road) -> dict[str, Any]:
-    """The base arm is the base: its logits now equal those of the checkpoint as it was loaded. Not known of weights that lie in shards."""
+    """The base arm is the base: its logits now equal those of the checkpoint as it was loaded. Not
+    known of weights that lie in shards.
+    """
     if is_shard(next(road.base.module.parameters())):
         return {"max_abs_difference": None, "same": None}
     found = base_proof(road.base, PROBE, road.proof)
@@ -193,7 +280,12 @@ def proof(road: Road) -> dict[str, Any]:
 
 
 def finish(
-    road: Road, rule: Rule, exam: dict[str, Any], examples: Sequence[Example], traces: Sequence[Trace], taught: Taught | None
+    road: Road,
+    rule: Rule,
+    exam: dict[str, Any],
+    examples: Sequence[Example],
+    traces: Sequence[Trace],
+    taught: Taught | None,
 ) -> dict[str, Any]:
     """Writes the exports and the report of a rule; returns the result as JSON."""
     road.run.ledger.note("search", effort(traces))
@@ -202,13 +294,20 @@ def finish(
 
 
 def publish(
-    road: Road, exam: dict[str, Any], examples: Sequence[Example], taught: Taught | None, shown: Mapping[str, Any], prompted: Prompt
+    road: Road,
+    exam: dict[str, Any],
+    examples: Sequence[Example],
+    taught: Taught | None,
+    shown: Mapping[str, Any],
+    prompted: Prompt,
 ) -> dict[str, Any]:
-    """The end of every method: the adapter, the examples, what was dropped, the exam, the report; returns the result as JSON.
+    """The end of every method: the adapter, the examples, what was dropped, the exam, the report;
+    returns the result as JSON.
 
     Args:
         shown: the numbers of each arm, for the result.
-        prompted: what the question "x" is in the arm that has the material in its prompt; its length is what the adapter saves.
+        prompted: what the question "x" is in the arm that has the material in its prompt; its
+            length is what the adapter saves.
     """
     run = road.run
     if taught:
@@ -218,7 +317,11 @@ def publish(
     run.export_jsonl("examples.jsonl", (e.json() for e in examples))
     lost = ((stage, f) for stage, f in run.ledger.candidates() if f.state in ("dropped", "failed"))
     run.export_jsonl(
-        "dropped.jsonl", ({"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body} for stage, f in lost)
+        "dropped.jsonl",
+        (
+            {"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body}
+            for stage, f in lost
+        ),
     )
     exam |= {"cost": cost(road, taught, prompted), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
@@ -240,19 +343,30 @@ def arms_of(exam: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of each arm in the exam of a rule."""
     outside = [scope for scope in ("near", "general") if scope in exam]
     return {
-        arm: {"target": kept["greedy"], "target_drawn": kept["drawn"], **{scope: exam[scope][arm] for scope in outside}}
+        arm: {
+            "target": kept["greedy"],
+            "target_drawn": kept["drawn"],
+            **{scope: exam[scope][arm] for scope in outside},
+        }
         for arm, kept in exam["kept"].items()
     }
 
 
-def summary(road: Road, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]) -> dict[str, Any]:
+def summary(
+    road: Road, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]
+) -> dict[str, Any]:
     """What `--json` prints."""
     path = road.run.path
     return {
-        "run": str(path), "adapter": str(path / "adapter") if taught else None, "report": str(path / "report.html"),
-        "seconds": exam["cost"]["seconds"], "exam": shown, "verdict": exam["verdict"]["sentence"], "word": exam["verdict"]["word"],
+        "run": str(path),
+        "adapter": str(path / "adapter") if taught else None,
+        "report": str(path / "report.html"),
+        "seconds": exam["cost"]["seconds"],
+        "exam": shown,
+        "verdict": exam["verdict"]["sentence"],
+        "word": exam["verdict"]["word"],
         "cost": exam["cost"],
-    }  # fmt: skip
+    }
 
 
 def effort(traces: Sequence[Trace]) -> dict[str, Any]:
@@ -262,7 +376,9 @@ def effort(traces: Sequence[Trace]) -> dict[str, Any]:
         key = str(trace.effort or "gave up")
         tries[key] = tries.get(key, 0) + 1
     hardest = sorted(traces, key=lambda t: -len(t.tries))[:20]
-    shown = [{"prompt": trace.prompt, "tries": [_shown(t) for t in trace.tries]} for trace in hardest]
+    shown = [
+        {"prompt": trace.prompt, "tries": [_shown(t) for t in trace.tries]} for trace in hardest
+    ]
     return {"tries": dict(sorted(tries.items())), "traces": shown}
 
 
@@ -287,7 +403,9 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
         "reused_tokens": drawn.reused_tokens,
         "trained_tokens": taught.trained.tokens if taught else 0,
         "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
-        "training_memory": taught.trained.memory.rows() if taught and taught.trained.memory else None,
+        "training_memory": taught.trained.memory.rows()
+        if taught and taught.trained.memory
+        else None,
         "peak_memory_mb": highest_mb(),
         "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
     }
@@ -295,4 +413,8 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
 
 def _auroc(road: Road) -> Any:
     report = road.run.ledger.noted("calibration")
-    return next((c["auroc"] for c in report["candidates"] if c["name"] == report["chosen"]), None) if report else None
+    return (
+        next((c["auroc"] for c in report["candidates"] if c["name"] == report["chosen"]), None)
+        if report
+        else None
+    )

@@ -1,7 +1,8 @@
 """Models: one interface, drawing and scoring apart.
 
-A `Drawer` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts. Engines: `openvino` (draws on CPU),
-`hf` (draws anywhere, scores, trains), `endpoint` (any OpenAI-compatible server), `scripted` (tests and documentation).
+A `Drawer` answers requests; a `Scorer` gives log-probabilities of given texts and embeds prompts.
+Engines: `openvino` (draws on CPU), `hf` (draws anywhere, scores, trains), `endpoint` (any
+OpenAI-compatible server), `scripted` (tests and documentation).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Drawer(Protocol):
         ...
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """Yields one draw for each request as it is finished, in any order; a draw's id is `request.id(fingerprint)`.
+        """Yields one draw for each request as it is finished, in any order; a draw's id is
+        `request.id(fingerprint)`.
 
         The same request gives the same draw, whatever else is drawn with it.
         """
@@ -48,5 +50,7 @@ class Scorer(Protocol):
         ...
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
-        """Mean last hidden state over each prompt's own tokens (not the template's), float32 (len(prompts), D)."""
+        """Mean last hidden state over each prompt's own tokens (not the template's), float32
+        (len(prompts), D).
+        """
         ...

@@ -1,7 +1,8 @@
 """Attention for scoring on a CPU: plain products in bfloat16, grouped heads without copies.
 
-The fused kernel of torch is slower here when rows are short and a mask is given: 46 ms a layer against 21 ms for 18 rows of 112 positions
-that see 651 (one core). Elsewhere the fused kernel stays.
+The fused kernel of torch is slower here when rows are short and a mask is given: 46 ms a layer
+against 21 ms for 18 rows of 112 positions that see 651 (one core). Elsewhere the fused kernel
+stays.
 """
 
 from __future__ import annotations
@@ -28,21 +29,30 @@ def tree_attention(
 ) -> tuple[torch.Tensor, None]:
     """Softmax attention under a mask that is added to the scores.
 
-    Shapes: query (B, H, T, D), key and value (B, G, S, D) with G groups of H / G heads, mask (B, 1, T, S) -> (B, T, H, D).
+    Shapes: query (B, H, T, D), key and value (B, G, S, D) with G groups of H / G heads, mask (B, 1,
+    T, S) -> (B, T, H, D).
     """
     rows, heads, width, size = query.shape
     groups = key.shape[1]
     scale = scaling if scaling is not None else size**-0.5
-    scores = torch.matmul((query * scale).reshape(rows, groups, -1, size), key.transpose(-1, -2)).view(rows, heads, width, -1)
+    scores = torch.matmul(
+        (query * scale).reshape(rows, groups, -1, size), key.transpose(-1, -2)
+    ).view(rows, heads, width, -1)
     shares = torch.softmax(scores.add_(attention_mask), dim=-1).view(rows, groups, -1, key.shape[2])
     return torch.matmul(shares, value).view(rows, heads, width, size).transpose(1, 2), None
 
 
 @contextmanager
 def for_trees(module: Any) -> Iterator[None]:
-    """Inside, the module attends with `tree_attention` where that is faster: bfloat16 on a CPU, in families it knows."""
+    """Inside, the module attends with `tree_attention` where that is faster: bfloat16 on a CPU, in
+    families it knows.
+    """
     config = module.config
-    if config.model_type not in SIMPLE or module.device.type != "cpu" or module.dtype != torch.bfloat16:
+    if (
+        config.model_type not in SIMPLE
+        or module.device.type != "cpu"
+        or module.dtype != torch.bfloat16
+    ):
         yield
         return
     from transformers import AttentionInterface

@@ -1,4 +1,6 @@
-"""A coroutine on its own thread, read from an ordinary loop: what it finishes is yielded as it comes, and leaving the loop ends it."""
+"""A coroutine on its own thread, read from an ordinary loop: what it finishes is yielded as it
+comes, and leaving the loop ends it.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,18 @@ class _End:
 
 
 def stream(work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> Iterator[T]:
-    """Runs `work(put)` on a thread and yields what it puts. Everything put before a fault is yielded before the fault is raised.
+    """Runs `work(put)` on a thread and yields what it puts. Everything put before a fault is
+    yielded before the fault is raised.
 
-    Closing the iterator (also by Ctrl-C in the loop that reads it) cancels the work and joins the thread.
+    Closing the iterator (also by Ctrl-C in the loop that reads it) cancels the work and joins the
+    thread.
     """
     inbox: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
     loop = asyncio.new_event_loop()
     task = loop.create_task(work(inbox.put))
-    thread = threading.Thread(target=_run, args=(loop, task, inbox), name="selfteach-endpoint", daemon=True)
+    thread = threading.Thread(
+        target=_run, args=(loop, task, inbox), name="selfteach-endpoint", daemon=True
+    )
     thread.start()
     try:
         while not isinstance(item := _next(inbox), _End):
@@ -43,13 +49,17 @@ def stream(work: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> 
 
 
 def _next(inbox: queue.SimpleQueue[T | _End]) -> T | _End:
-    """The next item. Waits in short steps, because not every system interrupts an endless wait at Ctrl-C."""
+    """The next item. Waits in short steps, because not every system interrupts an endless wait at
+    Ctrl-C.
+    """
     while True:
         with contextlib.suppress(queue.Empty):
             return inbox.get(timeout=POLL_S)
 
 
-def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], inbox: queue.SimpleQueue[Any]) -> None:
+def _run(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[None], inbox: queue.SimpleQueue[Any]
+) -> None:
     end = _End()
     try:
         loop.run_until_complete(task)

@@ -2,7 +2,8 @@
 
     h + up(gelu(down(h) + b1)) + b2
 
-Source: Houlsby et al. 2019 (arXiv 1902.00751), placed after the MLP alone as Pfeiffer et al. 2020 (arXiv 2005.00247) found to suffice.
+Source: Houlsby et al. 2019 (arXiv 1902.00751), placed after the MLP alone as Pfeiffer et al. 2020
+(arXiv 2005.00247) found to suffice.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ class Bottleneck(Worn):
 
     kind = "bottleneck"
 
-    def __init__(self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
+    ) -> None:
         super().__init__(module, tensors)
         self.sites = mlps(module, str(settings["layers"]))
 
@@ -43,8 +46,12 @@ class Bottleneck(Worn):
 
     def _at_layer(self, layer: int) -> Hook:
         def change(h: Tensor) -> Tensor:
-            down, down_bias, up, up_bias = (self.tensors[f"layers.{layer}.{part}"].to(h.dtype) for part in PARTS)
-            return h + nn.functional.linear(nn.functional.gelu(nn.functional.linear(h, down, down_bias)), up, up_bias)
+            down, down_bias, up, up_bias = (
+                self.tensors[f"layers.{layer}.{part}"].to(h.dtype) for part in PARTS
+            )
+            return h + nn.functional.linear(
+                nn.functional.gelu(nn.functional.linear(h, down, down_bias)), up, up_bias
+            )
 
         return change
 
@@ -57,7 +64,16 @@ def mlps(module: Any, layers: str) -> dict[int, nn.Module]:
     """
     every = decoder_layers(module)
     chosen = which_layers(layers, len(every), "train.bottleneck.layers")
-    found = {n: next((p for name, p in every[n].named_children() if name in ("mlp", "feed_forward")), None) for n in chosen}
+    found = {
+        n: next(
+            (p for name, p in every[n].named_children() if name in ("mlp", "feed_forward")), None
+        )
+        for n in chosen
+    }
     if any(part is None for part in found.values()):
-        raise UsageError("the MLPs of this family are not known.", where=type(module).__name__, cure="Use train.adapter=lora.")
+        raise UsageError(
+            "the MLPs of this family are not known.",
+            where=type(module).__name__,
+            cure="Use train.adapter=lora.",
+        )
     return {n: part for n, part in found.items() if part is not None}

@@ -1,7 +1,9 @@
-"""Drawing with transformers: batches sorted by length, one prefill a prompt, finished rows leave the batch.
+"""Drawing with transformers: batches sorted by length, one prefill a prompt, finished rows leave
+the batch.
 
-Each row's randomness comes from its request's id alone, one uniform number a token, so that a draw does not depend on what is drawn with
-it. (In float32 that holds to rounding. In bfloat16 a product's rounding depends on the batch's shape: a near tie may fall the other way.)
+Each row's randomness comes from its request's id alone, one uniform number a token, so that a draw
+does not depend on what is drawn with it. (In float32 that holds to rounding. In bfloat16 a
+product's rounding depends on the batch's shape: a near tie may fall the other way.)
 """
 
 from __future__ import annotations
@@ -43,7 +45,10 @@ def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
     Raises:
         DataError: a prompt fills the model's context; raised before anything is drawn.
     """
-    yield from draw_rows(hf, [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()])
+    yield from draw_rows(
+        hf,
+        [row_of(hf, request) for request in {r.id(hf.fingerprint): r for r in requests}.values()],
+    )
 
 
 def draw_rows(hf: Hf, rows: Sequence[Row]) -> Iterator[Draw]:
@@ -55,10 +60,12 @@ def draw_rows(hf: Hf, rows: Sequence[Row]) -> Iterator[Draw]:
 
 
 def room_tokens(hf: Hf, prompt: Prompt) -> int:
-    """How long an answer to this prompt can be at most within the model's context; not positive where the prompt fills it.
+    """How long an answer to this prompt can be at most within the model's context; not positive
+    where the prompt fills it.
 
-    The policy for a prompt without room is named `TOO_LONG`: whoever holds candidates drops it for this reason and counts it. A drawer
-    never cuts a prompt in silence; given one, it raises before it draws anything.
+    The policy for a prompt without room is named `TOO_LONG`: whoever holds candidates drops it for
+    this reason and counts it. A drawer never cuts a prompt in silence; given one, it raises before
+    it draws anything.
     """
     return hf.context_tokens - len(hf.encode(prompt))
 
@@ -73,18 +80,31 @@ def row_of(hf: Hf, request: Request) -> Row:
     room = hf.context_tokens - len(ids)
     if room < 1:
         raise DataError(
-            f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} with the answer.",
-            where=repr(question(request.prompt)[:60]), cure="Shorten it; prompts are never cut in silence.",
-        )  # fmt: skip
+            (
+                f"{TOO_LONG}: {len(ids)} tokens, and the model takes {hf.context_tokens} "
+                "with the answer."
+            ),
+            where=repr(question(request.prompt)[:60]),
+            cure="Shorten it; prompts are never cut in silence.",
+        )
     id = request.id(hf.fingerprint)
     limit = min(request.sampling.max_tokens, room)
-    return Row(id, request.sampling, ids, limit, np.random.Generator(np.random.Philox(seed_of(id))).random(limit))
+    return Row(
+        id,
+        request.sampling,
+        ids,
+        limit,
+        np.random.Generator(np.random.Philox(seed_of(id))).random(limit),
+    )
 
 
 @torch.inference_mode()
 def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
     logits, cache, lengths = _prefill(hf, rows)
-    mask = torch.arange(int(lengths.max()), device=hf.device)[None] >= (lengths.max() - lengths)[:, None]  # padding is on the left
+    mask = (
+        torch.arange(int(lengths.max()), device=hf.device)[None]
+        >= (lengths.max() - lengths)[:, None]
+    )  # padding is on the left
     while True:
         for row, token in zip(rows, choose(logits, rows), strict=True):
             row.ids.append(token)
@@ -102,13 +122,18 @@ def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
         with standing(hf.module, lengths[:, None], prompts):
             out = hf.module(
                 input_ids=torch.tensor([[row.ids[-1]] for row in rows], device=hf.device),
-                attention_mask=mask, position_ids=lengths[:, None], past_key_values=cache, use_cache=True,
-            )  # fmt: skip
+                attention_mask=mask,
+                position_ids=lengths[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            )
         logits, lengths = out.logits[:, -1], lengths + 1
 
 
 def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
-    """One forward over the distinct prompts; its last logits and its cache are then repeated for each row."""
+    """One forward over the distinct prompts; its last logits and its cache are then repeated for
+    each row.
+    """
     from transformers import DynamicCache
 
     distinct = list(dict.fromkeys(tuple(row.prompt_ids) for row in rows))
@@ -120,7 +145,14 @@ def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tens
     counted = torch.arange(width, device=hf.device)[None] - (width - lengths)[:, None]
     positions, cache = counted.clamp(min=0), DynamicCache()
     with standing(hf.module, torch.where(mask, counted, PADDING), (lengths - lead)[:, None]):
-        out = hf.module(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        out = hf.module(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
     place = {prompt: i for i, prompt in enumerate(distinct)}
     index = torch.tensor([place[tuple(row.prompt_ids)] for row in rows], device=hf.device)
     cache.batch_select_indices(index)
@@ -128,7 +160,8 @@ def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tens
 
 
 def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
-    """The next token of each row: the likeliest at temperature 0, else the one where the row's uniform number falls.
+    """The next token of each row: the likeliest at temperature 0, else the one where the row's
+    uniform number falls.
 
     Shapes: logits (B, V).
     """
@@ -136,13 +169,19 @@ def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
     warm = [i for i, row in enumerate(rows) if row.sampling.temperature > 0]
     if warm:
         index = torch.tensor(warm, device=logits.device)
-        heat = torch.tensor([rows[i].sampling.temperature for i in warm], device=logits.device)[:, None]
+        heat = torch.tensor([rows[i].sampling.temperature for i in warm], device=logits.device)[
+            :, None
+        ]
         share = torch.softmax(logits[index].float() / heat, dim=-1)
         top_p = torch.tensor([rows[i].sampling.top_p for i in warm], device=logits.device)
         if bool((top_p < 1).any()):
             share = nucleus(share, top_p)
         ladder = share.double().cumsum(-1)
-        draw = torch.tensor([float(rows[i].uniforms[len(rows[i].ids)]) for i in warm], dtype=torch.float64, device=logits.device)
+        draw = torch.tensor(
+            [float(rows[i].uniforms[len(rows[i].ids)]) for i in warm],
+            dtype=torch.float64,
+            device=logits.device,
+        )
         picked = torch.searchsorted(ladder, (draw * ladder[:, -1])[:, None], right=True).squeeze(1)
         chosen[index] = picked.clamp(max=logits.shape[-1] - 1)
     found: list[int] = chosen.tolist()
@@ -163,7 +202,11 @@ def finished(hf: Hf, row: Row) -> Draw | None:
     """The draw, if its last token or its text ended it."""
     ended = row.ids[-1] in hf.end_ids
     full = len(row.ids) >= row.limit_tokens
-    stopped = not ended and bool(row.sampling.stop) and any(stop in hf.decode(row.ids[-TAIL_TOKENS:]) for stop in row.sampling.stop)
+    stopped = (
+        not ended
+        and bool(row.sampling.stop)
+        and any(stop in hf.decode(row.ids[-TAIL_TOKENS:]) for stop in row.sampling.stop)
+    )
     if not (ended or full or stopped):
         return None
     return as_draw(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))

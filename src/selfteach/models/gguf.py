@@ -1,7 +1,9 @@
-"""Weights as an F16 GGUF file: what openvino-genai draws from on a CPU, and what llama.cpp and Ollama read.
+"""Weights as an F16 GGUF file: what openvino-genai draws from on a CPU, and what llama.cpp and
+Ollama read.
 
-Families: llama, qwen2, qwen3. In llama the rows of the q and k projections are reordered, because the format's rotary embedding pairs
-neighbouring numbers where transformers pairs the two halves of a head.
+Families: llama, qwen2, qwen3. In llama the rows of the q and k projections are reordered, because
+the format's rotary embedding pairs neighbouring numbers where transformers pairs the two halves of
+a head.
 """
 
 from __future__ import annotations
@@ -52,7 +54,10 @@ def why_not_gguf(module: Any, tokenizer: Any) -> str:
     if getattr(config, "attention_bias", False) and config.model_type != "qwen2":
         return "its attention has biases, which this family does not have in the format"
     biased = ("q_proj.bias", "k_proj.bias", "v_proj.bias") if config.model_type == "qwen2" else ()
-    if odd := next((n for n, _ in module.named_parameters() if n.endswith(".bias") and not n.endswith(biased)), ""):
+    if odd := next(
+        (n for n, _ in module.named_parameters() if n.endswith(".bias") and not n.endswith(biased)),
+        "",
+    ):
         return f"its weights have a bias ({odd}), which this family does not have in the format"
     if getattr(config, "use_sliding_window", False):
         return "it uses a sliding window"
@@ -62,13 +67,16 @@ def why_not_gguf(module: Any, tokenizer: Any) -> str:
 
 
 def write_gguf(module: Any, tokenizer: Any, path: Path) -> Path:
-    """Writes a model with its tokenizer as one F16 GGUF file, whole or not at all. Adapters must be merged before.
+    """Writes a model with its tokenizer as one F16 GGUF file, whole or not at all. Adapters must be
+    merged before.
 
     Raises:
         UsageError: a family, a tokenizer or a weight that the format cannot hold.
     """
     if reason := why_not_gguf(module, tokenizer):
-        raise UsageError(f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`.")
+        raise UsageError(
+            f"this model cannot be written as GGUF: {reason}.", cure="Draw with `--engine hf`."
+        )
     import gguf
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -133,7 +141,9 @@ def _put_tokenizer(writer: Any, tokenizer: Any, vocab_size: int) -> None:
     described = _bpe(tokenizer)
     assert described is not None
     added = {int(t["id"]): t for t in described["added_tokens"]}
-    by_id = {id: token for token, id in described["model"]["vocab"].items()} | {id: t["content"] for id, t in added.items()}
+    by_id = {id: token for token, id in described["model"]["vocab"].items()} | {
+        id: t["content"] for id, t in added.items()
+    }
     tokens, types = [], []
     for id in range(vocab_size):
         kind = gguf.TokenType.UNUSED if id not in by_id else gguf.TokenType.NORMAL
@@ -177,17 +187,30 @@ def _tensors(module: Any) -> Iterator[tuple[str, np.ndarray]]:
             continue
         values = weight.detach().to("cpu", torch.float32)
         if module.config.model_type == "llama" and (".q_proj." in name or ".k_proj." in name):
-            heads = module.config.num_attention_heads if ".q_proj." in name else module.config.num_key_value_heads
+            heads = (
+                module.config.num_attention_heads
+                if ".q_proj." in name
+                else module.config.num_key_value_heads
+            )
             values = permute(values, heads)
         peak = float(values.abs().max())
         if not peak <= F16_MAX:
-            raise UsageError(f"the weight {name} reaches {peak:g}, which float16 cannot hold.", cure="Draw with `--engine hf`.")
+            raise UsageError(
+                f"the weight {name} reaches {peak:g}, which float16 cannot hold.",
+                cure="Draw with `--engine hf`.",
+            )
         yield gguf_name(name), (values if values.ndim == 1 else values.half()).numpy()
 
 
 def permute(weight: torch.Tensor, heads: int) -> torch.Tensor:
-    """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) -> the same shape."""
-    return weight.view(heads, 2, weight.shape[0] // heads // 2, -1).transpose(1, 2).reshape(weight.shape)
+    """Rows of a head from (first half, second half) to neighbouring pairs: (heads * 2 * n, D) ->
+    the same shape.
+    """
+    return (
+        weight.view(heads, 2, weight.shape[0] // heads // 2, -1)
+        .transpose(1, 2)
+        .reshape(weight.shape)
+    )
 
 
 def gguf_name(name: str) -> str:
@@ -201,5 +224,8 @@ def gguf_name(name: str) -> str:
     head, _, rest = name.removeprefix("model.layers.").partition(".")
     stem = next((k for k in LAYER_NAMES if rest == k or rest in (f"{k}.weight", f"{k}.bias")), None)
     if not name.startswith("model.layers.") or stem is None:
-        raise UsageError(f"the weight {name} has no place in the GGUF format.", cure="Merge the adapter first, or draw with `--engine hf`.")
+        raise UsageError(
+            f"the weight {name} has no place in the GGUF format.",
+            cure="Merge the adapter first, or draw with `--engine hf`.",
+        )
     return f"blk.{head}.{LAYER_NAMES[stem]}{rest.removeprefix(stem)}"

@@ -1,7 +1,9 @@
-"""Any causal model through transformers, on CPU and CUDA: it draws, scores, and holds the module that is trained.
+"""Any causal model through transformers, on CPU and CUDA: it draws, scores, and holds the module
+that is trained.
 
-The module's own forward is used only for drawing. Scoring runs the decoder without the head and sends only the needed positions through
-the head, which for a small model is a large share of the work.
+The module's own forward is used only for drawing. Scoring runs the decoder without the head and
+sends only the needed positions through the head, which for a small model is a large share of the
+work.
 """
 
 from __future__ import annotations
@@ -36,15 +38,27 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch
 class Hf:
     """A causal language model with its tokenizer: a `Drawer` and a `Scorer`.
 
-    `module` may be exchanged for a training one by `wearing`; everything here reads its device and dtype from it.
+    `module` may be exchanged for a training one by `wearing`; everything here reads its device and
+    dtype from it.
     """
 
-    def __init__(self, module: nn.Module, tokens: Tokens, name: str, fingerprint: str, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        tokens: Tokens,
+        name: str,
+        fingerprint: str,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.module, self.tokens, self.name, self.fingerprint = module, tokens, name, fingerprint
         self.notes = [*notes, *tokens.notes]
         self.tokenizer = tokens.tokenizer
         self.end_ids = tokens.end_ids
-        self.encode, self.encode_answer, self.decode = tokens.encode, tokens.encode_answer, tokens.decode
+        self.encode, self.encode_answer, self.decode = (
+            tokens.encode,
+            tokens.encode_answer,
+            tokens.decode,
+        )
 
     @staticmethod
     def load(
@@ -55,7 +69,8 @@ class Hf:
         device: str = "auto",
         progress: Callable[[str], None] | None = None,
     ) -> Hf:
-        """Loads "embedded", a folder, or a hub name; with `adapter`, a saved one merged into it or worn by it.
+        """Loads "embedded", a folder, or a hub name; with `adapter`, a saved one merged into it or
+        worn by it.
 
         Raises:
             UsageError: no such model, or one that must not be opened (remote code, pickles).
@@ -71,14 +86,25 @@ class Hf:
         notes = [safety.check_adapter(adapter, fingerprint)] if adapter else []
         module = _load_module(folder, _dtype(dtype, target))
         if adapter:
-            module, fingerprint = wear(module, adapter), safety.adapter_fingerprint(fingerprint, adapter)
+            module, fingerprint = (
+                wear(module, adapter),
+                safety.adapter_fingerprint(fingerprint, adapter),
+            )
         tokens = Tokens(_load_tokenizer(folder), _generation_ends(module))
         if mine := worn(module):
             mine.to(target)
-        return Hf(module.to(target).eval(), tokens, str(name_or_folder), fingerprint, [note for note in notes if note])
+        return Hf(
+            module.to(target).eval(),
+            tokens,
+            str(name_or_folder),
+            fingerprint,
+            [note for note in notes if note],
+        )
 
     def wearing(self, module: nn.Module, fingerprint: str) -> Hf:
-        """The same tokenizer and name around another module: the student between two training steps."""
+        """The same tokenizer and name around another module: the student between two training
+        steps.
+        """
         return Hf(module, self.tokens, self.name, fingerprint)
 
     @property
@@ -109,11 +135,15 @@ class Hf:
         return Head(self.module)
 
     def room_tokens(self, prompt: Prompt) -> int:
-        """How long an answer to this prompt can be at most; not positive where it must be dropped as `decode.TOO_LONG`."""
+        """How long an answer to this prompt can be at most; not positive where it must be dropped
+        as `decode.TOO_LONG`.
+        """
         return room_tokens(self, prompt)
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`), never cut in silence."""
+        """As `Drawer.draw`. A prompt that leaves no room for an answer is refused (`DataError`),
+        never cut in silence.
+        """
         return draw_all(self, requests)
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
@@ -124,8 +154,12 @@ class Hf:
         """As `Scorer.embed`."""
         return embed_all(self, prompts)
 
-    def answer_logits(self, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, torch.Tensor]]:
-        """Yields (index, float32 logits (T_answer, V)) for each pair of prompt and answer; row t predicts answer token t, EOS included."""
+    def answer_logits(
+        self, pairs: Sequence[tuple[Prompt, str]]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """Yields (index, float32 logits (T_answer, V)) for each pair of prompt and answer; row t
+        predicts answer token t, EOS included.
+        """
         return answer_logits(self, pairs)
 
 
@@ -141,9 +175,11 @@ def load_tokens(name_or_folder: str, progress: Callable[[str], None] | None = No
 
 
 def bf16_in_hardware() -> bool:
-    """Whether this CPU multiplies in bf16, as far as the build of torch can tell: one without oneDNN cannot be asked.
+    """Whether this CPU multiplies in bf16, as far as the build of torch can tell: one without
+    oneDNN cannot be asked.
 
-    oneDNN says yes to every processor with AVX-512, also where it only emulates bf16, at a quarter of float32's speed (docs/log.md)."""
+    oneDNN says yes to every processor with AVX-512, also where it only emulates bf16, at a quarter
+    of float32's speed (docs/log.md)."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if platform.machine().lower() in ("x86_64", "amd64"):
@@ -152,23 +188,38 @@ def bf16_in_hardware() -> bool:
 
 
 def _device(name: str) -> torch.device:
-    if name == "auto":  # of several processes that were launched together each has an accelerator of its own
+    if (
+        name == "auto"
+    ):  # of several processes that were launched together each has an accelerator of its own
         here = torch.cuda.is_available() and not _split()
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if here else torch.device("cpu")
+        return (
+            torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            if here
+            else torch.device("cpu")
+        )
     try:
         return torch.device(name)
     except RuntimeError as fault:
-        raise UsageError(f'there is no device "{name}".', cure='Known: "auto", "cpu", "cuda", "cuda:0", ...') from fault
+        raise UsageError(
+            f'there is no device "{name}".', cure='Known: "auto", "cpu", "cuda", "cuda:0", ...'
+        ) from fault
 
 
 def _split() -> bool:
-    """Whether the launch will split the weights over the accelerators: then no one of them needs to hold all, and the CPU does first."""
-    return any(os.environ.get(name, "").lower() == "true" for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED"))
+    """Whether the launch will split the weights over the accelerators: then no one of them needs to
+    hold all, and the CPU does first.
+    """
+    return any(
+        os.environ.get(name, "").lower() == "true"
+        for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+    )
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
-        fast = device.type == "cuda" or (_split() and torch.cuda.is_available()) or bf16_in_hardware()
+        fast = (
+            device.type == "cuda" or (_split() and torch.cuda.is_available()) or bf16_in_hardware()
+        )
         return torch.bfloat16 if fast else torch.float32
     if name not in DTYPES:
         raise UsageError(f'there is no dtype "{name}".', cure=did_you_mean(name, ["auto", *DTYPES]))
@@ -178,21 +229,34 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
 def _load_module(folder: Path, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
-    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
+    options = {
+        "dtype": dtype,
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+    }
     try:
         with quiet():
             try:
-                return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa", **options)
+                return AutoModelForCausalLM.from_pretrained(
+                    folder, attn_implementation="sdpa", **options
+                )
             except ValueError as fault:
                 if "scaled_dot_product_attention" not in str(fault):
                     raise
-                return AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **options)
+                return AutoModelForCausalLM.from_pretrained(
+                    folder, attn_implementation="eager", **options
+                )
     except (torch.OutOfMemoryError, MemoryError) as fault:
-        raise ResourceError("not enough memory for the model.", where=str(folder), cure="Use a smaller model.") from fault
+        raise ResourceError(
+            "not enough memory for the model.", where=str(folder), cure="Use a smaller model."
+        ) from fault
     except (ValueError, OSError, RuntimeError, KeyError, ImportError, SafetensorError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(
-            f"cannot be loaded ({first}).", where=str(folder), cure="Give a causal language model that transformers knows."
+            f"cannot be loaded ({first}).",
+            where=str(folder),
+            cure="Give a causal language model that transformers knows.",
         ) from fault
 
 
@@ -201,7 +265,9 @@ def _load_tokenizer(folder: Path) -> Any:
 
     try:
         with quiet():
-            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            return AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
     except Exception as fault:  # the tokenizers library raises nothing more precise
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
         raise UsageError(f"its tokenizer cannot be loaded ({first}).", where=str(folder)) from fault

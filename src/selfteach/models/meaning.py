@@ -1,10 +1,12 @@
-"""Words that a model treats alike, read off its input embeddings: "raised" ~ "raise", "raising"; "proclaimed" ~ "declared".
+"""Words that a model treats alike, read off its input embeddings: "raised" ~ "raise", "raising";
+"proclaimed" ~ "declared".
 
-For questions in other words than a text's own, without a dictionary and without drawing. Words of the letters a to z only: a byte-level
-vocabulary writes all others in bytes.
+For questions in other words than a text's own, without a dictionary and without drawing. Words of
+the letters a to z only: a byte-level vocabulary writes all others in bytes.
 
-Source: nearest neighbours of word embeddings (Mikolov et al. 2013, arXiv 1301.3781). Departs: only neighbours that choose each other,
-because the centre of the embeddings is near to everything; only words that are one token.
+Source: nearest neighbours of word embeddings (Mikolov et al. 2013, arXiv 1301.3781). Departs: only
+neighbours that choose each other, because the centre of the embeddings is near to everything; only
+words that are one token.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ LEAST_LETTERS = 3
 
 @torch.inference_mode()
 def alike(hf: Hf, words: Iterable[str], count: int = 4, least: float = 0.4) -> dict[str, list[str]]:
-    """For each lower-case word its nearest whole words, the nearest first; a word without any is left out.
+    """For each lower-case word its nearest whole words, the nearest first; a word without any is
+    left out.
 
     Args:
         count: neighbours at most; each must also have the word among its own 2 * `count`.
@@ -45,8 +48,16 @@ def alike(hf: Hf, words: Iterable[str], count: int = 4, least: float = 0.4) -> d
     place = {int(token): i for i, token in enumerate(places)}
     rows = [place[token] for token in asked]
     near = _nearest(matrix, rows, count)
-    back = {n: {m for m, _ in found} for n, found in _nearest(matrix, sorted({n for f in near.values() for n, _ in f}), 2 * count).items()}
-    kept = {texts[i]: [texts[n] for n, cosine in near[i] if cosine >= least and i in back[n]] for i in rows}
+    back = {
+        n: {m for m, _ in found}
+        for n, found in _nearest(
+            matrix, sorted({n for f in near.values() for n, _ in f}), 2 * count
+        ).items()
+    }
+    kept = {
+        texts[i]: [texts[n] for n, cosine in near[i] if cosine >= least and i in back[n]]
+        for i in rows
+    }
     return {word: others for word, others in kept.items() if others}
 
 
@@ -54,10 +65,16 @@ def _whole_words(hf: Hf) -> dict[str, int]:
     """Lower-case words that are one token with the space before them."""
     pieces = hf.tokenizer.convert_ids_to_tokens(range(len(hf.tokenizer)))
     words = {piece[1:]: i for i, piece in enumerate(pieces) if piece and piece.startswith(MARKS)}
-    return {word: i for word, i in words.items() if len(word) >= LEAST_LETTERS and word.isascii() and word.isalpha() and word.islower()}
+    return {
+        word: i
+        for word, i in words.items()
+        if len(word) >= LEAST_LETTERS and word.isascii() and word.isalpha() and word.islower()
+    }
 
 
-def _nearest(matrix: torch.Tensor, rows: list[int], count: int) -> dict[int, list[tuple[int, float]]]:
+def _nearest(
+    matrix: torch.Tensor, rows: list[int], count: int
+) -> dict[int, list[tuple[int, float]]]:
     found: dict[int, list[tuple[int, float]]] = {}
     for block in torch.split(torch.tensor(rows), 512):
         similar = matrix[block] @ matrix.T

@@ -1,12 +1,13 @@
 """Keeping freed memory while work goes on, and giving it back between two pieces of work.
 
-glibc gives every block above 32 MB back to the system when it is freed and gets zeroed pages for the next one. For logits and attention
-scores on a CPU that costs more than the arithmetic: a softmax over 20 MB takes 36 ms with fresh pages and 7 ms with kept ones. What is
-kept for good, though, adds up to gigabytes: so `release` is called where one kind of work ends and another begins.
+glibc gives every block above 32 MB back to the system when it is freed and gets zeroed pages for
+the next one. For logits and attention scores on a CPU that costs more than the arithmetic: a
+softmax over 20 MB takes 36 ms with fresh pages and 7 ms with kept ones. What is kept for good,
+though, adds up to gigabytes: so `release` is called where one kind of work ends and another begins.
 
-In low precision oneDNN compiles a product for each shape and keeps the last 1024. Packed rows have another length at every step, so
-old ones are hardly ever used again: in a training of the embedded model they grew to .6 GB, and a step took no longer with fewer
-(docs/log.md).
+In low precision oneDNN compiles a product for each shape and keeps the last 1024. Packed rows have
+another length at every step, so old ones are hardly ever used again: in a training of the embedded
+model they grew to .6 GB, and a step took no longer with fewer (docs/log.md).
 """
 
 from __future__ import annotations
@@ -34,11 +35,16 @@ def keep_pages() -> bool:
     library = _glibc()
     if library is None:
         return False
-    return all(library.mallopt(option, value) for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20)))
+    return all(
+        library.mallopt(option, value)
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20))
+    )
 
 
 def keep_few_products() -> None:
-    """Bounds oneDNN's compiled products, unless the user did; of effect before the first one is computed."""
+    """Bounds oneDNN's compiled products, unless the user did; of effect before the first one is
+    computed.
+    """
     os.environ.setdefault(*PRODUCTS)
 
 

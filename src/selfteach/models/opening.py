@@ -29,10 +29,12 @@ def open_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -> 
 
 
 def choose_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -> Opened:
-    """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in silence.
+    """Opens what draws with a model: on a CPU openvino where it can, else transformers; never in
+    silence.
 
     Raises:
-        UsageError: there is no such engine, or it is "openvino" and cannot draw with this model here.
+        UsageError: there is no such engine, or it is "openvino" and cannot draw with this model
+        here.
     """
     from selfteach.models.openvino import OpenVino, why_not_openvino
 
@@ -45,7 +47,9 @@ def choose_drawer(hf: Hf, engine: Engine = "auto", folder: Path | None = None) -
         return Opened(hf, "hf", f"the model is on {hf.device.type}")
     if reason := why_not_openvino(hf):
         return Opened(hf, "hf", f"openvino cannot draw with it: {reason}")
-    return Opened(OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family")
+    return Opened(
+        OpenVino(hf, folder), "openvino", "the model is on a CPU and openvino knows its family"
+    )
 
 
 def refuse_unknown_engine(name: str) -> None:
@@ -55,7 +59,11 @@ def refuse_unknown_engine(name: str) -> None:
         UsageError: there is not.
     """
     if name not in get_args(Engine):
-        raise UsageError(f'there is no engine "{name}".', where="--engine", cure=did_you_mean(name, get_args(Engine)))
+        raise UsageError(
+            f'there is no engine "{name}".',
+            where="--engine",
+            cure=did_you_mean(name, get_args(Engine)),
+        )
 
 
 class KnownModel(NamedTuple):
@@ -68,7 +76,11 @@ class KnownModel(NamedTuple):
 
 def known_models() -> list[KnownModel]:
     """The embedded model, and the causal models of the hub's cache. Reads the disk only."""
-    found = [KnownModel(embedded.NAME, embedded.WHAT, (embedded.embedded_path() / "config.json").is_file())]
+    found = [
+        KnownModel(
+            embedded.NAME, embedded.WHAT, (embedded.embedded_path() / "config.json").is_file()
+        )
+    ]
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
@@ -78,6 +90,16 @@ def known_models() -> list[KnownModel]:
         return found
     for repository in sorted(repositories, key=lambda r: str(r.repo_id)):
         files = {file.file_name for revision in repository.revisions for file in revision.files}
-        if repository.repo_type == "model" and "config.json" in files and any(name.endswith(".safetensors") for name in files):
-            found.append(KnownModel(str(repository.repo_id), f"from the hub's cache, {repository.size_on_disk >> 20} MB", True))
+        if (
+            repository.repo_type == "model"
+            and "config.json" in files
+            and any(name.endswith(".safetensors") for name in files)
+        ):
+            found.append(
+                KnownModel(
+                    str(repository.repo_id),
+                    f"from the hub's cache, {repository.size_on_disk >> 20} MB",
+                    True,
+                )
+            )
     return found

@@ -1,6 +1,8 @@
-"""Drawing on a CPU through openvino-genai's continuous batching, from an F16 GGUF file of the (merged) weights.
+"""Drawing on a CPU through openvino-genai's continuous batching, from an F16 GGUF file of the
+(merged) weights.
 
-Token ids go in and come out, so that templates, control tokens and texts have one source: `Tokens`. Stop texts are looked for here.
+Token ids go in and come out, so that templates, control tokens and texts have one source: `Tokens`.
+Stop texts are looked for here.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 192
 MIN_ROWS = 4
-"""A step of one row takes other kernels than a step of several and rounds differently, so that an answer would depend on what happens to
-be drawn beside it. Idle rows keep at least this many going."""
+"""A step of one row takes other kernels than a step of several and rounds differently, so that an
+answer would depend on what happens to be drawn beside it. Idle rows keep at least this many
+going."""
 CACHE_GB = 1
 
 
@@ -38,13 +41,16 @@ class OpenVino:
     """Draws with the weights of an `Hf`, whose tokenizer, name and fingerprint it shares."""
 
     def __init__(self, hf: Hf, folder: Path | None = None, *, precision: str = "") -> None:
-        """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them. `precision` is f32 or bf16.
+        """Writes the weights as GGUF, into `folder` to stay or into a passing file, and loads them.
+        `precision` is f32 or bf16.
 
         Raises:
             UsageError: openvino-genai is not installed, or the model's family is unknown to it.
         """
         if reason := why_not_openvino(hf):
-            raise UsageError(f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`.")
+            raise UsageError(
+                f"openvino cannot draw with {hf.name}: {reason}.", cure="Use `--engine hf`."
+            )
         self.name, self.fingerprint, self._hf = hf.name, hf.fingerprint, hf
         self._folder, self._precision = folder, precision or _fastest_precision()
         self._opened: Any = self._open()
@@ -62,15 +68,31 @@ class OpenVino:
     def _open(self) -> Any:
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            return _pipeline(write_gguf(self._hf.module, self._hf.tokenizer, self._folder / f"{self.fingerprint}.gguf"), self._precision)
-        cache_folder().mkdir(parents=True, exist_ok=True)  # every taught model has a file of its own: none is kept
-        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True) as scratch:
-            return _pipeline(write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"), self._precision)
+            return _pipeline(
+                write_gguf(
+                    self._hf.module, self._hf.tokenizer, self._folder / f"{self.fingerprint}.gguf"
+                ),
+                self._precision,
+            )
+        cache_folder().mkdir(
+            parents=True, exist_ok=True
+        )  # every taught model has a file of its own: none is kept
+        with tempfile.TemporaryDirectory(
+            dir=cache_folder(), prefix=".gguf-", ignore_cleanup_errors=True
+        ) as scratch:
+            return _pipeline(
+                write_gguf(self._hf.module, self._hf.tokenizer, Path(scratch) / "model.gguf"),
+                self._precision,
+            )
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a prompt find its prefill in the cache; and
-        before them one prompt of each beginning that several share, because the engine looks into its cache when a request is added."""
-        rows = [(request.draw, row_of(self._hf, request)) for request in {r.id(self.fingerprint): r for r in requests}.values()]
+        """As `Drawer.draw`. The first draws of all prompts go first, so that later draws of a
+        prompt find its prefill in the cache; and before them one prompt of each beginning that
+        several share, because the engine looks into its cache when a request is added."""
+        rows = [
+            (request.draw, row_of(self._hf, request))
+            for request in {r.id(self.fingerprint): r for r in requests}.values()
+        ]
         rows.sort(key=lambda pair: (pair[0], -len(pair[1].prompt_ids), pair[1].prompt_ids))
         shared = shares([row.prompt_ids for _, row in rows])
         waiting = deque(row for (_, row), same in zip(rows, shared, strict=True) if not same)
@@ -81,7 +103,9 @@ class OpenVino:
         numbers = count()
         try:
             while waiting or open_ or later:
-                if later and not waiting and all(row.ids for row, _ in open_.values()):  # what they begin with is in the cache now
+                if (
+                    later and not waiting and all(row.ids for row, _ in open_.values())
+                ):  # what they begin with is in the cache now
                     waiting, later = later, waiting
                 while waiting and len(open_) < MAX_ROWS:
                     number, row = next(numbers), waiting.popleft()
@@ -109,20 +133,36 @@ class OpenVino:
         config.apply_chat_template = False
         if row.sampling.temperature > 0:
             config.do_sample = True
-            config.temperature, config.top_p, config.top_k = row.sampling.temperature, row.sampling.top_p, 0
+            config.temperature, config.top_p, config.top_k = (
+                row.sampling.temperature,
+                row.sampling.top_p,
+                0,
+            )
             config.rng_seed = seed_of(row.id)
-        return self._pipe.add_request(number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config)
+        return self._pipe.add_request(
+            number, openvino.Tensor(np.array([row.prompt_ids], dtype=np.int64)), config
+        )
 
     def _add_idle(self, number: int) -> Any:
         import openvino
         import openvino_genai
 
         config = openvino_genai.GenerationConfig()
-        config.max_new_tokens, config.ignore_eos, config.apply_chat_template = self._hf.context_tokens - 1, True, False
-        return self._pipe.add_request(number, openvino.Tensor(np.array([[self._hf.tokenizer.eos_token_id]], dtype=np.int64)), config)
+        config.max_new_tokens, config.ignore_eos, config.apply_chat_template = (
+            self._hf.context_tokens - 1,
+            True,
+            False,
+        )
+        return self._pipe.add_request(
+            number,
+            openvino.Tensor(np.array([[self._hf.tokenizer.eos_token_id]], dtype=np.int64)),
+            config,
+        )
 
     def _over(self, row: Row, handle: Any) -> bool:
-        """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop text."""
+        """Takes what the row has drawn in this step; whether it has ended, by itself or by a stop
+        text.
+        """
         from openvino_genai import GenerationStatus
 
         while handle.can_read():
@@ -130,7 +170,10 @@ class OpenVino:
                 row.ids += output.generated_ids
         status = handle.get_status()
         if status == GenerationStatus.IGNORED:
-            raise ResourceError(f"openvino's cache of {CACHE_GB} GB is too small for this prompt.", cure="Use `--engine hf`.")
+            raise ResourceError(
+                f"openvino's cache of {CACHE_GB} GB is too small for this prompt.",
+                cure="Use `--engine hf`.",
+            )
         if status == GenerationStatus.RUNNING and row.sampling.stop:
             tail = self._hf.decode(row.ids[-TAIL_TOKENS:])
             if any(stop in tail for stop in row.sampling.stop):
@@ -140,7 +183,9 @@ class OpenVino:
 
 
 def shares(prompts: Sequence[list[int]]) -> list[int]:
-    """How many tokens each prompt shares with one that goes before it, at least half of its own; 0 for those that go first."""
+    """How many tokens each prompt shares with one that goes before it, at least half of its own; 0
+    for those that go first.
+    """
     found, leader = [0] * len(prompts), list[int]()
     for i in sorted(range(len(prompts)), key=lambda i: prompts[i]):
         same = common_prefix(leader, prompts[i])
@@ -168,7 +213,10 @@ def _pipeline(path: Path, precision: str) -> Any:
     scheduler.max_num_seqs = MAX_ROWS
     scheduler.max_num_batched_tokens = 2048
     scheduler.enable_prefix_caching = True
-    properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}  # 8-bit keys and values are no faster here
+    properties = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "KV_CACHE_PRECISION": precision,
+    }  # 8-bit keys and values are no faster here
     with kept_signal_stack():
         pipe = openvino_genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", properties)
     release()  # reading and compiling leave several times the weights behind
@@ -179,4 +227,8 @@ def _fastest_precision() -> str:
     """bf16 where the processor has it, else f32."""
     import openvino
 
-    return "bf16" if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+    return (
+        "bf16"
+        if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        else "f32"
+    )

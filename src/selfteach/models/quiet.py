@@ -1,4 +1,6 @@
-"""Loading without chatter: progress bars and advice of the libraries below us do not belong in our output."""
+"""Loading without chatter: progress bars and advice of the libraries below us do not belong in our
+output.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Inside, transformers and huggingface_hub show no progress bars and no warnings; errors still raise."""
+    """Inside, transformers and huggingface_hub show no progress bars and no warnings; errors still
+    raise.
+    """
     import transformers
     from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 

@@ -1,4 +1,5 @@
-"""A model with a memory: what the ledger already answers is not computed again (invariant 2). This is what makes resuming safe and
+"""A model with a memory: what the ledger already answers is not computed again (invariant 2). This
+is what makes resuming safe and
 simple: the method runs from its beginning, and every finished request is a lookup."""
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ T = TypeVar("T")
 class Recorded:
     """Wraps a drawer and a scorer of one model; asks them only for what the ledger does not hold."""
 
-    def __init__(self, ledger: Ledger, drawer: Drawer | None = None, scorer: Scorer | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, drawer: Drawer | None = None, scorer: Scorer | None = None
+    ) -> None:
         self.ledger, self._drawer, self._scorer = ledger, drawer, scorer
         self.name = (drawer or scorer).name  # type: ignore[union-attr]
         self.fingerprint = (drawer or scorer).fingerprint  # type: ignore[union-attr]
@@ -32,28 +35,44 @@ class Recorded:
 
     @property
     def failures(self) -> Sequence[tuple[str, str]]:
-        """(request id, reason) of each request that got no draw. Only an endpoint loses single requests."""
+        """(request id, reason) of each request that got no draw. Only an endpoint loses single
+        requests.
+        """
         return list((self._given_up | dict(getattr(self._drawer, "failures", ()))).items())
 
     def give_up(self) -> None:
-        """What got no draw until now gets none any more, also in a resumed run: what was made of the others stays as it is."""
+        """What got no draw until now gets none any more, also in a resumed run: what was made of
+        the others stays as it is.
+        """
         if lost := dict(self.failures):
             self._given_up = lost
             self.ledger.note(f"{GIVEN_UP} {self.fingerprint}", lost)
 
     def room_tokens(self, prompt: Prompt) -> float:
-        """How many tokens the context holds behind a prompt; without bound where only the other side knows, as with an endpoint."""
-        room = getattr(self._scorer, "room_tokens", None) or getattr(self._drawer, "room_tokens", None)
+        """How many tokens the context holds behind a prompt; without bound where only the other
+        side knows, as with an endpoint.
+        """
+        room = getattr(self._scorer, "room_tokens", None) or getattr(
+            self._drawer, "room_tokens", None
+        )
         return room(prompt) if room else math.inf
 
     def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
-        """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it is given out."""
+        """As `Drawer.draw`: recorded answers first, then the missing ones, each recorded before it
+        is given out.
+        """
         by_id = {request.id(self.fingerprint): request for request in requests}
         known = self.ledger.answers(list(by_id))
         yield from (Draw(**body) for body in known.values())
-        missing = {id: request for id, request in by_id.items() if id not in known and id not in self._given_up}
+        missing = {
+            id: request
+            for id, request in by_id.items()
+            if id not in known and id not in self._given_up
+        }
         for stage in dict.fromkeys(r.stage for r in missing.values()):
-            self.ledger.ask(stage, [(id, _request_body(r)) for id, r in missing.items() if r.stage == stage])
+            self.ledger.ask(
+                stage, [(id, _request_body(r)) for id, r in missing.items() if r.stage == stage]
+            )
         if missing:
             assert self._drawer is not None, "this model does not draw"
             for group in _grouped(self._drawer.draw(list(missing.values()))):
@@ -76,31 +95,44 @@ class Recorded:
         if missing:
             assert self._scorer is not None, "this model does not score"
             for group in _grouped(self._scorer.logp(missing)):
-                self.ledger.answer((id, [[p.logp, p.tokens] for p in scores]) for id, scores in group)
+                self.ledger.answer(
+                    (id, [[p.logp, p.tokens] for p in scores]) for id, scores in group
+                )
                 yield from group
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """As `Scorer.embed`, remembered row by row."""
         ids = [digest(["embed", self.fingerprint, prompt_json(p)]) for p in prompts]
         known = self.ledger.answers(ids)
-        missing = list({id: p for id, p in zip(ids, prompts, strict=True) if id not in known}.items())
+        missing = list(
+            {id: p for id, p in zip(ids, prompts, strict=True) if id not in known}.items()
+        )
         if missing:
             assert self._scorer is not None, "this model does not embed"
             rows = self._scorer.embed([p for _, p in missing])
-            found = [(id, [float(x) for x in row]) for (id, _), row in zip(missing, rows, strict=True)]
+            found = [
+                (id, [float(x) for x in row]) for (id, _), row in zip(missing, rows, strict=True)
+            ]
             self.ledger.answer(found)
             known |= dict(found)
         return np.array([known[id] for id in ids], dtype=np.float32)
 
 
 def _request_body(request: Request) -> dict[str, Any]:
-    return {"prompt": prompt_json(request.prompt), "sampling": asdict(request.sampling), "draw": request.draw, "seed": request.seed}
+    return {
+        "prompt": prompt_json(request.prompt),
+        "sampling": asdict(request.sampling),
+        "draw": request.draw,
+        "seed": request.seed,
+    }
 
 
 def _grouped(items: Iterator[T]) -> Iterator[list[T]]:
-    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast, each at once when they come slowly.
+    """Items in groups of what arrives within COMMIT_EVERY_S: few commits when answers come fast,
+    each at once when they come slowly.
 
-    What came before a fault (also before Ctrl-C) is given out before the fault is raised: it is paid for.
+    What came before a fault (also before Ctrl-C) is given out before the fault is raised: it is
+    paid for.
     """
     while True:
         group: list[T] = []

@@ -2,9 +2,11 @@
 
     h + R^T (W h + b - R h)        R (r, D) with orthonormal rows
 
-Source: Wu et al. 2024, ReFT (arXiv 2404.03592), equation 2. Settings: `layers`, `positions` (`all`, or the first n and last m tokens of
-the prompt: `f1+l1`), `tied` (one R, W, b for first and last), `site` (`stream`: a layer's output; `down_proj`: what its MLP adds).
-Departs: R is what a QR factorisation of its parameter gives, and W starts as R, so that an untrained one changes nothing.
+Source: Wu et al. 2024, ReFT (arXiv 2404.03592), equation 2. Settings: `layers`, `positions` (`all`,
+or the first n and last m tokens of the prompt: `f1+l1`), `tied` (one R, W, b for first and last),
+`site` (`stream`: a layer's output; `down_proj`: what its MLP adds).
+Departs: R is what a QR factorisation of its parameter gives, and W starts as R, so that an
+untrained one changes nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def edit(h: Tensor, r: Tensor, w: Tensor, b: Tensor) -> Tensor:
 
 
 def orthonormal(free: Tensor) -> Tensor:
-    """Rows that span the same space and are orthonormal; rows that are so already stay as they are. (r, D) -> (r, D)."""
+    """Rows that span the same space and are orthonormal; rows that are so already stay as they are.
+    (r, D) -> (r, D).
+    """
     q, triangle = torch.linalg.qr(free.t())
     rows: Tensor = (q * torch.where(triangle.diagonal() < 0, -1.0, 1.0).to(q.dtype)).t()
     return rows
@@ -55,7 +59,11 @@ class Spans:
             return Spans(everywhere=True)
         found = re.fullmatch(r"(?:f([1-9]\d{0,3}))?(\+)?(?:l([1-9]\d{0,3}))?", text)
         if not found or not (found[1] or found[3]) or bool(found[2]) != bool(found[1] and found[3]):
-            raise UsageError(f"{text!r} names no positions.", where="train.reft.positions", cure='Write "all", "f1", "l1" or "f1+l1".')
+            raise UsageError(
+                f"{text!r} names no positions.",
+                where="train.reft.positions",
+                cure='Write "all", "f1", "l1" or "f1+l1".',
+            )
         return Spans(int(found[1] or 0), int(found[3] or 0))
 
     def parts(self, tied: bool) -> tuple[str, ...]:
@@ -65,11 +73,15 @@ class Spans:
         return ("first", "last")
 
     def where(self, places: Places, part: str) -> tuple[Tensor, Tensor]:
-        """Rows and columns of a part's tokens. Where a short prompt's first and last tokens are the same, they are first."""
+        """Rows and columns of a part's tokens. Where a short prompt's first and last tokens are the
+        same, they are first.
+        """
         own = (places.position >= 0) & (places.position < places.prompt)
         first = own & (places.position < self.first)
         last = own & (places.position >= places.prompt - self.last) & ~first
-        rows, columns = torch.nonzero({"first": first, "last": last, "all": first | last}[part], as_tuple=True)
+        rows, columns = torch.nonzero(
+            {"first": first, "last": last, "all": first | last}[part], as_tuple=True
+        )
         return rows, columns
 
 
@@ -78,7 +90,9 @@ class Reft(Worn):
 
     kind = "reft"
 
-    def __init__(self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, module: Any, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
+    ) -> None:
         super().__init__(module, tensors)
         self.spans, self.tied = Spans.of(str(settings["positions"])), bool(settings["tied"])
         self.positional, self.tail = not self.spans.everywhere, max(1, self.spans.last)
@@ -115,7 +129,9 @@ class Reft(Worn):
                 r = orthonormal(r) if r.requires_grad else r
                 if self.spans.everywhere:
                     return edit(h, r, w, b)
-                rows, columns = self.places.once(part, lambda part=part: self.spans.where(self.places, part))  # type: ignore[misc]
+                rows, columns = self.places.once(
+                    part, lambda part=part: self.spans.where(self.places, part)
+                )  # type: ignore[misc]
                 if len(rows):
                     h = h.index_put((rows, columns), edit(h[rows, columns], r, w, b))
             return h
@@ -131,15 +147,26 @@ def sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:
     """
     every = decoder_layers(module)
     try:
-        return {n: every[n].get_submodule(SITES[site]) for n in which_layers(layers, len(every), "train.reft.layers")}
+        return {
+            n: every[n].get_submodule(SITES[site])
+            for n in which_layers(layers, len(every), "train.reft.layers")
+        }
     except AttributeError as fault:
-        raise UsageError(f"has no {SITES[site]} in its layers.", where=type(module).__name__, cure="Set train.reft.site=stream.") from fault
+        raise UsageError(
+            f"has no {SITES[site]} in its layers.",
+            where=type(module).__name__,
+            cure="Set train.reft.site=stream.",
+        ) from fault
 
 
-def as_low_rank(r: Tensor, w: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The low-rank update of a linear layer's weights that does what the edit of its output does, exactly.
+def as_low_rank(
+    r: Tensor, w: Tensor, b: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The low-rank update of a linear layer's weights that does what the edit of its output does,
+    exactly.
 
-    With y = W0 x + b0:  y + R^T((W - R) y + b) = (W0 + R^T (W - R) W0) x + b0 + R^T((W - R) b0 + b).
+    With y = W0 x + b0:  y + R^T((W - R) y + b) = (W0 + R^T (W - R) W0) x + b0 + R^T((W - R) b0 +
+    b).
     Shapes: R, W (r, out), b (r,), W0 (out, in), b0 (out,) -> A (r, in), B (out, r), shift (out,).
     """
     b0 = bias if bias is not None else torch.zeros_like(weight[:, 0])

@@ -1,4 +1,6 @@
-"""What is looked at before a model folder is opened: nothing in it may run code (invariant 9). And what the folder is: its fingerprint."""
+"""What is looked at before a model folder is opened: nothing in it may run code (invariant 9). And
+what the folder is: its fingerprint.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from selfteach.records import digest, write_text
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 ATTENTION = {"eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"}
-IDENTITY = ("config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt")
+IDENTITY = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+)
 MAX_JSON_BYTES = 64 << 20
 
 
@@ -22,23 +32,37 @@ def inspect(folder: Path) -> dict[str, Any]:
     """Reads a model folder's configuration, and refuses what could run code.
 
     Raises:
-        UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an attention kernel from elsewhere.
+        UsageError: no configuration, no safetensors, pickled weights alone, remote code, or an
+        attention kernel from elsewhere.
     """
     config = read_json(folder / "config.json")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(p.name for pattern in PICKLES for p in folder.glob(pattern))
         what = (
-            f"has its weights as a pickle ({pickled[0]}), which can run code when it is read." if pickled else "has no safetensors weights."
+            f"has its weights as a pickle ({pickled[0]}), which can run code when it is read."
+            if pickled
+            else "has no safetensors weights."
         )
         raise UsageError(what, where=str(folder), cure="Use a copy with safetensors weights.")
     for index in folder.glob("*.index.json"):
         files = read_json(index).get("weight_map")
-        odd = [f for f in files.values() if not _is_plain_safetensors(f)] if isinstance(files, dict) else [files]
+        odd = (
+            [f for f in files.values() if not _is_plain_safetensors(f)]
+            if isinstance(files, dict)
+            else [files]
+        )
         if odd:
             raise UsageError(
-                f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.", where=str(index), cure="Use a whole copy."
+                f"points to {str(odd[0])[:60]!r}, which is no safetensors file beside it.",
+                where=str(index),
+                cure="Use a whole copy.",
             )
-    for name in ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json"):
+    for name in (
+        "config.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "processor_config.json",
+    ):
         if (folder / name).is_file():
             _refuse_code(read_json(folder / name), f"{folder}/{name}")
     return config
@@ -56,7 +80,9 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_bytes())
     except OSError as fault:
         raise UsageError(
-            f"cannot be read ({fault.strerror}).", where=str(path), cure="A model folder holds config.json, tokenizer and safetensors."
+            f"cannot be read ({fault.strerror}).",
+            where=str(path),
+            cure="A model folder holds config.json, tokenizer and safetensors.",
         ) from fault
     except (ValueError, RecursionError) as fault:
         raise UsageError(f"is not JSON ({str(fault)[:80]}).", where=str(path)) from fault
@@ -73,9 +99,13 @@ def _refuse_code(value: dict[str, Any], where: str) -> None:
     for key, found in _walk(value):
         if key in ("auto_map", "custom_pipelines") and found:
             raise UsageError(
-                f'asks to run code that comes with the model ("{key}").', where=where,
-                cure="Selfteach runs no such code. Where transformers knows the model family itself, remove this key from a local copy.",
-            )  # fmt: skip
+                f'asks to run code that comes with the model ("{key}").',
+                where=where,
+                cure=(
+                    "Selfteach runs no such code. Where transformers knows the model "
+                    "family itself, remove this key from a local copy."
+                ),
+            )
         if key.lstrip("_").startswith("attn_implementation") or key == "experts_implementation":
             for name in found.values() if isinstance(found, dict) else [found]:
                 if name is not None and name not in ATTENTION:
@@ -99,7 +129,9 @@ def _walk(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def fingerprint(folder: Path) -> str:
-    """The hash of what a model folder holds: configuration, tokenizer, template and every byte of the weights."""
+    """The hash of what a model folder holds: configuration, tokenizer, template and every byte of
+    the weights.
+    """
     parts = [[name, _sha256(folder / name)] for name in IDENTITY if (folder / name).is_file()]
     parts += [[path.name, _sha256(path)] for path in sorted(folder.glob("*.safetensors"))]
     return digest(["model", parts])
@@ -107,11 +139,21 @@ def fingerprint(folder: Path) -> str:
 
 def adapter_fingerprint(base: str, folder: Path) -> str:
     """The hash of a base with a PEFT adapter on it."""
-    return digest(["adapter", base, [_sha256(folder / name) for name in ("adapter_config.json", "adapter_model.safetensors")]])
+    return digest(
+        [
+            "adapter",
+            base,
+            [
+                _sha256(folder / name)
+                for name in ("adapter_config.json", "adapter_model.safetensors")
+            ],
+        ]
+    )
 
 
 def check_adapter(folder: Path, base: str) -> str:
-    """Refuses an adapter that was trained on another base. Returns a note where the folder does not say on which.
+    """Refuses an adapter that was trained on another base. Returns a note where the folder does not
+    say on which.
 
     Raises:
         UsageError: not a PEFT folder with safetensors.
@@ -120,17 +162,26 @@ def check_adapter(folder: Path, base: str) -> str:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / name).is_file():
             raise UsageError(
-                f"is not a PEFT adapter in safetensors: {name} is missing.", where=str(folder), cure="Give the folder that training wrote."
+                f"is not a PEFT adapter in safetensors: {name} is missing.",
+                where=str(folder),
+                cure="Give the folder that training wrote.",
             )
     _refuse_code(read_json(folder / "adapter_config.json"), f"{folder}/adapter_config.json")
     if not (folder / "selfteach.json").is_file():
-        return f"the adapter {folder.name} does not say on which base it was trained: only its shapes are checked"
+        return (
+            f"the adapter {folder.name} does not say on which base it was trained: only its "
+            "shapes are checked"
+        )
     recorded = read_json(folder / "selfteach.json").get("base_fingerprint")
     if recorded != base:
         raise IntegrityError(
-            f"was trained on another base (fingerprint {str(recorded)[:12]}, this one is {base[:12]}).",
-            where=str(folder), cure="Give the model that it was trained on with --model.",
-        )  # fmt: skip
+            (
+                f"was trained on another base (fingerprint {str(recorded)[:12]}, this one "
+                f"is {base[:12]})."
+            ),
+            where=str(folder),
+            cure="Give the model that it was trained on with --model.",
+        )
     return ""
 
 
@@ -138,7 +189,11 @@ def _sha256(path: Path) -> str:
     """SHA-256 of a file; for large ones remembered in the cache by path, size and time of change."""
     stat = path.stat()
     large = stat.st_size > 1 << 30
-    memory = cache_folder() / "sha256" / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
+    memory = (
+        cache_folder()
+        / "sha256"
+        / f"{digest([str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino])}.txt"
+    )
     if large and memory.is_file() and len(known := memory.read_text()) == 64:
         return known
     with path.open("rb") as handle:

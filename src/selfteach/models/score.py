@@ -1,4 +1,5 @@
-"""Scoring with a causal model: log-probabilities of given texts, logits at answer positions, embeddings of prompts.
+"""Scoring with a causal model: log-probabilities of given texts, logits at answer positions,
+embeddings of prompts.
 
 Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden size.
 """
@@ -30,14 +31,21 @@ HEAD_ROWS = 512
 
 
 class Head:
-    """The language-model head as a function of hidden states, with the scalings that some families put after it."""
+    """The language-model head as a function of hidden states, with the scalings that some families
+    put after it.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         config: Any = module.config
         self._linear = module.get_output_embeddings()  # type: ignore[operator]
         if self._linear is None:
-            raise UsageError(f"the family {config.model_type} has no language-model head.", cure="Give a causal language model.")
-        self._scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+            raise UsageError(
+                f"the family {config.model_type} has no language-model head.",
+                cure="Give a causal language model.",
+            )
+        self._scale = float(getattr(config, "logit_scale", None) or 1.0) / float(
+            getattr(config, "logits_scaling", None) or 1.0
+        )
         self._cap = getattr(config, "final_logit_softcapping", None)
 
     def __call__(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -47,11 +55,17 @@ class Head:
         return self._cap * torch.tanh(logits / self._cap) if self._cap else logits
 
     def token_logps(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """log p of each target in nats, float32, a few hundred rows at a time: hidden (N, D), targets (N,) -> (N,)."""
+        """log p of each target in nats, float32, a few hundred rows at a time: hidden (N, D),
+        targets (N,) -> (N,).
+        """
         parts = []
         for start in range(0, len(targets), HEAD_ROWS):
             logits = self(hidden[start : start + HEAD_ROWS]).float()
-            parts.append(-nn.functional.cross_entropy(logits, targets[start : start + HEAD_ROWS], reduction="none"))
+            parts.append(
+                -nn.functional.cross_entropy(
+                    logits, targets[start : start + HEAD_ROWS], reduction="none"
+                )
+            )
         return torch.cat(parts) if parts else hidden.new_zeros(0, dtype=torch.float32)
 
 
@@ -72,10 +86,11 @@ class _Row:
 def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     """The log-probability of every text after its prompt.
 
-    What all prompts begin with runs once and its keys and values are reused; each row then holds the rest of one prompt and all of its
-    texts, where a text sees the prompt and itself but no other text (a tree mask). Only the positions that predict a text's tokens go
-    through the head. Models whose layers take no such mask (a window shorter than the rows, no attention at all) score each text in a
-    row of its own.
+    What all prompts begin with runs once and its keys and values are reused; each row then holds
+    the rest of one prompt and all of its texts, where a text sees the prompt and itself but no
+    other text (a tree mask). Only the positions that predict a text's tokens go through the head.
+    Models whose layers take no such mask (a window shorter than the rows, no attention at all)
+    score each text in a row of its own.
     """
     items = list({item.id(hf.fingerprint): item for item in items}.values())
     if not items:
@@ -98,7 +113,9 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
 
 
 def _takes_trees(hf: Hf, longest: int) -> bool:
-    """Whether every layer attends to all earlier positions that a mask shows, at this length, and nothing counts positions."""
+    """Whether every layer attends to all earlier positions that a mask shows, at this length, and
+    nothing counts positions.
+    """
     if positional(hf.module):
         return False
     config: Any = hf.module.config.get_text_config()  # type: ignore[operator,union-attr]
@@ -113,25 +130,39 @@ def _takes_trees(hf: Hf, longest: int) -> bool:
     )
 
 
-def _score_plainly(hf: Hf, rows: Sequence[_Row], prefix: list[int]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+def _score_plainly(
+    hf: Hf, rows: Sequence[_Row], prefix: list[int]
+) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     found: dict[str, dict[int, Logp]] = {row.id: {} for row in rows}
     flat = [(row, k) for row in rows for k in range(len(row.texts))]
     lengths = [len(prefix) + len(row.rest) + len(row.texts[k]) for row, k in flat]
     for group in _by_tokens(sorted(range(len(flat)), key=lengths.__getitem__), lengths):
         rows_of = [flat[i][0] for i in group]
         prompts = [len(prefix) + len(row.rest) for row in rows_of]
-        hidden = _hidden(hf, [prefix + row.rest + row.texts[flat[i][1]] for row, i in zip(rows_of, group, strict=True)], prompts)
+        hidden = _hidden(
+            hf,
+            [
+                prefix + row.rest + row.texts[flat[i][1]]
+                for row, i in zip(rows_of, group, strict=True)
+            ],
+            prompts,
+        )
         for b, i in enumerate(group):
             (row, k), start = flat[i], len(prefix) + len(flat[i][0].rest) - 1
             text = row.texts[k]
-            logps = hf.head.token_logps(hidden[b, start : start + len(text)], torch.tensor(text, dtype=torch.long, device=hf.device))
+            logps = hf.head.token_logps(
+                hidden[b, start : start + len(text)],
+                torch.tensor(text, dtype=torch.long, device=hf.device),
+            )
             found[row.id][k] = Logp(float(logps.sum()), len(text))
     for row in rows:
         yield row.id, tuple(found[row.id][k] for k in range(len(row.texts)))
 
 
 def _shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a position that predicts its text."""
+    """Tokens that all prompts begin with, one short of the shortest prompt: each row needs a
+    position that predicts its text.
+    """
     low, high = min(prompts), max(prompts)
     return max(0, min(common_prefix(low, high), min(map(len, prompts)) - 1))
 
@@ -140,7 +171,10 @@ def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
     start = 0
     while start < len(rows):
         stop = start + 1
-        while stop < len(rows) and (stop + 1 - start) * (rows[stop].length + shared // 8) <= BATCH_TOKENS:
+        while (
+            stop < len(rows)
+            and (stop + 1 - start) * (rows[stop].length + shared // 8) <= BATCH_TOKENS
+        ):
             stop += 1
         yield rows[start:stop]
         start = stop
@@ -152,7 +186,11 @@ def _prefix_cache(hf: Hf, ids: list[int]) -> Prefix | None:
         return None
     from transformers import DynamicCache
 
-    out = _decoder(hf)(input_ids=torch.tensor([ids], device=hf.device), past_key_values=DynamicCache(), use_cache=True)
+    out = _decoder(hf)(
+        input_ids=torch.tensor([ids], device=hf.device),
+        past_key_values=DynamicCache(),
+        use_cache=True,
+    )
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
 
 
@@ -162,13 +200,17 @@ def _decoder(hf: Hf) -> Any:
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
-def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Prefix | None, shared: int) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+def _score_rows(
+    hf: Hf, rows: Sequence[_Row], prefix: Prefix | None, shared: int
+) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     positions = torch.zeros(len(rows), width, dtype=torch.long)
     seen = torch.zeros(len(rows), 1, width, shared + width, dtype=torch.bool)
     seen[..., :shared] = True
-    seen[:, 0, torch.arange(width), shared + torch.arange(width)] = True  # padding sees itself, so that no softmax is empty
+    seen[:, 0, torch.arange(width), shared + torch.arange(width)] = (
+        True  # padding sees itself, so that no softmax is empty
+    )
     reads: list[int] = []  # flat positions whose hidden state predicts the next token of a text
     targets: list[int] = []
     for r, row in enumerate(rows):
@@ -181,11 +223,15 @@ def _score_rows(hf: Hf, rows: Sequence[_Row], prefix: Prefix | None, shared: int
             stop = start + len(text)
             positions[r, start:stop] = torch.arange(shared + n, shared + n + len(text))
             seen[r, 0, start:stop, shared : shared + n] = True
-            seen[r, 0, start:stop, shared + start : shared + stop] = torch.ones(len(text), len(text), dtype=torch.bool).tril()
+            seen[r, 0, start:stop, shared + start : shared + stop] = torch.ones(
+                len(text), len(text), dtype=torch.bool
+            ).tril()
             reads += [r * width + p for p in [n - 1, *range(start, stop - 1)]] if text else []
             targets += text
             start = stop
-    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(~seen, torch.finfo(hf.dtype).min)  # added to scores: any attention takes it
+    mask = torch.zeros(seen.shape, dtype=hf.dtype).masked_fill_(
+        ~seen, torch.finfo(hf.dtype).min
+    )  # added to scores: any attention takes it
     with for_trees(hf.module):
         out = _decoder(hf)(
             input_ids=ids.to(hf.device),
@@ -216,14 +262,20 @@ def _fits(hf: Hf, length_tokens: int, prompt: Prompt) -> None:
 
 
 @torch.inference_mode()
-def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple[int, torch.Tensor]]:
-    """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no mask is needed."""
+def answer_logits(
+    hf: Hf, pairs: Sequence[tuple[Prompt, str]]
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no
+    mask is needed.
+    """
     encoded = [(hf.encode(prompt), hf.encode_answer(answer, end=True)) for prompt, answer in pairs]
     for (prompt, _), (ids, answer) in zip(pairs, encoded, strict=True):
         _fits(hf, len(ids) + len(answer), prompt)
     order = sorted(range(len(pairs)), key=lambda i: len(encoded[i][0]) + len(encoded[i][1]))
     for group in _by_tokens(order, [len(p) + len(a) for p, a in encoded]):
-        hidden = _hidden(hf, [encoded[i][0] + encoded[i][1] for i in group], [len(encoded[i][0]) for i in group])
+        hidden = _hidden(
+            hf, [encoded[i][0] + encoded[i][1] for i in group], [len(encoded[i][0]) for i in group]
+        )
         for row, i in enumerate(group):
             prompt_ids, answer = encoded[i]
             states = hidden[row, len(prompt_ids) - 1 : len(prompt_ids) + len(answer) - 1]
@@ -231,17 +283,24 @@ def answer_logits(hf: Hf, pairs: Sequence[tuple[Prompt, str]]) -> Iterator[tuple
 
 
 @torch.inference_mode()
-def token_scores(hf: Hf, pairs: Sequence[tuple[list[int], list[int]]]) -> Iterator[tuple[int, float, bool]]:
-    """For each context and its continuation, both as tokens, in any order: which pair it is, the continuation's log-probability in nats,
-    and whether it is what a greedy answer would be. Pairs that differ in their last token alone are computed together.
+def token_scores(
+    hf: Hf, pairs: Sequence[tuple[list[int], list[int]]]
+) -> Iterator[tuple[int, float, bool]]:
+    """For each context and its continuation, both as tokens, in any order: which pair it is, the
+    continuation's log-probability in nats, and whether it is what a greedy answer would be. Pairs
+    that differ in their last token alone are computed together.
     """
     alike: dict[tuple[int, ...], list[int]] = {}
     for i, (context, continuation) in enumerate(pairs):
         alike.setdefault((len(context), *context, *continuation[:-1]), []).append(i)
     rows = [list(ids) for _, *ids in alike]
     members = list(alike.values())
-    for group in _by_tokens(sorted(range(len(rows)), key=lambda r: len(rows[r])), list(map(len, rows))):
-        hidden = _hidden(hf, [rows[r] for r in group], [len(pairs[members[r][0]][0]) for r in group])
+    for group in _by_tokens(
+        sorted(range(len(rows)), key=lambda r: len(rows[r])), list(map(len, rows))
+    ):
+        hidden = _hidden(
+            hf, [rows[r] for r in group], [len(pairs[members[r][0]][0]) for r in group]
+        )
         for place, r in enumerate(group):
             for i in members[r]:
                 context, continuation = pairs[i]
@@ -253,7 +312,8 @@ def token_scores(hf: Hf, pairs: Sequence[tuple[list[int], list[int]]]) -> Iterat
 
 @torch.inference_mode()
 def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
-    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every prompt tells none apart.
+    """As `Scorer.embed`: the template's tokens are left out, because what is the same in every
+    prompt tells none apart.
 
     What all prompts begin with runs once, and its keys and values are reused.
     """
@@ -289,9 +349,13 @@ def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[in
 
 
 def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.Tensor:
-    """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their prompts."""
+    """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their
+    prompts.
+    """
     width, lead = max(map(len, rows)), lead_of(hf.module)
-    ids = torch.tensor([[0] * lead + row + [0] * (width - len(row)) for row in rows], device=hf.device)
+    ids = torch.tensor(
+        [[0] * lead + row + [0] * (width - len(row)) for row in rows], device=hf.device
+    )
     position = torch.arange(width + lead, device=hf.device)[None]
     with standing(hf.module, position, torch.tensor(prompts, device=hf.device)[:, None]):
         found: torch.Tensor = _decoder(hf)(input_ids=ids, use_cache=False).last_hidden_state
@@ -299,10 +363,14 @@ def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.
 
 
 def _hidden_after(hf: Hf, prefix: Prefix, rows: Sequence[list[int]]) -> torch.Tensor:
-    """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal model does not see the padding."""
+    """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal
+    model does not see the padding.
+    """
     width = max(map(len, rows))
     ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=hf.device)
-    found: torch.Tensor = _decoder(hf)(input_ids=ids, past_key_values=_repeated(prefix, len(rows)), use_cache=True).last_hidden_state
+    found: torch.Tensor = _decoder(hf)(
+        input_ids=ids, past_key_values=_repeated(prefix, len(rows)), use_cache=True
+    ).last_hidden_state
     return found
 
 

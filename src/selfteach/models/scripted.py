@@ -1,4 +1,6 @@
-"""A model that follows a script: for tests and documentation. No weights, no waiting, the same interface."""
+"""A model that follows a script: for tests and documentation. No weights, no waiting, the same
+interface.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,16 @@ Script = Callable[[Request], str] | Mapping[str, str]
 
 
 class Scripted:
-    """Draws from a function of the request, or from a table by the last user turn; scores with a function of (prompt, text)."""
+    """Draws from a function of the request, or from a table by the last user turn; scores with a
+    function of (prompt, text).
+    """
 
-    def __init__(self, script: Script, score: Callable[[Prompt, str], float] | None = None, name: str = "scripted") -> None:
+    def __init__(
+        self,
+        script: Script,
+        score: Callable[[Prompt, str], float] | None = None,
+        name: str = "scripted",
+    ) -> None:
         self.name, self.fingerprint = name, f"scripted-{name}"
         self._script, self._score = script, score or (lambda prompt, text: -float(len(text)))
         self.asked: list[Request] = []
@@ -25,17 +34,35 @@ class Scripted:
         """As `Drawer.draw`; tokens are words."""
         for request in requests:
             self.asked.append(request)
-            text = self._script(request) if callable(self._script) else self._script[question(request.prompt)]
+            text = (
+                self._script(request)
+                if callable(self._script)
+                else self._script[question(request.prompt)]
+            )
             words = text.split(" ")
             cut = " ".join(words[: request.sampling.max_tokens])
             kept = min((cut.split(stop)[0] for stop in request.sampling.stop), key=len, default=cut)
-            finish: Literal["stop", "length"] = "stop" if kept != cut or len(words) <= request.sampling.max_tokens else "length"
-            yield Draw(request.id(self.fingerprint), kept, finish, len(kept.split()), len(question(request.prompt).split()))
+            finish: Literal["stop", "length"] = (
+                "stop" if kept != cut or len(words) <= request.sampling.max_tokens else "length"
+            )
+            yield Draw(
+                request.id(self.fingerprint),
+                kept,
+                finish,
+                len(kept.split()),
+                len(question(request.prompt).split()),
+            )
 
     def logp(self, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
         """As `Scorer.logp`."""
         for item in items:
-            yield item.id(self.fingerprint), tuple(Logp(self._score(item.prompt, text), max(len(text.split()), 1)) for text in item.texts)
+            yield (
+                item.id(self.fingerprint),
+                tuple(
+                    Logp(self._score(item.prompt, text), max(len(text.split()), 1))
+                    for text in item.texts
+                ),
+            )
 
     def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """As `Scorer.embed`: a bag of hashed words, 16 dimensions."""

@@ -1,7 +1,8 @@
 """Keeps a compiled engine from leaving a thread with a signal stack that is no longer there.
 
-OpenVINO's processor plugin gives the thread that loads it an alternate signal stack and unmaps it when the engine goes, but leaves its
-address with the thread. Python's handlers ask for that stack: the next Ctrl-C would be a segmentation fault, and no handler would run.
+OpenVINO's processor plugin gives the thread that loads it an alternate signal stack and unmaps it
+when the engine goes, but leaves its address with the thread. Python's handlers ask for that stack:
+the next Ctrl-C would be a segmentation fault, and no handler would run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def current() -> Stack:
 
 @contextmanager
 def kept_signal_stack() -> Iterator[None]:
-    """Afterwards this thread has the signal stack that it had before. Only on Linux is there anything to do."""
+    """Afterwards this thread has the signal stack that it had before. Only on Linux is there
+    anything to do.
+    """
     if sys.platform != "linux":
         yield
         return
@@ -38,5 +41,7 @@ def kept_signal_stack() -> Iterator[None]:
         yield
     finally:
         system = ctypes.CDLL(None)
-        if system.sigaltstack(ctypes.byref(before), None):  # too small for what the engine has switched on: then the ordinary stack
+        if system.sigaltstack(
+            ctypes.byref(before), None
+        ):  # too small for what the engine has switched on: then the ordinary stack
             system.sigaltstack(ctypes.byref(Stack(None, DISABLED, 0)), None)

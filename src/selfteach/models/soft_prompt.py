@@ -1,4 +1,5 @@
-"""Soft prompts: trained vectors that stand before every sequence, where the embeddings of words would stand.
+"""Soft prompts: trained vectors that stand before every sequence, where the embeddings of words
+would stand.
 
 Source: Lester et al. 2021 (arXiv 2104.08691); file and positions as PEFT's prompt tuning.
 """
@@ -43,7 +44,9 @@ class SoftPrompt(Worn):
         rows, columns, which = self.places.once("soft", lambda: _soft(self.places, self._tokens))
         if not len(rows):
             return embedded
-        return embedded.index_put((rows, columns), self.tensors[NAME].to(embedded.dtype).index_select(0, which))
+        return embedded.index_put(
+            (rows, columns), self.tensors[NAME].to(embedded.dtype).index_select(0, which)
+        )
 
 
 def _soft(places: Places, tokens: int) -> tuple[Tensor, Tensor, Tensor]:

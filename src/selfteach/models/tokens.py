@@ -1,7 +1,9 @@
-"""Text to token ids and back, in one place for every engine: chat template, control tokens, end of turn, padding.
+"""Text to token ids and back, in one place for every engine: chat template, control tokens, end of
+turn, padding.
 
-Untrusted text never becomes a control token (invariant 8): where a turn contains the spelling of one, that spelling is tokenized in two
-pieces, so that the model reads the characters and no turn begins or ends there.
+Untrusted text never becomes a control token (invariant 8): where a turn contains the spelling of
+one, that spelling is tokenized in two pieces, so that the model reads the characters and no turn
+begins or ends there.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ PLAIN_TEMPLATE = (
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\n\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}### Assistant\n{% endif %}"
 )
-"""For a model without a chat template. Saved beside the adapter (`save_supplied`), so that others render the same."""
+"""For a model without a chat template. Saved beside the adapter (`save_supplied`), so that others
+render the same.
+"""
 
 
 def save_supplied(tokenizer: Any, adapter: Path) -> None:
-    """Puts the tokenizer with its template beside an adapter, where the template was supplied here; `selfteach.json` names it.
+    """Puts the tokenizer with its template beside an adapter, where the template was supplied here;
+    `selfteach.json` names it.
 
     A base that has a template of its own needs no second copy of it.
     """
@@ -48,25 +53,34 @@ class Tokens:
         self.tokenizer = tokenizer
         self.notes: list[str] = []
         if tokenizer.eos_token_id is None:
-            raise UsageError("the tokenizer has no end-of-sequence token.", cure="Set eos_token in its tokenizer_config.json.")
+            raise UsageError(
+                "the tokenizer has no end-of-sequence token.",
+                cure="Set eos_token in its tokenizer_config.json.",
+            )
         self.template = "model's own"
         if not tokenizer.chat_template:
             tokenizer.chat_template, self.template = PLAIN_TEMPLATE, PLAIN_NAME
-            self.notes.append(f'the model has no chat template: "{PLAIN_NAME}" is used, and saved with the adapter')
+            self.notes.append(
+                f'the model has no chat template: "{PLAIN_NAME}" is used, and saved '
+                "with the adapter"
+            )
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
             self.notes.append(
-                "the tokenizer has no pad token: the end of sequence pads, and still counts in the loss where it ends an answer"
+                "the tokenizer has no pad token: the end of sequence pads, and still "
+                "counts in the loss where it ends an answer"
             )
         self._control = _control_pattern(tokenizer)
         self.end_of_turn = self._find_end_of_turn()
         self.end_ids = {tokenizer.eos_token_id, self.end_of_turn, *generation_ends}
 
     def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt: messages with the header of the answer to come, or plain text as it stands.
+        """Token ids of a prompt: messages with the header of the answer to come, or plain text as
+        it stands.
 
-        Messages without any turn of the user's are followed by the header of his turn: then the model writes the request (Magpie,
-        arXiv 2406.08464). Messages that end with the assistant's are an answer that has begun, and goes on.
+        Messages without any turn of the user's are followed by the header of his turn: then the
+        model writes the request (Magpie, arXiv 2406.08464). Messages that end with the assistant's
+        are an answer that has begun, and goes on.
         """
         if isinstance(prompt, str):
             return self._start + self._split_encode(prompt)
@@ -82,22 +96,32 @@ class Tokens:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer without control tokens, cleaned as every reader cleans."""
-        return clean(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return clean(
+            self.tokenizer.decode(
+                list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
 
     def own_span(self, prompt: Prompt) -> tuple[list[int], int, int]:
-        """A prompt's token ids, and where in them the words of its last user turn begin and end (not the template's)."""
+        """A prompt's token ids, and where in them the words of its last user turn begin and end
+        (not the template's).
+        """
         ids = self.encode(prompt)
         if isinstance(prompt, str):
             return ids, len(self._start), len(ids)
         last = max((i for i, m in enumerate(prompt) if m.role == "user"), default=len(prompt) - 1)
-        empty = self.encode((*prompt[:last], replace(prompt[last], content=""), *prompt[last + 1 :]))
+        empty = self.encode(
+            (*prompt[:last], replace(prompt[last], content=""), *prompt[last + 1 :])
+        )
         start = common_prefix(ids, empty)
         tail = min(common_prefix(ids[::-1], empty[::-1]), len(ids) - start, len(empty) - start)
         return (ids, start, len(ids) - tail) if len(ids) - tail > start else (ids, 0, len(ids))
 
     @property
     def _start(self) -> list[int]:
-        """What the tokenizer itself puts before plain text (a beginning-of-sequence token, or nothing)."""
+        """What the tokenizer itself puts before plain text (a beginning-of-sequence token, or
+        nothing).
+        """
         ids = self._raw("a", special=True)
         return ids[: ids.index(self._raw("a")[0])]
 
@@ -112,14 +136,21 @@ class Tokens:
         return ids
 
     def _harmless(self, text: str) -> list[str]:
-        cuts = [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)] if self._control else [0, len(text)]
+        cuts = (
+            [0, *(match.start() + 1 for match in self._control.finditer(text)), len(text)]
+            if self._control
+            else [0, len(text)]
+        )
         return [text[a:b] for a, b in pairwise(cuts) if b > a]
 
     def _render(self, turns: Sequence[Message], answer_follows: bool) -> list[int]:
         if self._control is None or not any(self._control.search(m.content) for m in turns):
             return self._raw(self._template(turns, answer_follows))
-        # The spellings in user text are swapped for marks during templating, and come back in two pieces afterwards.
-        mark = next(c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in m.content for m in turns))
+        # The spellings in user text are swapped for marks during templating, and come back in two
+        # pieces afterwards.
+        mark = next(
+            c for c in map(chr, range(0xE000, 0xF8FF)) if not any(c in m.content for m in turns)
+        )
         found: list[str] = []
 
         def swap(match: re.Match[str]) -> str:
@@ -141,7 +172,11 @@ class Tokens:
     def _user_header(self, turns: Sequence[Message]) -> list[int]:
         """What the template puts before the words of the user's next turn."""
         words = "xyzzy"
-        return self._raw(self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[0])
+        return self._raw(
+            self._template([*turns, Message("user", words)], answer_follows=False).partition(words)[
+                0
+            ]
+        )
 
     def _template(self, turns: Sequence[Message], answer_follows: bool) -> str:
         try:
@@ -150,16 +185,24 @@ class Tokens:
             folded = _fold_system(turns)
             if len(folded) == len(turns):
                 raise UsageError(
-                    f"the model's chat template refuses this conversation ({fault}).", cure="Use a model whose template takes it."
+                    f"the model's chat template refuses this conversation ({fault}).",
+                    cure="Use a model whose template takes it.",
                 ) from fault
-            note = "the model's chat template takes no system message: it is put before the first user turn"
+            note = (
+                "the model's chat template takes no system message: it is put before the "
+                "first user turn"
+            )
             self.notes += [note] if note not in self.notes else []
             return self._apply(folded, answer_follows)
 
     def _apply(self, turns: Sequence[Message], answer_follows: bool) -> str:
-        # enable_thinking is read by templates of models that think aloud and ignored by the rest: answers are short here.
+        # enable_thinking is read by templates of models that think aloud and ignored by the rest:
+        # answers are short here.
         rendered: str = self.tokenizer.apply_chat_template(
-            [asdict(m) for m in turns], tokenize=False, add_generation_prompt=answer_follows, enable_thinking=False
+            [asdict(m) for m in turns],
+            tokenize=False,
+            add_generation_prompt=answer_follows,
+            enable_thinking=False,
         )
         return rendered
 
@@ -171,7 +214,9 @@ class Tokens:
         except UsageError:
             tail = ""
         special = set(self.tokenizer.all_special_ids)
-        return next((id for id in self._raw(tail) if id in special), int(self.tokenizer.eos_token_id))
+        return next(
+            (id for id in self._raw(tail) if id in special), int(self.tokenizer.eos_token_id)
+        )
 
 
 def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
@@ -191,8 +236,12 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _control_pattern(tokenizer: Any) -> re.Pattern[str] | None:
-    """The spellings that must never come out of user text: special tokens, and added ones that look like markup."""
+    """The spellings that must never come out of user text: special tokens, and added ones that look
+    like markup.
+    """
     added = tokenizer.added_tokens_decoder.values()
-    spellings = {str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))} | set(tokenizer.all_special_tokens)
+    spellings = {
+        str(t) for t in added if t.special or re.fullmatch(r"(?s)[<\[].*[>\]]", str(t))
+    } | set(tokenizer.all_special_tokens)
     long = sorted((s for s in spellings if len(s) > 1), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, long))) if long else None

@@ -1,4 +1,6 @@
-"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn (worn.py)."""
+"""Puts a saved adapter on a module, whichever kind it is: merged where that is exact, else worn
+(worn.py).
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def wear(module: Any, folder: Path) -> Any:
             return _merge_reft(module, made)
     except (ValueError, RuntimeError, KeyError, AttributeError, SafetensorError) as fault:
         first = (str(fault).strip().splitlines() or [repr(fault)])[0][:200]
-        raise UsageError(f"the adapter does not fit the model ({first}).", where=str(folder)) from fault
+        raise UsageError(
+            f"the adapter does not fit the model ({first}).", where=str(folder)
+        ) from fault
     made.put_on()
     return module
 
@@ -54,7 +58,9 @@ def wear(module: Any, folder: Path) -> Any:
 def wearing(module: Any, folder: Path) -> Iterator[None]:
     """Inside, the module wears a saved adapter that is hooks; afterwards it is what it was."""
     settings = read_json(folder / "adapter_config.json")
-    made = _made(module, str(settings.get(KIND)), settings, load_file(folder / "adapter_model.safetensors"))
+    made = _made(
+        module, str(settings.get(KIND)), settings, load_file(folder / "adapter_model.safetensors")
+    )
     made.to(next(module.parameters()).device)
     made.put_on()
     try:
@@ -63,7 +69,9 @@ def wearing(module: Any, folder: Path) -> Iterator[None]:
         made.take_off()
 
 
-def _made(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Worn:
+def _made(
+    module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> Worn:
     made: Worn
     if kind == "prompt_tuning":
         made = SoftPrompt(module, {NAME: tensors[NAME]})
@@ -73,7 +81,9 @@ def _made(module: Any, kind: str, settings: Mapping[str, Any], tensors: Mapping[
         made = Bottleneck(module, tensors, settings)
     else:
         raise ValueError(f'its kind "{kind}" is unknown')
-    if made.shapes(module.config.get_text_config().hidden_size) != {name: tuple(t.shape) for name, t in made.tensors.items()}:
+    if made.shapes(module.config.get_text_config().hidden_size) != {
+        name: tuple(t.shape) for name, t in made.tensors.items()
+    }:
         raise ValueError(f"its tensors have other shapes than {made.kind} has here")
     return made
 
@@ -84,15 +94,19 @@ def _exchange(module: Any, tensors: Mapping[str, Tensor]) -> Any:
     with torch.no_grad():
         for name, tensor in tensors.items():
             if own[name].shape != tensor.shape:
-                raise ValueError(f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}")
+                raise ValueError(
+                    f"{name} is {tuple(tensor.shape)}, the model's own {tuple(own[name].shape)}"
+                )
             own[name].copy_(tensor)
     return module
 
 
 def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
-    """Adds the adapter to the weights in float32, then gives each its own dtype back: an attached adapter costs half the speed.
+    """Adds the adapter to the weights in float32, then gives each its own dtype back: an attached
+    adapter costs half the speed.
 
-    Weights alone: a model in bfloat16 has buffers in float32 (the rotary frequencies), which have to stay as exact as the base's.
+    Weights alone: a model in bfloat16 has buffers in float32 (the rotary frequencies), which have
+    to stay as exact as the base's.
     """
     from peft import PeftModel
 
@@ -102,7 +116,9 @@ def _merge_lora(module: Any, folder: Path, biased: bool) -> Any:
     if biased:
         _give_biases(module, folder)
     with quiet():
-        merged = PeftModel.from_pretrained(module, folder, is_trainable=False).merge_and_unload(safe_merge=True)
+        merged = PeftModel.from_pretrained(module, folder, is_trainable=False).merge_and_unload(
+            safe_merge=True
+        )
     for name, p in merged.named_parameters():
         p.data = p.data.to(own.get(name, dtype))
     return merged
@@ -120,12 +136,16 @@ def _give_biases(module: Any, folder: Path) -> None:
 
 @torch.no_grad()
 def _merge_reft(module: Any, made: Reft) -> Any:
-    """Edits of a linear layer's own output, at all positions, are other weights: computed in float32, rounded once."""
+    """Edits of a linear layer's own output, at all positions, are other weights: computed in
+    float32, rounded once.
+    """
     for part, name in zip(made.sites.values(), made.names(), strict=True):
         linear: Any = part
         r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
         weight = linear.weight.float()
-        a, up, shift = as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.float())
+        a, up, shift = as_low_rank(
+            r, w, b, weight, None if linear.bias is None else linear.bias.float()
+        )
         linear.weight.copy_(torch.addmm(weight, up, a))
         if linear.bias is not None:
             linear.bias.add_(shift.to(linear.weight.dtype))

@@ -1,7 +1,9 @@
-"""What an adapter does to forward passes where it is no change of weights: hooks on a module that stays as it is.
+"""What an adapter does to forward passes where it is no change of weights: hooks on a module that
+stays as it is.
 
-A `Worn` may need to know where each token stands (`positional`), and may put tokens of its own before every sequence (`lead`). Whoever
-runs the module then says so with `at`; nothing is guessed, and a pass without `at` is refused.
+A `Worn` may need to know where each token stands (`positional`), and may put tokens of its own
+before every sequence (`lead`). Whoever runs the module then says so with `at`; nothing is guessed,
+and a pass without `at` is refused.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ Hook = Callable[[Tensor], Tensor]
 class Places:
     """Where the tokens of a forward pass stand.
 
-    Shapes: position, prompt (B, T), as the tokens. `position` counts from 0 within the sequence's own tokens; tokens that an adapter
-    put before them have -lead..-1. `prompt`: how many tokens the prompt of its sequence has.
+    Shapes: position, prompt (B, T), as the tokens. `position` counts from 0 within the sequence's
+    own tokens; tokens that an adapter put before them have -lead..-1. `prompt`: how many tokens the
+    prompt of its sequence has.
     """
 
     position: Tensor
@@ -66,7 +69,9 @@ class Worn:
         """From now on the module's passes are changed."""
         if worn(self.module) is not None:
             raise UsageError("the model wears an adapter already.", cure="Take that one off first.")
-        self._handles = [part.register_forward_hook(self._hooked(hook)) for part, hook in self.hooks()]
+        self._handles = [
+            part.register_forward_hook(self._hooked(hook)) for part, hook in self.hooks()
+        ]
         self.module.selfteach_worn = self
 
     def take_off(self) -> None:
@@ -101,7 +106,9 @@ class Worn:
     @property
     def places(self) -> Places:
         """Where the tokens of this pass stand."""
-        assert self._places is not None, f"a pass through a model that wears {self.kind} must say where its tokens stand"
+        assert self._places is not None, (
+            f"a pass through a model that wears {self.kind} must say where its tokens stand"
+        )
         return self._places
 
     def _hooked(self, change: Hook) -> Callable[[nn.Module, Any, Any], Any]:
@@ -131,7 +138,8 @@ def positional(module: Any) -> bool:
 
 
 def standing(module: Any, position: Tensor, prompt: Tensor) -> AbstractContextManager[None]:
-    """`at` for a module that may wear something. `position` is as the model counts: the lead's tokens come first, from 0.
+    """`at` for a module that may wear something. `position` is as the model counts: the lead's
+    tokens come first, from 0.
 
     Shapes: position (B, T) or (1, T), prompt (B, 1): own tokens of the prompts.
     """
@@ -150,9 +158,20 @@ def decoder_layers(module: Any) -> Sequence[nn.Module]:
         UsageError: the family keeps them where we do not know.
     """
     decoder = module.get_decoder() if hasattr(module, "get_decoder") else module
-    layers = next((found for name in ("layers", "h", "blocks") if isinstance(found := getattr(decoder, name, None), nn.ModuleList)), None)
+    layers = next(
+        (
+            found
+            for name in ("layers", "h", "blocks")
+            if isinstance(found := getattr(decoder, name, None), nn.ModuleList)
+        ),
+        None,
+    )
     if layers is None:
-        raise UsageError("the layers of this family are not known.", where=type(module).__name__, cure="Use train.adapter=lora.")
+        raise UsageError(
+            "the layers of this family are not known.",
+            where=type(module).__name__,
+            cure="Use train.adapter=lora.",
+        )
     return list(layers)
 
 
@@ -166,11 +185,21 @@ def which_layers(text: str, count: int, where: str) -> list[int]:
     if words == ["all"]:
         return list(range(count))
     numbers = words[1:] if words[:1] == ["last"] else words
-    if not numbers or not all(n.isdecimal() for n in numbers) or (words[0] == "last" and len(numbers) != 1):
-        raise UsageError(f"{text!r} names no layers.", where=where, cure='Write "all", "last 4" or "3,7,11".')
+    if (
+        not numbers
+        or not all(n.isdecimal() for n in numbers)
+        or (words[0] == "last" and len(numbers) != 1)
+    ):
+        raise UsageError(
+            f"{text!r} names no layers.", where=where, cure='Write "all", "last 4" or "3,7,11".'
+        )
     found = [int(n) for n in numbers]
     if words[0] == "last":
         found = list(range(count - found[0], count)) if 0 < found[0] <= count else [-1]
     if any(not 0 <= n < count for n in found):
-        raise UsageError(f"{text!r} names layers that there are not.", where=where, cure=f"The model has layers 0 to {count - 1}.")
+        raise UsageError(
+            f"{text!r} names layers that there are not.",
+            where=where,
+            cure=f"The model has layers 0 to {count - 1}.",
+        )
     return sorted(set(found))

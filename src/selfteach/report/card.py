@@ -1,6 +1,7 @@
 """The model card: README.md of a run folder, with the front matter that model hubs read.
 
-Text that people or models wrote stands in fenced blocks that it cannot close; nothing of it is Markdown.
+Text that people or models wrote stands in fenced blocks that it cannot close; nothing of it is
+Markdown.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from selfteach.records import clean
 from selfteach.report import view
 from selfteach.report.read import Run, at, items, measure, read
 from selfteach.report.wording import heading, wording
-from selfteach.report.words import NONE, count, decimal, duration, interval, megabytes, percent, short
+from selfteach.report.words import (
+    NONE,
+    count,
+    decimal,
+    duration,
+    interval,
+    megabytes,
+    percent,
+    short,
+)
 
 SHOWN = 3
 PEFT = ("lora", "prompt_tuning")
@@ -47,18 +57,24 @@ def card(folder: Path) -> str:
 
 
 def kind_of(folder: Path) -> str:
-    """The kind of the run's adapter, as its configuration names it; an empty text where there is none that can be read."""
+    """The kind of the run's adapter, as its configuration names it; an empty text where there is
+    none that can be read.
+    """
     try:
         settings = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return ""
-    return clean(str(at(settings, "selfteach_adapter") or at(settings, "peft_type") or "").lower())[:40]
+    return clean(str(at(settings, "selfteach_adapter") or at(settings, "peft_type") or "").lower())[
+        :40
+    ]
 
 
 def plain(text: Any, length: int = 300) -> str:
     """A text as one line of Markdown that means nothing but itself."""
     line = " ".join(short(text, length).split())
-    return _SPECIAL.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return _SPECIAL.sub(
+        r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    )
 
 
 def fenced(text: Any, length: int = 2000) -> str:
@@ -86,7 +102,10 @@ def _rule(run: Run) -> str:
 def _verdict(run: Run) -> str:
     if not run.exam:
         return "The run has not reached its exam: there is no result yet."
-    verdict = f"**Verdict:** {plain(at(run.exam, 'verdict', 'sentence') or at(run.exam, 'verdict', 'word'), 600)}"
+    verdict = (
+        "**Verdict:** "
+        f"{plain(at(run.exam, 'verdict', 'sentence') or at(run.exam, 'verdict', 'word'), 600)}"
+    )
     return f"{verdict}\n\n{REHEARSAL}" if run.exam.get("rehearsal") is True else verdict
 
 
@@ -96,14 +115,28 @@ def _made(run: Run) -> str:
         return ""
     made = view.made(run)
     name = f"`{made['hub']}`" if made["hub"] else "a model in a local folder"
-    packed = f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again" if made["base"] == EMBEDDED else ""
-    versions = ", ".join(f"{plain(package, 40)} {plain(version, 40)}" for package, version in made["versions"].items())
-    fingerprint, day, seed, platform = (plain(made[key], 80) for key in ("fingerprint", "day", "seed", "platform"))
-    return f"## Base\n\n{name}{packed}. Its fingerprint: {fingerprint}.\nMade on {day} with seed {seed}, on {platform}: {versions}."
+    packed = (
+        f", as selfteach's `{EMBEDDED}`: its weights packed to four bits and unpacked again"
+        if made["base"] == EMBEDDED
+        else ""
+    )
+    versions = ", ".join(
+        f"{plain(package, 40)} {plain(version, 40)}"
+        for package, version in made["versions"].items()
+    )
+    fingerprint, day, seed, platform = (
+        plain(made[key], 80) for key in ("fingerprint", "day", "seed", "platform")
+    )
+    return (
+        f"## Base\n\n{name}{packed}. Its fingerprint: {fingerprint}.\nMade on {day} with "
+        f"seed {seed}, on {platform}: {versions}."
+    )
 
 
 def _use(run: Run, kind: str) -> str:
-    """How to load it: plain PEFT where it knows the kind, else selfteach; nothing where nothing was trained."""
+    """How to load it: plain PEFT where it knows the kind, else selfteach; nothing where nothing was
+    trained.
+    """
     if not kind:
         return ""
     made = view.made(run)
@@ -114,13 +147,21 @@ def _use(run: Run, kind: str) -> str:
             "from peft import PeftModel\n"
             + ("from selfteach.models.embedded import embedded_folder\n" if own else "")
             + "from transformers import AutoModelForCausalLM\n\n"
-            + f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), "adapter")'
+            + (
+                "model = "
+                f"PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), "
+                '"adapter")'
+            )
         )
         return f"## Use\n\n```python\n{code}\n```"
     name = EMBEDDED if own else hub
-    code = f'from pathlib import Path\n\nfrom selfteach.models.hf import Hf\n\nmodel = Hf.load("{name}", adapter=Path("adapter"))'
+    code = (
+        "from pathlib import Path\n\nfrom selfteach.models.hf import Hf\n\nmodel = "
+        f'Hf.load("{name}", adapter=Path("adapter"))'
+    )
     return (
-        f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach does:\n\n```python\n{code}\n```\n\n"
+        f"## Use\n\nPlain PEFT does not know this kind of adapter ({kind}); selfteach "
+        f"does:\n\n```python\n{code}\n```\n\n"
         "Or, without a line of code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
 
@@ -135,15 +176,30 @@ def _exam(run: Run) -> str:
     ]
     for row in rows:
         known = [found for found in row["measures"].values() if found]
-        cells = [f"{percent(found.value)} ({interval(found)})" if (found := row["measures"][arm]) else NONE for arm in view.ARMS]
+        cells = [
+            f"{percent(found.value)} ({interval(found)})"
+            if (found := row["measures"][arm])
+            else NONE
+            for arm in view.ARMS
+        ]
         lines.append(f"| {row['label']} | {' | '.join(cells)} | {known[0].n if known else NONE} |")
     drift = measure(at(run.exam, "drift", "kl_nats"))
     where = at(run.exam, "drift", "on") or view.GENERAL
-    after = f"\n\nDrift on {where}: KL(base, taught) {decimal(drift.value)} nats a token ({interval(drift, 3)})." if drift else ""
+    after = (
+        (
+            f"\n\nDrift on {where}: KL(base, taught) {decimal(drift.value)} nats a token "
+            f"({interval(drift, 3)})."
+        )
+        if drift
+        else ""
+    )
     return (
         "## Exam\n\n"
         + "\n".join(lines)
-        + f"\n\nJudged by {plain(at(run.exam, 'judge', 'name') or run.exam.get('teacher') or 'nobody', 80)}.{after}"
+        + (
+            "\n\nJudged by "
+            f"{plain(at(run.exam, 'judge', 'name') or run.exam.get('teacher') or 'nobody', 80)}.{after}"
+        )
     )
 
 
@@ -157,15 +213,22 @@ def _data(run: Run) -> str:
     ]
     cost = run.exam.get("cost")
     if isinstance(cost, Mapping):
-        tokens = f"{count(cost.get('drawn_tokens'))} drawn and {count(cost.get('trained_tokens'))} trained tokens"
-        lines.append(f"It took {duration(cost.get('seconds'))}, {tokens}; the adapter has {megabytes(cost.get('adapter_mb'))}.")
+        tokens = (
+            f"{count(cost.get('drawn_tokens'))} drawn and "
+            f"{count(cost.get('trained_tokens'))} trained tokens"
+        )
+        lines.append(
+            f"It took {duration(cost.get('seconds'))}, {tokens}; the adapter has "
+            f"{megabytes(cost.get('adapter_mb'))}."
+        )
     return "## Data\n\n" + "\n".join(lines)
 
 
 def _limits(run: Run) -> str:
     return (
         f"## Limits\n\n{wording(run.exam).limits}; `report.html` shows all of it.\n"
-        "The adapter belongs to its base model alone and is under no other licence than that model's."
+        "The adapter belongs to its base model alone and is under no other licence "
+        "than that model's."
     )
 
 

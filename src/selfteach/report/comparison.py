@@ -1,4 +1,6 @@
-"""A comparison as a printed table and as a picture: score against drift, a mark for each adapter and objective."""
+"""A comparison as a printed table and as a picture: score against drift, a mark for each adapter
+and objective.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ class Score:
 
 SCORES: Mapping[str, Score] = {
     "feedback": Score("rule kept", ("kept",), ("greedy",), ("drawn",)),
-    "corrections": Score("words changed", ("distance",), ("greedy",), ("drawn",), lower_is_better=True),
+    "corrections": Score(
+        "words changed", ("distance",), ("greedy",), ("drawn",), lower_is_better=True
+    ),
     "documents": Score("answered", ("contains",)),
     "tasks": Score("ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("drawn",)),
 }
@@ -70,12 +74,29 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
         table.add_column(Text(column), justify="right", no_wrap=True)
     for name, row in _rows(found):
         table.add_row(Text(inert(name, 40)), *(Text(cell) for cell in _cells(row)))
-    notes: list[RenderableType] = [Text(inert(f"left out: {name}: {reason}"), "dim") for name, reason in found["left_out"].items()]
+    notes: list[RenderableType] = [
+        Text(inert(f"left out: {name}: {reason}"), "dim")
+        for name, reason in found["left_out"].items()
+    ]
     better = "Lower is better. " if SCORES[str(found["kind"])].lower_is_better else ""
     notes.append(
-        Text(f"{better}Harm: share of unharmed answers lost. KL(base || it) in nats a token on the base's own general answers.", "dim")
+        Text(
+            (
+                f"{better}Harm: share of unharmed answers lost. KL(base || it) in nats a "
+                "token on the base's own general answers."
+            ),
+            "dim",
+        )
     )
-    notes.append(Text("Known: change of retention in points, and the lower end of its interval (passed above -3).", "dim"))
+    notes.append(
+        Text(
+            (
+                "Known: change of retention in points, and the lower end of its interval "
+                "(passed above -3)."
+            ),
+            "dim",
+        )
+    )
     return Group(table, *notes)
 
 
@@ -88,7 +109,10 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _cells(row: Mapping[str, Any]) -> Iterator[str]:
-    yield from (_percent(measure(row.get(key)), spread=key == "score") for key in ("score", "drawn", "near", "general"))
+    yield from (
+        _percent(measure(row.get(key)), spread=key == "score")
+        for key in ("score", "drawn", "near", "general")
+    )
     known = measure(row.get("retention"))
     yield f"{100 * known.value:+.1f} > {100 * known.low:+.1f}" if known else NONE
     kl = measure(row.get("kl_nats"))
@@ -110,7 +134,9 @@ def _cells(row: Mapping[str, Any]) -> Iterator[str]:
 def _percent(found: Measure | None, *, spread: bool = False) -> str:
     if found is None:
         return NONE
-    return f"{100 * found.value:.0f} %" + (f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else "")
+    return f"{100 * found.value:.0f} %" + (
+        f" {100 * found.low:.0f}-{100 * found.high:.0f}" if spread else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -128,25 +154,54 @@ def figure(found: Mapping[str, Any]) -> str:
     marks = list(_marks(found))
     bounds = [value for mark in marks for value in (mark.score.low, mark.score.high)] or [0.0, 1.0]
     base = measure(at(found, "base", "base", "score"))
-    y = ticks(min([*bounds, *([base.value] if base else [])]), max([*bounds, *([base.value] if base else [])]), 5)
+    y = ticks(
+        min([*bounds, *([base.value] if base else [])]),
+        max([*bounds, *([base.value] if base else [])]),
+        5,
+    )
     x = rungs([mark.kl.low for mark in marks], [mark.kl.high for mark in marks])
     score = escape(str(found["score"]))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{score} against drift">',
-        f"<style>{STYLE}</style>", f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>', '<g class="soft">',
-    ]  # fmt: skip
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+            f'role="img" aria-label="{score} against drift">'
+        ),
+        f"<style>{STYLE}</style>",
+        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
+        '<g class="soft">',
+    ]
     for value in y:
         at_y = _y(value, y)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{at_y + 4:.1f}" text-anchor="end">{100 * value:.4g} %</text>')
-    parts += [f'<text x="{_x(value, x):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{value:g}</text>' for value in x]
-    parts.append(f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || it), nats a token, logarithmic</text>')
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>'
+        )
+        parts.append(
+            f'<text x="{LEFT - 8}" y="{at_y + 4:.1f}" text-anchor="end">{100 * value:.4g} %</text>'
+        )
+    parts += [
+        (
+            f'<text x="{_x(value, x):.1f}" y="{HEIGHT - BOTTOM + 20}" '
+            f'text-anchor="middle">{value:g}</text>'
+        )
+        for value in x
+    ]
+    parts.append(
+        f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || '
+        "it), nats a token, logarithmic</text>"
+    )
     parts.append(f'<text x="8" y="18">{score}</text></g>')
     if base:
         at_y = _y(base.value, y)
-        parts.append(f'<line class="zero" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>')
-        parts.append(f'<text class="soft" x="{WIDTH - 20}" y="{at_y - 5:.1f}" text-anchor="end">base</text>')
-    taken = [(_x(mark.kl.value, x) - 6, _x(mark.kl.value, x) + 6, _y(mark.score.value, y) + 4) for mark in marks]
+        parts.append(
+            f'<line class="zero" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>'
+        )
+        parts.append(
+            f'<text class="soft" x="{WIDTH - 20}" y="{at_y - 5:.1f}" text-anchor="end">base</text>'
+        )
+    taken = [
+        (_x(mark.kl.value, x) - 6, _x(mark.kl.value, x) + 6, _y(mark.score.value, y) + 4)
+        for mark in marks
+    ]
     for mark in sorted(marks, key=lambda mark: -mark.score.value):
         parts += _drawn(mark, x, y, taken)
     return "\n".join([*parts, "</svg>", ""])
@@ -162,7 +217,10 @@ def _marks(found: Mapping[str, Any]) -> Iterator[Mark]:
 def rungs(low: Sequence[float], high: Sequence[float]) -> list[float]:
     """The part of the ladder that holds all values."""
     first = max((k for k, rung in enumerate(LADDER) if rung <= min(low, default=0.003)), default=0)
-    last = min((k for k, rung in enumerate(LADDER) if rung >= max(high, default=0.1)), default=len(LADDER) - 1)
+    last = min(
+        (k for k, rung in enumerate(LADDER) if rung >= max(high, default=0.1)),
+        default=len(LADDER) - 1,
+    )
     return list(LADDER[first : max(last, first + 1) + 1])
 
 
@@ -175,23 +233,41 @@ def _y(value: float, marks: Sequence[float]) -> float:
     return HEIGHT - BOTTOM - place(value, marks[0], marks[-1]) / 100 * (HEIGHT - BOTTOM - TOP)
 
 
-def _drawn(mark: Mark, x: Sequence[float], y: Sequence[float], taken: list[tuple[float, float, float]]) -> list[str]:
-    """A mark with both intervals and its name, where no other name or mark stands: `taken` has the left, right and height of these."""
+def _drawn(
+    mark: Mark, x: Sequence[float], y: Sequence[float], taken: list[tuple[float, float, float]]
+) -> list[str]:
+    """A mark with both intervals and its name, where no other name or mark stands: `taken` has the
+    left, right and height of these.
+    """
     cx, cy = _x(mark.kl.value, x), _y(mark.score.value, y)
     wide = LETTER * len(mark.name)
     for turn in range(40):
         left = cx + 8 if cx + 8 + wide < WIDTH - 20 else cx - 8 - wide
         height = cy + 4 + LINE * ((turn + 1) // 2) * (1 if turn % 2 else -1)
-        if TOP - 8 < height < HEIGHT - BOTTOM and not any(left < r and left + wide > l and abs(height - h) < LINE for l, r, h in taken):  # noqa: E741
+        if TOP - 8 < height < HEIGHT - BOTTOM and not any(
+            left < r and left + wide > l and abs(height - h) < LINE for l, r, h in taken
+        ):
             break
     taken.append((left, left + wide, height))
     words = f"{mark.name}: {100 * mark.score.value:.0f} %, KL {mark.kl.value:.4f}"
-    spans = ((cx, cx, _y(mark.score.low, y), _y(mark.score.high, y)), (_x(mark.kl.low, x), _x(mark.kl.high, x), cy, cy))
-    lines = [f'<line class="span" x1="{a:.1f}" x2="{b:.1f}" y1="{c:.1f}" y2="{d:.1f}"/>' for a, b, c, d in spans]
-    dot = f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5"/>' if mark.look == "tuned" else f'<path d="M{cx - 5:.1f} {cy - 5:.1f}h10v10h-10Z"/>'
+    spans = (
+        (cx, cx, _y(mark.score.low, y), _y(mark.score.high, y)),
+        (_x(mark.kl.low, x), _x(mark.kl.high, x), cy, cy),
+    )
+    lines = [
+        f'<line class="span" x1="{a:.1f}" x2="{b:.1f}" y1="{c:.1f}" y2="{d:.1f}"/>'
+        for a, b, c, d in spans
+    ]
+    dot = (
+        f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5"/>'
+        if mark.look == "tuned"
+        else f'<path d="M{cx - 5:.1f} {cy - 5:.1f}h10v10h-10Z"/>'
+    )
     name = f'<text x="{left:.1f}" y="{height:.1f}">{escape(mark.name)}</text>'
     if abs(height - 4 - cy) > LINE / 2:
         lines.append(
-            f'<line class="span" x1="{cx:.1f}" x2="{left if left > cx else left + wide:.1f}" y1="{cy:.1f}" y2="{height - 4:.1f}"/>'
+            f'<line class="span" x1="{cx:.1f}" '
+            f'x2="{left if left > cx else left + wide:.1f}" y1="{cy:.1f}" '
+            f'y2="{height - 4:.1f}"/>'
         )
     return [f'<g class="{mark.look}"><title>{escape(words)}</title>', *lines, dot, f"</g>{name}"]

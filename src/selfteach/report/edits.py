@@ -1,4 +1,6 @@
-"""What the page shows of corrections: shares of words and of answers that a teacher changes, and how they fall by round."""
+"""What the page shows of corrections: shares of words and of answers that a teacher changes, and
+how they fall by round.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,59 @@ from selfteach.report.read import at, items, measure, number
 ARMS = ("base", "prompted", "taught")
 Row = Mapping[str, Any]
 ROWS = (
-    ("Words that the teacher changes, greedy", "edit distance to the teacher's correction; the single most likely answer",
-     ("distance",), ("greedy",)),
-    ("Words that the teacher changes, T = 1", "the same prompts; one answer drawn at temperature 1", ("distance",), ("drawn",)),
-    ("Answers that are corrected", "share of the greedy answers in which the teacher changes anything at all", ("corrected",), ()),
-    ("Answers with a repeated error", "a word or mark that corrections took out in training, and never left standing", ("repeated",), ()),
-    ("Held-out corrections preferred", "corrections that people wrote: likelier, by token, than what they correct", ("preferred",), ()),
-    ("Criticism met", "new answers to prompts like the criticised ones, to which the criticism no longer applies", ("met",), ()),
-    ("General answers unharmed", "prompts about anything else: still answered as the base would", ("general",), ()),
-)  # fmt: skip
+    (
+        "Words that the teacher changes, greedy",
+        "edit distance to the teacher's correction; the single most likely answer",
+        ("distance",),
+        ("greedy",),
+    ),
+    (
+        "Words that the teacher changes, T = 1",
+        "the same prompts; one answer drawn at temperature 1",
+        ("distance",),
+        ("drawn",),
+    ),
+    (
+        "Answers that are corrected",
+        "share of the greedy answers in which the teacher changes anything at all",
+        ("corrected",),
+        (),
+    ),
+    (
+        "Answers with a repeated error",
+        "a word or mark that corrections took out in training, and never left standing",
+        ("repeated",),
+        (),
+    ),
+    (
+        "Held-out corrections preferred",
+        "corrections that people wrote: likelier, by token, than what they correct",
+        ("preferred",),
+        (),
+    ),
+    (
+        "Criticism met",
+        "new answers to prompts like the criticised ones, to which the criticism no longer applies",
+        ("met",),
+        (),
+    ),
+    (
+        "General answers unharmed",
+        "prompts about anything else: still answered as the base would",
+        ("general",),
+        (),
+    ),
+)
 """Label, meaning, where it stands in exam.json before the arm's name, and after it."""
 KNOWN = {
-    "distance": ("Words unlike the correction", "edit distance to the nearest known correction of the prompt; nobody corrected the answer"),
-    "corrected": ("Answers unlike the correction", "share of the greedy answers that are no known correction of their prompt"),
+    "distance": (
+        "Words unlike the correction",
+        "edit distance to the nearest known correction of the prompt; nobody corrected the answer",
+    ),
+    "corrected": (
+        "Answers unlike the correction",
+        "share of the greedy answers that are no known correction of their prompt",
+    ),
 }
 """The same where there was nobody to correct new answers."""
 NOBODY = ("the file", "a person")
@@ -32,7 +74,10 @@ NOBODY = ("the file", "a person")
 def result(exam: Row) -> list[Row]:
     """The rows of the result table; those that were not measured are left out."""
     rows: list[dict[str, Any]] = [
-        {**_words(exam, label, meaning, before[0]), "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
+        {
+            **_words(exam, label, meaning, before[0]),
+            "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS},
+        }
         for label, meaning, before, after in ROWS
     ]
     return [row for row in rows if any(row["measures"].values())]
@@ -50,7 +95,11 @@ def _words(exam: Row, label: str, meaning: str, key: str) -> dict[str, str]:
 def headline(exam: Row) -> list[tuple[str, Any, Any]]:
     """(name, before, after) for the figures beside the verdict."""
     alone = exam.get("teacher") in NOBODY
-    words, answers = ("Words unlike the correction", "Answers unlike it") if alone else ("Words changed", "Answers corrected")
+    words, answers = (
+        ("Words unlike the correction", "Answers unlike it")
+        if alone
+        else ("Words changed", "Answers corrected")
+    )
     pairs = [
         ("Held-out corrections preferred", ("preferred", "{}")),
         (f"{words}, greedy", ("distance", "{}", "greedy")),
@@ -60,7 +109,9 @@ def headline(exam: Row) -> list[tuple[str, Any, Any]]:
     ]
     found = []
     for name, path in pairs:
-        before, after = (measure(at(exam, *(part.format(arm) for part in path))) for arm in ("base", "taught"))
+        before, after = (
+            measure(at(exam, *(part.format(arm) for part in path))) for arm in ("base", "taught")
+        )
         if before and after:
             found.append((name, before, after))
     return found
@@ -78,16 +129,27 @@ def _plot(title: str, key: str, rows: list[dict[str, Any]]) -> Plot | None:
     if len(known) < 2:
         return None
     last = known[-1][0]
-    kept = next((found for row in rows if row.get("kept") and (found := measure(row.get(key)))), known[-1][1])
+    kept = next(
+        (found for row in rows if row.get("kept") and (found := measure(row.get(key)))),
+        known[-1][1],
+    )
     y = ticks(min(m.low for _, m in known), max(m.high for _, m in known), 3)
 
     def up(value: float) -> float:
         return 100 - place(value, y[0], y[-1])
 
     dots = [
-        Dot(place(turn, 0, last), up(m.value), up(m.low), up(m.high), f"round {turn}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}")
+        Dot(
+            place(turn, 0, last),
+            up(m.value),
+            up(m.low),
+            up(m.high),
+            f"round {turn}: {m.value:.3g} [{m.low:.3g}, {m.high:.3g}], n {m.n}",
+        )
         for turn, m in known
     ]
     words = f"{known[0][1].value:.3g} → {kept.value:.3g}"
     marks = [Tick(place(turn, 0, last), str(turn)) for turn, _ in known]
-    return Plot(title, [line(title, "taught", dots)], marks, [Tick(up(v), f"{v:g}") for v in y], words)
+    return Plot(
+        title, [line(title, "taught", dots)], marks, [Tick(up(v), f"{v:g}") for v in y], words
+    )

@@ -1,5 +1,5 @@
-"""The geometry of the page's plots. Values become positions in percent, so that a plot fits every width without scaling its text;
-templates/figures.j2 draws them.
+"""The geometry of the page's plots. Values become positions in percent, so that a plot fits every
+width without scaling its text; templates/figures.j2 draws them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Tick:
 
 @dataclass(frozen=True)
 class Dot:
-    """A marked point: place in percent, the interval's ends if it has one, and the words shown on hover."""
+    """A marked point: place in percent, the interval's ends if it has one, and the words shown on
+    hover.
+    """
 
     x: float
     y: float
@@ -37,7 +39,9 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points; `look` is one of the style sheet's classes, `path` an SVG path in a box of 100 by 100."""
+    """A line through points; `look` is one of the style sheet's classes, `path` an SVG path in a
+    box of 100 by 100.
+    """
 
     name: str
     look: str
@@ -64,7 +68,9 @@ def place(value: float, low: float, high: float) -> float:
 
 
 def ticks(low: float, high: float, most: int = 4) -> list[float]:
-    """Round numbers from below `low` to above `high`, some `most` steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers from below `low` to above `high`, some `most` steps of 1, 2 or 5 times a power
+    of ten.
+    """
     span = high - low or abs(high) or 1.0
     rough = span / most
     power = 10.0 ** math.floor(math.log10(rough))
@@ -74,17 +80,33 @@ def ticks(low: float, high: float, most: int = 4) -> list[float]:
 
 
 def line(name: str, look: str, dots: Sequence[Dot]) -> Line:
-    return Line(name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else "")
+    return Line(
+        name, look, dots, "M" + "L".join(f"{dot.x:g} {dot.y:g}" for dot in dots) if dots else ""
+    )
 
 
 def losses(rows: Sequence[Mapping[str, Any]]) -> list[Plot]:
-    """One plot per objective, the sum first. A step that was done twice (after a resume) counts by its last row."""
+    """One plot per objective, the sum first. A step that was done twice (after a resume) counts by
+    its last row.
+    """
     steps = {int(step): row for row in rows if (step := number(row.get("step"))) is not None}
     if not steps:
         return []
-    names = sorted({name for row in steps.values() if isinstance(row.get("losses"), Mapping) for name in row["losses"]})
-    curves = [("all objectives, weighted", {step: number(row.get("loss")) for step, row in steps.items()})]
-    curves += [(name, {step: number(at(row, "losses", name)) for step, row in steps.items()}) for name in names]
+    names = sorted(
+        {
+            name
+            for row in steps.values()
+            if isinstance(row.get("losses"), Mapping)
+            for name in row["losses"]
+        }
+    )
+    curves = [
+        ("all objectives, weighted", {step: number(row.get("loss")) for step, row in steps.items()})
+    ]
+    curves += [
+        (name, {step: number(at(row, "losses", name)) for step, row in steps.items()})
+        for name in names
+    ]
     return [plot for name, values in curves if (plot := _loss_plot(name, values))]
 
 
@@ -95,7 +117,10 @@ def _loss_plot(name: str, values: Mapping[int, float | None]) -> Plot | None:
     first, last = known[0][0], known[-1][0]
     y = ticks(min(v for _, v in known), max(v for _, v in known), 3)
     known = known if first < last else known * 2
-    dots = [Dot(place(s, first, last) if first < last else 100.0 * k, 100 - place(v, y[0], y[-1])) for k, (s, v) in enumerate(known)]
+    dots = [
+        Dot(place(s, first, last) if first < last else 100.0 * k, 100 - place(v, y[0], y[-1]))
+        for k, (s, v) in enumerate(known)
+    ]
     smooth = _smoothed([v for _, v in known])
     trend = [Dot(dot.x, 100 - place(v, y[0], y[-1])) for dot, v in zip(dots, smooth, strict=True)]
     words = f"{smooth[0]:.3g} → {smooth[-1]:.3g}"
@@ -116,8 +141,13 @@ def _smoothed(values: Sequence[float]) -> list[float]:
 
 
 def need(rows: Any) -> Plot | None:
-    """Rule kept (per order) and general answers against the number of examples, on a logarithmic axis."""
-    known = sorted((row for row in items(rows) if (number(row.get("examples")) or 0) > 0), key=lambda row: row["examples"])
+    """Rule kept (per order) and general answers against the number of examples, on a logarithmic
+    axis.
+    """
+    known = sorted(
+        (row for row in items(rows) if (number(row.get("examples")) or 0) > 0),
+        key=lambda row: row["examples"],
+    )
     if not known:
         return None
     counts = sorted({int(row["examples"]) for row in known})
@@ -129,7 +159,11 @@ def need(rows: Any) -> Plot | None:
         ("general answers, balanced order", "general", "balanced", "base"),
     ):
         dots = [
-            _share_dot(place(math.log(row["examples"]), low, high), found, f"{int(row['examples'])} examples, {name}")
+            _share_dot(
+                place(math.log(row["examples"]), low, high),
+                found,
+                f"{int(row['examples'])} examples, {name}",
+            )
             for row in known
             if row.get("order") == order and (found := measure(row.get(key)))
         ]
@@ -144,7 +178,13 @@ def need(rows: Any) -> Plot | None:
 
 def _share_dot(x: float, found: Measure, name: str) -> Dot:
     mean, low, high = (100 - place(share, 0, 1) for share in (found.value, found.low, found.high))
-    return Dot(x, mean, low, high, f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}")
+    return Dot(
+        x,
+        mean,
+        low,
+        high,
+        f"{name}: {found.value:.0%} [{found.low:.0%}, {found.high:.0%}], n {found.n}",
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +210,11 @@ class Map:
 
 def scatter(note: Any) -> Map | None:
     """The map of the prompts from the note "clusters"."""
-    points = [p for p in items(at(note, "points")) if number(p.get("x")) is not None and number(p.get("y")) is not None]
+    points = [
+        p
+        for p in items(at(note, "points"))
+        if number(p.get("x")) is not None and number(p.get("y")) is not None
+    ]
     if not points:
         return None
     spots: list[Spot] = []
@@ -180,8 +224,13 @@ def scatter(note: Any) -> Map | None:
         name = str(p.get("cluster", ""))
         groups.setdefault(name, []).append(p)
         places.setdefault(name, []).append((x, y))
-        spots.append(Spot(x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}"))
-    labels = [Dot(_mean(x for x, _ in spread), _mean(y for _, y in spread), text=name[:4]) for name, spread in places.items()]
+        spots.append(
+            Spot(x, y, _scope(p), p.get("failed") is True, f"cluster {name}: {p.get('prompt', '')}")
+        )
+    labels = [
+        Dot(_mean(x for x, _ in spread), _mean(y for _, y in spread), text=name[:4])
+        for name, spread in places.items()
+    ]
     rows = [
         {
             "name": name,
@@ -200,7 +249,10 @@ def _places(points: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
     """The points in percent of a frame, with a margin; up is smaller."""
     xs, ys = [p["x"] for p in points], [p["y"] for p in points]
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
-    return [(round(3 + 0.94 * place(x, left, right), 2), round(97 - 0.94 * place(y, low, high), 2)) for x, y in zip(xs, ys, strict=True)]
+    return [
+        (round(3 + 0.94 * place(x, left, right), 2), round(97 - 0.94 * place(y, low, high), 2))
+        for x, y in zip(xs, ys, strict=True)
+    ]
 
 
 def _scope(point: Mapping[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""What the page shows of tasks: how near new answers are to people's, who wins against the base, and what the invented tasks are like."""
+"""What the page shows of tasks: how near new answers are to people's, who wins against the base,
+and what the invented tasks are like.
+"""
 
 from __future__ import annotations
 
@@ -19,41 +21,133 @@ def result(exam: Row) -> list[Row]:
     rows = []
     for part, name in PARTS.items():
         rows += [
-            _row(f"ROUGE-L, {name}, greedy", "the single most likely answer against a person's", exam, ("rouge_l", part), ("greedy",)),
-            _row(f"ROUGE-L, {name}, T = 1", "one answer drawn at temperature 1", exam, ("rouge_l", part), ("drawn",)),
-            _row(f"ROUGE-1, {name}", "words in common with a person's answer, greedy", exam, ("rouge_1", part), ()),
-            _row(f"ROUGE-2, {name}", "pairs of words in common with a person's answer, greedy", exam, ("rouge_2", part), ()),
-            _row(f"Token-F1, {name}", "words in common with a person's answer, whatever their order", exam, ("token_f1", part), ()),
-            _row(f"Right labels, {name}", "classification tasks whose label is exactly a person's", exam, ("exact", part), ()),
+            _row(
+                f"ROUGE-L, {name}, greedy",
+                "the single most likely answer against a person's",
+                exam,
+                ("rouge_l", part),
+                ("greedy",),
+            ),
+            _row(
+                f"ROUGE-L, {name}, T = 1",
+                "one answer drawn at temperature 1",
+                exam,
+                ("rouge_l", part),
+                ("drawn",),
+            ),
+            _row(
+                f"ROUGE-1, {name}",
+                "words in common with a person's answer, greedy",
+                exam,
+                ("rouge_1", part),
+                (),
+            ),
+            _row(
+                f"ROUGE-2, {name}",
+                "pairs of words in common with a person's answer, greedy",
+                exam,
+                ("rouge_2", part),
+                (),
+            ),
+            _row(
+                f"Token-F1, {name}",
+                "words in common with a person's answer, whatever their order",
+                exam,
+                ("token_f1", part),
+                (),
+            ),
+            _row(
+                f"Right labels, {name}",
+                "classification tasks whose label is exactly a person's",
+                exam,
+                ("exact", part),
+                (),
+            ),
         ]
-    rows.append(_row("Win rate against the base", "judged in both orders; a tie counts one half", exam, ("pairwise",), ("win_rate",)))
-    rows.append(_row("The same at equal length", "what the win rate would be if answers were equally long", exam, ("pairwise",),
-                     ("length_controlled",)))  # fmt: skip
-    rows.append(_row("Win rate against worked tasks in the prompt", "the same judge; a tie counts one half", exam, ("against_prompted",),
-                     ("win_rate",)))  # fmt: skip
-    rows.append(_row("What everybody knows", "60 common questions: share of wrong answers that are less likely than the right one", exam,
-                     ("retention",), ()))  # fmt: skip
-    rows.append(_row("General answers unharmed", "prompts about anything else: neither empty nor looping", exam, ("general",), ()))
+    rows.append(
+        _row(
+            "Win rate against the base",
+            "judged in both orders; a tie counts one half",
+            exam,
+            ("pairwise",),
+            ("win_rate",),
+        )
+    )
+    rows.append(
+        _row(
+            "The same at equal length",
+            "what the win rate would be if answers were equally long",
+            exam,
+            ("pairwise",),
+            ("length_controlled",),
+        )
+    )
+    rows.append(
+        _row(
+            "Win rate against worked tasks in the prompt",
+            "the same judge; a tie counts one half",
+            exam,
+            ("against_prompted",),
+            ("win_rate",),
+        )
+    )
+    rows.append(
+        _row(
+            "What everybody knows",
+            "60 common questions: share of wrong answers that are less likely than the right one",
+            exam,
+            ("retention",),
+            (),
+        )
+    )
+    rows.append(
+        _row(
+            "General answers unharmed",
+            "prompts about anything else: neither empty nor looping",
+            exam,
+            ("general",),
+            (),
+        )
+    )
     return [row for row in rows if any(row["measures"].values())]
 
 
-def _row(label: str, meaning: str, exam: Row, before: tuple[str, ...], after: tuple[str, ...]) -> Row:
-    return {"label": label, "meaning": meaning, "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS}}
+def _row(
+    label: str, meaning: str, exam: Row, before: tuple[str, ...], after: tuple[str, ...]
+) -> Row:
+    return {
+        "label": label,
+        "meaning": meaning,
+        "measures": {arm: measure(at(exam, *before, arm, *after)) for arm in ARMS},
+    }
 
 
 PLAIN = (
     ("Loss on people's answers", "Nats a token; lower is better.", ("loss_nats",), ("value",)),
     ("BLEU", "Greedy answers, from 0 to 100, as sacrebleu has it.", ("bleu",), ("value",)),
-    ("F1 of labels", "Classifications: the mean over people's labels (macro); an answer that is none of them predicts none.", ("labels",),
-     ("macro", "f1")),
-)  # fmt: skip
+    (
+        "F1 of labels",
+        (
+            "Classifications: the mean over people's labels (macro); an answer that is "
+            "none of them predicts none."
+        ),
+        ("labels",),
+        ("macro", "f1"),
+    ),
+)
 """Numbers that are no shares: what they are called, what they mean, where exam.json has them."""
 
 
 def plain(exam: Row) -> list[tuple[str, str, Mapping[str, float | None]]]:
-    """The label, the meaning and each arm's number of what is no share, for each part; only what was measured."""
+    """The label, the meaning and each arm's number of what is no share, for each part; only what
+    was measured.
+    """
     rows = [
-        (f"{label}, {name}", meaning, {arm: number(at(exam, *before, part, arm, *after)) for arm in ARMS})
+        (
+            f"{label}, {name}",
+            meaning,
+            {arm: number(at(exam, *before, part, arm, *after)) for arm in ARMS},
+        )
         for label, meaning, before, after in PLAIN
         for part, name in PARTS.items()
     ]
@@ -67,21 +161,41 @@ def inspection(note: Any) -> Row | None:
     verbs = items(note.get("verbs"))
     return {
         **note,
-        "near": bars({f"{k / 10:.1f} to {(k + 1) / 10:.1f}": n for k, n in enumerate(at(note, "nearest_seed", "histogram") or [])}),
+        "near": bars(
+            {
+                f"{k / 10:.1f} to {(k + 1) / 10:.1f}": n
+                for k, n in enumerate(at(note, "nearest_seed", "histogram") or [])
+            }
+        ),
         "verb_bars": [
-            (row, width) for row, (_, _, width) in zip(verbs, bars({str(r.get("verb")): r.get("count") for r in verbs}), strict=False)
+            (row, width)
+            for row, (_, _, width) in zip(
+                verbs, bars({str(r.get("verb")): r.get("count") for r in verbs}), strict=False
+            )
         ],
-        "length_bars": {name: _length_bars(at(note, "lengths", name)) for name in ("instruction", "input", "output")},
+        "length_bars": {
+            name: _length_bars(at(note, "lengths", name))
+            for name in ("instruction", "input", "output")
+        },
         "slices": sunburst(verbs),
-        "label_bars": bars({key.replace("_", " "): n for key, n in (note.get("labels") or {}).items()}),
+        "label_bars": bars(
+            {key.replace("_", " "): n for key, n in (note.get("labels") or {}).items()}
+        ),
         "twins": items(note.get("twins")),
         "read": items(note.get("read")),
     }
 
 
 def _length_bars(found: Row) -> list[tuple[str, float, float]]:
-    counts, width, most = at(found, "histogram") or [], int(at(found, "width") or 1), int(at(found, "bins") or 0)
-    names = [f"{k * width + 1} to {(k + 1) * width}" if width > 1 else str(k + 1) for k in range(len(counts))]
+    counts, width, most = (
+        at(found, "histogram") or [],
+        int(at(found, "width") or 1),
+        int(at(found, "bins") or 0),
+    )
+    names = [
+        f"{k * width + 1} to {(k + 1) * width}" if width > 1 else str(k + 1)
+        for k in range(len(counts))
+    ]
     if len(counts) == most:
         names[-1] = f"{(most - 1) * width + 1} or more"
     return bars(dict(zip(names, counts, strict=True)))

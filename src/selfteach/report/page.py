@@ -1,7 +1,8 @@
 """The report: one HTML page that opens offline and explains a run.
 
-Everything is inside the file: style sheet, plots (SVG), text. There is no script, and a content security policy forbids all but the
-page's own style, so that nothing that a model wrote can become active or reach out. Every value goes through autoescaping.
+Everything is inside the file: style sheet, plots (SVG), text. There is no script, and a content
+security policy forbids all but the page's own style, so that nothing that a model wrote can become
+active or reach out. Every value goes through autoescaping.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ HERE = Path(__file__).parent / "templates"
 
 
 def render(folder: Path, template: str = "page.j2", out: Path | None = None) -> Path:
-    """Writes report.html into a run folder from what the folder holds; missing parts are named as missing.
+    """Writes report.html into a run folder from what the folder holds; missing parts are named as
+    missing.
 
     Args:
         template: another page of the same run; `out` is its path.
@@ -84,7 +86,10 @@ def _page(run: Run, template: str) -> str:
             judge=view.judge(notes.get("calibration"), exam),
             losses=figures.losses(run.metrics),
             need=figures.need(notes.get("curve")),
-            following={"plain": following.plain(exam), "inspection": following.inspection(notes.get("inspection"))},
+            following={
+                "plain": following.plain(exam),
+                "inspection": following.inspection(notes.get("inspection")),
+            },
             edits={"headline": edits.headline(exam), "rounds": edits.by_round(exam)},
             stages=view.stages(run),
             settings=view.settings(run.config),
@@ -107,7 +112,9 @@ def _policy(style: str) -> str:
 
 @cache
 def _templates() -> Environment:
-    found = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     found.filters |= {
         "percent": words.percent,
         "interval": words.interval,

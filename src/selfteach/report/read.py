@@ -1,6 +1,8 @@
-"""Reads a run folder for its report. Whatever is missing stays empty; whatever is damaged is named, and the rest is shown.
+"""Reads a run folder for its report. Whatever is missing stays empty; whatever is damaged is named,
+and the rest is shown.
 
-All text passes `records.clean` here, once: what reaches the page, the card and the terminal has no control characters in it.
+All text passes `records.clean` here, once: what reaches the page, the card and the terminal has no
+control characters in it.
 """
 
 from __future__ import annotations
@@ -127,7 +129,9 @@ def _rows(path: Path, faults: list[str]) -> list[dict[str, Any]]:
         faults.append(f"{path.name} {fault.what}")
         return []
     if bad:
-        faults.append(f"{clean(bad[0].where)}: {clean(bad[0].fault)}; {len(bad)} such line(s) are left out.")
+        faults.append(
+            f"{clean(bad[0].where)}: {clean(bad[0].fault)}; {len(bad)} such line(s) are left out."
+        )
     return rows
 
 
@@ -166,4 +170,8 @@ def _read_ledger(path: Path, run: Run) -> None:
 
 
 def _cleaned(part: Funnel) -> Funnel:
-    return replace(part, stage=clean(part.stage), reasons={clean(reason): count for reason, count in part.reasons.items()})
+    return replace(
+        part,
+        stage=clean(part.stage),
+        reasons={clean(reason): count for reason, count in part.reasons.items()},
+    )

@@ -1,4 +1,6 @@
-"""The geometry of a sunburst: verbs in the inner ring, their nouns outside of them, each with the angle of its share."""
+"""The geometry of a sunburst: verbs in the inner ring, their nouns outside of them, each with the
+angle of its share.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ LOOKS = 6
 
 @dataclass(frozen=True)
 class Slice:
-    """One part of a ring: its SVG path in a box of 100 by 100, the look of its verb, its words, and where they stand if they fit."""
+    """One part of a ring: its SVG path in a box of 100 by 100, the look of its verb, its words, and
+    where they stand if they fit.
+    """
 
     path: str
     look: int
@@ -29,15 +33,33 @@ class Slice:
 
 def sunburst(verbs: Any) -> list[Slice]:
     """Slices for the verbs and their nouns (the note "inspection"); nothing where there are none."""
-    rows = [(str(row.get("verb", "")), count, _nouns(row)) for row in items(verbs) if (count := number(row.get("count")) or 0) > 0]
+    rows = [
+        (str(row.get("verb", "")), count, _nouns(row))
+        for row in items(verbs)
+        if (count := number(row.get("count")) or 0) > 0
+    ]
     total = sum(count for _, count, _ in rows)
     found: list[Slice] = []
     at = 0.0
     for place, (verb, count, nouns) in enumerate(rows):
-        found.append(_slice(at, count / total, HOLE, MIDDLE, place % LOOKS, verb, f"{verb}: {count:.0f} tasks"))
+        found.append(
+            _slice(
+                at, count / total, HOLE, MIDDLE, place % LOOKS, verb, f"{verb}: {count:.0f} tasks"
+            )
+        )
         inner = at
         for noun, share in nouns:
-            found.append(_slice(inner, share / total, MIDDLE, RIM, place % LOOKS, noun, f"{verb} {noun}: {share:.0f} tasks"))
+            found.append(
+                _slice(
+                    inner,
+                    share / total,
+                    MIDDLE,
+                    RIM,
+                    place % LOOKS,
+                    noun,
+                    f"{verb} {noun}: {share:.0f} tasks",
+                )
+            )
             inner += share / total
         at += count / total
     return found
@@ -45,15 +67,28 @@ def sunburst(verbs: Any) -> list[Slice]:
 
 def _nouns(row: Mapping[str, Any]) -> list[tuple[str, float]]:
     pairs: Sequence[Any] = row.get("nouns") or []
-    return [(str(pair[0]), count) for pair in pairs if isinstance(pair, list) and len(pair) == 2 and (count := number(pair[1]) or 0) > 0]
+    return [
+        (str(pair[0]), count)
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and (count := number(pair[1]) or 0) > 0
+    ]
 
 
-def _slice(start: float, share: float, inner: float, outer: float, look: int, label: str, words: str) -> Slice:
+def _slice(
+    start: float, share: float, inner: float, outer: float, look: int, label: str, words: str
+) -> Slice:
     """From `start` on, `share` of the circle; both in turns, clockwise from the top."""
     end = start + min(share, 0.9999)
     wide = 1 if end - start > 0.5 else 0
-    (a, b), (c, d), (e, f), (g, h) = _at(start, outer), _at(end, outer), _at(end, inner), _at(start, inner)
-    path = f"M{a} {b}A{outer} {outer} 0 {wide} 1 {c} {d}L{e} {f}A{inner} {inner} 0 {wide} 0 {g} {h}Z"
+    (a, b), (c, d), (e, f), (g, h) = (
+        _at(start, outer),
+        _at(end, outer),
+        _at(end, inner),
+        _at(start, inner),
+    )
+    path = (
+        f"M{a} {b}A{outer} {outer} 0 {wide} 1 {c} {d}L{e} {f}A{inner} {inner} 0 {wide} 0 {g} {h}Z"
+    )
     x, y = _at((start + end) / 2, (inner + outer) / 2)
     return Slice(path, look, words, label if share >= LEAST_LABEL else "", x, y)
 

@@ -1,4 +1,6 @@
-"""What the report, the card and the printed table call things: each method has words of its own for the same places."""
+"""What the report, the card and the printed table call things: each method has words of its own for
+the same places.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ class Wording:
     """The words of one method.
 
     Attributes:
-        card: heading of the model card; `about` is the sentence before the material; `limits` what the exam does not say.
+        card: heading of the model card; `about` is the sentence before the material; `limits` what
+            the exam does not say.
         arms: the three ways of answering; `marks` the two verdicts on an answer, the bad one first.
         hidden: sections of the page that this method has nothing for.
     """
@@ -31,38 +34,75 @@ class Wording:
 
 
 FEEDBACK = Wording(
-    "feedback", "A rule, taught", "This adapter teaches its base model one rule:", "The model wrote its own examples from the rule",
-    "The exam's prompts were written by the model itself and judged as named above", "verbal-feedback",
-    {"base": "base", "prompted": "rule in the prompt", "taught": "taught"}, ("✕ broken", "✓ kept"), "Rule",
+    "feedback",
+    "A rule, taught",
+    "This adapter teaches its base model one rule:",
+    "The model wrote its own examples from the rule",
+    "The exam's prompts were written by the model itself and judged as named above",
+    "verbal-feedback",
+    {"base": "base", "prompted": "rule in the prompt", "taught": "taught"},
+    ("✕ broken", "✓ kept"),
+    "Rule",
     {"mended": "broken before, kept now", "kept": "kept now", "broken": "broken now"},
-)  # fmt: skip
+)
 CORRECTIONS = Wording(
-    "corrections", "Corrections, learned", "This adapter needs less correcting than its base model. What it learned from:",
-    "Each example is an answer of the model with its correction", "New answers were corrected by the teacher named above, or compared with "
-    "its known corrections where it was a file or a person: there the verdict rests on held-out corrections", "corrections",
-    {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"}, ("✕ corrected", "✓ as it is"), "Correction",
-    {"mended": "corrected before, right now", "kept": "right now", "broken": "corrected now"}, frozenset({"map", "search", "judge"}),
-)  # fmt: skip
+    "corrections",
+    "Corrections, learned",
+    "This adapter needs less correcting than its base model. What it learned from:",
+    "Each example is an answer of the model with its correction",
+    "New answers were corrected by the teacher named above, or compared with "
+    "its known corrections where it was a file or a person: there the verdict rests on "
+    "held-out corrections",
+    "corrections",
+    {"base": "base", "prompted": "corrections in the prompt", "taught": "taught"},
+    ("✕ corrected", "✓ as it is"),
+    "Correction",
+    {"mended": "corrected before, right now", "kept": "right now", "broken": "corrected now"},
+    frozenset({"map", "search", "judge"}),
+)
 TASKS = Wording(
-    "tasks", "Tasks, learned", "This adapter learned to follow instructions, from tasks that its base model invented:",
-    "Each example is an instance of a task, of a person (seed) or invented (task)", "New answers were compared with those of people, which "
-    "is not the same as being right", "self-instruct",
-    {"base": "base", "prompted": "tasks in the prompt", "taught": "taught"}, ("✕ further from people's", "✓ no further"), "Task",
-    {"mended": "nearer than before", "kept": "no further now", "broken": "further now"}, frozenset({"map", "search", "judge"}),
-)  # fmt: skip
+    "tasks",
+    "Tasks, learned",
+    "This adapter learned to follow instructions, from tasks that its base model invented:",
+    "Each example is an instance of a task, of a person (seed) or invented (task)",
+    "New answers were compared with those of people, which is not the same as being right",
+    "self-instruct",
+    {"base": "base", "prompted": "tasks in the prompt", "taught": "taught"},
+    ("✕ further from people's", "✓ no further"),
+    "Task",
+    {"mended": "nearer than before", "kept": "no further now", "broken": "further now"},
+    frozenset({"map", "search", "judge"}),
+)
 DOCUMENTS = Wording(
-    "documents", "Documents, learned", "This adapter knows what stands in these documents:",
-    "The model asked itself about every sentence; its answers are the documents' own words", "Held-out questions were answered without the "
-    "documents and held against known answers, word for word", "self-learning",
-    {"base": "base", "prompted": "open book", "taught": "taught"}, ("✕ not answered", "✓ answered"), "Answer",
-    {"mended": "learned", "kept": "answered now", "broken": "not answered now"}, frozenset({"map", "search", "judge"}),
-)  # fmt: skip
+    "documents",
+    "Documents, learned",
+    "This adapter knows what stands in these documents:",
+    "The model asked itself about every sentence; its answers are the documents' own words",
+    "Held-out questions were answered without the "
+    "documents and held against known answers, word for word",
+    "self-learning",
+    {"base": "base", "prompted": "open book", "taught": "taught"},
+    ("✕ not answered", "✓ answered"),
+    "Answer",
+    {"mended": "learned", "kept": "answered now", "broken": "not answered now"},
+    frozenset({"map", "search", "judge"}),
+)
 TRAIN = Wording(
-    "train", "Examples, learned", "This adapter was trained on examples that somebody brought:", "Each example stood in a row of a file",
-    "Nothing was examined but the loss on examples that were set aside: what else changed is not known", "trained",
-    {"base": "base", "prompted": "prompted", "taught": "taught"}, ("✕", "✓"), "Example",
-    {"mended": "mended", "kept": "kept", "broken": "broken"}, frozenset({"map", "search", "judge", "drift", "answers"}),
-)  # fmt: skip
+    "train",
+    "Examples, learned",
+    "This adapter was trained on examples that somebody brought:",
+    "Each example stood in a row of a file",
+    (
+        "Nothing was examined but the loss on examples that were set aside: what else "
+        "changed is not known"
+    ),
+    "trained",
+    {"base": "base", "prompted": "prompted", "taught": "taught"},
+    ("✕", "✓"),
+    "Example",
+    {"mended": "mended", "kept": "kept", "broken": "broken"},
+    frozenset({"map", "search", "judge", "drift", "answers"}),
+)
 WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, DOCUMENTS, TRAIN)}
 
 

@@ -1,4 +1,6 @@
-"""Numbers and answers as words: percentages, intervals, durations, and the word-level differences of two answers."""
+"""Numbers and answers as words: percentages, intervals, durations, and the word-level differences
+of two answers.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,13 @@ def megabytes(value: Any) -> str:
     found = number(value)
     if found is None:
         return NONE
-    return f"{found / 1000:.1f} GB" if found >= 1000 else f"{found:.1f} MB" if found < 100 else f"{found:.0f} MB"
+    return (
+        f"{found / 1000:.1f} GB"
+        if found >= 1000
+        else f"{found:.1f} MB"
+        if found < 100
+        else f"{found:.0f} MB"
+    )
 
 
 def size(value: Any) -> str:
@@ -84,11 +92,17 @@ def size(value: Any) -> str:
 def short(text: Any, length: int = MAX_TEXT) -> str:
     """The text, cut after `length` characters with a word on how much is left out."""
     whole = text if isinstance(text, str) else NONE if text is None else str(text)
-    return whole if len(whole) <= length else f"{whole[:length]} … ({len(whole) - length} more characters)"
+    return (
+        whole
+        if len(whole) <= length
+        else f"{whole[:length]} … ({len(whole) - length} more characters)"
+    )
 
 
 def prose(sentence: Any, word: Any = "") -> str:
-    """A verdict's sentence without the verdict's word before it, a number and its percent sign on one line."""
+    """A verdict's sentence without the verdict's word before it, a number and its percent sign on
+    one line.
+    """
     text = re.sub(r"(?<=\d) %", f"{SPACE}%", short(sentence, 1000))
     head, colon, rest = text.partition(": ")
     return rest[:1].upper() + rest[1:] if colon and head.lower() == str(word).lower() else text
@@ -99,8 +113,8 @@ Pieces = list[tuple[bool, str]]
 
 
 def differences(before: str, after: str) -> tuple[Pieces, Pieces]:
-    """Both texts cut into pieces, those marked that only one of them has. One shared word between two changes counts as changed:
-    islands of "the" make a comparison unreadable.
+    """Both texts cut into pieces, those marked that only one of them has. One shared word between
+    two changes counts as changed: islands of "the" make a comparison unreadable.
 
     Returns:
         pieces of `before`, pieces of `after`; each joins to its text again.

@@ -1,8 +1,9 @@
 """Who may speak to the page: this machine's browser, the page itself, one tab at a time.
 
-A local server is within reach of every page that the browser shows. So: bound to 127.0.0.1; the exact Host, against names that are
-rebound to this address; the page's own Origin, against requests that other pages send; a secret in the URL that works once, exchanged
-for a key that only the open tab knows and sends by itself (no cookie, so a browser adds nothing to a foreign request).
+A local server is within reach of every page that the browser shows. So: bound to 127.0.0.1; the
+exact Host, against names that are rebound to this address; the page's own Origin, against requests
+that other pages send; a secret in the URL that works once, exchanged for a key that only the open
+tab knows and sends by itself (no cookie, so a browser adds nothing to a foreign request).
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
-}  # fmt: skip
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 FORBIDDEN, CONFLICT = 403, 409
 
 
@@ -35,7 +42,9 @@ class Refused(Exception):
 
 
 class Guard:
-    """Refuses what does not come from the page itself, before anything of it is read; adds the security headers to every answer."""
+    """Refuses what does not come from the page itself, before anything of it is read; adds the
+    security headers to every answer.
+    """
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         self._app = app
@@ -73,7 +82,9 @@ class Guard:
 
 
 class Seat:
-    """The one tab that may work. It is taken while the tab's connection is open, and free again when that ends."""
+    """The one tab that may work. It is taken while the tab's connection is open, and free again
+    when that ends.
+    """
 
     def __init__(self, vacated: Callable[[], None] = lambda: None) -> None:
         self.taken = False
@@ -81,7 +92,8 @@ class Seat:
         self._key, self._spent, self._vacated = "", list[str](), vacated
 
     def take(self, token: str = "", key: str = "") -> str:
-        """Lets a tab in that has the token of the URL, or the key of its last visit (a reload); returns its new key.
+        """Lets a tab in that has the token of the URL, or the key of its last visit (a reload);
+        returns its new key.
 
         Raises:
             Refused: 403 for a wrong or used token, 409 while another tab is open.
@@ -91,7 +103,13 @@ class Seat:
         if not known and not fresh:
             raise Refused(FORBIDDEN, "This link is not valid. The terminal shows the right one.")
         if self.taken:
-            raise Refused(CONFLICT, "The review is open in another tab. Go on there; once it is closed, the terminal shows a new link.")
+            raise Refused(
+                CONFLICT,
+                (
+                    "The review is open in another tab. Go on there; once it is closed, "
+                    "the terminal shows a new link."
+                ),
+            )
         if not fresh and not _same(key, self._key):
             raise Refused(FORBIDDEN, "This link has been used. The terminal shows a new one.")
         if fresh:

@@ -1,4 +1,6 @@
-"""The review page: four files and a few POST requests. Every answer that says "saved" is sent after the ledger's commit."""
+"""The review page: four files and a few POST requests. Every answer that says "saved" is sent after
+the ledger's commit.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,13 @@ Act = Callable[[str, str], "queue.Item | None"]
 
 
 class Desk:
-    """What the page works on: the queue of one run, the seat of one tab, and what is done when the person has finished."""
+    """What the page works on: the queue of one run, the seat of one tab, and what is done when the
+    person has finished.
+    """
 
-    def __init__(self, ledger: Ledger, name: str, seat: Seat, finish: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, ledger: Ledger, name: str, seat: Seat, finish: Callable[[], None] = lambda: None
+    ) -> None:
         self.seat, self.ended = seat, asyncio.Event()
         self._ledger, self._name = ledger, name
         self.acts: dict[str, Act] = {
@@ -45,11 +51,16 @@ class Desk:
         }
 
     def state(self, item: queue.Item | None = None) -> dict[str, Any]:
-        """What the page shows: the counts, and the answer to look at (the first that waits, or the one that came back)."""
+        """What the page shows: the counts, and the answer to look at (the first that waits, or the
+        one that came back).
+        """
         counts, rows = queue.progress(self._ledger), queue.waiting(self._ledger)
         shown = item or (rows[0] if rows else None)
-        return {"run": self._name, "progress": {**asdict(counts), "total": counts.total, "done": counts.done},
-                "item": asdict(shown) if shown else None}  # fmt: skip
+        return {
+            "run": self._name,
+            "progress": {**asdict(counts), "total": counts.total, "done": counts.done},
+            "item": asdict(shown) if shown else None,
+        }
 
     def _again(self) -> None:
         queue.again(self._ledger)
@@ -61,14 +72,22 @@ class Desk:
 
 def app(desk: Desk, port: int) -> ASGIApp:
     """The page as an ASGI application."""
-    files = [Route(path, _file(name)) for path, name in (("/", "index.html"), ("/page.js", "page.js"), ("/words.js", "words.js"))]
+    files = [
+        Route(path, _file(name))
+        for path, name in (("/", "index.html"), ("/page.js", "page.js"), ("/words.js", "words.js"))
+    ]
     acts = [Route(f"/api/{name}", _act(desk, name), methods=["POST"]) for name in desk.acts]
     style = Route("/style.css", _file("style.css", palette()))
-    return Guard(Starlette(routes=[*files, style, Route("/api/open", _open(desk), methods=["POST"]), *acts]), port)
+    return Guard(
+        Starlette(routes=[*files, style, Route("/api/open", _open(desk), methods=["POST"]), *acts]),
+        port,
+    )
 
 
 class Opened(Response):
-    """The answer to the tab that is let in: its key and the first state, then an open line for as long as the tab is there."""
+    """The answer to the tab that is let in: its key and the first state, then an open line for as
+    long as the tab is there.
+    """
 
     def __init__(self, desk: Desk, key: str) -> None:
         super().__init__(media_type="application/x-ndjson")
@@ -79,7 +98,13 @@ class Opened(Response):
         """Holds the seat until the tab closes the connection or the server ends."""
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": self._first.encode("utf-8", "replace"), "more_body": True})
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": self._first.encode("utf-8", "replace"),
+                    "more_body": True,
+                }
+            )
             await _first_of(_gone(receive), self._desk.ended.wait())
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -124,7 +149,12 @@ def _act(desk: Desk, name: str) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _fault(fault: Refused | SelfteachError) -> Response:
-    kinds = ((Refused, getattr(fault, "status", 0)), (queue.NotWaiting, CONFLICT), (DataError, UNUSABLE), (ResourceError, FULL))
+    kinds = (
+        (Refused, getattr(fault, "status", 0)),
+        (queue.NotWaiting, CONFLICT),
+        (DataError, UNUSABLE),
+        (ResourceError, FULL),
+    )
     status = next((status for kind, status in kinds if isinstance(fault, kind)), FAILED)
     return JSONResponse({"error": str(fault)}, status)
 

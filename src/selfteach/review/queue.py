@@ -1,11 +1,15 @@
-"""Answers that wait for a person, and what became of them: a stage of the ledger, so it survives kill -9 and power loss.
+"""Answers that wait for a person, and what became of them: a stage of the ledger, so it survives
+kill -9 and power loss.
 
-    ids = put(run, rows)                      # rows {"prompt", "answer"}; putting the same ones again changes nothing
-    if waiting(run):                          # a person works in the page or in the terminal: save, accept, skip, undo
+    ids = put(run, rows)                      # rows {"prompt", "answer"}; putting the same ones
+    again changes nothing if waiting(run):                          # a person works in the page or
+    in the terminal: save, accept, skip, undo
         serve(run.ledger, ...)
-    edits = corrections(run, ids)             # rows {"id", "prompt", "answer", "correction", "cut"}, in the order in which they were put
+    edits = corrections(run, ids)             # rows {"id", "prompt", "answer", "correction",
+    "cut"}, in the order in which they were put
 
-There is no other state: a decision carries its number, so the last one can be taken back, after a restart too.
+There is no other state: a decision carries its number, so the last one can be taken back, after a
+restart too.
 """
 
 from __future__ import annotations
@@ -26,8 +30,8 @@ Book = Run | Ledger
 
 
 class Correction(TypedDict):
-    """A finished edit. `correction` equals `answer` where the person accepted it as it is: an anchor. `cut`: the answer stopped at its
-    token limit."""
+    """A finished edit. `correction` equals `answer` where the person accepted it as it is: an
+    anchor. `cut`: the answer stopped at its token limit."""
 
     id: str
     prompt: Any
@@ -42,8 +46,9 @@ class NotWaiting(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answer that waits. `draft` is an edit that was begun, or the edit that was taken back; empty where there is none. `cut`: it
-    stopped at its token limit, so that what is missing at its end is no fault of it."""
+    """One answer that waits. `draft` is an edit that was begun, or the edit that was taken back;
+    empty where there is none. `cut`: it stopped at its token limit, so that what is missing at its
+    end is no fault of it."""
 
     id: str
     prompt: Any
@@ -75,11 +80,12 @@ class Progress:
 def put(book: Book, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Puts answers into the queue, behind those that are there.
 
-    An answer that is there already stays as it is, decided or not: so a command that is run again asks nothing twice, and an answer
-    that comes back in a later round needs no second look.
+    An answer that is there already stays as it is, decided or not: so a command that is run again
+    asks nothing twice, and an answer that comes back in a later round needs no second look.
 
     Args:
-        rows: {"prompt", "answer"[, "cut"]}; a prompt is a text, messages, or a list of {"role", "content"}. Other keys are not kept.
+        rows: {"prompt", "answer"[, "cut"]}; a prompt is a text, messages, or a list of {"role",
+            "content"}. Other keys are not kept.
 
     Returns:
         the id of each row, in order; equal rows have equal ids.
@@ -92,12 +98,26 @@ def put(book: Book, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     for number, row in enumerate(rows, start=1):
         prompt, answer = _prompt(row.get("prompt")), row.get("answer")
         if not prompt or not isinstance(answer, str):
-            raise DataError("an answer to be reviewed needs a prompt and an answer.", where=f"row {number}")
+            raise DataError(
+                "an answer to be reviewed needs a prompt and an answer.", where=f"row {number}"
+            )
         answer = _text(answer)
         ids.append(id := digest([STAGE, prompt, answer]))
         if id not in known:
             known.add(id)
-            fresh.append(Fate(id, "pending", "", {"place": len(known), "prompt": prompt, "answer": answer, "cut": row.get("cut") is True}))
+            fresh.append(
+                Fate(
+                    id,
+                    "pending",
+                    "",
+                    {
+                        "place": len(known),
+                        "prompt": prompt,
+                        "answer": answer,
+                        "cut": row.get("cut") is True,
+                    },
+                )
+            )
     ledger.place(STAGE, fresh)
     return ids
 
@@ -108,15 +128,26 @@ def waiting(book: Book) -> list[Item]:
 
 
 def corrections(book: Book, ids: Collection[str] | None = None) -> list[Correction]:
-    """The finished edits, in the order in which their answers were put; skipped answers are left out.
+    """The finished edits, in the order in which their answers were put; skipped answers are left
+    out.
 
     Args:
         ids: only these, for instance what `put` returned for one round.
     """
     chosen = None if ids is None else set(ids)
-    found = [(fate.id, fate.body or {}) for fate in _fates(book) if fate.state == "accepted" and (chosen is None or fate.id in chosen)]
+    found = [
+        (fate.id, fate.body or {})
+        for fate in _fates(book)
+        if fate.state == "accepted" and (chosen is None or fate.id in chosen)
+    ]
     return [
-        Correction(id=id, prompt=body["prompt"], answer=body["answer"], correction=body["correction"], cut=body.get("cut", False))
+        Correction(
+            id=id,
+            prompt=body["prompt"],
+            answer=body["answer"],
+            correction=body["correction"],
+            cut=body.get("cut", False),
+        )
         for id, body in found
     ]
 
@@ -124,7 +155,9 @@ def corrections(book: Book, ids: Collection[str] | None = None) -> list[Correcti
 def progress(book: Book) -> Progress:
     """How many wait, were edited, accepted as they are, skipped."""
     reasons = [fate.reason for fate in _fates(book)]
-    return Progress(reasons.count(""), reasons.count(EDITED), reasons.count(UNCHANGED), reasons.count(SKIPPED))
+    return Progress(
+        reasons.count(""), reasons.count(EDITED), reasons.count(UNCHANGED), reasons.count(SKIPPED)
+    )
 
 
 def save(book: Book, id: str, correction: str) -> None:
@@ -179,7 +212,9 @@ def draft(book: Book, id: str, text: str) -> None:
 
 
 def undo(book: Book) -> Item | None:
-    """Takes the last decision back, its edit kept as a draft; None where there is nothing to take back. Repeated, it goes further back."""
+    """Takes the last decision back, its edit kept as a draft; None where there is nothing to take
+    back. Repeated, it goes further back.
+    """
     decided = [fate for fate in _fates(book) if fate.state != "pending"]
     if not decided:
         return None
@@ -200,7 +235,10 @@ def _ledger(book: Book) -> Ledger:
 
 
 def _fates(book: Book) -> list[Fate]:
-    return sorted((fate for _, fate in _ledger(book).candidates(STAGE)), key=lambda fate: (fate.body or {})["place"])
+    return sorted(
+        (fate for _, fate in _ledger(book).candidates(STAGE)),
+        key=lambda fate: (fate.body or {})["place"],
+    )
 
 
 def _turn(fate: Fate) -> int:
@@ -209,14 +247,19 @@ def _turn(fate: Fate) -> int:
 
 def _item(fate: Fate) -> Item:
     body = fate.body or {}
-    return Item(fate.id, body["prompt"], body["answer"], body.get("draft", ""), body.get("cut", False))
+    return Item(
+        fate.id, body["prompt"], body["answer"], body.get("draft", ""), body.get("cut", False)
+    )
 
 
 def _waiting_body(book: Book, id: str) -> dict[str, Any]:
     for _, fate in _ledger(book).candidates(STAGE, "pending"):
         if fate.id == id:
             return {key: value for key, value in (fate.body or {}).items() if key != "draft"}
-    raise NotWaiting("this answer does not wait any more.", cure="Go on with the next one, or take the last decision back.")
+    raise NotWaiting(
+        "this answer does not wait any more.",
+        cure="Go on with the next one, or take the last decision back.",
+    )
 
 
 def _decide(book: Book, id: str, state: Any, reason: str, body: Mapping[str, Any]) -> None:
@@ -227,7 +270,11 @@ def _decide(book: Book, id: str, state: Any, reason: str, body: Mapping[str, Any
 def _reopen(book: Book, fates: Iterable[Fate]) -> None:
     rows = []
     for fate in fates:
-        body = {key: value for key, value in (fate.body or {}).items() if key not in ("turn", "correction")}
+        body = {
+            key: value
+            for key, value in (fate.body or {}).items()
+            if key not in ("turn", "correction")
+        }
         if fate.reason == EDITED:
             body["draft"] = (fate.body or {})["correction"]
         rows.append(Fate(fate.id, "pending", "", body))
@@ -243,5 +290,7 @@ def _prompt(value: Any) -> Any:
 
 
 def _text(value: str) -> str:
-    """A text as it is kept: made safe, with one kind of line end, so that an untouched text field equals its answer."""
+    """A text as it is kept: made safe, with one kind of line end, so that an untouched text field
+    equals its answer.
+    """
     return clean(value.replace("\r\n", "\n").replace("\r", "\n"))

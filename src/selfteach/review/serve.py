@@ -27,11 +27,19 @@ RELOAD_S = 2.0
 """A tab that comes back within this time was only reloaded."""
 
 
-def serve(ledger: Ledger, *, name: str = "", port: int = 0, browser: bool = True, say: Callable[[str], None] = print) -> queue.Progress:
+def serve(
+    ledger: Ledger,
+    *,
+    name: str = "",
+    port: int = 0,
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+) -> queue.Progress:
     """Opens the page and waits until the person has finished.
 
     Args:
-        ledger: the open ledger of a run whose lock is held, with answers that `queue.put` put there.
+        ledger: the open ledger of a run whose lock is held, with answers that `queue.put` put
+            there.
         name: what the page calls the run.
         port: 0 lets the system choose.
         browser: whether to open the address, where there is a screen.
@@ -45,7 +53,9 @@ def serve(ledger: Ledger, *, name: str = "", port: int = 0, browser: bool = True
 
 
 class Service:
-    """One page on one port. The token in its address works once; a new one is made when the tab has gone."""
+    """One page on one port. The token in its address works once; a new one is made when the tab has
+    gone.
+    """
 
     def __init__(self, ledger: Ledger, name: str, port: int, say: Callable[[str], None]) -> None:
         self._ledger, self._listener, self._say = ledger, _listen(port), say
@@ -53,16 +63,27 @@ class Service:
         self._seat = Seat(self._vacated)
         desk = Desk(ledger, name, self._seat, self.finish)
         settings = uvicorn.Config(
-            app(desk, self._port), log_level="critical", access_log=False, lifespan="off", ws="none", http="h11", loop="asyncio",
-            server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=2,
-        )  # fmt: skip
+            app(desk, self._port),
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            loop="asyncio",
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+        )
         self._server = _Server(settings)
         self._server.ended = desk.ended
         self._offering: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> str:
-        """The page with its one-time token behind #: a browser sends that part to nobody, and no log has it."""
+        """The page with its one-time token behind #: a browser sends that part to nobody, and no
+        log has it.
+        """
         return f"http://{HOST}:{self._port}/#{self._seat.token}"
 
     def run(self, browser: bool = False) -> queue.Progress:
@@ -71,7 +92,9 @@ class Service:
         Raises:
             KeyboardInterrupt: a signal asked the program to stop.
         """
-        self._say(f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self.address}")
+        self._say(
+            f"{queue.progress(self._ledger).waiting} answers wait. Review them at {self.address}"
+        )
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
             webbrowser.open(self.address)
@@ -98,7 +121,9 @@ class Service:
 
 
 class _Server(uvicorn.Server):
-    """Ends the open line of the tab first, for a server waits for its connections; and after a signal it raises no second one."""
+    """Ends the open line of the tab first, for a server waits for its connections; and after a
+    signal it raises no second one.
+    """
 
     ended: asyncio.Event
     interrupted = False
@@ -130,11 +155,17 @@ def _listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
     except (OSError, OverflowError) as fault:
         listener.close()
-        raise UsageError(f"the port {port} cannot be used ({fault}).", where="--port", cure="Give another one, or none.") from fault
+        raise UsageError(
+            f"the port {port} cannot be used ({fault}).",
+            where="--port",
+            cure="Give another one, or none.",
+        ) from fault
     listener.listen()
     return listener
 
 
 def _has_screen() -> bool:
     """Whether a browser could show a window; a text browser would take the terminal."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )

@@ -1,4 +1,6 @@
-"""The review in a terminal: the same queue, one answer after the other, edits in the person's own editor."""
+"""The review in a terminal: the same queue, one answer after the other, edits in the person's own
+editor.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,27 @@ from selfteach.run.ledger import Ledger
 EDITORS = ("nano", "vim", "vi")
 CHOICES = "[e]dit  [a]ccept as is  [s]kip  [u]ndo  [q]uit > "
 CONFIRM = "[Enter] save  [e]dit on  [d]iscard > "
-CUT = "It stopped here at its token limit: what is missing at its end is no fault. An edit may end there too."
+CUT = (
+    "It stopped here at its token limit: what is missing at its end is no fault. An edit "
+    "may end there too."
+)
 STRUCK, UNDERLINED, PLAIN = "\x1b[31;9m", "\x1b[32;4m", "\x1b[0m"
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[\w'’-]+|\s+|.")
 
 
 def converse(
-    ledger: Ledger, read: Callable[[str], str] | None = None, write: Callable[[str], object] = print, *, colour: bool | None = None
+    ledger: Ledger,
+    read: Callable[[str], str] | None = None,
+    write: Callable[[str], object] = print,
+    *,
+    colour: bool | None = None,
 ) -> queue.Progress:
     """Asks about each answer that waits, until none waits or the person quits.
 
     Args:
         read: shows a question and returns the line typed; EOFError quits.
-        colour: marks changes by colour too, not only by [-...-] and {+...+}; by default where stdout is a terminal.
+        colour: marks changes by colour too, not only by [-...-] and {+...+}; by default where
+            stdout is a terminal.
     """
     talk = _Talk(ledger, read or _ask, write, _shows_colour() if colour is None else colour)
     item = _first(ledger)
@@ -45,11 +55,19 @@ def converse(
 
 
 class _Talk:
-    def __init__(self, ledger: Ledger, read: Callable[[str], str], write: Callable[[str], object], colour: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        read: Callable[[str], str],
+        write: Callable[[str], object],
+        colour: bool,
+    ) -> None:
         self._ledger, self._read, self._write, self._colour = ledger, read, write, colour
 
     def about(self, item: queue.Item) -> queue.Item | None:
-        """Shows one answer and does what is chosen; returns the next one to show, the same one to quit."""
+        """Shows one answer and does what is chosen; returns the next one to show, the same one to
+        quit.
+        """
         self._show(item)
         while True:
             match self._choice(CHOICES):
@@ -140,7 +158,9 @@ def _mark(opening: str, text: str, closing: str, style: str) -> str:
 def _turns(prompt: Any) -> list[tuple[str, str]]:
     if isinstance(prompt, str):
         return [("prompt", prompt)]
-    return [("prompt" if turn["role"] == "user" else turn["role"], turn["content"]) for turn in prompt]
+    return [
+        ("prompt" if turn["role"] == "user" else turn["role"], turn["content"]) for turn in prompt
+    ]
 
 
 def _quoted(label: str, text: str) -> str:
@@ -148,7 +168,9 @@ def _quoted(label: str, text: str) -> str:
 
 
 def _barred(label: str, text: str) -> str:
-    """A text under its name, each line behind a bar, so that no text can pass for the program's own words."""
+    """A text under its name, each line behind a bar, so that no text can pass for the program's own
+    words.
+    """
     return f"{label}\n" + "\n".join(f"  | {line}" for line in text.split("\n"))
 
 
@@ -169,7 +191,9 @@ def _in_editor(text: str) -> str:
         try:
             subprocess.run([*command, str(path)], check=True)
         except (OSError, subprocess.CalledProcessError) as fault:
-            raise UsageError(f"the editor failed ({fault}).", where=command[0], cure="Set EDITOR to another one.") from fault
+            raise UsageError(
+                f"the editor failed ({fault}).", where=command[0], cure="Set EDITOR to another one."
+            ) from fault
         return path.read_text("utf-8", "replace")
 
 
@@ -178,7 +202,9 @@ def _editor() -> list[str]:
         return shlex.split(named)
     if found := next(filter(None, map(shutil.which, EDITORS)), None):
         return [found]
-    raise UsageError("there is no editor.", where="--terminal", cure="Set EDITOR to the one that you use.")
+    raise UsageError(
+        "there is no editor.", where="--terminal", cure="Set EDITOR to the one that you use."
+    )
 
 
 def _ask(question: str) -> str:

@@ -1,5 +1,5 @@
-"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and the bytes there are. And what may be
-opened to be read: files alone."""
+"""What a full or failing disk is called: one error with exit code 5 that names the bytes needed and
+the bytes there are. And what may be opened to be read: files alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 AGAIN = "then run the same command again; nothing that was recorded is lost."
 
 
-def open_file(path: Path, *, error: type[SelfteachError] = DataError, cure: str = "Check the path.") -> BufferedReader:
-    """Opens a file that a person named, to be read. A pipe may never give a byte, and a device may never end: neither is opened.
+def open_file(
+    path: Path, *, error: type[SelfteachError] = DataError, cure: str = "Check the path."
+) -> BufferedReader:
+    """Opens a file that a person named, to be read. A pipe may never give a byte, and a device may
+    never end: neither is opened.
 
     Args:
         error: what is raised.
@@ -29,11 +32,17 @@ def open_file(path: Path, *, error: type[SelfteachError] = DataError, cure: str 
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # a folder is no file either, and the system says so
+        if stat.S_ISREG(mode) or stat.S_ISDIR(
+            mode
+        ):  # a folder is no file either, and the system says so
             return path.open("rb")
     except OSError as fault:
         raise error(f"cannot be read ({fault.strerror}).", where=str(path), cure=cure) from fault
-    raise error("is not a file.", where=str(path), cure="Give a file; what a pipe or a device gives, save to one first.")
+    raise error(
+        "is not a file.",
+        where=str(path),
+        cure="Give a file; what a pipe or a device gives, save to one first.",
+    )
 
 
 def free_bytes(path: Path) -> int:
@@ -52,7 +61,9 @@ def require_free(path: Path, needed: int) -> None:
     """
     if (free := free_bytes(path)) < needed:
         raise ResourceError(
-            f"{needed:,} bytes are needed and {free:,} are free.", where=str(path), cure="Free disk space or give another --out."
+            f"{needed:,} bytes are needed and {free:,} are free.",
+            where=str(path),
+            cure="Free disk space or give another --out.",
         )
 
 
@@ -62,13 +73,21 @@ def explain(fault: OSError, path: Path, needed: int = 0) -> SelfteachError:
         wanted = f"at least {needed:,} bytes are needed" if needed else "more room is needed"
         limit = " (a file-size limit of the system)" if fault.errno == errno.EFBIG else ""
         return ResourceError(
-            f"the disk is full{limit}: {wanted}, {free_bytes(path):,} are free.", where=str(path), cure=f"Free disk space, {AGAIN}"
+            f"the disk is full{limit}: {wanted}, {free_bytes(path):,} are free.",
+            where=str(path),
+            cure=f"Free disk space, {AGAIN}",
         )
     if fault.errno == errno.EIO:
         return ResourceError(
-            "the disk failed to read or write (input/output error).", where=str(path), cure=f"Check the disk or its mount, {AGAIN}"
+            "the disk failed to read or write (input/output error).",
+            where=str(path),
+            cure=f"Check the disk or its mount, {AGAIN}",
         )
-    return UsageError(f"cannot be used ({fault.strerror or fault}).", where=str(path), cure="Check the path and its permissions.")
+    return UsageError(
+        f"cannot be used ({fault.strerror or fault}).",
+        where=str(path),
+        cure="Check the path and its permissions.",
+    )
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Progress on stderr: a bar in a terminal, plain lines elsewhere. Text that a model wrote is shown as text, never as markup."""
+"""Progress on stderr: a bar in a terminal, plain lines elsewhere. Text that a model wrote is shown
+as text, never as markup.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,19 @@ from typing import Any, TextIO
 
 PLAIN_EVERY_S = 5.0
 TELLING = 0.1
-"""The share that must be done before the rest is estimated: answers of one batch end together, long after the first."""
+"""The share that must be done before the rest is estimated: answers of one batch end together, long
+after the first.
+"""
 
 
 class Display:
-    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `Bars` and of `Silent`."""
+    """Plain lines: `[probe] 40/200 drawn, 12 s, about 48 s left`. Also the interface of `Bars` and
+    of `Silent`.
+    """
 
-    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream, self._clock = stream or sys.stderr, clock
         self._name, self._unit, self._total, self._done = "", "", 0, 0
         self._start = self._shown = clock()
@@ -56,7 +64,9 @@ class Display:
         count = f"{self._done}/{self._total}" if self._total else f"{self._done}"
         line = f"[{self._name}] {count} {self._unit}, {self._elapsed():.0f} s"
         if self._total > self._done >= TELLING * self._total:
-            line += f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
+            line += (
+                f", about {self._elapsed() / self._done * (self._total - self._done):.0f} s left"
+            )
         return line
 
     def _line(self, text: str) -> None:
@@ -75,14 +85,27 @@ class Bars(Display):
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         super().__init__(stream)
         self._console = Console(file=self._stream, highlight=False)
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn(),
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}", markup=False),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         self._columns, self._new = columns, Progress
         self._bar: Any = None
         self._task: Any = None
@@ -114,14 +137,21 @@ class Bars(Display):
 
 
 def printable(text: str) -> str:
-    """Text without terminal control sequences: every control character but newline and tab becomes a visible mark."""
+    """Text without terminal control sequences: every control character but newline and tab becomes
+    a visible mark.
+    """
     return "".join(
-        c if c in "\n\t" or (c.isprintable() and not "\u202a" <= c <= "\u202e") or c.isspace() else "\ufffd" for c in text.replace("\r", "")
+        c
+        if c in "\n\t" or (c.isprintable() and not "\u202a" <= c <= "\u202e") or c.isspace()
+        else "\ufffd"
+        for c in text.replace("\r", "")
     )
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
-    """The display that fits the stream: a bar in a terminal, plain lines elsewhere, nothing when quiet."""
+    """The display that fits the stream: a bar in a terminal, plain lines elsewhere, nothing when
+    quiet.
+    """
     stream = stream or sys.stderr
     if quiet:
         return Silent(stream)

@@ -1,7 +1,7 @@
 """An open run folder: the ledger, the manifest, the lock, the resolved configuration, the exports.
 
-Resume is running the same command again (invariant 3): the same configuration and material go on where they stood; a changed one is
-refused with the differences, or gets a folder of its own.
+Resume is running the same command again (invariant 3): the same configuration and material go on
+where they stood; a changed one is refused with the differences, or gets a folder of its own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ HOW = "endpoint."
 
 
 def slug(text: str) -> str:
-    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a path."""
+    """A folder name from any text: lower-case letters, digits and hyphens, never empty, never a
+    path.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SLUG_LENGTH].rstrip("-")
     return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
@@ -64,15 +66,26 @@ class Run:
     def file(self, name: str) -> Path:
         """The path of a file of this run; a name that leads outside is refused."""
         path = self.path / name
-        if not name or "\0" in name or not path.resolve().is_relative_to(self.path.resolve()) or path.resolve() == self.path.resolve():
+        if (
+            not name
+            or "\0" in name
+            or not path.resolve().is_relative_to(self.path.resolve())
+            or path.resolve() == self.path.resolve()
+        ):
             raise UsageError(f"{name!r} is not a name inside the run folder.", where=str(self.path))
         return path
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all attempts (monotonic clock)."""
+        """Records that a stage runs, is done, was interrupted or failed, and its seconds over all
+        attempts (monotonic clock).
+        """
         before = self._stages.get(name, {})
-        attempts, spent, start = before.get("attempts", 0) + 1, before.get("seconds", 0.0), time.monotonic()
+        attempts, spent, start = (
+            before.get("attempts", 0) + 1,
+            before.get("seconds", 0.0),
+            time.monotonic(),
+        )
         self._mark(name, "running", spent, attempts)
         state = "failed"
         try:
@@ -130,18 +143,26 @@ class Run:
 
     def export_jsonl(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         """As `export`, for one JSON object a line."""
-        return self.export(name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        return self.export(
+            name, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        )
 
     @contextmanager
     def export_folder(self, name: str) -> Iterator[Path]:
-        """Gives an empty folder to be filled; at the end of the block it takes the place of `name` as a whole."""
+        """Gives an empty folder to be filled; at the end of the block it takes the place of `name`
+        as a whole.
+        """
         path = self.file(name)
         fresh, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
         with disk_faults(path):
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             yield fresh
-            sums = {str(file.relative_to(fresh)): _sync(file) for file in sorted(fresh.rglob("*")) if file.is_file()}
+            sums = {
+                str(file.relative_to(fresh)): _sync(file)
+                for file in sorted(fresh.rglob("*"))
+                if file.is_file()
+            }
             with held():
                 if path.exists():
                     path.rename(old)
@@ -149,7 +170,10 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
         for inner, entry in sums.items():
             self._exports[f"{name}/{inner}"] = entry
-        self._enter(f"{name}/", {"files": len(sums), "sha256": hashlib.sha256(to_json(sums).encode()).hexdigest()})
+        self._enter(
+            f"{name}/",
+            {"files": len(sums), "sha256": hashlib.sha256(to_json(sums).encode()).hexdigest()},
+        )
 
     def close(self) -> None:
         """Writes the manifest, closes the ledger, gives the lock back."""
@@ -160,7 +184,9 @@ class Run:
     def __enter__(self) -> Run:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: Any
+    ) -> None:
         if kind is None:
             self.ledger.note(FINISHED, True)
             self.close()
@@ -173,7 +199,9 @@ class Run:
 
     def _mark(self, name: str, state: str, seconds: float, attempts: int) -> None:
         self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
-        self.ledger.note("stages", [{"name": stage, **facts} for stage, facts in self._stages.items()])  # a list keeps the order
+        self.ledger.note(
+            "stages", [{"name": stage, **facts} for stage, facts in self._stages.items()]
+        )  # a list keeps the order
         self.ledger.event("stage", {"name": name, **self._stages[name]})
         self._write_manifest()
 
@@ -184,31 +212,55 @@ class Run:
 
     def _write_manifest(self) -> None:
         facts = {
-            "kind": self.kind, "command": self.command, "created": self.ledger.noted(CREATED),
-            "seed": getattr(self.resolved.config, "seed", None), "base_model": getattr(self.resolved.config, "model", None),
-            "models": self.ledger.noted("models") or {}, "stages": self._stages, "exports": self._exports,
-        }  # fmt: skip
+            "kind": self.kind,
+            "command": self.command,
+            "created": self.ledger.noted(CREATED),
+            "seed": getattr(self.resolved.config, "seed", None),
+            "base_model": getattr(self.resolved.config, "model", None),
+            "models": self.ledger.noted("models") or {},
+            "stages": self._stages,
+            "exports": self._exports,
+        }
         path = self.path / manifest.MANIFEST
         with disk_faults(path):
             manifest.write(path, facts)
 
 
-def open_run(out: Path | None, slug_source: str, kind: str, resolved: Resolved, material: Mapping[str, Any], *, new: bool = False) -> Run:
-    """Opens the run of this command: the one that began with the same configuration and material, or a new one.
+def open_run(
+    out: Path | None,
+    slug_source: str,
+    kind: str,
+    resolved: Resolved,
+    material: Mapping[str, Any],
+    *,
+    new: bool = False,
+) -> Run:
+    """Opens the run of this command: the one that began with the same configuration and material,
+    or a new one.
 
     Args:
         out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
-        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free number.
+        new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free
+            number.
 
     Raises:
-        UsageError: the folder cannot be written, is in use, holds another run (the message lists the differences) or is not a run.
+        UsageError: the folder cannot be written, is in use, holds another run (the message lists
+        the differences) or is not a run.
         IntegrityError: its ledger is damaged.
         ResourceError: the disk is full.
     """
-    config = {key: value for key, value in flatten(resolved.config.model_dump()).items() if not key.startswith(HOW)}
+    config = {
+        key: value
+        for key, value in flatten(resolved.config.model_dump()).items()
+        if not key.startswith(HOW)
+    }
     identity = {"kind": kind, "config": config, "material": dict(material)}
     identity = json.loads(to_json(identity))
-    folder = _named_folder(out, identity, new) if out else _default_folder(slug(slug_source), identity, new)
+    folder = (
+        _named_folder(out, identity, new)
+        if out
+        else _default_folder(slug(slug_source), identity, new)
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(folder)
@@ -217,7 +269,14 @@ def open_run(out: Path | None, slug_source: str, kind: str, resolved: Resolved, 
     return _open(folder, lock, kind, resolved, material, identity)
 
 
-def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Mapping[str, Any], identity: dict[str, Any]) -> Run:
+def _open(
+    folder: Path,
+    lock: Lock,
+    kind: str,
+    resolved: Resolved,
+    material: Mapping[str, Any],
+    identity: dict[str, Any],
+) -> Run:
     try:
         _tidy(folder)
         ledger = Ledger(folder / LEDGER)
@@ -225,13 +284,24 @@ def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Map
         if before is not None and before != identity:
             raise _changed(folder, before, identity)
         run = Run(
-            folder, kind, ledger, resolved, material, _command(), before is not None, lock,
-            stages_of(ledger), ledger.noted("exports") or {},
-        )  # fmt: skip
+            folder,
+            kind,
+            ledger,
+            resolved,
+            material,
+            _command(),
+            before is not None,
+            lock,
+            stages_of(ledger),
+            ledger.noted("exports") or {},
+        )
         ledger.note(IDENTITY, identity)
         if not run.resumed:
             ledger.note(CREATED, date.today().isoformat())
-        ledger.event("resumed" if run.resumed else "began", {"pid": os.getpid(), "command": run.command, **manifest.versions()})
+        ledger.event(
+            "resumed" if run.resumed else "began",
+            {"pid": os.getpid(), "command": run.command, **manifest.versions()},
+        )
         run.export("config.yaml", dump(resolved))
     except BaseException:
         lock.release()
@@ -240,7 +310,9 @@ def _open(folder: Path, lock: Lock, kind: str, resolved: Resolved, material: Map
 
 
 def _tidy(folder: Path) -> None:
-    """Removes what a killed process left half-written; an export that was moved aside for its successor comes back."""
+    """Removes what a killed process left half-written; an export that was moved aside for its
+    successor comes back.
+    """
     with disk_faults(folder):
         for path in folder.glob(".*.tmp"):
             path.unlink()
@@ -262,7 +334,11 @@ def _named_folder(out: Path, identity: dict[str, Any], new: bool) -> Path:
     if not out.exists() or not any(out.iterdir()):
         return out
     if not (out / LEDGER).exists() and not (out / LOCK).exists():
-        raise UsageError("holds other files and no run.", where=str(out), cure="Give an empty or a new folder to --out.")
+        raise UsageError(
+            "holds other files and no run.",
+            where=str(out),
+            cure="Give an empty or a new folder to --out.",
+        )
     if new:
         _set_aside(out)
     elif (before := identity_of(out)) is not None and before != identity:
@@ -285,7 +361,11 @@ def _default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
     """The newest run of the same command, whatever its date, or the first free name of today."""
     if not new and RUNS.is_dir():
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
-        for folder in sorted((f for f in RUNS.iterdir() if pattern.fullmatch(f.name)), key=lambda f: f.stat().st_mtime_ns, reverse=True):
+        for folder in sorted(
+            (f for f in RUNS.iterdir() if pattern.fullmatch(f.name)),
+            key=lambda f: f.stat().st_mtime_ns,
+            reverse=True,
+        ):
             if identity_of(folder) == identity:
                 return folder
     base = RUNS / f"{date.today().isoformat()}-{name}"
@@ -298,11 +378,16 @@ def _default_folder(name: str, identity: dict[str, Any], new: bool) -> Path:
 
 def stages_of(ledger: Ledger) -> dict[str, dict[str, Any]]:
     """The recorded stages, in the order in which they first began."""
-    return {stage["name"]: {key: value for key, value in stage.items() if key != "name"} for stage in ledger.noted("stages") or []}
+    return {
+        stage["name"]: {key: value for key, value in stage.items() if key != "name"}
+        for stage in ledger.noted("stages") or []
+    }
 
 
 def identity_of(folder: Path) -> dict[str, Any] | None:
-    """The configuration and material that a run began with, read without touching it; None where there is no run yet."""
+    """The configuration and material that a run began with, read without touching it; None where
+    there is no run yet.
+    """
     if not (folder / LEDGER).exists():
         return None
     ledger = Ledger(folder / LEDGER, readonly=True)
@@ -314,12 +399,23 @@ def identity_of(folder: Path) -> dict[str, Any] | None:
 
 
 def _changed(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> UsageError:
-    old, new = (flatten({"command": s["kind"], **s["config"], "material": s["material"]}) for s in (before, now))
-    lines = [f"{key}: {_show(old, key)} -> {_show(new, key)}" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    old, new = (
+        flatten({"command": s["kind"], **s["config"], "material": s["material"]})
+        for s in (before, now)
+    )
+    lines = [
+        f"{key}: {_show(old, key)} -> {_show(new, key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
     return UsageError(
-        "\n  ".join(["this run began with another configuration:", *lines]), where=str(folder),
-        cure="\nGive the old values to go on with it, another --out, or, where there is one, --new to begin afresh beside the old run.",
-    )  # fmt: skip
+        "\n  ".join(["this run began with another configuration:", *lines]),
+        where=str(folder),
+        cure=(
+            "\nGive the old values to go on with it, another --out, or, where there is "
+            "one, --new to begin afresh beside the old run."
+        ),
+    )
 
 
 def _show(flat: Mapping[str, Any], key: str) -> str:

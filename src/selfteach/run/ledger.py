@@ -1,7 +1,8 @@
-"""The ledger is the record (invariant 1): every request before it is sent, every answer when it arrives, every candidate with its fate.
+"""The ledger is the record (invariant 1): every request before it is sent, every answer when it
+arrives, every candidate with its fate.
 
-One SQLite file in WAL mode with synchronous=FULL: what `commit` returned from survives kill -9 and power loss. Everything else in a
-run folder is an export and can be written again from here.
+One SQLite file in WAL mode with synchronous=FULL: what `commit` returned from survives kill -9 and
+power loss. Everything else in a run folder is an export and can be written again from here.
 """
 
 from __future__ import annotations
@@ -79,19 +80,28 @@ class Ledger:
         self.path = path
         self._entered: dict[str, set[str]] = {}
         with self._faults():
-            self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}", uri=True, isolation_level=None)
+            self._db = sqlite3.connect(
+                f"file:{quote(str(path))}?mode={'rw' if readonly else 'rwc'}",
+                uri=True,
+                isolation_level=None,
+            )
             if not readonly:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
             verdict = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise sqlite3.DatabaseError(verdict)
-            if readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():  # its process died before the first commit
+            if (
+                readonly and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+            ):  # its process died before the first commit
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
             for table in CHECKED:
                 self._verify(table)
-            self._seq: int = max(self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0] for t in SEQUENCED)
+            self._seq: int = max(
+                self._db.execute(f"SELECT COALESCE(MAX(seq), 0) FROM {t}").fetchone()[0]
+                for t in SEQUENCED
+            )
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
@@ -99,10 +109,15 @@ class Ledger:
             self._db.close()
 
     def ask(self, stage: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Records requests (id, body) before they are sent. Asking again counts: it shows possible double bills."""
+        """Records requests (id, body) before they are sent. Asking again counts: it shows possible
+        double bills.
+        """
         with self._group() as db:
             db.executemany(
-                "INSERT INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1",
+                (
+                    "INSERT INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, "
+                    "?) ON CONFLICT (id) DO UPDATE SET asked = asked + 1"
+                ),
                 [sealed(id, self._next(), stage, to_json(body)) for id, body in rows],
             )
 
@@ -110,7 +125,8 @@ class Ledger:
         """Records answers (id, body) as they arrive; the first answer to an id stays."""
         with self._group() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", [sealed(id, self._next(), to_json(body)) for id, body in rows]
+                "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
+                [sealed(id, self._next(), to_json(body)) for id, body in rows],
             )
 
     def answers(self, ids: Sequence[str]) -> dict[str, Any]:
@@ -123,28 +139,46 @@ class Ledger:
                 found |= {id: json.loads(body) for id, body in self._db.execute(query, part)}
         return found
 
-    def adopt(self, other: Ledger, stages: Collection[str], wanted: Callable[[Any], bool] = lambda body: True) -> int:
-        """Takes over requests of these stages with their answers, and answers without a request (scores), from another run's ledger;
-        returns how many requests. So this run need not ask again what that one asked.
+    def adopt(
+        self,
+        other: Ledger,
+        stages: Collection[str],
+        wanted: Callable[[Any], bool] = lambda body: True,
+    ) -> int:
+        """Takes over requests of these stages with their answers, and answers without a request
+        (scores), from another run's ledger; returns how many requests. So this run need not ask
+        again what that one asked.
 
         Args:
-            wanted: says of a request's body, and of an answer's, whether it may come along; a request comes with its answer or not at all.
+            wanted: says of a request's body, and of an answer's, whether it may come along; a
+                request comes with its answer or not at all.
         """
         with other._faults():
             rows = other._db.execute(
-                "SELECT answers.id, stage, requests.body, answers.body FROM answers LEFT JOIN requests USING (id) ORDER BY answers.seq"
+                "SELECT answers.id, stage, requests.body, answers.body FROM answers "
+                "LEFT JOIN requests USING (id) ORDER BY answers.seq"
             ).fetchall()
         kept = [
             (id, stage, asked, said)
             for id, stage, asked, said in rows
-            if (asked is None or (stage in stages and wanted(json.loads(asked)))) and wanted(json.loads(said))
+            if (asked is None or (stage in stages and wanted(json.loads(asked))))
+            and wanted(json.loads(said))
         ]
         with self._group() as db:
             for id, stage, asked, said in kept:
                 if asked is not None:
                     row = sealed(id, self._next(), stage, asked)
-                    db.execute("INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)", row)
-                db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)", sealed(id, self._next(), said))
+                    db.execute(
+                        (
+                            "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) "
+                            "VALUES (?, ?, ?, ?, ?)"
+                        ),
+                        row,
+                    )
+                db.execute(
+                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)",
+                    sealed(id, self._next(), said),
+                )
         draws = [draw for _, _, _, said in kept if isinstance(draw := json.loads(said), dict)]
         self.note(ADOPTED, [sum(draw.get(name) or 0 for draw in draws) for name in Cost._fields])
         return sum(asked is not None for _, _, asked, _ in kept)
@@ -159,19 +193,26 @@ class Ledger:
         for fate in fates:
             if fate.state in ("dropped", "failed") and not fate.reason:
                 raise ValueError(f"candidate {fate.id} is {fate.state} without a reason")
-            rows.append(sealed(stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})))
+            rows.append(
+                sealed(
+                    stage, fate.id, self._next(), fate.state, fate.reason, to_json(fate.body or {})
+                )
+            )
         with self._group() as db:
             db.executemany("INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def expect(self, stage: str, ids: Iterable[str]) -> None:
-        """Records what enters a stage, before anything is done with it: each candidate is pending until `settle` says what became of it."""
+        """Records what enters a stage, before anything is done with it: each candidate is pending
+        until `settle` says what became of it.
+        """
         entered = list(ids)
         self._entered.setdefault(stage, set()).update(entered)
         self.place(stage, (Fate(id, "pending") for id in entered))
 
     def settle(self, stage: str, fates: Iterable[Fate]) -> None:
-        """Places the fates at the end of a stage, and looks whether all that entered came out (invariant 4). What only an attempt that was
-        stopped had brought in is dropped by name: an endpoint may say another time what it lost before, and then the road is another one.
+        """Places the fates at the end of a stage, and looks whether all that entered came out
+        (invariant 4). What only an attempt that was stopped had brought in is dropped by name: an
+        endpoint may say another time what it lost before, and then the road is another one.
 
         Raises:
             IntegrityError: a candidate was lost on the way.
@@ -180,9 +221,13 @@ class Ledger:
         left = [fate.id for _, fate in self.candidates(stage, "pending")]
         if lost := [id for id in left if id in self._entered.get(stage, ())]:
             raise IntegrityError(
-                f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come out, the first {lost[0]}.', where=str(self.path),
+                (
+                    f'{len(lost)} candidate(s) entered the stage "{stage}" and did not come '
+                    f"out, the first {lost[0]}."
+                ),
+                where=str(self.path),
                 cure="This is a defect of selfteach: please report it with this message.",
-            )  # fmt: skip
+            )
         self.place(stage, (Fate(id, "dropped", LEFT_BEHIND) for id in left))
 
     def candidates(self, stage: str = "", state: str = "") -> Iterator[tuple[str, Fate]]:
@@ -200,16 +245,24 @@ class Ledger:
         """The counts of each stage, in the order in which the stages began."""
         with self._faults():
             rows = self._db.execute(
-                "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP BY stage, state, reason ORDER BY MIN(seq)"
+                "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "
+                "BY stage, state, reason ORDER BY MIN(seq)"
             ).fetchall()
         stages: dict[str, dict[str, int]] = {}
         reasons: dict[str, dict[str, int]] = {}
         for stage, state, reason, count, _ in rows:
-            counts = stages.setdefault(stage, {"accepted": 0, "dropped": 0, "failed": 0, "pending": 0})
+            counts = stages.setdefault(
+                stage, {"accepted": 0, "dropped": 0, "failed": 0, "pending": 0}
+            )
             counts[state] += count
             if reason:
-                reasons.setdefault(stage, {})[reason] = reasons.get(stage, {}).get(reason, 0) + count
-        return [Funnel(stage, sum(c.values()), reasons=reasons.get(stage, {}), **c) for stage, c in stages.items()]
+                reasons.setdefault(stage, {})[reason] = (
+                    reasons.get(stage, {}).get(reason, 0) + count
+                )
+        return [
+            Funnel(stage, sum(c.values()), reasons=reasons.get(stage, {}), **c)
+            for stage, c in stages.items()
+        ]
 
     def note(self, key: str, body: Any) -> None:
         """Keeps one named value: a stage's outcome, a calibration, a choice with its reason."""
@@ -230,14 +283,20 @@ class Ledger:
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """The diary, in order of sequence (not of the clock)."""
         with self._faults():
-            return [(kind, json.loads(body)) for kind, body in self._db.execute("SELECT kind, body FROM events ORDER BY seq")]
+            return [
+                (kind, json.loads(body))
+                for kind, body in self._db.execute("SELECT kind, body FROM events ORDER BY seq")
+            ]
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """For each stage: requests, answers, and requests that were asked more than once."""
         query = """SELECT stage, COUNT(*), COUNT(answers.id), SUM(asked > 1) FROM requests LEFT JOIN answers USING (id)
                    GROUP BY stage ORDER BY MIN(requests.seq)"""
         with self._faults():
-            return {stage: (asked, answered, again) for stage, asked, answered, again in self._db.execute(query)}
+            return {
+                stage: (asked, answered, again)
+                for stage, asked, answered, again in self._db.execute(query)
+            }
 
     def cost(self) -> Cost:
         """What this run drew: all recorded draws but those that it took over."""
@@ -250,7 +309,9 @@ class Ledger:
     def _verify(self, table: str) -> None:
         for row in self._db.execute(f"SELECT * FROM {table}"):
             if not is_whole(table, row):
-                raise sqlite3.DatabaseError(f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}")
+                raise sqlite3.DatabaseError(
+                    f"a row of {table} has changed since it was written: {str(row[0])[:40]!r}"
+                )
 
     def _room(self) -> int:
         """Bytes that a commit and the folding of the write-ahead log may need."""
@@ -285,11 +346,22 @@ class Ledger:
         name = getattr(fault, "sqlite_errorname", "")
         if name == "SQLITE_FULL":
             return explain(OSError(errno.ENOSPC, str(fault)), self.path, self._room())
-        if name.startswith("SQLITE_IOERR"):  # also what a file-size limit of the system looks like; nothing of this group is committed
+        if name.startswith(
+            "SQLITE_IOERR"
+            # also what a file-size limit of the system looks like; nothing of this group is
+            # committed
+        ):
             return explain(OSError(errno.EIO, str(fault)), self.path, self._room())
         if name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
-            return UsageError(f"the ledger cannot be used ({fault}).", where=str(self.path), cure="Check the folder and its permissions.")
-        cure = f"`selfteach status --recover {self.path.parent}` saves what can be read into a new file."
+            return UsageError(
+                f"the ledger cannot be used ({fault}).",
+                where=str(self.path),
+                cure="Check the folder and its permissions.",
+            )
+        cure = (
+            f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
+            "new file."
+        )
         return IntegrityError(f"the ledger is damaged ({fault}).", where=str(self.path), cure=cure)
 
 

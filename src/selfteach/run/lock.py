@@ -1,4 +1,6 @@
-"""One process a run. The lock is the system's (flock), so it dies with its process; the file holds the pid for people to read."""
+"""One process a run. The lock is the system's (flock), so it dies with its process; the file holds
+the pid for people to read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""manifest.json: what produced this run, and the checksum of everything that it wrote. An export of the ledger, for people and tools."""
+"""manifest.json: what produced this run, and the checksum of everything that it wrote. An export of
+the ledger, for people and tools.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,25 @@ from selfteach import __version__
 from selfteach.records import write_text
 
 MANIFEST = "manifest.json"
-PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "gguf", "openvino-genai", "numpy", "scikit-learn", "rapidfuzz")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "gguf",
+    "openvino-genai",
+    "numpy",
+    "scikit-learn",
+    "rapidfuzz",
+)
 
 
 @cache
 def versions() -> dict[str, Any]:
-    """The program, the interpreter, the kind of platform and the packages that numbers may depend on."""
+    """The program, the interpreter, the kind of platform and the packages that numbers may depend
+    on.
+    """
     found = {}
     for name in PACKAGES:
         try:
@@ -27,9 +42,11 @@ def versions() -> dict[str, Any]:
         except PackageNotFoundError:
             found[name] = "absent"
     return {
-        "selfteach": __version__, "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}", "packages": found,
-    }  # fmt: skip
+        "selfteach": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": found,
+    }
 
 
 def write(path: Path, facts: Mapping[str, Any]) -> None:

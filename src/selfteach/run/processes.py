@@ -1,4 +1,6 @@
-"""Several processes of one command, as `accelerate launch` and `torchrun` start them. The first one owns the run folder."""
+"""Several processes of one command, as `accelerate launch` and `torchrun` start them. The first one
+owns the run folder.
+"""
 
 from __future__ import annotations
 

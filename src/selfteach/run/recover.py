@@ -24,9 +24,11 @@ MAX_FAILURES = 4_000
 
 
 def recover(folder: Path) -> dict[str, int]:
-    """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by table.
+    """Replaces the ledger of a run by one with every row that is whole; returns the rows saved, by
+    table.
 
-    What was lost is asked again when the run goes on. The damaged file stays beside the new one as `run.db.damaged`.
+    What was lost is asked again when the run goes on. The damaged file stays beside the new one as
+    `run.db.damaged`.
 
     Raises:
         IntegrityError: nothing could be read.
@@ -37,11 +39,18 @@ def recover(folder: Path) -> dict[str, int]:
     try:
         if _is_whole(path):
             raise UsageError("the ledger is whole: there is nothing to recover.", where=str(path))
-        with disk_faults(path), tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch:
+        with (
+            disk_faults(path),
+            tempfile.TemporaryDirectory(dir=folder, prefix=".recover-") as scratch,
+        ):
             fresh = Path(scratch) / LEDGER
             saved = _save(path, fresh, Path(scratch))
             if not any(saved.values()):
-                raise IntegrityError("nothing of the ledger could be read.", where=str(path), cure="Begin afresh with --new.")
+                raise IntegrityError(
+                    "nothing of the ledger could be read.",
+                    where=str(path),
+                    cure="Begin afresh with --new.",
+                )
             path.replace(damaged)
             for tail in ("-wal", "-shm"):
                 path.with_name(LEDGER + tail).unlink(missing_ok=True)
@@ -70,14 +79,16 @@ def _save(path: Path, fresh: Path, scratch: Path) -> dict[str, int]:
                 width = len(new.execute(f"PRAGMA table_info({table})").fetchall())
                 for row in _rows(old, table):
                     if (whole := _whole(table, row, width)) is not None:
-                        saved[table] += new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * width)})", whole).rowcount
+                        saved[table] += new.execute(
+                            f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * width)})", whole
+                        ).rowcount
             new.commit()
     return saved
 
 
 def _copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
-    """The damaged file as it is, then with the first page of a new ledger: the tables of every ledger begin on the same pages, so
-    this reads a file whose header or schema is gone."""
+    """The damaged file as it is, then with the first page of a new ledger: the tables of every
+    ledger begin on the same pages, so this reads a file whose header or schema is gone."""
     as_is, patched = scratch / "as-is.db", scratch / "patched.db"
     for copy in (as_is, patched):
         shutil.copyfile(path, copy)
@@ -93,15 +104,21 @@ def _copies(path: Path, fresh: Path, scratch: Path) -> Iterator[Path]:
 
 
 def _rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    """The readable rows: a range of rowids that cannot be read is halved until only the broken rows are left out. Where the root of
-    the table is broken every range fails, so the tries are bounded."""
+    """The readable rows: a range of rowids that cannot be read is halved until only the broken rows
+    are left out. Where the root of the table is broken every range fails, so the tries are
+    bounded."""
     ranges, failures = [(1, ROWID_LIMIT)], 0
     while ranges and failures < MAX_FAILURES:
         low, high = ranges.pop()
         try:
-            yield from db.execute(f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)).fetchall()
+            yield from db.execute(
+                f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)
+            ).fetchall()
         except sqlite3.Error as fault:
-            if fault.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_ERROR"):  # no database, or no such table: no range will do better
+            if fault.sqlite_errorname in (
+                "SQLITE_NOTADB",
+                "SQLITE_ERROR",
+            ):  # no database, or no such table: no range will do better
                 return
             failures += 1
             if low < high:

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM. Once: the commit under way is finished and `KeyboardInterrupt` is raised. Twice: the process ends at once.
+"""Ctrl-C and SIGTERM. Once: the commit under way is finished and `KeyboardInterrupt` is raised.
+Twice: the process ends at once.
 
-A watcher thread reads the signals from a pipe that the interpreter's own C handler writes to, so that both work while the main thread
-is deep inside a compiled engine.
+A watcher thread reads the signals from a pipe that the interpreter's own C handler writes to, so
+that both work while the main thread is deep inside a compiled engine.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ class _State:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """A stretch that a signal does not cut: a commit, the renaming of an export. The interruption is raised at its end."""
+    """A stretch that a signal does not cut: a commit, the renaming of an export. The interruption
+    is raised at its end.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -42,10 +45,11 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[None]:
-    """Handles both signals inside the block. `say` shows one line at once when the first one arrives.
+    """Handles both signals inside the block. `say` shows one line at once when the first one
+    arrives.
 
-    No signal cuts the block's beginning and end. After an interrupted block the next signal still ends the process at once: it is on its
-    way out.
+    No signal cuts the block's beginning and end. After an interrupted block the next signal still
+    ends the process at once: it is on its way out.
     """
     _State.depth, _State.pending, _State.seen = 1, False, False
     read, write = os.pipe()
@@ -93,5 +97,7 @@ def _watch(read: int, say: Callable[[str], None]) -> None:
         if seen > 1:
             os._exit(EXIT_INTERRUPTED)
         if seen > before:
-            with suppress(OSError, ValueError):  # a closed terminal must not make the second signal unheard
+            with suppress(
+                OSError, ValueError
+            ):  # a closed terminal must not make the second signal unheard
                 say("stopping at the next safe point; once more stops at once")

@@ -14,7 +14,9 @@ from selfteach.run.lock import holder
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one run stands. `pid` is the process that works on it; `again` counts requests that were asked more than once."""
+    """Where one run stands. `pid` is the process that works on it; `again` counts requests that
+    were asked more than once.
+    """
 
     path: Path
     state: Literal["running", "done", "stopped", "empty"]
@@ -42,16 +44,26 @@ def standing(folder: Path) -> Standing:
     try:
         identity = ledger.noted(IDENTITY) or {"kind": "", "material": {}}
         stages = stages_of(ledger)
-        funnel, again = ledger.funnel(), sum(repeated for _, _, repeated in ledger.counts().values())
+        funnel, again = (
+            ledger.funnel(),
+            sum(repeated for _, _, repeated in ledger.counts().values()),
+        )
         finished = ledger.noted(FINISHED) is not None
     finally:
         ledger.close()
     pid = holder(folder)
-    state: Any = "running" if pid is not None else "done" if finished else "stopped" if stages else "empty"
+    state: Any = (
+        "running" if pid is not None else "done" if finished else "stopped" if stages else "empty"
+    )
     if pid is None:  # a stage that a killed process left behind
-        stages = {name: {**stage, "state": "killed"} if stage["state"] == "running" else stage for name, stage in stages.items()}
+        stages = {
+            name: {**stage, "state": "killed"} if stage["state"] == "running" else stage
+            for name, stage in stages.items()
+        }
     command = manifest.read(folder).get("command", "")
-    return Standing(folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again)
+    return Standing(
+        folder, state, pid, identity["kind"], identity["material"], command, stages, funnel, again
+    )
 
 
 def runs(below: Path) -> list[Path]:

@@ -1,1 +1,3 @@
-"""What may be kept: new texts, well-formed requests, clusters, quotas, and the split into train, dev and test."""
+"""What may be kept: new texts, well-formed requests, clusters, quotas, and the split into train,
+dev and test.
+"""

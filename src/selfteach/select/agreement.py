@@ -1,7 +1,10 @@
-"""How much several answers to one question agree: the one that has most in common with the others is the surest.
+"""How much several answers to one question agree: the one that has most in common with the others
+is the surest.
 
-Source: minimum Bayes risk (Kumar and Byrne, NAACL 2004) with ROUGE-L F1 as the gain; training on the answers so chosen: Wu et al. (arXiv
-2410.02902). Departs: where even the best one has little in common with the others, the model does not know, and nothing is taken.
+Source: minimum Bayes risk (Kumar and Byrne, NAACL 2004) with ROUGE-L F1 as the gain; training on
+the answers so chosen: Wu et al. (arXiv
+2410.02902). Departs: where even the best one has little in common with the others, the model does
+not know, and nothing is taken.
 """
 
 from __future__ import annotations

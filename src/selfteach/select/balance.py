@@ -1,8 +1,11 @@
-"""Which prompts are alike, how many more of each kind to ask for, and which side of the exam each belongs to.
+"""Which prompts are alike, how many more of each kind to ask for, and which side of the exam each
+belongs to.
 
-Source: ELVF's self-knowledge clustering. Departs: it clustered raw means over the whole chat, template included, so that all prompts looked
-alike; here the model's mean over the prompt's own words is whitened and brought to unit length. Measured on 80 prompts of 10 subjects with
-the embedded model: without whitening, silhouette always chooses k = 2, which agrees with the subjects at chance; with it, k = 11.
+Source: ELVF's self-knowledge clustering. Departs: it clustered raw means over the whole chat,
+template included, so that all prompts looked alike; here the model's mean over the prompt's own
+words is whitened and brought to unit length. Measured on 80 prompts of 10 subjects with the
+embedded model: without whitening, silhouette always chooses k = 2, which agrees with the subjects
+at chance; with it, k = 11.
 """
 
 from __future__ import annotations
@@ -31,7 +34,9 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
-    """Shapes: labels (N,) in 0..k-1, numbered as they first occur; centers (k, dims) in the whitened space; xy (N, 2) for a plot."""
+    """Shapes: labels (N,) in 0..k-1, numbered as they first occur; centers (k, dims) in the
+    whitened space; xy (N, 2) for a plot.
+    """
 
     labels: Labels
     centers: Floats
@@ -45,9 +50,11 @@ class Clusters:
 
 
 def whitened(embeddings: NDArray[np.floating]) -> Floats:
-    """Mean 0, the principal directions each with variance 1, then unit length. At most one direction for 6 prompts, and 32 in all.
+    """Mean 0, the principal directions each with variance 1, then unit length. At most one
+    direction for 6 prompts, and 32 in all.
 
-    Directions without variance are left out; prompts that do not differ at all give one column of zeros.
+    Directions without variance are left out; prompts that do not differ at all give one column of
+    zeros.
 
     Shapes: (N, D) -> (N, dims).
     """
@@ -64,7 +71,8 @@ def whitened(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def cluster(embeddings: NDArray[np.floating], max_k: int, seed: int) -> Clusters:
-    """k-means on the whitened embeddings, with the k of 2..max_k that has the highest silhouette. Too few or equal prompts are one cluster.
+    """k-means on the whitened embeddings, with the k of 2..max_k that has the highest silhouette.
+    Too few or equal prompts are one cluster.
 
     Args:
         embeddings: (N, D), from `Scorer.embed`.
@@ -78,7 +86,11 @@ def cluster(embeddings: NDArray[np.floating], max_k: int, seed: int) -> Clusters
         if score > best[0]:
             best = (score, labels)
     labels = _renumbered(best[1])
-    centers = np.array([rows[labels == i].mean(0) for i in range(labels.max(initial=0) + 1)]) if len(rows) else np.zeros((0, rows.shape[1]))
+    centers = (
+        np.array([rows[labels == i].mean(0) for i in range(labels.max(initial=0) + 1)])
+        if len(rows)
+        else np.zeros((0, rows.shape[1]))
+    )
     return Clusters(labels, centers, best[0], _plane(embeddings))
 
 
@@ -97,9 +109,11 @@ def _renumbered(labels: NDArray[np.integer]) -> Labels:
 
 
 def quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: int) -> list[int]:
-    """How many new prompts each cluster gets: in proportion to failure rate x sqrt(size), exactly `total` together.
+    """How many new prompts each cluster gets: in proportion to failure rate x sqrt(size), exactly
+    `total` together.
 
-    Largest remainders get what rounding leaves. Where nothing fails, sqrt(size) alone decides; where all is empty, all get alike.
+    Largest remainders get what rounding leaves. Where nothing fails, sqrt(size) alone decides;
+    where all is empty, all get alike.
 
     Args:
         sizes: prompts in each cluster.
@@ -109,22 +123,30 @@ def quotas(sizes: Sequence[int], failure_rates: Sequence[float], total: int) -> 
         ValueError: the lengths differ, or there is no cluster to give to.
     """
     if len(sizes) != len(failure_rates) or (not sizes and total):
-        raise ValueError(f"{len(sizes)} sizes and {len(failure_rates)} failure rates for {total} prompts")
+        raise ValueError(
+            f"{len(sizes)} sizes and {len(failure_rates)} failure rates for {total} prompts"
+        )
     roots = np.sqrt(np.asarray(sizes, dtype=np.float64))
     weights = roots * np.asarray(failure_rates, dtype=np.float64)
     weights = next((w for w in (weights, roots) if w.sum() > 0), np.ones(len(sizes)))
     exact = weights / weights.sum() * total if len(sizes) else weights
     found = np.floor(exact).astype(int)
-    for i in sorted(range(len(sizes)), key=lambda i: (found[i] - exact[i], i))[: total - int(found.sum())]:
+    for i in sorted(range(len(sizes)), key=lambda i: (found[i] - exact[i], i))[
+        : total - int(found.sum())
+    ]:
         found[i] += 1
     return [int(count) for count in found]
 
 
-def groups(texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: float = 0.7) -> Labels:
-    """The grain of the split: many small groups of prompts that are alike, four to a group on average.
+def groups(
+    texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: float = 0.7
+) -> Labels:
+    """The grain of the split: many small groups of prompts that are alike, four to a group on
+    average.
 
-    Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group whatever its size; Ward's clustering of
-    the whitened embeddings joins those on. Small groups keep the shares of a split exact, and like stays with like.
+    Prompts with a ROUGE-L of `max_overlap` or more, and all that such pairs connect, are one group
+    whatever its size; Ward's clustering of the whitened embeddings joins those on. Small groups
+    keep the shares of a split exact, and like stays with like.
 
     Shapes: embeddings (N, D) -> (N,).
     """
@@ -135,7 +157,9 @@ def groups(texts: Sequence[str], embeddings: NDArray[np.floating], max_overlap: 
         return component
     rows = whitened(embeddings)
     middles = np.array([rows[component == i].mean(0) for i in range(count)])
-    return _renumbered(AgglomerativeClustering(wanted, linkage="ward").fit_predict(middles)[component])
+    return _renumbered(
+        AgglomerativeClustering(wanted, linkage="ward").fit_predict(middles)[component]
+    )
 
 
 def _connected(texts: Sequence[str], max_overlap: float) -> Labels:
@@ -151,14 +175,21 @@ def _connected(texts: Sequence[str], max_overlap: float) -> Labels:
         alike = pool.matrix(texts[start : start + _ROWS], cutoff=max_overlap)
         for row, column in zip(*np.nonzero(alike), strict=True):
             parent[root(int(column))] = root(start + int(row))
-    return _renumbered(np.array([root(i) for i in range(len(texts))], dtype=np.int64)) if len(texts) else np.zeros(0, dtype=np.int64)
+    return (
+        _renumbered(np.array([root(i) for i in range(len(texts))], dtype=np.int64))
+        if len(texts)
+        else np.zeros(0, dtype=np.int64)
+    )
 
 
-def split_by_cluster(labels: Sequence[int] | Labels, shares: Sequence[float], seed: int, strata: Sequence[str] = ()) -> list[Part]:
-    """Puts whole clusters into train, dev and test, as near to the shares as they allow, in every stratum (for instance scope).
+def split_by_cluster(
+    labels: Sequence[int] | Labels, shares: Sequence[float], seed: int, strata: Sequence[str] = ()
+) -> list[Part]:
+    """Puts whole clusters into train, dev and test, as near to the shares as they allow, in every
+    stratum (for instance scope).
 
-    Large clusters are placed first, each where it lowers the squared distance to the wanted counts most; then single moves mend what is
-    left.
+    Large clusters are placed first, each where it lowers the squared distance to the wanted counts
+    most; then single moves mend what is left.
 
     Args:
         labels: (N,) the cluster of each prompt, from `groups`.
@@ -169,7 +200,11 @@ def split_by_cluster(labels: Sequence[int] | Labels, shares: Sequence[float], se
     Raises:
         ValueError: the shares do not add up, or the lengths differ.
     """
-    if len(shares) != len(PARTS) or min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+    if (
+        len(shares) != len(PARTS)
+        or min(shares) < 0
+        or not math.isclose(sum(shares), 1, abs_tol=1e-6)
+    ):
         raise ValueError(f"shares of train, dev and test must add up to 1, not {tuple(shares)}")
     if strata and len(strata) != len(labels):
         raise ValueError(f"{len(strata)} strata for {len(labels)} labels")
@@ -189,7 +224,9 @@ def split_by_cluster(labels: Sequence[int] | Labels, shares: Sequence[float], se
         for group in order:
             if place[group] >= 0:
                 have[place[group]] -= counts[group]
-            cost = (counts[group] * (2 * (have - wanted) + counts[group])).sum(1)  # how much each part's squared distance would grow
+            cost = (counts[group] * (2 * (have - wanted) + counts[group])).sum(
+                1
+            )  # how much each part's squared distance would grow
             cost[np.asarray(shares) == 0] = np.inf
             place[group] = int(np.argmin(cost))
             have[place[group]] += counts[group]
@@ -207,10 +244,14 @@ def split(
     strata: Sequence[str] = (),
     max_overlap: float = 0.7,
 ) -> list[Part]:
-    """train, dev or test for each prompt: like goes with like, and no two prompts of different parts reach `max_overlap` (invariant 5)."""
+    """train, dev or test for each prompt: like goes with like, and no two prompts of different
+    parts reach `max_overlap` (invariant 5).
+    """
     return split_by_cluster(groups(texts, embeddings, max_overlap), shares, seed, strata)
 
 
 def spread(rows: Sequence[T], count: int) -> list[T]:
     """At most `count` rows, evenly over all of them, so that none is left out for standing late."""
-    return list(rows) if len(rows) <= count else [rows[i * len(rows) // count] for i in range(count)]
+    return (
+        list(rows) if len(rows) <= count else [rows[i * len(rows) // count] for i in range(count)]
+    )

@@ -1,7 +1,9 @@
-"""What a set of invented tasks is like: how near to the seeds, how diverse, how long, how balanced; and pages of it to read.
+"""What a set of invented tasks is like: how near to the seeds, how diverse, how long, how balanced;
+and pages of it to read.
 
 Source: Self-Instruct (arXiv 2212.10560, 2.4, figures 2 to 5).
-Departs: verb and noun are found by a rule (the first word, and the last word of the noun phrase that follows it), not by a parser.
+Departs: verb and noun are found by a rule (the first word, and the last word of the noun phrase
+that follows it), not by a parser.
 """
 
 from __future__ import annotations
@@ -22,20 +24,111 @@ from selfteach.select.overlap import Overlap, tokens
 BINS = 10
 READ, TWINS, VERBS, NOUNS, LEAST_TWIN = 50, 12, 20, 4, 0.4
 _BLOCK = 2048
-_BEFORE = frozenset([
-    "a", "an", "the", "this", "that", "these", "those", "my", "your", "his", "her", "its", "our", "their", "some", "any", "each",
-    "every", "all", "both", "following", "given", "next", "two", "three", "four", "five", "six", "ten", "one", "me", "us", "him",
-    "them", "list", "short", "brief", "simple", "new", "good",
-])  # fmt: skip
-_AFTER = frozenset([
-    "of", "for", "to", "in", "on", "at", "by", "with", "from", "about", "into", "that", "which", "who", "whose", "when", "where",
-    "while", "if", "so", "and", "or", "but", "as", "than", "is", "are", "was", "were", "be", "can", "could", "using", "between",
-    "through", "without", "within", "under", "over", "after", "before", "during", "against", "do", "does", "did", "will", "would",
-    "should", "has", "have", "had", "not",
-])  # fmt: skip
+_BEFORE = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "my",
+        "your",
+        "his",
+        "her",
+        "its",
+        "our",
+        "their",
+        "some",
+        "any",
+        "each",
+        "every",
+        "all",
+        "both",
+        "following",
+        "given",
+        "next",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "ten",
+        "one",
+        "me",
+        "us",
+        "him",
+        "them",
+        "list",
+        "short",
+        "brief",
+        "simple",
+        "new",
+        "good",
+    ]
+)
+_AFTER = frozenset(
+    [
+        "of",
+        "for",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "from",
+        "about",
+        "into",
+        "that",
+        "which",
+        "who",
+        "whose",
+        "when",
+        "where",
+        "while",
+        "if",
+        "so",
+        "and",
+        "or",
+        "but",
+        "as",
+        "than",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "can",
+        "could",
+        "using",
+        "between",
+        "through",
+        "without",
+        "within",
+        "under",
+        "over",
+        "after",
+        "before",
+        "during",
+        "against",
+        "do",
+        "does",
+        "did",
+        "will",
+        "would",
+        "should",
+        "has",
+        "have",
+        "had",
+        "not",
+    ]
+)
 
 _LEAD = re.compile(
-    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|you(?: are|'re| will be)|(?:i )?(?:want|need) you to|"
+    r"(?:(?:please|(?:can|could|would) you|you (?:need|have|are asked) to|you(?: "
+    r"are|'re| will be)|(?:i )?(?:want|need) you to|"
     r"help me(?: to)?|in (?:your opinion|this task)),?\s+)+",
     re.I,
 )
@@ -49,16 +142,32 @@ def inspection(tasks: Sequence[Task], seeds: Sequence[str], seed: int = 0) -> di
     chance = random.Random(f"inspection {seed}")
     shown = chance.sample(list(tasks), min(READ, len(tasks)))
     return {
-        "tasks": len(tasks), "instances": len(cases), "seeds": len(seeds),
-        "nearest_seed": {"histogram": histogram([value for value, _ in near], 0.0, 1.0), "mean": _mean([value for value, _ in near])},
-        "verbs": verbs(texts), "diversity": diversity(texts),
-        "lengths": {name: lengths(found) for name, found in (("instruction", texts), ("input", [c.input for c in cases if c.input]),
-                                                            ("output", [c.output for c in cases]))},
-        "labels": {"classification": sum(t.classification is True for t in tasks), "other": sum(t.classification is False for t in tasks),
-                   "with_input": sum(bool(c.input) for c in cases), "without_input": sum(not c.input for c in cases)},
+        "tasks": len(tasks),
+        "instances": len(cases),
+        "seeds": len(seeds),
+        "nearest_seed": {
+            "histogram": histogram([value for value, _ in near], 0.0, 1.0),
+            "mean": _mean([value for value, _ in near]),
+        },
+        "verbs": verbs(texts),
+        "diversity": diversity(texts),
+        "lengths": {
+            name: lengths(found)
+            for name, found in (
+                ("instruction", texts),
+                ("input", [c.input for c in cases if c.input]),
+                ("output", [c.output for c in cases]),
+            )
+        },
+        "labels": {
+            "classification": sum(t.classification is True for t in tasks),
+            "other": sum(t.classification is False for t in tasks),
+            "with_input": sum(bool(c.input) for c in cases),
+            "without_input": sum(not c.input for c in cases),
+        },
         "twins": twins(texts, seeds),
         "read": [task.json() for task in shown],
-    }  # fmt: skip
+    }
 
 
 def nearest(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str]]:
@@ -67,17 +176,23 @@ def nearest(texts: Sequence[str], seeds: Sequence[str]) -> list[tuple[float, str
     found = []
     for start in range(0, len(texts), _BLOCK):
         alike = pool.matrix(texts[start : start + _BLOCK])
-        found += [(float(row.max(initial=0.0)), seeds[int(row.argmax())] if row.size else "") for row in alike]
+        found += [
+            (float(row.max(initial=0.0)), seeds[int(row.argmax())] if row.size else "")
+            for row in alike
+        ]
     return found
 
 
 def histogram(values: Sequence[float], low: float, high: float) -> list[int]:
     """Counts in BINS bins of equal width."""
-    return [int(n) for n in np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))[0]]
+    return [
+        int(n) for n in np.histogram(np.asarray(values, dtype=np.float64), BINS, (low, high))[0]
+    ]
 
 
 def lengths(texts: Sequence[str]) -> dict[str, Any]:
-    """Words of each text: quartiles, and counts in at most BINS bins of `width` words, from 1 on; the last of BINS holds what is longer.
+    """Words of each text: quartiles, and counts in at most BINS bins of `width` words, from 1 on;
+    the last of BINS holds what is longer.
 
     The bins reach up to the 95th percentile.
     """
@@ -85,13 +200,21 @@ def lengths(texts: Sequence[str]) -> dict[str, Any]:
     low, middle, high, most = (float(q) for q in np.quantile(words, [0.25, 0.5, 0.75, 0.95]))
     width = max(1, math.ceil(most / BINS))
     counts = np.bincount(np.minimum((words[words > 0] - 1) // width, BINS - 1))
-    return {"histogram": counts.tolist(), "width": width, "bins": BINS, "quartiles": [low, middle, high], "n": len(texts)}
+    return {
+        "histogram": counts.tolist(),
+        "width": width,
+        "bins": BINS,
+        "quartiles": [low, middle, high],
+        "n": len(texts),
+    }
 
 
 def verb_noun(text: str) -> tuple[str, str]:
-    """The first word of an instruction after "please", "you are" and the like, and the last word of the noun phrase that follows it, or "".
+    """The first word of an instruction after "please", "you are" and the like, and the last word of
+    the noun phrase that follows it, or "".
 
-    "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it errs.
+    "Write a short friendly message that ..." gives ("write", "message"). A rule for English; it
+    errs.
     """
     first = re.split(r"[.!?;:]\s|\n", _LEAD.sub("", text.strip()), maxsplit=1)[0]
     words = [word.strip("\"'()[],.?!;:") for word in re.split(r"\s+|(?<=,)", first.lower())]
@@ -120,13 +243,19 @@ def verbs(texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def diversity(texts: Sequence[str]) -> dict[str, float]:
-    """How many different verbs and pairs there are, the entropy of the pairs in nats, and distinct-2 (different pairs of words / all)."""
+    """How many different verbs and pairs there are, the entropy of the pairs in nats, and
+    distinct-2 (different pairs of words / all).
+    """
     pairs = Counter(pair for text in texts if (pair := verb_noun(text))[0])
     total = pairs.total()
     entropy = -sum(n / total * math.log(n / total) for n in pairs.values()) if total else 0.0
     grams = [gram for text in texts for gram in pairwise(tokens(text))]
-    return {"verbs": len({verb for verb, _ in pairs}), "pairs": len(pairs), "entropy_nats": entropy,
-            "distinct_2": len(set(grams)) / len(grams) if grams else 0.0}  # fmt: skip
+    return {
+        "verbs": len({verb for verb, _ in pairs}),
+        "pairs": len(pairs),
+        "entropy_nats": entropy,
+        "distinct_2": len(set(grams)) / len(grams) if grams else 0.0,
+    }
 
 
 def twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
@@ -139,7 +268,12 @@ def twins(texts: Sequence[str], seeds: Sequence[str]) -> list[dict[str, Any]]:
             if column < first + start + row:
                 found.append((-float(alike[row, column]), start + int(row), int(column)))
     return [
-        {"text": texts[i], "like": everything.texts[j], "of": "seed" if j < first else "task", "similarity": round(-value, 4)}
+        {
+            "text": texts[i],
+            "like": everything.texts[j],
+            "of": "seed" if j < first else "task",
+            "similarity": round(-value, 4),
+        }
         for value, i, j in sorted(found)[:TWINS]
     ]
 

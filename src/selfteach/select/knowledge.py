@@ -1,13 +1,16 @@
-"""Learn only what is not known: which labels are trusted, which are unknown, and the pairs to train on.
+"""Learn only what is not known: which labels are trusted, which are unknown, and the pairs to train
+on.
 
     unsure   S_L > tau_L: draws with the document disagree with the label; it is not to be trusted
-    unknown  S_L <= tau_L and S_K > tau_K: trusted, and the model does not say it by itself; this is what is trained
-    known    S_L <= tau_L and S_K <= tau_K
+    unknown  S_L <= tau_L and S_K > tau_K: trusted, and the model does not say it by itself; this is
+    what is trained known    S_L <= tau_L and S_K <= tau_K
 
 Everything here is a function of stored scores: another threshold needs no draw.
 
-Source: Self-Learning-llm (arXiv 2406.11275), the filter; its pair: chosen y*, rejected the most contradictory of Y_r.
-Departs: a draw that agrees with the label is never rejected, even as the most contradictory of all: it would unteach what it says.
+Source: Self-Learning-llm (arXiv 2406.11275), the filter; its pair: chosen y*, rejected the most
+contradictory of Y_r.
+Departs: a draw that agrees with the label is never rejected, even as the most contradictory of all:
+it would unteach what it says.
 """
 
 from __future__ import annotations
@@ -45,7 +48,9 @@ def state(scored: Scored, tau_label: float = 0.5, tau_knowledge: float = 0.5) ->
     return "unknown" if scored.s_knowledge > tau_knowledge else "known"
 
 
-def sizes(scored: Sequence[Scored], tau_label: float = 0.5, taus: Sequence[float] = TAUS) -> list[Point]:
+def sizes(
+    scored: Sequence[Scored], tau_label: float = 0.5, taus: Sequence[float] = TAUS
+) -> list[Point]:
     """The size of the set against tau_K, at one tau_L: what raising the threshold would cost."""
     points = []
     for tau in taus:
@@ -55,34 +60,63 @@ def sizes(scored: Sequence[Scored], tau_label: float = 0.5, taus: Sequence[float
 
 
 def most_contradictory(answered: Answered, scored: Scored) -> str | None:
-    """The draw without the document that contradicts the label most, of equal ones the first; None where every draw agrees with it.
+    """The draw without the document that contradicts the label most, of equal ones the first; None
+    where every draw agrees with it.
 
-    A judge that cannot tell draws apart (`gain`) leaves it to the words: the draw that shares fewest with the label.
+    A judge that cannot tell draws apart (`gain`) leaves it to the words: the draw that shares
+    fewest with the label.
     """
-    apart = scored.contradicted or tuple(1 - token_f1(draw, answered.best) for draw in answered.blind)
+    apart = scored.contradicted or tuple(
+        1 - token_f1(draw, answered.best) for draw in answered.blind
+    )
     least = 0.5 if scored.contradicted else 1 - SAME_F1
-    candidates = [(value, draw) for value, draw in zip(apart, answered.blind, strict=True) if draw.split() and value > least]
+    candidates = [
+        (value, draw)
+        for value, draw in zip(apart, answered.blind, strict=True)
+        if draw.split() and value > least
+    ]
     return max(candidates, key=lambda pair: pair[0])[1] if candidates else None
 
 
 def lesson(answered: Answered, scored: Scored, kind: str = "unknown") -> Example:
-    """The training record of one question: chosen is the label, rejected the most contradictory blind draw, source its sentence."""
+    """The training record of one question: chosen is the label, rejected the most contradictory
+    blind draw, source its sentence.
+    """
     question = answered.question
     return Example(
-        digest(["lesson", question.id, answered.best]), kind, user(question.text), answered.best, most_contradictory(answered, scored),
+        digest(["lesson", question.id, answered.best]),
+        kind,
+        user(question.text),
+        answered.best,
+        most_contradictory(answered, scored),
         scores={"label": scored.s_label, "knowledge": scored.s_knowledge},
-        source={**question.chunk.place(question.sentence), "short": question.short, "judge": scored.judge},
-    )  # fmt: skip
+        source={
+            **question.chunk.place(question.sentence),
+            "short": question.short,
+            "judge": scored.judge,
+        },
+    )
 
 
 def mended(answered: Answered) -> Answered:
-    """The same with a label that keeps the answer's words: of y*, the draws with the document, and the words as they stand in the text,
-    the first that holds them and came to its end. What a small model says of a sentence is often not in it; the words are."""
+    """The same with a label that keeps the answer's words: of y*, the draws with the document, and
+    the words as they stand in the text, the first that holds them and came to its end. What a small
+    model says of a sentence is often not in it; the words are."""
     short = answered.question.short
     if answered.question.sentence is None or not short:
         return answered
-    said = [*([] if answered.cut else [answered.best]), *(answered.informed if answered.whole is None else answered.whole)]
-    label = next((text for text in said if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS), short)
+    said = [
+        *([] if answered.cut else [answered.best]),
+        *(answered.informed if answered.whole is None else answered.whole),
+    ]
+    label = next(
+        (
+            text
+            for text in said
+            if contains_answer(text, short) and len(text.split()) <= MAX_LABEL_WORDS
+        ),
+        short,
+    )
     return replace(answered, best=label, cut=False)
 
 
@@ -91,16 +125,24 @@ def label_fault(answered: Answered) -> str:
     question = answered.question
     if answered.cut or not answered.best.split():
         return "cut off" if answered.cut else "no answer"
-    lost = question.sentence is not None and question.short and not contains_answer(answered.best, question.short)
+    lost = (
+        question.sentence is not None
+        and question.short
+        and not contains_answer(answered.best, question.short)
+    )
     return "loses the answer" if lost else ""
 
 
 def lessons(
-    answered: Sequence[Answered], scored: Sequence[Scored], tau_label: float = 0.5, tau_knowledge: float = 0.5
+    answered: Sequence[Answered],
+    scored: Sequence[Scored],
+    tau_label: float = 0.5,
+    tau_knowledge: float = 0.5,
 ) -> tuple[list[Example], list[tuple[Answered, str]]]:
     """(what is trained on, everything else with its reason).
 
-    A label that was cut off, says nothing, or lost the words of the text that answer the question, is dropped whatever its scores.
+    A label that was cut off, says nothing, or lost the words of the text that answer the question,
+    is dropped whatever its scores.
     """
     kept: list[Example] = []
     dropped: list[tuple[Answered, str]] = []

@@ -1,7 +1,7 @@
 """Overlap of texts by ROUGE-L: which are new, which repeat a kept one, which is nearest.
 
-Source: Self-Instruct (arXiv 2212.10560, section 2.2: a new instruction is kept when its ROUGE-L to every kept one is below 0.7);
-rouge_score 0.1.2, whose default tokenizer and F1 these are.
+Source: Self-Instruct (arXiv 2212.10560, section 2.2: a new instruction is kept when its ROUGE-L to
+every kept one is below 0.7); rouge_score 0.1.2, whose default tokenizer and F1 these are.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _ANY = regex.compile(rf"{UNSPACED}\p{{M}}*|[\p{{L}}\p{{N}}\p{{M}}]+")
 def tokens(text: str) -> list[str]:
     """The words that ROUGE-L compares: lower case, runs of a-z and 0-9, everything else a space.
 
-    Departs: rouge_score finds no word at all in Chinese, Russian, Arabic, so that all such texts score 0 to each other. A text with a
-    letter beyond a-z is cut into Unicode words instead, scripts without spaces into characters. "café" is one word here, "caf" there.
+    Departs: rouge_score finds no word at all in Chinese, Russian, Arabic, so that all such texts
+    score 0 to each other. A text with a letter beyond a-z is cut into Unicode words instead,
+    scripts without spaces into characters. "café" is one word here, "caf" there.
     """
     lowered = text.lower()
     plain = lowered.isascii() or not any(char.isalnum() and not char.isascii() for char in lowered)
@@ -35,7 +36,8 @@ def tokens(text: str) -> list[str]:
 def overlap(one: str, other: str) -> float:
     """ROUGE-L F1 of two texts, in [0, 1]; 0 where one has no words.
 
-    With L the longest common subsequence of m and n words, F1 = 2 L / (m + n), which is what Indel similarity computes.
+    With L the longest common subsequence of m and n words, F1 = 2 L / (m + n), which is what Indel
+    similarity computes.
     """
     left, right = tokens(one), tokens(other)
     return Indel.normalized_similarity(left, right) if left and right else 0.0
@@ -43,7 +45,9 @@ def overlap(one: str, other: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The kept text most like a given one, with its place and its ROUGE-L F1 (0 and "" where nothing is alike)."""
+    """The kept text most like a given one, with its place and its ROUGE-L F1 (0 and "" where
+    nothing is alike).
+    """
 
     text: str
     index: int
@@ -51,7 +55,9 @@ class Nearest:
 
 
 class Overlap:
-    """The kept texts, in the order in which they came. Adding is incremental; looking up costs one pass over the kept ones."""
+    """The kept texts, in the order in which they came. Adding is incremental; looking up costs one
+    pass over the kept ones.
+    """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.texts: list[str] = []
@@ -71,11 +77,23 @@ class Overlap:
     def nearest(self, text: str) -> Nearest:
         """The kept text most like this one; of several the earliest."""
         words = self._numbered(text)
-        found = process.extractOne(words, self._words, scorer=Indel.normalized_similarity, score_cutoff=1e-9) if words else None
-        return Nearest(self.texts[found[2]], found[2], float(found[1])) if found else Nearest("", -1, 0.0)
+        found = (
+            process.extractOne(
+                words, self._words, scorer=Indel.normalized_similarity, score_cutoff=1e-9
+            )
+            if words
+            else None
+        )
+        return (
+            Nearest(self.texts[found[2]], found[2], float(found[1]))
+            if found
+            else Nearest("", -1, 0.0)
+        )
 
     def add_if_new(self, text: str, threshold: float = 0.7) -> tuple[bool, Nearest]:
-        """Keeps the text where its overlap with every kept one is at most `threshold`; says whether, and what is nearest."""
+        """Keeps the text where its overlap with every kept one is at most `threshold`; says
+        whether, and what is nearest.
+        """
         near = self.nearest(text)
         new = near.similarity <= threshold
         if new:
@@ -83,15 +101,24 @@ class Overlap:
         return new, near
 
     def matrix(self, texts: Sequence[str], cutoff: float = 0.0) -> np.ndarray:
-        """Overlap of given texts with all kept ones; what lies below `cutoff` is 0, found much faster.
+        """Overlap of given texts with all kept ones; what lies below `cutoff` is 0, found much
+        faster.
 
         Shapes: float64 (len(texts), len(self)).
         """
         if not texts or not self.texts:
             return np.zeros((len(texts), len(self.texts)))
         rows = [self._numbered(text) for text in texts]
-        found = process.cdist(rows, self._words, scorer=Indel.normalized_similarity, score_cutoff=cutoff or None, dtype=np.float64)
-        empty_rows, empty_columns = (np.array([not words for words in group]) for group in (rows, self._words))
+        found = process.cdist(
+            rows,
+            self._words,
+            scorer=Indel.normalized_similarity,
+            score_cutoff=cutoff or None,
+            dtype=np.float64,
+        )
+        empty_rows, empty_columns = (
+            np.array([not words for words in group]) for group in (rows, self._words)
+        )
         found[empty_rows[:, None] & empty_columns[None, :]] = 0.0
         return np.asarray(found)
 

@@ -1,11 +1,15 @@
-"""Does a question point to its sentence? One that could as well be asked about another sentence says nothing.
+"""Does a question point to its sentence? One that could as well be asked about another sentence
+says nothing.
 
-Of all sentences, its own must share the most with it, by the words that say something, each weighed by how few sentences hold it:
+Of all sentences, its own must share the most with it, by the words that say something, each weighed
+by how few sentences hold it:
 
-    w(question, s) = sum over the stems t of both of log((N + 1) / n_t), N sentences, n_t of which hold t
+    w(question, s) = sum over the stems t of both of log((N + 1) / n_t), N sentences, n_t of which
+    hold t
 
-Source: inverse document frequency (Sparck Jones 1972). A round trip alone (generate/question.py) trusts "Which type of building
-construction is?", to which any model gives the sentence's answer as long as it sees no other sentence.
+Source: inverse document frequency (Sparck Jones 1972). A round trip alone (generate/question.py)
+trusts "Which type of building construction is?", to which any model gives the sentence's answer as
+long as it sees no other sentence.
 """
 
 from __future__ import annotations
@@ -29,13 +33,17 @@ class Pointing:
 
     def __init__(self, chunks: Sequence[Chunk]) -> None:
         self._held: dict[str, set[Place]] = defaultdict(set)
-        self._texts: dict[Place, str] = {(c.id, i): c.words(i) for c in chunks for i in range(len(c.sentences))}
+        self._texts: dict[Place, str] = {
+            (c.id, i): c.words(i) for c in chunks for i in range(len(c.sentences))
+        }
         for place, text in self._texts.items():
             for stem in stems(text):
                 self._held[stem].add(place)
 
     def fault(self, question: Question) -> str:
-        """ELSEWHERE where another sentence, of other words, is as near as the question's own; else ""."""
+        """ELSEWHERE where another sentence, of other words, is as near as the question's own; else
+        "".
+        """
         if question.sentence is None:
             return ""
         near = Counter[Place]()
@@ -43,7 +51,9 @@ class Pointing:
             for place in (held := self._held.get(stem, set())):
                 near[place] += math.log((len(self._texts) + 1) / len(held))  # type: ignore[assignment]
         own = (question.chunk.id, question.sentence)
-        others = (weight for place, weight in near.items() if self._texts[place] != self._texts[own])
+        others = (
+            weight for place, weight in near.items() if self._texts[place] != self._texts[own]
+        )
         return "" if near[own] > max(others, default=0) + 1e-9 else ELSEWHERE
 
 

@@ -1,12 +1,17 @@
-"""A growing pool of texts that finds every pair with a common subsequence long enough, exactly, without comparing most of them.
+"""A growing pool of texts that finds every pair with a common subsequence long enough, exactly,
+without comparing most of them.
 
-1. Length: L <= min(m, n), so that only lengths in one interval can exceed the threshold. Segments are sorted by length.
-2. Rare words: in large segments an inverted index (prefix.py) names the few texts that begin with two of the same rare words.
-3. Signature, narrow: the bound of signature.py over 64 to 512 bits, for those; and for all pairs of the interval where the segment is
+1. Length: L <= min(m, n), so that only lengths in one interval can exceed the threshold. Segments
+are sorted by length.
+2. Rare words: in large segments an inverted index (prefix.py) names the few texts that begin with
+two of the same rare words.
+3. Signature, narrow: the bound of signature.py over 64 to 512 bits, for those; and for all pairs of
+the interval where the segment is
    small, the text long, or its words so common that the index names too many.
 4. Signature, 512 bits, for the pairs that are left.
 5. The longest common subsequence itself (rapidfuzz), for the pairs that are left.
-Where the signatures leave most of a tile (low thresholds), all its pairs go through rapidfuzz's table at once, which costs less for each.
+Where the signatures leave most of a tile (low thresholds), all its pairs go through rapidfuzz's
+table at once, which costs less for each.
 """
 
 from __future__ import annotations
@@ -28,9 +33,18 @@ from selfteach.select.signature import LANES, Bits, fold, signatures
 Ints = NDArray[np.int64]
 Coded = str | list[int]
 ROWS, COLUMNS = 16, 4096  # of a tile: its signatures' differences stay in a core's second cache
-DENSE = 8  # where more than one pair in so many passes the signature, the table is cheaper than the list
-INDEXED, LOOKS = 65_536, 64  # texts that make an index worth its building (docs/log.md), and texts that look into it at once
-LOOK, FOUND = 200, 15  # what a look for one pair of words costs, and each text that it names, in pairs that are compared by signature
+# where more than one pair in so many passes the signature, the table is cheaper than the list
+DENSE = 8
+INDEXED, LOOKS = (
+    65_536,
+    64,
+)  # texts that make an index worth its building (docs/log.md), and texts that look into it at once
+LOOK, FOUND = (
+    200,
+    15,
+    # what a look for one pair of words costs, and each text that it names, in pairs that are
+    # compared by signature
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,9 @@ class Coder:
         self._ids: dict[str, int] = {}
 
     def rows(self, texts: Sequence[Sequence[str]], start: int = 0) -> Rows:
-        """Texts given as words, numbered from `start`. Words beyond the characters that there are make a list of numbers instead."""
+        """Texts given as words, numbered from `start`. Words beyond the characters that there are
+        make a list of numbers instead.
+        """
         ids = self._ids
         numbered = [[ids.setdefault(word, len(ids)) for word in words] for words in texts]
         coded = np.empty(len(texts), object)
@@ -78,7 +94,9 @@ class Coder:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Pairs that exceed the threshold: number of the asked text, number of the pool's, their common subsequence, their words together."""
+    """Pairs that exceed the threshold: number of the asked text, number of the pool's, their common
+    subsequence, their words together.
+    """
 
     asked: Ints
     found: Ints
@@ -90,12 +108,16 @@ class Pairs:
         """All of several."""
         none = np.zeros(0, np.int64)
         names = ("asked", "found", "common", "total")
-        return Pairs(*(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in names))
+        return Pairs(
+            *(np.concatenate([none, *(getattr(part, name) for part in parts)]) for name in names)
+        )
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Texts sorted by length, with their folded signatures, and an index of their rare words where they are many."""
+    """Texts sorted by length, with their folded signatures, and an index of their rare words where
+    they are many.
+    """
 
     rows: Rows
     index: PairIndex | None = None
@@ -103,18 +125,32 @@ class Segment:
 
     @staticmethod
     def of(rows: Rows, reach: Reach | None = None) -> Segment:
-        """A segment of texts in any order; those without words are left out, for they are like nothing. `reach` makes it an index."""
+        """A segment of texts in any order; those without words are left out, for they are like
+        nothing. `reach` makes it an index.
+        """
         order = np.argsort(rows.length, kind="stable")
         rows = rows.take(order[np.searchsorted(rows.length[order], 1) :])
         if reach is None or not INDEXED <= len(rows) <= MOST:
             return Segment(rows)
         entered = np.flatnonzero(reach.widths)
         cuts = [np.searchsorted(rows.length, (length, length + 1)) for length in entered]
-        return Segment(rows, PairIndex([(numbers(rows.coded[low:high]), np.arange(low, high)) for low, high in cuts if low < high], reach))
+        return Segment(
+            rows,
+            PairIndex(
+                [
+                    (numbers(rows.coded[low:high]), np.arange(low, high))
+                    for low, high in cuts
+                    if low < high
+                ],
+                reach,
+            ),
+        )
 
     def between(self, shortest: int, longest: int) -> tuple[int, int]:
         """The places of the texts of these lengths."""
-        return int(np.searchsorted(self.rows.length, shortest)), int(np.searchsorted(self.rows.length, longest, side="right"))
+        return int(np.searchsorted(self.rows.length, shortest)), int(
+            np.searchsorted(self.rows.length, longest, side="right")
+        )
 
     def lanes(self, lanes: int) -> Bits:
         """Its signatures of 64 * lanes bits. Shapes: (lanes, n)."""
@@ -128,11 +164,15 @@ def numbers(coded: NDArray[np.object_]) -> Ints:
     if all(isinstance(one, str) for one in coded):
         plain = "".join(coded).encode("utf-32-le", "surrogatepass")
         return np.frombuffer(plain, np.uint32).reshape(len(coded), -1).astype(np.int64)
-    return np.array([[ord(word) if isinstance(word, str) else word for word in one] for one in coded], np.int64)
+    return np.array(
+        [[ord(word) if isinstance(word, str) else word for word in one] for one in coded], np.int64
+    )
 
 
 class Pool:
-    """The texts to compare with. They lie in segments of doubling size, so that adding costs little and few segments are searched."""
+    """The texts to compare with. They lie in segments of doubling size, so that adding costs little
+    and few segments are searched.
+    """
 
     def __init__(self, threshold: Fraction, threads: ThreadPoolExecutor | None = None) -> None:
         self._threshold, self._threads = threshold, threads
@@ -151,12 +191,16 @@ class Pool:
         self._segments.append(Segment.of(rows, self._reach))
 
     def search(self, asked: Rows) -> Pairs:
-        """Every pair of an asked text and one of the pool that exceeds the threshold; in no order that depends on the threads."""
+        """Every pair of an asked text and one of the pool that exceeds the threshold; in no order
+        that depends on the threads.
+        """
         if not len(asked) or not self._segments:
             return Pairs.join([])
         self._grow(int(asked.length.max()) + self._longest)
         tasks = list(self._tasks(Segment.of(asked).rows))
-        found = self._threads.map(self._compare, tasks) if self._threads else map(self._compare, tasks)
+        found = (
+            self._threads.map(self._compare, tasks) if self._threads else map(self._compare, tasks)
+        )
         return Pairs.join([part for parts in found for part in parts])
 
     def _grow(self, total: int) -> None:
@@ -164,7 +208,9 @@ class Pool:
             self._least = least(2 * total, self._threshold)
 
     def _tasks(self, asked: Rows) -> Iterator[tuple[Rows, Segment, int, int]]:
-        """Asked texts of one length, each group with the stretch of every segment whose lengths can exceed the threshold."""
+        """Asked texts of one length, each group with the stretch of every segment whose lengths can
+        exceed the threshold.
+        """
         cuts = np.flatnonzero(np.diff(asked.length)) + 1
         for low, high in zip([0, *cuts], [*cuts, len(asked)], strict=True):
             group = asked.take(slice(low, high))
@@ -175,7 +221,9 @@ class Pool:
                     yield group, segment, first, last
 
     def _lengths(self, length: int) -> tuple[int, int]:
-        """Between which lengths L <= min(m, n) is enough: one stretch, for 2 min(m, n) / (m + n) falls on both sides of n = m."""
+        """Between which lengths L <= min(m, n) is enough: one stretch, for 2 min(m, n) / (m + n)
+        falls on both sides of n = m.
+        """
         possible = np.arange(1, self._longest + 1)
         fits = possible[np.minimum(length, possible) >= self._least[length + possible]]
         return (int(fits[0]), int(fits[-1])) if len(fits) else (0, 0)
@@ -186,11 +234,17 @@ class Pool:
         entered = np.flatnonzero(self._reach.widths)
         if not segment.index or not width or LOOK * width * (width - 1) // 2 > last - first:
             return self._scan(group, segment, first, last)
-        left, right = segment.between(int(entered[0]), int(entered[-1]))  # the others have to be scanned
-        found = self._scan(group, segment, first, min(left, last)) + self._scan(group, segment, max(right, first), last)
+        left, right = segment.between(
+            int(entered[0]), int(entered[-1])
+        )  # the others have to be scanned
+        found = self._scan(group, segment, first, min(left, last)) + self._scan(
+            group, segment, max(right, first), last
+        )
         return found + self._look(group, segment, segment.index, max(first, left), min(last, right))
 
-    def _look(self, group: Rows, segment: Segment, index: PairIndex, first: int, last: int) -> list[Pairs]:
+    def _look(
+        self, group: Rows, segment: Segment, index: PairIndex, first: int, last: int
+    ) -> list[Pairs]:
         """Step 2, and the others for what it names."""
         length, texts, parts = int(group.length[0]), numbers(group.coded), list[Pairs]()
         lanes = _lanes(2 * length)
@@ -202,12 +256,18 @@ class Pool:
                 parts += self._scan(asked.take(common), segment, first, last)
             row, pair = np.nonzero(count * ~common[:, None])
             times = count[row, pair]
-            column, row, later = index.places(low[row, pair], times), np.repeat(row, times), np.repeat(later[pair], times)
+            column, row, later = (
+                index.places(low[row, pair], times),
+                np.repeat(row, times),
+                np.repeat(later[pair], times),
+            )
             total = length + segment.rows.length[column]
             need = self._least[total]
             fits = (column >= first) & (column < last) & (need <= length - later + 1)
             room = (total - 2 * need)[fits]
-            row, column = _near(fold(asked.bits, lanes), segment.lanes(lanes), row[fits], column[fits], room)
+            row, column = _near(
+                fold(asked.bits, lanes), segment.lanes(lanes), row[fits], column[fits], room
+            )
             row, column = np.divmod(np.unique(row * len(segment.rows) + column), len(segment.rows))
             parts.append(_listed(asked, segment.rows, row, column, self._least))
         return parts
@@ -224,7 +284,9 @@ class Pool:
             for top in range(0, len(group), ROWS):
                 rows = slice(top, min(top + ROWS, len(group)))
                 near = _within(narrow[:, rows], wide[:, columns], room)
-                if not len(places := np.flatnonzero(near)):  # on one axis, which numpy does many times faster than on two
+                if not len(
+                    places := np.flatnonzero(near)
+                ):  # on one axis, which numpy does many times faster than on two
                     continue
                 asked, pool = group.take(rows), segment.rows.take(columns)
                 if len(places) * DENSE > near.size:
@@ -235,12 +297,16 @@ class Pool:
 
 
 def _lanes(total: int) -> int:
-    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about three bits for each word (docs/log.md)."""
+    """How many times 64 bits tell unlike texts of so many words apart, as a power of two: about
+    three bits for each word (docs/log.md).
+    """
     return min(LANES, 1 << max(0, (3 * total - 1).bit_length() - 6))
 
 
 def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Which pairs differ in at most `room` bits. Shapes: (lanes, r), (lanes, c), (c,) -> bool (r, c)."""
+    """Which pairs differ in at most `room` bits. Shapes: (lanes, r), (lanes, c), (c,) -> bool (r,
+    c).
+    """
     differ = np.bitwise_count(asked[0][:, None] ^ pool[0])
     if len(asked) > 1:
         differ = differ.astype(np.uint16)
@@ -251,7 +317,10 @@ def _within(asked: Bits, pool: Bits, room: NDArray[np.uint16]) -> NDArray[np.boo
 
 def _near(asked: Bits, pool: Bits, row: Ints, column: Ints, room: Ints) -> tuple[Ints, Ints]:
     """Step 3 for the given pairs. Shapes: (lanes, r), (lanes, c), (k,), (k,), (k,) -> (k'), (k')."""
-    differ = sum(np.bitwise_count(one[row] ^ other[column]).astype(np.int64) for one, other in zip(asked, pool, strict=True))
+    differ = sum(
+        np.bitwise_count(one[row] ^ other[column]).astype(np.int64)
+        for one, other in zip(asked, pool, strict=True)
+    )
     near = np.flatnonzero(differ <= room)
     return row[near], column[near]
 
@@ -259,15 +328,26 @@ def _near(asked: Bits, pool: Bits, row: Ints, column: Ints, room: Ints) -> tuple
 def _listed(asked: Rows, pool: Rows, row: Ints, column: Ints, least: Ints) -> Pairs:
     """Steps 4 and 5 for the given pairs."""
     total = asked.length[row] + pool.length[column]
-    close = np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64) <= total - 2 * least[total]
+    close = (
+        np.bitwise_count(asked.bits[row] ^ pool.bits[column]).sum(axis=1, dtype=np.int64)
+        <= total - 2 * least[total]
+    )
     row, column = row[close], column[close]
-    return _exceeding(asked, pool, row, column, _common(asked.coded[row], pool.coded[column]), least)
+    return _exceeding(
+        asked, pool, row, column, _common(asked.coded[row], pool.coded[column]), least
+    )
 
 
 def _table(asked: Rows, pool: Rows, least: Ints) -> Pairs:
     """Step 5 for every pair of the tile, whose asked texts are of one length."""
     need = least[asked.length[0] + pool.length]
-    found = process.cdist(asked.coded, pool.coded, scorer=LCSseq.similarity, score_cutoff=int(need.min()), dtype=np.int32)
+    found = process.cdist(
+        asked.coded,
+        pool.coded,
+        scorer=LCSseq.similarity,
+        score_cutoff=int(need.min()),
+        dtype=np.int32,
+    )
     row, column = np.nonzero(found >= need)
     return _exceeding(asked, pool, row, column, found[row, column].astype(np.int64), least)
 
@@ -278,7 +358,11 @@ def _common(left: NDArray[np.object_], right: NDArray[np.object_]) -> Ints:
     return np.asarray(process.cpdist(left, right, scorer=LCSseq.similarity, dtype=np.int64))
 
 
-def _exceeding(asked: Rows, pool: Rows, row: Ints, column: Ints, common: Ints, least: Ints) -> Pairs:
+def _exceeding(
+    asked: Rows, pool: Rows, row: Ints, column: Ints, common: Ints, least: Ints
+) -> Pairs:
     total = asked.length[row] + pool.length[column]
     enough = common >= least[total]
-    return Pairs(asked.number[row[enough]], pool.number[column[enough]], common[enough], total[enough])
+    return Pairs(
+        asked.number[row[enough]], pool.number[column[enough]], common[enough], total[enough]
+    )

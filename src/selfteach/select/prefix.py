@@ -1,16 +1,23 @@
-"""An inverted index that finds, for a text, the few texts of a pool that may share a long enough subsequence with it, and misses none.
+"""An inverted index that finds, for a text, the few texts of a pool that may share a long enough
+subsequence with it, and misses none.
 
-A common subsequence of L words is a multiset intersection of at least L. Put the words of every text into one order, the rarest first (the
-second "the" of a text is another word than its first). Where m and n words share at least L >= 2, the first two that they share lie among
-the first m - L + 2 of the one and the first n - L + 2 of the other: whoever shares them later has too few left. So a pair of words at the
-beginning of both texts is necessary, and pairs of rare words are rarer by far than rare words.
+A common subsequence of L words is a multiset intersection of at least L. Put the words of every
+text into one order, the rarest first (the second "the" of a text is another word than its first).
+Where m and n words share at least L >= 2, the first two that they share lie among the first m - L +
+2 of the one and the first n - L + 2 of the other: whoever shares them later has too few left. So a
+pair of words at the beginning of both texts is necessary, and pairs of rare words are rarer by far
+than rare words.
 
-1. Each text of the pool is entered under every pair of words of its beginning, with the length up to which a text may look for it there.
-2. A text looks under every pair of its own beginning; what it finds is looked at more closely by pool.py.
+1. Each text of the pool is entered under every pair of words of its beginning, with the length up
+to which a text may look for it there.
+2. A text looks under every pair of its own beginning; what it finds is looked at more closely by
+pool.py.
 
-Source: prefix filtering (Chaudhuri, Ganti and Kaushik 2006; AllPairs, Bayardo, Ma and Srikant 2007; PPJoin, Xiao et al. 2008), with two
-shared words in place of one (AdaptJoin, Wang, Li and Feng 2012); that a common subsequence is no longer than the multiset intersection.
-Departs: the pool is not sorted by length beforehand, so every text has the beginning that the shortest possible partner asks for.
+Source: prefix filtering (Chaudhuri, Ganti and Kaushik 2006; AllPairs, Bayardo, Ma and Srikant 2007;
+PPJoin, Xiao et al. 2008), with two shared words in place of one (AdaptJoin, Wang, Li and Feng
+2012); that a common subsequence is no longer than the multiset intersection.
+Departs: the pool is not sorted by length beforehand, so every text has the beginning that the
+shortest possible partner asks for.
 """
 
 from __future__ import annotations
@@ -37,7 +44,9 @@ _ONE, _TWO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 
 @dataclass(frozen=True)
 class Reach:
-    """What follows from the threshold alone, for texts of up to LONGEST words. `least`: of rouge.py, for so many words together."""
+    """What follows from the threshold alone, for texts of up to LONGEST words. `least`: of
+    rouge.py, for so many words together.
+    """
 
     least: Ints
 
@@ -49,7 +58,9 @@ class Reach:
 
     @cached_property
     def widths(self) -> Ints:
-        """How many words the beginning of a text of n words has; 0 where it is not entered. Shapes: (LONGEST + 1,)."""
+        """How many words the beginning of a text of n words has; 0 where it is not entered. Shapes:
+        (LONGEST + 1,).
+        """
         found = np.zeros(LONGEST + 1, np.int64)
         for n in range(2, LONGEST + 1):
             partner = np.arange(1, n + 1)
@@ -61,7 +72,8 @@ class Reach:
 
     @cached_property
     def furthest(self) -> Ints:
-        """The greatest length whose texts may look for one of m words under a pair whose later word has place i.
+        """The greatest length whose texts may look for one of m words under a pair whose later word
+        has place i.
 
         Shapes: (LONGEST + 1, WIDEST).
         """
@@ -77,12 +89,15 @@ class PairIndex:
     """The texts of a segment by the pairs of words at their beginnings.
 
     Args:
-        words: for each length that is entered, the texts as numbers of words, and the places of these texts in the segment.
+        words: for each length that is entered, the texts as numbers of words, and the places of
+            these texts in the segment.
     """
 
     def __init__(self, words: Sequence[tuple[Ints, Ints]], reach: Reach) -> None:
         self._reach = reach
-        counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *(texts.ravel() for texts, _ in words)]))
+        counts = np.bincount(
+            np.concatenate([np.zeros(0, np.int64), *(texts.ravel() for texts, _ in words)])
+        )
         self._rank = np.empty(len(counts), np.int64)
         self._rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
         parts = [self._entered(texts, places) for texts, places in words if len(texts)]
@@ -92,29 +107,41 @@ class PairIndex:
     def _entered(self, texts: Ints, places: Ints) -> Keys:
         """Step 1. Shapes: (r, n), (r,) -> (r * pairs,)."""
         keys, later = self._pairs(texts)
-        short_of = np.uint64(LONGEST) - self._reach.furthest[texts.shape[1], later].astype(np.uint64)
-        return (keys | (short_of << np.uint64(PLACE_BITS)) | places.astype(np.uint64)[:, None]).ravel()
+        short_of = np.uint64(LONGEST) - self._reach.furthest[texts.shape[1], later].astype(
+            np.uint64
+        )
+        return (
+            keys | (short_of << np.uint64(PLACE_BITS)) | places.astype(np.uint64)[:, None]
+        ).ravel()
 
     def _pairs(self, texts: Ints) -> tuple[Keys, Ints]:
-        """The pairs of words of each text's beginning, as the upper bits of an entry, and the place of the later word of each pair.
+        """The pairs of words of each text's beginning, as the upper bits of an entry, and the place
+        of the later word of each pair.
 
         Shapes: (r, n) -> (r, pairs), (pairs,).
         """
         length = texts.shape[1]
         width = int(self._reach.widths[length])
         known = texts < len(self._rank)
-        ranks = np.where(known, self._rank[np.where(known, texts, 0)] if len(self._rank) else 0, -1)  # what nobody knows comes first
+        ranks = np.where(
+            known, self._rank[np.where(known, texts, 0)] if len(self._rank) else 0, -1
+        )  # what nobody knows comes first
         ranks.sort(axis=1)
         again = np.zeros(ranks[:, :width].shape, np.int64)
         for column in range(1, width):
-            again[:, column] = (again[:, column - 1] + 1) * (ranks[:, column] == ranks[:, column - 1])
+            again[:, column] = (again[:, column - 1] + 1) * (
+                ranks[:, column] == ranks[:, column - 1]
+            )
         word = (ranks[:, :width] * (LONGEST + 1) + again).astype(np.uint64) * _ONE
         first, later = np.triu_indices(width, 1)
-        mixed = (word[:, first] ^ (word[:, later] >> np.uint64(29)) ^ (word[:, later] << np.uint64(35))) * _TWO
+        mixed = (
+            word[:, first] ^ (word[:, later] >> np.uint64(29)) ^ (word[:, later] << np.uint64(35))
+        ) * _TWO
         return (mixed >> np.uint64(_KEY_BITS)) << np.uint64(_KEY_BITS), later
 
     def look(self, texts: Ints) -> tuple[Ints, Ints, Ints]:
-        """Step 2: where the entries begin that each pair finds, how many there are, and the place of the pair's later word.
+        """Step 2: where the entries begin that each pair finds, how many there are, and the place
+        of the pair's later word.
 
         Shapes: (r, n) -> (r, pairs), (r, pairs), (pairs,).
         """
@@ -125,7 +152,9 @@ class PairIndex:
         return low.reshape(keys.shape), (high - low).reshape(keys.shape), later
 
     def places(self, low: Ints, count: Ints) -> Ints:
-        """The places in the segment of the texts that were found. Shapes: (k,), (k,) -> (sum of count,)."""
+        """The places in the segment of the texts that were found. Shapes: (k,), (k,) -> (sum of
+        count,).
+        """
         before = np.cumsum(count) - count
         at = np.repeat(low - before, count) + np.arange(count.sum())
         return np.asarray(self._entries[at] & np.uint64(MOST - 1)).astype(np.int64)

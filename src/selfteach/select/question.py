@@ -1,7 +1,9 @@
-"""What a question about a document must be: it makes sense to somebody who has not read it, and its answer stands in it.
+"""What a question about a document must be: it makes sense to somebody who has not read it, and its
+answer stands in it.
 
-Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to the document, which is left to the
-instruction there. Departs: it is checked here, because a small model writes "according to the passage" whatever it is told.
+Source: Self-Learning-llm (arXiv 2406.11275): questions are to be answerable without reference to
+the document, which is left to the instruction there. Departs: it is checked here, because a small
+model writes "according to the passage" whatever it is told.
 """
 
 from __future__ import annotations
@@ -18,15 +20,24 @@ LEAST_IN_PASSAGE = 0.8
 MORE_WORDS = 4
 LEAST_SHARED = 0.5
 REASONS = (
-    "mentions the text", "cut off", "does not stand alone", "asks about nothing", "no answer", "long answer", "answer not in the text",
-    "gives its answer", "nothing comes back", "another answer comes back",
-)  # fmt: skip
+    "mentions the text",
+    "cut off",
+    "does not stand alone",
+    "asks about nothing",
+    "no answer",
+    "long answer",
+    "answer not in the text",
+    "gives its answer",
+    "nothing comes back",
+    "another answer comes back",
+)
 
 _SHOWN = r"(?:passage|text|paragraph|excerpt|snippet|article|document|sentence|author|writer)s?"
 _SAID = rf"(?:{_SHOWN}|(?:statement|fact|context|information|reading|topic)s?)"
 _MENTION = re.compile(
     rf"\b(?:the|this|that|these)\s+(?:(?:given|following|above|provided|preceding|first|second|third|next|last)\s+)*{_SHOWN}\b|"
-    rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas (?:mentioned|described|stated)\b|"
+    rf"\b(?:this|given|following|above|provided|preceding)\s+{_SAID}\b|\bas "
+    r"(?:mentioned|described|stated)\b|"
     r"\b(?:mentioned|described|stated|listed|given|discussed|shown)\s+(?:above|below|here|earlier|before)\b|"
     r"\baccording to (?:this|it|the above)\b|\bthe (?:above|following)\b",
     re.I,
@@ -36,18 +47,23 @@ _HANGS = re.compile(
     r"^(?!.+\b(?:who|what|when|where|which|how)\b).*\b(?:is|are|was|were|be)\?$",
     re.I,
 )
-_POINTER = re.compile(r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I)
+_POINTER = re.compile(
+    r"\b(?:he|she|him|they|them|his|hers|their|theirs|it|its|this|these|those|here|her)\b", re.I
+)
 
 
 def question_fault(question: Question) -> str:
-    """Why a question cannot be used (one of REASONS), or "" where it can. The form of the request itself is `form_fault`'s business."""
+    """Why a question cannot be used (one of REASONS), or "" where it can. The form of the request
+    itself is `form_fault`'s business.
+    """
     return stands_fault(question.text, question.chunk.title) or answer_fault(question)
 
 
 def stands_fault(text: str, title: str) -> str:
     """Whether a question makes sense without the text.
 
-    A pronoun stands for something that the question itself must name: a word with a capital letter, or a word of the title.
+    A pronoun stands for something that the question itself must name: a word with a capital letter,
+    or a word of the title.
     """
     if _MENTION.search(text):
         return "mentions the text"
@@ -62,7 +78,9 @@ def stands_fault(text: str, title: str) -> str:
 
 
 def answer_fault(question: Question) -> str:
-    """Whether the short answer stands in the passage and not in the question, and comes back when the question is asked."""
+    """Whether the short answer stands in the passage and not in the question, and comes back when
+    the question is asked.
+    """
     answer = question.short
     words = normalised(answer).split()
     if not words:
@@ -75,25 +93,33 @@ def answer_fault(question: Question) -> str:
         return "gives its answer"
     if question.back == "":
         return "nothing comes back"
-    return "" if question.back is None or _same(question.back, answer) else "another answer comes back"
+    return (
+        "" if question.back is None or _same(question.back, answer) else "another answer comes back"
+    )
 
 
 def strays(question: Question) -> bool:
-    """Whether a question asks about something else than its sentence: less than half of what it says, beside the title, stands there."""
+    """Whether a question asks about something else than its sentence: less than half of what it
+    says, beside the title, stands there.
+    """
     said = [word for word in content(question.text) if word not in content(question.chunk.title)]
     there = set(content(question.evidence))
     return not said or sum(word in there for word in said) < LEAST_SHARED * len(said)
 
 
 def foreign(question: Question) -> bool:
-    """Whether a question names what its text does not: a small model takes names over from its worked examples."""
+    """Whether a question names what its text does not: a small model takes names over from its
+    worked examples.
+    """
     there = set(normalised(f"{question.chunk.title} {question.chunk.passage}").split())
     named = re.findall(rf"(?<=\s)[{CAPITAL}]\w+(?:-\w+)*", question.text)
     return any(word not in there for name in named for word in normalised(name).split())
 
 
 def _same(back: str, answer: str) -> bool:
-    """Whether the answer came back: alone or in a few more words. A model that repeats the whole sentence has not answered."""
+    """Whether the answer came back: alone or in a few more words. A model that repeats the whole
+    sentence has not answered.
+    """
     brief = len(normalised(back).split()) <= len(normalised(answer).split()) + MORE_WORDS
     return token_f1(back, answer) >= SAME_F1 or (brief and contains_answer(back, answer))
 

@@ -1,12 +1,15 @@
-"""The overlap filter: a text is kept when no kept text before it exceeds the threshold in ROUGE-L F1. Exact, for millions of texts.
+"""The overlap filter: a text is kept when no kept text before it exceeds the threshold in ROUGE-L
+F1. Exact, for millions of texts.
 
-Source: Self-Instruct (arXiv 2212.10560, section 2.2), where each new instruction is compared with all kept ones. `overlap.Overlap` does the
-same for a few thousand texts and finds the nearest whatever its likeness; this one finds only what exceeds the threshold.
+Source: Self-Instruct (arXiv 2212.10560, section 2.2), where each new instruction is compared with
+all kept ones. `overlap.Overlap` does the same for a few thousand texts and finds the nearest
+whatever its likeness; this one finds only what exceeds the threshold.
 
 1. A text equal to a kept one, word for word, is dropped at once.
 2. A block of texts is compared with the pool of all that was kept before the block.
-3. The block is decided leaf by leaf: compared with what the block has kept so far, then within itself, from first to last.
-So a text meets kept ones alone, as if one came after the other, and nothing depends on the sizes of block and leaf or on the threads.
+3. The block is decided leaf by leaf: compared with what the block has kept so far, then within
+itself, from first to last. So a text meets kept ones alone, as if one came after the other, and
+nothing depends on the sizes of block and leaf or on the threads.
 """
 
 from __future__ import annotations
@@ -27,22 +30,28 @@ BLOCK, LEAF = 8192, 1024
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """The kept text most like a dropped one, the earliest of several: its number among all texts seen, and their ROUGE-L F1."""
+    """The kept text most like a dropped one, the earliest of several: its number among all texts
+    seen, and their ROUGE-L F1.
+    """
 
     number: int
     similarity: float
 
 
 class OverlapFilter:
-    """Decides texts in the order in which they come; remembers the kept ones. Texts are numbered from 0 as they are seen.
+    """Decides texts in the order in which they come; remembers the kept ones. Texts are numbered
+    from 0 as they are seen.
 
     Args:
-        threshold: a text is dropped where its ROUGE-L F1 with a kept one is above this; at 1 nothing is.
+        threshold: a text is dropped where its ROUGE-L F1 with a kept one is above this; at 1
+            nothing is.
         words: what cuts texts into words, see `rouge.WORDS`.
         workers: threads; by default one for each core. The result does not depend on them.
     """
 
-    def __init__(self, threshold: float = 0.7, words: Words = WORDS["rouge"], workers: int | None = None) -> None:
+    def __init__(
+        self, threshold: float = 0.7, words: Words = WORDS["rouge"], workers: int | None = None
+    ) -> None:
         self._threshold, self._words = exact(threshold), words
         self._threads = ThreadPoolExecutor(workers or _cores())
         self._coder = Coder()
@@ -53,7 +62,12 @@ class OverlapFilter:
     def __enter__(self) -> OverlapFilter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._threads.shutdown(cancel_futures=True)
 
     def add(self, texts: Sequence[str]) -> None:
@@ -80,7 +94,10 @@ class OverlapFilter:
     def _decide(self, block: Rows) -> list[Like | None]:
         verdicts: dict[int, Like] = {}
         unlike_itself = self._threshold < 1
-        equal = [self._first.get(coded) if unlike_itself and isinstance(coded, str) else None for coded in block.coded]
+        equal = [
+            self._first.get(coded) if unlike_itself and isinstance(coded, str) else None
+            for coded in block.coded
+        ]
         for number, twin in zip(block.number.tolist(), equal, strict=True):
             if twin is not None:
                 verdicts[number] = Like(twin, 1.0)  # 1
@@ -100,7 +117,11 @@ class OverlapFilter:
             within = Pool(self._threshold)
             within.add(leaf)
             nearest.settle(within.search(leaf))
-            kept.append(leaf.take(np.array([number not in nearest.found for number in leaf.number.tolist()], bool)))
+            kept.append(
+                leaf.take(
+                    np.array([number not in nearest.found for number in leaf.number.tolist()], bool)
+                )
+            )
             local.add(kept[-1])
         return Rows.join(kept)
 
@@ -117,7 +138,9 @@ class _Nearest:
             self._note(number, other, similarity)
 
     def settle(self, pairs: Pairs) -> None:
-        """Takes in pairs of undecided texts, from first to last: a pair counts where its first text turned out to be kept."""
+        """Takes in pairs of undecided texts, from first to last: a pair counts where its first text
+        turned out to be kept.
+        """
         for number, other, similarity in sorted(_each(pairs)):
             if other < number and other not in self.found:
                 self._note(number, other, similarity)
@@ -129,7 +152,12 @@ class _Nearest:
 
 
 def _each(pairs: Pairs) -> Iterable[tuple[int, int, float]]:
-    return zip(pairs.asked.tolist(), pairs.found.tolist(), (2 * pairs.common / pairs.total).tolist(), strict=True)
+    return zip(
+        pairs.asked.tolist(),
+        pairs.found.tolist(),
+        (2 * pairs.common / pairs.total).tolist(),
+        strict=True,
+    )
 
 
 def _cores() -> int:

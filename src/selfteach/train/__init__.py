@@ -1,1 +1,3 @@
-"""The loop, its objectives as pure functions, its adapters, and what makes it fast. It knows no method by name."""
+"""The loop, its objectives as pure functions, its adapters, and what makes it fast. It knows no
+method by name.
+"""

@@ -1,6 +1,8 @@
-"""Attention over a packed batch: the layers see one sequence without padding, attention alone sees strips of it.
+"""Attention over a packed batch: the layers see one sequence without padding, attention alone sees
+strips of it.
 
-Registered with transformers as the attention implementation `selfteach`; the batch's layout travels as the keyword `strips`.
+Registered with transformers as the attention implementation `selfteach`; the batch's layout travels
+as the keyword `strips`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,14 @@ from transformers import AttentionInterface
 from selfteach.train.packing import Strips
 
 NAME = "selfteach"
-UNDERSTOOD = {"position_ids", "position_embeddings", "use_cache", "past_key_values", "output_attentions", "is_causal"}
+UNDERSTOOD = {
+    "position_ids",
+    "position_embeddings",
+    "use_cache",
+    "past_key_values",
+    "output_attentions",
+    "is_causal",
+}
 
 
 class CannotPack(Exception):
@@ -26,25 +35,39 @@ class CannotPack(Exception):
 class StripAttention(torch.autograd.Function):
     """softmax(s Q K^T + bias) V in each strip, its gradient written out.
 
-    Written out because the general way copies much: here each tensor is gathered once, padding costs only the products, and the
-    shared beginning's gradient is summed over the strips that see it.
+    Written out because the general way copies much: here each tensor is gathered once, padding
+    costs only the products, and the shared beginning's gradient is summed over the strips that see
+    it.
     Shapes: query (T, H, d), key and value (T, G, d) with G dividing H -> (T, H, d).
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]) -> Tensor:
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scaling: float,
+        groups_of_strips: tuple[Strips, ...],
+    ) -> Tensor:
         (_, heads, size), groups = query.shape, key.shape[1]
         flat_key, flat_value = key.reshape(-1, size), value.reshape(-1, size)
         outs, saved = [], []
         for strips in groups_of_strips:
             longest, width = strips.allowed.shape[1:]
             rows = query[strips.start : strips.stop].reshape(-1, size)
-            q = rows.index_select(0, strips.queries_of(heads)).view(-1, heads // groups * longest, size)
+            q = rows.index_select(0, strips.queries_of(heads)).view(
+                -1, heads // groups * longest, size
+            )
             k = flat_key.index_select(0, strips.keys_of(groups)).view(-1, width, size)
             v = flat_value.index_select(0, strips.keys_of(groups)).view(-1, width, size)
-            scores = torch.baddbmm(strips.bias(heads, groups, q.dtype), q, k.transpose(1, 2), alpha=scaling)
+            scores = torch.baddbmm(
+                strips.bias(heads, groups, q.dtype), q, k.transpose(1, 2), alpha=scaling
+            )
             weights = torch.softmax(scores, -1)
-            outs.append(torch.bmm(weights, v).view(-1, size).index_select(0, strips.back(heads, longest)))
+            outs.append(
+                torch.bmm(weights, v).view(-1, size).index_select(0, strips.back(heads, longest))
+            )
             saved += [q, k, v, weights]
         ctx.save_for_backward(*saved)
         ctx.strips, ctx.scaling, ctx.heads, ctx.groups = groups_of_strips, scaling, heads, groups
@@ -57,32 +80,55 @@ class StripAttention(torch.autograd.Function):
         d_query = grad.new_empty(tokens, heads, size)
         d_key, d_value = (grad.new_empty(tokens, groups, size) for _ in range(2))
         saved = iter(ctx.saved_tensors)
-        for strips, (q, k, v, weights) in zip(ctx.strips, zip(saved, saved, saved, saved, strict=True), strict=True):
+        for strips, (q, k, v, weights) in zip(
+            ctx.strips, zip(saved, saved, saved, saved, strict=True), strict=True
+        ):
             longest, width = strips.allowed.shape[1:]
             place = slice(strips.start, strips.stop)
             d_out = grad[place].reshape(-1, size).index_select(0, strips.queries_of(heads))
             d_out = d_out.index_fill_(0, strips.padded_of(heads), 0).view(q.shape)
             d_v = torch.bmm(weights.transpose(1, 2), d_out)
-            d_scores = torch._softmax_backward_data(torch.bmm(d_out, v.transpose(1, 2)), weights, -1, weights.dtype)
+            d_scores = torch._softmax_backward_data(
+                torch.bmm(d_out, v.transpose(1, 2)), weights, -1, weights.dtype
+            )
             d_q = torch.baddbmm(q, d_scores, k, beta=0, alpha=ctx.scaling)
             d_k = torch.baddbmm(k, d_scores.transpose(1, 2), q, beta=0, alpha=ctx.scaling)
-            d_query[place] = d_q.view(-1, size).index_select(0, strips.back(heads, longest)).view(-1, heads, size)
+            d_query[place] = (
+                d_q.view(-1, size)
+                .index_select(0, strips.back(heads, longest))
+                .view(-1, heads, size)
+            )
             own = strips.back(groups, width, strips.shared)
             for whole, part in ((d_key, d_k), (d_value, d_v)):
                 whole[place] = part.view(-1, size).index_select(0, own).view(-1, groups, size)
                 if strips.shared:
-                    whole[: strips.shared] += part.view(-1, groups, width, size)[:, :, : strips.shared].sum(0).transpose(0, 1)
+                    whole[: strips.shared] += (
+                        part.view(-1, groups, width, size)[:, :, : strips.shared]
+                        .sum(0)
+                        .transpose(0, 1)
+                    )
         return d_query, d_key, d_value, None, None
 
 
-def plain(query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]) -> Tensor:
-    """The same through torch's own attention: for accelerators, and to check the written-out one against."""
+def plain(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, groups_of_strips: tuple[Strips, ...]
+) -> Tensor:
+    """The same through torch's own attention: for accelerators, and to check the written-out one
+    against.
+    """
     (_, heads, size), groups = query.shape, key.shape[1]
     outs = []
     for strips in groups_of_strips:
         count, longest, _ = strips.allowed.shape
-        q = query[strips.start : strips.stop].reshape(-1, size)[strips.queries_of(heads)].view(count, heads, longest, size)
-        k, v = (x.reshape(-1, size)[strips.keys_of(groups)].view(count, groups, -1, size) for x in (key, value))
+        q = (
+            query[strips.start : strips.stop]
+            .reshape(-1, size)[strips.queries_of(heads)]
+            .view(count, heads, longest, size)
+        )
+        k, v = (
+            x.reshape(-1, size)[strips.keys_of(groups)].view(count, groups, -1, size)
+            for x in (key, value)
+        )
         out = nn.functional.scaled_dot_product_attention(
             q, k, v, attn_mask=strips.allowed[:, None], scale=scaling, enable_gqa=heads != groups
         )
@@ -101,13 +147,19 @@ def attend(
     strips: tuple[Strips, ...],
     **others: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it. Shapes: query (1, H, T, d), key and value (1, G, T, d); returns (1, T, H, d).
+    """Attention as transformers calls it. Shapes: query (1, H, T, d), key and value (1, G, T, d);
+    returns (1, T, H, d).
 
     Raises:
-        CannotPack: the model asks for a window shorter than the strips, or for something that is not known here.
+        CannotPack: the model asks for a window shorter than the strips, or for something that is
+        not known here.
     """
     window = others.pop("sliding_window", None)
-    unknown = {name for name, value in others.items() if name not in UNDERSTOOD and (isinstance(value, Tensor) or value)}
+    unknown = {
+        name
+        for name, value in others.items()
+        if name not in UNDERSTOOD and (isinstance(value, Tensor) or value)
+    }
     if unknown or (window and window < max(s.keys.shape[1] for s in strips)):
         raise CannotPack(", ".join(sorted(unknown)) or f"a window of {window} tokens")
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))

@@ -1,4 +1,6 @@
-"""From examples to rows of tokens, from rows to batches, from batches to micro-batches of about equal length."""
+"""From examples to rows of tokens, from rows to batches, from batches to micro-batches of about
+equal length.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ SIDES = ("chosen", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an objective needs it; each ends with EOS.
+    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an
+    objective needs it; each ends with EOS.
 
-    `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens that the correction changed, where an
-    objective asks for them. `dataset`: where it comes from, where there are several.
+    `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens
+    that the correction changed, where an objective asks for them. `dataset`: where it comes from,
+    where there are several.
     """
 
     number: int
@@ -56,19 +60,27 @@ class Encoded:
 
 
 def encode(
-    model: Any, examples: Sequence[Example], weights: Weights, pairs: frozenset[str], max_tokens: int, overlong: str,
+    model: Any,
+    examples: Sequence[Example],
+    weights: Weights,
+    pairs: frozenset[str],
+    max_tokens: int,
+    overlong: str,
     edits: frozenset[str] = frozenset(),
-) -> Encoded:  # fmt: skip
+) -> Encoded:
     """Tokens of each example that has an objective.
 
     Args:
         pairs: the objectives that need the rejected answer.
-        edits: the objectives that need to know which tokens the correction (the chosen answer) changed.
-        overlong: what happens to a row whose prompt and longest answer exceed `max_tokens`: `drop` leaves it out, `cut` shortens its
-            answers (which then have no EOS). A prompt that leaves no room is always dropped, and so is a correction whose edits are cut.
+        edits: the objectives that need to know which tokens the correction (the chosen answer)
+            changed.
+        overlong: what happens to a row whose prompt and longest answer exceed `max_tokens`: `drop`
+            leaves it out, `cut` shortens its answers (which then have no EOS). A prompt that leaves
+            no room is always dropped, and so is a correction whose edits are cut.
 
     Raises:
-        DataError: nothing is left, a row trains no token, a pair lacks its rejected answer, or a correction changes no token.
+        DataError: nothing is left, a row trains no token, a pair lacks its rejected answer, or a
+        correction changes no token.
     """
     rows: list[Row] = []
     counts: dict[str, int] = {}
@@ -85,14 +97,20 @@ def encode(
     if not rows:
         kinds = ", ".join(sorted({e.kind for e in examples})) or "none"
         raise DataError(
-            f"nothing to train on: {len(examples)} examples (kinds: {kinds}), {counts.get('drop', 0)} longer than {max_tokens} tokens.",
+            (
+                f"nothing to train on: {len(examples)} examples (kinds: {kinds}), "
+                f"{counts.get('drop', 0)} longer than {max_tokens} tokens."
+            ),
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
     return Encoded(rows, counts)
 
 
-def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool) -> Row:
-    """The tokens of one example. An answer named in `source["cut"]` stopped at its token limit, so it has no end of turn to learn.
+def encode_row(
+    model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool
+) -> Row:
+    """The tokens of one example. An answer named in `source["cut"]` stopped at its token limit, so
+    it has no end of turn to learn.
 
     Raises:
         DataError: naming the row.
@@ -100,15 +118,36 @@ def encode_row(model: Any, number: int, example: Example, weights: Mapping[str, 
     where = f"example {example.id}"
     if pair and example.rejected is None:
         raise DataError(
-            "has no rejected answer, which an objective of its kind needs.", where=where, cure="Give one, or change train.weights."
+            "has no rejected answer, which an objective of its kind needs.",
+            where=where,
+            cure="Give one, or change train.weights.",
         )
-    texts = (example.chosen, example.rejected) if pair and example.rejected is not None else (example.chosen,)
+    texts = (
+        (example.chosen, example.rejected)
+        if pair and example.rejected is not None
+        else (example.chosen,)
+    )
     prompt = tuple(model.encode(example.prompt))
     cut = example.source.get("cut", ())
-    answers = tuple(tuple(model.encode_answer(text, end=side not in cut)) for side, text in zip(SIDES, texts, strict=False))
+    answers = tuple(
+        tuple(model.encode_answer(text, end=side not in cut))
+        for side, text in zip(SIDES, texts, strict=False)
+    )
     if not prompt or not all(text.strip() for text in texts) or not all(answers):
-        raise DataError("trains no token: its prompt or its answer is empty.", where=where, cure="Remove the row or give it an answer.")
-    return Row(number, example.id, example.kind, prompt, answers, weights, dataset=str(example.source.get("dataset", "")))
+        raise DataError(
+            "trains no token: its prompt or its answer is empty.",
+            where=where,
+            cure="Remove the row or give it an answer.",
+        )
+    return Row(
+        number,
+        example.id,
+        example.kind,
+        prompt,
+        answers,
+        weights,
+        dataset=str(example.source.get("dataset", "")),
+    )
 
 
 def with_edits(row: Row) -> Row:
@@ -120,9 +159,10 @@ def with_edits(row: Row) -> Row:
     chosen, rejected = row.answers
     if chosen == rejected:
         raise DataError(
-            "the correction changes no token, so it trains nothing.", where=f"example {row.id}",
+            "the correction changes no token, so it trains nothing.",
+            where=f"example {row.id}",
             cure="Remove the row, or make it an anchor: an answer that is right as it is.",
-        )  # fmt: skip
+        )
     return replace(row, edited=edited(chosen, rejected))
 
 
@@ -145,9 +185,11 @@ def _cut(row: Row, room: int) -> Row | None:
 
 
 def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:
-    """The batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so that every step sees nearly the same mixture.
+    """The batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so that
+    every step sees nearly the same mixture.
 
-    The batches differ by one row at most: a small last batch would move the weights as far as a full one on less evidence.
+    The batches differ by one row at most: a small last batch would move the weights as far as a
+    full one on less evidence.
     """
     dice = random.Random(f"{seed}/{epoch}")
     places: list[tuple[float, Row]] = []
@@ -163,7 +205,9 @@ def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[l
 
 
 def micro_batches(rows: Sequence[Row], token_budget: int) -> list[list[Row]]:
-    """Rows of like length together, each group within the budget of computed tokens (a longer row stands alone)."""
+    """Rows of like length together, each group within the budget of computed tokens (a longer row
+    stands alone).
+    """
     groups: list[list[Row]] = []
     total = 0
     for row in sorted(rows, key=lambda row: (row.length, row.number)):

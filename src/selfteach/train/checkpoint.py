@@ -1,4 +1,6 @@
-"""Checkpoints that are whole or do not count: each file with its SHA-256 in a manifest that is written last."""
+"""Checkpoints that are whole or do not count: each file with its SHA-256 in a manifest that is
+written last.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def write(folder: Path, identity: str, point: Checkpoint) -> None:
     for name, data in files.items():
         write_bytes(place / name, data)
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    write_text(place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n")
+    write_text(
+        place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n"
+    )
     for old in sorted(folder.glob("step-*"))[:-KEEP]:
         (old / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(old)
@@ -56,7 +60,8 @@ def newest(folder: Path, identity: str, event: Event) -> Checkpoint | None:
     """The newest whole checkpoint, or None. Each damaged one that is passed over becomes an event.
 
     Raises:
-        IntegrityError: the newest whole checkpoint belongs to other examples, another configuration or another base.
+        IntegrityError: the newest whole checkpoint belongs to other examples, another configuration
+        or another base.
     """
     for place in sorted(folder.glob("step-*"), reverse=True):
         try:
@@ -89,11 +94,15 @@ def read(place: Path) -> tuple[str, Checkpoint]:
     facts = json.loads(data["state.json"])
     step = facts.pop("step")
     adapter, optimizer = load(data["adapter.safetensors"]), load(data["optimizer.safetensors"])
-    return manifest["identity"], Checkpoint(step, adapter, optimizer, load(data["rng.safetensors"])["torch"], facts)
+    return manifest["identity"], Checkpoint(
+        step, adapter, optimizer, load(data["rng.safetensors"])["torch"], facts
+    )
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state as named tensors: `<parameter number>.<name>`; whole ones, where they are sharded."""
+    """The optimizer's state as named tensors: `<parameter number>.<name>`; whole ones, where they
+    are sharded.
+    """
     return {
         f"{number}.{name}": whole(value.detach()).cpu().clone()
         for number, state in optimizer.state_dict()["state"].items()
@@ -101,7 +110,9 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
     """The inverse of `optimizer_tensors`."""
     row = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -109,5 +120,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, to
     for name, value in tensors.items():
         number, _, key = name.partition(".")
         mine = parameters[int(number)]
-        state.setdefault(int(number), {})[key] = part_of(value, mine) if value.shape == mine.shape else value
+        state.setdefault(int(number), {})[key] = (
+            part_of(value, mine) if value.shape == mine.shape else value
+        )
     optimizer.load_state_dict({"state": state, "param_groups": row["param_groups"]})

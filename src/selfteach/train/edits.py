@@ -10,12 +10,14 @@ Flags = tuple[bool, ...]
 
 
 def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags]:
-    """For each token of the correction, and of the answer that it corrects, whether it belongs to an edit.
+    """For each token of the correction, and of the answer that it corrects, whether it belongs to
+    an edit.
 
-    An edit is a stretch between two stretches that the answers share in a shortest alignment. Where it is empty on one side (words were
-    only added, or only taken away), the token that stands there instead belongs to it: the place where the two answers part. So a
-    correction that ends earlier teaches its end of turn. Of what was only taken away the first token belongs to it: the rest follows from
-    that, and to make each of its words unlikely would teach against them everywhere.
+    An edit is a stretch between two stretches that the answers share in a shortest alignment. Where
+    it is empty on one side (words were only added, or only taken away), the token that stands there
+    instead belongs to it: the place where the two answers part. So a correction that ends earlier
+    teaches its end of turn. Of what was only taken away the first token belongs to it: the rest
+    follows from that, and to make each of its words unlikely would teach against them everywhere.
 
     Shapes: (T',), (T,) token ids -> (T',), (T,). Both are all false where the answers are equal.
     """
@@ -23,14 +25,18 @@ def edited(chosen: Sequence[int], rejected: Sequence[int]) -> tuple[Flags, Flags
     for kept, dropped in _stretches(chosen, rejected):
         dropped = dropped if kept else dropped[:1]
         for side, stretch in zip(flags, (kept, dropped), strict=True):
-            stop = max(stretch.stop, stretch.start + 1)  # an empty stretch takes in the token that stands there instead
+            stop = max(
+                stretch.stop, stretch.start + 1
+            )  # an empty stretch takes in the token that stands there instead
             for place in range(stretch.start, min(stop, len(side))):
                 side[place] = True
     return tuple(flags[0]), tuple(flags[1])
 
 
 def _stretches(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple[range, range]]:
-    """The places of each edit in both answers: replacements, insertions and deletions that touch are one."""
+    """The places of each edit in both answers: replacements, insertions and deletions that touch
+    are one.
+    """
     now: tuple[range, range] | None = None
     for step in Levenshtein.opcodes(rejected, chosen):
         if step.tag == "equal":
@@ -39,6 +45,8 @@ def _stretches(chosen: Sequence[int], rejected: Sequence[int]) -> Iterator[tuple
             now = None
             continue
         here = range(step.dest_start, step.dest_end), range(step.src_start, step.src_end)
-        now = (range(now[0].start, here[0].stop), range(now[1].start, here[1].stop)) if now else here
+        now = (
+            (range(now[0].start, here[0].stop), range(now[1].start, here[1].stop)) if now else here
+        )
     if now:
         yield now

@@ -1,4 +1,6 @@
-"""From hidden states to log-probabilities, or to whatever else is made of logits, for answer positions only: no logits are kept."""
+"""From hidden states to log-probabilities, or to whatever else is made of logits, for answer
+positions only: no logits are kept.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,17 @@ from torch import Tensor
 
 CHUNK = 128
 OfLogits = Callable[[Tensor, slice], Tensor]
-"""What is made of the logits (n, V) of a part of the positions: (n,), one number of each position's own logits."""
+"""What is made of the logits (n, V) of a part of the positions: (n,), one number of each position's
+own logits.
+"""
 
 
 class TokenLogp(torch.autograd.Function):
     """log softmax(h W^T)[target] for each state, with the gradient found in the same pass.
 
-    d logp / d h = W[target] - softmax(h W^T) W does not depend on what is done with logp later, so it is computed while a chunk's
-    logits are at hand, and neither logits nor probabilities are kept.
+    d logp / d h = W[target] - softmax(h W^T) W does not depend on what is done with logp later, so
+    it is computed while a chunk's logits are at hand, and neither logits nor probabilities are
+    kept.
     Shapes: hidden (N, D), weight (V, D) frozen, targets (N,); returns (N,) float32, nats.
     """
 
@@ -26,8 +31,12 @@ class TokenLogp(torch.autograd.Function):
         count, vocabulary = hidden.shape[0], weight.shape[0]
         logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        logits = hidden.new_empty(min(count, CHUNK), vocabulary)  # reused: fresh memory for each chunk costs more than the softmax
-        wide, log_probs = (torch.empty(logits.shape, dtype=torch.float32, device=hidden.device) for _ in range(2))
+        logits = hidden.new_empty(
+            min(count, CHUNK), vocabulary
+        )  # reused: fresh memory for each chunk costs more than the softmax
+        wide, log_probs = (
+            torch.empty(logits.shape, dtype=torch.float32, device=hidden.device) for _ in range(2)
+        )
         for start in range(0, count, CHUNK):
             part = slice(start, min(start + CHUNK, count))
             n = part.stop - start
@@ -49,8 +58,8 @@ class TokenLogp(torch.autograd.Function):
 class AtLogits(torch.autograd.Function):
     """f(h W^T) for each state, with the gradient found in the same pass.
 
-    Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed while a chunk's logits are at hand, as
-    in `TokenLogp`, whatever is done with the numbers later.
+    Each number depends on its own state alone, so d f / d h = (d f / d logits) W can be computed
+    while a chunk's logits are at hand, as in `TokenLogp`, whatever is done with the numbers later.
     Shapes: hidden (N, D), weight (V, D) frozen; returns (N,) float32.
     """
 
@@ -60,7 +69,10 @@ class AtLogits(torch.autograd.Function):
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         for start in range(0, hidden.shape[0], CHUNK):
             part = slice(start, start + CHUNK)
-            with torch.set_grad_enabled(slope is not None), torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is):
+            with (
+                torch.set_grad_enabled(slope is not None),
+                torch.autograd.graph.saved_tensors_hooks(_as_it_is, _as_it_is),
+            ):
                 logits = (hidden[part].detach() @ weight.t()).requires_grad_(slope is not None)
                 found = work(logits, part)
                 if slope is not None:
@@ -76,13 +88,17 @@ class AtLogits(torch.autograd.Function):
 
 
 def _along_slope(ctx: Any, grad: Tensor) -> Tensor:
-    """The states' gradient (N, D): that of each number (N,) times its slope, which the forward pass has left."""
+    """The states' gradient (N, D): that of each number (N,) times its slope, which the forward pass
+    has left.
+    """
     slope: Tensor = ctx.saved_tensors[0]
     return (grad[:, None] * slope.float()).to(slope.dtype)
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
-    """What is kept within a chunk is gone with it: whoever counts or moves what is kept need not see it."""
+    """What is kept within a chunk is gone with it: whoever counts or moves what is kept need not
+    see it.
+    """
     return tensor
 
 
@@ -92,5 +108,7 @@ def token_logp(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 
 
 def at_logits(hidden: Tensor, weight: Tensor, work: OfLogits) -> Tensor:
-    """`work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,) float32."""
+    """`work` of the logits of all states, a chunk at a time. Shapes: (N, D), (V, D) -> (N,)
+    float32.
+    """
     return AtLogits.apply(hidden, weight, work)  # type: ignore[no-any-return,no-untyped-call]

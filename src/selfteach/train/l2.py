@@ -1,8 +1,10 @@
-"""L2 to the base: the farther the weights go, the harder they are pulled back, whatever the examples say.
+"""L2 to the base: the farther the weights go, the harder they are pulled back, whatever the
+examples say.
 
     L = lambda / 2 * sum over layers |W - W0|^2
 
-Source: L2-SP (Xuhong et al. 2018, arXiv 1802.01483), with the base as the starting point and without a decay of new parameters.
+Source: L2-SP (Xuhong et al. 2018, arXiv 1802.01483), with the base as the starting point and
+without a decay of new parameters.
 Departs: of a low-rank change s B A the product is penalised, not A and B: A alone moves nothing.
 """
 
@@ -27,7 +29,9 @@ def squares(change: Change) -> Tensor:
 
 
 def pull(changes: Iterable[Change], weight: float) -> float:
-    """Adds the penalty's gradient to the parameters', layer by layer, so that no graph of all layers is kept; returns half the squares."""
+    """Adds the penalty's gradient to the parameters', layer by layer, so that no graph of all
+    layers is kept; returns half the squares.
+    """
     total = 0.0
     for change in changes:
         half = squares(change) / 2

@@ -1,4 +1,6 @@
-"""One micro-batch's share of a step's loss: what each objective sees of it, added up with the rows' weights."""
+"""One micro-batch's share of a step's loss: what each objective sees of it, added up with the rows'
+weights.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,13 @@ Seen = dict[str, dict[int, Mapping[str, float]]]
 
 
 def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
-    """For each objective the pairs, or the trained tokens, of the rows that it applies to: what its sum is divided by."""
-    return {name: sum(_units(objective, row) for row in rows if name in row.weights) for name, objective in objectives.items()}
+    """For each objective the pairs, or the trained tokens, of the rows that it applies to: what its
+    sum is divided by.
+    """
+    return {
+        name: sum(_units(objective, row) for row in rows if name in row.weights)
+        for name, objective in objectives.items()
+    }
 
 
 def _units(objective: Objective, row: Row) -> int:
@@ -27,13 +34,18 @@ def _units(objective: Objective, row: Row) -> int:
 
 
 def loss(
-    student: Student, rows: Sequence[Row], objectives: Mapping[str, Objective], counts: Mapping[str, int], known: Mapping[int, Known],
+    student: Student,
+    rows: Sequence[Row],
+    objectives: Mapping[str, Objective],
+    counts: Mapping[str, int],
+    known: Mapping[int, Known],
     seen: Seen | None = None,
-) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
+) -> tuple[Tensor, dict[str, float]]:
     """sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
 
     Args:
-        counts: `units` of the whole step, of which these rows are a part: so the parts' gradients add up to that of the whole.
+        counts: `units` of the whole step, of which these rows are a part: so the parts' gradients
+            add up to that of the whole.
         seen: takes what the objectives want remembered of the rows.
     """
     batch = student.pack(rows)
@@ -57,7 +69,14 @@ def loss(
 
 
 def _view(
-    student: Student, name: str, objective: Objective, batch: Packed, mine: list[int], hidden: Tensor, logp: Tensor, facts: list[Known]
+    student: Student,
+    name: str,
+    objective: Objective,
+    batch: Packed,
+    mine: list[int],
+    hidden: Tensor,
+    logp: Tensor,
+    facts: list[Known],
 ) -> View:
     """The part of the batch that this objective trains, its rows renumbered."""
     device = student.device
@@ -69,7 +88,9 @@ def _view(
     edited = _edited(batch, mine, device) if objective.edits else None
     reference = torch.zeros(len(logp), device=device)
     if objective.reference:
-        reference[row >= 0] = torch.cat([fact.reference for fact in facts if fact.reference is not None]).to(device)
+        reference[row >= 0] = torch.cat(
+            [fact.reference for fact in facts if fact.reference is not None]
+        ).to(device)
     return View(
         rows=len(mine),
         logp=logp[chosen],
@@ -77,13 +98,19 @@ def _view(
         rejected=None if rejected is None else logp[rejected],
         rejected_row=None if rejected is None else row[rejected],
         reference=reference[chosen] if objective.reference else None,
-        rejected_reference=reference[rejected] if objective.reference and rejected is not None else None,
-        teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device) if objective.teacher else None,
+        rejected_reference=reference[rejected]
+        if objective.reference and rejected is not None
+        else None,
+        teacher=joined([fact.teacher[name] for fact in facts], objective.skip, device)
+        if objective.teacher
+        else None,
         at_logits=lambda work: student.at_logits(hidden.index_select(0, chosen), work),
         drawn=torch.tensor([batch.rows[i].drawn for i in mine], device=device),
         edited=None if edited is None else edited[chosen],
         rejected_edited=None if edited is None or rejected is None else edited[rejected],
-        prior=torch.tensor([fact.prior[name] for fact in facts], device=device) if objective.prior else None,
+        prior=torch.tensor([fact.prior[name] for fact in facts], device=device)
+        if objective.prior
+        else None,
         numbers=tuple(batch.rows[i].number for i in mine),
     )
 
@@ -91,5 +118,11 @@ def _view(
 def _edited(batch: Packed, mine: list[int], device: torch.device) -> Tensor:
     """(all answer tokens,) bool; false in rows of others, which may have no correction."""
     assert all(batch.rows[i].edited for i in mine), "rows whose edits were not looked for"
-    flags = (row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows)
-    return torch.tensor([flag for sides in flags for side in sides for flag in side], dtype=torch.bool, device=device)
+    flags = (
+        row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows
+    )
+    return torch.tensor(
+        [flag for sides in flags for side in sides for flag in side],
+        dtype=torch.bool,
+        device=device,
+    )

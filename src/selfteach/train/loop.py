@@ -1,11 +1,13 @@
 """From examples to an adapter.
 
-1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from it
+1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from
+   it
 2  rows: examples as tokens, with what their objectives need
 3  room: weights that cannot be copied and trained in this memory are refused
 4  attach: the adapter's fresh parameters on the model
 5  steps: steps.py
-6  save: the adapter's folder, with the tokenizer where its template was supplied; the model is the base again
+6  save: the adapter's folder, with the tokenizer where its template was supplied; the model is the
+   base again
 """
 
 from __future__ import annotations
@@ -38,8 +40,10 @@ from selfteach.train.steps import DrawStudent, Progress, Training
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training. `curve` has one entry a step, as metrics.jsonl, with the seconds of the step alone; `seconds` are those of
-    everything: counting the memory, asking the base, drawing, steps, and of a fast adapter's training before."""
+    """What came of a training. `curve` has one entry a step, as metrics.jsonl, with the seconds of
+    the step alone; `seconds` are those of
+    everything: counting the memory, asking the base, drawing, steps, and of a fast adapter's
+    training before."""
 
     adapter: Path
     steps: int
@@ -65,19 +69,23 @@ def train(
     draw_student: DrawStudent | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Trained:
-    """Teaches an adapter and saves it as `folder/adapter`; the module is the untouched base again afterwards.
+    """Teaches an adapter and saves it as `folder/adapter`; the module is the untouched base again
+    afterwards.
 
-    The same call on the same folder goes on from the newest whole checkpoint and ends with the same weights.
+    The same call on the same folder goes on from the newest whole checkpoint and ends with the same
+    weights.
 
     Args:
         hf: the model: module, tokenizer, encode, encode_answer, fingerprint.
         defaults: objectives and weights for the kinds that `config.weights` does not name.
-        draw_student: answers prompts with the student as it is now; needed where `config.on_policy` > 0.
+        draw_student: answers prompts with the student as it is now; needed where `config.on_policy`
+            > 0.
         say: is told, before the first step, what memory the training needs.
 
     Raises:
         DataError: a row that trains nothing, or nothing to train on.
-        Diverged: a loss or gradient that is not finite; the last finite checkpoint is kept and nothing is exported.
+        Diverged: a loss or gradient that is not finite; the last finite checkpoint is kept and
+        nothing is exported.
         ResourceError: what is trained, or one row alone, does not fit into memory.
     """
     weights = {**(defaults or {}), **config.weights}
@@ -96,15 +104,34 @@ def train(
     meter = Meter(hf.module)
     require_room(hf.module, config, meter)  # 3
     adapter = attach(hf, config, seed)  # 4
-    config = config.model_copy(update={"learning_rate": config.learning_rate or adapter.learning_rate})
+    config = config.model_copy(
+        update={"learning_rate": config.learning_rate or adapter.learning_rate}
+    )
     try:
         with processes.together(), nullcontext() if processes.sharded else fast_norms(hf.module):
             known, taught = {e.id: e for e in examples}, fast.adapter if fast else None
-            training = Training(hf, encoded.rows, known, objectives, adapter, config, folder, seed, draw_student, taught, processes)
+            training = Training(
+                hf,
+                encoded.rows,
+                known,
+                objectives,
+                adapter,
+                config,
+                folder,
+                seed,
+                draw_student,
+                taught,
+                processes,
+            )
             training.run(meter, progress, say)  # 5
             seconds = training.seconds() + (fast.seconds if fast else 0.0)
-            about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "steps": training.step, "seed": seed,
-                     "adapter": config.adapter}  # fmt: skip
+            about = {
+                "base": str(getattr(hf, "name", "")),
+                "base_fingerprint": hf.fingerprint,
+                "steps": training.step,
+                "seed": seed,
+                "adapter": config.adapter,
+            }
             adapter.save(folder / "adapter", about)  # 6
             if not rank():
                 save_supplied(hf.tokenizer, folder / "adapter")
@@ -113,19 +140,37 @@ def train(
         adapter.detach()
     curve = training.curve()
     return Trained(
-        folder / "adapter", training.step, cost(curve)[0], seconds, curve, training.halvings, encoded.overlong, training.captured,
-        training.events, training.memory,
-    )  # fmt: skip
+        folder / "adapter",
+        training.step,
+        cost(curve)[0],
+        seconds,
+        curve,
+        training.halvings,
+        encoded.overlong,
+        training.captured,
+        training.events,
+        training.memory,
+    )
 
 
 def as_fast(config: settings.Train) -> settings.Train:
-    """The training of the fast adapter that goes before: to its end, at its own rate, on the given answers alone."""
-    return config.model_copy(update={"adapter": config.fast, "fast": "", "on_policy": 0.0, "max_steps": 0, "learning_rate": None})
+    """The training of the fast adapter that goes before: to its end, at its own rate, on the given
+    answers alone.
+    """
+    return config.model_copy(
+        update={
+            "adapter": config.fast,
+            "fast": "",
+            "on_policy": 0.0,
+            "max_steps": 0,
+            "learning_rate": None,
+        }
+    )
 
 
 def distilled(weights: Mapping[str, float]) -> dict[str, float]:
-    """The objectives of a kind of example where a fast adapter has learned them before: what holds the base in place stays, the rest
-    becomes distillation from that adapter."""
+    """The objectives of a kind of example where a fast adapter has learned them before: what holds
+    the base in place stays, the rest becomes distillation from that adapter."""
     kept = {name: weight for name, weight in weights.items() if name == "anchor"}
     return kept | ({"distill": 1.0} if len(kept) < len(weights) else {})
 
@@ -137,21 +182,32 @@ def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objecti
 
 
 def encoded_for(
-    hf: Any, examples: Sequence[Example], weights: Weights, objectives: Mapping[str, Objective], config: settings.Train
-) -> Encoded:  # fmt: skip
+    hf: Any,
+    examples: Sequence[Example],
+    weights: Weights,
+    objectives: Mapping[str, Objective],
+    config: settings.Train,
+) -> Encoded:
     """The examples as rows that hold what their objectives need.
 
     Raises:
         DataError: an objective leaves out all of an answer.
     """
-    pairs, edits = (frozenset(name for name, o in objectives.items() if getattr(o, need)) for need in ("pairs", "edits"))
+    pairs, edits = (
+        frozenset(name for name, o in objectives.items() if getattr(o, need))
+        for need in ("pairs", "edits")
+    )
     found = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     for row in found.rows:
         if idle := [name for name in row.weights if not units(objectives, [row])[name]]:
             raise DataError(
-                f"trains no token by {idle[0]}: all {len(row.answers[0])} of its answer are left out.", where=f"example {row.id}",
+                (
+                    f"trains no token by {idle[0]}: all {len(row.answers[0])} of its answer "
+                    "are left out."
+                ),
+                where=f"example {row.id}",
                 cure="Lower train.skip_tokens, or remove the row.",
-            )  # fmt: skip
+            )
     return found
 
 
@@ -167,43 +223,75 @@ def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
         return
     if frozen(module):
         raise UsageError(
-            f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.", where="train.adapter",
-            cure="Launch with configs/accelerate/fsdp2.yaml, or train what stands beside them: lora, reft, bottleneck, prompt.",
-        )  # fmt: skip
-    meter.ahead(copied(module, config).values()).require(config.adapter, config.checkpoint_activations)
+            f"{config.adapter} trains the weights themselves, which DeepSpeed keeps.",
+            where="train.adapter",
+            cure=(
+                "Launch with configs/accelerate/fsdp2.yaml, or train what stands beside "
+                "them: lora, reft, bottleneck, prompt."
+            ),
+        )
+    meter.ahead(copied(module, config).values()).require(
+        config.adapter, config.checkpoint_activations
+    )
 
 
 def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
     """The adapter that the configuration names, on the model."""
     kind = registry.lookup("adapters", config.adapter)
-    found: Adapter = kind.attach(hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False))
+    found: Adapter = kind.attach(
+        hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False)
+    )
     return found
 
 
 def solved(
-    hf: Any, examples: Sequence[Example], config: settings.Train, folder: Path, seed: int, progress: Progress | None, weights: Weights,
+    hf: Any,
+    examples: Sequence[Example],
+    config: settings.Train,
+    folder: Path,
+    seed: int,
+    progress: Progress | None,
+    weights: Weights,
     say: Callable[[str], None] | None,
-) -> Trained:  # fmt: skip
-    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has another objective than to stay.
+) -> Trained:
+    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has
+    another objective than to stay.
 
     Raises:
         UsageError: several processes would solve it.
     """
     if count() > 1:
-        raise UsageError(f"{config.adapter} is solved by one process.", where="train.adapter", cure="Start it without a launcher.")
+        raise UsageError(
+            f"{config.adapter} is solved by one process.",
+            where="train.adapter",
+            cure="Start it without a launcher.",
+        )
     taught = {kind for kind, named in weights.items() if named.keys() - {"anchor"}}
     sorted_out = [replace(e, kind="in_scope") if e.kind in taught else e for e in examples]
     solve = registry.lookup("adapters", config.adapter).solve
-    found = solve(hf, sorted_out, config, folder, seed=seed, progress=progress, say=say or (lambda line: None))
+    found = solve(
+        hf, sorted_out, config, folder, seed=seed, progress=progress, say=say or (lambda line: None)
+    )
     save_supplied(hf.tokenizer, folder / "adapter")
     if say and found.memory.measured is not None:
-        say(f"memory: at most {shown(found.memory.measured)}, of {shown(found.memory.total)} accounted for")
+        say(
+            f"memory: at most {shown(found.memory.measured)}, of "
+            f"{shown(found.memory.total)} accounted for"
+        )
     events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.moved)]
     if config.regmean:
         events.append(("regmean_left_out", {"mu": config.regmean, "reason": NO_LORA}))
     return Trained(
-        folder / "adapter", len(found.curve), *cost(found.curve), found.curve, 0, found.overlong, None, events, found.memory
-    )  # fmt: skip
+        folder / "adapter",
+        len(found.curve),
+        *cost(found.curve),
+        found.curve,
+        0,
+        found.overlong,
+        None,
+        events,
+        found.memory,
+    )
 
 
 def cost(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:

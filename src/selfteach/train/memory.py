@@ -1,8 +1,10 @@
 """What a training needs of the memory, before it starts, and what it took.
 
-The fixed part is counted from the tensors. What the backward pass will find kept is counted in a forward pass of the longest micro-batch
-that keeps nothing: each tensor that autograd would keep is measured and let go, so counting takes no more memory than drawing. What is
-there for a moment alone no hook sees: the largest of it, a chunk of logits, is computed, and compiled products are a measured constant.
+The fixed part is counted from the tensors. What the backward pass will find kept is counted in a
+forward pass of the longest micro-batch that keeps nothing: each tensor that autograd would keep is
+measured and let go, so counting takes no more memory than drawing. What is there for a moment alone
+no hook sees: the largest of it, a chunk of logits, is computed, and compiled products are a
+measured constant.
 """
 
 from __future__ import annotations
@@ -36,17 +38,22 @@ MAXRSS = 1 if sys.platform == "darwin" else 1024
 CGROUP = Path("/sys/fs/cgroup")
 PAGE = 4096
 AT_LOGIT = 24
-"""Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their gradients."""
+"""Bytes for each logit of a chunk at the same time: itself, in float32, its log-probability, their
+gradients.
+"""
 OVERHEAD = 500_000_000
-"""What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in low precision: measured, docs/log.md."""
+"""What oneDNN's compiled products (models/memory.py) and the allocator's holes come to on a CPU in
+low precision: measured, docs/log.md.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change, teachers' distributions);
-    `activations`: of `tokens` at once; `moments`: what `train.regmean` has instead of them, between two steps; `free`: before anything was
-    added to the weights; `work`: what computing takes beside what is kept; `measured`: the peak afterwards, with the weights, where it can
-    be measured."""
+    """Bytes of one process. `kept`: beside the weights (the base's values where the weights change,
+    teachers' distributions);
+    `activations`: of `tokens` at once; `moments`: what `train.regmean` has instead of them, between
+    two steps; `free`: before anything was added to the weights; `work`: what computing takes beside
+    what is kept; `measured`: the peak afterwards, with the weights, where it can be measured."""
 
     weights: int
     kept: int
@@ -86,11 +93,24 @@ class Account:
         return max(self.added - self.free, 0)
 
     def __str__(self) -> str:
-        most = f"activations of {self.tokens} tokens" if self.activations >= self.moments else "moments of train.regmean"
-        parts = {"weights": self.weights, "kept beside them": self.kept, "trained": self.trained, "gradients": self.gradients,
-                 "optimizer": self.optimizer, most: max(self.activations, self.moments), "work": self.work}  # fmt: skip
+        most = (
+            f"activations of {self.tokens} tokens"
+            if self.activations >= self.moments
+            else "moments of train.regmean"
+        )
+        parts = {
+            "weights": self.weights,
+            "kept beside them": self.kept,
+            "trained": self.trained,
+            "gradients": self.gradients,
+            "optimizer": self.optimizer,
+            most: max(self.activations, self.moments),
+            "work": self.work,
+        }
         named = ", ".join(f"{name} {shown(size)}" for name, size in parts.items())
-        return f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
+        return (
+            f"memory: {shown(self.total)} ({named}); {shown(self.free)} are free beside the weights"
+        )
 
     def rows(self) -> dict[str, int | None]:
         """For JSON."""
@@ -105,14 +125,28 @@ class Account:
         if not self.missing:
             return
         cures = ["set train.regmean=0"] if self.moments and self.least > self.free else []
-        cures += [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
+        cures += (
+            [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
+        )
         cures += ["lower train.max_tokens"] if self.least < self.free else []
         cures += [] if adapter == "lora" else ["use train.adapter=lora"]
         cures += ["several GPUs (docs/scale.md)"]
-        what = f"training {adapter} needs {shown(self.added)} beside the weights and {shown(self.free)} are free"
-        split = f"{shown(self.fixed)} for parameters, gradients and optimizer" + (
-            f", {shown(self.activations)} for activations of {self.tokens} tokens, {shown(self.work)} for work" if self.activations else ""
-        ) + (f", {shown(self.moments)} for moments of train.regmean" if self.moments else "")  # fmt: skip
+        what = (
+            f"training {adapter} needs {shown(self.added)} beside the weights and "
+            f"{shown(self.free)} are free"
+        )
+        split = (
+            f"{shown(self.fixed)} for parameters, gradients and optimizer"
+            + (
+                (
+                    f", {shown(self.activations)} for activations of {self.tokens} tokens, "
+                    f"{shown(self.work)} for work"
+                )
+                if self.activations
+                else ""
+            )
+            + (f", {shown(self.moments)} for moments of train.regmean" if self.moments else "")
+        )
         cure = ", ".join([*cures, "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
 
@@ -133,15 +167,30 @@ class Meter:
         """The fixed part of training copies of these weights, before they are copied."""
         given = list(weights)
         trained = sum(4 * local(weight).numel() for weight in given)
-        return Account(self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free)
+        return Account(
+            self.weights, size_of(given), trained, trained, MOMENTS * trained, 0, 0, self.free
+        )
 
-    def account(self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0) -> Account:
-        """All of it, with the adapter on the module; `known`: the teachers' distributions, which lie in main memory."""
+    def account(
+        self, adapter: Adapter, activations: int, tokens: int, *, known: int = 0, moments: int = 0
+    ) -> Account:
+        """All of it, with the adapter on the module; `known`: the teachers' distributions, which
+        lie in main memory.
+        """
         trained, kept = size_of(adapter.parameters()), getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
         return Account(
-            self.weights, kept, trained, trained, MOMENTS * trained, activations, tokens, self.free, self._work(), moments=moments
-        )  # fmt: skip
+            self.weights,
+            kept,
+            trained,
+            trained,
+            MOMENTS * trained,
+            activations,
+            tokens,
+            self.free,
+            self._work(),
+            moments=moments,
+        )
 
     def _work(self) -> int:
         """A chunk of logits with what is made of it, and compiled products."""
@@ -155,15 +204,23 @@ class Meter:
         return replace(account, measured=self.peak())
 
     def peak(self) -> int | None:
-        """The most that was in use since the meter was made, as if nothing but the weights had been there before; None where it cannot
-        be measured."""
+        """The most that was in use since the meter was made, as if nothing but the weights had been
+        there before; None where it cannot be measured."""
         return self.weights + self._peak() - self._before if self._resets else None
 
     def _now(self) -> int:
-        return torch.cuda.memory_allocated(self.device) if self.device.type == "cuda" else _status("VmRSS")
+        return (
+            torch.cuda.memory_allocated(self.device)
+            if self.device.type == "cuda"
+            else _status("VmRSS")
+        )
 
     def _peak(self) -> int:
-        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else _status("VmHWM")
+        return (
+            torch.cuda.max_memory_allocated(self.device)
+            if self.device.type == "cuda"
+            else _status("VmHWM")
+        )
 
     def _reset(self) -> bool:
         """Begins a new peak; whether that can be done here."""
@@ -179,10 +236,14 @@ class Meter:
 
 
 class Kept:
-    """Counts what autograd would keep. Work that comes through `apart` is counted for itself, with what goes into it."""
+    """Counts what autograd would keep. Work that comes through `apart` is counted for itself, with
+    what goes into it.
+    """
 
     def __init__(self, module: nn.Module, parameters: Iterable[Tensor]) -> None:
-        self._owned = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)}
+        self._owned = {
+            _storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)
+        }
         self._seen: set[StorageWeakRef] = set()
         self._outside, self._given = 0, 0
         self._inside: list[int] = []
@@ -191,7 +252,9 @@ class Kept:
     def apart(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Does the work, as a part of its own."""
         if isinstance(layer := getattr(work, "__self__", None), nn.Module):
-            self._owned |= {_storage(weight) for weight in layer.parameters()}  # shards are whole in here alone
+            self._owned |= {
+                _storage(weight) for weight in layer.parameters()
+            }  # shards are whole in here alone
         first = next((x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)), None)
         self._given += 0 if first is None else first.nbytes
         self._inside.append(0)
@@ -202,7 +265,9 @@ class Kept:
             self._in = False
 
     def bytes(self, recomputes: bool) -> int:
-        """Kept at the same time: everything, or of recomputed parts what goes into all of them and the largest."""
+        """Kept at the same time: everything, or of recomputed parts what goes into all of them and
+        the largest.
+        """
         inside = self._given + max(self._inside, default=0) if recomputes else sum(self._inside)
         return self._outside + inside
 
@@ -228,7 +293,9 @@ def _gone(_: None) -> Tensor:
 
 
 def _storage(tensor: Tensor) -> StorageWeakRef:
-    """Weak, so that counting keeps nothing; while it is held, no other storage gets the same identity."""
+    """Weak, so that counting keeps nothing; while it is held, no other storage gets the same
+    identity.
+    """
     mine: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return StorageWeakRef(mine.untyped_storage())  # type: ignore[no-untyped-call]
 
@@ -240,19 +307,26 @@ def size_of(tensors: Iterable[Tensor]) -> int:
 
 
 def bring(tensors: Iterable[Tensor]) -> None:
-    """Brings them into memory: what a file is mapped to comes when it is first read, and would look like growth of the training."""
+    """Brings them into memory: what a file is mapped to comes when it is first read, and would look
+    like growth of the training.
+    """
     for tensor in map(local, tensors):
         if tensor.device.type == "cpu":
             torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())[::PAGE].sum()  # type: ignore[call-overload]
 
 
 def free_bytes(device: torch.device) -> int:
-    """What can still be had: of the accelerator, or of the machine within the limits of its container."""
+    """What can still be had: of the accelerator, or of the machine within the limits of its
+    container.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     machine = int(psutil.virtual_memory().available)
-    limit, used = ((CGROUP / name).read_text().strip() if (CGROUP / name).exists() else "" for name in ("memory.max", "memory.current"))
+    limit, used = (
+        (CGROUP / name).read_text().strip() if (CGROUP / name).exists() else ""
+        for name in ("memory.max", "memory.current")
+    )
     if not (limit.isdigit() and used.isdigit()):
         return machine
     files = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
@@ -260,11 +334,16 @@ def free_bytes(device: torch.device) -> int:
 
 
 def highest_mb() -> float:
-    """The most main memory that this process has had so far, in MB, also before a meter began a new peak.
+    """The most main memory that this process has had so far, in MB, also before a meter began a new
+    peak.
 
-    Not what `getrusage` says where the system tells more: that is never less than what the process had which started this one.
+    Not what `getrusage` says where the system tells more: that is never less than what the process
+    had which started this one.
     """
-    Highest.size = max(Highest.size, _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS)
+    Highest.size = max(
+        Highest.size,
+        _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS,
+    )
     return Highest.size / 1e6
 
 
@@ -287,4 +366,8 @@ def shown(size: int) -> str:
 def out_of_memory(fault: BaseException) -> bool:
     """Whether a fault says that memory ran out, on either device."""
     text = str(fault).lower()
-    return isinstance(fault, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in text or "not enough memory" in text
+    return (
+        isinstance(fault, (torch.OutOfMemoryError, MemoryError))
+        or "can't allocate memory" in text
+        or "not enough memory" in text
+    )

@@ -1,5 +1,5 @@
-"""Several datasets in one training: every epoch takes from each of them the share that is asked for; and a kind of example that would be
-too rare beside the others comes more often.
+"""Several datasets in one training: every epoch takes from each of them the share that is asked
+for; and a kind of example that would be too rare beside the others comes more often.
 
 Multi-task training and replay are the same thing here: replay is an old task with a small share.
 """
@@ -31,29 +31,57 @@ def named(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
 
 
 class Mixture:
-    """Rows of several datasets in given proportions; without proportions simply all rows, every epoch.
+    """Rows of several datasets in given proportions; without proportions simply all rows, every
+    epoch.
 
-    An epoch has as many rows as there are in all. Each dataset is gone through in a shuffled order, over and over, and an epoch goes on
-    where the one before stopped: a small dataset is repeated evenly, and of a large one nothing comes twice before all has come once.
-    Which rows an epoch has depends on the seed and its number alone, so a training that is resumed sees the same.
+    An epoch has as many rows as there are in all. Each dataset is gone through in a shuffled order,
+    over and over, and an epoch goes on where the one before stopped: a small dataset is repeated
+    evenly, and of a large one nothing comes twice before all has come once. Which rows an epoch has
+    depends on the seed and its number alone, so a training that is resumed sees the same.
 
     Args:
         shares: by dataset.
-        least: by kind, its least share of an epoch, where there are no proportions: what is missing is taken from its rows over and over.
+        least: by kind, its least share of an epoch, where there are no proportions: what is missing
+            is taken from its rows over and over.
 
     Raises:
         UsageError: the proportions do not name the datasets that are there.
     """
 
-    def __init__(self, rows: Sequence[Row], shares: Mapping[str, float], seed: int, least: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        shares: Mapping[str, float],
+        seed: int,
+        least: Mapping[str, float] | None = None,
+    ) -> None:
         self.rows, self.seed = list(rows), seed
-        self.sources = {name: [row for row in rows if row.dataset == name] for name in sorted({row.dataset for row in rows})}
+        self.sources = {
+            name: [row for row in rows if row.dataset == name]
+            for name in sorted({row.dataset for row in rows})
+        }
         if shares and (lost := sorted(shares.keys() ^ self.sources.keys())):
-            what = f"names no dataset {lost[0]!r}." if lost[0] in self.sources else f"names {lost[0]!r}, which has no rows."
-            raise UsageError(what, where="train.mix", cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}")
-        self.shares = {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
+            what = (
+                f"names no dataset {lost[0]!r}."
+                if lost[0] in self.sources
+                else f"names {lost[0]!r}, which has no rows."
+            )
+            raise UsageError(
+                what,
+                where="train.mix",
+                cure=f"Name every dataset once. {did_you_mean(lost[0], self.sources)}",
+            )
+        self.shares = (
+            {name: shares[name] / sum(shares.values()) for name in self.sources} if shares else {}
+        )
         self.kinds = {kind: [row for row in rows if row.kind == kind] for kind in (least or {})}
-        self.more = {} if shares else missing({kind: len(of) for kind, of in self.kinds.items() if of}, len(rows), least or {})
+        self.more = (
+            {}
+            if shares
+            else missing(
+                {kind: len(of) for kind, of in self.kinds.items() if of}, len(rows), least or {}
+            )
+        )
 
     @property
     def size(self) -> int:
@@ -63,16 +91,28 @@ class Mixture:
     def epoch(self, number: int) -> list[Row]:
         """The rows of an epoch, counted from 0."""
         if not self.shares:
-            again = [self._stream(kind, self.kinds[kind], number * n, (number + 1) * n) for kind, n in self.more.items()]
+            again = [
+                self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
+                for kind, n in self.more.items()
+            ]
             return [*self.rows, *itertools.chain.from_iterable(again)]
         starts, ends = self._taken(number), self._taken(number + 1)
-        return [row for name, rows in self.sources.items() for row in self._stream(name, rows, starts[name], ends[name])]
+        return [
+            row
+            for name, rows in self.sources.items()
+            for row in self._stream(name, rows, starts[name], ends[name])
+        ]
 
     def _taken(self, epochs: int) -> dict[str, int]:
-        """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that they add up to whole epochs."""
+        """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that
+        they add up to whole epochs.
+        """
         total = epochs * len(self.rows)
         edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
-        return {name: high - low for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)}
+        return {
+            name: high - low
+            for name, (low, high) in zip(self.shares, itertools.pairwise(edges), strict=True)
+        }
 
     def _stream(self, name: str, rows: Sequence[Row], start: int, end: int) -> list[Row]:
         """A part of an endless sequence of shuffled passes."""
@@ -87,18 +127,26 @@ class Mixture:
 def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:
     """How many more rows of each kind make its share of all at least its `least`.
 
-    An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other kinds) / (1 - the sum of these shares).
-    Who has the most of what is asked for is left out of these first: n only grows by it, and never beyond what that kind has.
+    An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other
+    kinds) / (1 - the sum of these shares). Who has the most of what is asked for is left out of
+    these first: n only grows by it, and never beyond what that kind has.
 
     Args:
         counts: the rows of each kind, at least one.
         total: the rows of all kinds, also of those that are not counted.
         least: sums to less than 1.
     """
-    short = sorted((kind for kind in counts if least[kind]), key=lambda kind: counts[kind] / least[kind])
+    short = sorted(
+        (kind for kind in counts if least[kind]), key=lambda kind: counts[kind] / least[kind]
+    )
     while short:
-        size = (total - sum(counts[kind] for kind in short)) / (1 - sum(least[kind] for kind in short))
+        size = (total - sum(counts[kind] for kind in short)) / (
+            1 - sum(least[kind] for kind in short)
+        )
         if counts[short[-1]] < least[short[-1]] * size:
             break
         short.pop()
-    return {kind: math.ceil(least[kind] * size) - counts[kind] if kind in short else 0 for kind in counts}
+    return {
+        kind: math.ceil(least[kind] * size) - counts[kind] if kind in short else 0
+        for kind in counts
+    }

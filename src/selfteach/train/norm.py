@@ -1,4 +1,6 @@
-"""A faster root-mean-square norm for frozen weights, put in where it computes exactly what the model's own does."""
+"""A faster root-mean-square norm for frozen weights, put in where it computes exactly what the
+model's own does.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from torch import Tensor, nn
 class RmsNorm(torch.autograd.Function):
     """y = w x / sqrt(mean(x^2) + eps).
 
-    With r = 1/sqrt(mean(x^2) + eps) and g = w dL/dy: dx = r (g - x r mean(g x r)). Torch's fused kernel for layer norm computes
-    r (g - mean(g) - x r mean(g x r)) when it is told that the mean is 0, so r mean(g) is added again.
+    With r = 1/sqrt(mean(x^2) + eps) and g = w dL/dy: dx = r (g - x r mean(g x r)). Torch's fused
+    kernel for layer norm computes r (g - mean(g) - x r mean(g x r)) when it is told that the mean
+    is 0, so r mean(g) is added again.
     Source: Zhang and Sennrich 2019 (arXiv 1910.07467). Shapes: x (T, D), weight (D,).
     """
 
@@ -52,8 +55,14 @@ class FrozenNorm(nn.Module):
 
 @contextmanager
 def fast_norms(module: nn.Module) -> Iterator[int]:
-    """Inside, the norms that can be are replaced (yields how many); afterwards the model has its own again."""
-    found = {name: (own, eps) for name, own in module.named_modules() if (eps := _eps(own)) is not None and _equal(own, eps)}
+    """Inside, the norms that can be are replaced (yields how many); afterwards the model has its
+    own again.
+    """
+    found = {
+        name: (own, eps)
+        for name, own in module.named_modules()
+        if (eps := _eps(own)) is not None and _equal(own, eps)
+    }
     for name, (own, eps) in found.items():
         _put(module, name, FrozenNorm(own, eps))
     try:
@@ -71,12 +80,21 @@ def _eps(own: nn.Module) -> float | None:
         or own.weight.device.type != "cpu"
     ):
         return None
-    return next((float(getattr(own, name)) for name in ("variance_epsilon", "eps") if isinstance(getattr(own, name, None), float)), None)
+    return next(
+        (
+            float(getattr(own, name))
+            for name in ("variance_epsilon", "eps")
+            if isinstance(getattr(own, name, None), float)
+        ),
+        None,
+    )
 
 
 @torch.no_grad()
 def _equal(own: nn.Module, eps: float) -> bool:
-    """Whether both compute the same on a probe: some models' norms add one to the weight, or scale in another place."""
+    """Whether both compute the same on a probe: some models' norms add one to the weight, or scale
+    in another place.
+    """
     weight: Any = own.weight
     probe = torch.linspace(-3, 3, 4 * weight.numel(), dtype=weight.dtype).view(4, -1)
     ours = FrozenNorm(own, eps)(probe)

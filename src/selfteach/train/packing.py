@@ -1,7 +1,9 @@
-"""The packed form of rows: one sequence without padding, in which every row is a path of a small tree.
+"""The packed form of rows: one sequence without padding, in which every row is a path of a small
+tree.
 
-What all prompts begin with (a chat template's header, a system message) stands once; then each row's own prompt, then its answers,
-each of which sees the shared beginning, its prompt and itself. So nothing is padded and nothing is computed twice.
+What all prompts begin with (a chat template's header, a system message) stands once; then each
+row's own prompt, then its answers, each of which sees the shared beginning, its prompt and itself.
+So nothing is padded and nothing is computed twice.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from selfteach.train.batch import Row
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """Neighbouring rows of about the same length, as attention sees them: S strips of at most L tokens in the places start..stop of the
-    sequence, which also see the first P tokens (the shared beginning).
+    """Neighbouring rows of about the same length, as attention sees them: S strips of at most L
+    tokens in the places start..stop of the sequence, which also see the first P tokens (the shared
+    beginning).
 
-    Shapes: queries (S, L) places counted from `start`; keys (S, W) places in the sequence, W >= P+L a multiple of 32; strip, offset
-    (stop-start,): which strip a token is of, and where in it; padding: flat places of the padded queries; allowed (S, L, W).
+    Shapes: queries (S, L) places counted from `start`; keys (S, W) places in the sequence, W >= P+L
+    a multiple of 32; strip, offset (stop-start,): which strip a token is of, and where in it;
+    padding: flat places of the padded queries; allowed (S, L, W).
     """
 
     start: int
@@ -46,17 +50,29 @@ class Strips:
         return self._once(("keys", groups), lambda: _by_head(self.keys, groups))
 
     def back(self, heads: int, width: int, skip: int = 0) -> Tensor:
-        """The inverse of a gather: for each (token, head) its place among (S, heads, width) rows, of which `skip` stand before."""
-        return self._once(("back", heads, width, skip), lambda: _place(self.strip, self.offset + skip, heads, width))
+        """The inverse of a gather: for each (token, head) its place among (S, heads, width) rows,
+        of which `skip` stand before.
+        """
+        return self._once(
+            ("back", heads, width, skip),
+            lambda: _place(self.strip, self.offset + skip, heads, width),
+        )
 
     def padded_of(self, heads: int) -> Tensor:
         """Places of padded queries among (S, heads, L) rows."""
         longest = self.queries.shape[1]
-        return self._once(("padded", heads), lambda: _place(self.padding // longest, self.padding % longest, heads, longest))
+        return self._once(
+            ("padded", heads),
+            lambda: _place(self.padding // longest, self.padding % longest, heads, longest),
+        )
 
     def bias(self, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
-        """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups * L, W)."""
-        return self._once(("bias", heads, groups, dtype), lambda: _bias(self.allowed, heads, groups, dtype))
+        """0 where a query may look and -inf elsewhere, for each head: (S * groups, heads/groups *
+        L, W).
+        """
+        return self._once(
+            ("bias", heads, groups, dtype), lambda: _bias(self.allowed, heads, groups, dtype)
+        )
 
     def _once(self, key: object, make: Callable[[], Tensor]) -> Tensor:
         """All layers ask for the same."""
@@ -66,16 +82,23 @@ class Strips:
 
 
 def _by_head(places: Tensor, heads: int) -> Tensor:
-    return (places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]).flatten()
+    return (
+        places[:, None, :] * heads + torch.arange(heads, device=places.device)[None, :, None]
+    ).flatten()
 
 
 def _place(strip: Tensor, offset: Tensor, heads: int, width: int) -> Tensor:
-    return ((strip[:, None] * heads + torch.arange(heads, device=strip.device)) * width + offset[:, None]).flatten()
+    return (
+        (strip[:, None] * heads + torch.arange(heads, device=strip.device)) * width
+        + offset[:, None]
+    ).flatten()
 
 
 def _bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tensor:
     count, longest, width = allowed.shape
-    bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, float("-inf"))
+    bias = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
+        ~allowed, float("-inf")
+    )
     return bias[:, None].expand(count, heads, longest, width).reshape(count * groups, -1, width)
 
 
@@ -83,9 +106,11 @@ def _bias(allowed: Tensor, heads: int, groups: int, dtype: torch.dtype) -> Tenso
 class Packed:
     """Rows as the model sees them.
 
-    Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token where the state is that predicts it
-    (shifted by one), the token, its row in this batch, whether it is of the chosen (0) or the rejected (1) answer, its place in it.
-    `lead`: tokens that the adapter puts before every sequence; they and the shared beginning stand once, `beginning` tokens in all.
+    Shapes: ids, positions (1, T); states, targets, row, side, place (N,): for each answer token
+    where the state is that predicts it (shifted by one), the token, its row in this batch, whether
+    it is of the chosen (0) or the rejected (1) answer, its place in it.
+    `lead`: tokens that the adapter puts before every sequence; they and the shared beginning stand
+    once, `beginning` tokens in all.
     """
 
     rows: tuple[Row, ...]
@@ -105,11 +130,15 @@ class Packed:
         lengths = [min(len(row.prompt) for row in self.rows)] * self.beginning
         for row in self.rows:
             lengths += [len(row.prompt)] * (row.length - self.beginning + self.lead)
-        return Places(self.positions - self.lead, torch.tensor(lengths, device=self.ids.device)[None])
+        return Places(
+            self.positions - self.lead, torch.tensor(lengths, device=self.ids.device)[None]
+        )
 
 
 def shared_prefix(rows: Sequence[Row], tail: int = 1) -> int:
-    """How many tokens all prompts begin with; each keeps at least `tail` of its own, and one row shares with nobody."""
+    """How many tokens all prompts begin with; each keeps at least `tail` of its own, and one row
+    shares with nobody.
+    """
     if len(rows) == 1:
         return 0
     return _common([row.prompt for row in rows], tail)
@@ -117,11 +146,16 @@ def shared_prefix(rows: Sequence[Row], tail: int = 1) -> int:
 
 def _common(prompts: Sequence[tuple[int, ...]], tail: int) -> int:
     low, high = min(prompts), max(prompts)  # all others lie between these two
-    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    same = next(
+        (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b),
+        min(len(low), len(high)),
+    )
     return max(0, min(same, min(map(len, prompts)) - tail))
 
 
-def pack(rows: Sequence[Row], device: torch.device | str = "cpu", lead: int = 0, tail: int = 1) -> Packed:
+def pack(
+    rows: Sequence[Row], device: torch.device | str = "cpu", lead: int = 0, tail: int = 1
+) -> Packed:
     """Packs rows.
 
     Args:
@@ -141,24 +175,45 @@ def pack(rows: Sequence[Row], device: torch.device | str = "cpu", lead: int = 0,
         last = len(ids) - 1
         for side, answer in enumerate(row.answers):
             first = len(ids)
-            answers += [(last if t == 0 else first + t - 1, token, r, side, t) for t, token in enumerate(answer)]
+            answers += [
+                (last if t == 0 else first + t - 1, token, r, side, t)
+                for t, token in enumerate(answer)
+            ]
             ids += answer
             positions += range(lead + len(row.prompt), lead + len(row.prompt) + len(answer))
     columns = (to(column) for column in zip(*answers, strict=True))
     states, targets, owner, side_of, place = columns
     strips = _strips(rows, shared, lead, device)
     ids_of, positions_of = to(ids)[None], to(positions)[None]
-    return Packed(tuple(rows), ids_of, positions_of, states, targets, owner, side_of, place, strips, lead, lead + shared)
+    return Packed(
+        tuple(rows),
+        ids_of,
+        positions_of,
+        states,
+        targets,
+        owner,
+        side_of,
+        place,
+        strips,
+        lead,
+        lead + shared,
+    )
 
 
-def _strips(rows: Sequence[Row], shared: int, lead: int, device: torch.device | str) -> tuple[Strips, ...]:
+def _strips(
+    rows: Sequence[Row], shared: int, lead: int, device: torch.device | str
+) -> tuple[Strips, ...]:
     """The shared beginning alone, then the rows in groups whose keys fit the same width."""
     start = beginning = lead + shared
     found = [_strip_group([beginning], [()], 0, 0, device)] if beginning else []
     for _, group in itertools.groupby(rows, key=lambda row: _width(lead + row.length)):
         members = list(group)
         answers = [(len(row.prompt) - shared, *map(len, row.answers)) for row in members]
-        found.append(_strip_group([row.length - shared for row in members], answers, start, beginning, device))
+        found.append(
+            _strip_group(
+                [row.length - shared for row in members], answers, start, beginning, device
+            )
+        )
         start = found[-1].stop
     return tuple(found)
 
@@ -168,8 +223,16 @@ def _width(tokens: int) -> int:
     return -(-tokens // 32) * 32
 
 
-def _strip_group(lengths: list[int], answers: Sequence[Sequence[int]], start: int, shared: int, device: torch.device | str) -> Strips:
-    """One group. `answers` holds for each strip the tokens of its prompt, then those of each answer."""
+def _strip_group(
+    lengths: list[int],
+    answers: Sequence[Sequence[int]],
+    start: int,
+    shared: int,
+    device: torch.device | str,
+) -> Strips:
+    """One group. `answers` holds for each strip the tokens of its prompt, then those of each
+    answer.
+    """
     longest, count = max(lengths), len(lengths)
     size = torch.tensor(lengths)
     strip = torch.repeat_interleave(torch.arange(count), size)
@@ -189,5 +252,7 @@ def _strip_group(lengths: list[int], answers: Sequence[Sequence[int]], start: in
             allowed[s, end : end + length, shared + sum(parts[:1]) : shared + end] = False
             end += length
     padding = (torch.arange(longest)[None] >= size[:, None]).flatten().nonzero()[:, 0]
-    queries, keys, strip, offset, padding, allowed = (t.to(device) for t in (queries, keys, strip, offset, padding, allowed))
+    queries, keys, strip, offset, padding, allowed = (
+        t.to(device) for t in (queries, keys, strip, offset, padding, allowed)
+    )
     return Strips(start, start + len(strip), shared, queries, keys, strip, offset, padding, allowed)

@@ -1,7 +1,7 @@
 """Several processes on one training: who computes which rows, and sums over all of them.
 
-Every process computes its part of each batch, and the gradients of what is trained are summed (data parallel), whether it holds the whole
-model or a part of each weight (shards.py).
+Every process computes its part of each batch, and the gradients of what is trained are summed (data
+parallel), whether it holds the whole model or a part of each weight (shards.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Processes:
     def __init__(self, module: nn.Module) -> None:
         asked()
         on_cpu = next(module.parameters()).device.type == "cpu"
-        self.accelerator = Accelerator(cpu=on_cpu and not (count() > 1 and torch.cuda.is_available()))
+        self.accelerator = Accelerator(
+            cpu=on_cpu and not (count() > 1 and torch.cuda.is_available())
+        )
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         self.main, self.sharded = self.rank == 0, False
 
@@ -41,11 +43,13 @@ class Processes:
         """Splits the module's weights over the processes where the launch asks for it."""
         self.sharded = shard(module, self.accelerator.device, self.count)
 
-    def micro_batches(self, batch: Sequence[Row], token_budget: int) -> list[tuple[list[Row], bool]]:
+    def micro_batches(
+        self, batch: Sequence[Row], token_budget: int
+    ) -> list[tuple[list[Row], bool]]:
         """This process's part of a batch, and whether each micro-batch counts.
 
-        Gathering weights needs all processes, so with shards every process makes as many passes as the others, the last ones perhaps
-        for nothing.
+        Gathering weights needs all processes, so with shards every process makes as many passes as
+        the others, the last ones perhaps for nothing.
         """
         parts = self.parts(batch, token_budget)
         mine = [(group, True) for group in parts[self.rank]]
@@ -55,7 +59,9 @@ class Processes:
     def parts(self, batch: Sequence[Row], token_budget: int) -> list[list[list[Row]]]:
         """The micro-batches of every process."""
         ordered = sorted(batch, key=lambda row: (row.length, row.number))
-        return [micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)]
+        return [
+            micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)
+        ]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Adds up what the processes found. Gradients of shards are sums already."""
@@ -94,17 +100,27 @@ class Processes:
             if self.count == 1 or not _lost(fault):
                 raise
             raise Interrupted(
-                f"another of the {self.count} processes of this training ended.", cure="The same command goes on from the last checkpoint."
+                f"another of the {self.count} processes of this training ended.",
+                cure="The same command goes on from the last checkpoint.",
             ) from fault
 
 
 def rank() -> int:
     """Which of the processes this one is."""
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    return (
+        distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    )
 
 
 def _lost(fault: RuntimeError) -> bool:
     text = str(fault).lower()
     return isinstance(fault, distributed.DistError) or any(
-        sign in text for sign in ("connection closed by peer", "connection reset", "connection refused", "broken pipe", "timed out")
+        sign in text
+        for sign in (
+            "connection closed by peer",
+            "connection reset",
+            "connection refused",
+            "broken pipe",
+            "timed out",
+        )
     )

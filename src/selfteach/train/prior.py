@@ -1,4 +1,6 @@
-"""Domain priors: how likely an answer is in the domain, whatever the model says. `P(y) = pi(y) l(y)`."""
+"""Domain priors: how likely an answer is in the domain, whatever the model says. `P(y) = pi(y)
+l(y)`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from selfteach.records import Prompt
 
 
 class Prior(ABC):
-    """A likelihood l over answers. Only its ratio between two answers to one prompt counts, so constants may be left out."""
+    """A likelihood l over answers. Only its ratio between two answers to one prompt counts, so
+    constants may be left out.
+    """
 
     def __init__(self, settings: config.Correction) -> None:
         self.settings = settings
@@ -27,8 +31,9 @@ class Prior(ABC):
 class LengthPrior(Prior):
     """`length`: answers of about `target_tokens` tokens.
 
-    log l(y) = - (ln |y| - ln target)^2 / (2 spread^2): a log-normal whose mode is the target (the density's 1/|y| and the distance of its
-    mode from its median cancel). At `spread` 0.5 an answer of 1.65 times the target, or of target / 1.65, is half a nat less likely.
+    log l(y) = - (ln |y| - ln target)^2 / (2 spread^2): a log-normal whose mode is the target (the
+    density's 1/|y| and the distance of its mode from its median cancel). At `spread` 0.5 an answer
+    of 1.65 times the target, or of target / 1.65, is half a nat less likely.
     """
 
     def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:

@@ -1,7 +1,9 @@
-"""Activations that are computed again instead of kept: a layer keeps what goes into it, and backward runs it once more.
+"""Activations that are computed again instead of kept: a layer keeps what goes into it, and
+backward runs it once more.
 
 Source: Chen et al. 2016 (arXiv 1604.06174); torch.utils.checkpoint in its form without re-entrance.
-Departs: transformers' own switch works in training mode alone, where dropout would make base and student differ; this one in any mode.
+Departs: transformers' own switch works in training mode alone, where dropout would make base and
+student differ; this one in any mode.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def again(module: nn.Module) -> Apart:
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         mine = worn(module)  # the places of this pass are forgotten by then
-        return nullcontext(), mine.at(mine.places) if mine and mine.active and mine.positional else nullcontext()
+        return nullcontext(), mine.at(
+            mine.places
+        ) if mine and mine.active and mine.positional else nullcontext()
 
     return partial(checkpoint, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
 

@@ -1,17 +1,23 @@
-"""Back to the base wherever the lessons do not need the change: RegMean of the taught model, on its lessons, and the base, on the anchors.
+"""Back to the base wherever the lessons do not need the change: RegMean of the taught model, on its
+lessons, and the base, on the anchors.
 
-Training goes where its gradients lead, not where the least is changed: much of an update acts on what has nothing to do with the lessons.
-So on the way each layer's update becomes the one that does nearly the same to what enters the layer in lessons, and least to anchors:
+Training goes where its gradients lead, not where the least is changed: much of an update acts on
+what has nothing to do with the lessons. So on the way each layer's update becomes the one that does
+nearly the same to what enters the layer in lessons, and least to anchors:
 
-    dW' = argmin_X  mean |X k - dW k|^2 + mu mean |X k0|^2 + lam |X|^2 = dW S (S + mu S0 + lam I)^-1,    S = mean k k^T, S0 = mean k0 k0^T
+    dW' = argmin_X  mean |X k - dW k|^2 + mu mean |X k0|^2 + lam |X|^2 = dW S (S + mu S0 + lam
+    I)^-1,    S = mean k k^T, S0 = mean k0 k0^T
 
-k and k0 are what enters the layer at the tokens of lessons and of anchors. Of a LoRA s B A only A changes, so that it stays what it is.
+k and k0 are what enters the layer at the tokens of lessons and of anchors. Of a LoRA s B A only A
+changes, so that it stays what it is.
 
-Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2), the model with the features S being the taught one, that with S0 the base.
-Departs: both sets of features are those of the student as it is, S0 too, so that each layer is solved for what it will be fed with; it is
-done before the last third of the steps and not after them, so that these make good what the lessons lost (docs/log.md); the anchors
-weigh mu; lam = lam0 ||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that the later ones see
-what the earlier have become, and so that only so many S are in memory.
+Source: RegMean (Jin et al. 2023, arXiv 2212.09849, equation 2), the model with the features S being
+the taught one, that with S0 the base.
+Departs: both sets of features are those of the student as it is, S0 too, so that each layer is
+solved for what it will be fed with; it is done before the last third of the steps and not after
+them, so that these make good what the lessons lost (docs/log.md); the anchors weigh mu; lam = lam0
+||S||_F^2 / tr S as in ridge.py, with one small lam0; layers are solved a few at a time, so that the
+later ones see what the earlier have become, and so that only so many S are in memory.
 """
 
 from __future__ import annotations
@@ -50,10 +56,12 @@ Layers = Mapping[str, LoraLinear]
 
 @dataclass
 class Moments:
-    """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same tensor share one.
+    """The sum of x x^T over all tokens, for each of some layers; layers that are fed with the same
+    tensor share one.
 
-    `beginning`: the tokens that stand once for `times` rows that are computed together. They count once for each, so that the sum does not
-    depend on which rows those are. Shapes: sums (F, F) float32 of a layer with F inputs.
+    `beginning`: the tokens that stand once for `times` rows that are computed together. They count
+    once for each, so that the sum does not depend on which rows those are. Shapes: sums (F, F)
+    float32 of a layer with F inputs.
     """
 
     sums: dict[str, Tensor] = field(default_factory=dict)
@@ -88,7 +96,9 @@ class Moments:
             except (MemoryError, RuntimeError) as fault:
                 if not out_of_memory(fault):
                     raise
-                raise ResourceError(f"the moments of {name} do not fit into memory.", cure="Set train.regmean=0.") from fault
+                raise ResourceError(
+                    f"the moments of {name} do not fit into memory.", cure="Set train.regmean=0."
+                ) from fault
         return self.sums[name]
 
     def owner(self, name: str) -> str:
@@ -107,15 +117,25 @@ LeftOut = dict[str, str]
 
 
 def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
-    """Why there is nothing to hold on to; "" where there is. An anchor is a row with no other objective than `anchor`."""
+    """Why there is nothing to hold on to; "" where there is. An anchor is a row with no other
+    objective than `anchor`.
+    """
     if not isinstance(adapter, Lora):
         return NO_LORA
     still = {row.weights.keys() == {"anchor"} for row in rows}
-    return "" if still == {False, True} else "there are no anchors" if False in still else "there are no lessons"
+    return (
+        ""
+        if still == {False, True}
+        else "there are no anchors"
+        if False in still
+        else "there are no lessons"
+    )
 
 
 @torch.no_grad()
-def hold_still(adapter: Lora, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]) -> LeftOut:
+def hold_still(
+    adapter: Lora, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]
+) -> LeftOut:
     """Changes a LoRA as this module says.
 
     Args:
@@ -130,12 +150,16 @@ def hold_still(adapter: Lora, rows: Sequence[Row], mu: float, see: See, owners: 
     adapter.begin_step()
     for part in parts(adapter.places, owners):
         with _room(part, left_out):
-            left_out |= _solve_part(part, partial(see, part, lessons), partial(see, part, anchors), mu)
+            left_out |= _solve_part(
+                part, partial(see, part, lessons), partial(see, part, anchors), mu
+            )
         adapter.begin_step()
     return left_out
 
 
-def _solve_part(part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float) -> LeftOut:
+def _solve_part(
+    part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float
+) -> LeftOut:
     seen, still = lessons(), anchors()
     left_out: LeftOut = {}
     for owner, group in groupby(part, key=seen.owner):
@@ -146,7 +170,9 @@ def _solve_part(part: Layers, lessons: Callable[[], Moments], anchors: Callable[
     return left_out
 
 
-def _solve(layers: Sequence[LoraLinear], owner: str, seen: Moments, still: Moments, mu: float) -> str:
+def _solve(
+    layers: Sequence[LoraLinear], owner: str, seen: Moments, still: Moments, mu: float
+) -> str:
     """Changes layers that are fed with the same, or says why not."""
     if not (seen.tokens.get(owner) and still.tokens.get(owner)):
         return "no token of lessons or of anchors comes there"
@@ -175,15 +201,21 @@ def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
 
 
 def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
-    """a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r, F) float32."""
+    """a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r, F)
+    float32.
+    """
     left = s + mu * s0
     left.diagonal().add_(lam * float(s.square().sum() / s.trace()))
-    found: Tensor = torch.cholesky_solve(s @ a.double().t(), torch.linalg.cholesky(left)).t()  # both are symmetric
+    found: Tensor = torch.cholesky_solve(
+        s @ a.double().t(), torch.linalg.cholesky(left)
+    ).t()  # both are symmetric
     return found.float()
 
 
 def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LoraLinear]]:
-    """The layers in their order, as many at a time as the moments of all may take, at least one; what layers share counts once."""
+    """The layers in their order, as many at a time as the moments of all may take, at least one;
+    what layers share counts once.
+    """
     part: dict[str, LoraLinear] = {}
     size = 0
     for name, layer in places.items():
@@ -208,7 +240,9 @@ def _moment_bytes(layer: LoraLinear) -> int:
 
 @torch.no_grad()
 def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
-    """For each layer that a row comes to, the first one that is fed with the same tensor. The student is ready."""
+    """For each layer that a row comes to, the first one that is fed with the same tensor. The
+    student is ready.
+    """
     found: dict[str, str] = {}
     last: tuple[str, Tensor | None] = ("", None)
 
@@ -227,12 +261,16 @@ def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
 
 @torch.no_grad()
 def moments(student: Student, layers: Layers, rows: Sequence[Row], token_budget: int) -> Moments:
-    """What enters the layers at all tokens of the rows, however they are computed together. The student is ready."""
+    """What enters the layers at all tokens of the rows, however they are computed together. The
+    student is ready.
+    """
     found = Moments()
     with _hooked(layers, found.hook):
         for group in micro_batches(rows, token_budget):
             batch = student.pack(group)
-            found.beginning, found.times = (batch.beginning, len(group)) if student.packs else (0, 1)
+            found.beginning, found.times = (
+                (batch.beginning, len(group)) if student.packs else (0, 1)
+            )
             student.states(batch)
     return found
 

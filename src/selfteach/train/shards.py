@@ -1,7 +1,9 @@
-"""Weights that lie in shards: every process keeps its part of each, and a layer is whole in all of them while it is computed.
+"""Weights that lie in shards: every process keeps its part of each, and a layer is whole in all of
+them while it is computed.
 
-Two ways, as the launch asks: torch's FSDP2, under which everything can be trained, and DeepSpeed's ZeRO-3, under which the weights
-themselves stay frozen and small adapters beside them are trained. An adapter is put on afterwards and is whole in every process.
+Two ways, as the launch asks: torch's FSDP2, under which everything can be trained, and DeepSpeed's
+ZeRO-3, under which the weights themselves stay frozen and small adapters beside them are trained.
+An adapter is put on afterwards and is whole in every process.
 """
 
 from __future__ import annotations
@@ -28,15 +30,21 @@ def asked() -> str:
     """
     if _set("ACCELERATE_USE_FSDP"):
         if os.environ.get("FSDP_VERSION", "1") != "2":
-            raise UsageError("only the second version of FSDP is known.", cure="Launch with --fsdp_version 2.")
+            raise UsageError(
+                "only the second version of FSDP is known.", cure="Launch with --fsdp_version 2."
+            )
         return "fsdp2"
     if _set("ACCELERATE_USE_DEEPSPEED"):
         if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
             raise UsageError(
-                "of DeepSpeed only ZeRO stage 3 is known.", cure="Set zero_stage: 3; what lower stages split, an adapter hardly has."
+                "of DeepSpeed only ZeRO stage 3 is known.",
+                cure="Set zero_stage: 3; what lower stages split, an adapter hardly has.",
             )
         if importlib.util.find_spec("deepspeed") is None:
-            raise UsageError("DeepSpeed is not installed.", cure="Run pip install deepspeed, or launch with configs/accelerate/fsdp2.yaml.")
+            raise UsageError(
+                "DeepSpeed is not installed.",
+                cure="Run pip install deepspeed, or launch with configs/accelerate/fsdp2.yaml.",
+            )
         return "zero3"
     return ""
 
@@ -46,7 +54,9 @@ def _set(name: str) -> bool:
 
 
 def shard(module: nn.Module, device: torch.device, count: int) -> bool:
-    """Splits a module's weights over `count` processes, if the launch asks for it; whether it did. They stay split."""
+    """Splits a module's weights over `count` processes, if the launch asks for it; whether it did.
+    They stay split.
+    """
     way = asked()
     if way and module.forward is not _call:
         {"fsdp2": _fsdp2, "zero3": _zero3}[way](module, device, count)
@@ -63,13 +73,17 @@ def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
     for part in (*decoder_layers(module), module):
         fully_shard(part, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
     for part in module.modules():
-        if isinstance(part, FSDPModule):  # losses are shares of one sum, so gradients are summed; gloo cannot scale on the way
+        if isinstance(
+            part, FSDPModule
+        ):  # losses are shares of one sum, so gradients are summed; gloo cannot scale on the way
             part.set_gradient_divide_factor(1.0)
             part.set_force_sum_reduction_for_comms(True)
 
 
 def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
-    """Without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each where its part of the module is computed."""
+    """Without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each where its
+    part of the module is computed.
+    """
     import deepspeed
 
     module.requires_grad_(False)
@@ -81,7 +95,10 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
         "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
     }
     if (where := os.environ.get("ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE", "none")) != "none":
-        settings["zero_optimization"]["offload_param"] = {"device": where, "pin_memory": device.type == "cuda"}
+        settings["zero_optimization"]["offload_param"] = {
+            "device": where,
+            "pin_memory": device.type == "cuda",
+        }
     deepspeed.initialize(model=module, config=settings)
 
 
@@ -96,7 +113,9 @@ def is_shard(tensor: Tensor) -> bool:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor from the shards of all processes, which all must ask for it; any other tensor as it is."""
+    """A tensor from the shards of all processes, which all must ask for it; any other tensor as it
+    is.
+    """
     if hasattr(tensor, "ds_id"):
         import deepspeed
 
@@ -118,12 +137,16 @@ def part_of(tensor: Tensor, like: Tensor) -> Tensor:
 
 def local(tensor: Tensor) -> Tensor:
     """What of a tensor lies in this process."""
-    found: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
+    found: Tensor = (
+        tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
+    )
     return found
 
 
 def here(module: Any, work: Callable[[], T]) -> T:
-    """Does work that uses weights of the module outside its layers: where they are sharded, inside a pass of the whole module."""
+    """Does work that uses weights of the module outside its layers: where they are sharded, inside
+    a pass of the whole module.
+    """
     found: T = module(work)[0] if module.forward is _call else work()
     return found
 

@@ -1,4 +1,6 @@
-"""The steps of a training: blind to methods and objectives. They order, pack, add up losses, step, record and resume."""
+"""The steps of a training: blind to methods and objectives. They order, pack, add up losses, step,
+record and resume.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,16 @@ from selfteach.train.mix import Mixture
 from selfteach.train.objectives import Objective
 from selfteach.train.parallel import Processes
 from selfteach.train.recompute import again, layers_through
-from selfteach.train.regmean import HOLD_AFTER, Layers, Moments, hold_still, moments, needed, owners, why_not
+from selfteach.train.regmean import (
+    HOLD_AFTER,
+    Layers,
+    Moments,
+    hold_still,
+    moments,
+    needed,
+    owners,
+    why_not,
+)
 from selfteach.train.shards import frozen, here, whole
 from selfteach.train.student import Student
 from selfteach.train.teacher import Known, Teacher, captured
@@ -41,7 +52,9 @@ from selfteach.train.teacher import Known, Teacher, captured
 WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
 """Settings that change no result, so a training may be resumed with others."""
 RELEASE_EVERY = 2
-"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add up."""
+"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add
+up.
+"""
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 DrawStudent = Callable[[Sequence[Prompt], int], Sequence[str]]
 T = TypeVar("T")
@@ -55,22 +68,49 @@ class Training:
     """One training while it runs."""
 
     def __init__(
-        self, hf: Any, rows: list[Row], examples: Mapping[str, Example], objectives: dict[str, Objective], adapter: Adapter,
-        config: settings.Train, folder: Path, seed: int, draw_student: DrawStudent | None, fast: Path | None, processes: Processes,
-    ) -> None:  # fmt: skip
+        self,
+        hf: Any,
+        rows: list[Row],
+        examples: Mapping[str, Example],
+        objectives: dict[str, Objective],
+        adapter: Adapter,
+        config: settings.Train,
+        folder: Path,
+        seed: int,
+        draw_student: DrawStudent | None,
+        fast: Path | None,
+        processes: Processes,
+    ) -> None:
         if config.on_policy and draw_student is None:
-            raise UsageError("train.on_policy needs a model that draws between steps.", cure="Set train.on_policy=0.")
+            raise UsageError(
+                "train.on_policy needs a model that draws between steps.",
+                cure="Set train.on_policy=0.",
+            )
         if config.on_policy and processes.sharded:
-            raise UsageError("weights in shards cannot draw.", where="train.on_policy", cure="Set train.on_policy=0.")
+            raise UsageError(
+                "weights in shards cannot draw.",
+                where="train.on_policy",
+                cure="Set train.on_policy=0.",
+            )
         if config.regmean and processes.sharded:
-            raise UsageError("weights in shards cannot be held still.", where="train.regmean", cure="Set train.regmean=0.")
+            raise UsageError(
+                "weights in shards cannot be held still.",
+                where="train.regmean",
+                cure="Set train.regmean=0.",
+            )
         if frozen(hf.module) and len({frozenset(row.weights) for row in rows}) > 1:
             raise UsageError(
                 "with DeepSpeed all examples need the same objectives.",
                 where="train.weights",
                 cure="Launch with configs/accelerate/fsdp2.yaml.",
             )
-        self.hf, self.rows, self.examples, self.objectives, self.adapter = hf, rows, examples, objectives, adapter
+        self.hf, self.rows, self.examples, self.objectives, self.adapter = (
+            hf,
+            rows,
+            examples,
+            objectives,
+            adapter,
+        )
         self.config, self.folder, self.seed, self.draw_student = config, folder, seed, draw_student
         self.mixture = Mixture(rows, config.mix, seed, config.least)
         self.processes = processes
@@ -80,7 +120,9 @@ class Training:
         if not self.student.packs:
             self.event("not_packed", {"model": type(hf.module).__name__})
         self.top_rate = config.learning_rate or adapter.learning_rate
-        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
+        )
         self.per_epoch = math.ceil(self.mixture.size / config.batch_size)
         self.total = config.max_steps or config.epochs * self.per_epoch
         self.hold_at, self.held = self._when(), False
@@ -91,10 +133,18 @@ class Training:
         self._dealt: dict[int, list[list[Row]]] = {}
         self.metrics = folder / "metrics.jsonl"
         self._before, self._begun = 0.0, time.monotonic()
-        self.identity = digest([config.model_dump(exclude=WITHOUT_EFFECT), seed, hf.fingerprint,
-                                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows]])  # fmt: skip
+        self.identity = digest(
+            [
+                config.model_dump(exclude=WITHOUT_EFFECT),
+                seed,
+                hf.fingerprint,
+                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows],
+            ]
+        )
 
-    def run(self, meter: Meter, progress: Progress | None, say: Callable[[str], None] | None) -> None:
+    def run(
+        self, meter: Meter, progress: Progress | None, say: Callable[[str], None] | None
+    ) -> None:
         """Trains to the end."""
         self._begun = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -110,30 +160,51 @@ class Training:
         module = self.student.module
         if self.config.checkpoint_activations:
             self.student.apart = again(module)
-        with layers_through(module, self.student.apart) if self.config.checkpoint_activations else nullcontext():
+        with (
+            layers_through(module, self.student.apart)
+            if self.config.checkpoint_activations
+            else nullcontext()
+        ):
             self._walk(progress, say)
         self.memory = meter.closed(account)
         if say and self.memory.measured is not None:
-            say(f"memory: at most {shown(self.memory.measured)}, of {shown(account.total)} accounted for")
+            say(
+                f"memory: at most {shown(self.memory.measured)}, of "
+                f"{shown(account.total)} accounted for"
+            )
 
     def _batches(self, epoch: int) -> list[list[Row]]:
-        """An epoch's batches, which depend on the seed and its number alone; dealt once while nobody asks for another epoch's."""
+        """An epoch's batches, which depend on the seed and its number alone; dealt once while
+        nobody asks for another epoch's.
+        """
         if epoch not in self._dealt:
-            self._dealt = {epoch: order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)}
+            self._dealt = {
+                epoch: order(self.mixture.epoch(epoch), self.config.batch_size, self.seed, epoch)
+            }
         return self._dealt[epoch]
 
     def _used(self) -> list[Row]:
-        """The rows of all steps, also of those before a resumption: what is computed together must not depend on where it goes on."""
-        batches = itertools.chain.from_iterable(map(self._batches, range(math.ceil(self.total / self.per_epoch))))
+        """The rows of all steps, also of those before a resumption: what is computed together must
+        not depend on where it goes on.
+        """
+        batches = itertools.chain.from_iterable(
+            map(self._batches, range(math.ceil(self.total / self.per_epoch)))
+        )
         numbers = {row.number for batch in itertools.islice(batches, self.total) for row in batch}
         return [row for row in self.rows if row.number in numbers]
 
     def _learn(self, rows: list[Row]) -> dict[int, Known]:
-        """What the base knows of rows: each process asks for its part, unless all are needed to gather the weights."""
+        """What the base knows of rows: each process asks for its part, unless all are needed to
+        gather the weights.
+        """
         if self.processes.sharded:
             return self.teacher.learn(rows, self.budget)
         mine = self.teacher.learn(rows[self.processes.rank :: self.processes.count], self.budget)
-        return {number: known for part in self.processes.gather([mine]) for number, known in part.items()}
+        return {
+            number: known
+            for part in self.processes.gather([mine])
+            for number, known in part.items()
+        }
 
     def _fit(self, meter: Meter, used: Sequence[Row]) -> Account:
         """Counts the memory, and computes less at once where that is needed."""
@@ -141,10 +212,23 @@ class Training:
         ahead = self.hold_at is not None and not self.held
         most = needed(self.adapter.places) if ahead and isinstance(self.adapter, Lora) else 0
         of = partial(meter.account, self.adapter, known=self.teacher.kept_bytes(used), moments=most)
-        counted = partial(fit, self.student, self.teacher, self.objectives, self._batches(0), of, self.processes, name, recomputes)
+        counted = partial(
+            fit,
+            self.student,
+            self.teacher,
+            self.objectives,
+            self._batches(0),
+            of,
+            self.processes,
+            name,
+            recomputes,
+        )
         account, fits = self._in_memory(self.rows, lambda: counted(self.budget))
         if fits < self.budget:
-            self.event("micro_batch_fitted", {"micro_batch_tokens": fits, "asked": self.budget, "free": account.free})
+            self.event(
+                "micro_batch_fitted",
+                {"micro_batch_tokens": fits, "asked": self.budget, "free": account.free},
+            )
         self.budget = fits
         return account
 
@@ -166,18 +250,22 @@ class Training:
                 self._checkpoint()
 
     def _when(self) -> int | None:
-        """The step before which a LoRA gives up what the lessons do not need; None where it never does."""
+        """The step before which a LoRA gives up what the lessons do not need; None where it never
+        does.
+        """
         if not self.config.regmean:
             return None
         step = round(HOLD_AFTER * self.total)
-        why = why_not(self.adapter, self.rows) or ("" if step < self.total else "there are too few steps")
+        why = why_not(self.adapter, self.rows) or (
+            "" if step < self.total else "there are too few steps"
+        )
         if why:
             self.event("regmean_left_out", {"mu": self.config.regmean, "reason": why})
         return None if why else step
 
     def _hold(self, say: Callable[[str], None] | None) -> None:
-        """Gives up what the lessons do not need; the steps that are left make good what they lost by it. All processes go on with what
-        the first one found."""
+        """Gives up what the lessons do not need; the steps that are left make good what they lost
+        by it. All processes go on with what the first one found."""
         if say:
             say(f"step {self.step}: giving up what the lessons do not need (train.regmean)")
         assert isinstance(self.adapter, Lora)
@@ -197,7 +285,10 @@ class Training:
             self.event("regmean", about)
         for why in sorted(set(left_out.values())):
             names = [name for name, its in left_out.items() if its == why]
-            self.event("regmean_left_out", {**about, "reason": why, "layers": len(names), "first": names[0]})
+            self.event(
+                "regmean_left_out",
+                {**about, "reason": why, "layers": len(names), "first": names[0]},
+            )
 
     def event(self, kind: str, body: Mapping[str, Any]) -> None:
         """Notes what happened besides learning."""
@@ -205,7 +296,11 @@ class Training:
 
     def curve(self) -> list[dict[str, Any]]:
         """The steps so far."""
-        return [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()] if self.metrics.exists() else []
+        return (
+            [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+            if self.metrics.exists()
+            else []
+        )
 
     def seconds(self) -> float:
         """What the training has taken until now, with what it took before a resumption."""
@@ -217,7 +312,9 @@ class Training:
         if step < warm:
             return self.top_rate * (step + 1) / warm
         left = (self.total - step) / max(self.total - warm, 1)
-        return self.top_rate * (left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left)))
+        return self.top_rate * (
+            left if self.config.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+        )
 
     def _step(self, batch: list[Row]) -> dict[str, Any]:
         """One update from one batch; on lack of memory the same batch again in smaller parts."""
@@ -239,12 +336,26 @@ class Training:
         self.step += 1
         if self.step % RELEASE_EVERY == 0:
             release()
-        return {"step": self.step, "loss": loss, "losses": parts, "lr": rate, "grad_norm": norm, **self._watched(seen),
-                "tokens": sum(row.tokens for row in batch), "seconds": round(time.monotonic() - started, 4)}  # fmt: skip
+        return {
+            "step": self.step,
+            "loss": loss,
+            "losses": parts,
+            "lr": rate,
+            "grad_norm": norm,
+            **self._watched(seen),
+            "tokens": sum(row.tokens for row in batch),
+            "seconds": round(time.monotonic() - started, 4),
+        }
 
     def _watched(self, seen: Seen) -> dict[str, Any]:
-        """Gives each objective what was seen of the step, by all processes; returns what they make of it, for the curve."""
-        rows = [(name, number, facts) for name, numbers in seen.items() for number, facts in numbers.items()]
+        """Gives each objective what was seen of the step, by all processes; returns what they make
+        of it, for the curve.
+        """
+        rows = [
+            (name, number, facts)
+            for name, numbers in seen.items()
+            for number, facts in numbers.items()
+        ]
         rows = self.processes.gather(rows)
         found: dict[str, Mapping[str, float]] = {}
         for name in sorted({name for name, *_ in rows}):
@@ -265,7 +376,9 @@ class Training:
                     raise
             self._halve(rows)
 
-    def _backward(self, batch: list[Row], counts: Mapping[str, int], seen: Seen) -> tuple[float, dict[str, float]]:
+    def _backward(
+        self, batch: list[Row], counts: Mapping[str, int], seen: Seen
+    ) -> tuple[float, dict[str, float]]:
         """Adds up the gradient of the whole batch: the micro-batches' losses are shares of one sum."""
         self.optimizer.zero_grad(set_to_none=True)
         total, parts = 0.0, dict.fromkeys((n for n, count in counts.items() if count), 0.0)
@@ -280,25 +393,34 @@ class Training:
         total, *rest = self.processes.sum([total, *parts.values()])
         return total, dict(zip(parts, rest, strict=True))
 
-    def _loss(self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None) -> tuple[torch.Tensor, dict[str, float]]:
+    def _loss(
+        self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
         work = partial(lesson.loss, self.student, rows, self.objectives, counts, self.known, seen)
         return here(self.student.module, work)
 
     def _clip(self) -> float:
-        return float(whole(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip)))
+        return float(
+            whole(torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip))
+        )
 
     def _halve(self, batch: Sequence[Row]) -> None:
         longest = max(row.length for row in batch)
         if self.processes.sharded:
             raise ResourceError(
-                f"{self.budget} tokens at once do not fit into memory.", where="train.micro_batch_tokens",
+                f"{self.budget} tokens at once do not fit into memory.",
+                where="train.micro_batch_tokens",
                 cure="Lower it: processes that share their weights cannot try again alone.",
-            )  # fmt: skip
+            )
         if self.budget < longest:
             raise ResourceError(
-                f"one row of {longest} tokens does not fit into memory.", cure="Lower train.max_tokens, or use a smaller model or rank."
+                f"one row of {longest} tokens does not fit into memory.",
+                cure="Lower train.max_tokens, or use a smaller model or rank.",
             )
-        self.budget, self.halvings = min(self.budget, sum(row.length for row in batch)) // 2, self.halvings + 1
+        self.budget, self.halvings = (
+            min(self.budget, sum(row.length for row in batch)) // 2,
+            self.halvings + 1,
+        )
         self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": self.budget})
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -306,16 +428,28 @@ class Training:
     def _diverged(self, loss: float, norm: float) -> None:
         self._checkpoint()
         raise Diverged(
-            f"the loss ({loss}) or its gradient's norm ({norm}) is not finite at step {self.step + 1}.", where=str(self.folder),
-            cure=f"The weights after step {self.step} are in checkpoints/. Lower train.learning_rate, or look at this step's rows.",
-        )  # fmt: skip
+            (
+                f"the loss ({loss}) or its gradient's norm ({norm}) is not finite at step "
+                f"{self.step + 1}."
+            ),
+            where=str(self.folder),
+            cure=(
+                f"The weights after step {self.step} are in checkpoints/. Lower "
+                "train.learning_rate, or look at this step's rows."
+            ),
+        )
 
     def _with_own_draws(self, batch: list[Row]) -> list[Row]:
-        """Gives a share of the rows a second life: the student answers their prompts as it is now, and the objectives that can be
-        trained on its own draws are trained on these instead of the given answers."""
+        """Gives a share of the rows a second life: the student answers their prompts as it is now,
+        and the objectives that can be trained on its own draws are trained on these instead of the
+        given answers."""
         apt = {name for name, objective in self.objectives.items() if objective.own_draws}
         dice = random.Random(f"{self.seed}/own/{self.step}")
-        asked = [row for row in batch if apt & row.weights.keys() and dice.random() < self.config.on_policy]
+        asked = [
+            row
+            for row in batch
+            if apt & row.weights.keys() and dice.random() < self.config.on_policy
+        ]
         if not asked:
             return batch
         assert self.draw_student is not None
@@ -324,11 +458,23 @@ class Training:
         drawn: dict[int, Row] = {}
         skip = max(self.objectives[name].skip for name in apt)
         for row, text in zip(asked, texts, strict=True):
-            answer = tuple(self.hf.encode_answer(text, end=True))[: self.config.max_tokens - len(row.prompt)]
+            answer = tuple(self.hf.encode_answer(text, end=True))[
+                : self.config.max_tokens - len(row.prompt)
+            ]
             if text.strip() and len(answer) > skip:
                 weights = {n: w for n, w in row.weights.items() if n in apt}
-                drawn[row.number] = Row(len(self.rows) + row.number, row.id, row.kind, row.prompt, (answer,), weights, drawn=True)
-        self.known |= self._in_memory(list(drawn.values()), lambda: self.teacher.learn(list(drawn.values()), self.budget))
+                drawn[row.number] = Row(
+                    len(self.rows) + row.number,
+                    row.id,
+                    row.kind,
+                    row.prompt,
+                    (answer,),
+                    weights,
+                    drawn=True,
+                )
+        self.known |= self._in_memory(
+            list(drawn.values()), lambda: self.teacher.learn(list(drawn.values()), self.budget)
+        )
         rest = [_without(row, apt) if row.number in drawn else row for row in batch]
         return [row for row in rest if row.weights] + list(drawn.values())
 
@@ -338,7 +484,10 @@ class Training:
                 handle.write(json.dumps(row) + "\n")
 
     def _checkpoint(self) -> None:
-        adapter, optimizer = self.adapter.state(), checkpoint.optimizer_tensors(self.optimizer)  # by all processes: they may hold shards
+        adapter, optimizer = (
+            self.adapter.state(),
+            checkpoint.optimizer_tensors(self.optimizer),
+        )  # by all processes: they may hold shards
         if not self.processes.main:
             return
         facts: dict[str, Any] = {
@@ -349,7 +498,11 @@ class Training:
             "held": self.held,
             "events": self.events,
         }
-        if states := {name: state for name, objective in self.objectives.items() if (state := objective.state())}:
+        if states := {
+            name: state
+            for name, objective in self.objectives.items()
+            if (state := objective.state())
+        }:
             facts["objectives"] = states
         point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
         checkpoint.write(self.folder / "checkpoints", self.identity, point)
@@ -380,7 +533,11 @@ class Training:
         self.adapter.load(point.adapter)
         checkpoint.restore_optimizer(self.optimizer, point.optimizer)
         torch.set_rng_state(point.rng)
-        self.step, self.halvings, self.budget = point.step, point.facts["halvings"], point.facts["budget"]
+        self.step, self.halvings, self.budget = (
+            point.step,
+            point.facts["halvings"],
+            point.facts["budget"],
+        )
         self.held, self._before = point.facts.get("held", False), point.facts.get("seconds", 0.0)
         before = [(kind, body) for kind, body in point.facts.get("events", ())]
         self.events = before + [event for event in self.events if event not in before]

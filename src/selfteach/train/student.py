@@ -1,4 +1,6 @@
-"""The model while it is taught: answer states of packed rows, their log-probabilities, and what the frozen base says of them."""
+"""The model while it is taught: answer states of packed rows, their log-probabilities, and what the
+frozen base says of them.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ PROBE_TOLERANCE = 0.05
 class Student:
     """A module with its adapter, fed with packed rows.
 
-    `packs` says whether the model computes packed rows rightly, which a probe shows; a model that does not (a short attention window,
-    soft-capped scores, no attention at all) gets each prompt with each answer as an ordinary sequence: slower, and always right.
+    `packs` says whether the model computes packed rows rightly, which a probe shows; a model that
+    does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
+    with each answer as an ordinary sequence: slower, and always right.
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
@@ -36,7 +39,11 @@ class Student:
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
         self.apart: Apart = at_once
-        self.once = frozen(module)  # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as many
+        self.once = frozen(
+            module
+            # DeepSpeed gathers the head's weight for each of its passes, of which all processes
+            # need as many
+        )
         self.plain_head = not weight.requires_grad and not self.once and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
@@ -45,7 +52,9 @@ class Student:
     def _plain(self) -> bool:
         """Whether the head is a frozen matrix and nothing else."""
         weight = self.module.get_output_embeddings().weight
-        hidden = torch.linspace(-1, 1, 2 * weight.shape[1], dtype=self.dtype, device=self.device).view(2, -1)
+        hidden = torch.linspace(
+            -1, 1, 2 * weight.shape[1], dtype=self.dtype, device=self.device
+        ).view(2, -1)
         return torch.equal(self.head(hidden), hidden @ weight.t())
 
     @torch.no_grad()
@@ -57,7 +66,9 @@ class Student:
             return tuple(number * 7 % limit for number in numbers)
 
         answers = (tokens(5, 9, 2), tokens(8, 3))
-        rows = [Row(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {}) for i in range(3)]
+        rows = [
+            Row(i, "", "", tokens(1, 2, 3, *range(4 + i, 9 + 2 * i)), answers, {}) for i in range(3)
+        ]
         with self.adapter.off():
             right = self._packs(rows)
         return right and (self.adapter.worn is None or self._packs(rows))
@@ -88,7 +99,12 @@ class Student:
     def _packed_states(self, batch: Packed) -> Tensor:
         mine = worn(self.module)
         with mine.at(batch.places()) if mine and mine.positional else nullcontext():
-            out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
+            out = self.decoder(
+                input_ids=batch.ids,
+                position_ids=batch.positions,
+                strips=batch.strips,
+                use_cache=False,
+            )
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def _sequence_states(self, batch: Packed) -> Tensor:
@@ -97,7 +113,9 @@ class Student:
             for answer in row.answers:
                 ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
                 position = torch.arange(ids.shape[1], device=self.device)[None]
-                with standing(self.module, position, torch.tensor([[len(row.prompt)]], device=self.device)):
+                with standing(
+                    self.module, position, torch.tensor([[len(row.prompt)]], device=self.device)
+                ):
                     states = self.decoder(input_ids=ids, use_cache=False).last_hidden_state[0]
                 found.append(states[lead + len(row.prompt) - 1 : -1])
         return torch.cat(found)
@@ -107,12 +125,16 @@ class Student:
         if self.plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
         if self.once:
-            return -nn.functional.cross_entropy(self.head(hidden).float(), targets, reduction="none")
+            return -nn.functional.cross_entropy(
+                self.head(hidden).float(), targets, reduction="none"
+            )
         pieces = zip(hidden.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)  # type: ignore[no-untyped-call]
         return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
 
     def at_logits(self, hidden: Tensor, work: OfLogits) -> Tensor:
-        """`work` of the logits of all states, some positions at a time, so that they need not all be kept: (N, D) -> (N,) float32."""
+        """`work` of the logits of all states, some positions at a time, so that they need not all
+        be kept: (N, D) -> (N,) float32.
+        """
         if self.plain_head:
             return at_logits(hidden, self.module.get_output_embeddings().weight, work)
         if self.once:

@@ -1,4 +1,6 @@
-"""What the frozen base knows about the answers: computed once, with the adapter off and without gradients, before the first step."""
+"""What the frozen base knows about the answers: computed once, with the adapter off and without
+gradients, before the first step.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a teacher over the chosen tokens, and the
-    domain prior's log l(chosen) - log l(rejected), nats."""
+    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a
+    teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats."""
 
     reference: Tensor | None = None
     teacher: Mapping[str, Distribution] = field(default_factory=dict)
@@ -36,43 +38,80 @@ class Known:
 
 
 class Teacher:
-    """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that learned the same before."""
+    """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that
+    learned the same before.
+    """
 
     def __init__(
-        self, hf: Any, student: Student, objectives: Mapping[str, Objective], examples: Mapping[str, Example], settings: config.Train,
+        self,
+        hf: Any,
+        student: Student,
+        objectives: Mapping[str, Objective],
+        examples: Mapping[str, Example],
+        settings: config.Train,
         fast: Path | None = None,
-    ) -> None:  # fmt: skip
-        self.hf, self.student, self.objectives, self.examples, self.settings = hf, student, objectives, examples, settings
+    ) -> None:
+        self.hf, self.student, self.objectives, self.examples, self.settings = (
+            hf,
+            student,
+            objectives,
+            examples,
+            settings,
+        )
         self.fast = fast
 
     @torch.no_grad()
     def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, Known]:
         """What the objectives of these rows need to know, by row number."""
-        asked = [row for row in rows if any(self.objectives[name].reference for name in row.weights)]
-        reference = self._measure(asked, token_budget, lambda batch, hidden: self.student.token_logp(hidden, batch.targets))
+        asked = [
+            row for row in rows if any(self.objectives[name].reference for name in row.weights)
+        ]
+        reference = self._measure(
+            asked,
+            token_budget,
+            lambda batch, hidden: self.student.token_logp(hidden, batch.targets),
+        )
         teachers: dict[int, dict[str, Distribution]] = {row.number: {} for row in rows}
         for name, objective in self.objectives.items():
-            asked = [self.seen(row, objective.teacher) for row in rows if objective.teacher and name in row.weights]
+            asked = [
+                self.seen(row, objective.teacher)
+                for row in rows
+                if objective.teacher and name in row.weights
+            ]
             fast = self.fast if objective.teacher == "prompted" else None
-            for number, values in self._measure(asked, token_budget, self._distributions, fast).items():
+            for number, values in self._measure(
+                asked, token_budget, self._distributions, fast
+            ).items():
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
-        return {row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row)) for row in rows}
+        return {
+            row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row))
+            for row in rows
+        }
 
     def kept_bytes(self, rows: Sequence[Row]) -> int:
-        """What `learn` keeps of the teachers of these rows: V float32 a token, or K with their ids in 8 bytes."""
+        """What `learn` keeps of the teachers of these rows: V float32 a token, or K with their ids
+        in 8 bytes.
+        """
         most = int(self.student.module.get_output_embeddings().weight.shape[0])
         each = 3 * 4 * min(self.settings.top_k, most) if self.settings.top_k else 4 * most
         teachers = [name for name, objective in self.objectives.items() if objective.teacher]
-        return each * sum(len(row.answers[0]) for row in rows for name in teachers if name in row.weights)
+        return each * sum(
+            len(row.answers[0]) for row in rows for name in teachers if name in row.weights
+        )
 
     def _priors(self, row: Row) -> dict[str, float]:
-        """By how many nats each objective's domain prior likes the chosen answer better than the rejected one."""
+        """By how many nats each objective's domain prior likes the chosen answer better than the
+        rejected one.
+        """
         found = {}
         for name in row.weights:
             if prior := self.objectives[name].prior:
                 example = self.examples[row.id]
                 texts = (example.chosen, str(example.rejected))
-                liked = [prior.logp(example.prompt, text, len(answer)) for text, answer in zip(texts, row.answers, strict=True)]
+                liked = [
+                    prior.logp(example.prompt, text, len(answer))
+                    for text, answer in zip(texts, row.answers, strict=True)
+                ]
                 found[name] = liked[0] - liked[1]
         return found
 
@@ -87,19 +126,33 @@ class Teacher:
             example, where = self.examples[row.id], f"example {row.id}"
             given = example.source.get("teacher_prompt")
             if not given:
-                raise DataError('has no source["teacher_prompt"], which distill needs.', where=where, cure="Give it as messages.")
+                raise DataError(
+                    'has no source["teacher_prompt"], which distill needs.',
+                    where=where,
+                    cure="Give it as messages.",
+                )
             turns = messages(given, where)
-            if not example.source.get("teacher_sees_answer") and any(example.chosen.strip() in turn.content for turn in turns):
+            if not example.source.get("teacher_sees_answer") and any(
+                example.chosen.strip() in turn.content for turn in turns
+            ):
                 cure = 'Take it out, or say so with source["teacher_sees_answer"].'
-                raise DataError("the teacher's prompt contains the answer it is to teach.", where=where, cure=cure)
+                raise DataError(
+                    "the teacher's prompt contains the answer it is to teach.",
+                    where=where,
+                    cure=cure,
+                )
             prompt = tuple(self.hf.encode(turns))
         return replace(row, prompt=prompt, answers=row.answers[:1])
 
     def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
-        """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32 holds ids below 2^24 exactly."""
+        """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32
+        holds ids below 2^24 exactly.
+        """
         parts = []
         for part in torch.split(hidden, CHUNK):  # type: ignore[no-untyped-call]
-            logp = torch.log_softmax(self.student.logits(part).float() / self.settings.temperature, -1)
+            logp = torch.log_softmax(
+                self.student.logits(part).float() / self.settings.temperature, -1
+            )
             if self.settings.top_k:
                 best = logp.topk(min(self.settings.top_k, logp.shape[-1]))
                 parts.append(torch.stack([best.values, best.indices.float()], 1))
@@ -108,14 +161,21 @@ class Teacher:
         return torch.cat(parts)
 
     def _measure(
-        self, rows: Sequence[Row], token_budget: int, measure: Callable[[Packed, Tensor], Tensor], fast: Path | None = None
+        self,
+        rows: Sequence[Row],
+        token_budget: int,
+        measure: Callable[[Packed, Tensor], Tensor],
+        fast: Path | None = None,
     ) -> dict[int, Tensor]:
         found: dict[int, Tensor] = {}
         taught = wearing(self.student.module, fast) if fast else nullcontext()
         with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
-                values, owner = here(self.student.module, partial(self._measured, batch, measure)).cpu(), batch.row.cpu()
+                values, owner = (
+                    here(self.student.module, partial(self._measured, batch, measure)).cpu(),
+                    batch.row.cpu(),
+                )
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
 
@@ -124,17 +184,27 @@ class Teacher:
 
 
 def captured(known: Mapping[int, Known]) -> float | None:
-    """The mean probability that the kept tokens hold, over all teachers' positions; None where there is no teacher."""
-    masses = [teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()]
+    """The mean probability that the kept tokens hold, over all teachers' positions; None where
+    there is no teacher.
+    """
+    masses = [
+        teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()
+    ]
     return float(torch.cat(masses).mean()) if masses else None
 
 
 def _distribution(values: Tensor, top: bool) -> Distribution:
-    return Distribution(values[:, 1].long() if top else torch.empty(0, dtype=torch.long), values[:, 0].clone(), not top)
+    return Distribution(
+        values[:, 1].long() if top else torch.empty(0, dtype=torch.long),
+        values[:, 0].clone(),
+        not top,
+    )
 
 
 def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:
     """The rows' distributions one after another, without each row's first `skip` positions."""
     full = parts[0].full
     ids = parts[0].ids if full else torch.cat([part.ids[skip:] for part in parts])
-    return Distribution(ids.to(device), torch.cat([part.logp[skip:] for part in parts]).to(device), full)
+    return Distribution(
+        ids.to(device), torch.cat([part.logp[skip:] for part in parts]).to(device), full
+    )

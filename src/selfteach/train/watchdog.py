@@ -1,4 +1,6 @@
-"""The watchdog of a correction: a loss that knows only differences can sink both answers, the corrected one less."""
+"""The watchdog of a correction: a loss that knows only differences can sink both answers, the
+corrected one less.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ TOLERANCE_NATS = 0.01
 
 
 class Watchdog:
-    """Remembers which corrections stand below the base, each as it was last seen; barks once, when they are too many, and guards while
-    they are.
+    """Remembers which corrections stand below the base, each as it was last seen; barks once, when
+    they are too many, and guards while they are.
 
-    `share` counts among all pairs of the training: one that was not seen yet stands where the base left it.
+    `share` counts among all pairs of the training: one that was not seen yet stands where the base
+    left it.
     """
 
     def __init__(self, most: float) -> None:
@@ -23,11 +26,15 @@ class Watchdog:
 
     @property
     def guards(self) -> bool:
-        """Whether too many stand below the base now. The first steps of a training may sink some that rise by themselves."""
+        """Whether too many stand below the base now. The first steps of a training may sink some
+        that rise by themselves.
+        """
         return self.barked is not None and len(self.below) > self.most * self.barked["pairs"]
 
     def see(self, step: int, chosen_nats: Mapping[int, float], pairs: int) -> float:
-        """Takes log pi/pi0 of corrections, in nats a token, by row number; returns the share of all pairs that stand below the base."""
+        """Takes log pi/pi0 of corrections, in nats a token, by row number; returns the share of all
+        pairs that stand below the base.
+        """
         for number, nats in chosen_nats.items():
             (self.below.add if nats < -TOLERANCE_NATS else self.below.discard)(number)
         share = len(self.below) / pairs

@@ -1,9 +1,11 @@
-"""HTML, PDF and DOCX are parsed in a process of their own, with bounds on memory, processor time and output.
+"""HTML, PDF and DOCX are parsed in a process of their own, with bounds on memory, processor time
+and output.
 
     python -P -m selfteach.materials.documents.child KIND PATH
 
-It prints one line of JSON: {"title", "pages", "notes"} or {"fault"}. The parsers are other people's, and their input is anybody's: a file
-that makes one of them loop or swallow memory ends that process, and the run goes on with the reason on record.
+It prints one line of JSON: {"title", "pages", "notes"} or {"fault"}. The parsers are other
+people's, and their input is anybody's: a file that makes one of them loop or swallow memory ends
+that process, and the run goes on with the reason on record.
 """
 
 from __future__ import annotations
@@ -18,27 +20,55 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.materials.documents.encoding import decode
-from selfteach.materials.documents.limits import CPU_S, MAX_CHARS, MAX_MARKUP_BYTES, MEMORY_BYTES, WALL_S, TooMuch
+from selfteach.materials.documents.limits import (
+    CPU_S,
+    MAX_CHARS,
+    MAX_MARKUP_BYTES,
+    MEMORY_BYTES,
+    WALL_S,
+    TooMuch,
+)
 
 KINDS = ("html", "pdf", "docx")
 PASSED_ON = ("PATH", "PYTHONPATH", "SYSTEMROOT", "LANG", "LC_ALL")
 """What the child sees of the environment: no key, no token."""
 
 
-def parse(kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES) -> tuple[str, list[str], tuple[str, ...]]:
+def parse(
+    kind: str, path: Path, cpu_s: int = CPU_S, memory_bytes: int = MEMORY_BYTES
+) -> tuple[str, list[str], tuple[str, ...]]:
     """(title, pages, notes) of a file, parsed apart.
 
     Raises:
         ValueError: the file cannot be parsed within the bounds; the message says why.
     """
-    command = [sys.executable, "-P", "-m", __name__, kind, str(path.absolute()), str(cpu_s), str(memory_bytes)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        __name__,
+        kind,
+        str(path.absolute()),
+        str(cpu_s),
+        str(memory_bytes),
+    ]
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=WALL_S, env=environment, stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=WALL_S,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise TooMuch(f"took more than {WALL_S} s to read") from None
     if done.returncode or not done.stdout:
-        raise TooMuch(f"cannot be read within {cpu_s} s of processor time and {memory_bytes >> 20} MB of memory")
+        raise TooMuch(
+            f"cannot be read within {cpu_s} s of processor time and "
+            f"{memory_bytes >> 20} MB of memory"
+        )
     found = json.loads(done.stdout)
     if "fault" in found:
         raise ValueError(found["fault"])
@@ -86,7 +116,11 @@ def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:
         found = {"fault": f"needs more than {int(memory_bytes) >> 20} MB of memory to be read"}
     except Exception as fault:  # a parser of hostile files may raise anything; it is reported to the parent, which puts the file aside
         own = isinstance(fault, ValueError) and str(fault)[:1].islower()
-        found = {"fault": str(fault) if own else f"is damaged, or not of its kind ({type(fault).__name__}: {str(fault)[:120]})"}
+        found = {
+            "fault": str(fault)
+            if own
+            else f"is damaged, or not of its kind ({type(fault).__name__}: {str(fault)[:120]})"
+        }
     sys.stdout.write(json.dumps(found))
 
 

@@ -1,6 +1,8 @@
-"""Chunks: pieces of a document that fit a prompt, cut between paragraphs; and its sentences, each with its place.
+"""Chunks: pieces of a document that fit a prompt, cut between paragraphs; and its sentences, each
+with its place.
 
-Departs from Self-Learning-llm (arXiv 2406.11275), which asks about whole documents of one paragraph.
+Departs from Self-Learning-llm (arXiv 2406.11275), which asks about whole documents of one
+paragraph.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ Count = Callable[[str], int]
 """How many tokens a text has."""
 LEAD_WORDS = 60
 RARE = 200
-"""A text with fewer than one capital in so many small letters begins its sentences with small ones."""
+"""A text with fewer than one capital in so many small letters begins its sentences with small ones.
+"""
 _END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？][」』”’）]*|\n+")
 _OPENS = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
 _OPENS_SMALL = re.compile(r"\s*[\"'“‘(\[«]*[^\W_]")
@@ -35,7 +38,9 @@ _LEAST = 3
 
 @dataclass(frozen=True)
 class Chunk:
-    """A piece of a document. `lead` is the document's first sentence, empty where the piece holds it itself."""
+    """A piece of a document. `lead` is the document's first sentence, empty where the piece holds
+    it itself.
+    """
 
     document: Document
     span: Span
@@ -44,7 +49,9 @@ class Chunk:
 
     @cached_property
     def id(self) -> str:
-        """The hash of the document and the place in it. Computed once: it is asked for with every row."""
+        """The hash of the document and the place in it. Computed once: it is asked for with every
+        row.
+        """
         return digest(["chunk", self.document.id, self.span.start, self.span.end])
 
     @property
@@ -74,29 +81,45 @@ class Chunk:
         """Where an example comes from: for `Example.source`. Without a sentence, the whole piece."""
         span = self.span if sentence is None else self.sentences[sentence]
         found: dict[str, Any] = {
-            "document": self.document.id, "file": self.document.source, "title": self.title, "start": span.start, "end": span.end,
-        }  # fmt: skip
+            "document": self.document.id,
+            "file": self.document.source,
+            "title": self.title,
+            "start": span.start,
+            "end": span.end,
+        }
         page = self.document.page(span.start)
-        return found | ({"page": page} if page is not None else {}) | ({} if sentence is None else {"sentence": sentence})
+        return (
+            found
+            | ({"page": page} if page is not None else {})
+            | ({} if sentence is None else {"sentence": sentence})
+        )
 
 
-def sentence_spans(text: str, start: int = 0, end: int | None = None, *, small: bool | None = None) -> list[Span]:
-    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor does a stop before a small letter where
-    the text has capitals.
+def sentence_spans(
+    text: str, start: int = 0, end: int | None = None, *, small: bool | None = None
+) -> list[Span]:
+    """The sentences between two places. An initial ("J. Smith") or an abbreviation ends none, nor
+    does a stop before a small letter where the text has capitals.
 
-    A line break ends one: what is no sentence (a heading, an item of a list) stands alone, without the mark of an item.
+    A line break ends one: what is no sentence (a heading, an item of a list) stands alone, without
+    the mark of an item.
 
     Args:
         small: whether the text is `uncapitalised`, where that is known already.
     """
     end = len(text) if end is None else end
-    opens, short = (_OPENS_SMALL, _SHORT_SMALL) if (uncapitalised(text) if small is None else small) else (_OPENS, _SHORT)
+    opens, short = (
+        (_OPENS_SMALL, _SHORT_SMALL)
+        if (uncapitalised(text) if small is None else small)
+        else (_OPENS, _SHORT)
+    )
     found, begin = [], _unmarked(text, start, end)
     for match in _END.finditer(text, start, end):
         if match.end() <= begin:
             continue
         if match[0][0] in ".!?…" and not (
-            opens.match(text, match.end(), end) and not short.search(text[max(begin, match.end() - 20) : match.end()])
+            opens.match(text, match.end(), end)
+            and not short.search(text[max(begin, match.end() - 20) : match.end()])
         ):
             continue
         found.append(_trimmed(text, begin, match.end()))
@@ -106,7 +129,9 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None, *, small: 
 
 
 def uncapitalised(text: str) -> bool:
-    """Whether a text has next to no capital letters, of whatever script; one without small letters is none."""
+    """Whether a text has next to no capital letters, of whatever script; one without small letters
+    is none.
+    """
     return RARE * sum(map(str.isupper, text)) < sum(map(str.islower, text))
 
 
@@ -130,25 +155,33 @@ def _trimmed(text: str, start: int, end: int) -> Span:
 
 
 def chunked(document: Document, count: Count, max_tokens: int = 512) -> list[Chunk]:
-    """The pieces of a document, each of at most `max_tokens` tokens with its lead: whole paragraphs where they fit, else whole sentences,
-    else words.
+    """The pieces of a document, each of at most `max_tokens` tokens with its lead: whole paragraphs
+    where they fit, else whole sentences, else words.
 
     Args:
-        count: how many tokens a text has; a piece's are taken for the sum of its parts' and one for each join.
+        count: how many tokens a text has; a piece's are taken for the sum of its parts' and one for
+            each join.
 
     Raises:
         ValueError: `max_tokens` has no room for a word beside the lead.
     """
     text = document.text
     all_sentences = document_sentences(document)
-    lead = " ".join(text[all_sentences[0].start : all_sentences[0].end].split()) if all_sentences else ""
+    lead = (
+        " ".join(text[all_sentences[0].start : all_sentences[0].end].split())
+        if all_sentences
+        else ""
+    )
     if len(lead.split()) > LEAD_WORDS or count(lead) > max_tokens // 3:
         lead = ""
     room = max_tokens - (count(lead) + 1 if lead else 0)
     if room < _LEAST:
         raise ValueError(f"chunks of {max_tokens} tokens leave no room for text")
     spans = _packed(list(_parts(text, count, room)), room)
-    return [Chunk(document, span, tuple(_within(all_sentences, span)), "" if number == 0 else lead) for number, span in enumerate(spans)]
+    return [
+        Chunk(document, span, tuple(_within(all_sentences, span)), "" if number == 0 else lead)
+        for number, span in enumerate(spans)
+    ]
 
 
 def _parts(text: str, count: Count, room: int) -> Iterator[tuple[Span, int]]:
@@ -157,7 +190,9 @@ def _parts(text: str, count: Count, room: int) -> Iterator[tuple[Span, int]]:
     breaks = [0, *(match.end() for match in re.finditer(r"\n\n", text)), len(text)]
     for start, end in pairwise(breaks):
         paragraph = _trimmed(text, start, end)
-        for span in _fitting(text, paragraph, count, room, small) if paragraph.end > paragraph.start else ():
+        for span in (
+            _fitting(text, paragraph, count, room, small) if paragraph.end > paragraph.start else ()
+        ):
             yield span, count(text[span.start : span.end])
 
 
@@ -174,7 +209,11 @@ def _fitting(text: str, span: Span, count: Count, room: int, small: bool) -> Ite
     cut = next((i for i in range(middle, span.end) if text[i].isspace()), middle)
     for half in (_trimmed(text, span.start, cut), _trimmed(text, cut, span.end)):
         if half.end > half.start:
-            yield from _fitting(text, half, count, room, small) if half != span and len(text[half.start : half.end]) > 1 else (half,)
+            yield from (
+                _fitting(text, half, count, room, small)
+                if half != span and len(text[half.start : half.end]) > 1
+                else (half,)
+            )
 
 
 def _packed(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
@@ -198,4 +237,6 @@ def _within(sentences: Sequence[Span], span: Span) -> Iterator[Span]:
         sentence = sentences[n]
         if sentence.start >= span.end:
             return
-        yield replace(sentence, start=max(sentence.start, span.start), end=min(sentence.end, span.end))
+        yield replace(
+            sentence, start=max(sentence.start, span.start), end=min(sentence.end, span.end)
+        )

@@ -6,25 +6,32 @@ import codecs
 import unicodedata
 
 MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+)
 LOOKED_AT = 1 << 16
 _WIDE = {(0, 1): "utf-16-be", (1, 0): "utf-16-le"}
 
 
 def decode(data: bytes, declared: str = "") -> tuple[str, str]:
-    """(text, note): the note is "" for UTF-8, else what the file was taken for, and how to convert it where that is wrong.
+    """(text, note): the note is "" for UTF-8, else what the file was taken for, and how to convert
+    it where that is wrong.
 
-    In order: a byte-order mark, UTF-8, the encoding that the file declares, UTF-16 without a mark, and else the likeliest of the
-    encodings that `charset-normalizer` finds to be consistent; Western European where that is as likely as the likeliest.
+    In order: a byte-order mark, UTF-8, the encoding that the file declares, UTF-16 without a mark,
+    and else the likeliest of the encodings that `charset-normalizer` finds to be consistent;
+    Western European where that is as likely as the likeliest.
 
     Raises:
         ValueError: it is no text in any encoding.
     """
     for mark, name in MARKS:
         if data.startswith(mark):
-            return _strict(data, name), "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
+            return _strict(
+                data, name
+            ), "" if name == "utf-8-sig" else f"read as {name}, as its byte-order mark says"
     if not data:
         return "", ""
     for name in filter(None, ("utf-8", _known(declared))):
@@ -45,7 +52,9 @@ def _strict(data: bytes, name: str) -> str:
     try:
         return data.decode(name)
     except UnicodeDecodeError as fault:
-        raise ValueError(f"begins like {name}, and is not ({fault.reason} at byte {fault.start})") from None
+        raise ValueError(
+            f"begins like {name}, and is not ({fault.reason} at byte {fault.start})"
+        ) from None
 
 
 def _known(declared: str) -> str:
@@ -60,7 +69,10 @@ def _known(declared: str) -> str:
 def _wide(data: bytes) -> str:
     """UTF-16 without a mark: every other byte of Latin text is zero."""
     head = data[: LOOKED_AT - LOOKED_AT % 2]
-    halves = head[0::2].count(0) > 0.4 * len(head[0::2]), head[1::2].count(0) > 0.4 * len(head[1::2])
+    halves = (
+        head[0::2].count(0) > 0.4 * len(head[0::2]),
+        head[1::2].count(0) > 0.4 * len(head[1::2]),
+    )
     return _WIDE.get((int(halves[1]), int(halves[0])), "") if len(data) % 2 == 0 else ""
 
 
@@ -71,7 +83,13 @@ def _guessed(data: bytes) -> tuple[str, str]:
     best = found.best()
     likeliest = best.encoding if best else ""
     western = next((m for m in found if "cp1252" in m.could_be_from_charset), None)
-    if best and western and _is_latin(str(best)) and western.chaos <= best.chaos + 0.1 and western.coherence >= best.coherence - 0.1:
+    if (
+        best
+        and western
+        and _is_latin(str(best))
+        and western.chaos <= best.chaos + 0.1
+        and western.coherence >= best.coherence - 0.1
+    ):
         likeliest = "cp1252"
     for name in filter(None, (likeliest, "cp1252", "latin-1")):
         try:
@@ -84,6 +102,10 @@ def _guessed(data: bytes) -> tuple[str, str]:
 
 
 def _is_latin(text: str) -> bool:
-    """Whether most letters beyond ASCII are Latin ones: then the guess was between many encodings that are alike."""
+    """Whether most letters beyond ASCII are Latin ones: then the guess was between many encodings
+    that are alike.
+    """
     beyond = [char for char in text if not char.isascii() and char.isalpha()]
-    return sum(unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASCULINE")) for char in beyond) >= 0.5 * len(beyond)
+    return sum(
+        unicodedata.name(char, "").startswith(("LATIN", "FEMININE", "MASCULINE")) for char in beyond
+    ) >= 0.5 * len(beyond)

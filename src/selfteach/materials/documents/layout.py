@@ -1,4 +1,6 @@
-"""Lines become paragraphs: blank lines part them, lines that were wrapped for the page are joined again."""
+"""Lines become paragraphs: blank lines part them, lines that were wrapped for the page are joined
+again.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import re
 from collections.abc import Iterator
 
 WRAPPED = range(40, 121)
-"""How long a line is, in characters, that goes on in the next one: shorter is a heading or a verse, longer a whole paragraph."""
+"""How long a line is, in characters, that goes on in the next one: shorter is a heading or a verse,
+longer a whole paragraph.
+"""
 _BULLET = re.compile(r"[-*+•–—◦▪●]\s|\(?\d{1,3}[.)]\s|#{1,6}\s|\|")
 _HYPHEN = re.compile(r"\w-$")
 

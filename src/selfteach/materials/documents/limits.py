@@ -1,4 +1,6 @@
-"""How large a document may be. Every bound is met while reading: nothing is unpacked, or held, to find out that it is too much."""
+"""How large a document may be. Every bound is met while reading: nothing is unpacked, or held, to
+find out that it is too much.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ MAX_PAGES = 10_000
 MAX_PARTS = 10_000
 MAX_UNPACKED_BYTES = 256 << 20
 MAX_RATIO = 200
-"""Unpacked over packed bytes of a part of more than SMALL_BYTES; ordinary text packs 3 to 20 to 1."""
+"""Unpacked over packed bytes of a part of more than SMALL_BYTES; ordinary text packs 3 to 20 to 1.
+"""
 SMALL_BYTES = 4 << 20
 MEMORY_BYTES = 1 << 30
 CPU_S = 60

@@ -1,12 +1,14 @@
-"""Short lines: an item of a list, a row of a table or a price says something only together with the line that leads it.
+"""Short lines: an item of a list, a row of a table or a price says something only together with the
+line that leads it.
 
     Opening hours          a heading leads, and is no fact by itself
     - Monday: 9 to 17      "Opening hours: Monday: 9 to 17."
     - Sunday: closed       "Opening hours: Sunday: closed."
 
-A line of fewer than `LEAST_WORDS` words is led by a heading, by a line that ends in a colon, by the sentence before a list, or by the
-document's title; what comes after a question is led by the question. Whole lines only: a short sentence within a paragraph stays what it
-was, too little to be asked about.
+A line of fewer than `LEAST_WORDS` words is led by a heading, by a line that ends in a colon, by the
+sentence before a list, or by the document's title; what comes after a question is led by the
+question. Whole lines only: a short sentence within a paragraph stays what it was, too little to be
+asked about.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ _CUT = regex.compile(UNSPACED)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `start` to `end` of a document's text. `head`: the words of the line that leads this one, where one does."""
+    """Characters `start` to `end` of a document's text. `head`: the words of the line that leads
+    this one, where one does.
+    """
 
     start: int
     end: int
@@ -55,14 +59,18 @@ def told(text: str, span: Span) -> str:
 
 
 def says(text: str, span: Span) -> bool:
-    """Whether a sentence can be asked about: something leads it, or it is long enough by itself and leads nothing."""
+    """Whether a sentence can be asked about: something leads it, or it is long enough by itself and
+    leads nothing.
+    """
     own = text[span.start : span.end]
     return bool(span.head) or (words_in(own) >= LEAST_WORDS and not _LEADS.search(own))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its mark, and the numbers of its first and last sentence. `opens` and `closes` a block between blank lines."""
+    """A line without its mark, and the numbers of its first and last sentence. `opens` and `closes`
+    a block between blank lines.
+    """
 
     text: str
     first: int
@@ -89,7 +97,11 @@ def led(text: str, spans: Sequence[Span], title: str) -> list[Span]:
         spans: every sentence of the text, in order.
     """
     found, lines = list(spans), list(_lines(text, spans))
-    head, asks, before = "", False, None  # what leads, whether it is a question, and the line before
+    head, asks, before = (
+        "",
+        False,
+        None,
+    )  # what leads, whether it is a question, and the line before
 
     def lead(number: int, by: str) -> None:
         found[number] = replace(spans[number], head=" ".join(by.split()).rstrip(" :：") or title)
@@ -99,15 +111,24 @@ def led(text: str, spans: Sequence[Span], title: str) -> list[Span]:
             head = ""  # the list is over
         after = lines[n + 1] if n + 1 < len(lines) else None
         if _ASKS.search(line.text) or _LEADS.search(line.text):
-            head, asks = line.text if words_in(line.text) <= MOST_LEADING else "", bool(_ASKS.search(line.text))
+            head, asks = (
+                line.text if words_in(line.text) <= MOST_LEADING else "",
+                bool(_ASKS.search(line.text)),
+            )
         elif asks and head:
             lead(line.first, head)
             head, asks = "", False
         elif not line.short and not line.item:
             last = spans[line.last]
             ahead = text[last.start : last.end]
-            head = ahead.rstrip(".") if after and after.item and words_in(ahead) <= MOST_LEADING else ""
-        elif (line.item and line.first == line.last and (head or line.short)) or (line.short and not _heads(line, head, before, after)):
+            head = (
+                ahead.rstrip(".")
+                if after and after.item and words_in(ahead) <= MOST_LEADING
+                else ""
+            )
+        elif (line.item and line.first == line.last and (head or line.short)) or (
+            line.short and not _heads(line, head, before, after)
+        ):
             lead(line.first, head)
         elif line.short:
             head = line.text
@@ -116,7 +137,9 @@ def led(text: str, spans: Sequence[Span], title: str) -> list[Span]:
 
 
 def _heads(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
-    """Whether a short line that is no item is a heading: nothing leads it, it opens a block, or it stands alone before text or a list."""
+    """Whether a short line that is no item is a heading: nothing leads it, it opens a block, or it
+    stands alone before text or a list.
+    """
     if _VALUE.match(line.text):
         return False
     if line.alone:
@@ -136,7 +159,11 @@ def _lines(text: str, spans: Sequence[Span]) -> Iterator[Line]:
         behind = text[spans[end].end : spans[end + 1].start if end + 1 < len(spans) else len(text)]
         item = MARK.match(ahead.rpartition("\n")[2] + "x") is not None
         yield Line(
-            text[spans[start].start : spans[end].end], start, end, item, not start or "\n\n" in ahead,
+            text[spans[start].start : spans[end].end],
+            start,
+            end,
+            item,
+            not start or "\n\n" in ahead,
             end + 1 == len(spans) or "\n\n" in behind,
-        )  # fmt: skip
+        )
         start = end + 1

@@ -1,4 +1,6 @@
-"""Text of HTML and of Markdown. HTML is parsed only inside `child`: the standard parser takes quadratic time on hostile input."""
+"""Text of HTML and of Markdown. HTML is parsed only inside `child`: the standard parser takes
+quadratic time on hostile input.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +10,95 @@ from html.parser import HTMLParser
 
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
-from selfteach.materials.documents.tables import MOST_ACROSS, MOST_DOWN, MOST_IN_CELL, Cell, joined_lines, read_pipes
+from selfteach.materials.documents.tables import (
+    MOST_ACROSS,
+    MOST_DOWN,
+    MOST_IN_CELL,
+    Cell,
+    joined_lines,
+    read_pipes,
+)
 
 BLOCKS = {
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main", "menu",
-    "nav", "ol", "option", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul",
-}  # fmt: skip
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "caption",
+    "center",
+    "dd",
+    "details",
+    "dialog",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "html",
+    "legend",
+    "li",
+    "main",
+    "menu",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "tfoot",
+    "thead",
+    "title",
+    "tr",
+    "ul",
+}
 APART = {"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas"}
 AROUND = {"nav", "footer", "menu"}
 """What stands around a page's text, outside of its articles."""
 CONTROLS = {"button", "select", "datalist", "textarea"}
 """What a form is filled in with; the text beside them is text."""
 ARTICLES = {"article", "main"}
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+}
 UNCLOSED = {
-    "p": BLOCKS | {"td", "th"}, "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th", "tr"}, "th": {"td", "th", "tr"},
+    "p": BLOCKS | {"td", "th"},
+    "li": {"li"},
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+    "td": {"td", "th", "tr"},
+    "th": {"td", "th", "tr"},
     "tr": {"tr", "tbody", "tfoot"},
-}  # fmt: skip
-"""Elements that end without a tag of their own where one of these begins, or where what holds them ends."""
+}
+"""Elements that end without a tag of their own where one of these begins, or where what holds them
+ends.
+"""
 HOLDERS = (BLOCKS | {"body"}) - UNCLOSED.keys() - {"hr", "option"}
 ITEMS = {"li", "dd"}
 CELLS = {"td", "th"}
@@ -46,15 +118,17 @@ class _Begun:
 
 
 class _Table:
-    """A table that is being read: the cells of each row, and the rows before which a head or a body begins."""
+    """A table that is being read: the cells of each row, and the rows before which a head or a body
+    begins.
+    """
 
     def __init__(self) -> None:
         self.rows: list[list[_Begun]] = []
         self.groups: list[int] = []
 
     def tell(self, parts: list[str], room: int) -> int:
-        """Puts the table into the parts as a list, and says how many characters there is room for now; leaves them where it lays a page
-        out, or holds nothing.
+        """Puts the table into the parts as a list, and says how many characters there is room for
+        now; leaves them where it lays a page out, or holds nothing.
 
         Raises:
             TooMuch: it repeats so much that it has no room.
@@ -64,9 +138,15 @@ class _Table:
         places = [cell.place for row in self.rows for cell in row]
         ends = dict(zip(places, [*places[1:], len(parts)], strict=True))
         texts = {place: "".join(parts[place : ends[place]]).strip() for place in places}
-        if any("\n" in text or text.startswith("- ") or len(text) > MOST_IN_CELL for text in texts.values()):
+        if any(
+            "\n" in text or text.startswith("- ") or len(text) > MOST_IN_CELL
+            for text in texts.values()
+        ):
             return room
-        cells = [[Cell(" ".join(texts[c.place].split()), c.across, c.down, c.tag == "th") for c in row] for row in self.rows]
+        cells = [
+            [Cell(" ".join(texts[c.place].split()), c.across, c.down, c.tag == "th") for c in row]
+            for row in self.rows
+        ]
         lines, room = list[str](), room + sum(map(len, texts.values()))
         for line in joined_lines(cells, self.groups):
             room -= len(line)
@@ -78,7 +158,9 @@ class _Table:
 
 
 class _Unread:
-    """What is not read: from a tag to its end. `kind` says why, `chars` how much of it a reader would have seen."""
+    """What is not read: from a tag to its end. `kind` says why, `chars` how much of it a reader
+    would have seen.
+    """
 
     def __init__(self, kind: str, tag: str) -> None:
         self.kind, self.chars = kind, 0
@@ -100,7 +182,9 @@ class _Unread:
 
 
 class _Reader(HTMLParser):
-    """Reads a page. `kinds`: what is left out of it beside scripts: what stands `around` its text, what is `hidden`, or both."""
+    """Reads a page. `kinds`: what is left out of it beside scripts: what stands `around` its text,
+    what is `hidden`, or both.
+    """
 
     def __init__(self, kinds: set[str]) -> None:
         super().__init__(convert_charrefs=True)
@@ -157,7 +241,9 @@ class _Reader(HTMLParser):
     def _why_unread(self, tag: str, attrs: dict[str, str | None]) -> str:
         if tag in APART:
             return "apart"
-        if "hidden" in self._kinds and ("hidden" in attrs or (attrs.get("aria-hidden") or "").strip().lower() == "true"):
+        if "hidden" in self._kinds and (
+            "hidden" in attrs or (attrs.get("aria-hidden") or "").strip().lower() == "true"
+        ):
             return "hidden"
         around = tag in CONTROLS or (tag in AROUND and not self._articles)
         return "around" if around and "around" in self._kinds else ""
@@ -172,25 +258,45 @@ class _Reader(HTMLParser):
             self._tables[-1].rows.append([])
         elif self._tables and tag in CELLS:
             rows = self._tables[-1].rows or [[]]
-            rows[-1].append(_Begun(len(self.parts), tag, _span(attrs, "colspan", MOST_ACROSS), _span(attrs, "rowspan", MOST_DOWN)))
+            rows[-1].append(
+                _Begun(
+                    len(self.parts),
+                    tag,
+                    _span(attrs, "colspan", MOST_ACROSS),
+                    _span(attrs, "rowspan", MOST_DOWN),
+                )
+            )
             self._tables[-1].rows = rows
 
     def _break(self, tag: str, *, opens: bool = False) -> None:
         item = "\n- " if opens else "\n"
-        self.parts.append("\n" if tag == "br" else " " if tag in CELLS else item if tag in ITEMS else "\n\n" if tag in BLOCKS else "")
+        self.parts.append(
+            "\n"
+            if tag == "br"
+            else " "
+            if tag in CELLS
+            else item
+            if tag in ITEMS
+            else "\n\n"
+            if tag in BLOCKS
+            else ""
+        )
 
 
 def _span(attrs: dict[str, str | None], name: str, most: int) -> int:
-    """How far a cell reaches; 0 is as far as its group goes. What is no number, or a number of very many digits, is read at no cost."""
+    """How far a cell reaches; 0 is as far as its group goes. What is no number, or a number of very
+    many digits, is read at no cost.
+    """
     found = re.match(r"\s*\+?(\d{1,9})", attrs.get(name) or "")
     return min(int(found[1]) or (most if name == "rowspan" else 1), most) if found else 1
 
 
 def read_html(text: str) -> tuple[str, str, str]:
-    """(title, text, note): what a reader would see, without what stands around it (navigation, the page's foot, controls). The note says
-    how much that was; "" where it was nothing.
+    """(title, text, note): what a reader would see, without what stands around it (navigation, the
+    page's foot, controls). The note says how much that was; "" where it was nothing.
 
-    Where a navigation is opened and never closed, it is read, rather than lose the page behind it; so is what is hidden.
+    Where a navigation is opened and never closed, it is read, rather than lose the page behind it;
+    so is what is hidden.
     """
     kinds = {"around", "hidden"}
     reader = _read(text, kinds)
@@ -198,7 +304,14 @@ def read_html(text: str) -> tuple[str, str, str]:
         kinds.remove(reader.unread.kind)
         reader = _read(text, kinds)
     note = f"{reader.left_out:,} characters of {LEFT_OUT} left out" if reader.left_out else ""
-    title = next((" ".join("".join(found).split()) for found in reader.titles.values() if "".join(found).strip()), "")
+    title = next(
+        (
+            " ".join("".join(found).split())
+            for found in reader.titles.values()
+            if "".join(found).strip()
+        ),
+        "",
+    )
     return title, paragraphs(_EMPTY.sub("\n- ", "".join(reader.parts))), note
 
 
@@ -220,9 +333,13 @@ _FENCE = re.compile(r"^[ \t]*+(?:```[^`\n]*|~~~.*)$", re.M)
 _QUOTE = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)*>(?:[ \t]|$)", re.M)
 _HEADING = re.compile(r"^#{1,6}(?!\S)(.*)$", re.M)
 _RULE = re.compile(r"^[^\S\n]*+(?:[-=*_][^\S\n]*+){3,}+$", re.M)
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,500})\](?:\([^()\s]{0,2000}(?:\s+\"[^\"\n]{0,500}\")?\)|\[[^\[\]\n]{0,200}\])")
+_LINK = re.compile(
+    r"!?\[([^\[\]\n]{0,500})\](?:\([^()\s]{0,2000}(?:\s+\"[^\"\n]{0,500}\")?\)|\[[^\[\]\n]{0,200}\])"
+)
 _STARS = re.compile(r"(\*\*|\*)(?=\S)([^*\n]{1,1000}?)(?<=\S)\1")
-_SCORES = re.compile(r"(?<![^\W_])(?<!/)(__|_)(?=[^\s_])((?:[^_\n]|(?<=\w)_++(?=\w)){1,1000}?)(?<=\S)\1(?![^\W_]|/)")
+_SCORES = re.compile(
+    r"(?<![^\W_])(?<!/)(__|_)(?=[^\s_])((?:[^_\n]|(?<=\w)_++(?=\w)){1,1000}?)(?<=\S)\1(?![^\W_]|/)"
+)
 _TICKS = re.compile(r"(?P<ticks>`++)|\n[ \t]*+(?=\n)")
 _SIGNS = re.compile(
     r"(?P<escaped>\\[\\`])|(?P<ticks>`++)"
@@ -234,18 +351,36 @@ _KEPT = re.compile("\0(\\d+)\0")
 
 
 def read_markdown(text: str) -> tuple[str, str]:
-    """(title, text): the first heading, and the words without the marks of headings, quotes and emphases; links keep their words, code
-    its signs."""
-    parts = _FENCE.split(_FRONT.sub("", text.replace("\0", ""), count=1))  # every second one is code
+    """(title, text): the first heading, and the words without the marks of headings, quotes and
+    emphases; links keep their words, code its signs."""
+    parts = _FENCE.split(
+        _FRONT.sub("", text.replace("\0", ""), count=1)
+    )  # every second one is code
     kept = list[str]()
-    prose = [read_pipes(_unmarked(_RULE.sub("", _set_aside(_QUOTE.sub("", part), kept)))) for part in parts[::2]]
-    heading = next((words for part in prose for found in _HEADING.finditer(part) if (words := _heading(found))), "")
-    parts[::2] = [_restored(_HEADING.sub(lambda found: f"\n{_heading(found)}\n", part), kept) for part in prose]
+    prose = [
+        read_pipes(_unmarked(_RULE.sub("", _set_aside(_QUOTE.sub("", part), kept))))
+        for part in parts[::2]
+    ]
+    heading = next(
+        (
+            words
+            for part in prose
+            for found in _HEADING.finditer(part)
+            if (words := _heading(found))
+        ),
+        "",
+    )
+    parts[::2] = [
+        _restored(_HEADING.sub(lambda found: f"\n{_heading(found)}\n", part), kept)
+        for part in prose
+    ]
     return _restored(heading, kept), paragraphs("".join(parts))
 
 
 def _set_aside(text: str, kept: list[str]) -> str:
-    """The text without tags, and with the number of a place in `kept` for each code and each address: no later step changes their signs."""
+    """The text without tags, and with the number of a place in `kept` for each code and each
+    address: no later step changes their signs.
+    """
     found, place, closing = list[str](), 0, _closing(text)
     while sign := _SIGNS.search(text, place):
         found.append(text[place : sign.start()])
@@ -263,7 +398,9 @@ def _set_aside(text: str, kept: list[str]) -> str:
 
 
 def _closing(text: str) -> dict[int, int]:
-    """For each run of backticks where the next one of its length begins, in the same paragraph. Read from the end, so each is met once."""
+    """For each run of backticks where the next one of its length begins, in the same paragraph.
+    Read from the end, so each is met once.
+    """
     closing, later = dict[int, int](), dict[int, int]()
     for run in reversed(list(_TICKS.finditer(text))):
         if not run["ticks"]:
@@ -293,7 +430,9 @@ def _restored(text: str, kept: list[str]) -> str:
 
 
 def _unmarked(text: str) -> str:
-    """The words of links and of what is stressed. Twice, for what is stressed within what is stressed."""
+    """The words of links and of what is stressed. Twice, for what is stressed within what is
+    stressed.
+    """
     text = _LINK.sub(r"\1", text)
     for _ in range(2):
         text = _SCORES.sub(r"\2", _STARS.sub(r"\2", text))

@@ -1,4 +1,6 @@
-"""What a person brings to be taught of documents. A module of its own, so that a mistyped path is told before any model's library loads."""
+"""What a person brings to be taught of documents. A module of its own, so that a mistyped path is
+told before any model's library loads.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Text of PDF and of DOCX. Used only inside `child`: these formats are programs, and their parsers are met by hostile ones."""
+"""Text of PDF and of DOCX. Used only inside `child`: these formats are programs, and their parsers
+are met by hostile ones.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from selfteach.materials.documents.limits import (
     MAX_UNPACKED_BYTES,
     SMALL_BYTES,
     TooMuch,
-)  # fmt: skip
+)
 from selfteach.materials.documents.tables import table_lines
 
 _ENDS = re.compile(r"[.!?:;][\"'”’)\]]*$|[。！？]$")
@@ -43,13 +45,17 @@ def read_pdf(path: Path) -> tuple[str, list[str]]:
         if sum(map(len, pages)) > MAX_CHARS:
             raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
     if not any(page.strip() for page in pages):
-        raise ValueError("holds no text; if its pages are pictures, run a text recognition over it first")
+        raise ValueError(
+            "holds no text; if its pages are pictures, run a text recognition over it first"
+        )
     title = (reader.metadata.title if reader.metadata else "") or ""
     return str(title), [paragraphs(page) for page in without_margins(pages)]
 
 
 def without_margins(pages: Sequence[str]) -> list[str]:
-    """The pages without first and last lines that three in five pages share, numbers aside; of fewer than four pages all is kept."""
+    """The pages without first and last lines that three in five pages share, numbers aside; of
+    fewer than four pages all is kept.
+    """
     if len(pages) < 4:
         return list(pages)
     split = [[line for line in page.split("\n") if line.strip()] for page in pages]
@@ -59,7 +65,11 @@ def without_margins(pages: Sequence[str]) -> list[str]:
         common = {line for line, count in shared.items() if count >= 0.6 * len(pages)}
         for i, lines in enumerate(split):
             if lines and _numberless(lines[end]) in common:
-                kept[i] = kept[i].replace(lines[end], "", 1) if end == 0 else "".join(kept[i].rsplit(lines[end], 1))
+                kept[i] = (
+                    kept[i].replace(lines[end], "", 1)
+                    if end == 0
+                    else "".join(kept[i].rsplit(lines[end], 1))
+                )
     return kept
 
 
@@ -95,7 +105,9 @@ def read_docx(path: Path) -> tuple[str, str]:
             found = "\n".join(table_lines([_row(row.cells) for row in block.rows]))
         else:
             named = block.style.name if block.style and block.style.name else ""
-            found = f"- {block.text}" if named.startswith("List") and block.text.strip() else block.text
+            found = (
+                f"- {block.text}" if named.startswith("List") and block.text.strip() else block.text
+            )
             title = title or (found.strip() if named.startswith(("Title", "Heading")) else "")
         room -= len(found)
         if room < 0:
@@ -110,7 +122,8 @@ def _row(cells: Sequence[Any]) -> list[str]:
 
 
 def inspect_zip(path: Path) -> None:
-    """Refuses an archive that would unpack to too much. The sizes are those declared; the unpacker stops at them, so a lie is no way in.
+    """Refuses an archive that would unpack to too much. The sizes are those declared; the unpacker
+    stops at them, so a lie is no way in.
 
     Raises:
         ValueError: not an archive, or a bomb.

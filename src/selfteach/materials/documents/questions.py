@@ -16,7 +16,9 @@ ANSWER_FIELDS = ("answers", "answer")
 
 @dataclass(frozen=True, slots=True)
 class PeopleQuestion:
-    """A question with one or more right answers, and the id of the document that it is about ("" where that is not known)."""
+    """A question with one or more right answers, and the id of the document that it is about (""
+    where that is not known).
+    """
 
     text: str
     answers: tuple[str, ...]
@@ -25,7 +27,9 @@ class PeopleQuestion:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """What stands at a place: a question or None, and what is said of it: why it is none, or what of it is left out."""
+    """What stands at a place: a question or None, and what is said of it: why it is none, or what
+    of it is left out.
+    """
 
     place: str
     question: PeopleQuestion | None
@@ -33,9 +37,9 @@ class _Item:
 
 
 def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
-    """Questions from JSONL: rows with `question` and `answer` (or `answers`), with a list of such rows under `questions`, or with both.
-    What is none, or stands twice, is put aside in `reading`; so are the questions of the documents' own rows, in place of which these are
-    asked.
+    """Questions from JSONL: rows with `question` and `answer` (or `answers`), with a list of such
+    rows under `questions`, or with both. What is none, or stands twice, is put aside in `reading`;
+    so are the questions of the documents' own rows, in place of which these are asked.
 
     Raises:
         DataError: the file cannot be read, or holds no question.
@@ -51,15 +55,26 @@ def read_questions(path: Path, reading: Reading) -> list[PeopleQuestion]:
     reading.rows.append(rows)
     if not first:
         why = f" ({rows.torn[0].where}: {rows.torn[0].fault})" if rows.torn else ""
-        raise DataError(f"holds no question{why}.", where=str(path), cure='Write rows like {"question": "...", "answer": "..."}.')
+        raise DataError(
+            f"holds no question{why}.",
+            where=str(path),
+            cure='Write rows like {"question": "...", "answer": "..."}.',
+        )
     if reading.asked:
-        aside.append(BadLine(path.name, f"asked in place of the questions in {len(reading.asked)} rows of the documents"))
+        aside.append(
+            BadLine(
+                path.name,
+                f"asked in place of the questions in {len(reading.asked)} rows of the documents",
+            )
+        )
     reading.aside += [*rows.torn, *aside]
     return list(first)
 
 
 def own_questions(reading: Reading) -> list[PeopleQuestion]:
-    """The questions that came with the documents, in their rows; what is none, or stands twice, is put aside in `reading`."""
+    """The questions that came with the documents, in their rows; what is none, or stands twice, is
+    put aside in `reading`.
+    """
     first, known = dict[PeopleQuestion, str](), {document.id for document in reading.documents}
     for source, document, row in reading.asked:
         if document in known:
@@ -68,7 +83,9 @@ def own_questions(reading: Reading) -> list[PeopleQuestion]:
 
 
 def _collect(items: Sequence[_Item], first: dict[PeopleQuestion, str]) -> Iterator[BadLine]:
-    """Enters the questions into `first`, each with the place where it stands first, and yields what is put aside: one line for a place."""
+    """Enters the questions into `first`, each with the place where it stands first, and yields what
+    is put aside: one line for a place.
+    """
     for item in items:
         if item.question in first:
             yield BadLine(item.place, f"the same question as {first[item.question]}")
@@ -86,15 +103,23 @@ def _items(row: Mapping[str, Any], where: str, document: str) -> Iterator[_Item]
         yield _item(row, where, document)
     if inner is not None:
         parts = inner if isinstance(inner, list) else [inner]
-        yield from (_item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1))
+        yield from (
+            _item(part, f"{where}, question {n}", document) for n, part in enumerate(parts, 1)
+        )
 
 
 def _item(item: Any, place: str, document: str) -> _Item:
     if fault := _fault(item):
         return _Item(place, None, fault)
-    asked = PeopleQuestion(" ".join(item["question"].split()), tuple(dict.fromkeys(filter(None, _given(item)))), document)
+    asked = PeopleQuestion(
+        " ".join(item["question"].split()),
+        tuple(dict.fromkeys(filter(None, _given(item)))),
+        document,
+    )
     lost, count = _given(item).count(""), len(_given(item))
-    return _Item(place, asked, f"{lost} of its {count} answers left out: no text or number" if lost else "")
+    return _Item(
+        place, asked, f"{lost} of its {count} answers left out: no text or number" if lost else ""
+    )
 
 
 def _fault(item: Any) -> str:
@@ -111,15 +136,23 @@ def _fault(item: Any) -> str:
 
 def _given(item: Mapping[str, Any]) -> list[str]:
     """Every answer of an item, under either name; "" for one that is of no use."""
-    return [text for name in ANSWER_FIELDS if item.get(name) is not None for text in _texts(item[name])]
+    return [
+        text for name in ANSWER_FIELDS if item.get(name) is not None for text in _texts(item[name])
+    ]
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]}; "" for anything else."""
+    """Texts and numbers, alone, in a list, or as SQuAD has them: {"text": ...} or {"text": [...]};
+    "" for anything else.
+    """
     if isinstance(value, list):
         for part in value:
             yield from _texts(part)
     elif isinstance(value, dict) and "text" in value:
         yield from _texts(value["text"])
     else:
-        yield str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        yield (
+            str(value).strip()
+            if isinstance(value, str | int | float) and not isinstance(value, bool)
+            else ""
+        )

@@ -1,4 +1,6 @@
-"""Reading documents: files and folders of txt, md, html, pdf, docx and jsonl, bounded while they are read."""
+"""Reading documents: files and folders of txt, md, html, pdf, docx and jsonl, bounded while they
+are read.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from selfteach.materials.documents import Document
 from selfteach.materials.documents.child import parse
 from selfteach.materials.documents.encoding import decode
 from selfteach.materials.documents.layout import paragraphs
-from selfteach.materials.documents.limits import MAX_CHARS, MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_CHARS, TooMuch
+from selfteach.materials.documents.limits import (
+    MAX_CHARS,
+    MAX_DEPTH,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_TOTAL_CHARS,
+    TooMuch,
+)
 from selfteach.materials.documents.listed import MOST_LEADING, words_in
 from selfteach.materials.documents.markup import read_markdown
 from selfteach.materials.documents.paged import joined
@@ -24,10 +33,21 @@ from selfteach.run.folder import LEDGER
 from selfteach.run.manifest import MANIFEST
 
 SUFFIXES = {
-    ".txt": "text", ".text": "text", ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
-    ".pdf": "pdf", ".docx": "docx", ".jsonl": "rows",
-}  # fmt: skip
-MAGIC = {b"%PDF-": "a PDF file; rename it to .pdf", b"PK\x03\x04": "a packed file; if it is a DOCX, rename it to .docx"}
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".jsonl": "rows",
+}
+MAGIC = {
+    b"%PDF-": "a PDF file; rename it to .pdf",
+    b"PK\x03\x04": "a packed file; if it is a DOCX, rename it to .docx",
+}
 TEXT_FIELDS = ("document", "text")
 TITLE_FIELDS = ("title", "topic")
 QUESTION_FIELDS = frozenset(("questions", "question"))
@@ -45,11 +65,13 @@ class Rows:
 
 @dataclass
 class Reading:
-    """What was read, what was put aside with its reason, and where something had to be mended, guessed or left out.
+    """What was read, what was put aside with its reason, and where something had to be mended,
+    guessed or left out.
 
     Attributes:
         rows: of each file of JSONL.
-        asked: rows that bring questions: their source, the id of their document, and what they hold.
+        asked: rows that bring questions: their source, the id of their document, and what they
+            hold.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -59,15 +81,19 @@ class Reading:
     asked: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
 
 
-def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS, questions: Path | None = None) -> Reading:
-    """Every document in these files and folders, in a stable order. Folders are read in depth; hidden files, links to folders, links that
-    lead out, and the folders of runs are not. What stands twice is read once, with the questions of both.
+def read_documents(
+    paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS, questions: Path | None = None
+) -> Reading:
+    """Every document in these files and folders, in a stable order. Folders are read in depth;
+    hidden files, links to folders, links that lead out, and the folders of runs are not. What
+    stands twice is read once, with the questions of both.
 
     Args:
         questions: a file that is no document where it lies in a folder that is read.
 
     Raises:
-        DataError: a path that is missing, a *named* file that cannot be read, no document at all, or more than fits.
+        DataError: a path that is missing, a *named* file that cannot be read, no document at all,
+        or more than fits.
     """
     reading, seen, names, total = Reading(), dict[str, str](), set[str](), 0
     for path in paths:
@@ -81,33 +107,46 @@ def read_documents(paths: Sequence[Path], max_total_chars: int = MAX_TOTAL_CHARS
                 if asks or not repeats:
                     reading.mended += [BadLine(document.source, note) for note in document.notes]
                 if repeats:
-                    reading.aside.append(BadLine(document.source, f"the same text as {seen[document.id]}"))
+                    reading.aside.append(
+                        BadLine(document.source, f"the same text as {seen[document.id]}")
+                    )
                     continue
                 total += len(document.text)
                 if total > max_total_chars:
-                    raise DataError(f"more than {max_total_chars:,} characters in all.", where=str(path), cure="Give fewer documents.")
+                    raise DataError(
+                        f"more than {max_total_chars:,} characters in all.",
+                        where=str(path),
+                        cure="Give fewer documents.",
+                    )
                 seen[document.id] = document.source
                 reading.documents.append(document)
     if not reading.documents:
         why = "; ".join(f"{line.where}: {line.fault}" for line in reading.aside[:3])
         raise DataError(
-            f"no document to learn from{f' ({why})' if why else ''}.", where=", ".join(map(str, paths))[:200],
+            f"no document to learn from{f' ({why})' if why else ''}.",
+            where=", ".join(map(str, paths))[:200],
             cure=f"Give files or folders of {', '.join(SUFFIXES)}.",
-        )  # fmt: skip
+        )
     return reading
 
 
-def _files(path: Path, reading: Reading, questions: Path | None) -> Iterator[tuple[Path, str, bool]]:
+def _files(
+    path: Path, reading: Reading, questions: Path | None
+) -> Iterator[tuple[Path, str, bool]]:
     """(file, its name as a source, whether it was named by the person)."""
     try:
         mode = path.stat().st_mode
     except OSError as fault:
-        raise DataError(f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path.") from None
+        raise DataError(
+            f"cannot be read ({fault.strerror}).", where=str(path), cure="Check the path."
+        ) from None
     if not stat.S_ISDIR(mode):
         if not stat.S_ISREG(mode):
             raise DataError("is not a file.", where=str(path), cure="Give files or folders.")
         if path.suffix.lower() not in SUFFIXES:
-            raise DataError("is of an unknown kind.", where=str(path), cure=f"Known: {', '.join(SUFFIXES)}.")
+            raise DataError(
+                "is of an unknown kind.", where=str(path), cure=f"Known: {', '.join(SUFFIXES)}."
+            )
         yield path, clean(path.name), True
         return
     root, count = path.resolve(), 0
@@ -118,7 +157,11 @@ def _files(path: Path, reading: Reading, questions: Path | None) -> Iterator[tup
             continue
         count += 1
         if count > MAX_FILES:
-            raise DataError(f"holds more than {MAX_FILES:,} documents.", where=str(path), cure="Give fewer at a time.")
+            raise DataError(
+                f"holds more than {MAX_FILES:,} documents.",
+                where=str(path),
+                cure="Give fewer at a time.",
+            )
         yield place, source, False
 
 
@@ -129,7 +172,11 @@ def _below(path: Path, questions: Path | None) -> Iterator[tuple[Path, str]]:
     for folder, folders, names in os.walk(path, onerror=faults.append):
         here = Path(folder)
         deep = len(here.relative_to(path).parts) >= MAX_DEPTH
-        inner = {name: _reason(_closed, here / name, deep) for name in sorted(folders) if not name.startswith(".")}
+        inner = {
+            name: _reason(_closed, here / name, deep)
+            for name in sorted(folders)
+            if not name.startswith(".")
+        }
         yield from ((here / name, reason) for name, reason in inner.items() if reason)
         folders[:] = [name for name, reason in inner.items() if not reason]
         for name in sorted(n for n in names if not n.startswith(".")):
@@ -143,7 +190,9 @@ def _real(path: Path) -> Path:
 
 
 def _reason(why: Callable[..., str], *given: Any) -> str:
-    """Why something in a folder is not read, also where the system does not even let it be looked at."""
+    """Why something in a folder is not read, also where the system does not even let it be looked
+    at.
+    """
     try:
         return why(*given)
     except OSError as fault:
@@ -161,7 +210,9 @@ def _closed(folder: Path, deep: bool) -> str:
 def _is_run(folder: Path) -> bool:
     try:
         return (folder / LEDGER).is_file() and (folder / MANIFEST).is_file()
-    except OSError:  # a folder that is locked is put aside where it is walked through, under its own name
+    except (
+        OSError
+    ):  # a folder that is locked is put aside where it is walked through, under its own name
         return False
 
 
@@ -177,7 +228,9 @@ def _unfit(file: Path, root: Path, questions: Path | None) -> str:
 
 
 def _documents(file: Path, source: str, named: bool, reading: Reading) -> Iterator[Document]:
-    """The documents of a file. One that cannot be read is put aside, or is an error where the person named it."""
+    """The documents of a file. One that cannot be read is put aside, or is an error where the
+    person named it.
+    """
     try:
         yield from _read(file, source, reading)
     except (OSError, ValueError, DataError) as fault:
@@ -186,7 +239,14 @@ def _documents(file: Path, source: str, named: bool, reading: Reading) -> Iterat
             raise DataError(f"{reason}.", where=str(file), cure="Mend or remove it.") from None
         if named:
             raise
-        reading.aside.append(BadLine(source, f"{fault.what} {fault.cure}".rstrip(".") if isinstance(fault, DataError) else reason))
+        reading.aside.append(
+            BadLine(
+                source,
+                f"{fault.what} {fault.cure}".rstrip(".")
+                if isinstance(fault, DataError)
+                else reason,
+            )
+        )
 
 
 def _read(file: Path, source: str, reading: Reading) -> Iterator[Document]:
@@ -200,7 +260,14 @@ def _read(file: Path, source: str, reading: Reading) -> Iterator[Document]:
         title, pages, notes = parse(kind, file)
         safe = [clean(page) for page in pages]
         text, starts = joined(safe)
-        yield _document(source, clean(title), text, starts if kind == "pdf" else (), _with_mended(notes, safe != pages), file)
+        yield _document(
+            source,
+            clean(title),
+            text,
+            starts if kind == "pdf" else (),
+            _with_mended(notes, safe != pages),
+            file,
+        )
         return
     raw, notes = _text(file)
     safe_text = clean(raw.replace("\r\n", "\n").replace("\r", "\n"))
@@ -225,7 +292,9 @@ def _with_mended(notes: tuple[str, ...], mended: bool) -> tuple[str, ...]:
     return (*notes, MENDED) if mended else notes
 
 
-def _document(source: str, title: str, text: str, pages: tuple[int, ...], notes: tuple[str, ...], file: Path) -> Document:
+def _document(
+    source: str, title: str, text: str, pages: tuple[int, ...], notes: tuple[str, ...], file: Path
+) -> Document:
     if not any(char.isalnum() for char in text):
         raise ValueError("holds no text")
     if len(text) > MAX_CHARS:
@@ -234,19 +303,31 @@ def _document(source: str, title: str, text: str, pages: tuple[int, ...], notes:
 
 
 def heading(text: str) -> str:
-    """The first line of a plain text, where it is a heading: short, alone, without a stop, and with text after it."""
+    """The first line of a plain text, where it is a heading: short, alone, without a stop, and with
+    text after it.
+    """
     first, _, rest = text.partition("\n\n")
-    return first if rest and "\n" not in first and words_in(first) <= MOST_LEADING and first[-1].isalnum() else ""
+    return (
+        first
+        if rest and "\n" not in first and words_in(first) <= MOST_LEADING and first[-1].isalnum()
+        else ""
+    )
 
 
 def _titled(title: str, stem: str) -> str:
-    """The document's own title, on one line, without what a word processor made of it, else the file's name as words."""
-    own = re.sub(r"^Microsoft \w+ - |\.(?:docx?|odt|pptx?|pdf|tex|indd)$", "", " ".join(title.split()))[:200]
+    """The document's own title, on one line, without what a word processor made of it, else the
+    file's name as words.
+    """
+    own = re.sub(
+        r"^Microsoft \w+ - |\.(?:docx?|odt|pptx?|pdf|tex|indd)$", "", " ".join(title.split())
+    )[:200]
     return own or clean(" ".join(stem.replace("_", " ").replace("-", " ").split()))
 
 
 def _rows(file: Path, source: str, reading: Reading) -> Iterator[Document]:
-    """The documents of a file of JSONL, one after the other, so that none of it is held before it is counted."""
+    """The documents of a file of JSONL, one after the other, so that none of it is held before it
+    is counted.
+    """
     rows, mended = Rows(), list[BadLine]()
     reading.rows.append(rows)
     try:
@@ -260,9 +341,18 @@ def _rows(file: Path, source: str, reading: Reading) -> Iterator[Document]:
                 continue
             rows.good += 1
             title = next((row[name] for name in TITLE_FIELDS if isinstance(row.get(name), str)), "")
-            rest = {key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)}
+            rest = {
+                key: value for key, value in row.items() if key not in (*TEXT_FIELDS, *TITLE_FIELDS)
+            }
             notes = (MENDED,) if mended and mended[-1].where == where else ()
-            yield Document(_numbered(source, where), _titled(title, file.stem), paragraphs(text), (), notes, rest)
+            yield Document(
+                _numbered(source, where),
+                _titled(title, file.stem),
+                paragraphs(text),
+                (),
+                notes,
+                rest,
+            )
     finally:
         rows.torn = [BadLine(_numbered(source, line.where), line.fault) for line in rows.torn]
         reading.aside += rows.torn

@@ -1,4 +1,6 @@
-"""A row of a table as a line that can be understood alone, with the name of each column: "Year: 2019; Revenue: 12.4 million"."""
+"""A row of a table as a line that can be understood alone, with the name of each column: "Year:
+2019; Revenue: 12.4 million".
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from itertools import zip_longest
 MOST_IN_CELL = 300
 """Characters; a table with more in a cell lays a page out, and its text is read as it stands."""
 MOST_ACROSS, MOST_DOWN = 50, 1000
-"""Columns in which a cell may be joined with others, and rows that it may reach down: a number in a page costs nothing by being large."""
+"""Columns in which a cell may be joined with others, and rows that it may reach down: a number in a
+page costs nothing by being large.
+"""
 MOST_HEAD = 3
 """Rows that name the columns together."""
 Rows = Sequence[Sequence[str]]
@@ -19,7 +23,9 @@ Rows = Sequence[Sequence[str]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """A cell of a table: how many columns and rows it takes, and whether it says that it names others."""
+    """A cell of a table: how many columns and rows it takes, and whether it says that it names
+    others.
+    """
 
     text: str
     across: int = 1
@@ -33,10 +39,12 @@ Laid = list[Cell]
 
 
 def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
-    """The rows as items of a list. A table of two columns without a head is a list of names and what belongs to them.
+    """The rows as items of a list. A table of two columns without a head is a list of names and
+    what belongs to them.
 
     Args:
-        headed: whether the first row names the columns; None where nothing says so: three columns or more, all named, without a figure.
+        headed: whether the first row names the columns; None where nothing says so: three columns
+            or more, all named, without a figure.
     """
     told = [[" ".join(cell.split()) for cell in row] for row in rows]
     told = [row for row in told if any(row)]
@@ -45,8 +53,9 @@ def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
 
 
 def joined_lines(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
-    """The rows of a table with joined cells as items of a list. A cell that reaches down is told in each of its rows, one that reaches
-    across once, under the names of all its columns; one that takes a whole row stands under none, and leads what is below if it is a head.
+    """The rows of a table with joined cells as items of a list. A cell that reaches down is told in
+    each of its rows, one that reaches across once, under the names of all its columns; one that
+    takes a whole row stands under none, and leads what is below if it is a head.
 
     Args:
         groups: the rows before which a head or a body begins; no cell reaches into the next.
@@ -67,7 +76,9 @@ def joined_lines(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> 
 
 def _laid_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterator[Laid]:
     """Every row that has a cell of its own, with those that reach into it from above."""
-    above: dict[int, tuple[Cell, int]] = {}  # for each column the cell that reaches down, and the first row without it
+    above: dict[
+        int, tuple[Cell, int]
+    ] = {}  # for each column the cell that reaches down, and the first row without it
     for n, row in enumerate(rows):
         if n in groups:
             above = {}
@@ -81,7 +92,14 @@ def _laid_out(rows: Sequence[Sequence[Cell]], groups: frozenset[int]) -> Iterato
                 laid.append(above[column][0])
                 continue
             cell = own.popleft() if own else _GAP
-            end = next((c for c in range(column + 1, MOST_ACROSS) if c in above or c >= column + cell.across), MOST_ACROSS)
+            end = next(
+                (
+                    c
+                    for c in range(column + 1, MOST_ACROSS)
+                    if c in above or c >= column + cell.across
+                ),
+                MOST_ACROSS,
+            )
             laid += [cell] * max(end - column, 1)
             if cell.down > 1:
                 above |= {c: (cell, n + min(cell.down, MOST_DOWN)) for c in range(column, end)}
@@ -98,36 +116,65 @@ def _whole(row: Laid, width: int) -> bool:
 
 
 def _depth(laid: Sequence[Laid], width: int) -> int:
-    """How many rows name the columns. Where no cell says so, it is one that could, and that nothing reaches out of."""
+    """How many rows name the columns. Where no cell says so, it is one that could, and that nothing
+    reaches out of.
+    """
     if len(laid) < 2:
         return 0
-    named = next((n for n, row in enumerate(laid) if _whole(row, width) or not all(cell.names for cell in row)), len(laid))
+    named = next(
+        (
+            n
+            for n, row in enumerate(laid)
+            if _whole(row, width) or not all(cell.names for cell in row)
+        ),
+        len(laid),
+    )
     if named:
         return named if named <= MOST_HEAD and named < len(laid) else 1
     said = any(cell.names for row in laid for cell in row)
-    return int(not said and _names([cell.text for cell in laid[0]]) and all(cell.down < 2 for cell in laid[0]))
+    return int(
+        not said
+        and _names([cell.text for cell in laid[0]])
+        and all(cell.down < 2 for cell in laid[0])
+    )
 
 
 def _joined_names(head: Sequence[Laid]) -> list[str]:
     """The name of each column, from the top: "Ships In" where "In" and "Out" stand below "Ships"."""
-    return [" ".join(dict.fromkeys(cell.text for cell in cells if cell.text)) for cells in zip_longest(*head, fillvalue=_GAP)]
+    return [
+        " ".join(dict.fromkeys(cell.text for cell in cells if cell.text))
+        for cells in zip_longest(*head, fillvalue=_GAP)
+    ]
 
 
 def _once(names: Sequence[str], row: Laid) -> tuple[list[str], list[str]]:
-    """The names and the texts of a row, where each cell stands once with the names of all its columns."""
+    """The names and the texts of a row, where each cell stands once with the names of all its
+    columns.
+    """
     over: dict[Cell, dict[str, None]] = {}
     for n, cell in enumerate(row):
         over.setdefault(cell, {}).update(dict.fromkeys(names[n : n + 1]))
-    return [", ".join(filter(None, over[cell])) for cell in over] if names else [], [cell.text for cell in over]
+    return [", ".join(filter(None, over[cell])) for cell in over] if names else [], [
+        cell.text for cell in over
+    ]
 
 
 def _names(row: Sequence[str]) -> bool:
-    return len(row) > 2 and all(row) and len(set(row)) == len(row) and not re.search(r"\d", "".join(row))
+    return (
+        len(row) > 2
+        and all(row)
+        and len(set(row)) == len(row)
+        and not re.search(r"\d", "".join(row))
+    )
 
 
 def _cells(head: Sequence[str], row: Sequence[str]) -> Iterator[str]:
     if head:
-        yield from (f"{name}: {cell}" if name else cell for name, cell in zip_longest(head[: len(row)], row, fillvalue="") if cell)
+        yield from (
+            f"{name}: {cell}" if name else cell
+            for name, cell in zip_longest(head[: len(row)], row, fillvalue="")
+            if cell
+        )
         return
     first, *rest = [cell for cell in row if cell]
     yield f"{first}: {rest[0]}" if rest else first
@@ -141,7 +188,11 @@ def read_pipes(text: str) -> str:
     while n < len(lines):
         if "|" in lines[n] and n + 1 < len(lines) and _rule(lines[n + 1]):
             end = next((i for i in range(n + 2, len(lines)) if "|" not in lines[i]), len(lines))
-            found += ["", *table_lines([_piped(line) for line in (lines[n], *lines[n + 2 : end])], True), ""]
+            found += [
+                "",
+                *table_lines([_piped(line) for line in (lines[n], *lines[n + 2 : end])], True),
+                "",
+            ]
             n = end
         else:
             found.append(lines[n])
@@ -154,4 +205,7 @@ def _rule(line: str) -> bool:
 
 
 def _piped(line: str) -> list[str]:
-    return [cell.replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
+    return [
+        cell.replace(r"\|", "|")
+        for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+    ]

@@ -1,4 +1,6 @@
-"""Adapters: which parameters may change. Each attaches to a base that stays as it is, and detaches without a trace."""
+"""Adapters: which parameters may change. Each attaches to a base that stays as it is, and detaches
+without a trace.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Encode = Callable[[str], Sequence[int]]
 
 
 class Adapter(Protocol):
-    """Trainable parameters on a frozen base. The registry names a class whose `attach` returns one of these."""
+    """Trainable parameters on a frozen base. The registry names a class whose `attach` returns one
+    of these.
+    """
 
     learning_rate: float
     """The rate where the configuration names none."""
@@ -30,8 +34,11 @@ class Adapter(Protocol):
     """What it does to forward passes beside changing weights."""
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Adapter:
-        """Puts fresh parameters on the module; it answers as before until they are trained (a soft prompt: as after its first words).
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> Adapter:
+        """Puts fresh parameters on the module; it answers as before until they are trained (a soft
+        prompt: as after its first words).
 
         Args:
             encode: the tokens of a text, for parameters that start as words.
@@ -55,7 +62,9 @@ class Adapter(Protocol):
         ...
 
     def changes(self) -> Iterator[Change]:
-        """What each layer's weights are away from the base's, with a graph to the parameters: for `train.l2`."""
+        """What each layer's weights are away from the base's, with a graph to the parameters: for
+        `train.l2`.
+        """
         ...
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -67,9 +76,11 @@ class Adapter(Protocol):
         ...
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this kind), and `about` as selfteach.json.
+        """Writes adapter_model.safetensors and adapter_config.json (PEFT's, where it has this
+        kind), and `about` as selfteach.json.
 
-        All processes call it, because weights may lie in shards; `write_folder` lets the first one write.
+        All processes call it, because weights may lie in shards; `write_folder` lets the first one
+        write.
         """
         ...
 
@@ -82,25 +93,52 @@ class Adapter(Protocol):
         ...
 
 
-def lora_settings(rank: int, alpha: float, targets: Sequence[str], about: Mapping[str, Any], *, biases: bool = False) -> dict[str, Any]:
+def lora_settings(
+    rank: int,
+    alpha: float,
+    targets: Sequence[str],
+    about: Mapping[str, Any],
+    *,
+    biases: bool = False,
+) -> dict[str, Any]:
     """PEFT's adapter_config.json of a LoRA."""
     from peft import LoraConfig
 
     peft = LoraConfig(
-        r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=list(targets), task_type="CAUSAL_LM", lora_bias=biases,  # type: ignore[arg-type]
-        base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
-    )  # fmt: skip
-    return {key: sorted(value) if isinstance(value, set) else value for key, value in peft.to_dict().items()}
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=0.0,
+        target_modules=list(targets),
+        task_type="CAUSAL_LM",
+        lora_bias=biases,  # type: ignore[arg-type]
+        base_model_name_or_path=str(about.get("base") or ""),
+        inference_mode=True,
+    )
+    return {
+        key: sorted(value) if isinstance(value, set) else value
+        for key, value in peft.to_dict().items()
+    }
 
 
-def write_folder(folder: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """An adapter's three files, each whole or not at all: the tensors, what kind they are (`settings`), on which base (`about`).
+def write_folder(
+    folder: Path,
+    tensors: Mapping[str, torch.Tensor],
+    settings: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """An adapter's three files, each whole or not at all: the tensors, what kind they are
+    (`settings`), on which base (`about`).
 
     Of several processes the first one writes.
     """
     if rank():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"}))
-    write_text(folder / "adapter_config.json", json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n")
+    write_bytes(
+        folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"})
+    )
+    write_text(
+        folder / "adapter_config.json",
+        json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n",
+    )
     write_text(folder / "selfteach.json", json.dumps(dict(about), indent=2, sort_keys=True) + "\n")

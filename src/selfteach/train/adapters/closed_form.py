@@ -1,15 +1,19 @@
-"""Teaching without any gradient: worked examples in the prompt become a change of weights (ridge.py), saved as an ordinary LoRA.
+"""Teaching without any gradient: worked examples in the prompt become a change of weights
+(ridge.py), saved as an ordinary LoRA.
 
-  0  what is longer than `train.max_tokens` is left out or cut, as everywhere, and the memory is counted
-  1  some of the examples in scope become the context: earlier turns of the conversation, question and answer; each prompt is read with
-     worked examples that are not its own; there are as many of them as the model's context takes
+  0  what is longer than `train.max_tokens` is left out or cut, as everywhere, and the memory is
+     counted
+  1  some of the examples in scope become the context: earlier turns of the conversation, question
+     and answer; each prompt is read with worked examples that are not its own; there are as many of
+     them as the model's context takes
   2  the smaller part of examples and anchors is neither shown nor solved for: it only checks
-  3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the checking anchors exceeds the limit;
-     that last one is made smaller until it does not
+  3  sweeps with a falling weight of the anchors, each from the one before, until the drift on the
+     checking anchors exceeds the limit; that last one is made smaller until it does not
   4  of all of them, cut to the rank that is asked for, the one that moves most is the adapter
 
-What is moved: with the chosen answers teacher-forced, KL(context || student) on the checking part, before and after. The context must be
-one that works: on a small model the bare rule does not, six worked examples half do, and sixteen do.
+What is moved: with the chosen answers teacher-forced, KL(context || student) on the checking part,
+before and after. The context must be one that works: on a small model the bare rule does not, six
+worked examples half do, and sixteen do.
 """
 
 from __future__ import annotations
@@ -49,7 +53,9 @@ Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows with the same answers to the same prompts: without a context, and with one, in a group for each context; and anchors."""
+    """Rows with the same answers to the same prompts: without a context, and with one, in a group
+    for each context; and anchors.
+    """
 
     plain: list[Row]
     told: list[list[Row]]
@@ -58,7 +64,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Material:
-    """What is solved for, what checks it, how many worked examples stand in a context, and how many rows were cut or left out."""
+    """What is solved for, what checks it, how many worked examples stand in a context, and how many
+    rows were cut or left out.
+    """
 
     learn: Part
     check: Part
@@ -68,7 +76,9 @@ class Material:
 
 @dataclass(frozen=True)
 class Solved:
-    """One row for each sweep, as metrics.jsonl; what the kept one moved; rows that were too long; what it took of the memory."""
+    """One row for each sweep, as metrics.jsonl; what the kept one moved; rows that were too long;
+    what it took of the memory.
+    """
 
     curve: list[dict[str, Any]]
     moved: dict[str, Any]
@@ -81,9 +91,15 @@ class ClosedForm:
 
     @staticmethod
     def solve(
-        hf: Any, examples: Sequence[Example], settings: config.Train, folder: Path, *, seed: int, progress: Progress | None = None,
+        hf: Any,
+        examples: Sequence[Example],
+        settings: config.Train,
+        folder: Path,
+        *,
+        seed: int,
+        progress: Progress | None = None,
         say: Callable[[str], None] = lambda line: None,
-    ) -> Solved:  # fmt: skip
+    ) -> Solved:
         """Writes `folder/adapter` and returns what came of it.
 
         Args:
@@ -94,24 +110,39 @@ class ClosedForm:
             ResourceError: what is solved does not fit into memory.
         """
         how, meter = settings.closed_form, memory.Meter(hf.module)
-        editor = Editor(hf.module, which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"))
+        editor = Editor(
+            hf.module,
+            which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"),
+        )
         found = parts(hf, examples, settings, seed)  # 0, 1, 2
         if found.shots < how.shots:
-            say(f"{found.shots} of {how.shots} worked examples fit into the context of {hf.context_tokens} tokens")
+            say(
+                f"{found.shots} of {how.shots} worked examples fit into the context of "
+                f"{hf.context_tokens} tokens"
+            )
         account = needed(editor, found, meter)
         account.require("closed_form", recomputes=True)
         say(str(account))
         curve, moved, fit = sweeps(editor, found, how, progress)  # 3, 4
-        about = {"base": str(getattr(hf, "name", "")), "base_fingerprint": hf.fingerprint, "seed": seed, "adapter": "closed_form",
-                 "moved": moved}  # fmt: skip
-        write_lora(folder / "adapter", {editor.names[n]: Update(a.cpu(), b.cpu()) for n, (a, b) in fit.items()}, about)
+        about = {
+            "base": str(getattr(hf, "name", "")),
+            "base_fingerprint": hf.fingerprint,
+            "seed": seed,
+            "adapter": "closed_form",
+            "moved": moved,
+        }
+        write_lora(
+            folder / "adapter",
+            {editor.names[n]: Update(a.cpu(), b.cpu()) for n, (a, b) in fit.items()},
+            about,
+        )
         write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in curve))
         return Solved(curve, moved, found.overlong, meter.closed(account))
 
 
 def sweeps(
     editor: Editor, found: Material, how: config.ClosedForm, progress: Progress | None
-) -> tuple[list[dict[str, Any]], dict[str, Any], Pairs]:  # fmt: skip
+) -> tuple[list[dict[str, Any]], dict[str, Any], Pairs]:
     """Steps 3 and 4: the row of each sweep, and row and change of the one that is kept.
 
     Raises:
@@ -124,9 +155,13 @@ def sweeps(
     check = Check(editor, found.check)
     if check.before < LEAST_EFFECT:
         raise DataError(
-            f"the worked examples in the prompt move the answers by {check.before:.2g} nats a token: nothing to put into weights.",
-            where="train.closed_form", cure="Give more shots, or train with train.adapter=lora.",
-        )  # fmt: skip
+            (
+                f"the worked examples in the prompt move the answers by {check.before:.2g} "
+                "nats a token: nothing to put into weights."
+            ),
+            where="train.closed_form",
+            cure="Give more shots, or train with train.adapter=lora.",
+        )
     curve: list[dict[str, Any]] = []
     before: Change = {}
     kept: tuple[dict[str, Any], Pairs] | None = None
@@ -136,8 +171,16 @@ def sweeps(
         pairs = {n: low_rank(dw, swept.moments[n], how.rank) for n, dw in swept.change.items()}
         moved, fit, full = within(check, pairs, how.drift)
         tokens = sum(row.length for row in (*learn.plain, *learn.anchors))
-        row = {"step": step + 1, "loss": moved["kl_after"], "tokens": tokens, "seconds": round(time.monotonic() - started, 4),
-               "mu": ridge.mu, "shots": found.shots, **moved, "r2": {str(n): round(value, 4) for n, value in swept.r2.items()}}  # fmt: skip
+        row = {
+            "step": step + 1,
+            "loss": moved["kl_after"],
+            "tokens": tokens,
+            "seconds": round(time.monotonic() - started, 4),
+            "mu": ridge.mu,
+            "shots": found.shots,
+            **moved,
+            "r2": {str(n): round(value, 4) for n, value in swept.r2.items()},
+        }
         started = time.monotonic()
         curve.append(row)
         if progress:
@@ -154,30 +197,41 @@ def sweeps(
 def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Account:
     """What solving takes beside the weights, counted from the shapes.
 
-    trained: the change of each layer (D, F) in float32, of this sweep and of the one before. kept: the features' moments (F, F) and the
-    targets (N, D) of each layer. activations: the states of all rows before the first layer that changes, and one layer's features. work:
-    one layer's regression in float64, and logits of a chunk of tokens on both sides.
+    trained: the change of each layer (D, F) in float32, of this sweep and of the one before. kept:
+    the features' moments (F, F) and the targets (N, D) of each layer. activations: the states of
+    all rows before the first layer that changes, and one layer's features. work: one layer's
+    regression in float64, and logits of a chunk of tokens on both sides.
     """
     wide: Any = next(iter(editor.linear.values())).weight
     d, f = wide.shape
     size, layers = wide.element_size(), len(editor.layers)
     scope = [*found.learn.plain, *found.check.plain]
-    answers, most = sum(row.tokens for row in scope), sum(row.length for row in (*found.learn.plain, *found.learn.anchors))
+    answers, most = (
+        sum(row.tokens for row in scope),
+        sum(row.length for row in (*found.learn.plain, *found.learn.anchors)),
+    )
     told = max(sum(row.length for row in group) for group in (*found.learn.told, *found.check.told))
     head = editor.module.get_output_embeddings().weight.shape[0]
     return memory.Account(
-        meter.weights, kept=layers * (4 * f * f + size * answers * d), trained=2 * layers * 4 * d * f, gradients=0, optimizer=0,
-        activations=max(most, told) * (size * d + 4 * f), tokens=max(most, told), free=meter.free,
+        meter.weights,
+        kept=layers * (4 * f * f + size * answers * d),
+        trained=2 * layers * 4 * d * f,
+        gradients=0,
+        optimizer=0,
+        activations=max(most, told) * (size * d + 4 * f),
+        tokens=max(most, told),
+        free=meter.free,
         work=8 * (3 * f * f + 3 * answers * f) + 4 * 4 * HEAD_ROWS * head,
-    )  # fmt: skip
+    )
 
 
 def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], Pairs, float]:
-    """A change made smaller until its drift is within the limit, and hardly smaller than that: what it then does, itself, and the drift
-    that it had at full size.
+    """A change made smaller until its drift is within the limit, and hardly smaller than that: what
+    it then does, itself, and the drift that it had at full size.
 
-    Drift grows with about the square of a change, what is moved with less than the first power: so little is lost. With two drifts known
-    the power is known better, and one more measurement comes nearer to the limit. `scale` says how much smaller it was made.
+    Drift grows with about the square of a change, what is moved with less than the first power: so
+    little is lost. With two drifts known the power is known better, and one more measurement comes
+    nearer to the limit. `scale` says how much smaller it was made.
     """
 
     def at(scale: float) -> dict[str, float]:
@@ -192,14 +246,20 @@ def within(check: Check, pairs: Pairs, limit: float) -> tuple[dict[str, float], 
     full = found.get("drift", 0.0)
     while found.get("drift", 0.0) > limit:
         found = smaller()
-    if full > limit and found["drift"] < LESS**2 * limit and (nearer := smaller())["drift"] <= limit:
+    if (
+        full > limit
+        and found["drift"] < LESS**2 * limit
+        and (nearer := smaller())["drift"] <= limit
+    ):
         found = max(found, nearer, key=lambda one: one["share_moved"])
     scale = found["scale"]
     return found, {n: (a, scale * b) for n, (a, b) in pairs.items()}, full
 
 
 class Check:
-    """How much of the context a change moves, and what it does where nothing must move: on rows that were not solved for."""
+    """How much of the context a change moves, and what it does where nothing must move: on rows
+    that were not solved for.
+    """
 
     def __init__(self, editor: Editor, check: Part) -> None:
         self.editor, self.check = editor, check
@@ -213,29 +273,44 @@ class Check:
         return last[: len(self.told)], last[len(self.told) :]
 
     def measure(self, change: Change) -> dict[str, float]:
-        """KL(context || student) before and after, the share that was moved, and KL(base || student) on anchors, general ones and
-        others apart (where there is one sort only, it is the drift; where there is none, none); nats a token."""
+        """KL(context || student) before and after, the share that was moved, and KL(base ||
+        student) on anchors, general ones and others apart (where there is one sort only, it is the
+        drift; where there is none, none); nats a token."""
         mine, still = self._parted(self.editor.last(self.read, change))
         after = float(self.editor.kl(self.told, mine).mean())
-        found = {"kl_before": self.before, "kl_after": after, "share_moved": 1 - after / self.before}
+        found = {
+            "kl_before": self.before,
+            "kl_after": after,
+            "share_moved": 1 - after / self.before,
+        }
         if not self.check.anchors:
             return found
         drifts = self.editor.kl(self.still, still)
-        general = torch.tensor([row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)], device=drifts.device)
+        general = torch.tensor(
+            [row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)],
+            device=drifts.device,
+        )
         if bool(general.any()) and not bool(general.all()):
-            return found | {"drift": float(drifts[general].mean()), "drift_elsewhere": float(drifts[~general].mean())}
+            return found | {
+                "drift": float(drifts[general].mean()),
+                "drift_elsewhere": float(drifts[~general].mean()),
+            }
         return found | {"drift": float(drifts.mean())}
 
 
 def heft(nats: Tensor, place: Tensor) -> Tensor:
-    """How heavy a token in scope is: as many nats as the context moves there, and the first of an answer, which decides on it, more."""
+    """How heavy a token in scope is: as many nats as the context moves there, and the first of an
+    answer, which decides on it, more.
+    """
     return nats.clamp_min(LEAST_NATS) * torch.where(place == 0, FIRST, 1.0)
 
 
 def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: int) -> Material:
-    """Steps 0 to 2: what is solved for, and what checks it. Of several answers to a prompt the first is taken.
+    """Steps 0 to 2: what is solved for, and what checks it. Of several answers to a prompt the
+    first is taken.
 
-    Where a rule leaves hardly an answer as it is, there are hardly any anchors: then all of them are solved with, and none checks.
+    Where a rule leaves hardly an answer as it is, there are hardly any anchors: then all of them
+    are solved with, and none checks.
 
     Raises:
         DataError: too few examples in scope, or none of them fits into the context after another.
@@ -244,28 +319,48 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
 
     def rows(given: Sequence[Example]) -> list[Pair]:
         found = [
-            (*fitted(encode_row(hf, number, e, {}, False), settings.max_tokens, settings.overlong), e) for number, e in enumerate(given)
+            (
+                *fitted(
+                    encode_row(hf, number, e, {}, False), settings.max_tokens, settings.overlong
+                ),
+                e,
+            )
+            for number, e in enumerate(given)
         ]
-        counts.update({done: counts.get(done, 0) + sum(d == done for _, d, _ in found) for _, done, _ in found if done})
+        counts.update(
+            {
+                done: counts.get(done, 0) + sum(d == done for _, d, _ in found)
+                for _, done, _ in found
+                if done
+            }
+        )
         return [(row, e) for row, _, e in found if row]
 
-    scope = rows(list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1])
+    scope = rows(
+        list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
+    )
     still = [row for row, _ in rows([e for e in examples if e.kind != "in_scope"])]
     needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
     if len(scope) < needed:
         raise DataError(
-            f"{len(scope)} prompts in scope ({counts.get('drop', 0)} rows of more than {settings.max_tokens} tokens left out): "
+            f"{len(scope)} prompts in scope ({counts.get('drop', 0)} rows of more than "
+            f"{settings.max_tokens} tokens left out): "
             "too few to show, to solve and to check.",
             cure=f"Give at least {needed}, or lower train.closed_form.shots.",
         )
     dice = torch.Generator().manual_seed(seed)
     scope = [scope[i] for i in torch.randperm(len(scope), generator=dice).tolist()]
     still = [still[i] for i in torch.randperm(len(still), generator=dice).tolist()][: how.anchors]
-    held, held_still = (max(LEAST, round(CHECK_SHARE * len(found))) if len(found) >= 2 * LEAST else 0 for found in (scope, still))
+    held, held_still = (
+        max(LEAST, round(CHECK_SHARE * len(found))) if len(found) >= 2 * LEAST else 0
+        for found in (scope, still)
+    )
     check, rest = scope[:held], scope[held:]
     shots = roomy(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
     shown, others = [e for _, e in rest[:shots]], rest[shots:]
-    learn = part(hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:])
+    learn = part(
+        hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:]
+    )
     return Material(learn, part(hf, [(shown, check)], still[:held_still]), shots, counts)
 
 
@@ -276,19 +371,31 @@ def roomy(hf: Any, rest: Sequence[Pair], longest: Pair, most: int) -> int:
         DataError: not one.
     """
     for shots in range(most, 0, -1):
-        told = max(
-            len(hf.encode((*context([e for _, e in rest[at : at + shots]]), *longest[1].turns))) for at in (0, shots)
-        ) + longest[0].tokens  # fmt: skip
+        told = (
+            max(
+                len(hf.encode((*context([e for _, e in rest[at : at + shots]]), *longest[1].turns)))
+                for at in (0, shots)
+            )
+            + longest[0].tokens
+        )
         if told <= hf.context_tokens:
             return shots
     raise DataError(
-        f"no worked example fits before the others into {hf.context_tokens} tokens.", where="train.closed_form",
-        cure="Lower train.max_tokens, which leaves out the longest, or train with train.adapter=lora.",
-    )  # fmt: skip
+        f"no worked example fits before the others into {hf.context_tokens} tokens.",
+        where="train.closed_form",
+        cure=(
+            "Lower train.max_tokens, which leaves out the longest, or train with "
+            "train.adapter=lora."
+        ),
+    )
 
 
-def part(hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Pair]]], anchors: Sequence[Row]) -> Part:
-    """Each group's rows after worked examples, which are others. Attention takes rows of like length together."""
+def part(
+    hf: Any, groups: Sequence[tuple[Sequence[Example], Sequence[Pair]]], anchors: Sequence[Row]
+) -> Part:
+    """Each group's rows after worked examples, which are others. Attention takes rows of like
+    length together.
+    """
     plain: list[Row] = []
     told: list[list[Row]] = []
     for shown, found in groups:

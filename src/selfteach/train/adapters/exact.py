@@ -1,9 +1,12 @@
-"""Representation to weights where it is exact: moved representations as an ordinary LoRA file, which plain PEFT loads.
+"""Representation to weights where it is exact: moved representations as an ordinary LoRA file,
+which plain PEFT loads.
 
   (a) a constant shift dx of what enters a linear layer:   W (x + dx) + b = W x + (b + W dx)
-  (b) an edit of a linear layer's own output, at all positions:   y + R^T((W - R) y + c) is a rank-r LoRA with a bias
+  (b) an edit of a linear layer's own output, at all positions:   y + R^T((W - R) y + c) is a rank-r
+  LoRA with a bias
 
-An edit at some positions only, or of the residual stream, is no change of weights: distil it instead (`train.fast`).
+An edit at some positions only, or of the residual stream, is no change of weights: distil it
+instead (`train.fast`).
 Source: ELVF (III), representation to weights; docs/adapters/reft.md.
 """
 
@@ -27,7 +30,9 @@ from selfteach.train.adapters import lora_settings, write_folder
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What is added to a linear layer: B A to its weight, `shift` to its bias. Shapes: a (r, in), b (out, r), shift (out,)."""
+    """What is added to a linear layer: B A to its weight, `shift` to its bias. Shapes: a (r, in), b
+    (out, r), shift (out,).
+    """
 
     a: Tensor
     b: Tensor
@@ -45,7 +50,9 @@ def of_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> Update:
     """(b): the edit of a layer's output as an update of its weights. Shapes: R, W (r, out), b (r,)."""
     weight = linear.weight.detach()
     r, w, b = (x.to(weight.dtype) for x in (r, w, b))
-    return Update(*as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.detach()))
+    return Update(
+        *as_low_rank(r, w, b, weight, None if linear.bias is None else linear.bias.detach())
+    )
 
 
 def reft_as_lora(module: Any, reft: Path, folder: Path) -> Path:
@@ -56,32 +63,52 @@ def reft_as_lora(module: Any, reft: Path, folder: Path) -> Path:
     """
     settings = read_json(reft / "adapter_config.json")
     if settings.get(KIND) != "reft":
-        raise UsageError("is no reft adapter.", where=str(reft), cure="Give the folder that train.adapter=reft wrote.")
+        raise UsageError(
+            "is no reft adapter.",
+            where=str(reft),
+            cure="Give the folder that train.adapter=reft wrote.",
+        )
     made = Reft(module, load_file(reft / "adapter_model.safetensors"), settings)
     if not made.exact:
         raise UsageError(
-            f"edits {made.site} at {settings['positions']}: no change of weights does the same.", where=str(reft),
-            cure="Distil it into weights with train.fast=reft, or train it with train.reft.site=down_proj train.reft.positions=all.",
-        )  # fmt: skip
+            f"edits {made.site} at {settings['positions']}: no change of weights does the same.",
+            where=str(reft),
+            cure=(
+                "Distil it into weights with train.fast=reft, or train it with "
+                "train.reft.site=down_proj train.reft.positions=all."
+            ),
+        )
     names = {id(part): name for name, part in module.named_modules()}
     updates = {}
     for (_, linear), start in zip(made.sites.items(), made.names(), strict=True):
         assert isinstance(linear, nn.Linear)
-        updates[names[id(linear)]] = of_edit(linear, *(made.tensors[f"{start}.{part}"] for part in "RWb"))
+        updates[names[id(linear)]] = of_edit(
+            linear, *(made.tensors[f"{start}.{part}"] for part in "RWb")
+        )
     return write_lora(folder, updates, read_json(reft / "selfteach.json"))
 
 
 def write_lora(folder: Path, updates: Mapping[str, Update], about: Mapping[str, Any]) -> Path:
-    """An ordinary LoRA folder with s = 1. Layers of lower rank are filled up with zeros; biases are there if any layer has one."""
+    """An ordinary LoRA folder with s = 1. Layers of lower rank are filled up with zeros; biases are
+    there if any layer has one.
+    """
     rank = max(len(update.a) for update in updates.values())
-    biased = any(update.shift is not None and bool(update.shift.any()) for update in updates.values())
+    biased = any(
+        update.shift is not None and bool(update.shift.any()) for update in updates.values()
+    )
     tensors: dict[str, Tensor] = {}
     for name, update in updates.items():
         more = rank - len(update.a)
-        tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = torch.cat([update.a, update.a.new_zeros(more, update.a.shape[1])]).contiguous()
-        tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = torch.cat([update.b, update.b.new_zeros(len(update.b), more)], 1).contiguous()
+        tensors[f"{PEFT_PREFIX}{name}.lora_A.weight"] = torch.cat(
+            [update.a, update.a.new_zeros(more, update.a.shape[1])]
+        ).contiguous()
+        tensors[f"{PEFT_PREFIX}{name}.lora_B.weight"] = torch.cat(
+            [update.b, update.b.new_zeros(len(update.b), more)], 1
+        ).contiguous()
         if biased:
             shift = update.shift if update.shift is not None else update.b.new_zeros(len(update.b))
             tensors[f"{PEFT_PREFIX}{name}.lora_B.bias"] = shift.contiguous()
-    write_folder(folder, tensors, lora_settings(rank, rank, sorted(updates), about, biases=biased), about)
+    write_folder(
+        folder, tensors, lora_settings(rank, rank, sorted(updates), about, biases=biased), about
+    )
     return folder

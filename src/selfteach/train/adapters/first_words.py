@@ -15,10 +15,12 @@ from selfteach.train.shards import whole
 
 @torch.no_grad()
 def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode | None) -> Tensor:
-    """(tokens, D) float32: the embeddings of a text (repeated or cut to length), of random words, or noise as large as these.
+    """(tokens, D) float32: the embeddings of a text (repeated or cut to length), of random words,
+    or noise as large as these.
 
     Source: Lester et al. 2021, section 3.2; PEFT's TEXT, SAMPLE_VOCAB and RANDOM.
-    Departs: noise has the embeddings' own mean and spread, where PEFT's is standard normal, ten times as large on small models.
+    Departs: noise has the embeddings' own mean and spread, where PEFT's is standard normal, ten
+    times as large on small models.
 
     Raises:
         UsageError: a text is wanted and none is given.
@@ -27,14 +29,20 @@ def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode 
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
         spread, mean = words.float().std(0).cpu(), words.float().mean(0).cpu()
-        noise: Tensor = torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
+        noise: Tensor = (
+            torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
+        )
         return noise
     if settings.start == "vocabulary":
         ids = torch.randint(0, words.shape[0], (settings.tokens,), generator=generator)
     else:
         found = list(encode(settings.text)) if encode and settings.text.strip() else []
         if not found:
-            raise UsageError("a soft prompt that starts as a text needs one.", where="train.prompt", cure="Set train.prompt.text.")
+            raise UsageError(
+                "a soft prompt that starts as a text needs one.",
+                where="train.prompt",
+                cure="Set train.prompt.text.",
+            )
         ids = torch.tensor((found * (1 + settings.tokens // len(found)))[: settings.tokens])
     rows: Tensor = words.index_select(0, ids.to(words.device)).float().cpu()
     return rows

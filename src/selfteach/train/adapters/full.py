@@ -1,7 +1,7 @@
 """The base's own weights as parameters: all of them (`full`), or those of some layers (`layers`).
 
-The optimizer changes float32 copies; the module computes with them in its own dtype, so that small steps are not lost in bf16. The base's
-values are kept beside them: `off` needs them.
+The optimizer changes float32 copies; the module computes with them in its own dtype, so that small
+steps are not lost in bf16. The base's values are kept beside them: `off` needs them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class Full:
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         self._base = {name: weight.detach().clone() for name, weight in self._chosen.items()}
-        self._mine = {name: nn.Parameter(weight.detach().float().clone()) for name, weight in self._chosen.items()}
+        self._mine = {
+            name: nn.Parameter(weight.detach().float().clone())
+            for name, weight in self._chosen.items()
+        }
         self._handles = []
         for name, weight in self._chosen.items():
             weight.requires_grad_(True)
@@ -50,7 +53,9 @@ class Full:
         return dict(module.named_parameters())
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Full:
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> Full:
         """The weights start as they are."""
         return cls(module, cls.weights(module, config))
 
@@ -104,7 +109,10 @@ class Full:
             IntegrityError: they are others than ours.
         """
         if {k: v.shape for k, v in self._mine.items()} != {k: v.shape for k, v in state.items()}:
-            raise IntegrityError("the saved weights are others.", cure="Use the configuration that they were trained with.")
+            raise IntegrityError(
+                "the saved weights are others.",
+                cure="Use the configuration that they were trained with.",
+            )
         for name, weight in self._mine.items():
             weight.copy_(part_of(state[name], weight))
         self.begin_step()
@@ -112,8 +120,17 @@ class Full:
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
         """The changed weights in the dtype that they are computed with, and which they are."""
         self.begin_step()
-        settings = {KIND: self.kind, "base_model_name_or_path": str(about.get("base") or ""), "tensors": sorted(self._chosen)}
-        write_folder(folder, {name: whole(weight.detach()).cpu().clone() for name, weight in self._chosen.items()}, settings, about)
+        settings = {
+            KIND: self.kind,
+            "base_model_name_or_path": str(about.get("base") or ""),
+            "tensors": sorted(self._chosen),
+        }
+        write_folder(
+            folder,
+            {name: whole(weight.detach()).cpu().clone() for name, weight in self._chosen.items()},
+            settings,
+            about,
+        )
 
     def detach(self) -> None:
         """The base's weights, and its flags."""
@@ -153,11 +170,21 @@ def chosen(module: Any, which: str) -> dict[str, nn.Parameter]:
     words = which.replace(",", " ").split()
     if words and (words[0] in ("all", "last") or all(word.isdecimal() for word in words)):
         every = decoder_layers(module)
-        ours = {id(p) for n in which_layers(which, len(every), "train.layers.which") for p in every[n].parameters()}
+        ours = {
+            id(p)
+            for n in which_layers(which, len(every), "train.layers.which")
+            for p in every[n].parameters()
+        }
         return {name: p for name, p in named.items() if id(p) in ours}
-    if not words or (lost := [word for word in words if not any(_inside(name, word) for name in named)]):
+    if not words or (
+        lost := [word for word in words if not any(_inside(name, word) for name in named)]
+    ):
         what = f"no weight is named {lost[0]!r}." if words else "names no layers."
-        raise UsageError(what, where="train.layers.which", cure=f'Write "last 4", or names such as "{next(iter(named))}".')
+        raise UsageError(
+            what,
+            where="train.layers.which",
+            cure=f'Write "last 4", or names such as "{next(iter(named))}".',
+        )
     return {name: p for name, p in named.items() if any(_inside(name, word) for word in words)}
 
 

@@ -62,7 +62,9 @@ class Hooked:
             UsageError: always.
         """
         raise UsageError(
-            f"{self.worn.kind} changes no weights, so they cannot be held to the base's.", where="train.l2", cure="Set train.l2=0."
+            f"{self.worn.kind} changes no weights, so they cannot be held to the base's.",
+            where="train.l2",
+            cure="Set train.l2=0.",
         )
 
     def state(self) -> dict[str, Tensor]:
@@ -77,7 +79,10 @@ class Hooked:
             IntegrityError: they are those of another configuration.
         """
         if {k: v.shape for k, v in self._tensors.items()} != {k: v.shape for k, v in state.items()}:
-            raise IntegrityError("the saved adapter has other tensors.", cure="Use the configuration that it was trained with.")
+            raise IntegrityError(
+                "the saved adapter has other tensors.",
+                cure="Use the configuration that it was trained with.",
+            )
         for name, tensor in self._tensors.items():
             tensor.copy_(state[name])
 
@@ -104,7 +109,9 @@ class ReftAdapter(Hooked):
     learning_rate = 4e-3
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> ReftAdapter:
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> ReftAdapter:
         """R has random orthonormal rows, W is R, b is zero: nothing changes."""
         settings = config.reft.model_dump()
         generator, width = torch.Generator().manual_seed(seed), _width(module)
@@ -112,17 +119,24 @@ class ReftAdapter(Hooked):
         tensors: dict[str, Tensor] = {}
         for layer in sites(module, config.reft.layers, config.reft.site):
             for part in parts:
-                r = orthonormal(torch.randn(config.reft.rank, width, generator=generator)).contiguous()
+                r = orthonormal(
+                    torch.randn(config.reft.rank, width, generator=generator)
+                ).contiguous()
                 for name, start in (("R", r), ("W", r.clone()), ("b", torch.zeros(len(r)))):
                     tensors[f"layers.{layer}.{part}.{name}"] = _parameter(module, start)
         return cls(module, Reft(module, tensors, settings), settings)
 
     @torch.no_grad()
     def begin_step(self) -> None:
-        """An optimizer's step leaves the orthonormal rows; this takes them back. Called again it changes no bit: a factorisation of what
-        is orthonormal already would, and a resumed training would end with other weights."""
+        """An optimizer's step leaves the orthonormal rows; this takes them back. Called again it
+        changes no bit: a factorisation of what is orthonormal already would, and a resumed training
+        would end with other weights."""
         for name, tensor in self._tensors.items():
-            if name.endswith(".R") and (tensor @ tensor.t() - torch.eye(len(tensor), device=tensor.device)).abs().max() > ORTHONORMAL:
+            if (
+                name.endswith(".R")
+                and (tensor @ tensor.t() - torch.eye(len(tensor), device=tensor.device)).abs().max()
+                > ORTHONORMAL
+            ):
                 tensor.copy_(orthonormal(tensor))
 
 
@@ -130,15 +144,28 @@ class BottleneckAdapter(Hooked):
     """Bottleneck layers (models/bottleneck.py)."""
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> BottleneckAdapter:
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> BottleneckAdapter:
         """The upper half is zero: nothing changes."""
         settings = config.bottleneck.model_dump()
-        generator, width, size = torch.Generator().manual_seed(seed), _width(module), config.bottleneck.size
+        generator, width, size = (
+            torch.Generator().manual_seed(seed),
+            _width(module),
+            config.bottleneck.size,
+        )
         tensors: dict[str, Tensor] = {}
         for layer in mlps(module, config.bottleneck.layers):
             down = torch.randn(size, width, generator=generator) * width**-0.5
-            parts = {"down": down, "down_bias": torch.zeros(size), "up": torch.zeros(width, size), "up_bias": torch.zeros(width)}
-            tensors |= {f"layers.{layer}.{name}": _parameter(module, start) for name, start in parts.items()}
+            parts = {
+                "down": down,
+                "down_bias": torch.zeros(size),
+                "up": torch.zeros(width, size),
+                "up_bias": torch.zeros(width),
+            }
+            tensors |= {
+                f"layers.{layer}.{name}": _parameter(module, start) for name, start in parts.items()
+            }
         return cls(module, Bottleneck(module, tensors, settings), settings)
 
 
@@ -148,10 +175,16 @@ class PromptAdapter(Hooked):
     learning_rate = 1e-2
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> PromptAdapter:
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> PromptAdapter:
         """The first values are the embeddings of a text, of random words, or noise of their size."""
         start = first_words(module, config.prompt, seed, encode)
-        return cls(module, SoftPrompt(module, {NAME: _parameter(module, start)}), config.prompt.model_dump())
+        return cls(
+            module,
+            SoftPrompt(module, {NAME: _parameter(module, start)}),
+            config.prompt.model_dump(),
+        )
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
         """As PEFT's prompt tuning saves it."""
@@ -159,10 +192,15 @@ class PromptAdapter(Hooked):
 
         shape: Any = self._module.config.get_text_config()  # type: ignore[union-attr,operator]
         peft = PromptTuningConfig(
-            task_type=TaskType.CAUSAL_LM, num_virtual_tokens=len(self._tensors[NAME]), token_dim=self._tensors[NAME].shape[1],
-            num_transformer_submodules=1, num_attention_heads=shape.num_attention_heads, num_layers=shape.num_hidden_layers,
-            base_model_name_or_path=str(about.get("base") or ""), inference_mode=True,
-        )  # fmt: skip
+            task_type=TaskType.CAUSAL_LM,
+            num_virtual_tokens=len(self._tensors[NAME]),
+            token_dim=self._tensors[NAME].shape[1],
+            num_transformer_submodules=1,
+            num_attention_heads=shape.num_attention_heads,
+            num_layers=shape.num_hidden_layers,
+            base_model_name_or_path=str(about.get("base") or ""),
+            inference_mode=True,
+        )
         write_folder(folder, self.state(), peft.to_dict(), about)
 
 

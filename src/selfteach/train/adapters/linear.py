@@ -1,7 +1,8 @@
 """A linear layer with a low-rank update, fast to train on a frozen base.
 
-Beside the base's own product there are only products with the rank's width, each added in place; no gradient of a full matrix is
-formed, and small updates are not lost in the rounding of a merged weight.
+Beside the base's own product there are only products with the rank's width, each added in place; no
+gradient of a full matrix is formed, and small updates are not lost in the rounding of a merged
+weight.
 """
 
 from __future__ import annotations
@@ -16,13 +17,23 @@ from torch import Tensor, nn
 class LoraProduct(torch.autograd.Function):
     """y = x W^T + b + s (x A^T) B^T with gradients for x, A and B alone.
 
-    Source: Hu et al. 2021 (arXiv 2106.09685), equation 3; with G = dL/dy: dB = s G^T (x A^T), dA = s (G B)^T x, dx = G W + s (G B) A.
-    Shapes: x (T, in), weight (out, in), A (r, in), B (out, r), y (T, out). `low_a` and `low_b` are A and sB in the weight's dtype.
+    Source: Hu et al. 2021 (arXiv 2106.09685), equation 3; with G = dL/dy: dB = s G^T (x A^T), dA =
+    s (G B)^T x, dx = G W + s (G B) A.
+    Shapes: x (T, in), weight (out, in), A (r, in), B (out, r), y (T, out). `low_a` and `low_b` are
+    A and sB in the weight's dtype.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scale: float, low_a: Tensor, low_b: Tensor
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        a: Tensor,
+        b: Tensor,
+        scale: float,
+        low_a: Tensor,
+        low_b: Tensor,
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
         y = nn.functional.linear(rows, weight, bias)
@@ -46,9 +57,13 @@ class LoraProduct(torch.autograd.Function):
 
 
 class LoraLinear(nn.Module):
-    """Stands in for a frozen `nn.Linear`. A and B are kept in float32; A starts as PEFT starts it, B at zero."""
+    """Stands in for a frozen `nn.Linear`. A and B are kept in float32; A starts as PEFT starts it,
+    B at zero.
+    """
 
-    def __init__(self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator
+    ) -> None:
         super().__init__()
         self.base, self.scale, self.active = base, alpha / rank, True
         self.merged: Tensor | None = None
@@ -61,12 +76,17 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def refresh(self) -> None:
         """Takes over the present A and B."""
-        self.low_a, self.low_b = self.a.to(self.base.weight.dtype), (self.b * self.scale).to(self.base.weight.dtype)
+        self.low_a, self.low_b = (
+            self.a.to(self.base.weight.dtype),
+            (self.b * self.scale).to(self.base.weight.dtype),
+        )
 
     @torch.no_grad()
     def merge(self) -> None:
         """Prepares W + sBA in one matrix, for drawing: computed in float32, rounded once."""
-        self.merged = torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale).to(self.base.weight.dtype)
+        self.merged = torch.addmm(self.base.weight.float(), self.b, self.a, alpha=self.scale).to(
+            self.base.weight.dtype
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.active:
@@ -74,8 +94,12 @@ class LoraLinear(nn.Module):
         if self.merged is not None:
             return nn.functional.linear(x, self.merged, self.base.bias)
         base = self.base
-        if hasattr(base.weight, "ds_id"):  # DeepSpeed gathers the weight for the layer's own pass alone
+        if hasattr(
+            base.weight, "ds_id"
+        ):  # DeepSpeed gathers the weight for the layer's own pass alone
             thin = nn.functional.linear(x, self.a.to(x.dtype))
             return base(x) + nn.functional.linear(thin, (self.b * self.scale).to(x.dtype))  # type: ignore[no-any-return]
-        y: Tensor = LoraProduct.apply(x, base.weight, base.bias, self.a, self.b, self.scale, self.low_a, self.low_b)  # type: ignore[no-untyped-call]
+        y: Tensor = LoraProduct.apply(
+            x, base.weight, base.bias, self.a, self.b, self.scale, self.low_a, self.low_b
+        )  # type: ignore[no-untyped-call]
         return y

@@ -1,7 +1,9 @@
 """Low-rank adapters (LoRA), saved in PEFT's format.
 
-Source: Hu et al. 2021 (arXiv 2106.09685); initial values, names and files as the `peft` package has them.
-Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a test holds its loss and gradients equal to PEFT's.
+Source: Hu et al. 2021 (arXiv 2106.09685); initial values, names and files as the `peft` package has
+them.
+Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a test holds its loss
+and gradients equal to PEFT's.
 """
 
 from __future__ import annotations
@@ -28,12 +30,16 @@ class Lora:
     learning_rate = 1e-3
     worn = None
 
-    def __init__(self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora) -> None:
+    def __init__(
+        self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora
+    ) -> None:
         self._module, self._places, self._settings = module, places, settings
         self._frozen: list[nn.Parameter] = []
 
     @classmethod
-    def attach(cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None) -> Lora:
+    def attach(
+        cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
+    ) -> Lora:
         """Replaces each target layer by one with an update that starts at zero.
 
         Raises:
@@ -43,12 +49,17 @@ class Lora:
         found = _targets(module, settings.targets)
         if not found:
             raise UsageError(
-                f"no linear layer to adapt for lora.targets={settings.targets}.", where=type(module).__name__, cure="Use all-linear."
+                f"no linear layer to adapt for lora.targets={settings.targets}.",
+                where=type(module).__name__,
+                cure="Use all-linear.",
             )
         frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         generator = torch.Generator().manual_seed(seed)
-        places = {name: LoraLinear(linear, settings.rank, settings.alpha, generator) for name, linear in found.items()}
+        places = {
+            name: LoraLinear(linear, settings.rank, settings.alpha, generator)
+            for name, linear in found.items()
+        }
         for name, layer in places.items():
             _replace(module, name, layer)
         adapter = cls(module, places, settings)
@@ -71,7 +82,9 @@ class Lora:
 
     @contextmanager
     def merged(self) -> Iterator[None]:
-        """Inside, every layer is one matrix: for drawing, where an attached update costs half the speed. No gradients."""
+        """Inside, every layer is one matrix: for drawing, where an attached update costs half the
+        speed. No gradients.
+        """
         for layer in self._places.values():
             layer.merge()
         try:
@@ -114,7 +127,8 @@ class Lora:
         mine = self.state()
         if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in state.items()}:
             raise IntegrityError(
-                "the saved adapter has other layers or another rank.", cure="Use the configuration that it was trained with."
+                "the saved adapter has other layers or another rank.",
+                cure="Use the configuration that it was trained with.",
             )
         for name, layer in self._places.items():
             layer.a.copy_(state[f"{PEFT_PREFIX}{name}.lora_A.weight"])
@@ -122,8 +136,15 @@ class Lora:
         self.begin_step()
 
     def save(self, folder: Path, about: Mapping[str, Any]) -> None:
-        """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or not at all."""
-        write_folder(folder, self.state(), lora_settings(self._settings.rank, self._settings.alpha, self._names(), about), about)
+        """Writes adapter_config.json, adapter_model.safetensors and selfteach.json, each whole or
+        not at all.
+        """
+        write_folder(
+            folder,
+            self.state(),
+            lora_settings(self._settings.rank, self._settings.alpha, self._names(), about),
+            about,
+        )
 
     def detach(self) -> None:
         """Puts the base's own layers back."""
@@ -139,7 +160,11 @@ class Lora:
     def _names(self) -> list[str]:
         """Last names where they select exactly our layers, else full names."""
         last = {name.rsplit(".", 1)[-1] for name in self._places}
-        others = [name for name, _ in self._module.named_modules() if name not in self._places and name.rsplit(".", 1)[-1] in last]
+        others = [
+            name
+            for name, _ in self._module.named_modules()
+            if name not in self._places and name.rsplit(".", 1)[-1] in last
+        ]
         return sorted(self._places) if others else sorted(last)
 
 
@@ -148,7 +173,11 @@ def _targets(module: nn.Module, targets: str) -> dict[str, nn.Linear]:
     head = getattr(module, "get_output_embeddings", lambda: None)()
     found = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear) and m is not head}
     if targets == "attention":
-        return {n: m for n, m in found.items() if any("attn" in part or "attention" in part for part in n.split(".")[:-1])}
+        return {
+            n: m
+            for n, m in found.items()
+            if any("attn" in part or "attention" in part for part in n.split(".")[:-1])
+        }
     return found
 
 

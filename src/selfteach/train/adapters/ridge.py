@@ -1,13 +1,20 @@
-"""Representation to weights by least squares: what a context does to the student's states becomes a change of `down_proj`.
+"""Representation to weights by least squares: what a context does to the student's states becomes a
+change of `down_proj`.
 
-  1  teacher: the base with the context in its prompt; its states before each answer token, after each chosen layer
-  2  student: the base without the context; layer by layer, with the layers before already edited, a ridge regression
-         dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - student's state) / (chosen layers left)
-     K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay as they are
+  1  teacher: the base with the context in its prompt; its states before each answer token, after
+     each chosen layer
+  2  student: the base without the context; layer by layer, with the layers before already edited, a
+     ridge regression
+         dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1,     T = (teacher's state - student's state) /
+         (chosen layers left)
+     K are the features that enter `down_proj` in scope, K0 those of anchors, whose states must stay
+     as they are
 
-Source: ELVF (III), representation to weights; lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0 for all layers (PatchKV).
-Departs: means instead of sums, so that mu does not depend on how many anchors there are; tokens have weights, and each kind of anchor
-has the same in all; a sweep may go on from another one, and then solves for the whole change again.
+Source: ELVF (III), representation to weights; lam = lam0 ||S||_F^2 / tr S, S = K K^T, with one lam0
+for all layers (PatchKV).
+Departs: means instead of sums, so that mu does not depend on how many anchors there are; tokens
+have weights, and each kind of anchor has the same in all; a sweep may go on from another one, and
+then solves for the whole change again.
 """
 
 from __future__ import annotations
@@ -38,8 +45,8 @@ Change = Mapping[int, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Ridge:
-    """How a sweep is solved: the weight of the anchors, the shrinkage, and (if not 0) the share of the anchors' squares whose directions
-    are left alone altogether."""
+    """How a sweep is solved: the weight of the anchors, the shrinkage, and (if not 0) the share of
+    the anchors' squares whose directions are left alone altogether."""
 
     mu: float = 10.0
     lam: float = 0.01
@@ -48,7 +55,9 @@ class Ridge:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What one pass over all layers found: the change, the share of the targets' squares that it explains, the features' moments."""
+    """What one pass over all layers found: the change, the share of the targets' squares that it
+    explains, the features' moments.
+    """
 
     change: dict[int, Tensor]
     r2: dict[int, float]
@@ -56,9 +65,11 @@ class Sweep:
 
 
 def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Tensor:
-    """dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 + mu mean |dW k0|^2 + lam |dW|^2.
+    """dW = T K^T (K K^T + mu K0 K0^T + lam I)^-1, which is argmin_dW  mean_w |dW k - t|^2 + mu mean
+    |dW k0|^2 + lam |dW|^2.
 
-    Shapes: k (N, F) and t (N, D) hold K and T in rows, weight (N,), k0k0 (F, F) the mean of k0 k0^T; returns (D, F) float64.
+    Shapes: k (N, F) and t (N, D) hold K and T in rows, weight (N,), k0k0 (F, F) the mean of k0
+    k0^T; returns (D, F) float64.
     """
     if how.null_space:
         free = null_projector(k0k0, how.null_space)
@@ -68,12 +79,15 @@ def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Ten
     kk, kt = weighed @ k.double(), weighed @ t.double()
     left = kk + how.mu * k0k0.double()
     left.diagonal().add_(how.lam * float(kk.square().sum() / kk.trace()))
-    dw: Tensor = torch.cholesky_solve(kt, torch.linalg.cholesky(left)).t()  # left is symmetric, and positive because lam is
+    dw: Tensor = torch.cholesky_solve(
+        kt, torch.linalg.cholesky(left)
+    ).t()  # left is symmetric, and positive because lam is
     return dw
 
 
 def null_projector(anchors: Tensor, energy: float) -> Tensor:
-    """The projector on the directions that the anchors do not use: orthogonal to those that hold `energy` of their squares.
+    """The projector on the directions that the anchors do not use: orthogonal to those that hold
+    `energy` of their squares.
 
     Shapes: (F, F) -> (F, F) float64.
     """
@@ -81,15 +95,19 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     values, vectors = values.flip(0), vectors.flip(1)
     used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
     span = vectors[:, :used]
-    free: Tensor = torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+    free: Tensor = (
+        torch.eye(len(values), dtype=torch.float64, device=anchors.device) - span @ span.t()
+    )
     return free
 
 
 def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the features; 0 keeps all.
+    """A (r, F) and B (D, r), whose product is the change of that rank with the least error on the
+    features; 0 keeps all.
 
-    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on average the sum of those cut off. Its left
-    singular vectors U are the eigenvectors of dW moments dW^T, and the cut is U U^T dW, so C is never needed.
+    With C C^T = moments, dW C is cut after its greatest singular values: |(dW - B A) k|^2 is on
+    average the sum of those cut off. Its left singular vectors U are the eigenvectors of dW moments
+    dW^T, and the cut is U U^T dW, so C is never needed.
     """
     wide = change.double()
     vectors = torch.linalg.eigh(wide @ moments.double() @ wide.t())[1].flip(1)
@@ -99,14 +117,18 @@ def low_rank(change: Tensor, moments: Tensor, rank: int) -> tuple[Tensor, Tensor
 
 @dataclass(slots=True)
 class Read:
-    """Rows as the model sees them. `begun` is what the last layer before the first that changes gives: it is computed once."""
+    """Rows as the model sees them. `begun` is what the last layer before the first that changes
+    gives: it is computed once.
+    """
 
     batch: Packed
     begun: Any = None
 
 
 class Editor:
-    """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes are hooks."""
+    """A module whose `down_proj` layers are solved for. The module itself stays as it is: changes
+    are hooks.
+    """
 
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
         self.module, self.layers = module, sorted(layers)
@@ -115,7 +137,11 @@ class Editor:
         try:
             self.linear = {n: self.blocks[n].get_submodule("mlp.down_proj") for n in self.layers}
         except AttributeError as fault:
-            raise UsageError("has no mlp.down_proj in its layers.", where=type(module).__name__, cure="Use train.adapter=lora.") from fault
+            raise UsageError(
+                "has no mlp.down_proj in its layers.",
+                where=type(module).__name__,
+                cure="Use train.adapter=lora.",
+            ) from fault
         self.names = {n: names[id(part)] for n, part in self.linear.items()}
 
     def read(self, rows: Sequence[Row]) -> Read:
@@ -124,32 +150,49 @@ class Editor:
 
     @torch.no_grad()
     def last(self, read: Read, change: Change | None = None) -> Tensor:
-        """What the head gets before each answer token, with a change added to what the layers give: (N, D)."""
-        with _hooked([(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in (change or {}).items()]):
+        """What the head gets before each answer token, with a change added to what the layers give:
+        (N, D).
+        """
+        with _hooked(
+            [(self.linear[n].register_forward_hook, _adds(dw)) for n, dw in (change or {}).items()]
+        ):
             return self._forward(read)
 
     @torch.no_grad()
     def states(self, groups: Sequence[Sequence[Row]]) -> tuple[dict[int, Tensor], Tensor]:
-        """After each layer, and after the last norm, the states before the answer tokens: (N, D), in the order of the rows.
+        """After each layer, and after the last norm, the states before the answer tokens: (N, D),
+        in the order of the rows.
 
         What the rows of a group begin with, as worked examples, is computed once.
         """
         found: dict[int, list[Tensor]] = {n: [] for n in self.layers}
         last = []
         for read in map(self.read, groups):
-            with _hooked([(self.blocks[n].register_forward_hook, _takes(found[n], read.batch.states)) for n in self.layers]):
+            with _hooked(
+                [
+                    (self.blocks[n].register_forward_hook, _takes(found[n], read.batch.states))
+                    for n in self.layers
+                ]
+            ):
                 last.append(self._forward(read))
         return {n: torch.cat(parts) for n, parts in found.items()}, torch.cat(last)
 
     @torch.no_grad()
-    def sweep(self, read: Read, targets: Change, weight: Tensor, before: Change, how: Ridge) -> Sweep:
-        """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the pass goes on with the solution.
+    def sweep(
+        self, read: Read, targets: Change, weight: Tensor, before: Change, how: Ridge
+    ) -> Sweep:
+        """Step 2: one pass over all rows; each layer is solved when the pass comes to it, and the
+        pass goes on with the solution.
 
-        Shapes: targets (N, D) for each layer, weight (N,), over the first N answer tokens, which are in scope; the rows with the others are
-        anchors. `before` is the change of an earlier sweep.
+        Shapes: targets (N, D) for each layer, weight (N,), over the first N answer tokens, which
+        are in scope; the rows with the others are anchors. `before` is the change of an earlier
+        sweep.
         """
         batch, found = read.batch, Sweep({}, {}, {})
-        scope, anchored = batch.states[: len(weight)], _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1)
+        scope, anchored = (
+            batch.states[: len(weight)],
+            _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1),
+        )
         heavy = anchor_weights(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
@@ -160,8 +203,14 @@ class Editor:
             def hook(part: Any, given: Any, out: Any) -> Any:
                 h, features_here = (out[0] if isinstance(out, tuple) else out), features.pop(layer)
                 k, k0 = features_here[scope], features_here[anchored]
-                old = before[layer] if layer in before else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
-                ahead = targets[layer].float() - h[0, scope].float()  # of the student with the earlier layers' new changes
+                old = (
+                    before[layer]
+                    if layer in before
+                    else torch.zeros(h.shape[-1], k.shape[1], device=k.device)
+                )
+                ahead = (
+                    targets[layer].float() - h[0, scope].float()
+                )  # of the student with the earlier layers' new changes
                 t = ahead / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
                 k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(LEAST_NATS)
                 dw = ridge(k, t, weight, k0k0, how).float()
@@ -172,7 +221,9 @@ class Editor:
 
             return hook
 
-        hooks: list[Hooks] = [(self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers]
+        hooks: list[Hooks] = [
+            (self.linear[n].register_forward_pre_hook, take(n)) for n in self.layers
+        ]
         hooks += [(self.blocks[n].register_forward_hook, solve(n)) for n in self.layers]
         with _hooked(hooks):
             self.last(read, before)
@@ -190,18 +241,32 @@ class Editor:
     def _forward(self, read: Read) -> Tensor:
         batch = read.batch
         with packed(self.module), self._begun(read):
-            out = self.decoder(input_ids=batch.ids, position_ids=batch.positions, strips=batch.strips, use_cache=False)
+            out = self.decoder(
+                input_ids=batch.ids,
+                position_ids=batch.positions,
+                strips=batch.strips,
+                use_cache=False,
+            )
         found: Tensor = out.last_hidden_state[0].index_select(0, batch.states)
         return found
 
     @contextmanager
     def _begun(self, read: Read) -> Iterator[None]:
-        """Inside, the layers before the first that changes are passed over if they were computed before; if not, what they give is kept."""
+        """Inside, the layers before the first that changes are passed over if they were computed
+        before; if not, what they give is kept.
+        """
         ahead = list(self.blocks[: min(self.layers, default=0)])
         if not ahead:
             yield
         elif read.begun is None:
-            with _hooked([(ahead[-1].register_forward_hook, lambda part, given, out: setattr(read, "begun", out))]):
+            with _hooked(
+                [
+                    (
+                        ahead[-1].register_forward_hook,
+                        lambda part, given, out: setattr(read, "begun", out),
+                    )
+                ]
+            ):
                 yield
         else:
             for block in ahead:
@@ -214,28 +279,37 @@ class Editor:
 
 
 def anchor_weights(batch: Packed, weight: Tensor) -> Tensor:
-    """How heavy each token of a batch is as an anchor: before an answer token, as the tokens in scope are at that place of an answer
-    (nothing may change most where most is changed in scope), and each kind of anchor as heavy as all others; elsewhere a tenth of the mean.
+    """How heavy each token of a batch is as an anchor: before an answer token, as the tokens in
+    scope are at that place of an answer (nothing may change most where most is changed in scope),
+    and each kind of anchor as heavy as all others; elsewhere a tenth of the mean.
 
     Shapes: weight (N,) of the batch's first N answer tokens, which are in scope; returns (T,).
     """
     mine = len(weight)
     count = int(batch.place.max()) + 1
     sums, numbers = (
-        torch.zeros(count, device=weight.device).index_add(0, batch.place[:mine], values) for values in (weight, torch.ones_like(weight))
+        torch.zeros(count, device=weight.device).index_add(0, batch.place[:mine], values)
+        for values in (weight, torch.ones_like(weight))
     )
     by_place = torch.where(numbers > 0, sums / numbers.clamp_min(1), weight.mean())
-    found = torch.full((batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device)
+    found = torch.full(
+        (batch.ids.shape[1],), ELSEWHERE * float(weight.mean()), device=weight.device
+    )
     kinds = [batch.rows[row].kind for row in batch.row[mine:].tolist()]
     counts = Counter(kinds)
-    fair = torch.tensor([len(kinds) / len(counts) / counts[kind] for kind in kinds], device=weight.device)
+    fair = torch.tensor(
+        [len(kinds) / len(counts) / counts[kind] for kind in kinds], device=weight.device
+    )
     found[batch.states[mine:]] = by_place[batch.place[mine:]] * fair
     return found
 
 
 def r_squared(aim: Tensor, found: Tensor, weight: Tensor) -> float:
     """1 - the weighted squares that are left, as a share of all."""
-    return float(1 - (weight[:, None] * (aim - found).square()).sum() / (weight[:, None] * aim.square()).sum())
+    return float(
+        1
+        - (weight[:, None] * (aim - found).square()).sum() / (weight[:, None] * aim.square()).sum()
+    )
 
 
 def kl(head: Any, left: Tensor, right: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
-"""Objectives: pure functions of log-probabilities, and for each a small class that says what it needs.
+"""Objectives: pure functions of log-probabilities, and for each a small class that says what it
+needs.
 
-The loop computes what the objectives of a batch need and adds up what they return; it knows no objective by name.
+The loop computes what the objectives of a batch need and adds up what they return; it knows no
+objective by name.
 """
 
 from __future__ import annotations
@@ -23,9 +25,11 @@ Event = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Next-token distributions at N answer positions, as their K likeliest tokens and one bucket for the rest.
+    """Next-token distributions at N answer positions, as their K likeliest tokens and one bucket
+    for the rest.
 
-    Shapes: ids (N, K), logp (N, K) nats; `full` holds every token in order and has no bucket (then `ids` is empty and K = V).
+    Shapes: ids (N, K), logp (N, K) nats; `full` holds every token in order and has no bucket (then
+    `ids` is empty and K = V).
     """
 
     ids: Tensor
@@ -41,11 +45,13 @@ class Distribution:
 class View:
     """What an objective sees of a batch: its own rows, numbered 0..R-1.
 
-    Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the rejected ones, in nats per token;
-    row (N,), rejected_row (M,). `at_logits(f)` is `f(logits, part)` of the logits (n, V) at the chosen positions, a part of them at a
-    time: (N,). drawn (R,) says which answers the student drew itself. edited (N,), rejected_edited (M,) bool: the tokens that the
-    correction changed; prior (R,) nats: log l(chosen) - log l(rejected); numbers: the rows' numbers in the training. Fields that no
-    objective asked for are None.
+    Shapes: logp, reference (N,) of the chosen tokens, and rejected, rejected_reference (M,) of the
+    rejected ones, in nats per token; row (N,), rejected_row (M,). `at_logits(f)` is `f(logits,
+    part)` of the logits (n, V) at the chosen positions, a part of them at a
+    time: (N,). drawn (R,) says which answers the student drew itself. edited (N,), rejected_edited
+    (M,) bool: the tokens that the correction changed; prior (R,) nats: log l(chosen) - log
+    l(rejected); numbers: the rows' numbers in the training. Fields that no objective asked for are
+    None.
     """
 
     rows: int
@@ -70,9 +76,11 @@ def row_sums(values: Tensor, row: Tensor, rows: int) -> Tensor:
 
 
 class Objective(ABC):
-    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole step, and adds weights.
+    """One loss. `terms` gives each row's sum; the loop divides by the count of `unit`s in the whole
+    step, and adds weights.
 
-    What follows is what a loss needs; one that needs more than the chosen answer's log-probabilities says so.
+    What follows is what a loss needs; one that needs more than the chosen answer's
+    log-probabilities says so.
     """
 
     unit: Literal["token", "pair"] = "token"
@@ -81,7 +89,8 @@ class Objective(ABC):
     reference: bool = False
     """Needs the base's log-probabilities of the answers."""
     teacher: Literal["", "base", "prompted"] = ""
-    """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`."""
+    """Needs next-token distributions: of the base, or of the base with `source["teacher_prompt"]`.
+    """
     own_draws: bool = False
     """May be trained on answers that the student draws between steps (`train.on_policy`)."""
     skip: int = 0
@@ -99,11 +108,16 @@ class Objective(ABC):
         """(R,) float32: the loss of each row, summed over its units."""
 
     def watch(self, view: View) -> Mapping[int, Mapping[str, float]]:
-        """What it wants remembered of each row, by the row's number; called without gradient after `terms`."""
+        """What it wants remembered of each row, by the row's number; called without gradient after
+        `terms`.
+        """
         return {}
 
-    def after_step(self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int) -> tuple[Mapping[str, float], Sequence[Event]]:
-        """Numbers for the step's entry in the curve, and what has happened, from what `watch` saw in the whole step.
+    def after_step(
+        self, step: int, seen: Mapping[int, Mapping[str, float]], pairs: int
+    ) -> tuple[Mapping[str, float], Sequence[Event]]:
+        """Numbers for the step's entry in the curve, and what has happened, from what `watch` saw
+        in the whole step.
 
         Args:
             pairs: how many rows of the training this objective applies to.

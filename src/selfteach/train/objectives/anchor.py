@@ -11,9 +11,11 @@ from selfteach.train.objectives.distill import diverging
 
 
 class Anchor(Objective):
-    """`anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the divergence from the base (`anchor: kl`).
+    """`anchor`: on the base's own answers, either their likelihood (`anchor: nll`) or the
+    divergence from the base (`anchor: kl`).
 
-    Source: C3PO (arXiv 2402.10893). Departs: it uses the likelihood, and found that full-logit KL costs adherence; here both can be had.
+    Source: C3PO (arXiv 2402.10893). Departs: it uses the likelihood, and found that full-logit KL
+    costs adherence; here both can be had.
     """
 
     def __init__(self, settings: config.Train) -> None:
@@ -33,10 +35,12 @@ class Anchor(Objective):
 
 
 class Hold(Anchor):
-    """`hold`: what a correction left as it was stays as the base has it, with everything before it corrected.
+    """`hold`: what a correction left as it was stays as the base has it, with everything before it
+    corrected.
 
-    The same divergence on the tokens of the correction that belong to no edit. An anchor elsewhere cannot say that an edit changes
-    nothing around it; on 100 corrected answers of the embedded model drift was .079 without it, .038 with it (docs/log.md).
+    The same divergence on the tokens of the correction that belong to no edit. An anchor elsewhere
+    cannot say that an edit changes nothing around it; on 100 corrected answers of the embedded
+    model drift was .079 without it, .038 with it (docs/log.md).
     """
 
     pairs = True

@@ -1,8 +1,10 @@
-"""Self-distillation: the student learns the answers' distributions from the base that has more in its prompt.
+"""Self-distillation: the student learns the answers' distributions from the base that has more in
+its prompt.
 
-Source: ELVF (IV); the teacher is the base with the adapter off, frozen, with the rule in its prompt and never the answer.
-Departs: ELVF's code had no shift, let gradients flow through the teacher, misaligned its batches and put the gold answer into the
-teacher's prompt; a test pins each.
+Source: ELVF (IV); the teacher is the base with the adapter off, frozen, with the rule in its prompt
+and never the answer.
+Departs: ELVF's code had no shift, let gradients flow through the teacher, misaligned its batches
+and put the gold answer into the teacher's prompt; a test pins each.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ Form = Literal["forward", "reverse", "jsd"]
 
 
 def kl(p: Tensor, q: Tensor) -> Tensor:
-    """KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V), (N, V) -> (N,)."""
+    """KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V), (N, V) ->
+    (N,).
+    """
     return torch.where(p.isneginf(), 0.0, p.exp() * (p - q)).sum(-1)
 
 
 def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
-    """JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q; p the teacher, q the student.
+    """JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q; p the teacher,
+    q the student.
 
     Source: Agarwal et al. 2023, GKD (arXiv 2306.13649), equation 1.
     Shapes: log-probabilities (N, V), (N, V) -> (N,).
@@ -36,10 +41,11 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
 
 
 def coarse(logp: Tensor, ids: Tensor) -> Tensor:
-    """The probabilities of the given tokens, and of all others together: (N, V), (N, K) -> (N, K+1), nats.
+    """The probabilities of the given tokens, and of all others together: (N, V), (N, K) -> (N,
+    K+1), nats.
 
-    The tail bucket makes the divergence of the two coarse distributions a lower bound of the full one (data processing inequality);
-    renormalising the K tokens alone would be biased.
+    The tail bucket makes the divergence of the two coarse distributions a lower bound of the full
+    one (data processing inequality); renormalising the K tokens alone would be biased.
     """
     top = logp.gather(1, ids)
     return torch.cat([top, tail(top)], -1)
@@ -51,7 +57,9 @@ def tail(top: Tensor) -> Tensor:
     return rest.log()
 
 
-def divergence(teacher: Distribution, logits: Tensor, form: Form, beta: float = 0.5, temperature: float = 1.0) -> Tensor:
+def divergence(
+    teacher: Distribution, logits: Tensor, form: Form, beta: float = 0.5, temperature: float = 1.0
+) -> Tensor:
     """D(teacher || student) at each position, nats; no gradient reaches the teacher.
 
     Shapes: teacher (N, K), logits (N, V) -> (N,).
@@ -71,11 +79,15 @@ def diverging(view: View, form: Form, beta: float, temperature: float) -> Tensor
     teacher = view.teacher
     assert teacher is not None
     assert view.at_logits is not None
-    return view.at_logits(lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature))
+    return view.at_logits(
+        lambda logits, part: divergence(teacher.at(part), logits, form, beta, temperature)
+    )
 
 
 class Distill(Objective):
-    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws lam D alone: they are no evidence."""
+    """`distill`: (1-lam) CE + lam D a token, lam = `train.distill_mix`. On the student's own draws
+    lam D alone: they are no evidence.
+    """
 
     teacher = "prompted"
     own_draws = True
@@ -88,5 +100,7 @@ class Distill(Objective):
         """(R,) sums over tokens, nats."""
         s = self.settings
         d = diverging(view, s.divergence, s.jsd_beta, s.temperature)
-        likelihood = view.logp if view.drawn is None else view.logp.masked_fill(view.drawn[view.row], 0.0)
+        likelihood = (
+            view.logp if view.drawn is None else view.logp.masked_fill(view.drawn[view.row], 0.0)
+        )
         return row_sums(s.distill_mix * d - (1 - s.distill_mix) * likelihood, view.row, view.rows)

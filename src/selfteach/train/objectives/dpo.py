@@ -1,4 +1,6 @@
-"""Direct preference optimisation: the chosen answer rises against the rejected one, relative to the base."""
+"""Direct preference optimisation: the chosen answer rises against the rejected one, relative to the
+base.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from torch.nn.functional import logsigmoid
 from selfteach.train.objectives import Objective, View, row_sums
 
 
-def dpo(chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float) -> Tensor:
+def dpo(
+    chosen: Tensor, rejected: Tensor, base_chosen: Tensor, base_rejected: Tensor, beta: float
+) -> Tensor:
     """L = - log sigmoid(beta [log pi/pi0 (y_w) - log pi/pi0 (y_l)]).
 
     Source: Rafailov et al. 2023 (arXiv 2305.18290), equation 7; equals TRL's `sigmoid` loss.
@@ -30,7 +34,10 @@ class Dpo(Objective):
         assert view.rejected_row is not None
         assert view.reference is not None
         assert view.rejected_reference is not None
-        chosen, base_chosen = row_sums(view.logp, view.row, view.rows), row_sums(view.reference, view.row, view.rows)
+        chosen, base_chosen = (
+            row_sums(view.logp, view.row, view.rows),
+            row_sums(view.reference, view.row, view.rows),
+        )
         rejected = row_sums(view.rejected, view.rejected_row, view.rows)
         base_rejected = row_sums(view.rejected_reference, view.rejected_row, view.rows)
         return dpo(chosen, rejected, base_chosen, base_rejected, self.settings.beta)

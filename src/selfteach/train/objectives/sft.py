@@ -8,7 +8,8 @@ from selfteach.train.objectives import Objective, View, row_sums
 
 
 def sft(token_logp: Tensor, row: Tensor, rows: int) -> Tensor:
-    """L = - sum_t log pi(y_t | x, y_<t), for each row; the loop divides by all answer tokens of the step.
+    """L = - sum_t log pi(y_t | x, y_<t), for each row; the loop divides by all answer tokens of the
+    step.
 
     Shapes: token_logp (N,), row (N,) -> (R,).
     """
