@@ -26,7 +26,7 @@ from selfteach import config
 from selfteach.evaluate.drift import drift
 from selfteach.evaluate.sanity import empty, loops
 from selfteach.generate.correct import distance
-from selfteach.methods.corrections import KINDS
+from selfteach.methods.corrections.method import KINDS
 from selfteach.models import Drawer
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer

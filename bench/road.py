@@ -29,7 +29,7 @@ from bench import transformers_road as theirs
 from bench.work import Work, read_work, scaled, sliced
 from selfteach import config
 from selfteach.evaluate.drift import drift
-from selfteach.methods.feedback import ANCHOR
+from selfteach.methods.feedback.method import ANCHOR
 from selfteach.models import Drawer
 from selfteach.models.finding import model_folder
 from selfteach.models.hf import Hf

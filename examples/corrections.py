@@ -15,7 +15,7 @@ from typing import Any
 
 from selfteach.config import Corrections, resolve
 from selfteach.materials.corrections import read_prompts
-from selfteach.methods.corrections import teach
+from selfteach.methods.corrections.method import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 

@@ -20,7 +20,7 @@ from selfteach.config import resolve
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents import teach
+from selfteach.methods.documents.method import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.config import Feedback, resolve
-from selfteach.methods.feedback import teach
+from selfteach.methods.feedback.method import teach
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.records import GREEDY, Request, user

@@ -35,9 +35,9 @@ from selfteach.judge.match import clusters, contains_answer
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents import read, teach
-from selfteach.methods.quizzing import people_quiz
-from selfteach.methods.road import open_road
+from selfteach.methods.documents.method import read, teach
+from selfteach.methods.documents.exam import people_quiz
+from selfteach.methods.session import open_road
 from selfteach.records import Measure
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run

@@ -14,7 +14,7 @@ from typing import Any
 
 from selfteach.config import Tasks, resolve
 from selfteach.materials.tasks import OWN_SEEDS, read_tasks
-from selfteach.methods.tasks import teach
+from selfteach.methods.tasks.method import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 

@@ -117,7 +117,7 @@ def test_imports_point_left_only(module: str) -> None:
         ("selfteach.run.ledger", "from ..generate import ask"),
         ("selfteach.models.hf", "if True:\n    from selfteach.cli import main"),
         ("selfteach.models.gguf", "from selfteach.report import page"),
-        ("selfteach.methods.feedback", "from selfteach.utils import everything"),
+        ("selfteach.methods.feedback.method", "from selfteach.utils import everything"),
     ],
 )
 def test_an_import_that_points_right_would_be_noticed(module: str, source: str) -> None:

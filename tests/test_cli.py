@@ -24,9 +24,9 @@ ROAD = ROOT / "tests" / "faults" / "road.py"
 
 
 def run(
-    *arguments: str, cwd: Path, road: bool = False, stdin: str = ""
+    *arguments: str, cwd: Path, session: bool = False, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    program = [str(ROAD)] if road else ["-m", "selfteach"]
+    program = [str(ROAD)] if session else ["-m", "selfteach"]
     return subprocess.run(
         [sys.executable, *program, *arguments], cwd=cwd, capture_output=True, text=True, input=stdin
     )
@@ -175,7 +175,7 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
         "--require",
         "kept>=.95",
         cwd=tmp_path,
-        road=True,
+        session=True,
     )
     assert done.returncode == 1
     assert "kept is 0.9, required is >= 0.95" in done.stderr
@@ -192,13 +192,13 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
     other = run("select", "--run", "mine", cwd=tmp_path)
     assert (other.returncode, "is no run of documents" in other.stderr) == (2, True)
     refused = run(
-        "feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, road=True
+        "feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, session=True
     )
     assert (refused.returncode, "seed: 0 -> 4" in refused.stderr) == (2, True)
 
 
 def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
-    done = run("feedback", "Do not hum.", "--dry-run", cwd=tmp_path, road=True)
+    done = run("feedback", "Do not hum.", "--dry-run", cwd=tmp_path, session=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:3] == ["requests: 6", "three prompts:", "  Do not hum."]
     assert not list(tmp_path.iterdir())

@@ -17,11 +17,11 @@ from selfteach.errors import UsageError
 
 NAMES: dict[str, dict[str, str]] = {
     "methods": {
-        "feedback": "selfteach.methods.feedback:teach",
-        "corrections": "selfteach.methods.corrections:teach",
-        "documents": "selfteach.methods.documents:teach",
-        "tasks": "selfteach.methods.tasks:teach",
-        "train": "selfteach.methods.alone:teach",
+        "feedback": "selfteach.methods.feedback.method:teach",
+        "corrections": "selfteach.methods.corrections.method:teach",
+        "documents": "selfteach.methods.documents.method:teach",
+        "tasks": "selfteach.methods.tasks.method:teach",
+        "train": "selfteach.methods.finetune:teach",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",

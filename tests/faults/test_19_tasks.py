@@ -15,7 +15,7 @@ from selfteach import cli
 from selfteach.config import Tasks
 from selfteach.errors import DataError
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods import instancing, inventing
+from selfteach.methods.tasks import instances, invent
 from selfteach.models import recorded
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
@@ -103,7 +103,7 @@ def test_what_does_not_fit_together_is_refused(
     assert why in capsys.readouterr().err
 
 
-def road(
+def session(
     folder: Path, script: Any, room: int = 1000, template: str = PLAIN_NAME, **settings: Any
 ) -> Any:
     """What the steps of inventing need of a road, over a scripted model with `room` characters of
@@ -121,9 +121,9 @@ def road(
         run=SimpleNamespace(ledger=ledger),
         config=config,
         display=open_display(),
-        student=student,
+        base=student,
         teacher=None,
-        base=base,
+        model=base,
     )
 
 
@@ -131,12 +131,12 @@ HUMAN = [Task(f"s:{i}", row["instruction"], (Instance("", "x"),)) for i, row in 
 
 
 def test_a_prompt_beyond_the_context_is_dropped_by_name_and_counted(tmp_path: Path) -> None:
-    there = road(tmp_path, lambda r: "never asked", room=10)
-    assert inventing.invent(there, HUMAN, []) == []
+    there = session(tmp_path, lambda r: "never asked", room=10)
+    assert invent.invent(there, HUMAN, []) == []
     (stage,) = there.run.ledger.funnel()
     assert (stage.requested, stage.reasons) == (8, {"prompt longer than the context": 8})
-    found = [instancing.Invented(HUMAN[0], Near((), 0.0))]
-    assert instancing.instanced(there, found, HUMAN, Instances(0.7), 5) == []
+    found = [instances.Invented(HUMAN[0], Near((), 0.0))]
+    assert instances.instanced(there, found, HUMAN, Instances(0.7), 5) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"prompt longer than the context": 1}
 
@@ -157,14 +157,14 @@ UGLY = [
 
 @pytest.mark.parametrize("mode", ["self-instruct", "alpaca", "magpie"])
 def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path: Path) -> None:
-    there = road(
+    there = session(
         tmp_path,
         lambda r: UGLY[r.draw % len(UGLY)],
         room=100_000,
         mode=mode,
         invent={"requests": 10, "rounds": 3},
     )
-    kept = inventing.invent(there, HUMAN, [t.instruction for t in HUMAN])
+    kept = invent.invent(there, HUMAN, [t.instruction for t in HUMAN])
     assert kept == []
     for stage in there.run.ledger.funnel():
         assert stage.requested == stage.accepted + stage.dropped
@@ -174,11 +174,11 @@ def test_nonsense_is_never_kept_and_every_refusal_is_counted(mode: str, tmp_path
 def test_a_local_teacher_s_own_context_decides_what_it_is_asked(tmp_path: Path) -> None:
     """The student has room for nothing, the teacher for everything; and the other way round."""
     for student, teacher, asked in ((10, 100_000, 8), (100_000, 10, 0)):
-        there = road(tmp_path / str(student), writes, room=student)
+        there = session(tmp_path / str(student), writes, room=student)
         made = Scripted(lambda request: "nothing", name="teacher")
         made.room_tokens = lambda prompt, room=teacher: room - len(str(prompt))  # type: ignore[attr-defined]
         there.teacher = Recorded(there.run.ledger, made, made)
-        assert inventing.invent(there, HUMAN, []) == []
+        assert invent.invent(there, HUMAN, []) == []
         assert len(made.asked) == asked
         assert (
             there.run.ledger.funnel()[0].reasons.get("prompt longer than the context", 0)
@@ -190,14 +190,14 @@ def test_a_cut_answer_is_no_answer(tmp_path: Path) -> None:
     def script(request: Request) -> str:
         return "word " * 500 if request.stage == "instances" else "Name a colour of the evening sky"
 
-    there = road(tmp_path, script, room=100_000, mode="magpie", count=1)
-    assert inventing.invent(there, HUMAN, []) == []
+    there = session(tmp_path, script, room=100_000, mode="magpie", count=1)
+    assert invent.invent(there, HUMAN, []) == []
     reasons = {f.stage: f.reasons for f in there.run.ledger.funnel()}
     assert reasons["tasks with instances"] == {"cut off": 1}
 
 
 def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
-    from selfteach.methods.tasks import parted
+    from selfteach.methods.tasks.method import parted
 
     alike = [
         Task(f"s:{i}", f"Explain to a child what a thing of {w} is", (Instance("", "x"),))
@@ -205,14 +205,14 @@ def test_where_all_seeds_are_alike_there_is_no_exam(tmp_path: Path) -> None:
     ]
     material = SimpleNamespace(seeds=alike, test=[])
     with pytest.raises(DataError, match="too much alike"):
-        parted(road(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
+        parted(session(tmp_path, lambda r: "x"), material)  # type: ignore[arg-type]
 
 
 def invented(folder: Path, script: Any, **settings: Any) -> tuple[list[Any], Ledger]:
     """Tasks with their instances, by all of the steps 2 to 5; and the ledger."""
-    there = road(folder, script, room=100_000, **settings)
+    there = session(folder, script, room=100_000, **settings)
     try:
-        return inventing.invent(there, HUMAN, [t.instruction for t in HUMAN]), there.run.ledger
+        return invent.invent(there, HUMAN, [t.instruction for t in HUMAN]), there.run.ledger
     finally:
         if sys.exc_info()[0]:
             there.run.ledger.close()
@@ -263,23 +263,23 @@ def test_what_is_kept_is_told_after_every_round_and_an_early_end_is_said(
 ) -> None:
     """Nine requests at most are answered with a task: then three rounds without one are the end."""
     told: list[int] = []
-    there = road(
+    there = session(
         tmp_path,
         lambda r: writes(r) if r.stage == "instances" or r.draw < 300_000 else "",
         room=100_000,
         count=1000,
         invent={"requests": 3},
     )
-    kept = inventing.invent(there, HUMAN, [], lambda found: told.append(len(found)))
+    kept = invent.invent(there, HUMAN, [], lambda found: told.append(len(found)))
     assert told == [3, 6, 9, 9, 9, 9]
     assert len(kept) == 9
     assert "9 of 1,000 tasks: the last 3 rounds kept 0 from 9 requests" in capfd.readouterr().err
 
 
 def test_a_task_that_a_stopped_attempt_alone_had_is_dropped_by_name(tmp_path: Path) -> None:
-    there = road(tmp_path, writes, room=100_000)
+    there = session(tmp_path, writes, room=100_000)
     there.run.ledger.place("tasks with instances", [Fate("of another way", "pending")])
-    assert len(inventing.invent(there, HUMAN, [])) == 5
+    assert len(invent.invent(there, HUMAN, [])) == 5
     stage = next(
         stage for stage in there.run.ledger.funnel() if stage.stage == "tasks with instances"
     )
@@ -297,10 +297,10 @@ class Lossy(Scripted):
 
 
 def test_what_an_endpoint_answers_wrongly_is_failed_and_never_a_task(tmp_path: Path) -> None:
-    there = road(tmp_path, writes, cases={"draws": 1, "agreement": 0.0})
+    there = session(tmp_path, writes, cases={"draws": 1, "agreement": 0.0})
     made = Lossy(writes)
     there.teacher = Recorded(there.run.ledger, made, made)
-    kept = inventing.invent(there, HUMAN, [])
+    kept = invent.invent(there, HUMAN, [])
     first = next(iter(there.run.ledger.funnel()))
     assert (first.failed, first.accepted, first.reasons) == (4, 4, {"the answer is not JSON": 4})
     assert len(kept) == 2, "of every two tasks one gets its instances"

@@ -12,7 +12,7 @@ import pytest
 
 import scholar
 from selfteach.config import Documents
-from selfteach.methods import studying as method
+from selfteach.methods.documents import study as method
 from selfteach.models.hf import Hf
 from selfteach.records import Example, Request, Sampling, user
 from selfteach.run.ledger import Fate
@@ -103,10 +103,10 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     said: list[str] = []
     display = SimpleNamespace(say=said.append, stage=lambda name: None)
     config = Documents.model_validate({"study": {"per_document": 5}})
-    road: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         config=config, run=SimpleNamespace(ledger=ledger), base=None, display=display
     )
-    kept = method.study_data(road, [], method.Asked([], []), method.Measured([], []), [])
+    kept = method.study_data(session, [], method.Asked([], []), method.Measured([], []), [])
     assert [
         sum(e.source["document"] == name for e in kept) for name in ("loud.txt", "calm.txt")
     ] == [5, 3]

@@ -16,8 +16,8 @@ from selfteach.config import Feedback, Resolved, resolve
 from selfteach.errors import EndpointError, UsageError
 from selfteach.generate.ask import Asked
 from selfteach.generate.search import LOST, Trace, Try
-from selfteach.methods.feedback import Probed, given_up
-from selfteach.methods.road import SERVED, teacher_of
+from selfteach.methods.feedback.method import Probed, given_up
+from selfteach.methods.session import SERVED, teacher_of
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, user
 from selfteach.run.display import Display

@@ -13,7 +13,7 @@ import pytest
 from selfteach import cli, registry
 from selfteach.config import Alone
 from selfteach.materials.examples import read_examples
-from selfteach.methods.alone import Lessons, by_pairs, marked, objectives, parted, verdict
+from selfteach.methods.finetune import Lessons, by_pairs, marked, objectives, parted, verdict
 from selfteach.records import Example, Logp, Measure, user, write_jsonl
 from selfteach.train.loop import Training
 from talker import said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfteach.evaluate.common import COMMON, FURTHER
 from selfteach.judge.match import contains_answer
-from selfteach.methods.calibrating import common_questions
+from selfteach.methods.documents.calibrate import common_questions
 from selfteach.select.overlap import Overlap
 
 

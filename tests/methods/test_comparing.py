@@ -17,12 +17,12 @@ from selfteach import cli, config
 from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
-from selfteach.methods import comparing
-from selfteach.methods.comparing import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
-from selfteach.methods.in_context import Told
-from selfteach.methods.rates import Held, best_rate, held_out, own_rate, rates_of
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import paired
+from selfteach.methods.compare import method as comparing
+from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
+from selfteach.methods.compare.in_context import Told
+from selfteach.methods.compare.learning_rates import Held, best_rate, held_out, own_rate, rates_of
+from selfteach.methods.session import Session
+from selfteach.methods.runner import paired
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
@@ -149,7 +149,7 @@ def test_the_same_command_goes_on_with_the_cells_that_are_missing(
     monkeypatch.setattr(
         comparing,
         "train_adapter",
-        lambda road, e, kinds, name: made.append(name) or train(road, e, kinds, name),
+        lambda session, e, kinds, name: made.append(name) or train(session, e, kinds, name),
     )
     again = ["compare", "--run", str(copy), "--out", str(run / "compare"), "--json", *sets(LESS)]
     assert cli.run(again) == 2, "another run's comparison is refused"
@@ -178,11 +178,11 @@ def test_stopped_in_a_cell_it_ends_with_the_same_adapters(
 ) -> None:
     train, done = comparing.train_adapter, []
 
-    def stops(road: Any, examples: Any, kinds: Any, name: str) -> Any:
+    def stops(session: Any, examples: Any, kinds: Any, name: str) -> Any:
         if name == "lora-distill-0.003":
             raise KeyboardInterrupt
         done.append(name)
-        return train(road, examples, kinds, name)
+        return train(session, examples, kinds, name)
 
     asked = [
         "compare",
@@ -338,18 +338,18 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
     monkeypatch.setattr(
         comparing,
         "train_adapter",
-        lambda road, examples, kinds, name: taken.append(road.config.train),
+        lambda session, examples, kinds, name: taken.append(session.config.train),
     )
     settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
-    road = Road(run=idle, config=settings, display=idle, rule="", base=idle, student=idle, proof=[])
+    session = Session(run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[])
     for cell in (
         Cell("lora", OWN),
         Cell("lora", "distill"),
         Cell("lora", ON_POLICY),
         Cell("closed_form", SOLVED),
     ):
-        comparing.trained(road, cell, 0.0, {}, [])
+        comparing.trained(session, cell, 0.0, {}, [])
     assert [train.on_policy for train in taken] == [0.3, 0.0, 0.3, 0.0]
     assert [train.l2 for train in taken] == [1.0, 1.0, 1.0, 0.0]
     assert config.Train.model_validate(taken[-1].model_dump()) == taken[-1]

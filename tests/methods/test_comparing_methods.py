@@ -11,7 +11,7 @@ import pytest
 
 import scholar
 from selfteach import cli
-from selfteach.methods.benches import BENCHES
+from selfteach.methods.compare.reopen import BENCHES
 from selfteach.registry import names
 from selfteach.report.comparison import SCORES
 from talker import ADJECTIVES, NOUNS, VERBS, said

@@ -15,8 +15,8 @@ from selfteach.generate.correct import Answered
 from selfteach.judge import Verdicts
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods import criticisms
-from selfteach.methods.criticisms import ENOUGH, Critic
+from selfteach.methods.corrections import criticism
+from selfteach.methods.corrections.criticism import ENOUGH, Critic
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Prompt, Request, question, user
@@ -31,10 +31,10 @@ SAID = user("What is tea?")
 
 
 def critic() -> Critic:
-    road: Any = SimpleNamespace(teacher=None)
+    session: Any = SimpleNamespace(teacher=None)
     edits = [Edit("x:1", SAID, "long", None, "too long")]
     return Critic(
-        road, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5)
+        session, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5)
     )  # type: ignore[arg-type]
 
 
@@ -92,12 +92,12 @@ def test_where_no_check_knows_the_criticism_it_stands_in_the_students_prompt(
         return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
 
     settings = config.Corrections(correct={"tries": 2, "max_tokens": 64})
-    road: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         teacher=None,
-        student=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)),
+        base=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)),
         config=settings,
     )
-    warm = Critic(road, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
+    warm = Critic(session, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
     found = warm.lessons([Answered(SAID, "A stiff word."), Answered(SAID, "A kind word.")])
     assert [(r.text, r.strategy, r.fault) for r in found] == [
         ("Hey there, dear friend of tea.", "own", ""),
@@ -122,7 +122,7 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     criticism asked for.
     """
     counts: list[int] = []
-    road: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         teacher=None,
         config=config.Corrections(criticism={"similar": 100}),
         counts=counts,
@@ -130,21 +130,21 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
     )
 
-    def recognised(road: Any, critic: Critic) -> None:
+    def recognised(session: Any, critic: Critic) -> None:
         if "stiff" in critic.feedback:
             raise DataError(f'no judge can tell whether "{critic.feedback}" applies.')
 
-    monkeypatch.setattr(criticisms, "recognise", recognised)
+    monkeypatch.setattr(criticism, "recognise", recognised)
     monkeypatch.setattr(
-        criticisms, "reach", lambda road, critic, newness, turn, count: counts.append(count) or []
+        criticism, "reach", lambda session, critic, newness, turn, count: counts.append(count) or []
     )
-    return road
+    return session
 
 
 def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     spoken: Any,
 ) -> None:
-    found = criticisms.critics(
+    found = criticism.critics(
         spoken, told("too stiff", "too long", "Too long!"), None, lambda text: ""
     )  # type: ignore[arg-type]
     assert [(c.feedback, len(c.edits)) for c in found] == [("too long", 2)]
@@ -157,15 +157,15 @@ def test_a_criticism_that_no_judge_can_tell_is_put_aside_where_there_are_others(
     assert spoken.counts == [50, 50], "the prompts are divided"
     for alone in (told("too stiff"), told("too stiff", "stiff again")):
         with pytest.raises(DataError, match="no judge can tell"):
-            criticisms.critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
+            criticism.critics(spoken, alone, None, lambda text: "")  # type: ignore[arg-type]
     beside = told("too stiff")
     beside.edits = [Edit("x:9", SAID, "A color.", "A drink.")]
-    assert criticisms.critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
+    assert criticism.critics(spoken, beside, None, lambda text: "") == []  # type: ignore[arg-type]
 
 
 def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: Any) -> None:
-    criticisms.critics(spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: "")  # type: ignore[arg-type]
-    assert spoken.counts == [criticisms.LEAST_SIMILAR] * 8
+    criticism.critics(spoken, told(*(f"say {word}" for word in "abcdefgh")), None, lambda text: "")  # type: ignore[arg-type]
+    assert spoken.counts == [criticism.LEAST_SIMILAR] * 8
 
 
 @pytest.mark.parametrize(
@@ -173,4 +173,4 @@ def test_each_of_many_criticisms_has_enough_prompts_to_learn_from_some(spoken: A
     [("Tea is.", "too short"), ("Tea is good.", ""), ("茶很好", ""), ("tea " * 30, "loops")],
 )
 def test_what_makes_no_sense(text: str, fault: str) -> None:
-    assert criticisms._senseless(text) == fault
+    assert criticism._senseless(text) == fault

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from selfteach.methods.curve import in_turn, n90, sizes
+from selfteach.methods.feedback.data_curve import in_turn, n90, sizes
 from selfteach.run.ledger import Ledger
 from talker import lesson, opened, said
 

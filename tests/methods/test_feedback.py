@@ -388,7 +388,7 @@ def test_a_teacher_writes_the_lessons(talker: Path, tmp_path: Path) -> None:
 def test_a_prompt_that_is_lost_in_the_search_stops_the_run(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from selfteach.methods import feedback
+    from selfteach.methods.feedback import method as feedback
 
     whole = feedback.search
     monkeypatch.setattr(feedback, "search", lambda *given, **more: whole(*given, **more)[1:])

@@ -11,16 +11,7 @@ import pytest
 
 from selfteach.config import Tasks
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.instancing import (
-    BARE_LABEL,
-    LOOPS,
-    UNSURE,
-    Invented,
-    Written,
-    agreed,
-    listed,
-    wrote,
-)
+from selfteach.methods.tasks.instances import BARE_LABEL, LOOPS, UNSURE, Invented, Written, agreed, listed, wrote
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Request
 from selfteach.select.tasks import CUT, Near
@@ -94,12 +85,12 @@ def test_a_label_needs_something_to_be_the_label_of() -> None:
 def written(model: Any, *instructions: str, **cases: Any) -> list[Written]:
     model.failures, model.room_tokens = (), lambda prompt: 1000
     config = Tasks(cases=Tasks().cases.model_copy(update=cases))
-    road: Any = SimpleNamespace(teacher=model, student=model, config=config)
+    session: Any = SimpleNamespace(teacher=model, base=model, config=config)
     tasks = [
         Invented(Task(f"i:{n}", text, classification=False), Near((), 0.0))
         for n, text in enumerate(instructions)
     ]
-    found = wrote(road, tasks, PEOPLE)
+    found = wrote(session, tasks, PEOPLE)
     return [found[one.task.id] for one in tasks]
 
 

@@ -15,15 +15,8 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.tasks import Sheet
 from selfteach.judge.pairwise import Closer
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.instructed import (
-    arms_of,
-    judged,
-    mismatched,
-    noise_floor,
-    question_of,
-    questions,
-)
-from selfteach.methods.tasks import Parts
+from selfteach.methods.tasks.exam import arms_of, judged, mismatched, noise_floor, question_of, questions
+from selfteach.methods.tasks.method import Parts
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Example, Prompt, user
@@ -47,7 +40,7 @@ def likes_what_was_asked(prompt: Prompt, text: str) -> float:
     return 0.0 if text.strip() == right else -1.0
 
 
-def road(folder: Path, score: Any = None, room: int = 1000, **settings: Any) -> Any:
+def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) -> Any:
     """What the exam needs of a road: a context of `room` characters, answers of a token a
     character.
     """
@@ -62,15 +55,15 @@ def road(folder: Path, score: Any = None, room: int = 1000, **settings: Any) -> 
         run=SimpleNamespace(ledger=ledger),
         config=config,
         display=open_display(),
-        student=student,
+        base=student,
         teacher=None,
-        base=base,
+        model=base,
     )
 
 
 def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path: Path) -> None:
     long = Task("s:9", "Say the word " + "z" * 100, (Instance("", "z"),))
-    there = road(tmp_path, room=60)
+    there = session(tmp_path, room=60)
     asked = questions(there, Parts([], [TASKS[0], long], [TASKS[1]], {}))
     assert [(q.part, q.golds) for q in asked] == [("seed", ("apple",)), ("human", ("bear",))]
     (stage,) = there.run.ledger.funnel()
@@ -82,7 +75,7 @@ def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path:
 
 
 def test_the_exam_asks_so_many_of_each_part(tmp_path: Path) -> None:
-    assert len(questions(road(tmp_path, exam={"tasks": 1}), Parts([], TASKS, TASKS, {}))) == 2
+    assert len(questions(session(tmp_path, exam={"tasks": 1}), Parts([], TASKS, TASKS, {}))) == 2
 
 
 def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
@@ -100,7 +93,7 @@ def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
 
 def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:
     examples = [Example(f"e{i}", "seed", user(f"Ask {i} " + "x" * 40), "said") for i in range(4)]
-    asked = questions(there := road(tmp_path, room=160), Parts([], TASKS[:1], [], {}))
+    asked = questions(there := session(tmp_path, room=160), Parts([], TASKS[:1], [], {}))
     assert len(arms_of(there, None, examples, asked)["prompted"].shown) == 4, (
         "two worked tasks of two turns; a third has no room"
     )
@@ -115,7 +108,7 @@ def test_a_person_s_answer_meets_that_to_another_task() -> None:
 
 
 def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path) -> None:
-    judge, told = judged(road(tmp_path, likes_what_was_asked), Parts(TASKS, [], [], {}), [])
+    judge, told = judged(session(tmp_path, likes_what_was_asked), Parts(TASKS, [], [], {}), [])
     assert told["source"] == "model"
     assert judge.name == told["name"]
     assert told["agreement"][judge.name]["value"] == 1.0
@@ -123,7 +116,7 @@ def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path)
 
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     """Nobody prefers anything: every duel is a tie, .5, which is less than min_auroc."""
-    judge, told = judged(road(tmp_path, lambda prompt, text: 0.0), Parts(TASKS, [], [], {}), [])
+    judge, told = judged(session(tmp_path, lambda prompt, text: 0.0), Parts(TASKS, [], [], {}), [])
     assert isinstance(judge, Closer)
     assert told["source"] == "people's answers"
     assert {mark["value"] for mark in told["agreement"].values()} == {0.5}
@@ -131,7 +124,7 @@ def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
 
 def test_a_judge_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no judge \"closest\""):
-        judged(road(tmp_path, judge={"name": "closest"}), Parts(TASKS, [], [], {}), [])
+        judged(session(tmp_path, judge={"name": "closest"}), Parts(TASKS, [], [], {}), [])
 
 
 def test_the_noise_floor_is_a_second_draw_against_the_first(tmp_path: Path) -> None:
@@ -140,4 +133,4 @@ def test_the_noise_floor_is_a_second_draw_against_the_first(tmp_path: Path) -> N
     """
     asked = [question_of(task, "seed") for task in TASKS]
     first = Sheet([], [Draw(str(i), q.golds[0]) for i, q in enumerate(asked)], [])
-    assert noise_floor(road(tmp_path), asked, first)["rouge_l"].value == -1.0
+    assert noise_floor(session(tmp_path), asked, first)["rouge_l"].value == -1.0

@@ -12,8 +12,8 @@ import pytest
 from selfteach.config import Tasks
 from selfteach.config.methods import Invent
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.instancing import Invented
-from selfteach.methods.inventing import OWN, UNSCORED, Way, boundary, classified, over, way
+from selfteach.methods.tasks.instances import Invented
+from selfteach.methods.tasks.invent import OWN, UNSCORED, Way, boundary, classified, over, way
 from selfteach.models.scripted import Scripted
 from selfteach.select.tasks import Near
 
@@ -24,7 +24,7 @@ def likes_labels(prompt: object, text: str) -> float:
     return (0.5 if asks else -0.5) * (1 if text == " label" else -1)
 
 
-def road() -> tuple[Any, dict[str, Any]]:
+def session() -> tuple[Any, dict[str, Any]]:
     notes: dict[str, Any] = {}
     ledger = SimpleNamespace(
         note=lambda key, value: notes.update({key: value}),
@@ -33,7 +33,7 @@ def road() -> tuple[Any, dict[str, Any]]:
         ),
     )
     return SimpleNamespace(
-        teacher=None, student=Scripted({}, likes_labels), run=SimpleNamespace(ledger=ledger)
+        teacher=None, base=Scripted({}, likes_labels), run=SimpleNamespace(ledger=ledger)
     ), notes
 
 
@@ -49,7 +49,7 @@ SEEDS = [
 
 
 def test_only_a_task_that_names_an_input_is_a_classification() -> None:
-    walked, notes = road()
+    walked, notes = session()
     bound = boundary(walked, SEEDS)
     assert bound == 0.0
     assert notes["classification"]["seeds_right"] == [
@@ -82,7 +82,7 @@ class Forgetful(Scripted):
 
 
 def test_a_lost_score_is_counted_and_its_task_is_no_classification() -> None:
-    walked, notes = road()
+    walked, notes = session()
     walked.teacher = Forgetful({}, likes_labels)
     assert boundary(walked, SEEDS) == 0.0
     assert notes["classification"]["seeds_right"][3] == 7

@@ -11,8 +11,8 @@ import pytest
 from hostile import Behave, Call, answer, hostile
 
 from selfteach.judge import Answered, Verdicts
-from selfteach.methods import judging
-from selfteach.methods.judging import tempered
+from selfteach.methods import judges
+from selfteach.methods.judges import tempered
 from selfteach.records import user
 from talker import lesson, opened, said
 
@@ -92,9 +92,9 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
         for does in ("likes", "eats", "finds")
     ] * 4
     monkeypatch.setattr(
-        judging,
+        judges,
         "labelled",
-        lambda road, asked: [
+        lambda session, asked: [
             ((user("Can the fox follow?"), text), broken) for text, broken in answers
         ],
     )

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections import unlearnable
-from selfteach.methods.lessons import FILE, lesson
-from selfteach.methods.teaching import told_overlong
+from selfteach.methods.corrections.method import unlearnable
+from selfteach.methods.corrections.examples import FILE, lesson
+from selfteach.methods.runner import told_overlong
 from selfteach.records import Message, user
 
 TEA, LONG = (
@@ -69,26 +69,26 @@ def test_laid_out_lines_are_a_correction_and_not_an_anchor_of_the_uncorrected_fo
 
 
 def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
-    road: Any = SimpleNamespace(base=SimpleNamespace(encode_answer=str.split))
-    assert unlearnable(road, Revision(Answered(TEA, "a b"), "a\nb")) == "changes no token"
-    assert unlearnable(road, Revision(Answered(TEA, "a b"), "a c")) == ""
-    assert unlearnable(road, Revision(Answered(TEA, "a b"), "a b")) == "", "it may stay as it is"
+    session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=str.split))
+    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a\nb")) == "changes no token"
+    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a c")) == ""
+    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a b")) == "", "it may stay as it is"
     assert (
-        unlearnable(road, Revision(Answered(TEA, " "), "a b")) == "the model's own answer is empty"
+        unlearnable(session, Revision(Answered(TEA, " "), "a b")) == "the model's own answer is empty"
     )
 
 
 def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
     events, lines = list[tuple[str, dict[str, Any]]](), list[str]()
-    road: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         config=SimpleNamespace(train=SimpleNamespace(max_tokens=512)),
         display=SimpleNamespace(say=lines.append),
         run=SimpleNamespace(
             ledger=SimpleNamespace(event=lambda kind, body: events.append((kind, body)))
         ),
     )
-    told_overlong(road, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
+    told_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
     assert events == lines == []
-    told_overlong(road, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
+    told_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
     assert events == [("overlong", {"stage": "train", "max_tokens": 512, "drop": 3})]
     assert lines == ["rows longer than train.max_tokens = 512: drop 3"]

@@ -12,7 +12,7 @@ import pytest
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.parting import fits, fitted, said, sized
+from selfteach.methods.corrections.split import fits, fitted, said, sized
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import Message, question, user
 from selfteach.run.ledger import Ledger
@@ -31,15 +31,15 @@ class Words:
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Iterator[Any]:
-    from selfteach.methods.road import Road
+def session(tmp_path: Path) -> Iterator[Any]:
+    from selfteach.methods.session import Session
 
     told: list[str] = []
     ledger = Ledger(tmp_path / "run.db")
     run: Any = SimpleNamespace(ledger=ledger)
     display: Any = SimpleNamespace(say=told.append, told=told)
     base: Any = Words()
-    yield Road(run, resolve(Settings).config, display, "", base, base, [])
+    yield Session(run, resolve(Settings).config, display, "", base, base, [])
     ledger.close()
 
 
@@ -69,41 +69,41 @@ def edit(number: int, words: int, asked: int = 3, answer: str | None = "Short.")
     ],
 )
 def test_answers_are_as_long_as_those_of_the_file(
-    road: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]
+    session: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]
 ) -> None:
-    road.config = resolve(Settings, sets=list(sets)).config
+    session.config = resolve(Settings, sets=list(sets)).config
     found = sized(
-        road, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])
+        session, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])
     ).config
     assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
 
 
-def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(road: Any) -> None:
-    road = sized(road, Corrections())
+def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(session: Any) -> None:
+    session = sized(session, Corrections())
     material = Corrections(
         edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)],
         prompts=[user("Tea?"), user("long " * 3000)],
         criticisms=[Edit("edits:4", user("long " * 799), "Short.", None, "too long")],
     )
-    found = fitted(road, material)
+    found = fitted(session, material)
     assert [e.where for e in found.edits] == ["edits:1"]
     assert found.prompts == [user("Tea?")]
     assert found.criticisms == []
-    (part,) = road.run.ledger.funnel()
+    (part,) = session.run.ledger.funnel()
     assert (part.stage, part.requested, part.accepted, part.reasons) == (
         "room",
         6,
         2,
         {TOO_LONG: 4},
     )
-    assert road.display.told == [f"rows left out, {TOO_LONG}: 4"]
+    assert session.display.told == [f"rows left out, {TOO_LONG}: 4"]
     assert len(material.edits) == 3, "what was read stays as it was"
 
 
-def test_a_correction_leaves_half_of_the_context_to_the_prompt(road: Any) -> None:
-    assert fits(road, user("Tea?"), "word " * 399)
-    assert not fits(road, user("Tea?"), "word " * 400)
-    assert not fits(road, user("long " * 790), "word " * 11)
+def test_a_correction_leaves_half_of_the_context_to_the_prompt(session: Any) -> None:
+    assert fits(session, user("Tea?"), "word " * 399)
+    assert not fits(session, user("Tea?"), "word " * 400)
+    assert not fits(session, user("long " * 790), "word " * 11)
 
 
 def test_two_conversations_that_end_alike_are_not_alike() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from selfteach import cli
 from selfteach.config import Feedback, resolve
-from selfteach.methods import plan as planning
-from selfteach.methods.plan import not_counted, plan
+from selfteach.methods import estimate as planning
+from selfteach.methods.estimate import not_counted, plan
 from selfteach.run.display import Silent
 
 RULE = "Do not talk about the fox."

@@ -13,7 +13,7 @@ import pytest
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections import reviewed, told
+from selfteach.methods.corrections.method import reviewed, told
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import user
@@ -39,15 +39,15 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(serve, "serve", person)
     with open_run(tmp_path / "run", "edits", "corrections", resolved, {}) as run:
         model = Scripted({"Tea?": "A color.", "Milk?": "White.", "Ink?": "Blue.", "Snow?": " "})
-        road: Any = SimpleNamespace(
+        session: Any = SimpleNamespace(
             run=run,
             config=resolved.config,
             display=open_display(),
-            student=Recorded(run.ledger, model),
+            base=Recorded(run.ledger, model),
         )
         for _ in range(2):
             found = reviewed(
-                road,
+                session,
                 Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]),
             )
             assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [

@@ -17,10 +17,10 @@ from selfteach.judge.contradiction import Match
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
-from selfteach.methods import documents
-from selfteach.methods.documents import HELD_OUT, LIKE_EXAM, LOST, answer, fitting, held_out, select
-from selfteach.methods.quizzing import Quiz, gap_quiz
-from selfteach.methods.studying import Asked, Measured
+from selfteach.methods.documents import method as documents
+from selfteach.methods.documents.method import HELD_OUT, LIKE_EXAM, LOST, answer, fitting, held_out, select
+from selfteach.methods.documents.exam import Quiz, gap_quiz
+from selfteach.methods.documents.study import Asked, Measured
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Request, user
@@ -54,7 +54,7 @@ class Lossy(Scripted):
 
 
 @pytest.fixture
-def road(tmp_path: Path) -> Any:
+def session(tmp_path: Path) -> Any:
     """As much of a road as steps 3 and 4 need."""
     ledger = Ledger(tmp_path / "run.db")
     student = Recorded(
@@ -65,65 +65,65 @@ def road(tmp_path: Path) -> Any:
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         config=settings,
-        student=student,
+        base=student,
         teacher=None,
         display=Silent(),
     )
 
 
-def test_a_question_without_its_label_failed_and_the_others_are_told_apart(road: Any) -> None:
-    measured = answer(road, [WHEN, WHERE], Match())
-    (funnel,) = road.run.ledger.funnel()
+def test_a_question_without_its_label_failed_and_the_others_are_told_apart(session: Any) -> None:
+    measured = answer(session, [WHEN, WHERE], Match())
+    (funnel,) = session.run.ledger.funnel()
     assert (funnel.pending, funnel.failed, funnel.reasons) == (1, 1, {LOST: 1})
-    (pair,) = select(road, measured)
+    (pair,) = select(session, measured)
     assert pair.rejected == "Nobody knows."
-    (funnel,) = road.run.ledger.funnel()
+    (funnel,) = session.run.ledger.funnel()
     assert (funnel.requested, funnel.accepted, funnel.failed, funnel.pending) == (2, 1, 1, 0)
 
 
-def test_a_question_that_is_forgotten_on_the_way_is_an_error(road: Any) -> None:
-    answer(road, [WHEN], Match())
+def test_a_question_that_is_forgotten_on_the_way_is_an_error(session: Any) -> None:
+    answer(session, [WHEN], Match())
     with pytest.raises(IntegrityError, match="entered the stage"):
-        select(road, Measured([], [], None))
+        select(session, Measured([], [], None))
 
 
-def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(road: Any) -> None:
-    road.config = config.Documents(exam={"questions": 1, "max_tokens": 4})
-    road.base = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
+def test_all_questions_of_people_are_held_out_also_those_that_are_not_asked(session: Any) -> None:
+    session.config = config.Documents(exam={"questions": 1, "max_tokens": 4})
+    session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     quiz = [Quiz(q.text, (q.short,), CHUNK, "people") for q in (WHEN, WHERE)]
-    assert fitting(road, quiz) == quiz
-    (funnel,) = road.run.ledger.funnel()
+    assert fitting(session, quiz) == quiz
+    (funnel,) = session.run.ledger.funnel()
     assert (funnel.accepted, funnel.reasons) == (1, {"held out, more than exam.questions": 1})
-    road.base.context_tokens = 5
-    assert fitting(road, quiz) == []
+    session.model.context_tokens = 5
+    assert fitting(session, quiz) == []
 
 
-def test_what_is_held_out_or_like_the_exam_is_accounted_for(road: Any) -> None:
+def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> None:
     """Two sentences: one of them gives the exam; what is asked about it, or like it, is dropped
     with that reason.
     """
-    road.base = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
+    session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
     like = [replace(q, text=f"{q.text[:-1]} now?") for q in (WHEN, WHERE)]
     asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
-    road.run.ledger.place("ask", (Fate(q.id, "accepted") for q in asked))
-    quiz, left = held_out(road, [CHUNK], Asked(asked, [WHEN, WHERE]))
-    (funnel,) = road.run.ledger.funnel()
+    session.run.ledger.place("ask", (Fate(q.id, "accepted") for q in asked))
+    quiz, left = held_out(session, [CHUNK], Asked(asked, [WHEN, WHERE]))
+    (funnel,) = session.run.ledger.funnel()
     assert funnel.accepted == len(left.all)
     assert funnel.reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
     assert len(quiz) == len(left.all) == len(left.trusted) == 1
 
 
-def test_an_exam_that_does_not_fit_into_the_context_is_refused(road: Any) -> None:
-    road.base = SimpleNamespace(context_tokens=20, encode=lambda prompt: str(prompt).split())
+def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> None:
+    session.model = SimpleNamespace(context_tokens=20, encode=lambda prompt: str(prompt).split())
     with pytest.raises(
         DataError, match=r"does not|no question of the exam fits.*Lower read\.chunk_tokens"
     ):
-        held_out(road, [CHUNK], Asked([WHEN, WHERE], [WHEN, WHERE]))
+        held_out(session, [CHUNK], Asked([WHEN, WHERE], [WHEN, WHERE]))
 
 
 @pytest.mark.parametrize(("first", "kept"), [("pointing", 1), ("", 1)])
 def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
-    first: str, kept: int, road: Any, monkeypatch: pytest.MonkeyPatch
+    first: str, kept: int, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twice = [replace(WHEN, back="1790"), replace(WHEN, sentence=1, back="1790")]
     monkeypatch.setattr(
@@ -133,9 +133,9 @@ def test_a_question_that_is_refused_for_one_sentence_may_be_asked_of_another(
     )
     monkeypatch.setattr(documents, "strays", lambda q: False)
     monkeypatch.setattr(documents, "ask_about", lambda *a, **k: [(q, a[3](q)) for q in twice])
-    found = documents.questions(road, [CHUNK], [])
+    found = documents.questions(session, [CHUNK], [])
     assert [q.sentence for q in found.all] == [1 if first else 0]
-    reasons = {fate.reason for _, fate in road.run.ledger.candidates("ask", "dropped")}
+    reasons = {fate.reason for _, fate in session.run.ledger.candidates("ask", "dropped")}
     assert reasons == {first or "repeats another question"}
 
 
@@ -158,7 +158,7 @@ def test_the_exam_asks_for_words_that_the_sentence_itself_is_marked_right_with()
 
 
 def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
-    road: Any, monkeypatch: pytest.MonkeyPatch
+    session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = [
         "What is the capital of France?",
@@ -167,11 +167,11 @@ def test_no_answer_of_the_base_is_taught_to_a_question_of_the_exam(
     ]
 
     def asked_for(
-        road: Any, subject: Any, scope: str, count: int, rounds: int, fault_of: Any, forms: Any
+        session: Any, subject: Any, scope: str, count: int, rounds: int, fault_of: Any, forms: Any
     ) -> list[Any]:
         assert {"who", "when", "telling"} < forms.keys(), "questions of fact are among them"
         return [SimpleNamespace(text=text) for text in written if not fault_of(text)]
 
     monkeypatch.setattr(documents, "asked_for", asked_for)
-    found = documents.replay(road, [Quiz(WHEN.text, ("1790",), CHUNK, "people")])
+    found = documents.replay(session, [Quiz(WHEN.text, ("1790",), CHUNK, "people")])
     assert [e.prompt for part in found.values() for e in part] == [user(written[2])]

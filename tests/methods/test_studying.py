@@ -21,10 +21,10 @@ from selfteach.generate.study import facts, study
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, chunked
-from selfteach.methods import studying
-from selfteach.methods.documents import fitting, schooled
-from selfteach.methods.quizzing import Quiz, gap_quiz, people_quiz
-from selfteach.methods.studying import Asked, Measured, known, known_sentences, study_data
+from selfteach.methods.documents import study
+from selfteach.methods.documents.method import fitting, schooled
+from selfteach.methods.documents.exam import Quiz, gap_quiz, people_quiz
+from selfteach.methods.documents.study import Asked, Measured, known, known_sentences, study_data
 from selfteach.records import Example, Measure, user
 from selfteach.select.balance import spread
 from selfteach.select.pointing import Pointing
@@ -35,7 +35,7 @@ from selfteach.select.pointing import Pointing
 )
 
 
-def road(**settings: Any) -> Any:
+def session(**settings: Any) -> Any:
     """A road without models; `said` is what it told, `fates` what became of the rows."""
     said: list[str] = []
     fates: list[Any] = []
@@ -62,7 +62,7 @@ def book(sentences: int) -> list[Chunk]:
 @pytest.fixture(autouse=True)
 def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """No model says which words are alike."""
-    monkeypatch.setattr(studying, "alike", lambda *given: {})
+    monkeypatch.setattr(study, "alike", lambda *given: {})
 
 
 #
@@ -71,7 +71,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
-    here, chunks = road(study={"per_document": 60}), book(20)
+    here, chunks = session(study={"per_document": 60}), book(20)
     exam = [
         Quiz(f"Who built the mill of Hale{n}?", ("Ann Ames",), chunks[0], "people")
         for n in range(20)
@@ -81,7 +81,7 @@ def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
     assert reasons["like a question of the exam"] > 0
     (line,) = here.said
     assert line.startswith(
-        f"book.txt: {len(kept)} of {len(kept) + reasons[studying.ENOUGH]} rows of study "
+        f"book.txt: {len(kept)} of {len(kept) + reasons[study.ENOUGH]} rows of study "
         "data, 60 at most"
     )
 
@@ -90,7 +90,7 @@ def test_what_is_said_of_a_long_document_counts_what_is_kept_of_it() -> None:
 def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
     limit: int, least: int
 ) -> None:
-    here = road(study={"per_document": limit})
+    here = session(study={"per_document": limit})
     kept = study_data(here, book(80), Asked([], []), Measured([], []), [])
     rows = Counter(e.source["start"] for e in kept if e.source["form"] != "recite")
     counts = sorted(
@@ -103,12 +103,12 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
     assert f"{limit} of" in said
     assert ("sentences are not taught at all" in said) == (least == 0)
     dropped = [f for f in here.fates if f.state == "dropped"]
-    assert {f.reason for f in dropped} == {studying.ENOUGH}
+    assert {f.reason for f in dropped} == {study.ENOUGH}
     assert len(here.fates) == len(kept) + len(dropped)
 
 
 def test_a_short_document_is_taught_whole_and_in_its_order() -> None:
-    here = road()
+    here = session()
     kept = study_data(here, book(6), Asked([], []), Measured([], []), [])
     assert kept == study(facts(book(6), []), Study(), 0)
     assert here.said == []
@@ -163,9 +163,9 @@ def test_a_sentence_is_known_where_all_its_questions_are() -> None:
 
 def test_known_says_what_is_left_out() -> None:
     found = measured([(0, 0.1), (1, 0.4), (2, 0.9)])
-    assert known(road(), found) == set()
-    assert len(known(road(study={"known": False}), found)) == 2
-    auto = road(study={"known": "auto"})
+    assert known(session(), found) == set()
+    assert len(known(session(study={"known": False}), found)) == 2
+    auto = session(study={"known": "auto"})
     assert known(auto, found) == set()
     assert "all is taught" in auto.said[0]
     found.sure = Sure("gain", 0.8, found.scored, 0.5, 0.2)
@@ -174,12 +174,12 @@ def test_known_says_what_is_left_out() -> None:
 
 
 def test_what_is_known_is_not_taught_but_recited() -> None:
-    here = road(study={"known": False})
+    here = session(study={"known": False})
     rows = study_data(here, [CHUNK], Asked([], []), measured([(1, 0.1)]), [])
     start = CHUNK.place(1)["start"]
     assert {e.source["form"] for e in rows if e.source["start"] == start} == set()
     assert any("China" in e.chosen for e in rows if e.source["form"] == "recite")
-    assert {f.reason for f in here.fates if f.state == "dropped"} == {studying.KNOWN}
+    assert {f.reason for f in here.fates if f.state == "dropped"} == {study.KNOWN}
 
 
 def test_surely_known_is_what_scores_below_every_unknown_question() -> None:
@@ -231,7 +231,7 @@ def test_rows_are_left_out_evenly() -> None:
 
 
 def test_people_s_questions_are_taken_from_every_document() -> None:
-    here = road(exam={"questions": 3})
+    here = session(exam={"questions": 3})
     here.base = SimpleNamespace(
         encode=lambda prompt: [0] * len(prompt if isinstance(prompt, str) else prompt[-1].content),
         context_tokens=1000,

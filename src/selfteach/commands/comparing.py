@@ -44,8 +44,8 @@ class Options:
 
 def compare(folder: Path, options: Options) -> None:
     """Compares, or goes on with a comparison, and prints its table."""
-    from selfteach.methods.comparing import OBJECTIVES, Wanted
-    from selfteach.methods.comparing import compare as work
+    from selfteach.methods.compare.method import OBJECTIVES, Wanted
+    from selfteach.methods.compare.method import compare as work
 
     every = registry.names("adapters")
     wanted = Wanted(
@@ -188,7 +188,7 @@ def material(
 
 
 def _past(folder: Path, kind: str, known: Any, notes: Mapping[str, Any]) -> Any:
-    from selfteach.methods.comparing import Past
+    from selfteach.methods.compare.method import Past
 
     examples = [Example.from_json(row, where) for where, row in read_jsonl(folder / EXAMPLES)]
     asked = frozenset(row["prompt"] for row in past.exam(folder)["answers"])

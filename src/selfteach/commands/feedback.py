@@ -59,7 +59,7 @@ def rule_text(rule: str) -> str:
 def _plan(rule: str, config: Feedback, options: Options) -> None:
     earlier = past.adapter(options.from_run) if options.from_run else None
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
-        from selfteach.methods.plan import plan
+        from selfteach.methods.estimate import plan
 
         stated = plan(rule, config, shown.display, earlier)
     show_plan(stated, as_json=options.as_json)

@@ -18,7 +18,7 @@ from selfteach.materials.examples import read_examples
 from selfteach.run import processes
 
 if TYPE_CHECKING:
-    from selfteach.methods.alone import Lessons
+    from selfteach.methods.finetune import Lessons
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Files:
             path.stem: read_examples(path, skip=self.skip_bad_rows, most_bad=most_bad)
             for path in self.examples
         }
-        from selfteach.methods.alone import Lessons  # a mistyped path is told before these load
+        from selfteach.methods.finetune import Lessons  # a mistyped path is told before these load
         from selfteach.train.mix import named
 
         (first, *more), fates = (
@@ -120,18 +120,18 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
 def follow(material: Lessons, config: Alone, options: Options) -> None:
     """The part of a process that does not own the run."""
     from selfteach.commands.screen import screen
-    from selfteach.methods import alone
+    from selfteach.methods import finetune
     from selfteach.run.signals import interruptible
 
     assert options.out is not None
     begun = {"from": str(past.adapter(options.from_run).resolve())} if options.from_run else {}
     with screen(None, debug=options.debug) as shown, interruptible(shown.say):
-        alone.follow(material, config, options.out, begun)
+        finetune.follow(material, config, options.out, begun)
 
 
 def plan(material: Lessons, config: Alone, *, as_json: bool) -> None:
     """Prints what was read, without a model."""
-    from selfteach.methods.alone import objectives, parted
+    from selfteach.methods.finetune import objectives, parted
 
     learned, dev = parted(material, config)
     if not learned:

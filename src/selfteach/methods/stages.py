@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import UsageError
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import TRAINING, Taught, Weights, open_taught, told_overlong
+from selfteach.methods.session import Session
+from selfteach.methods.runner import TRAINING, Taught, Weights, open_taught, told_overlong
 from selfteach.models.hf import Hf
 from selfteach.records import Example
 from selfteach.train.adapters.join import join, why_not_joined
@@ -26,51 +26,51 @@ class Stage:
     examples: Sequence[Example]
 
 
-def teach_stages(road: Road, stages: Sequence[Stage], kinds: Weights) -> Taught:
+def teach_stages(session: Session, stages: Sequence[Stage], kinds: Weights) -> Taught:
     """Trains the stages in order and opens the taught model; its curve is that of all of them.
 
     Raises:
         UsageError: adapters of this kind cannot be joined, and there is more than one stage.
     """
-    road.before_training()
+    session.before_training()
     adapter: Path | None = (
-        Path(road.run.material["from"]) if road.run.material.get("from") else None
+        Path(session.run.material["from"]) if session.run.material.get("from") else None
     )
     done: list[Trained] = []
     for stage in stages:
-        with road.run.stage(f"train {stage.name}"):
-            base = Hf.load(road.config.model, adapter=adapter) if done else road.base
-            trained = _train(road, base, stage, kinds)
-            joined = road.run.path / TRAINING / stage.name / "joined"
+        with session.run.stage(f"train {stage.name}"):
+            base = Hf.load(session.config.model, adapter=adapter) if done else session.model
+            trained = _train(session, base, stage, kinds)
+            joined = session.run.path / TRAINING / stage.name / "joined"
             adapter = _joined(adapter, trained, joined) if adapter else trained.adapter
             done.append(trained)
     assert adapter is not None
-    with road.run.stage("open"):
-        return open_taught(road, _together(done, adapter))
+    with session.run.stage("open"):
+        return open_taught(session, _together(done, adapter))
 
 
-def _train(road: Road, base: Hf, stage: Stage, kinds: Weights) -> Trained:
-    road.display.stage(f"train {stage.name}", unit="steps")
+def _train(session: Session, base: Hf, stage: Stage, kinds: Weights) -> Trained:
+    session.display.stage(f"train {stage.name}", unit="steps")
 
     def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
         if step == 1:
-            road.display.stage(f"train {stage.name}", total, "steps")
-        road.display.advance()
+            session.display.stage(f"train {stage.name}", total, "steps")
+        session.display.advance()
 
-    folder = road.run.path / TRAINING / stage.name
+    folder = session.run.path / TRAINING / stage.name
     trained = train(
         base,
         stage.examples,
-        road.config.train,
+        session.config.train,
         folder,
-        seed=road.config.seed,
+        seed=session.config.seed,
         defaults=kinds,
         progress=progress,
-        say=road.display.say,
+        say=session.display.say,
     )
     for kind, body in trained.events:
-        road.run.ledger.event(kind, body)
-    told_overlong(road, trained, stage.name)
+        session.run.ledger.event(kind, body)
+    told_overlong(session, trained, stage.name)
     return trained
 
 

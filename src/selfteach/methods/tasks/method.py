@@ -30,12 +30,12 @@ from selfteach.evaluate.common import COMMON
 from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
-from selfteach.methods.asking import asked_for
-from selfteach.methods.instancing import Invented
-from selfteach.methods.instructed import examine
-from selfteach.methods.inventing import invent
-from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
+from selfteach.methods.prompts import asked_for
+from selfteach.methods.tasks.instances import Invented
+from selfteach.methods.tasks.exam import examine
+from selfteach.methods.tasks.invent import invent
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.runner import Taught, publish, teach_adapter, tidy
 from selfteach.records import GREEDY, Example, Message, digest, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -75,43 +75,43 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
         return dict(done)
     templates = chosen(config.templates)
     with run.stage("load"):
-        road = open_road(run, config, display)
+        session = open_session(run, config, display)
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
-        parts = parted(road, material)  # 1
+        parts = parted(session, material)  # 1
     with run.stage("invent"):
         known = [t.instruction for t in (*material.seeds, *material.test)]
         found = invent(
-            road, parts.train, known, partial(inspect, road, material.seeds)
+            session, parts.train, known, partial(inspect, session, material.seeds)
         )  # 2, 3, 4, 5, 6
     with run.stage("lessons"):
-        examples = lessons(road, parts.train if config.learn_seeds else [], found, templates)  # 7
-        examples += anchors(road, parts.general["train"])
+        examples = lessons(session, parts.train if config.learn_seeds else [], found, templates)  # 7
+        examples += anchors(session, parts.general["train"])
     with run.stage("exam of the base"):
-        examine(road, None, parts, examples)  # 8
-        road.student.rest()
+        examine(session, None, parts, examples)  # 8
+        session.base.rest()
     taught = None
     if any(e.kind != "general" for e in examples):
         with run.stage("train"):
-            taught = teach_adapter(road, examples, KINDS)  # 7
+            taught = teach_adapter(session, examples, KINDS)  # 7
     with run.stage("exam"):
-        exam = examine(road, taught, parts, examples)  # 8
-    return finish(road, exam, examples, taught, found, material)
+        exam = examine(session, taught, parts, examples)  # 8
+    return finish(session, exam, examples, taught, found, material)
 
 
-def parted(road: Road, material: Tasks) -> Parts:
+def parted(session: Session, material: Tasks) -> Parts:
     """Step 1: no held-out seed is like one that is shown (invariant 5); nor is a general prompt
     like a task.
     """
-    seeds, held_out = material.seeds, road.config.test_share
+    seeds, held_out = material.seeds, session.config.test_share
     texts = [task.instruction for task in seeds]
     sides = split(
         texts,
-        road.student.embed([user(t) for t in texts]),
+        session.base.embed([user(t) for t in texts]),
         (1 - held_out, 0.0, held_out),
-        road.config.seed,
+        session.config.seed,
         strata=[str(task.classification) for task in seeds],
-        max_overlap=road.config.sift.max_overlap,
+        max_overlap=session.config.sift.max_overlap,
     )
     train, test = (
         [t for t, side in zip(seeds, sides, strict=True) if side == part]
@@ -129,37 +129,37 @@ def parted(road: Road, material: Tasks) -> Parts:
         train,
         test,
         list(material.test),
-        general(road, [*texts, *(t.instruction for t in material.test)]),
+        general(session, [*texts, *(t.instruction for t in material.test)]),
     )
 
 
-def general(road: Road, texts: Sequence[str]) -> dict[str, list[Turns]]:
+def general(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
     """Prompts about anything, which the student asks itself: a share holds the model in place, the
     others show whether it stayed there.
     """
-    config, pool = road.config.keep, Overlap([*texts, *(text for text, _ in COMMON)])
+    config, pool = session.config.keep, Overlap([*texts, *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
         return form_fault(text) or (
-            "" if pool.add_if_new(text, road.config.sift.max_overlap)[0] else "like another prompt"
+            "" if pool.add_if_new(text, session.config.sift.max_overlap)[0] else "like another prompt"
         )
 
     found = [
         user(a.text)
-        for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)
+        for a in asked_for(session, Subject(""), "general", config.general, config.rounds, newness)
     ]
-    held_out = min(road.config.exam.general, len(found) // 2)
+    held_out = min(session.config.exam.general, len(found) // 2)
     return {"test": found[:held_out], "train": found[held_out:]}
 
 
-def inspect(road: Road, seeds: Sequence[Task], found: Sequence[Invented]) -> None:
+def inspect(session: Session, seeds: Sequence[Task], found: Sequence[Invented]) -> None:
     """Step 6, after every round: tasks.jsonl, and the numbers and pages of the inspection, for the
     report and for `selfteach inspect`.
     """
     tasks = [one.task for one in found]
-    road.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
-    road.run.ledger.note(
-        "inspection", inspection(tasks, [task.instruction for task in seeds], road.config.seed)
+    session.run.export_jsonl("tasks.jsonl", (one.task.json() | similarity(one) for one in found))
+    session.run.ledger.note(
+        "inspection", inspection(tasks, [task.instruction for task in seeds], session.config.seed)
     )
 
 
@@ -172,7 +172,7 @@ def similarity(one: Invented) -> dict[str, Any]:
 
 
 def lessons(
-    road: Road, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]
+    session: Session, seeds: Sequence[Task], found: Sequence[Invented], templates: Sequence[Any]
 ) -> list[Example]:
     """Step 7: every instance as an example, in a template that is drawn for it."""
     made, fates = [], []
@@ -181,7 +181,7 @@ def lessons(
             for case in task.instances:
                 row = {"instruction": task.instruction, "input": case.input, "output": case.output}
                 id = digest([task.id, case.input, case.output])
-                template = draw_template(templates, row, road.config.seed, id)
+                template = draw_template(templates, row, session.config.seed, id)
                 fates.append(
                     Fate(
                         id,
@@ -208,16 +208,16 @@ def lessons(
                             source,
                         )
                     )
-    road.run.ledger.place("examples", fates)
+    session.run.ledger.place("examples", fates)
     return made
 
 
-def anchors(road: Road, prompts: Sequence[Turns]) -> list[Example]:
+def anchors(session: Session, prompts: Sequence[Turns]) -> list[Example]:
     """Step 7: the beginnings of the base's own answers to general prompts."""
-    limit = replace(GREEDY, max_tokens=road.config.keep.anchor_tokens)
-    road.display.stage("keep", len(prompts))
+    limit = replace(GREEDY, max_tokens=session.config.keep.anchor_tokens)
+    session.display.stage("keep", len(prompts))
     begun = paper.answer(
-        road.student, "keep", prompts, limit, road.config.seed, road.display.advance
+        session.base, "keep", prompts, limit, session.config.seed, session.display.advance
     )
     return [
         Example(
@@ -235,7 +235,7 @@ def anchors(road: Road, prompts: Sequence[Turns]) -> list[Example]:
 
 
 def finish(
-    road: Road,
+    session: Session,
     exam: dict[str, Any],
     examples: Sequence[Example],
     taught: Taught | None,
@@ -247,10 +247,10 @@ def finish(
     worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"]
     told = (
         f"{len(material.seeds)} seed tasks; {len(found)} more invented by the "
-        f"{road.config.mode} way"
+        f"{session.config.mode} way"
     )
-    prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
-    return publish(road, exam | {"material": told}, examples, taught, arms, prompted)
+    prompted = (*paper.shown(worked, session.config.exam.shots), *user("x"))
+    return publish(session, exam | {"material": told}, examples, taught, arms, prompted)
 
 
 def by_part(exam: dict[str, Any], arm: str) -> dict[str, Any]:

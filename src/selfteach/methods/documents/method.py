@@ -39,22 +39,13 @@ from selfteach.judge.language import main_script
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.asking import asked_for
-from selfteach.methods.calibrating import calibrated, judges_of, stored
-from selfteach.methods.quizzing import (
-    Quiz,
-    examine,
-    gap_quiz,
-    known_map,
-    own_quiz,
-    people_quiz,
-    roomy,
-    share_of,
-)
-from selfteach.methods.road import Road, open_road
+from selfteach.methods.prompts import asked_for
+from selfteach.methods.documents.calibrate import calibrated, judges_of, stored
+from selfteach.methods.documents.exam import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, roomy, share_of
+from selfteach.methods.session import Session, open_session
 from selfteach.methods.stages import Stage, teach_stages
-from selfteach.methods.studying import Asked, Measured, study_data
-from selfteach.methods.teaching import publish, tidy
+from selfteach.methods.documents.study import Asked, Measured, study_data
+from selfteach.methods.runner import publish, tidy
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
 from selfteach.run.display import Display
@@ -91,35 +82,35 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         display.say("this run is done: here is its result again")
         return dict(done)
     with run.stage("load"):
-        road = open_road(run, config, display)
+        session = open_session(run, config, display)
     with run.stage("read"):
-        chunks, judged = read(road, material), judge(road)  # 1
+        chunks, judged = read(session, material), judge(session)  # 1
     with run.stage("ask"):
-        kept_out, asked = asked_apart(road, chunks, material.questions)  # 1, 2
+        kept_out, asked = asked_apart(session, chunks, material.questions)  # 1, 2
         quiz = spread(kept_out, config.exam.questions)
     with run.stage("answer"):
-        measured = answer(road, asked.trusted, judged)  # 3, 4
-        pairs = select(road, measured)  # 4
+        measured = answer(session, asked.trusted, judged)  # 3, 4
+        pairs = select(session, measured)  # 4
         # it is not asked again: what its server lost stays lost, or a resumed run would come to
         # other examples
-        if road.teacher:
-            road.teacher.give_up()
+        if session.teacher:
+            session.teacher.give_up()
     with run.stage("keep"):
-        general = replay(road, kept_out)
+        general = replay(session, kept_out)
     examples = [
-        *study_data(road, chunks, asked, measured, kept_out),
+        *study_data(session, chunks, asked, measured, kept_out),
         *(pairs if config.stages.pairs else ()),
     ]
     with run.stage("exam of the base"):
         lessons = said_of(chunks, measured.answered)
-        examine(road, None, quiz, general["test"], lessons)  # 7
-        road.student.rest()
-    trainings = stages(road, examples, general, measured.answered)
-    taught = teach_stages(road, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
+        examine(session, None, quiz, general["test"], lessons)  # 7
+        session.base.rest()
+    trainings = stages(session, examples, general, measured.answered)
+    taught = teach_stages(session, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
     with run.stage("exam"):
-        exam = examine(road, taught, quiz, general["test"], lessons)  # 7
+        exam = examine(session, taught, quiz, general["test"], lessons)  # 7
         exam["map"] = known_map(
-            road, taught, chunks, measured.answered, measured.scored, exam["answers"]
+            session, taught, chunks, measured.answered, measured.scored, exam["answers"]
         )  # 6
     shown = {
         arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
@@ -129,16 +120,16 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         sorted({c.title for c in chunks})
     )
     prompted = user(chunks[0].passage + " x")
-    judges = road.run.ledger.noted("judges") or []
+    judges = session.run.ledger.noted("judges") or []
     learned = list({e.id: e for training in trainings for e in training.examples}.values())
     return publish(
-        road, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted
+        session, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted
     )
 
 
-def read(road: Road, material: Documents) -> list[Chunk]:
+def read(session: Session, material: Documents) -> list[Chunk]:
     """Step 1: the chunks; each document and each file that was put aside is accounted for."""
-    config, reading = road.config.read, material.reading
+    config, reading = session.config.read, material.reading
     fates = [
         Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in reading.documents
     ]
@@ -146,28 +137,28 @@ def read(road: Road, material: Documents) -> list[Chunk]:
         Fate(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where})
         for line in reading.aside
     ]
-    road.run.ledger.place("read", fates)
+    session.run.ledger.place("read", fates)
 
     def count(text: str) -> int:
-        return len(road.base.encode_answer(text, end=False))
+        return len(session.model.encode_answer(text, end=False))
 
     chunks = [
         chunk
         for document in reading.documents
         for chunk in chunked(document, count, config.chunk_tokens)
     ]
-    if road.teacher is None:
+    if session.teacher is None:
         longest = max(
             (Plan(c, i, c.words(i).split()[0], 0) for c in chunks for i in range(len(c.sentences))),
             key=lambda plan: count(plan.chunk.words(plan.sentence)),
         )
         if (
-            needed := len(road.base.encode(asking(longest))) + 2 * MAX_TOKENS
-        ) > road.base.context_tokens:
+            needed := len(session.model.encode(asking(longest))) + 2 * MAX_TOKENS
+        ) > session.model.context_tokens:
             raise DataError(
                 f"a sentence of {count(longest.chunk.words(longest.sentence))} tokens "
                 f"and the worked examples need {needed}, more than the "
-                f"model's context of {road.base.context_tokens}.",
+                f"model's context of {session.model.context_tokens}.",
                 where=longest.chunk.document.source,
                 cure=(
                     "Lower read.chunk_tokens, which cuts it, or use a model with a longer context."
@@ -176,13 +167,13 @@ def read(road: Road, material: Documents) -> list[Chunk]:
     return chunks
 
 
-def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
+def fitting(session: Session, quiz: Sequence[Quiz]) -> list[Quiz]:
     """The questions that fit into the model's context with their document; those that do not are
     dropped with that reason. Nothing like one of these is learned, also where the exam asks only
     `exam.questions` of them, evenly over all."""
-    kept = [q for q in quiz if roomy(road, q)]
+    kept = [q for q in quiz if roomy(session, q)]
     fits, asked = (
-        {q.text for q in some} for some in (kept, spread(kept, road.config.exam.questions))
+        {q.text for q in some} for some in (kept, spread(kept, session.config.exam.questions))
     )
     fates = []
     for q in quiz:
@@ -201,24 +192,24 @@ def fitting(road: Road, quiz: Sequence[Quiz]) -> list[Quiz]:
                 {"question": q.text[:200]},
             )
         )
-    road.run.ledger.place("people's questions", fates)
+    session.run.ledger.place("people's questions", fates)
     return kept
 
 
 def asked_apart(
-    road: Road, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
+    session: Session, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
 ) -> tuple[list[Quiz], Asked]:
     """Steps 1 and 2: the questions that are set aside, people's where there are any, and those that
     are asked beside them.
     """
-    quiz = fitting(road, people_quiz(chunks, people))
-    asked = questions(road, chunks, quiz)
-    return (quiz, asked) if quiz else held_out(road, chunks, asked)
+    quiz = fitting(session, people_quiz(chunks, people))
+    asked = questions(session, chunks, quiz)
+    return (quiz, asked) if quiz else held_out(session, chunks, asked)
 
 
-def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
+def questions(session: Session, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
     """Step 2: questions that make sense by themselves, are new, and are unlike those of the exam."""
-    config = road.config.questions
+    config = session.config.questions
     exam, seen, pointing = Overlap(q.text for q in quiz), set[str](), Pointing(chunks)
     written_in = {chunk.id: main_script(chunk.passage) for chunk in chunks}
 
@@ -238,25 +229,25 @@ def questions(road: Road, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Aske
             seen.add(question.text.lower())
         return reason
 
-    road.display.stage("ask")
+    session.display.stage("ask")
     found, fates = Asked([], []), dict[str, Fate]()
     for one, reason in ask_about(
-        road.teacher or road.student,
+        session.teacher or session.base,
         chunks,
         config.per_chunk,
         fault,
         config.rounds,
-        road.config.seed,
-        instructed=road.teacher is not None,
-        progress=road.display.advance,
+        session.config.seed,
+        instructed=session.teacher is not None,
+        progress=session.display.advance,
     ):
         if one.id not in fates or not reason:
             fates[one.id] = _fate(one, reason)
         if not reason:
             found.all.append(one)
             found.trusted += [] if answer_fault(one) else [one]
-    road.run.ledger.place("ask", fates.values())
-    road.display.say(
+    session.run.ledger.place("ask", fates.values())
+    session.display.say(
         f"{len(found.all)} questions of use, {len(found.trusted)} of them came back "
         "with their answer"
     )
@@ -274,7 +265,7 @@ def _fate(asked: Question, reason: str = "") -> Fate:
     return Fate(asked.id, "dropped" if reason else "accepted", reason, body)
 
 
-def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
+def held_out(session: Session, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
     """Where nobody brought questions: those about a share of the sentences are for the exam, and
     not learned from. Where too few came back with their answer, as in a language that the model
     does not ask in, the exam asks for words left out of sentences.
@@ -284,10 +275,10 @@ def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Qu
     """
     where = sorted(
         {(q.chunk.id, q.sentence) for q in asked.trusted},
-        key=lambda place: digest([road.config.seed, *place]),
+        key=lambda place: digest([session.config.seed, *place]),
     )
     gaps = (
-        [] if len(where) > 1 else gap_quiz(chunks, road.config.questions.held_out, road.config.seed)
+        [] if len(where) > 1 else gap_quiz(chunks, session.config.questions.held_out, session.config.seed)
     )
     if len(where) < 2 and not gaps:
         raise DataError(
@@ -300,50 +291,50 @@ def held_out(road: Road, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Qu
                 "better (--teacher)."
             ),
         )
-    aside = set(where[: share_of(len(where), road.config.questions.held_out)])
+    aside = set(where[: share_of(len(where), session.config.questions.held_out)])
     if gaps:
-        road.display.say(
+        session.display.say(
             f"{len(asked.trusted)} questions came back with their answer; the exam asks "
             f"for words left out of {len(gaps)} sentences"
         )
     quiz = [
         q
         for q in gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
-        if roomy(road, q)
+        if roomy(session, q)
     ]
     if not quiz:
         raise DataError(
             "no question of the exam fits into the model's context with its piece.",
             cure="Lower read.chunk_tokens.",
         )
-    exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
+    exam, limit = Overlap(q.text for q in quiz), session.config.questions.max_overlap
     reasons = {q.id: LIKE_EXAM for q in asked.all if exam.nearest(q.text).similarity >= limit}
     reasons |= {q.id: HELD_OUT for q in asked.all if (q.chunk.id, q.sentence) in aside}
-    road.run.ledger.place("ask", (_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons))
+    session.run.ledger.place("ask", (_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons))
     return quiz, Asked(
         *([q for q in some if q.id not in reasons] for some in (asked.all, asked.trusted))
     )
 
 
-def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
+def answer(session: Session, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
     """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the
     judge's scores.
     """
-    config, ledger = road.config.select, road.run.ledger
+    config, ledger = session.config.select, session.run.ledger
     ledger.expect("select", (q.id for q in trusted))
-    road.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
+    session.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
     answered = respond(
-        road.teacher or road.student,
+        session.teacher or session.base,
         trusted,
         config.draws,
-        road.config.seed,
-        instructed=road.teacher is not None,
-        blind=road.teacher is None,
-        progress=road.display.advance,
+        session.config.seed,
+        instructed=session.teacher is not None,
+        blind=session.teacher is None,
+        progress=session.display.advance,
     )
-    if road.teacher:
+    if session.teacher:
         blind = without_document(
-            road.student, [a.question for a in answered], config.draws, road.config.seed
+            session.base, [a.question for a in answered], config.draws, session.config.seed
         )
         answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
     labelled = {a.question.id for a in answered}
@@ -355,32 +346,32 @@ def answer(road: Road, trusted: Sequence[Question], judged: KnowledgeJudge) -> M
     scored = judged.scores(answered)
     sure = None
     if config.calibrate:
-        road.display.stage("calibrate")
-        judges = judges_of(road, judged)
-        found = calibrated(road, judges, written)
+        session.display.stage("calibrate")
+        judges = judges_of(session, judged)
+        found = calibrated(session, judges, written)
         ledger.note("judges", stored(found, config.judge))
-        if road.config.study.known == "auto":
+        if session.config.study.known == "auto":
             sure = surest(judges, found, answered, config.min_auroc, config.tau_label)
     ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
     return Measured(answered, scored, sure)
 
 
-def judge(road: Road) -> KnowledgeJudge:
+def judge(session: Session) -> KnowledgeJudge:
     """The judge of knowledge that the configuration names."""
-    name = road.config.select.judge
+    name = session.config.select.judge
     if name == "nli":
         from selfteach.judge.nli import Nli, NliModel
 
-        if not road.config.select.nli:
+        if not session.config.select.nli:
             raise UsageError(
                 "the judge nli needs a model.",
                 where="select.nli",
                 cure="Name an entailment model with --nli.",
             )
-        return Nli(Recorded(road.run.ledger, None, NliModel.load(road.config.select.nli)))
+        return Nli(Recorded(session.run.ledger, None, NliModel.load(session.config.select.nli)))
     if name == "match":
         return Match()
-    return Prompted(road.student) if name == "prompted" else Gain(road.student)
+    return Prompted(session.base) if name == "prompted" else Gain(session.base)
 
 
 def _stored(answered: Answered, scored: Scored) -> dict[str, Any]:
@@ -398,11 +389,11 @@ def _stored(answered: Answered, scored: Scored) -> dict[str, Any]:
     }
 
 
-def select(road: Road, measured: Measured) -> list[Example]:
+def select(session: Session, measured: Measured) -> list[Example]:
     """Step 4: the pairs that are learned; what is known, unsure or lost its answer is dropped with
     that reason.
     """
-    config = road.config.select
+    config = session.config.select
     tau_label, tau_knowledge = (
         (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
     )
@@ -415,8 +406,8 @@ def select(road: Road, measured: Measured) -> list[Example]:
             reasons.get(a.question.id, ""),
         )
         fates.append(Fate(a.question.id, "dropped" if reason else "accepted", reason, body))
-    road.run.ledger.settle("select", fates)
-    road.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
+    session.run.ledger.settle("select", fates)
+    session.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
     return [
         Example(
             e.id,
@@ -445,19 +436,19 @@ def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
     return [*(c.words(i) for c in chunks for i in c.telling()), *(a.best for a in answered)]
 
 
-def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
+def replay(session: Session, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     """The beginnings of the base's own answers to prompts that it asks itself: four fifths for
     training, the rest for the exam; and, where a stage of their own is wanted, the whole answers,
     drawn at T = 1. Nearly half of the prompts are plain questions of fact, which look like what is
     taught and are about something else. No prompt is like a question of the exam, a common one
     included."""
-    config, wanted, seed = road.config.replay, road.config.stages, road.config.seed
+    config, wanted, seed = session.config.replay, session.config.stages, session.config.seed
     pool = Overlap([*(q.text for q in quiz), *(text for text, _ in COMMON)])
 
     def newness(text: str) -> str:
         reason = form_fault(text) or (
             "like another prompt"
-            if pool.nearest(text).similarity >= road.config.questions.max_overlap
+            if pool.nearest(text).similarity >= session.config.questions.max_overlap
             else ""
         )
         if not reason:
@@ -467,14 +458,14 @@ def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     prompts = [
         a.text
         for a in asked_for(
-            road, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS
+            session, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS
         )
     ]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
     held = set(prompts) - set(train)
     found = {
         "train": own_answers(
-            road, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
+            session, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
         ),
         "test": [
             Example(digest(["replay", text]), "general", user(text), "")
@@ -484,28 +475,28 @@ def replay(road: Road, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     }
     whole = Sampling(1.0, 1.0, wanted.own_tokens)
     return found | {
-        "own": own_answers(road, train, "own", whole) if wanted.general or wanted.healing else []
+        "own": own_answers(session, train, "own", whole) if wanted.general or wanted.healing else []
     }
 
 
-def own_answers(road: Road, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
+def own_answers(session: Session, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
     """What the base answers; an empty answer is dropped."""
     name = "replay" if kind == "general" else kind
     ids = {text: digest([name, text]) for text in prompts}
-    road.run.ledger.expect(name, ids.values())
+    session.run.ledger.expect(name, ids.values())
     requests = {
-        text: Request("keep", user(text), sampling, 0, road.config.seed) for text in prompts
+        text: Request("keep", user(text), sampling, 0, session.config.seed) for text in prompts
     }
-    drawn = {draw.id: draw for draw in road.student.draw(list(requests.values()))}
+    drawn = {draw.id: draw for draw in session.base.draw(list(requests.values()))}
     found, fates = [], []
     for text, request in requests.items():
-        draw = drawn[request.id(road.student.fingerprint)]
+        draw = drawn[request.id(session.base.fingerprint)]
         reason = "" if draw.text.strip() else "the base says nothing"
         fates.append(Fate(ids[text], "dropped" if reason else "accepted", reason, {"prompt": text}))
         if not reason:
             cut = ["chosen"] if draw.finish == "length" else []
             found.append(Example(ids[text], kind, user(text), draw.text, None, {}, {"cut": cut}))
-    road.run.ledger.settle(name, fates)
+    session.run.ledger.settle(name, fates)
     return found
 
 
@@ -533,7 +524,7 @@ def schooled(own: Sequence[Example], read: Sequence[Example]) -> list[Example]:
 
 
 def stages(
-    road: Road,
+    session: Session,
     examples: Sequence[Example],
     replayed: Mapping[str, Sequence[Example]],
     answered: Sequence[Answered],
@@ -543,7 +534,7 @@ def stages(
     Raises:
         DataError: there is nothing to learn from the documents.
     """
-    wanted, own = road.config.stages, replayed["own"]
+    wanted, own = session.config.stages, replayed["own"]
     if not examples:
         raise DataError(
             "nothing is left to learn.",

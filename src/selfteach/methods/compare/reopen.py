@@ -18,14 +18,17 @@ from selfteach.evaluate.adherence import Arm
 from selfteach.generate.ask import read_subject
 from selfteach.judge import Verdicts
 from selfteach.materials.rule import read_rule
-from selfteach.methods import corrections, documents, feedback, parting, tasks
-from selfteach.methods.asking import by_scope, parted, prompts
-from selfteach.methods.correcting import examine as examine_corrections
-from selfteach.methods.instructed import examine as examine_tasks
-from selfteach.methods.judging import judge
-from selfteach.methods.quizzing import examine as examine_documents
-from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, Weights, examine
+from selfteach.methods.corrections import method as corrections, split
+from selfteach.methods.documents import method as documents
+from selfteach.methods.feedback import method as feedback
+from selfteach.methods.tasks import method as tasks
+from selfteach.methods.prompts import by_scope, parted, prompts
+from selfteach.methods.corrections.exam import examine as examine_corrections
+from selfteach.methods.tasks.exam import examine as examine_tasks
+from selfteach.methods.judges import judge
+from selfteach.methods.documents.exam import examine as examine_documents
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.runner import Taught, Weights, examine
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, user
 from selfteach.run.display import Display
@@ -48,7 +51,7 @@ class Bench:
         instruction: what stands in the prompt of the arm that is told what to do.
     """
 
-    road: Road
+    session: Session
     kinds: Weights
     exam: Callable[[Taught | None], dict[str, Any]]
     dev: Callable[[Recorded], float] | None = None
@@ -65,37 +68,37 @@ def of_feedback(
 ) -> Bench:
     """A rule's: the share of test prompts that keep it."""
     read = read_rule(rule)
-    road = open_road(run, config, display, read.text)
-    road.subject = read_subject(road.student, road.student, read.text, config.seed)
-    found = prompts(road, Overlap())
-    parts = parted(road, found)
-    verdicts = judge(road, read, parts["train"], feedback.elsewhere(road, parts["train"])).exam
+    session = open_session(run, config, display, read.text)
+    session.subject = read_subject(session.base, session.base, read.text, config.seed)
+    found = prompts(session, Overlap())
+    parts = parted(session, found)
+    verdicts = judge(session, read, parts["train"], feedback.elsewhere(session, parts["train"])).exam
     chosen = (noted.get("objective") or {}).get("chosen") or config.train.objective
     kinds = {"in_scope": dict.fromkeys(chosen.split("+"), 1.0), **feedback.ANCHOR}
     asked = {scope: texts[: DEV[scope]] for scope, texts in by_scope(parts["dev"]).items()}
     lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
     return Bench(
-        road,
+        session,
         kinds,
         lambda taught: examine(
-            road, taught, by_scope(parts["test"]), verdicts, examples, elsewhere=False
+            session, taught, by_scope(parts["test"]), verdicts, examples, elsewhere=False
         ),
-        lambda model: rule_on_dev(road, asked, verdicts, lessons, model),
+        lambda model: rule_on_dev(session, asked, verdicts, lessons, model),
         read.text,
     )
 
 
 def rule_on_dev(
-    road: Road,
+    session: Session,
     asked: Mapping[str, Sequence[str]],
     verdicts: Verdicts,
     lessons: Overlap,
     model: Recorded,
 ) -> float:
     """Share of dev answers that keep the rule, plus share of those outside it that are unharmed."""
-    arms = {"base": Arm("base", road.student, user), "taught": Arm("taught", model, user)}
+    arms = {"base": Arm("base", session.base, user), "taught": Arm("taught", model, user)}
     marks = paper.mark(
-        paper.sit(arms, asked, road.config.exam, road.config.seed, road.display), verdicts, lessons
+        paper.sit(arms, asked, session.config.exam, session.config.seed, session.display), verdicts, lessons
     )
     kept = [*marks.greedy["taught"], *marks.drawn["taught"]]
     unharmed = [flag for found in marks.unharmed.values() for flag in found["taught"]]
@@ -111,9 +114,9 @@ def of_tasks(
     noted: Mapping[str, Any],
 ) -> Bench:
     """Tasks': ROUGE-L to people's answers on held-out seeds."""
-    road = open_road(run, config, display)
-    parts = tasks.parted(road, material)
-    return Bench(road, tasks.KINDS, lambda taught: examine_tasks(road, taught, parts, examples))
+    session = open_session(run, config, display)
+    parts = tasks.parted(session, material)
+    return Bench(session, tasks.KINDS, lambda taught: examine_tasks(session, taught, parts, examples))
 
 
 def of_documents(
@@ -125,18 +128,18 @@ def of_documents(
     noted: Mapping[str, Any],
 ) -> Bench:
     """Documents': the share of held-out questions that are answered without them."""
-    road = open_road(run, config, display)
-    chunks = documents.read(road, material)
-    kept_out, asked = documents.asked_apart(road, chunks, material.questions)
+    session = open_session(run, config, display)
+    chunks = documents.read(session, material)
+    kept_out, asked = documents.asked_apart(session, chunks, material.questions)
     quiz = spread(kept_out, config.exam.questions)
     lessons = documents.said_of(
-        chunks, documents.answer(road, asked.trusted, documents.judge(road)).answered
+        chunks, documents.answer(session, asked.trusted, documents.judge(session)).answered
     )
-    general = documents.replay(road, kept_out)["test"]
+    general = documents.replay(session, kept_out)["test"]
     return Bench(
-        road,
+        session,
         documents.KINDS,
-        lambda taught: examine_documents(road, taught, quiz, general, lessons),
+        lambda taught: examine_documents(session, taught, quiz, general, lessons),
     )
 
 
@@ -159,17 +162,17 @@ def of_corrections(
             where=str(run.path.parent),
             cure="Compare a run whose teacher is a file, a program or a model.",
         )
-    road = open_road(run, config, display, programs=True)
-    road, material = corrections.prepared(road, material)
-    teacher = corrections.corrector(road)
-    parts = parting.parted(road, material, teacher or corrections.own_corrector(road))
-    own = corrections.own_answers(road, material)
-    lessons = corrections.given(road, material, parts, own)
+    session = open_session(run, config, display, programs=True)
+    session, material = corrections.prepared(session, material)
+    teacher = corrections.corrector(session)
+    parts = split.parted(session, material, teacher or corrections.own_corrector(session))
+    own = corrections.own_answers(session, material)
+    lessons = corrections.given(session, material, parts, own)
     known = {e.prompt for e in (*material.edits, *material.approved)}
-    lessons += corrections.corrected(road, road.student, parts, teacher, known=known)
+    lessons += corrections.corrected(session, session.base, parts, teacher, known=known)
     asked = corrections.questions(material, parts, teacher, own)
     return Bench(
-        road, corrections.KINDS, lambda taught: examine_corrections(road, taught, asked, lessons)
+        session, corrections.KINDS, lambda taught: examine_corrections(session, taught, asked, lessons)
     )
 
 

@@ -14,8 +14,8 @@ from selfteach.generate.respond import Answered
 from selfteach.generate.study import facts, study, vocabulary
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents.chunk import Chunk
-from selfteach.methods.quizzing import Quiz
-from selfteach.methods.road import Road
+from selfteach.methods.documents.exam import Quiz
+from selfteach.methods.session import Session
 from selfteach.models.meaning import alike
 from selfteach.records import Example, digest, question
 from selfteach.run.ledger import Fate
@@ -49,21 +49,21 @@ class Measured:
 
 
 def study_data(
-    road: Road, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]
+    session: Session, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]
 ) -> list[Example]:
     """Every sentence in many forms; no row is like a question of the exam, and no question about a
     sentence set aside is asked.
     """
-    if not road.config.stages.study:
+    if not session.config.stages.study:
         return []
     statements = {a.question.id: a.best for a in measured.answered if not label_fault(a)}
     found = facts(chunks, [(q, statements.get(q.id, "")) for q in asked.all])
-    exam, limit = Overlap(q.text for q in quiz), road.config.questions.max_overlap
-    road.display.stage("study")
-    left_out = known(road, measured)
+    exam, limit = Overlap(q.text for q in quiz), session.config.questions.max_overlap
+    session.display.stage("study")
+    left_out = known(session, measured)
     rows, reasons = (
         study(
-            found, road.config.study, road.config.seed, alike(road.base, sorted(vocabulary(found)))
+            found, session.config.study, session.config.seed, alike(session.model, sorted(vocabulary(found)))
         ),
         dict[str, str](),
     )
@@ -74,7 +74,7 @@ def study_data(
         elif place in left_out and example.source["form"] != "recite":
             reasons[example.id] = KNOWN
     reasons |= dict.fromkeys(
-        surplus([e for e in rows if e.id not in reasons], road.config.study.per_document), ENOUGH
+        surplus([e for e in rows if e.id not in reasons], session.config.study.per_document), ENOUGH
     )
     fates = [
         Fate(
@@ -85,10 +85,10 @@ def study_data(
         )
         for e in rows
     ]
-    road.run.ledger.place("study", fates)
+    session.run.ledger.place("study", fates)
     kept = [e for e in rows if e.id not in reasons]
-    for line in shortened(rows, kept, reasons, road.config.study.per_document):
-        road.display.say(line)
+    for line in shortened(rows, kept, reasons, session.config.study.per_document):
+        session.display.say(line)
     return kept
 
 
@@ -144,17 +144,17 @@ def shortened(
     return found
 
 
-def known(road: Road, measured: Measured) -> set[Place]:
+def known(session: Session, measured: Measured) -> set[Place]:
     """The sentences that are left out because they are known, as study.known says; with `auto` it
     is said what was found.
     """
-    config = road.config
+    config = session.config
     if config.study.known is True:
         return set()
     if config.study.known is False:
         return known_sentences(measured, config.select.tau_label, config.select.tau_knowledge)
     if measured.sure is None:
-        road.display.say(
+        session.display.say(
             "study.known=auto: no judge tells well enough what is known (AUROC); all is taught"
         )
         return set()
@@ -163,7 +163,7 @@ def known(road: Road, measured: Measured) -> set[Place]:
         Measured(measured.answered, list(sure.scored)), sure.tau_label, sure.tau_knowledge
     )
     asked = {_place(a.question) for a in measured.answered}
-    road.display.say(
+    session.display.say(
         f"study.known=auto: by {sure.judge} (AUROC {sure.auroc:.2f}), {len(found)} of "
         f"{len(asked)} sentences that were asked about "
         "are known and left out"

@@ -29,19 +29,11 @@ from selfteach.config import Train
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import as_json
 from selfteach.evaluate.retention import retention
-from selfteach.methods.benches import Bench, reopened
-from selfteach.methods.in_context import Told, in_context
-from selfteach.methods.rates import best_rate, held_out, own_rate, rates_of
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import (
-    TRAINING,
-    Taught,
-    Weights,
-    open_taught,
-    paired,
-    tidy,
-    train_adapter,
-)
+from selfteach.methods.compare.reopen import Bench, reopened
+from selfteach.methods.compare.in_context import Told, in_context
+from selfteach.methods.compare.learning_rates import best_rate, held_out, own_rate, rates_of
+from selfteach.methods.session import Session
+from selfteach.methods.runner import TRAINING, Taught, Weights, open_taught, paired, tidy, train_adapter
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import ANCHORS, Example, Prompt, question, user
@@ -138,7 +130,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
     for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
         key = (
             f"cell {cell.name} "
-            f"{rates_of(own_rate(cell.adapter, bench.road.config.train), wanted.factors)}"
+            f"{rates_of(own_rate(cell.adapter, bench.session.config.train), wanted.factors)}"
         )
         try:
             with run.stage(cell.name):
@@ -224,7 +216,7 @@ def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[lis
     """
     if dev := bench.dev:
         return list(examples), lambda model, kinds: dev(model)
-    learned, held = held_out(examples, bench.road.config.seed)
+    learned, held = held_out(examples, bench.session.config.seed)
     return learned, lambda model, kinds: held.score(model, paired(kinds))
 
 
@@ -238,29 +230,29 @@ def filled(
         UsageError, DataError: the adapter does not fit the model, or the examples are too few for
         it.
     """
-    road = bench.road
-    own = own_rate(cell.adapter, road.config.train)
+    session = bench.session
+    own = own_rate(cell.adapter, session.config.train)
     made, marks = tried(bench, cell, examples, worth, rates_of(own, wanted.factors))
     best = best_rate(marks, own)
     adapter, peak = made[best]
-    taught = open_taught(road, adapter)
+    taught = open_taught(session, adapter)
     row = marked(bench, taught, cell.name)
     taught.model.rest()
-    with road.run.export_folder(f"adapters/{cell.name}") as folder:
+    with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
         "adapter": cell.adapter,
         "objective": cell.objective,
         "learning_rate": best or None,
         "rates": {f"{rate:g}": mark for rate, mark in marks.items()} if len(marks) > 1 else {},
-        "trained_share": weights_in(adapter.adapter) / parameters(road),
+        "trained_share": weights_in(adapter.adapter) / parameters(session),
         "adapter_mb": sum(f.stat().st_size for f in adapter.adapter.iterdir()) / 1e6,
         "peak_memory_mb": peak,
         "seconds": adapter.seconds,
         "steps": adapter.steps,
         "trained_tokens": adapter.tokens,
     }
-    shutil.rmtree(road.run.path / TRAINING, ignore_errors=True)
+    shutil.rmtree(session.run.path / TRAINING, ignore_errors=True)
     return row
 
 
@@ -275,20 +267,20 @@ def tried(
     marks: dict[float, float | None] = {}
     for rate in rates:
         try:
-            made[rate] = trained(bench.road, cell, rate, kinds, examples)
+            made[rate] = trained(bench.session, cell, rate, kinds, examples)
         except Diverged:
             marks[rate] = None
             continue
         marks[rate] = 0.0
         if len(rates) > 1:
-            taught = open_taught(bench.road, made[rate][0])
+            taught = open_taught(bench.session, made[rate][0])
             marks[rate] = worth(taught.model, kinds)
             taught.model.rest()
     return made, marks
 
 
 def trained(
-    road: Road, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]
+    session: Session, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]
 ) -> Made:
     """One training, and the most memory that it took with the base's weights, in MB. Between cells
     nothing differs but the adapter, the objective and the rate."""
@@ -297,14 +289,14 @@ def trained(
         cell.objective != OWN
     ):  # else "distill" would be "on_policy" where the run drew its own answers
         change["on_policy"] = (
-            (road.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
+            (session.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
         )
     if cell.objective == SOLVED:
         change |= {name: Train.model_fields[name].default for name in Train.STEPS}
-    settings = road.config.train.model_copy(update=change)
-    mine = replace(road, config=road.config.model_copy(update={"train": settings}))
-    road.student.rest()  # else what the engine gives back would hide what the training takes
-    meter = Meter(road.base.module)
+    settings = session.config.train.model_copy(update=change)
+    mine = replace(session, config=session.config.model_copy(update={"train": settings}))
+    session.base.rest()  # else what the engine gives back would hide what the training takes
+    meter = Meter(session.model.module)
     found = train_adapter(mine, examples, kinds, f"{cell.name}-{rate:g}")
     peak = meter.peak()
     return found, None if peak is None else peak / 1e6
@@ -333,18 +325,18 @@ def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) ->
     """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a
     query's prompt is.
     """
-    exam, road = bench.exam(taught), bench.road
+    exam, session = bench.exam(taught), bench.session
     asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     known = (
         None
         if told
-        else retention({"base": road.student, "taught": taught.model}, road.config.seed)["change"]
+        else retention({"base": session.base, "taught": taught.model}, session.config.seed)["change"]
     )  # nobody forgets by a prompt
     return {
         "name": name,
-        **numbers(road.run.material["kind"], exam, "taught"),
+        **numbers(session.run.material["kind"], exam, "taught"),
         "retention": as_json(known),
-        "prompt_tokens": prompt_tokens(road, taught, asked, told),
+        "prompt_tokens": prompt_tokens(session, taught, asked, told),
     }
 
 
@@ -367,10 +359,10 @@ def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
     }
 
 
-def prompt_tokens(road: Road, taught: Taught, asked: Sequence[Prompt], told: Told | None) -> float:
+def prompt_tokens(session: Session, taught: Taught, asked: Sequence[Prompt], told: Told | None) -> float:
     """Tokens of a query's prompt, the mean; soft tokens count too."""
     lead = lead_of(taught.hf.module) if told is None else 0
-    lengths = [len(road.base.encode(told(prompt) if told else prompt)) + lead for prompt in asked]
+    lengths = [len(session.model.encode(told(prompt) if told else prompt)) + lead for prompt in asked]
     return sum(lengths) / max(len(lengths), 1)
 
 
@@ -380,7 +372,7 @@ def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any
         {question(e.prompt): e for e in reversed(examples) if e.kind not in ANCHORS}.values()
     )[::-1]
     taught, opening = in_context(
-        bench.road.base, bench.road.student, bench.instruction, lessons, shots
+        bench.session.model, bench.session.base, bench.instruction, lessons, shots
     )
     return marked(bench, taught, f"{shots}-shot", opening) | {"shots": len(opening.worked) // 2}
 
@@ -391,9 +383,9 @@ def weights_in(adapter: Path) -> int:
         return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
 
 
-def parameters(road: Road) -> int:
+def parameters(session: Session) -> int:
     """How many weights the base has."""
-    return sum(weight.numel() for weight in road.base.module.parameters())
+    return sum(weight.numel() for weight in session.model.module.parameters())
 
 
 def table(

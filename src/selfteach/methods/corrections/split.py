@@ -12,9 +12,9 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Corrector, Turns
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.asking import asked_for
-from selfteach.methods.criticisms import Critic, Newness, critics
-from selfteach.methods.road import Road
+from selfteach.methods.prompts import asked_for
+from selfteach.methods.corrections.criticism import Critic, Newness, critics
+from selfteach.methods.session import Session
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import digest, prompt_json, question, user
 from selfteach.run.ledger import Fate
@@ -51,16 +51,16 @@ class Parts:
         return {p for _, prompts in self.criticised for p in prompts["test"]}
 
 
-def sized(road: Road, material: Corrections) -> Road:
+def sized(session: Session, material: Corrections) -> Session:
     """The road with the lengths of answers that its settings leave open."""
-    config: Settings = road.config
+    config: Settings = session.config
     texts = [
         text
         for edit in (*material.edits, *material.approved)
         for text in (edit.answer, edit.correction)
         if text
     ]
-    counts = sorted(len(road.base.encode_answer(text)) for text in texts)
+    counts = sorted(len(session.model.encode_answer(text)) for text in texts)
     usual = (
         REVIEWED_TOKENS
         if config.review
@@ -68,24 +68,24 @@ def sized(road: Road, material: Corrections) -> Road:
         if counts
         else 0
     )
-    tokens = min(max(usual, LEAST_TOKENS), MOST_TOKENS, max(road.base.context_tokens // 4, 1))
+    tokens = min(max(usual, LEAST_TOKENS), MOST_TOKENS, max(session.model.context_tokens // 4, 1))
     open_ones = [name for name in ("correct", "exam") if getattr(config, name).max_tokens is None]
     sections = {
         name: getattr(config, name).model_copy(update={"max_tokens": tokens}) for name in open_ones
     }
-    return replace(road, config=config.model_copy(update=sections))
+    return replace(session, config=config.model_copy(update=sections))
 
 
-def fitted(road: Road, material: Corrections) -> Corrections:
+def fitted(session: Session, material: Corrections) -> Corrections:
     """The material without the rows whose prompt leaves no room for its answers, or for a new one,
     in the model's context.
     """
     fates: list[Fate] = []
-    least = max(road.config.correct.max_tokens, road.config.exam.max_tokens)
+    least = max(session.config.correct.max_tokens, session.config.exam.max_tokens)
 
     def has_room(prompt: Turns, id: str, texts: Sequence[str | None] = ()) -> bool:
-        needed = max(least, *(len(road.base.encode_answer(text)) for text in texts if text), 0)
-        there = bool(road.base.room_tokens(prompt) > needed)  # one more for the end of the turn
+        needed = max(least, *(len(session.model.encode_answer(text)) for text in texts if text), 0)
+        there = bool(session.model.room_tokens(prompt) > needed)  # one more for the end of the turn
         fates.append(
             Fate(
                 id,
@@ -110,29 +110,29 @@ def fitted(road: Road, material: Corrections) -> Corrections:
         criticisms=roomy(material.criticisms),
         prompts=[p for p in material.prompts if has_room(p, digest(["prompt", prompt_json(p)]))],
     )
-    road.run.ledger.place("room", fates)
+    session.run.ledger.place("room", fates)
     if lost := sum(fate.state == "dropped" for fate in fates):
-        road.display.say(f"rows left out, {TOO_LONG}: {lost}")
+        session.display.say(f"rows left out, {TOO_LONG}: {lost}")
     return found
 
 
-def fits(road: Road, prompt: Turns, text: str) -> bool:
+def fits(session: Session, prompt: Turns, text: str) -> bool:
     """Whether a text is short enough to be scored after a prompt: at most half of the context, so
     that shown corrections fit beside it.
     """
     tokens, room = (
-        len(road.base.encode_answer(text)),
-        min(road.base.room_tokens(prompt), longest(road)),
+        len(session.model.encode_answer(text)),
+        min(session.model.room_tokens(prompt), longest(session)),
     )
     return bool(tokens < room)
 
 
-def longest(road: Road) -> int:
+def longest(session: Session) -> int:
     """How many tokens a teacher's correction may have."""
-    return road.base.context_tokens // 2
+    return session.model.context_tokens // 2
 
 
-def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
+def parted(session: Session, material: Corrections, writer: Corrector) -> Parts:
     """Train, dev and test, at once; like goes with like, so that no test prompt has a twin in
     training (invariant 5).
 
@@ -152,21 +152,21 @@ def parted(road: Road, material: Corrections, writer: Corrector) -> Parts:
     def newness(text: str) -> str:
         return form_fault(text) or (
             ""
-            if pool.add_if_new(text, road.config.correct.max_overlap)[0]
+            if pool.add_if_new(text, session.config.correct.max_overlap)[0]
             else "like another prompt"
         )
 
-    spoken = critics(road, material, writer, newness)
+    spoken = critics(session, material, writer, newness)
     sorts = {
         "own": own,
-        "general": general(road, newness),
+        "general": general(session, newness),
         **{f"criticism {i}": c.similar for i, c in enumerate(spoken)},
     }
     flat = [(prompt, sort) for sort, prompts in sorts.items() for prompt in prompts]
     found: dict[str, Prompts] = {sort: {"train": [], "dev": [], "test": []} for sort in sorts}
-    for (prompt, sort), side in zip(flat, sides(road, flat), strict=True):
+    for (prompt, sort), side in zip(flat, sides(session, flat), strict=True):
         found[sort][
-            "test" if side == "dev" and not (road.teacher and sort == "own") else side
+            "test" if side == "dev" and not (session.teacher and sort == "own") else side
         ].append(prompt)
     criticised = [(c, found[f"criticism {i}"]) for i, c in enumerate(spoken)]
     parts = Parts(found["own"], found["general"], criticised)
@@ -191,25 +191,25 @@ def said(prompt: Turns) -> str:
     return "\n".join(turn.content for turn in prompt if turn.role != "system")
 
 
-def sides(road: Road, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
+def sides(session: Session, flat: Sequence[tuple[Turns, str]]) -> list[Part]:
     """train, dev or test for each (prompt, sort)."""
-    config, prompts = road.config.correct, [prompt for prompt, _ in flat]
+    config, prompts = session.config.correct, [prompt for prompt, _ in flat]
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
     strata, texts = [sort for _, sort in flat], [said(p) for p in prompts]
     return split(
         texts,
-        road.student.embed(prompts),
+        session.base.embed(prompts),
         shares,
-        road.config.seed,
+        session.config.seed,
         strata=strata,
         max_overlap=config.max_overlap,
     )
 
 
-def general(road: Road, newness: Newness) -> list[Turns]:
+def general(session: Session, newness: Newness) -> list[Turns]:
     """Prompts about anything, which the student asks itself."""
-    config = road.config.keep
+    config = session.config.keep
     return [
         user(a.text)
-        for a in asked_for(road, Subject(""), "general", config.general, config.rounds, newness)
+        for a in asked_for(session, Subject(""), "general", config.general, config.rounds, newness)
     ]

@@ -17,8 +17,8 @@ from typing import Any
 from selfteach.evaluate import exam as paper
 from selfteach.evaluate.adherence import Arm
 from selfteach.judge import Verdicts
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import Weights, base_arms, questions, teach_adapter
+from selfteach.methods.session import Session
+from selfteach.methods.runner import Weights, base_arms, questions, teach_adapter
 from selfteach.records import Example, question, user
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import share
@@ -31,7 +31,7 @@ rule in the prompt does not help.
 
 
 def curve(
-    road: Road,
+    session: Session,
     examples: Sequence[Example],
     kinds: Weights,
     place: Mapping[str, int],
@@ -43,17 +43,17 @@ def curve(
     """
     lessons = [e for e in examples if e.kind == "in_scope"]
     prompts = list(dict.fromkeys(question(e.prompt) for e in lessons))
-    taken, points = questions(road, asked), []
+    taken, points = questions(session, asked), []
     for order, ranked in (
         ("balanced", in_turn(prompts, place)),
-        ("random", random.Random(road.config.seed).sample(prompts, len(prompts))),
+        ("random", random.Random(session.config.seed).sample(prompts, len(prompts))),
     ):
         for n in sizes(len(prompts)):
             chosen = set(ranked[:n])
             subset = [e for e in examples if e.kind != "in_scope" or question(e.prompt) in chosen]
-            taught = teach_adapter(road, subset, kinds, f"curve-{order}-{n}")
-            arms = {"base": base_arms(road)["base"], "taught": Arm("taught", taught.model, user)}
-            sheets = paper.sit(arms, taken, road.config.exam, road.config.seed, road.display)
+            taught = teach_adapter(session, subset, kinds, f"curve-{order}-{n}")
+            arms = {"base": base_arms(session)["base"], "taught": Arm("taught", taught.model, user)}
+            sheets = paper.sit(arms, taken, session.config.exam, session.config.seed, session.display)
             marks = paper.mark(
                 sheets, verdicts, Overlap(e.chosen for e in subset if e.kind == "in_scope")
             )

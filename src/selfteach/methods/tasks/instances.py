@@ -23,7 +23,7 @@ from selfteach.generate.instances import (
     read_instances,
 )
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.road import Road
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.models.tokens import PLAIN_NAME
 from selfteach.records import Draw, Request, Sampling, digest
@@ -73,21 +73,21 @@ class Written:
         return self.lost or (self.refused[0][1] if self.refused and not self.whole else NO_CASE)
 
 
-def writer(road: Road) -> Recorded:
+def writer(session: Session) -> Recorded:
     """Who invents: the teacher where there is one."""
-    return road.teacher or road.student
+    return session.teacher or session.base
 
 
-def converses(road: Road) -> bool:
+def converses(session: Session) -> bool:
     """Whether the writer knows conversations; of a teacher that is supposed."""
-    return road.teacher is not None or road.base.tokens.template != PLAIN_NAME
+    return session.teacher is not None or session.model.tokens.template != PLAIN_NAME
 
 
-def drawn(road: Road, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
+def drawn(session: Session, requests: Sequence[Request]) -> tuple[dict[str, Draw], dict[str, str]]:
     """Answers by request, and why the others have none: no room for one in the context, or an
     endpoint lost it.
     """
-    model, room = writer(road), (road.teacher or road.base).room_tokens
+    model, room = writer(session), (session.teacher or session.model).room_tokens
     roomy = [r for r in requests if room(r.prompt) > 0]
     answers = {draw.id: draw for draw in model.draw(roomy)}
     missing = (
@@ -106,7 +106,7 @@ def fate(reason: str) -> State:
 
 
 def instanced(
-    road: Road, found: Sequence[Invented], human: Sequence[Task], pool: Instances, most: int
+    session: Session, found: Sequence[Invented], human: Sequence[Task], pool: Instances, most: int
 ) -> list[Invented]:
     """A round's tasks with their instances; a task without a usable one is dropped, and so are more
     than `most`.
@@ -115,12 +115,12 @@ def instanced(
         human: the tasks of people that may be shown.
         pool: the instances that are kept so far.
     """
-    road.run.ledger.expect(STAGE, (one.task.id for one in found))
-    written = wrote(road, found, human)
+    session.run.ledger.expect(STAGE, (one.task.id for one in found))
+    written = wrote(session, found, human)
     kept, tasks, cases = list[Invented](), list[Fate](), list[Fate]()
     for one in found:
         task, mine = one.task, written[one.task.id]
-        room = road.config.cases.most if len(kept) < most else 0
+        room = session.config.cases.most if len(kept) < most else 0
         judged = [*pool.sieve(task.instruction, mine.whole, room), *mine.refused]
         for number, (case, fault) in enumerate(judged):
             body = {"instruction": task.instruction, "input": case.input, "output": case.output}
@@ -139,50 +139,50 @@ def instanced(
         )
         if good:
             kept.append(replace(one, task=replace(task, instances=good)))
-    road.run.ledger.place("instances", cases)
-    road.run.ledger.place(STAGE, tasks)
+    session.run.ledger.place("instances", cases)
+    session.run.ledger.place(STAGE, tasks)
     return kept
 
 
-def wrote(road: Road, found: Sequence[Invented], human: Sequence[Task]) -> dict[str, Written]:
+def wrote(session: Session, found: Sequence[Invented], human: Sequence[Task]) -> dict[str, Written]:
     """What was written for each task, by its id. Alpaca's tasks come with their instance."""
-    if road.config.mode == "alpaca":
+    if session.config.mode == "alpaca":
         return {one.task.id: Written((one.given,) if one.given else ()) for one in found}
     tasks = [one.task for one in found]
     bare = {task.id: "" for task in tasks}
-    if road.config.mode == "magpie":
-        return answered(road, bare, tasks, [])
-    if not converses(road):
-        return continued(road, tasks)
+    if session.config.mode == "magpie":
+        return answered(session, bare, tasks, [])
+    if not converses(session):
+        return continued(session, tasks)
     texts = [task for task in tasks if not task.classification]
-    inputs, lost = given(road, [task for task in texts if names_input(task.instruction)], human)
+    inputs, lost = given(session, [task for task in texts if names_input(task.instruction)], human)
     there = [task for task in texts if task.id not in lost]
     return (
-        continued(road, [task for task in tasks if task.classification])
-        | answered(road, bare | inputs, there, human)
+        continued(session, [task for task in tasks if task.classification])
+        | answered(session, bare | inputs, there, human)
         | lost
     )
 
 
 def given(
-    road: Road, tasks: Sequence[Task], human: Sequence[Task]
+    session: Session, tasks: Sequence[Task], human: Sequence[Task]
 ) -> tuple[dict[str, str], dict[str, Written]]:
     """An input for each task, from a list of people's tasks with theirs; a task that gets none
     there needs none.
 
     Returns also what is to be said of tasks whose input never came or was cut off.
     """
-    how = drawing(road, INPUT_STOPS)
+    how = drawing(session, INPUT_STOPS)
     asked = {
         task.id: input_request(
-            task.instruction, with_inputs(road, task, human), how, road.config.seed
+            task.instruction, with_inputs(session, task, human), how, session.config.seed
         )
         for task in tasks
     }
-    answers, missing = drawn(road, list(asked.values()))
+    answers, missing = drawn(session, list(asked.values()))
     found, lost = {}, {}
     for task in tasks:
-        id = asked[task.id].id(writer(road).fingerprint)
+        id = asked[task.id].id(writer(session).fingerprint)
         if id in answers and answers[id].finish != "length":
             found[task.id] = read_input(answers[id])
         else:
@@ -190,20 +190,20 @@ def given(
     return found, lost
 
 
-def continued(road: Road, tasks: Sequence[Task]) -> dict[str, Written]:
+def continued(session: Session, tasks: Sequence[Task]) -> dict[str, Written]:
     """Instances from a list of worked examples that the writer goes on with."""
-    how = drawing(road, STOPS)
+    how = drawing(session, STOPS)
     bare = {task.id: not names_input(task.instruction) for task in tasks}
     asked = {
         task.id: instance_request(
-            task.instruction, task.classification is True, how, road.config.seed, bare=bare[task.id]
+            task.instruction, task.classification is True, how, session.config.seed, bare=bare[task.id]
         )
         for task in tasks
     }
-    answers, lost = drawn(road, list(asked.values()))
+    answers, lost = drawn(session, list(asked.values()))
     found = {}
     for task in tasks:
-        id = asked[task.id].id(writer(road).fingerprint)
+        id = asked[task.id].id(writer(session).fingerprint)
         found[task.id] = (
             listed(answers[id], task, bare[task.id]) if id in answers else Written(lost=lost[id])
         )
@@ -222,37 +222,37 @@ def listed(draw: Draw, task: Task, bare: bool) -> Written:
     )
 
 
-def drawing(road: Road, stop: tuple[str, ...] = ()) -> Sampling:
+def drawing(session: Session, stop: tuple[str, ...] = ()) -> Sampling:
     """How instances are drawn."""
-    config = road.config.cases
+    config = session.config.cases
     return Sampling(config.temperature, config.top_p, config.max_tokens, stop)
 
 
 def answered(
-    road: Road, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]
+    session: Session, inputs: Mapping[str, str], tasks: Sequence[Task], human: Sequence[Task]
 ) -> dict[str, Written]:
     """Outputs for given inputs, in a conversation: of several answers the one that agrees most with
     the others.
     """
-    config, how = road.config.cases, drawing(road)
+    config, how = session.config.cases, drawing(session)
     asked = {
         task.id: [
             answer_request(
                 task.instruction,
                 inputs[task.id],
-                worked(road, task, human, number),
+                worked(session, task, human, number),
                 how,
-                road.config.seed,
+                session.config.seed,
                 number,
             )
             for number in range(config.draws)
         ]
         for task in tasks
     }
-    answers, lost = drawn(road, [request for group in asked.values() for request in group])
+    answers, lost = drawn(session, [request for group in asked.values() for request in group])
     found = {}
     for task in tasks:
-        ids = [request.id(writer(road).fingerprint) for request in asked[task.id]]
+        ids = [request.id(writer(session).fingerprint) for request in asked[task.id]]
         if came := [answers[id] for id in ids if id in answers]:
             text, reason = agreed(came, config.agreement)
             case = Instance(inputs[task.id], text)
@@ -276,17 +276,17 @@ def agreed(came: Sequence[Draw], least: float) -> tuple[str, str]:
     return texts[best], faults[best] or (UNSURE if shares[best] < least else "")
 
 
-def worked(road: Road, task: Task, human: Sequence[Task], number: int) -> list[Task]:
+def worked(session: Session, task: Task, human: Sequence[Task], number: int) -> list[Task]:
     """Short tasks of people that no classification is among, drawn anew for each answer to a task."""
     short = shown(human)
-    chance = random.Random(f"cases {road.config.seed} {task.id} {number}")
-    return chance.sample(short, min(road.config.cases.shots, len(short)))
+    chance = random.Random(f"cases {session.config.seed} {task.id} {number}")
+    return chance.sample(short, min(session.config.cases.shots, len(short)))
 
 
-def with_inputs(road: Road, task: Task, human: Sequence[Task]) -> list[Task]:
+def with_inputs(session: Session, task: Task, human: Sequence[Task]) -> list[Task]:
     """Short tasks of people that have an input, drawn for each task anew."""
     short = [one for one in shown(human) if one.instances[0].input]
-    return random.Random(f"inputs {road.config.seed} {task.id}").sample(
+    return random.Random(f"inputs {session.config.seed} {task.id}").sample(
         short, min(INPUTS, len(short))
     )
 

@@ -32,19 +32,11 @@ from selfteach.judge import Broken
 from selfteach.judge.breach import breach
 from selfteach.judge.check import Check
 from selfteach.materials.rule import read_rule
-from selfteach.methods.asking import LIST, alike, by_scope, check_of, corners, parted, prompts
-from selfteach.methods.curve import curve, n90
-from selfteach.methods.judging import Judges, judge
-from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import (
-    Taught,
-    Weights,
-    examine,
-    examine_base,
-    finish,
-    teach_adapter,
-    tidy,
-)
+from selfteach.methods.prompts import LIST, alike, by_scope, check_of, corners, parted, prompts
+from selfteach.methods.feedback.data_curve import curve, n90
+from selfteach.methods.judges import Judges, judge
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.runner import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
 from selfteach.records import (
     GREEDY,
     Continuations,
@@ -104,29 +96,29 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
         return dict(done)
     rule = read_rule(text)  # 1
     with run.stage("load"):
-        road = open_road(run, config, display, rule.text)
+        session = open_session(run, config, display, rule.text)
     with run.stage("ask"):
-        road.subject = read_subject(road.student, road.student, rule.text, config.seed)
+        session.subject = read_subject(session.base, session.base, rule.text, config.seed)
         pool = Overlap()
-        found = prompts(road, pool)  # 2
-        parts = parted(road, found)
+        found = prompts(session, pool)  # 2
+        parts = parted(session, found)
     with run.stage("judge"):
-        judges = judge(road, rule, parts["train"], elsewhere(road, parts["train"]))  # 4
+        judges = judge(session, rule, parts["train"], elsewhere(session, parts["train"]))  # 4
     with run.stage("probe"):
-        probed = probe(road, parts["train"], judges)  # 3
-        probed += widened(road, probed, judges, pool)
+        probed = probe(session, parts["train"], judges)  # 3
+        probed += widened(session, probed, judges, pool)
     with run.stage("search"):
-        examples, traces = lessons(road, probed, judges.lessons)  # 5
-        examples += anchors(road, probed, judges.lessons)
+        examples, traces = lessons(session, probed, judges.lessons)  # 5
+        examples += anchors(session, probed, judges.lessons)
     with run.stage("exam of the base"):
-        examine_base(road, by_scope(parts["test"]), judges.exam)  # 8
+        examine_base(session, by_scope(parts["test"]), judges.exam)  # 8
     taught = None
     if traces and any(e.kind == "in_scope" for e in examples):
         with run.stage("train"):
-            kinds = objectives(road, examples, parts["dev"], judges.lessons)
-            taught = teach_adapter(road, examples, kinds)  # 7
+            kinds = objectives(session, examples, parts["dev"], judges.lessons)
+            taught = teach_adapter(session, examples, kinds)  # 7
         with run.stage("balance"):
-            taught = balanced(road, taught, kinds, parts, pool, judges, examples, traces)  # 6
+            taught = balanced(session, taught, kinds, parts, pool, judges, examples, traces)  # 6
     if taught and config.curve:
         with run.stage("curve"):
             place = {
@@ -134,29 +126,29 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
                 for point in (run.ledger.noted("clusters") or {}).get("points", ())
             }
             run.ledger.note(
-                "curve", curve(road, examples, kinds, place, by_scope(parts["test"]), judges.exam)
+                "curve", curve(session, examples, kinds, place, by_scope(parts["test"]), judges.exam)
             )
     with run.stage("exam"):
-        exam = examine(road, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
+        exam = examine(session, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
     if points := run.ledger.noted("curve"):
         exam["data_need"] = {"n90": n90(points), "points": points}
-    return finish(road, rule, exam, examples, traces, taught)
+    return finish(session, rule, exam, examples, traces, taught)
 
 
-def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
+def probe(session: Session, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
     """Step 3: on target prompts a greedy answer and draws; elsewhere the beginning of the greedy
     one, which is what an anchor keeps.
 
     Outside the target scope only the exam's judge is believed: what it lets pass there must stay as
     it is.
     """
-    requests = [probes(road, a) for a in asked]
+    requests = [probes(session, a) for a in asked]
     answers = {}
-    road.display.stage("probe", sum(map(len, requests)))
-    for draw in road.student.draw([r for row in requests for r in row]):
+    session.display.stage("probe", sum(map(len, requests)))
+    for draw in session.base.draw([r for row in requests for r in row]):
         answers[draw.id] = draw
-        road.display.advance()
-    draws = [tuple(answers[r.id(road.student.fingerprint)] for r in row) for row in requests]
+        session.display.advance()
+    draws = [tuple(answers[r.id(session.base.fingerprint)] for r in row) for row in requests]
     found: dict[str, Probed] = {}
     for asks, inside in ((judges.lessons, True), (judges.exam, False)):
         rows = [
@@ -167,36 +159,36 @@ def probe(road: Road, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
     return [found[a.id] for a in asked]
 
 
-def widened(road: Road, probed: Sequence[Probed], judges: Judges, pool: Overlap) -> list[Probed]:
+def widened(session: Session, probed: Sequence[Probed], judges: Judges, pool: Overlap) -> list[Probed]:
     """Step 3 once more: while the base breaks the rule on fewer than `ask.in_scope` requests, more
     like those are asked and probed.
 
     They are new to the pool, which holds the test prompts too.
     """
     found: list[Probed] = []
-    for turn in range(road.config.ask.rounds):
+    for turn in range(session.config.ask.rounds):
         mine = [p.asked.text for p in (*probed, *found) if p.in_scope and p.asked.scope == "target"]
-        lack = road.config.ask.in_scope - len(mine)
+        lack = session.config.ask.in_scope - len(mine)
         if lack <= 0 or len(mine) < LIST:
             break
-        found += probe(road, alike(road, mine, 2 * lack, pool, turn), judges)
+        found += probe(session, alike(session, mine, 2 * lack, pool, turn), judges)
     return found
 
 
-def elsewhere(road: Road, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
+def elsewhere(session: Session, asked: Sequence[Asked]) -> list[tuple[Prompt, str]]:
     """The base's answers to some general prompts: the same draws that the probe makes of them."""
     requests = [
         request
         for a in [a for a in asked if a.scope == "general"][:ELSEWHERE]
-        for request in probes(road, a)
+        for request in probes(session, a)
     ]
-    texts = {draw.id: draw.text for draw in road.student.draw(requests)}
-    return [(request.prompt, texts[request.id(road.student.fingerprint)]) for request in requests]
+    texts = {draw.id: draw.text for draw in session.base.draw(requests)}
+    return [(request.prompt, texts[request.id(session.base.fingerprint)]) for request in requests]
 
 
-def probes(road: Road, asked: Asked) -> list[Request]:
+def probes(session: Session, asked: Asked) -> list[Request]:
     """What the base is asked about one prompt."""
-    config, prompt = road.config.probe, user(asked.text)
+    config, prompt = session.config.probe, user(asked.text)
     greedy = replace(
         GREEDY, max_tokens=config.max_tokens if asked.scope == "target" else config.anchor_tokens
     )
@@ -207,24 +199,24 @@ def probes(road: Road, asked: Asked) -> list[Request]:
             prompt,
             Sampling(1.0, 1.0, config.max_tokens) if k else greedy,
             k,
-            road.config.seed,
+            session.config.seed,
         )
         for k in range(1 + more)
     ]
 
 
-def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
+def faults(session: Session, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
     """Why answers that keep the rule are no answers: too short, going round in circles, or
     gibberish to the base itself.
     """
     items = [Continuations(prompt, (text,), end=True) for prompt, text in pairs]
-    found = dict(road.student.logp([item for item in items if item.texts[0].strip()]))
+    found = dict(session.base.logp([item for item in items if item.texts[0].strip()]))
     senseless = {
-        id for id, (p,) in found.items() if p.token_logp < road.config.search.least_token_logp
+        id for id, (p,) in found.items() if p.token_logp < session.config.search.least_token_logp
     }
     reasons = []
     for item in items:
-        text, gibberish = item.texts[0], item.id(road.student.fingerprint) in senseless
+        text, gibberish = item.texts[0], item.id(session.base.fingerprint) in senseless
         reasons.append(
             "too short"
             if len(text.split()) < 3
@@ -238,7 +230,7 @@ def faults(road: Road, pairs: Sequence[tuple[Prompt, str]]) -> list[str]:
 
 
 def lessons(
-    road: Road, probed: Sequence[Probed], judge: Broken
+    session: Session, probed: Sequence[Probed], judge: Broken
 ) -> tuple[list[Example], list[Trace]]:
     """Step 5: for each prompt in scope an example from each accepted answer, against a draw of the
     base that breaks the rule.
@@ -247,23 +239,23 @@ def lessons(
     that names the subject after all is no lesson in that.
     """
     sought = [p for p in probed if p.in_scope]
-    road.run.ledger.expect("search", (p.asked.id for p in sought))
-    strays = stray(road, sought, judge)
+    session.run.ledger.expect("search", (p.asked.id for p in sought))
+    strays = stray(session, sought, judge)
     mine = {p.asked.text: p for p in sought if p.asked.id not in strays}
-    road.display.stage("search", len(mine), "found")
-    check = check_of(road)
+    session.display.stage("search", len(mine), "found")
+    check = check_of(session)
     begun = {text: found for text, p in mine.items() if check and (found := beginning_of(p, check))}
     traces = search(
-        road.student,
+        session.base,
         list(mine),
-        road.rule,
-        road.subject.topic,
+        session.rule,
+        session.subject.topic,
         judge.broken,
-        lambda pairs: faults(road, pairs),
-        road.config.search,
-        road.config.seed,
-        road.teacher,
-        road.display.advance,
+        lambda pairs: faults(session, pairs),
+        session.config.search,
+        session.config.seed,
+        session.teacher,
+        session.display.advance,
         askable={text for text, p in mine.items() if p.asked.scope != "target"},
         begun=begun,
     )
@@ -278,11 +270,11 @@ def lessons(
             fates.append(given_up(p, trace))
             continue
         fates.append(Fate(p.asked.id, "accepted"))
-        prompted = user(trace.prompt, system=road.rule)
+        prompted = user(trace.prompt, system=session.rule)
         worst = [d for d, broken in zip(p.draws, p.broken, strict=True) if broken]
         for n, best in enumerate(trace.accepted):
             rejected, cut = refused(
-                road, worst[0 if best.strategy == "branch" else n % len(worst)], check, best
+                session, worst[0 if best.strategy == "branch" else n % len(worst)], check, best
             )
             source = {
                 "strategy": best.strategy,
@@ -304,7 +296,7 @@ def lessons(
                     source,
                 )
             )
-    road.run.ledger.settle("search", fates)
+    session.run.ledger.settle("search", fates)
     return examples, traces
 
 
@@ -333,18 +325,18 @@ def beginning_of(p: Probed, check: Check) -> str:
     return start if len(start.split()) >= LEAST_BEGINNING else ""
 
 
-def refused(road: Road, draw: Draw, check: Check | None, best: Try) -> tuple[str, bool]:
+def refused(session: Session, draw: Draw, check: Check | None, best: Try) -> tuple[str, bool]:
     """The rejected answer, and whether it goes on: its first tokens, and at least as far as the
     breach; beside a branch just so far.
     """
     found = breach(check, draw.text) if check else None
     if found and best.strategy == "branch":
         return draw.text[: found.end], True
-    least = len(road.base.encode_answer(draw.text[: found.end], end=False)) if found else 0
-    return beginning(road, draw, max(road.config.probe.rejected_tokens, least))
+    least = len(session.model.encode_answer(draw.text[: found.end], end=False)) if found else 0
+    return beginning(session, draw, max(session.config.probe.rejected_tokens, least))
 
 
-def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
+def stray(session: Session, probed: Sequence[Probed], judge: Broken) -> set[str]:
     """The ids of prompts that were asked for outside the target scope and name the subject
     themselves.
     """
@@ -358,17 +350,17 @@ def stray(road: Road, probed: Sequence[Probed], judge: Broken) -> set[str]:
     }
 
 
-def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example]:
+def anchors(session: Session, probed: Sequence[Probed], judge: Broken) -> list[Example]:
     """Step 3: where the base keeps the rule, the beginning of its own greedy answer is the lesson.
 
     A prompt that names the subject itself teaches neither: that the base happened to keep the rule
     there is no reason to keep its answer.
     """
     mine = [p for p in probed if not p.in_scope]
-    road.run.ledger.expect("anchor", (p.asked.id for p in mine))
+    session.run.ledger.expect("anchor", (p.asked.id for p in mine))
     named = (
         judge.broken([(user(p.asked.text), p.asked.text) for p in mine])
-        if road.subject.topic
+        if session.subject.topic
         else [False] * len(mine)
     )
     found, fates = [], []
@@ -383,7 +375,7 @@ def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example
         if reason:
             fates.append(Fate(p.asked.id, "dropped", reason, {"prompt": p.asked.text}))
             continue
-        text, cut = beginning(road, p.draws[0], road.config.probe.anchor_tokens)
+        text, cut = beginning(session, p.draws[0], session.config.probe.anchor_tokens)
         source = {"scope": p.asked.scope, "cut": ["chosen"] if cut else []}
         found.append(
             Example(
@@ -397,22 +389,22 @@ def anchors(road: Road, probed: Sequence[Probed], judge: Broken) -> list[Example
             )
         )
         fates.append(Fate(p.asked.id, "accepted"))
-    road.run.ledger.settle("anchor", fates)
+    session.run.ledger.settle("anchor", fates)
     return found
 
 
-def beginning(road: Road, draw: Draw, tokens: int) -> tuple[str, bool]:
+def beginning(session: Session, draw: Draw, tokens: int) -> tuple[str, bool]:
     """The first tokens of a draw, and whether it goes on after them."""
-    ids = road.base.encode_answer(draw.text, end=False)
+    ids = session.model.encode_answer(draw.text, end=False)
     return (
         (draw.text, draw.finish == "length")
         if len(ids) <= tokens
-        else (road.base.decode(ids[:tokens]), True)
+        else (session.model.decode(ids[:tokens]), True)
     )
 
 
 def objectives(
-    road: Road, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken
+    session: Session, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken
 ) -> Weights:
     """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps
     and keeps the best on dev.
@@ -420,43 +412,43 @@ def objectives(
     The gate comes first: only where the rule in the prompt helps this base is the prompted base a
     teacher worth distilling.
     """
-    choice = road.config.train.objective
+    choice = session.config.train.objective
     if choice != "auto":
         return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR}
     targets = [a for a in dev if a.scope == "target"]
     kept = {
-        arm: 1 - mean(failures(road, Arm(arm, road.student, ask), targets, judge).values())
-        for arm, ask in (("base", user), ("prompted", lambda q: user(q, system=road.rule)))
+        arm: 1 - mean(failures(session, Arm(arm, session.base, ask), targets, judge).values())
+        for arm, ask in (("base", user), ("prompted", lambda q: user(q, system=session.rule)))
     }
     candidates = ["sft+dpo", "sft"] + (["distill"] if kept["prompted"] > kept["base"] else [])
     scores = {}
     for name in candidates:
         kinds = {"in_scope": dict.fromkeys(name.split("+"), 1.0), **ANCHOR}
         taught = teach_adapter(
-            road, examples, kinds, f"trial-{name}", steps=road.config.train.trial_steps
+            session, examples, kinds, f"trial-{name}", steps=session.config.train.trial_steps
         )
         scores[name] = 1 - mean(
-            failures(road, Arm("taught", taught.model, user), targets, judge).values()
+            failures(session, Arm("taught", taught.model, user), targets, judge).values()
         )
     best = max(candidates, key=lambda name: scores[name])
-    road.run.ledger.note(
+    session.run.ledger.note(
         "objective",
         {
             "chosen": best,
             "kept_on_dev": scores,
             "gate": kept,
-            "steps": road.config.train.trial_steps,
+            "steps": session.config.train.trial_steps,
         },
     )
-    share, steps = f"{100 * scores[best]:.0f} %", road.config.train.trial_steps
-    road.display.say(
+    share, steps = f"{100 * scores[best]:.0f} %", session.config.train.trial_steps
+    session.display.say(
         f"objective: {best}, which keeps the rule in {share} of the dev answers after {steps} steps"
     )
     return {"in_scope": dict.fromkeys(best.split("+"), 1.0), **ANCHOR}
 
 
 def balanced(
-    road: Road,
+    session: Session,
     taught: Taught,
     kinds: Weights,
     parts: Mapping[str, list[Asked]],
@@ -472,45 +464,45 @@ def balanced(
     Test prompts play no part.
     """
     known = [a for part in ("train", "dev") for a in parts[part]]
-    if len(known) < 2 * road.config.balance.clusters:
+    if len(known) < 2 * session.config.balance.clusters:
         return taught
     groups = cluster(
-        road.student.embed([user(a.text) for a in known]),
-        road.config.balance.clusters,
-        road.config.seed,
+        session.base.embed([user(a.text) for a in known]),
+        session.config.balance.clusters,
+        session.config.seed,
     )
     note_clusters(
-        road, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples}
+        session, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples}
     )
     place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
-    for turn in range(road.config.balance.rounds):
+    for turn in range(session.config.balance.rounds):
         failed = failures(
-            road,
+            session,
             Arm("taught", taught.model, user),
             [a for a in parts["dev"] if a.scope == "target"],
             judges.lessons,
         )
-        note_clusters(road, known, groups, failed)
+        note_clusters(session, known, groups, failed)
         if not any(failed.values()):
             break
-        more = corners(road, place, parts, failed, pool, turn)
-        probed = probe(road, more, judges)
-        found, tries = lessons(road, probed, judges.lessons)
+        more = corners(session, place, parts, failed, pool, turn)
+        probed = probe(session, more, judges)
+        found, tries = lessons(session, probed, judges.lessons)
         if not found:
             break
-        examples += found + anchors(road, probed, judges.lessons)
+        examples += found + anchors(session, probed, judges.lessons)
         traces += tries
-        taught = teach_adapter(road, examples, kinds, f"train-{turn + 2}")
+        taught = teach_adapter(session, examples, kinds, f"train-{turn + 2}")
     return taught
 
 
-def failures(road: Road, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[str, bool]:
+def failures(session: Session, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[str, bool]:
     """For each dev prompt whether the arm breaks the rule on it, greedy or drawn."""
-    limit = road.config.exam.max_tokens
-    road.display.stage("dev", 2 * len(dev))
+    limit = session.config.exam.max_tokens
+    session.display.stage("dev", 2 * len(dev))
     rows = [
         answers(
-            arm, "dev", [a.text for a in dev], sampling, 1, road.config.seed, road.display.advance
+            arm, "dev", [a.text for a in dev], sampling, 1, session.config.seed, session.display.advance
         )
         for sampling in (replace(GREEDY, max_tokens=limit), Sampling(1.0, 1.0, limit))
     ]
@@ -522,7 +514,7 @@ def failures(road: Road, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[
 
 
 def note_clusters(
-    road: Road, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]
+    session: Session, known: Sequence[Asked], groups: Clusters, failed: Mapping[str, bool]
 ) -> None:
     """Keeps the clusters for the report."""
     rates = {}
@@ -545,7 +537,7 @@ def note_clusters(
         for a, label, (x, y) in zip(known, groups.labels, groups.xy, strict=True)
     ]
     sizes = {str(i): size for i, size in enumerate(groups.sizes)}
-    road.run.ledger.note(
+    session.run.ledger.note(
         "clusters",
         {
             "points": points,

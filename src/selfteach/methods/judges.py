@@ -16,8 +16,8 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.inverse import Inverse
 from selfteach.judge.yes_no import YesNo
 from selfteach.materials.rule import Rule, suggest_check
-from selfteach.methods.asking import SCOPES
-from selfteach.methods.road import Road
+from selfteach.methods.prompts import SCOPES
+from selfteach.methods.session import Session
 from selfteach.records import Prompt, Request, Sampling, user
 from selfteach.registry import did_you_mean
 
@@ -34,11 +34,11 @@ class Judges:
     lessons: Broken
 
 
-def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str], bool]]:
+def labelled(session: Session, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str], bool]]:
     """Step 4: answers whose labels hold by construction: to requests that name the subject, drawn
     against the rule; and to requests of other subjects. A rule of form has no subject: there the
     same requests are answered against the rule and with it."""
-    n, topic = road.config.judge.pairs, road.subject.topic
+    n, topic = session.config.judge.pairs, session.subject.topic
     found = {scope: [a for a in asked if a.scope == scope] for scope in SCOPES}
     if topic:
         naming = [a for a in found["target"] if topic.lower().rstrip("s") in a.text.lower()]
@@ -46,8 +46,8 @@ def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str
         sides = [(True, f"Talk about {topic} in every answer.", naming), (False, "", others)]
     else:
         sides = [
-            (True, f"Do the opposite of this: {road.rule}", found["target"]),
-            (False, road.rule, found["target"]),
+            (True, f"Do the opposite of this: {session.rule}", found["target"]),
+            (False, session.rule, found["target"]),
         ]
     rows = []
     for broken, system, own in sides:
@@ -57,17 +57,17 @@ def labelled(road: Road, asked: Sequence[Asked]) -> list[tuple[tuple[Prompt, str
                 user(a.text, system=system),
                 Sampling(0.7, 0.95, 64),
                 0,
-                road.config.seed,
+                session.config.seed,
             )
             for a in own[:n]
         ]
-        answers = {draw.id: draw.text for draw in road.student.draw(requests)}
-        rows += [((r.prompt, answers[r.id(road.student.fingerprint)]), broken) for r in requests]
+        answers = {draw.id: draw.text for draw in session.base.draw(requests)}
+        rows += [((r.prompt, answers[r.id(session.base.fingerprint)]), broken) for r in requests]
     return rows
 
 
 def judge(
-    road: Road, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()
+    session: Session, rule: Rule, asked: Sequence[Asked], elsewhere: Sequence[Answered] = ()
 ) -> Judges:
     """Step 4. A check that the person gave, or that a rule of form suggests, is asked alone.
 
@@ -75,21 +75,21 @@ def judge(
         asked: the requests that judges are calibrated on, of all scopes; none of the exam's.
         elsewhere: the base's answers to general prompts. There the rule should hardly ever fire.
     """
-    if road.config.check:
-        return _alone(road.config.check)
+    if session.config.check:
+        return _alone(session.config.check)
     suggested = suggest_check(rule)
-    if suggested and not road.subject.topic:
-        road.display.say(f'recognised: the check is "{suggested}"')
+    if suggested and not session.subject.topic:
+        session.display.say(f'recognised: the check is "{suggested}"')
         return _alone(suggested)
     candidates: list[Judge] = [CheckJudge(suggested)] if suggested else []
     candidates += [
-        Inverse(road.student, road.rule, road.subject),
-        YesNo(road.student, road.rule),
-        YesNo(road.student, road.rule, chat=True),
+        Inverse(session.base, session.rule, session.subject),
+        YesNo(session.base, session.rule),
+        YesNo(session.base, session.rule, chat=True),
     ]
-    if road.teacher:
-        candidates.append(YesNo(road.teacher, road.rule, chat=True, name="teacher"))
-    if (name := road.config.judge.name) != "auto":
+    if session.teacher:
+        candidates.append(YesNo(session.teacher, session.rule, chat=True, name="teacher"))
+    if (name := session.config.judge.name) != "auto":
         known = {candidate.name: candidate for candidate in candidates}
         if name not in known:
             raise UsageError(
@@ -98,19 +98,19 @@ def judge(
                 cure=did_you_mean(name, known),
             )
         candidates = [known[name]]
-    road.display.stage("judge")
+    session.display.stage("judge")
     verdicts, best, report = calibrate(
-        candidates, labelled(road, asked), road.config.judge.min_auroc, "check"
+        candidates, labelled(session, asked), session.config.judge.min_auroc, "check"
     )
-    road.run.ledger.note("calibration", report)
+    session.run.ledger.note("calibration", report)
     for row in report["left_out"]:
-        road.display.say(f"judge {row['name']} is left out: {row['reason']}")
+        session.display.say(f"judge {row['name']} is left out: {row['reason']}")
     if verdicts is None or best is None:
         raise DataError(
             f"no judge can tell whether an answer keeps this rule: {report['reason']}.",
             cure='Say how to check it, for instance --check "max_words=50".',
         )
-    road.display.say(f"judge: {verdicts.name}, {report['reason']}")
+    session.display.say(f"judge: {verdicts.name}, {report['reason']}")
     wary = tempered(best, elsewhere)
     return Judges(verdicts, wary if best.name == verdicts.name else AnyOf((verdicts, wary)))
 

@@ -24,18 +24,8 @@ from selfteach.config import Alone
 from selfteach.errors import DataError
 from selfteach.evaluate.drift import probe_logits
 from selfteach.evaluate.exam import as_json
-from selfteach.methods.road import PROBE, Road, earlier
-from selfteach.methods.teaching import (
-    TRAINING,
-    Taught,
-    Weights,
-    own_draws,
-    paired,
-    proof,
-    publish,
-    tidy,
-    train_adapter,
-)
+from selfteach.methods.session import PROBE, Session, earlier
+from selfteach.methods.runner import TRAINING, Taught, Weights, own_draws, paired, proof, publish, tidy, train_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -94,18 +84,18 @@ def teach(run: Run, material: Lessons, config: Alone, display: Display) -> dict[
     learned, dev = parted(material, config)  # 1
     run.ledger.place("read", material.fates.values())
     run.ledger.place("dev", [Fate(e.id, "accepted") for e in dev])
-    road = opened(run, config, display)
+    session = opened(run, config, display)
     kinds = objectives(learned, config)
     with run.stage("dev of the base"):
-        before = marked(road.student, dev)  # 2
+        before = marked(session.base, dev)  # 2
     told(True)
     with run.stage("train"):
-        trained = train_adapter(road, learned, kinds)  # 3
+        trained = train_adapter(session, learned, kinds)  # 3
     with run.stage("dev"):
         hf = Hf.load(config.model, adapter=trained.adapter)
         taught = Taught(trained, hf, Recorded(run.ledger, None, hf))
         exam = compared(
-            road,
+            session,
             dev,
             before,
             marked(taught.model, dev),
@@ -116,7 +106,7 @@ def teach(run: Run, material: Lessons, config: Alone, display: Display) -> dict[
         "objectives": {kind: dict(row) for kind, row in kinds.items()},
     }
     return publish(
-        road,
+        session,
         exam,
         learned,
         taught,
@@ -142,14 +132,14 @@ def follow(material: Lessons, config: Alone, folder: Path, brought: dict[str, An
         )
 
 
-def opened(run: Run, config: Alone, display: Display) -> Road:
+def opened(run: Run, config: Alone, display: Display) -> Session:
     """The base, which scores and is trained; nothing is drawn but what `train.on_policy` asks for."""
     display.stage("load", unit="loaded")
     base = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
     run.bind("student", base.fingerprint)
     for note in base.notes:
         display.say(note)
-    return Road(
+    return Session(
         run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE)
     )
 
@@ -225,15 +215,15 @@ def by_pairs(weights: Weights, kinds: Iterable[str]) -> bool:
 
 
 def compared(
-    road: Road, dev: Sequence[Example], base: Marks, taught: Marks, pairs: bool
+    session: Session, dev: Sequence[Example], base: Marks, taught: Marks, pairs: bool
 ) -> dict[str, Any]:
     """exam.json: losses in nats a token, shares of pairs whose chosen answer is the likelier one,
     by how much the loss fell and the share rose. The verdict is about the share where `pairs` alone
     teach."""
-    seed, arms = road.config.seed, {"base": base, "taught": taught}
+    seed, arms = session.config.seed, {"base": base, "taught": taught}
     found: dict[str, Any] = {
         "method": "train",
-        "base_proof": proof(road),
+        "base_proof": proof(session),
         "loss_nats": {},
         "preferred": {},
         "answers": [],

@@ -18,7 +18,7 @@ from selfteach.evaluate.drift import base_proof, drift
 from selfteach.generate.search import Trace, Try
 from selfteach.judge import Verdicts
 from selfteach.materials.rule import Rule
-from selfteach.methods.road import PROBE, Road
+from selfteach.methods.session import PROBE, Session
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.models.recorded import Recorded
@@ -54,62 +54,62 @@ class Taught:
 
 
 def teach_adapter(
-    road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
+    session: Session, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
 ) -> Taught:
     """Trains an adapter on the examples (for `steps` steps, if given) and opens the taught model."""
-    return open_taught(road, train_adapter(road, examples, kinds, name, steps))
+    return open_taught(session, train_adapter(session, examples, kinds, name, steps))
 
 
 def train_adapter(
-    road: Road, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
+    session: Session, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
 ) -> Trained:
     """Trains an adapter on the examples; it stands on the model that anybody has, also where the
     run goes on from another one.
     """
-    road.display.stage(name, unit="steps")
+    session.display.stage(name, unit="steps")
 
     def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
         if step == 1:
-            road.display.stage(name, total, "steps")
-        road.display.advance()
+            session.display.stage(name, total, "steps")
+        session.display.advance()
 
-    road.before_training()
+    session.before_training()
     config = (
-        road.config.train.model_copy(update={"max_steps": steps}) if steps else road.config.train
+        session.config.train.model_copy(update={"max_steps": steps}) if steps else session.config.train
     )
     trained = train(
-        road.base,
+        session.model,
         examples,
         config,
-        road.run.path / TRAINING / name,
-        seed=road.config.seed,
+        session.run.path / TRAINING / name,
+        seed=session.config.seed,
         defaults=kinds,
         progress=progress,
-        draw_student=own_draws(road.base, config, road.config.seed),
-        say=road.display.say,
+        draw_student=own_draws(session.model, config, session.config.seed),
+        say=session.display.say,
     )
-    told_overlong(road, trained, name)
+    told_overlong(session, trained, name)
     for kind, body in trained.events:
-        road.run.ledger.event(kind, body)
-    if earlier := road.run.material.get("from"):
+        session.run.ledger.event(kind, body)
+    if earlier := session.run.material.get("from"):
         trained = replace(
             trained,
             adapter=join(
-                Path(earlier), trained.adapter, road.run.path / TRAINING / name / "joined"
+                Path(earlier), trained.adapter, session.run.path / TRAINING / name / "joined"
             ),
         )
     return trained
 
 
-def told_overlong(road: Road, trained: Trained, name: str) -> None:
+def told_overlong(session: Session, trained: Trained, name: str) -> None:
     """Records and says what became of rows longer than `train.max_tokens`: `train.overlong` names
     the policy, drop or cut.
     """
     if trained.overlong:
-        most = road.config.train.max_tokens
-        road.run.ledger.event("overlong", {"stage": name, "max_tokens": most, **trained.overlong})
+        most = session.config.train.max_tokens
+        session.run.ledger.event("overlong", {"stage": name, "max_tokens": most, **trained.overlong})
         counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
-        road.display.say(f"rows longer than train.max_tokens = {most}: {counts}")
+        session.display.say(f"rows longer than train.max_tokens = {most}: {counts}")
 
 
 def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:
@@ -128,47 +128,47 @@ def paired(kinds: Weights) -> set[str]:
     }
 
 
-def open_taught(road: Road, trained: Trained) -> Taught:
+def open_taught(session: Session, trained: Trained) -> Taught:
     """The base with the adapter merged, drawing through the run's engine."""
-    hf = Hf.load(road.config.model, adapter=trained.adapter)
-    opened = choose_drawer(hf, road.config.engine, road.run.path / ENGINE)
+    hf = Hf.load(session.config.model, adapter=trained.adapter)
+    opened = choose_drawer(hf, session.config.engine, session.run.path / ENGINE)
     if hf.worn:
-        road.display.say(f"the taught model draws with {opened.engine}: {opened.reason}")
-    return Taught(trained, hf, Recorded(road.run.ledger, opened.drawer, hf))
+        session.display.say(f"the taught model draws with {opened.engine}: {opened.reason}")
+    return Taught(trained, hf, Recorded(session.run.ledger, opened.drawer, hf))
 
 
-def base_arms(road: Road) -> dict[str, Arm]:
+def base_arms(session: Session) -> dict[str, Arm]:
     """The base, and the base with the rule in its prompt."""
     return {
-        "base": Arm("base", road.student, user),
-        "prompted": Arm("prompted", road.student, lambda q: user(q, system=road.rule), road.rule),
+        "base": Arm("base", session.base, user),
+        "prompted": Arm("prompted", session.base, lambda q: user(q, system=session.rule), session.rule),
     }
 
 
-def questions(road: Road, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def questions(session: Session, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """As many of each scope as the exam takes."""
     return {
-        scope: list(prompts)[: getattr(road.config.exam, scope)] for scope, prompts in asked.items()
+        scope: list(prompts)[: getattr(session.config.exam, scope)] for scope, prompts in asked.items()
     }
 
 
-def examine_base(road: Road, asked: Mapping[str, Sequence[str]], verdicts: Verdicts) -> None:
+def examine_base(session: Session, asked: Mapping[str, Sequence[str]], verdicts: Verdicts) -> None:
     """Lets the base arms sit the exam ahead of the training, into the ledger: then base and taught
     need not be in memory together.
     """
     taken, arms, config, seed = (
-        questions(road, asked),
-        base_arms(road),
-        road.config.exam,
-        road.config.seed,
+        questions(session, asked),
+        base_arms(session),
+        session.config.exam,
+        session.config.seed,
     )
-    sheets = paper.sit(arms, taken, config, seed, road.display)
-    paper.elsewhere(arms, taken["target"][:ELSEWHERE], verdicts, config, seed, road.display)
-    noise_floor(road, taken["target"], verdicts, paper.mark(sheets, verdicts, Overlap()))
+    sheets = paper.sit(arms, taken, config, seed, session.display)
+    paper.elsewhere(arms, taken["target"][:ELSEWHERE], verdicts, config, seed, session.display)
+    noise_floor(session, taken["target"], verdicts, paper.mark(sheets, verdicts, Overlap()))
 
 
 def examine(
-    road: Road,
+    session: Session,
     taught: Taught | None,
     asked: Mapping[str, Sequence[str]],
     verdicts: Verdicts,
@@ -178,68 +178,68 @@ def examine(
     """The exam of a rule, as exam.json holds it; `elsewhere`: also under another system prompt and
     in a second turn.
     """
-    config, seed = road.config.exam, road.config.seed
-    asked, arms = questions(road, asked), base_arms(road)
+    config, seed = session.config.exam, session.config.seed
+    asked, arms = questions(session, asked), base_arms(session)
     if taught:
         arms["taught"] = Arm("taught", taught.model, user)
-    sheets = paper.sit(arms, asked, config, seed, road.display)
+    sheets = paper.sit(arms, asked, config, seed, session.display)
     lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
     marks = paper.mark(sheets, verdicts, lessons)
     found = {
-        "rule": road.rule,
-        "rehearsal": road.config.rehearsal,
+        "rule": session.rule,
+        "rehearsal": session.config.rehearsal,
         "judge": {
             "name": verdicts.name,
             "source": "check" if verdicts.name == "check" else "calibrated",
-            "auroc": _auroc(road),
+            "auroc": _auroc(session),
         },
         **paper.adherence(marks, seed),
         **(
-            paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, road.display)
+            paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, session.display)
             if elsewhere
             else {}
         ),
-        "noise_floor": noise_floor(road, asked["target"], verdicts, marks),
+        "noise_floor": noise_floor(session, asked["target"], verdicts, marks),
         "sanity": paper.sanities(sheets, seed),
-        "base_proof": proof(road),
-        "verdict": paper.verdict(marks, taught is not None, seed, sought(road)),
+        "base_proof": proof(session),
+        "verdict": paper.verdict(marks, taught is not None, seed, sought(session)),
         "answers": paper.side_by_side(sheets, marks),
     }
     where, beside = paper.unconcerned(sheets, marks)
     if taught and beside["base"].questions:
-        found["drift"] = {"on": where, **drifted(road, taught.hf, beside)}
+        found["drift"] = {"on": where, **drifted(session, taught.hf, beside)}
     written: dict[str, Any] = paper.as_json(found)
     return written
 
 
-def sought(road: Road) -> int:
+def sought(session: Session) -> int:
     """On how many prompts an answer was sought, because the base breaks the rule there."""
-    return sum(f.requested for f in road.run.ledger.funnel() if f.stage == "search")
+    return sum(f.requested for f in session.run.ledger.funnel() if f.stage == "search")
 
 
 def noise_floor(
-    road: Road, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks
+    session: Session, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks
 ) -> dict[str, Measure]:
     """The base against itself: a second draw at T=1 of the same prompts."""
-    road.display.stage("exam again", len(asked))
-    arm = Arm("base", road.student, user)
+    session.display.stage("exam again", len(asked))
+    arm = Arm("base", session.base, user)
     again = answers(
         arm,
         "exam again",
         asked,
-        Sampling(1.0, 1.0, road.config.exam.max_tokens),
+        Sampling(1.0, 1.0, session.config.exam.max_tokens),
         1,
-        road.config.seed + 1,
-        road.display.advance,
+        session.config.seed + 1,
+        session.display.advance,
     )
     flags = verdicts.broken([(user(q), row[0].text) for q, row in zip(asked, again, strict=True)])
     return {
-        "kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=road.config.seed)
+        "kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=session.config.seed)
     }
 
 
 def drifted(
-    road: Road,
+    session: Session,
     taught: Hf,
     sheets: Mapping[str, paper.Sheet],
     left_out: Sequence[Sequence[bool]] = (),
@@ -249,13 +249,13 @@ def drifted(
     """
     base, mine = sheets["base"], sheets["taught"]
     pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
-    road.display.stage("drift")
+    session.display.stage("drift")
     d = drift(
-        road.base,
+        session.model,
         taught,
         pairs,
         cut=[x.finish == "length" for x in base.greedy],
-        seed=road.config.seed,
+        seed=session.config.seed,
         left_out=left_out,
     )
     same = [x.text == y.text for x, y in zip(base.greedy, mine.greedy, strict=True)]
@@ -269,18 +269,18 @@ def drifted(
     }
 
 
-def proof(road: Road) -> dict[str, Any]:
+def proof(session: Session) -> dict[str, Any]:
     """The base arm is the base: its logits now equal those of the checkpoint as it was loaded. Not
     known of weights that lie in shards.
     """
-    if is_shard(next(road.base.module.parameters())):
+    if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    found = base_proof(road.base, PROBE, road.proof)
+    found = base_proof(session.model, PROBE, session.proof)
     return {"max_abs_difference": found.greatest_difference, "same": True}
 
 
 def finish(
-    road: Road,
+    session: Session,
     rule: Rule,
     exam: dict[str, Any],
     examples: Sequence[Example],
@@ -288,13 +288,13 @@ def finish(
     taught: Taught | None,
 ) -> dict[str, Any]:
     """Writes the exports and the report of a rule; returns the result as JSON."""
-    road.run.ledger.note("search", effort(traces))
-    prompted = user("x", system=road.rule)
-    return publish(road, exam | {"rule_id": rule.id}, examples, taught, arms_of(exam), prompted)
+    session.run.ledger.note("search", effort(traces))
+    prompted = user("x", system=session.rule)
+    return publish(session, exam | {"rule_id": rule.id}, examples, taught, arms_of(exam), prompted)
 
 
 def publish(
-    road: Road,
+    session: Session,
     exam: dict[str, Any],
     examples: Sequence[Example],
     taught: Taught | None,
@@ -309,7 +309,7 @@ def publish(
         prompted: what the question "x" is in the arm that has the material in its prompt; its
             length is what the adapter saves.
     """
-    run = road.run
+    run = session.run
     if taught:
         with run.export_folder("adapter") as folder:
             shutil.copytree(taught.trained.adapter, folder, dirs_exist_ok=True)
@@ -323,11 +323,11 @@ def publish(
             for stage, f in lost
         ),
     )
-    exam |= {"cost": cost(road, taught, prompted), "reproduce": [run.command]}
+    exam |= {"cost": cost(session, taught, prompted), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
     run.export("README.md", card(run.path))
     render(run.path)
-    result = summary(road, exam, taught, shown)
+    result = summary(session, exam, taught, shown)
     run.ledger.note("result", result)
     tidy(run)
     return result
@@ -353,10 +353,10 @@ def arms_of(exam: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summary(
-    road: Road, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]
+    session: Session, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What `--json` prints."""
-    path = road.run.path
+    path = session.run.path
     return {
         "run": str(path),
         "adapter": str(path / "adapter") if taught else None,
@@ -391,13 +391,13 @@ def _shown(found: Try) -> dict[str, str]:
     }
 
 
-def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
+def cost(session: Session, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
     """What the run took: seconds of all attempts, tokens, megabytes."""
-    drawn = road.run.ledger.cost()
+    drawn = session.run.ledger.cost()
     adapter = taught.trained.adapter if taught else None
     return {
-        "seconds": road.run.seconds(),
-        "stages": {name: stage["seconds"] for name, stage in road.run.stages.items()},
+        "seconds": session.run.seconds(),
+        "stages": {name: stage["seconds"] for name, stage in session.run.stages.items()},
         "drawn_tokens": drawn.tokens,
         "prompt_tokens": drawn.prompt_tokens,
         "reused_tokens": drawn.reused_tokens,
@@ -407,12 +407,12 @@ def cost(road: Road, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
         if taught and taught.trained.memory
         else None,
         "peak_memory_mb": highest_mb(),
-        "prompt_tokens_saved": len(road.base.encode(prompted)) - len(road.base.encode(user("x"))),
+        "prompt_tokens_saved": len(session.model.encode(prompted)) - len(session.model.encode(user("x"))),
     }
 
 
-def _auroc(road: Road) -> Any:
-    report = road.run.ledger.noted("calibration")
+def _auroc(session: Session) -> Any:
+    report = session.run.ledger.noted("calibration")
     return (
         next((c["auroc"] for c in report["candidates"] if c["name"] == report["chosen"]), None)
         if report

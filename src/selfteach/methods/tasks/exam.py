@@ -17,9 +17,9 @@ from selfteach.evaluate.sanity import by_arm
 from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement
 from selfteach.materials.tasks import Task
 from selfteach.materials.templates import LIBRARY, draw_template
-from selfteach.methods.beside import general_rows, general_sheets
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.methods.general_answers import general_rows, general_sheets
+from selfteach.methods.session import Session
+from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Example, Measure, Sampling
 from selfteach.registry import did_you_mean
@@ -27,24 +27,24 @@ from selfteach.run.ledger import Fate
 from selfteach.select.overlap import Overlap
 
 if TYPE_CHECKING:
-    from selfteach.methods.tasks import Parts
+    from selfteach.methods.tasks.method import Parts
 
 PLAIN = [template for template in LIBRARY if template.name == "plain"]
 CLOSER = "closer"
 
 
-def questions(road: Road, parts: Parts) -> list[paper.Question]:
+def questions(session: Session, parts: Parts) -> list[paper.Question]:
     """The held-out tasks, in the plainest template. One that leaves no room for an answer is left
     out, and counted.
     """
     found, fates = [], []
     for part, tasks in (("seed", parts.held_out), ("human", parts.test)):
-        for task in tasks[: road.config.exam.tasks]:
+        for task in tasks[: session.config.exam.tasks]:
             asked = question_of(task, part)
-            needed = road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
+            needed = session.config.exam.max_tokens + len(session.model.encode_answer(asked.golds[0]))
             reason = (
                 ""
-                if road.base.room_tokens(asked.prompt) > needed
+                if session.model.room_tokens(asked.prompt) > needed
                 else "prompt longer than the context"
             )
             fates.append(
@@ -56,7 +56,7 @@ def questions(road: Road, parts: Parts) -> list[paper.Question]:
                 )
             )
             found += [] if reason else [asked]
-    road.run.ledger.place("questions of the exam", fates)
+    session.run.ledger.place("questions of the exam", fates)
     return found
 
 
@@ -75,7 +75,7 @@ def question_of(task: Task, part: str) -> paper.Question:
 
 
 def arms_of(
-    road: Road, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]
+    session: Session, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]
 ) -> dict[str, shared.Arm]:
     """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every
     question.
@@ -86,50 +86,50 @@ def arms_of(
     shown = next(
         (
             turns
-            for count in range(road.config.exam.shots, -1, -1)
+            for count in range(session.config.exam.shots, -1, -1)
             if (turns := shared.shown(worked, count)) is not None
-            and all(roomy(road, (*turns, *q.prompt), q) for q in asked)
+            and all(roomy(session, (*turns, *q.prompt), q) for q in asked)
         ),
         (),
     )
     arms = {
-        "base": shared.Arm("base", road.student),
-        "prompted": shared.Arm("prompted", road.student, shown),
+        "base": shared.Arm("base", session.base),
+        "prompted": shared.Arm("prompted", session.base, shown),
     }
     return arms | ({"taught": shared.Arm("taught", taught.model)} if taught else {})
 
 
-def roomy(road: Road, prompt: paper.Turns, asked: paper.Question) -> bool:
+def roomy(session: Session, prompt: paper.Turns, asked: paper.Question) -> bool:
     """Whether question and answers fit behind this prompt."""
-    needed: int = road.config.exam.max_tokens + len(road.base.encode_answer(asked.golds[0]))
-    return road.base.room_tokens(prompt) > needed
+    needed: int = session.config.exam.max_tokens + len(session.model.encode_answer(asked.golds[0]))
+    return session.model.room_tokens(prompt) > needed
 
 
 def examine(
-    road: Road, taught: Taught | None, parts: Parts, examples: Sequence[Example]
+    session: Session, taught: Taught | None, parts: Parts, examples: Sequence[Example]
 ) -> dict[str, Any]:
     """The exam as exam.json holds it."""
-    config, seed = road.config.exam, road.config.seed
-    asked = questions(road, parts)
-    arms = arms_of(road, taught, examples, asked)
-    road.display.stage("exam", 2 * len(asked) * len(arms))
+    config, seed = session.config.exam, session.config.seed
+    asked = questions(session, parts)
+    arms = arms_of(session, taught, examples, asked)
+    session.display.stage("exam", 2 * len(asked) * len(arms))
     sheets = {
-        name: paper.sit(arm, asked, config.max_tokens, seed, road.display.advance)
+        name: paper.sit(arm, asked, config.max_tokens, seed, session.display.advance)
         for name, arm in arms.items()
     }
-    judge, told = judged(road, parts, asked)
-    beside = general_sheets(road, arms, parts.general["test"])
+    judge, told = judged(session, parts, asked)
+    beside = general_sheets(session, arms, parts.general["test"])
     unharmed = {
         arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()
     }
     there = bool(beside["base"].questions) and taught is not None
-    known = kept(road, taught)
+    known = kept(session, taught)
     harm = paper.Harm(
         1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0, known.get("change")
     )
     found = {
         "method": "tasks",
-        "rehearsal": road.config.rehearsal,
+        "rehearsal": session.config.rehearsal,
         **paper.numbers(asked, sheets, seed),
         "pairwise": paper.contest(judge, asked, sheets, seed),
         "against_prompted": paper.contest(
@@ -147,30 +147,30 @@ def examine(
         }
         if there
         else {},
-        "noise_floor": noise_floor(road, asked, sheets["base"]),
+        "noise_floor": noise_floor(session, asked, sheets["base"]),
         "sanity": by_arm({arm: s.greedy for arm, s in sheets.items()}, seed=seed),
-        "base_proof": proof(road),
+        "base_proof": proof(session),
         "verdict": paper.verdict(
             asked, sheets, harm, sum(e.kind != "general" for e in examples), seed
         ),
         "answers": [*paper.side_by_side(asked, sheets), *general_rows(beside, unharmed)],
     }
     if taught and there:
-        found["drift"] = drifted(road, taught.hf, beside)
+        found["drift"] = drifted(session, taught.hf, beside)
     written: dict[str, Any] = common.as_json(found)
     return written
 
 
-def kept(road: Road, taught: Taught | None) -> dict[str, Any]:
+def kept(session: Session, taught: Taught | None) -> dict[str, Any]:
     """What the base and the taught model know of what everybody knows."""
-    road.display.stage("retention")
+    session.display.stage("retention")
     return retention(
-        {"base": road.student} | ({"taught": taught.model} if taught else {}), road.config.seed
+        {"base": session.base} | ({"taught": taught.model} if taught else {}), session.config.seed
     )
 
 
 def judged(
-    road: Road, parts: Parts, asked: Sequence[paper.Question]
+    session: Session, parts: Parts, asked: Sequence[paper.Question]
 ) -> tuple[Prefers, dict[str, Any]]:
     """Who compares answers: the model that tells a person's answer to a task from the answer to
     another one best, where it is good enough.
@@ -180,11 +180,11 @@ def judged(
     Raises:
         UsageError: the configuration names a judge that there is not.
     """
-    config = road.config.judge
+    config = session.config.judge
     closer = Closer({q.prompt: q.golds for q in asked})
-    known = [Preference(road.student), Preference(road.student, chat=True)]
-    if road.teacher:
-        known.append(Preference(road.teacher, chat=True, name="teacher"))
+    known = [Preference(session.base), Preference(session.base, chat=True)]
+    if session.teacher:
+        known.append(Preference(session.teacher, chat=True, name="teacher"))
     if config.name not in ("auto", CLOSER, *(j.name for j in known)):
         cure = did_you_mean(config.name, ["auto", CLOSER, *(j.name for j in known)])
         raise UsageError(
@@ -204,7 +204,7 @@ def judged(
             config.name,
             "it is no better than chance at telling a right answer from one to another task",
         )
-        road.display.say(f"the judge {config.name} is not taken: {why}")
+        session.display.say(f"the judge {config.name} is not taken: {why}")
     return closer, {"name": CLOSER, "source": "people's answers", **told}
 
 
@@ -237,20 +237,20 @@ def mismatched(tasks: Sequence[Task]) -> list[Duel]:
 
 
 def noise_floor(
-    road: Road, asked: Sequence[paper.Question], sheet: paper.Sheet
+    session: Session, asked: Sequence[paper.Question], sheet: paper.Sheet
 ) -> dict[str, Measure]:
     """The base against itself: ROUGE-L of a second draw at T=1 minus that of the first."""
-    road.display.stage("exam again", len(asked))
+    session.display.stage("exam again", len(asked))
     again = shared.answer(
-        road.student,
+        session.base,
         "exam again",
         [q.prompt for q in asked],
-        Sampling(1.0, 1.0, road.config.exam.max_tokens),
-        road.config.seed + 1,
-        road.display.advance,
+        Sampling(1.0, 1.0, session.config.exam.max_tokens),
+        session.config.seed + 1,
+        session.display.advance,
     )
     return {
         "rouge_l": statistics.paired_bootstrap(
-            paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=road.config.seed
+            paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=session.config.seed
         )
     }

@@ -29,8 +29,8 @@ from selfteach.judge.yes_no import YesNo
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import aims, conditions
 from selfteach.materials.rule import Rule
-from selfteach.methods.judging import judge
-from selfteach.methods.road import Road
+from selfteach.methods.judges import judge
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Prompt, Request, Sampling, digest, question, user
 from selfteach.run.ledger import Fate
@@ -54,7 +54,7 @@ class Critic:
     corrects like a teacher.
     """
 
-    road: Road
+    session: Session
     feedback: str
     edits: list[Edit]
     writer: Corrector
@@ -101,7 +101,7 @@ class Critic:
                 for id, a in left.items()
                 if (text := self._smallest(a, checks))
             },
-            lambda left: {} if self.road.teacher else self._own(left, checks),
+            lambda left: {} if self.session.teacher else self._own(left, checks),
             lambda left: dict(
                 zip(left, self._judged(self.writer.correct(list(left.values()))), strict=True)
             ),
@@ -158,7 +158,7 @@ class Critic:
         Where no check knows the criticism, it stands in the student's prompt. There a draw may
         break off where the answer does.
         """
-        config, model = self.road.config.correct, self.road.student
+        config, model = self.session.config.correct, self.session.base
         sampling = Sampling(0.8, 0.95, config.max_tokens)
         prompts = {
             id: a.prompt if self.checks else told(a.prompt, self.feedback)
@@ -166,7 +166,7 @@ class Critic:
         }
         requests = {
             id: [
-                Request("revise own", prompt, sampling, k, self.road.config.seed)
+                Request("revise own", prompt, sampling, k, self.session.config.seed)
                 for k in range(config.tries)
             ]
             for id, prompt in prompts.items()
@@ -197,7 +197,7 @@ class Critic:
         """
         good = [r for r in revisions if not r.fault]
         flags = iter(self.broken([replace(r.asked, answer=r.text, cut=False) for r in good]))
-        unlikely = iter(gibberish(self.road, good))
+        unlikely = iter(gibberish(self.session, good))
         found = []
         for r in revisions:
             fault = r.fault
@@ -216,18 +216,18 @@ def _senseless(text: str) -> str:
     return "too short" if len(tokens(text)) < LEAST_WORDS else "loops" if loops(text) else ""
 
 
-def gibberish(road: Road, revisions: Sequence[Revision]) -> list[bool]:
+def gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
     """Whether each revision is less likely under the base, by token, than an answer may be."""
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
-    found = dict(road.student.logp(items))
+    found = dict(session.base.logp(items))
     return [
-        found[item.id(road.student.fingerprint)][0].token_logp
-        < road.config.criticism.least_token_logp
+        found[item.id(session.base.fingerprint)][0].token_logp
+        < session.config.criticism.least_token_logp
         for item in items
     ]
 
 
-def critics(road: Road, material: Corrections, writer: Corrector, newness: Newness) -> list[Critic]:
+def critics(session: Session, material: Corrections, writer: Corrector, newness: Newness) -> list[Critic]:
     """Steps 1, 2: the criticisms, each with its checks or its judge, and with prompts like those
     that it was said of. One that no judge can tell is put aside where there is something else to
     learn.
@@ -235,38 +235,38 @@ def critics(road: Road, material: Corrections, writer: Corrector, newness: Newne
     Raises:
         DataError: there is nothing else.
     """
-    said = material.by_feedback(road.config.check)
-    similar = road.config.criticism.similar
+    said = material.by_feedback(session.config.check)
+    similar = session.config.criticism.similar
     share = max(similar // max(len(said), 1), min(similar, LEAST_SIMILAR))
     found, fates = list[Critic](), list[Fate]()
     for turn, mine in enumerate(said):
-        critic, reason = Critic(road, mine[0].feedback, mine, writer), ""
-        critic.similar = reach(road, critic, newness, turn, share)
+        critic, reason = Critic(session, mine[0].feedback, mine, writer), ""
+        critic.similar = reach(session, critic, newness, turn, share)
         try:
-            recognise(road, critic)
+            recognise(session, critic)
             found.append(critic)
         except DataError as fault:
             if not (
                 found
                 or turn + 1 < len(said)
                 or material.edits
-                or (road.teacher and material.prompts)
+                or (session.teacher and material.prompts)
             ):
                 raise
             reason = "no judge can tell whether it applies"
-            road.display.say(f"put aside: {fault.what}")
+            session.display.say(f"put aside: {fault.what}")
         fates += [
             Fate(e.where, "dropped" if reason else "accepted", reason, e.json()) for e in mine
         ]
-    road.run.ledger.place("criticisms", fates)
+    session.run.ledger.place("criticisms", fates)
     return found
 
 
-def reach(road: Road, critic: Critic, newness: Newness, turn: int, count: int) -> list[Turns]:
+def reach(session: Session, critic: Critic, newness: Newness, turn: int, count: int) -> list[Turns]:
     """Step 2: so many new prompts like the criticised ones."""
-    config = road.config.criticism
+    config = session.config.criticism
     kin = [" ".join(question(e.prompt).split()) for e in critic.edits]
-    road.display.stage("ask similar", count, "prompts")
+    session.display.stage("ask similar", count, "prompts")
     found: list[Turns] = []
     fates: dict[str, Fate] = {}
     for round_ in range(config.rounds):
@@ -277,11 +277,11 @@ def reach(road: Road, critic: Critic, newness: Newness, turn: int, count: int) -
             [kin[(i + k) % len(kin)] for k in range(min(KIN, len(kin)))] for i in range(2 * missing)
         ]
         for asked, fault in ask_like(
-            road.student,
+            session.base,
             "ask similar",
             lists,
             newness,
-            road.config.seed,
+            session.config.seed,
             turn * config.rounds + round_,
         ):
             if len(found) >= count:
@@ -292,39 +292,39 @@ def reach(road: Road, critic: Critic, newness: Newness, turn: int, count: int) -
             )
             if not fault:
                 found.append(user(asked.text))
-                road.display.advance()
-    road.run.ledger.place(f"ask similar {turn + 1}", fates.values())
+                session.display.advance()
+    session.run.ledger.place(f"ask similar {turn + 1}", fates.values())
     return found
 
 
-def recognise(road: Road, critic: Critic) -> None:
+def recognise(session: Session, critic: Critic) -> None:
     """Step 1: what decides whether the criticism applies.
 
     Raises:
         DataError: its form is not recognised, and no judge can tell.
     """
     critic.checks = conditions(critic.feedback, [e.answer or "" for e in critic.edits])
-    if road.config.check or critic.checks:
-        check = road.config.check or " and ".join(f"({check})" for check in critic.checks)
-        critic.checks = (road.config.check,) if road.config.check else critic.checks
+    if session.config.check or critic.checks:
+        check = session.config.check or " and ".join(f"({check})" for check in critic.checks)
+        critic.checks = (session.config.check,) if session.config.check else critic.checks
         critic.verdicts = Verdicts(CheckJudge(check), 0.5)
-        road.display.say(f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}')
+        session.display.say(f'"{critic.feedback}" is checked with {" and ".join(critic.checks)}')
         return
-    subject = read_subject(road.student, road.student, critic.feedback, road.config.seed)
-    teacher = road.teacher if critic.writer.form == "chat" else None
+    subject = read_subject(session.base, session.base, critic.feedback, session.config.seed)
+    teacher = session.teacher if critic.writer.form == "chat" else None
     if not subject.topic:
-        critic.verdicts = calibrated(road, critic, teacher)
+        critic.verdicts = calibrated(session, critic, teacher)
         return
     rule = Rule(critic.feedback, digest(["criticism", critic.feedback]))
     sides: tuple[Scope, ...] = ("target", "general")
     asked = [
         Asked(question(prompt), scope, "corner", "") for scope in sides for prompt in critic.similar
     ]
-    spoken = replace(road, rule=rule.text, subject=subject, teacher=teacher)
+    spoken = replace(session, rule=rule.text, subject=subject, teacher=teacher)
     critic.verdicts = judge(spoken, rule, asked).exam
 
 
-def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts:
+def calibrated(session: Session, critic: Critic, teacher: Recorded | None) -> Verdicts:
     """The best judge of a criticism that no check knows, calibrated on answers as the student gives
     them, which is what was criticised, and on answers of the teacher, else the student, with the
     criticism in the prompt.
@@ -332,13 +332,13 @@ def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts
     Raises:
         DataError: none can tell them apart.
     """
-    words, seed = critic.feedback, road.config.seed
-    prompts = critic.similar[: road.config.judge.pairs]
+    words, seed = critic.feedback, session.config.seed
+    prompts = critic.similar[: session.config.judge.pairs]
     rows: list[tuple[tuple[Prompt, str], bool]] = []
-    for broken, drawer in ((True, road.student), (False, teacher or road.student)):
+    for broken, drawer in ((True, session.base), (False, teacher or session.base)):
         asked = [p if broken else told(p, words) for p in prompts]
         requests = [
-            Request("calibrate", p, Sampling(0.7, 0.95, road.config.correct.max_tokens), 0, seed)
+            Request("calibrate", p, Sampling(0.7, 0.95, session.config.correct.max_tokens), 0, seed)
             for p in asked
         ]
         texts = {draw.id: draw.text for draw in drawer.draw(requests)}
@@ -347,15 +347,15 @@ def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts
             ((p, text), broken) for p, text in zip(prompts, answers, strict=True) if text.strip()
         ]
     candidates: list[Judge] = [
-        Contrast(road.student, words),
-        YesNo(road.student, words),
-        YesNo(road.student, words, chat=True),
+        Contrast(session.base, words),
+        YesNo(session.base, words),
+        YesNo(session.base, words, chat=True),
     ]
     if teacher:
         candidates.append(YesNo(teacher, words, chat=True, name="teacher"))
-    road.display.stage("judge")
-    verdicts, _, report = calibrate(candidates, rows, road.config.judge.min_auroc)
-    road.run.ledger.note("calibration", report)
+    session.display.stage("judge")
+    verdicts, _, report = calibrate(candidates, rows, session.config.judge.min_auroc)
+    session.run.ledger.note("calibration", report)
     if verdicts is None:
         raise DataError(
             f'no judge can tell whether "{words}" applies to an answer: {report["reason"]}.',
@@ -364,5 +364,5 @@ def calibrated(road: Road, critic: Critic, teacher: Recorded | None) -> Verdicts
                 "some corrections."
             ),
         )
-    road.display.say(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
+    session.display.say(f'"{words}" is judged by {verdicts.name}, {report["reason"]}')
     return verdicts

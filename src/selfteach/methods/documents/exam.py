@@ -25,9 +25,9 @@ from selfteach.judge.pairwise import Duel, Preference, compare
 from selfteach.judge.pairwise import measures as duels_measures
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.beside import general_rows, general_sheets
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.methods.general_answers import general_rows, general_sheets
+from selfteach.methods.session import Session
+from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, digest, user
 from selfteach.select.knowledge import label_fault, state
@@ -103,7 +103,7 @@ def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
 
 
 def examine(
-    road: Road,
+    session: Session,
     taught: Taught | None,
     quiz: Sequence[Quiz],
     general: Sequence[Example],
@@ -115,28 +115,28 @@ def examine(
         general: prompts about anything else, held out.
         lessons: what was taught; an answer to anything else that says it is harmed.
     """
-    config, seed = road.config.exam, road.config.seed
+    config, seed = session.config.exam, session.config.seed
     common = COMMON[: config.common]
-    models = {"base": road.student} | ({"taught": taught.model} if taught else {})
+    models = {"base": session.base} | ({"taught": taught.model} if taught else {})
     golds = [q.answers for q in quiz]
-    road.display.stage("exam", len(quiz) * (len(models) + 1) + len(common) * len(models))
+    session.display.stage("exam", len(quiz) * (len(models) + 1) + len(common) * len(models))
     closed: list[Prompt] = [user(q.text) for q in quiz]
     marked = {
-        arm: paper.mark(_answers(road, model, closed), golds) for arm, model in models.items()
+        arm: paper.mark(_answers(session, model, closed), golds) for arm, model in models.items()
     }
     marked["prompted"] = paper.mark(
-        _answers(road, road.student, [open_chat(q.text, q.chunk) for q in quiz]), golds
+        _answers(session, session.base, [open_chat(q.text, q.chunk) for q in quiz]), golds
     )
     marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
     known = {
         arm: paper.mark(
-            _answers(road, m, [user(q) for q, _ in common]), [gold for _, gold in common]
+            _answers(session, m, [user(q) for q, _ in common]), [gold for _, gold in common]
         )
         for arm, m in models.items()
     }
-    drawn, noise = _drawn(road, models, closed, golds)
+    drawn, noise = _drawn(session, models, closed, golds)
     arms = {arm: Arm(arm, model) for arm, model in models.items()}
-    beside = general_sheets(road, arms, [e.turns for e in general][: config.general])
+    beside = general_sheets(session, arms, [e.turns for e in general][: config.general])
     said = Overlap(dict.fromkeys(lessons))
     unharmed = {
         arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()
@@ -144,7 +144,7 @@ def examine(
     there = bool(beside["base"].questions)
     found: dict[str, Any] = {
         "method": "documents",
-        "rehearsal": road.config.rehearsal,
+        "rehearsal": session.config.rehearsal,
         "asked_by": quiz[0].origin if quiz else "",
         **paper.measures(marked, seed),
         "common": {arm: statistics.share(m.right) for arm, m in known.items() if m.right},
@@ -152,7 +152,7 @@ def examine(
         "drawn": {arm: statistics.share(flags) for arm, flags in drawn.items()},
         "noise_floor": {"contains": noise},
         "sanity": by_arm({arm: m.draws for arm, m in marked.items()}, seed=seed),
-        "base_proof": proof(road),
+        "base_proof": proof(session),
         "answers": [*_side_by_side(quiz, marked), *general_rows(beside, unharmed)],
     }
     lost: Measure | None = None
@@ -161,23 +161,23 @@ def examine(
         before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
         damage = paper.damage(before, after)
         lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
-        found |= {"damage": damage, "common_loss": lost, "pairwise": _pairwise(road, quiz, marked)}
+        found |= {"damage": damage, "common_loss": lost, "pairwise": _pairwise(session, quiz, marked)}
         if there:
             leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
-            found |= {"leakage": {"general": leak}, "drift": drifted(road, taught.hf, beside)}
+            found |= {"leakage": {"general": leak}, "drift": drifted(session, taught.hf, beside)}
     harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if taught and there else 0.0
     found["verdict"] = paper.verdict(marked, found.get("gain"), lost, damage, harmed)
     written: dict[str, Any] = shared.as_json(found)
     return written
 
 
-def _answers(road: Road, model: Recorded, prompts: Sequence[Prompt]) -> list[Draw]:
-    limit = replace(GREEDY, max_tokens=road.config.exam.max_tokens)
-    return answer(model, "exam", prompts, limit, road.config.seed, road.display.advance)
+def _answers(session: Session, model: Recorded, prompts: Sequence[Prompt]) -> list[Draw]:
+    limit = replace(GREEDY, max_tokens=session.config.exam.max_tokens)
+    return answer(model, "exam", prompts, limit, session.config.seed, session.display.advance)
 
 
 def _drawn(
-    road: Road,
+    session: Session,
     models: Mapping[str, Recorded],
     closed: Sequence[Prompt],
     golds: Sequence[Sequence[str]],
@@ -185,42 +185,42 @@ def _drawn(
     """Which questions each model answers in one draw at T = 1; and the base against itself, in a
     second draw.
     """
-    sampling, seed = Sampling(1.0, 1.0, road.config.exam.max_tokens), road.config.seed
-    road.display.stage("exam again", (len(models) + 1) * len(closed))
+    sampling, seed = Sampling(1.0, 1.0, session.config.exam.max_tokens), session.config.seed
+    session.display.stage("exam again", (len(models) + 1) * len(closed))
 
     def right(model: Recorded, seed: int) -> list[bool]:
         return paper.mark(
-            answer(model, "exam again", closed, sampling, seed, road.display.advance), golds
+            answer(model, "exam again", closed, sampling, seed, session.display.advance), golds
         ).right
 
     once = {arm: right(model, seed) for arm, model in models.items()}
-    return once, statistics.paired_bootstrap(right(road.student, seed + 1), once["base"], seed=seed)
+    return once, statistics.paired_bootstrap(right(session.base, seed + 1), once["base"], seed=seed)
 
 
 def _pairwise(
-    road: Road, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]
+    session: Session, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]
 ) -> dict[str, Any]:
     """Taught against base, judged by the base with the document in the prompt, in both orders; a
     win only where both agree.
     """
-    judge = Preference(road.student)
+    judge = Preference(session.base)
     texts = [[d.text for d in marked[arm].draws] for arm in ("taught", "base")]
     duels = [Duel(_with_passage(q), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
-    return duels_measures(duels, compare(judge, duels), road.config.seed)
+    return duels_measures(duels, compare(judge, duels), session.config.seed)
 
 
 def _with_passage(q: Quiz) -> Prompt:
     return user(f"{q.chunk.passage} {q.text}")
 
 
-def roomy(road: Road, q: Quiz) -> bool:
+def roomy(session: Session, q: Quiz) -> bool:
     """Whether the model's context holds all that the exam asks about a question: the open book with
     its answer, two answers to compare.
     """
-    encode, most = road.base.encode, road.config.exam.max_tokens
-    duel = Preference(road.student).asked(_with_passage(q), "", "")
+    encode, most = session.model.encode, session.config.exam.max_tokens
+    duel = Preference(session.base).asked(_with_passage(q), "", "")
     needed: int = max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most)
-    return needed <= road.base.context_tokens
+    return needed <= session.model.context_tokens
 
 
 def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> l
 
 
 def known_map(
-    road: Road,
+    session: Session,
     taught: Taught,
     chunks: Sequence[Chunk],
     answered: Sequence[Answered],
@@ -254,10 +254,10 @@ def known_map(
     replaced by the plainest one, whether the taught model's answer holds the label's words. An
     unsure label stays unsure. A held-out question is known where its answer is right.
     """
-    config = road.config.select
+    config = session.config.select
     asked: list[Prompt] = [user(a.question.text) for a in answered]
-    road.display.stage("map", 2 * len(asked))
-    before, after = (_answers(road, model, asked) for model in (road.student, taught.model))
+    session.display.stage("map", 2 * len(asked))
+    before, after = (_answers(session, model, asked) for model in (session.base, taught.model))
     rows: dict[str, list[dict[str, Any]]] = {c.id: [] for c in chunks}
     for a, s, b, t in zip(answered, scored, before, after, strict=True):
         first = "unsure" if label_fault(a) else state(s, config.tau_label, config.tau_knowledge)

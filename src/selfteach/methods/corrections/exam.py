@@ -15,12 +15,12 @@ from selfteach.evaluate.held_out import HeldOut, Pair, amounts
 from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.correct import Answered, Revision, Turns
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.beside import general_rows, general_sheets
-from selfteach.methods.criticisms import Critic
-from selfteach.methods.lessons import Lessons
-from selfteach.methods.parting import longest
-from selfteach.methods.road import Road
-from selfteach.methods.teaching import Taught, drifted, proof
+from selfteach.methods.general_answers import general_rows, general_sheets
+from selfteach.methods.corrections.criticism import Critic
+from selfteach.methods.corrections.examples import Lessons
+from selfteach.methods.corrections.split import longest
+from selfteach.methods.session import Session
+from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.records import Example, Sampling
 from selfteach.select.overlap import Overlap
 from selfteach.train.edits import edited
@@ -45,9 +45,9 @@ class Questions:
     criticised: Set[Turns] = frozenset()
     held: Sequence[Pair] = field(default_factory=list)
 
-    def limited(self, road: Road) -> Questions:
+    def limited(self, session: Session) -> Questions:
         """As many of them as the settings say."""
-        config = road.config.exam
+        config = session.config.exam
         own = list(self.own)[: config.prompts]
         held = [pair for pair in self.held if pair.prompt in set(own)]
         return Questions(
@@ -89,49 +89,49 @@ def by_prompt(
 
 
 def arms_of(
-    road: Road, taught: Taught | None, lessons: Lessons, asked: Questions
+    session: Session, taught: Taught | None, lessons: Lessons, asked: Questions
 ) -> dict[str, paper.Arm]:
     """Base, corrections shown in the prompt (as many as leave room for every question and its
     answers), taught.
     """
     worked = [(e.turns, e.chosen) for e in lessons.examples if e.kind in CHANGED]
     needed = max(
-        longest(road),
-        *(len(road.base.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)),
+        longest(session),
+        *(len(session.model.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)),
         0,
     )
-    counts = range(road.config.exam.shots, 0, -1)
+    counts = range(session.config.exam.shots, 0, -1)
     shots = next(
         (
             turns
             for count in counts
-            if leave_room(road, turns := paper.shown(worked, count), asked.own, needed)
+            if leave_room(session, turns := paper.shown(worked, count), asked.own, needed)
         ),
         (),
     )
     arms = {
-        "base": paper.Arm("base", road.student),
-        "prompted": paper.Arm("prompted", road.student, shots),
+        "base": paper.Arm("base", session.base),
+        "prompted": paper.Arm("prompted", session.base, shots),
     }
     return arms | ({"taught": paper.Arm("taught", taught.model)} if taught else {})
 
 
-def leave_room(road: Road, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
+def leave_room(session: Session, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
     """Whether after these turns every prompt leaves room for an answer of so many tokens and its
     end.
     """
-    return all(road.base.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
+    return all(session.model.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
 
 
 def examine(
-    road: Road, taught: Taught | None, asked: Questions, lessons: Lessons
+    session: Session, taught: Taught | None, asked: Questions, lessons: Lessons
 ) -> dict[str, Any]:
     """The exam as exam.json holds it. The errors of the training's pairs are looked for again."""
-    seed, asked = road.config.seed, asked.limited(road)
-    arms = arms_of(road, taught, lessons, asked)
-    sheets = sit(road, arms, asked.own, asked.correct)
+    seed, asked = session.config.seed, asked.limited(session)
+    arms = arms_of(session, taught, lessons, asked)
+    sheets = sit(session, arms, asked.own, asked.correct)
     held = HeldOut({name: amounts(arm, asked.held) for name, arm in arms.items()})
-    beside = general_sheets(road, arms, asked.general)
+    beside = general_sheets(session, arms, asked.general)
     unharmed = marks(beside, lessons.examples)
     there = bool(asked.general and taught)
     harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if there else 0.0
@@ -140,8 +140,8 @@ def examine(
     evidence = written or paper.of_answers(sheets, seed, asked.criticised)
     found = {
         "method": "corrections",
-        "teacher": road.config.teacher or ("a person" if road.config.review else "the file"),
-        "rehearsal": road.config.rehearsal,
+        "teacher": session.config.teacher or ("a person" if session.config.review else "the file"),
+        "rehearsal": session.config.rehearsal,
         **paper.measures(arms, sheets, paper.errors(lessons.pairs), seed),
         **held.measures(seed),
         "met": {
@@ -157,24 +157,24 @@ def examine(
         }
         if there
         else {},
-        "noise_floor": noise_floor(road, arms["base"], asked.own, sheets["base"], asked.correct),
+        "noise_floor": noise_floor(session, arms["base"], asked.own, sheets["base"], asked.correct),
         "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
-        "base_proof": proof(road),
+        "base_proof": proof(session),
         "verdict": paper.verdict(evidence, harmed, sought, broken(sheets)),
-        "rounds": road.run.ledger.noted("rounds") or [],
+        "rounds": session.run.ledger.noted("rounds") or [],
         "answers": [*paper.side_by_side(asked.own, sheets), *general_rows(beside, unharmed)],
     }
     if taught:
         found["displaced"] = statistics.share(
-            paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)
+            paper.displaced(session.base, taught.model, sheets["base"].greedy.revisions)
         )
         if asked.general:
-            objected = objections(road, beside["base"], asked.general, asked.correct)
-            found["drift"] = drifted(road, taught.hf, beside, objected) | {
+            objected = objections(session, beside["base"], asked.general, asked.correct)
+            found["drift"] = drifted(session, taught.hf, beside, objected) | {
                 "left_out": sum(map(sum, objected))
             }
             if any(map(any, objected)):
-                found["drift"]["with_left_out"] = drifted(road, taught.hf, beside)
+                found["drift"]["with_left_out"] = drifted(session, taught.hf, beside)
     result: dict[str, Any] = shared.as_json(found)
     return result
 
@@ -190,19 +190,19 @@ def broken(sheets: Mapping[str, paper.Sheet]) -> float:
 
 
 def sit(
-    road: Road, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct
+    session: Session, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct
 ) -> dict[str, paper.Sheet]:
     """Every arm answers the prompts of the material."""
-    road.display.stage("exam", 2 * len(own) * len(arms))
-    limit, seed = road.config.exam.max_tokens, road.config.seed
+    session.display.stage("exam", 2 * len(own) * len(arms))
+    limit, seed = session.config.exam.max_tokens, session.config.seed
     return {
-        name: paper.sit(arm, own, correct, limit, seed, road.display.advance)
+        name: paper.sit(arm, own, correct, limit, seed, session.display.advance)
         for name, arm in arms.items()
     }
 
 
 def objections(
-    road: Road, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct
+    session: Session, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct
 ) -> list[list[bool]]:
     """For each general answer of the base the tokens that the teacher would change there too: that
     they change is what was asked for.
@@ -213,7 +213,7 @@ def objections(
     ]
     found = []
     for revision in paper.corrected(correct, asked):
-        answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
+        answer, text = (session.model.encode_answer(t) for t in (revision.asked.answer, revision.text))
         found.append([] if revision.fault or revision.unchanged else list(edited(text, answer)[1]))
     return found
 
@@ -226,15 +226,15 @@ def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[s
     return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
 
 
-def longer(road: Road, taught: Taught, asked: Questions) -> dict[str, Any]:
+def longer(session: Session, taught: Taught, asked: Questions) -> dict[str, Any]:
     """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json`
     holds those of the taught one.
     """
-    seed, asked = road.config.seed, asked.limited(road)
+    seed, asked = session.config.seed, asked.limited(session)
     own, general, correct = asked.own, asked.general, asked.correct
-    arms = {"base": paper.Arm("base", road.student), "taught": paper.Arm("longer", taught.model)}
-    sheets = sit(road, arms, own, correct)
-    beside = general_sheets(road, arms, general)
+    arms = {"base": paper.Arm("base", session.base), "taught": paper.Arm("longer", taught.model)}
+    sheets = sit(session, arms, own, correct)
+    beside = general_sheets(session, arms, general)
     found = {
         "steps": taught.trained.steps,
         "distance": paper.measures(
@@ -242,32 +242,32 @@ def longer(road: Road, taught: Taught, asked: Questions) -> dict[str, Any]:
         )["distance"]["taught"],
         "fall": paper.fall({"prompted": sheets["base"], **sheets}, seed)["base"],
         "displaced": statistics.share(
-            paper.displaced(road.student, taught.model, sheets["base"].greedy.revisions)
+            paper.displaced(session.base, taught.model, sheets["base"].greedy.revisions)
         ),
         "general": statistics.share(marks(beside, ())["taught"]),
         "sanity": by_arm({"taught": sheets["taught"].greedy.draws}, seed=seed)["taught"],
     }
     if general:
         found["drift"] = drifted(
-            road, taught.hf, beside, objections(road, beside["base"], general, correct)
+            session, taught.hf, beside, objections(session, beside["base"], general, correct)
         )
     written: dict[str, Any] = shared.as_json(found)
     return written
 
 
 def noise_floor(
-    road: Road, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct
+    session: Session, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct
 ) -> dict[str, Any]:
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
-    sampling = Sampling(1.0, 1.0, road.config.exam.max_tokens)
-    road.display.stage("exam again", len(own))
+    sampling = Sampling(1.0, 1.0, session.config.exam.max_tokens)
+    session.display.stage("exam again", len(own))
     again = paper.answer(
-        base.model, "exam again", own, sampling, road.config.seed + 1, road.display.advance
+        base.model, "exam again", own, sampling, session.config.seed + 1, session.display.advance
     )
     asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
     second = paper.Answers(again, paper.corrected(correct, asked))
     return {
         "distance": statistics.paired_bootstrap(
-            second.distances(), sheet.drawn.distances(), seed=road.config.seed
+            second.distances(), sheet.drawn.distances(), seed=session.config.seed
         )
     }

@@ -12,7 +12,7 @@ from selfteach.generate.ask import Asked, Forms, Scope, Subject, ask, ask_like
 from selfteach.generate.shots import REQUESTS
 from selfteach.judge.check import Check, parse
 from selfteach.materials.rule import suggest_check
-from selfteach.methods.road import Road
+from selfteach.methods.session import Session
 from selfteach.records import user
 from selfteach.run.ledger import Fate
 from selfteach.select.balance import quotas, split
@@ -24,27 +24,27 @@ LIST = 4
 """How many prompts the student sees before it writes another one like them."""
 
 
-def prompts(road: Road, pool: Overlap) -> dict[Scope, list[Asked]]:
+def prompts(session: Session, pool: Overlap) -> dict[Scope, list[Asked]]:
     """Step 2; every kept prompt goes into `pool`."""
     found: dict[Scope, list[Asked]] = {}
-    config = road.config.ask
+    config = session.config.ask
     wanted: dict[Scope, int] = {
         "target": config.target,
         "near": config.near,
         "general": config.general,
     }
     if (
-        not road.subject.topic
+        not session.subject.topic
     ):  # a rule of form may fire on every prompt: nothing is out of its scope
         wanted |= {"near": 0, "general": 0}
     for scope, count in wanted.items():
-        new = newness(road, pool, named(road) if scope != "target" else None)
-        found[scope] = asked_for(road, road.subject, scope, count, config.rounds, new)
+        new = newness(session, pool, named(session) if scope != "target" else None)
+        found[scope] = asked_for(session, session.subject, scope, count, config.rounds, new)
     return found
 
 
 def asked_for(
-    road: Road,
+    session: Session,
     subject: Subject,
     scope: Scope,
     count: int,
@@ -55,35 +55,35 @@ def asked_for(
     """Prompts of one scope that the student asks itself, shown and accounted for; without a topic
     `general` ones are about anything.
     """
-    road.display.stage(f"ask {scope}", count, "prompts")
+    session.display.stage(f"ask {scope}", count, "prompts")
     kept: list[Asked] = []
     fates: dict[str, Fate] = {}
     for asked, fault in ask(
-        road.student, subject, scope, count, fault_of, rounds, road.config.seed, forms
+        session.base, subject, scope, count, fault_of, rounds, session.config.seed, forms
     ):
         body = {"text": asked.text, "form": asked.form, "subject": asked.subject}
         fates.setdefault(asked.id, Fate(asked.id, "dropped" if fault else "accepted", fault, body))
         if not fault:
             kept.append(asked)
-            road.display.advance()
-    road.run.ledger.place(f"ask {scope}", fates.values())
+            session.display.advance()
+    session.run.ledger.place(f"ask {scope}", fates.values())
     return kept
 
 
-def check_of(road: Road) -> Check | None:
+def check_of(session: Session) -> Check | None:
     """The rule's check, given or suggested by its form."""
-    text = road.config.check or suggest_check(road.rule)
+    text = session.config.check or suggest_check(session.rule)
     return parse(text) if text else None
 
 
-def named(road: Road) -> Callable[[str], bool] | None:
+def named(session: Session) -> Callable[[str], bool] | None:
     """Whether a text names the subject itself, where the rule has a check that finds it."""
-    check = check_of(road)
-    return (lambda prompt: not check.keeps(prompt)) if check and road.subject.topic else None
+    check = check_of(session)
+    return (lambda prompt: not check.keeps(prompt)) if check and session.subject.topic else None
 
 
 def newness(
-    road: Road, pool: Overlap, named: Callable[[str], bool] | None = None
+    session: Session, pool: Overlap, named: Callable[[str], bool] | None = None
 ) -> Callable[[str], str]:
     """The selection of prompts: why a text is no usable prompt, or "" for one that is new; it is
     then in the pool.
@@ -95,13 +95,13 @@ def newness(
         if named and named(text):
             return "names the subject"
         return (
-            "" if pool.add_if_new(text, road.config.ask.max_overlap)[0] else "like another prompt"
+            "" if pool.add_if_new(text, session.config.ask.max_overlap)[0] else "like another prompt"
         )
 
     return fault
 
 
-def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
+def parted(session: Session, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list[Asked]]:
     """Step 2: train, dev and test, at once; like goes with like, so that no test prompt has a twin
     in training (invariant 5).
 
@@ -110,14 +110,14 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
         UsageError: an objective is to be chosen on dev, and nothing is in it.
     """
     asked = [a for scope in SCOPES for a in found[scope]]
-    config = road.config.ask
+    config = session.config.ask
     shares = (config.train_share, config.dev_share, 1 - config.train_share - config.dev_share)
-    embedded, strata = road.student.embed([user(a.text) for a in asked]), [a.scope for a in asked]
+    embedded, strata = session.base.embed([user(a.text) for a in asked]), [a.scope for a in asked]
     sides = split(
         [a.text for a in asked],
         embedded,
         shares,
-        road.config.seed,
+        session.config.seed,
         strata=strata,
         max_overlap=config.max_overlap,
     )
@@ -128,7 +128,7 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
     if not all(any(a.scope == "target" for a in parts[part]) for part in ("train", "test")):
         reasons = {
             reason: n
-            for f in road.run.ledger.funnel()
+            for f in session.run.ledger.funnel()
             if f.stage == "ask target"
             for reason, n in f.reasons.items()
         }
@@ -139,7 +139,7 @@ def parted(road: Road, found: Mapping[Scope, Sequence[Asked]]) -> dict[str, list
             ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
-    if road.config.train.objective == "auto" and not any(a.scope == "target" for a in parts["dev"]):
+    if session.config.train.objective == "auto" and not any(a.scope == "target" for a in parts["dev"]):
         raise UsageError(
             "no request to try the objectives on is in the dev part.",
             where="train.objective=auto",
@@ -157,7 +157,7 @@ def by_scope(asked: Sequence[Asked]) -> dict[str, list[str]]:
 
 
 def corners(
-    road: Road,
+    session: Session,
     place: Mapping[str, int],
     parts: Mapping[str, list[Asked]],
     failed: Mapping[str, bool],
@@ -177,7 +177,7 @@ def corners(
         for label in labels
     ]
     lists = []
-    for label, quota in zip(labels, quotas(sizes, rates, road.config.balance.prompts), strict=True):
+    for label, quota in zip(labels, quotas(sizes, rates, session.config.balance.prompts), strict=True):
         bad, kin = (
             [t for t in inside(failed, label) if failed[t]],
             inside(targets, label) or targets,
@@ -186,16 +186,16 @@ def corners(
             [*(kin[(i + k) % len(kin)] for k in range(3)), bad[i % len(bad)]]
             for i in range(quota if bad else 0)
         ]
-    return _asked_like(road, "ask corners", lists, pool, turn)
+    return _asked_like(session, "ask corners", lists, pool, turn)
 
 
-def alike(road: Road, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
+def alike(session: Session, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
     """Up to `count` new prompts like the given ones: the student goes on with a list of some of
     them, another one for each.
     """
-    dice = random.Random(f"{road.config.seed} alike {turn}")
+    dice = random.Random(f"{session.config.seed} alike {turn}")
     return _asked_like(
-        road,
+        session,
         "ask alike",
         [dice.sample(texts, min(LIST, len(texts))) for _ in range(count)],
         pool,
@@ -204,13 +204,13 @@ def alike(road: Road, texts: Sequence[str], count: int, pool: Overlap, turn: int
 
 
 def _asked_like(
-    road: Road, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int
+    session: Session, stage: str, lists: Sequence[Sequence[str]], pool: Overlap, turn: int
 ) -> list[Asked]:
-    road.display.stage(stage, len(lists), "prompts")
+    session.display.stage(stage, len(lists), "prompts")
     fates: dict[str, Fate] = {}
     kept: list[Asked] = []
     for asked, fault in ask_like(
-        road.student, stage, lists, newness(road, pool), road.config.seed, turn
+        session.base, stage, lists, newness(session, pool), session.config.seed, turn
     ):
         fates.setdefault(
             asked.id,
@@ -222,6 +222,6 @@ def _asked_like(
             ),
         )
         kept += [] if fault else [asked]
-        road.display.advance()
-    road.run.ledger.place(stage, fates.values())
+        session.display.advance()
+    session.run.ledger.place(stage, fates.values())
     return kept

@@ -39,18 +39,11 @@ from selfteach.generate.correct import (
     unchanged_start,
 )
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.correcting import (
-    CHANGED,
-    Questions,
-    by_prompt,
-    examine,
-    file_teacher,
-    longer,
-)
-from selfteach.methods.lessons import FILE, Lessons, lesson
-from selfteach.methods.parting import Parts, fits, fitted, parted, sized
-from selfteach.methods.road import Road, open_road
-from selfteach.methods.teaching import Taught, publish, teach_adapter, tidy
+from selfteach.methods.corrections.exam import CHANGED, Questions, by_prompt, examine, file_teacher, longer
+from selfteach.methods.corrections.examples import FILE, Lessons, lesson
+from selfteach.methods.corrections.split import Parts, fits, fitted, parted, sized
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.runner import Taught, publish, teach_adapter, tidy
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Draw, Example, Request, Sampling, messages, question, user
 from selfteach.run.display import Display
@@ -81,60 +74,60 @@ def teach(run: Run, material: Corrections, config: Settings, display: Display) -
         display.say("this run is done: here is its result again")
         return dict(done)
     with run.stage("load"):
-        road = open_road(run, config, display, programs=True)
+        session = open_session(run, config, display, programs=True)
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
         for line in material.conflicts():
             display.say(line)
-        road, material = prepared(road, material)  # 1
+        session, material = prepared(session, material)  # 1
     if config.review:
         with run.stage("review"):
-            material = fitted(road, reviewed(road, material))  # 2, 3
-    teacher = corrector(road)
+            material = fitted(session, reviewed(session, material))  # 2, 3
+    teacher = corrector(session)
     with run.stage("part"):
-        parts = parted(road, material, teacher or own_corrector(road))  # 1
+        parts = parted(session, material, teacher or own_corrector(session))  # 1
     with run.stage("correct"):
-        own = own_answers(road, material)  # 2
-        lessons = given(road, material, parts, own)  # 3
+        own = own_answers(session, material)  # 2
+        lessons = given(session, material, parts, own)  # 3
         lessons += corrected(
-            road,
-            road.student,
+            session,
+            session.base,
             parts,
             teacher,
             known={e.prompt for e in (*material.edits, *material.approved)},
         )  # 2, 3
     with run.stage("keep"):
-        anchors = kept(road, parts, teacher, lessons)  # 4
+        anchors = kept(session, parts, teacher, lessons)  # 4
     asked = questions(material, parts, teacher, own)
     with run.stage("exam of the base"):
-        examine(road, None, asked, lessons)  # 7
-        road.student.rest()
+        examine(session, None, asked, lessons)  # 7
+        session.base.rest()
     taught = None
     if any(e.kind in CHANGED for e in lessons.examples):
-        taught = rounds(road, parts, teacher, lessons, anchors)  # 5, 6
+        taught = rounds(session, parts, teacher, lessons, anchors)  # 5, 6
     with run.stage("exam"):
-        exam = examine(road, taught, asked, lessons)  # 7
+        exam = examine(session, taught, asked, lessons)  # 7
     if taught and config.exam.longer:
         with run.stage("exam of a longer training"):
             steps = config.exam.longer * taught.trained.steps
-            other = teach_adapter(road, [*lessons.examples, *anchors], KINDS, "longer", steps)
-            exam["longer"] = longer(road, other, asked)
-    return finish(road, exam, [*lessons.examples, *anchors], taught, material)
+            other = teach_adapter(session, [*lessons.examples, *anchors], KINDS, "longer", steps)
+            exam["longer"] = longer(session, other, asked)
+    return finish(session, exam, [*lessons.examples, *anchors], taught, material)
 
 
-def prepared(road: Road, material: Corrections) -> tuple[Road, Corrections]:
+def prepared(session: Session, material: Corrections) -> tuple[Session, Corrections]:
     """Step 1: the road with its lengths, and the material without the rows for which the model has
     no room.
     """
-    road = sized(road, material)
-    return road, fitted(road, material)
+    session = sized(session, material)
+    return session, fitted(session, material)
 
 
-def corrector(road: Road) -> Corrector | None:
+def corrector(session: Session) -> Corrector | None:
     """The living teacher, if there is one."""
-    if road.teacher is None:
+    if session.teacher is None:
         return None
-    address, config = road.config.teacher, road.config.correct
+    address, config = session.config.teacher, session.config.correct
     form: Form = (
         "program"
         if address.startswith("cmd:")
@@ -143,35 +136,35 @@ def corrector(road: Road) -> Corrector | None:
         else "few-shot"
     )
     return Corrector(
-        road.teacher,
+        session.teacher,
         form,
-        road.config.seed,
+        session.config.seed,
         config.tries,
         config.max_distance,
         2 * config.max_tokens,
-        partial(fits, road),
+        partial(fits, session),
     )
 
 
-def own_corrector(road: Road) -> Corrector:
+def own_corrector(session: Session) -> Corrector:
     """The student, who revises by a criticism where no teacher does."""
     return Corrector(
-        road.student,
+        session.base,
         "few-shot",
-        road.config.seed,
-        road.config.correct.tries,
-        fits=partial(fits, road),
+        session.config.seed,
+        session.config.correct.tries,
+        fits=partial(fits, session),
     )
 
 
-def reviewed(road: Road, material: Corrections) -> Corrections:
+def reviewed(session: Session, material: Corrections) -> Corrections:
     """Steps 2, 3 with a person as the teacher: the student's answers wait in the review page until
     each has a decision.
     """
     from selfteach.review.queue import corrections, put, waiting
     from selfteach.review.serve import serve
 
-    answered = draws(road, road.student, "draw", material.prompts, 1, road.config.seed)
+    answered = draws(session, session.base, "draw", material.prompts, 1, session.config.seed)
     rows = [
         {"prompt": p, "answer": row[0].text, "cut": row[0].finish == "length"}
         for p, row in answered.items()
@@ -182,11 +175,11 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
         for p, row in answered.items()
         if not row[0].text.strip()
     ]
-    road.run.ledger.place("answers for review", empty)
-    ids = put(road.run, rows)
-    if waiting(road.run):
-        serve(road.run.ledger, name=road.run.path.name, say=road.display.say)
-    for row in corrections(road.run, ids):
+    session.run.ledger.place("answers for review", empty)
+    ids = put(session.run, rows)
+    if waiting(session.run):
+        serve(session.run.ledger, name=session.run.path.name, say=session.display.say)
+    for row in corrections(session.run, ids):
         edit = Edit(
             f"review {row['id']}",
             messages(row["prompt"]),
@@ -199,13 +192,13 @@ def reviewed(road: Road, material: Corrections) -> Corrections:
     return material
 
 
-def own_answers(road: Road, material: Corrections) -> Mapping[Turns, Draw]:
+def own_answers(session: Session, material: Corrections) -> Mapping[Turns, Draw]:
     """Step 2: the student's answers where a correction came without the answer that it corrects."""
     missing = [e.prompt for e in material.edits if e.answer is None]
     return {
         prompt: row[0]
         for prompt, row in draws(
-            road, road.student, "draw missing", missing, 1, road.config.seed
+            session, session.base, "draw missing", missing, 1, session.config.seed
         ).items()
     }
 
@@ -219,26 +212,26 @@ def answer_of(edit: Edit, own: Mapping[Turns, Draw]) -> Answered:
     )
 
 
-def given(road: Road, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
+def given(session: Session, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
     """Step 3: the corrections and approvals that the person brought, as far as their prompts are
     for training.
     """
     train, edits = set(parts.own["train"]), [*material.edits, *material.approved]
-    road.run.ledger.expect("lessons of the file", (e.where for e in edits))
+    session.run.ledger.expect("lessons of the file", (e.where for e in edits))
     found, fates = Lessons(), []
     for edit in edits:
         revision = Revision(answer_of(edit, own), edit.correction or "", strategy=FILE)
-        fault = "kept for the exam" if edit.prompt not in train else unlearnable(road, revision)
+        fault = "kept for the exam" if edit.prompt not in train else unlearnable(session, revision)
         fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
         if not fault:
             found += lesson(revision, edit.where, 1)
-    road.run.ledger.settle("lessons of the file", fates)
+    session.run.ledger.settle("lessons of the file", fates)
     return found
 
 
-def unlearnable(road: Road, revision: Revision) -> str:
+def unlearnable(session: Session, revision: Revision) -> str:
     """Why nothing can be learned from a revision, or an empty text."""
-    answer, text = (road.base.encode_answer(t) for t in (revision.asked.answer, revision.text))
+    answer, text = (session.model.encode_answer(t) for t in (revision.asked.answer, revision.text))
     if not revision.asked.answer.strip():
         return EMPTY
     return "changes no token" if answer == text and not revision.unchanged else ""
@@ -266,7 +259,7 @@ def questions(
 
 
 def corrected(
-    road: Road,
+    session: Session,
     model: Recorded,
     parts: Parts,
     teacher: Corrector | None,
@@ -281,31 +274,31 @@ def corrected(
     """
     found = Lessons()
     if teacher:
-        asked = answered(road, model, [p for p in parts.own["train"] if p not in known], turn)
-        found += learned(road, teacher.correct, asked, f"correct {turn}", road.config.teacher, turn)
+        asked = answered(session, model, [p for p in parts.own["train"] if p not in known], turn)
+        found += learned(session, teacher.correct, asked, f"correct {turn}", session.config.teacher, turn)
     for number, (critic, prompts) in enumerate(parts.criticised, 1):
-        asked = answered(road, model, prompts["train"], turn, COOLER)
+        asked = answered(session, model, prompts["train"], turn, COOLER)
         if turn == 1:
             asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
         found += learned(
-            road, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn
+            session, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn
         )
     return found
 
 
 def answered(
-    road: Road, model: Recorded, prompts: Sequence[Turns], turn: int, warm: Sampling = WARM
+    session: Session, model: Recorded, prompts: Sequence[Turns], turn: int, warm: Sampling = WARM
 ) -> list[Answered]:
     """The student's answers to prompts, without empty ones and repeats."""
     found = draws(
-        road, model, "draw", prompts, road.config.correct.draws, road.config.seed + turn - 1, warm
+        session, model, "draw", prompts, session.config.correct.draws, session.config.seed + turn - 1, warm
     )
     items = (Answered(p, d.text, cut=d.finish == "length") for p in prompts for d in found[p])
     return list({a.id: a for a in items if a.answer.strip()}.values())
 
 
 def learned(
-    road: Road,
+    session: Session,
     correct: paper.Correct,
     asked: Sequence[Answered],
     stage: str,
@@ -313,24 +306,24 @@ def learned(
     turn: int,
 ) -> Lessons:
     """What answers teach after their correction; those that got none are dropped with the reason."""
-    road.display.stage("correct", len(asked))
-    road.run.ledger.expect(stage, (a.id for a in asked))
+    session.display.stage("correct", len(asked))
+    session.run.ledger.expect(stage, (a.id for a in asked))
     found, fates = Lessons(), []
     for a, revision in zip(
         asked, correct(asked), strict=True
     ):  # a criticism's revision is of the answer with its criticism
-        road.display.advance()
+        session.display.advance()
         body = {"prompt": question(a.prompt), "answer": a.answer, "last": revision.text}
-        fault = revision.fault or unlearnable(road, revision)
+        fault = revision.fault or unlearnable(session, revision)
         fates.append(Fate(a.id, "dropped" if fault else "accepted", fault, body if fault else None))
         if not fault:
             found += lesson(revision, source, turn)
-    road.run.ledger.settle(stage, fates)
+    session.run.ledger.settle(stage, fates)
     return found
 
 
 def draws(
-    road: Road,
+    session: Session,
     model: Recorded,
     stage: str,
     prompts: Sequence[Turns],
@@ -339,7 +332,7 @@ def draws(
     warm: Sampling = WARM,
 ) -> dict[Turns, list[Draw]]:
     """`count` answers to each prompt, the first one greedy."""
-    limit = road.config.correct.max_tokens
+    limit = session.config.correct.max_tokens
     requests = {
         p: [
             Request(stage, p, replace(warm if k else GREEDY, max_tokens=limit), k, seed)
@@ -347,32 +340,32 @@ def draws(
         ]
         for p in prompts
     }
-    road.display.stage(stage, count * len(requests))
+    session.display.stage(stage, count * len(requests))
     found = {}
     for draw in model.draw([r for row in requests.values() for r in row]):
         found[draw.id] = draw
-        road.display.advance()
+        session.display.advance()
     return {p: [found[r.id(model.fingerprint)] for r in row] for p, row in requests.items()}
 
 
-def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
+def kept(session: Session, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
     """Step 4: the beginnings of the base's own answers to general prompts, without those that the
     teacher would correct.
     """
-    prompts, reach = parts.general["train"], road.config.keep.anchor_tokens
+    prompts, reach = parts.general["train"], session.config.keep.anchor_tokens
     # "too long" teaches where to stop; an anchor that ends in its first sentence does not say where
     # not to
     if parts.criticised:
         reach *= 2
     limit = replace(GREEDY, max_tokens=reach)
-    road.display.stage("keep", len(prompts))
+    session.display.stage("keep", len(prompts))
     begun = paper.answer(
-        road.student, "keep", prompts, limit, road.config.seed, road.display.advance
+        session.base, "keep", prompts, limit, session.config.seed, session.display.advance
     )
     asked = [
         Answered(p, d.text, cut=d.finish == "length") for p, d in zip(prompts, begun, strict=True)
     ]
-    road.run.ledger.expect("anchor", (a.id for a in asked))
+    session.run.ledger.expect("anchor", (a.id for a in asked))
     right = unobjected([a for a in asked if a.answer.strip()], teacher, lessons)
     found, fates = [], []
     for a in asked:
@@ -391,7 +384,7 @@ def kept(road: Road, parts: Parts, teacher: Corrector | None, lessons: Lessons) 
             found.append(
                 Example(a.id, "general", a.prompt, text, None, {}, {"scope": "general", "cut": cut})
             )
-    road.run.ledger.settle("anchor", fates)
+    session.run.ledger.settle("anchor", fates)
     return found
 
 
@@ -408,7 +401,7 @@ def unobjected(
 
 
 def rounds(
-    road: Road,
+    session: Session,
     parts: Parts,
     teacher: Corrector | None,
     lessons: Lessons,
@@ -421,27 +414,27 @@ def rounds(
     by round; round 0 is the base.
     """
     dev = parts.own["dev"]
-    curve = [measured(road, 0, road.student, dev, teacher)] if teacher and dev else []
+    curve = [measured(session, 0, session.base, dev, teacher)] if teacher and dev else []
     best: Taught | None = None
-    for turn in range(1, road.config.rounds + 1):
-        with road.run.stage(f"train {turn}"):
+    for turn in range(1, session.config.rounds + 1):
+        with session.run.stage(f"train {turn}"):
             if best is not None:
-                lessons += corrected(road, best.model, parts, teacher, turn)
+                lessons += corrected(session, best.model, parts, teacher, turn)
                 best.model.rest()
-            taught = teach_adapter(road, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
+            taught = teach_adapter(session, [*lessons.examples, *anchors], KINDS, f"train-{turn}")
         if teacher and dev:
-            curve.append(measured(road, turn, taught.model, dev, teacher))
+            curve.append(measured(session, turn, taught.model, dev, teacher))
             better = (
                 best
                 if best is not None and curve[-1]["distance"].value >= curve[-2]["distance"].value
                 else None
             )
             kept = turn - 1 if better else turn
-            road.run.ledger.note(
+            session.run.ledger.note(
                 "rounds", [as_json(point | {"kept": point["round"] == kept}) for point in curve]
             )
             if better:
-                road.display.say(
+                session.display.say(
                     f"round {turn} needs no less correction than round {kept}, which is kept"
                 )
                 return better
@@ -451,19 +444,19 @@ def rounds(
 
 
 def measured(
-    road: Road, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector
+    session: Session, turn: int, model: Recorded, dev: Sequence[Turns], teacher: Corrector
 ) -> dict[str, Any]:
     """One point of the curve: how much the teacher corrects of new answers to dev prompts."""
-    road.display.stage("dev", 2 * len(dev))
+    session.display.stage("dev", 2 * len(dev))
     sheet = paper.sit(
         paper.Arm("dev", model),
         dev,
         teacher.correct,
-        road.config.correct.max_tokens,
-        road.config.seed,
-        road.display.advance,
+        session.config.correct.max_tokens,
+        session.config.seed,
+        session.display.advance,
     )
-    seed = road.config.seed
+    seed = session.config.seed
     distances = [*sheet.greedy.distances(), *sheet.drawn.distances()]
     amounts = [
         x
@@ -478,7 +471,7 @@ def measured(
 
 
 def finish(
-    road: Road,
+    session: Session,
     exam: dict[str, Any],
     examples: Sequence[Example],
     taught: Taught | None,
@@ -490,9 +483,9 @@ def finish(
         for arm in exam["distance"]
     }
     worked = [(e.turns, e.chosen) for e in examples if e.kind in CHANGED]
-    prompted = (*paper.shown(worked, road.config.exam.shots), *user("x"))
+    prompted = (*paper.shown(worked, session.config.exam.shots), *user("x"))
     return publish(
-        road, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted
+        session, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted
     )
 
 

@@ -28,27 +28,27 @@ from selfteach.judge.contradiction import Gain, KnowledgeJudge, Match, Prompted
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
-from selfteach.methods.road import Road
+from selfteach.methods.session import Session
 from selfteach.select.balance import spread
 
 TITLE = "General knowledge"
 
 
 def calibrated(
-    road: Road, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]
+    session: Session, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]
 ) -> list[Calibrated]:
     """Each judge's AUROCs, in the order of the judges.
 
     Args:
         measured: questions about the documents with their labels as they were written.
     """
-    count = road.config.select.calibrate
+    count = session.config.select.calibrate
     common = respond(
-        road.student,
+        session.base,
         common_questions(count),
-        road.config.select.draws,
-        road.config.seed,
-        progress=road.display.advance,
+        session.config.select.draws,
+        session.config.seed,
+        progress=session.display.advance,
     )
     accepted = {golds[0]: golds for _, golds in FURTHER}
 
@@ -83,7 +83,7 @@ def common_questions(count: int) -> list[Question]:
     return found
 
 
-def judges_of(road: Road, used: KnowledgeJudge) -> list[KnowledgeJudge]:
+def judges_of(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
     """All judges that can be asked here, the one that selects among them."""
-    rest: list[KnowledgeJudge] = [Match(), Prompted(road.student), Gain(road.student)]
+    rest: list[KnowledgeJudge] = [Match(), Prompted(session.base), Gain(session.base)]
     return [used, *(judge for judge in rest if judge.name != used.name)]

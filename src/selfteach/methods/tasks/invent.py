@@ -12,8 +12,8 @@ from selfteach.config import Tasks as Settings
 from selfteach.generate.instances import classify, names_input, threshold
 from selfteach.generate.invent import Invention, Item, Mode, invention, read_invented, stops
 from selfteach.materials.tasks import Task, labelled
-from selfteach.methods.instancing import NOTHING, STAGE, Invented, drawn, fate, instanced, writer
-from selfteach.methods.road import Road
+from selfteach.methods.tasks.instances import NOTHING, STAGE, Invented, drawn, fate, instanced, writer
+from selfteach.methods.session import Session
 from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Sampling, digest
 from selfteach.run.ledger import Fate
@@ -60,7 +60,7 @@ class Candidate:
 
 
 def invent(
-    road: Road,
+    session: Session,
     human: Sequence[Task],
     known: Sequence[str],
     after_round: Callable[[Sequence[Invented]], None] = lambda kept: None,
@@ -74,7 +74,7 @@ def invent(
             the exam.
         after_round: is given what is kept so far.
     """
-    config, how = road.config, way(road.config)
+    config, how = session.config, way(session.config)
     drawing = Sampling(
         how.temperature, how.top_p, how.max_tokens, stops(config.mode, config.invent.items)
     )
@@ -82,25 +82,25 @@ def invent(
         Novelty(known, config.sift.max_overlap, config.sift.similar),
         Instances(config.sift.max_overlap),
     )
-    bound = boundary(road, human)
+    bound = boundary(session, human)
     kept: list[Invented] = []
     yields: list[int] = []
-    road.display.stage("invent", config.count, "tasks")
+    session.display.stage("invent", config.count, "tasks")
     while not (reason := over(config, yields)):
         turn, machine = len(yields), [one.task for one in kept]
         asked = [
             invention(config.mode, human, machine, drawing, turn * ROUND + i, config.seed)
             for i in range(how.requests)
         ]
-        found = classified(road, sieve(road, candidates(road, asked), novelty), bound)  # 2, 3, 4
-        new = instanced(road, found, human, pool, config.count - len(kept))  # 5
-        road.display.advance(len(new))
+        found = classified(session, sieve(session, candidates(session, asked), novelty), bound)  # 2, 3, 4
+        new = instanced(session, found, human, pool, config.count - len(kept))  # 5
+        session.display.advance(len(new))
         yields.append(len(new))
         kept += new
         after_round(kept)
-    road.run.ledger.settle(STAGE, [])
+    session.run.ledger.settle(STAGE, [])
     if len(kept) < config.count:
-        road.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
+        session.display.say(f"{len(kept):,} of {config.count:,} tasks: {reason}")
     return kept
 
 
@@ -140,28 +140,28 @@ def way(config: Settings) -> Way:
     )
 
 
-def candidates(road: Road, asked: Sequence[Invention]) -> list[Candidate]:
+def candidates(session: Session, asked: Sequence[Invention]) -> list[Candidate]:
     """Step 2: the items of one round's answers. The ledger holds which tasks of people and of the
     model each request was shown.
     """
-    mode: Mode = road.config.mode
-    answers, missing = drawn(road, [one.request for one in asked])
+    mode: Mode = session.config.mode
+    answers, missing = drawn(session, [one.request for one in asked])
     found, fates = [], []
     for one in asked:
-        id = one.request.id(writer(road).fingerprint)
+        id = one.request.id(writer(session).fingerprint)
         items = read_invented(mode, answers[id]) if id in answers else []
         reason = "" if items else NOTHING if id in answers else missing[id]
         fates.append(
             Fate(id, fate(reason), reason, {"human": list(one.human), "machine": list(one.machine)})
         )
         found += [Candidate(item, id, number) for number, item in enumerate(items)]
-    road.run.ledger.place("requests for tasks", fates)
+    session.run.ledger.place("requests for tasks", fates)
     return found
 
 
-def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Invented]:
+def sieve(session: Session, found: Sequence[Candidate], novelty: Novelty) -> list[Invented]:
     """Step 3: what becomes of each item of a round."""
-    sift = road.config.sift
+    sift = session.config.sift
     faults = {c.id: instruction_fault(c.item.instruction, sift, cut=c.item.cut) for c in found}
     formed = [c for c in found if not faults[c.id]]
     decided = dict(
@@ -188,49 +188,49 @@ def sieve(road: Road, found: Sequence[Candidate], novelty: Novelty) -> list[Inve
             if not reason:
                 kept.append(Invented(Task(f"invented {c.id}", text), near, c.item.instance))
         fates.append(Fate(c.id, "dropped" if reason else "accepted", reason, body))
-    road.run.ledger.place("tasks", fates)
+    session.run.ledger.place("tasks", fates)
     return kept
 
 
-def boundary(road: Road, seeds: Sequence[Task]) -> float:
+def boundary(session: Session, seeds: Sequence[Task]) -> float:
     """Step 4: above which log-odds a task is a classification: the seeds that a person marked
     decide, and show how well it is known.
 
     Only those count whose words name an input: without one there is nothing to classify.
     """
     told = [(text, flag) for text, flag in labelled(seeds) if names_input(text)]
-    values = log_odds(road, [text for text, _ in told])
+    values = log_odds(session, [text for text, _ in told])
     known = [
         (flag, value) for (_, flag), value in zip(told, values, strict=True) if value is not None
     ]
     bound = threshold(known)
     right = share([(value > bound) is flag for flag, value in known])
-    road.run.ledger.note(
+    session.run.ledger.note(
         "classification",
         {"threshold_nats": bound, "seeds_right": [right.value, right.low, right.high, right.n]},
     )
     return bound
 
 
-def log_odds(road: Road, instructions: Sequence[str]) -> list[float | None]:
+def log_odds(session: Session, instructions: Sequence[str]) -> list[float | None]:
     """Step 4: the writer's log-odds; the student's where a teacher gives no log-probabilities,
     which is said.
     """
     try:
-        return classify(writer(road), instructions)
+        return classify(writer(session), instructions)
     except NoLogprobs as fault:
-        road.display.say(f"the student tells classifications, because the teacher {fault.what}")
-        return classify(road.student, instructions)
+        session.display.say(f"the student tells classifications, because the teacher {fault.what}")
+        return classify(session.base, instructions)
 
 
-def classified(road: Road, found: Sequence[Invented], bound: float) -> list[Invented]:
+def classified(session: Session, found: Sequence[Invented], bound: float) -> list[Invented]:
     """Step 4: which of a round's tasks are classifications. One whose score was lost is none, as
     most are not, and is counted as failed.
     """
     asked = [one.task for one in found if names_input(one.task.instruction)]
-    values = log_odds(road, [task.instruction for task in asked])
+    values = log_odds(session, [task.instruction for task in asked])
     told = list(zip(asked, values, strict=True))
-    road.run.ledger.place(
+    session.run.ledger.place(
         "kinds of tasks",
         [
             Fate(

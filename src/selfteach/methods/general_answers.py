@@ -11,17 +11,17 @@ from typing import Any
 from selfteach.evaluate.corrections import Arm, answer
 from selfteach.evaluate.exam import Sheet
 from selfteach.generate.correct import Turns
-from selfteach.methods.road import Road
+from selfteach.methods.session import Session
 from selfteach.records import GREEDY, question
 
 
 def general_sheets(
-    road: Road, arms: Mapping[str, Arm], prompts: Sequence[Turns]
+    session: Session, arms: Mapping[str, Arm], prompts: Sequence[Turns]
 ) -> dict[str, Sheet]:
     """The greedy answers of each arm."""
-    road.display.stage("exam general", len(prompts) * len(arms))
+    session.display.stage("exam general", len(prompts) * len(arms))
     greedy, texts = (
-        replace(GREEDY, max_tokens=road.config.exam.max_tokens),
+        replace(GREEDY, max_tokens=session.config.exam.max_tokens),
         [question(p) for p in prompts],
     )
 
@@ -30,7 +30,7 @@ def general_sheets(
         return Sheet(
             texts,
             answer(
-                arm.model, "exam general", asked, greedy, road.config.seed, road.display.advance
+                arm.model, "exam general", asked, greedy, session.config.seed, session.display.advance
             ),
             [],
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from selfteach.evaluate import corrections as paper
-from selfteach.methods.teaching import Taught
+from selfteach.methods.runner import Taught
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import (

@@ -40,7 +40,7 @@ SERVED = "served"
 
 
 @dataclass
-class Road:
+class Session:
     """One run on its way. `student` draws and scores with the untouched base; `material` is what it
     is taught, in words.
     """
@@ -49,8 +49,8 @@ class Road:
     config: Any
     display: Display
     rule: str
-    base: Hf
-    student: Recorded
+    model: Hf
+    base: Recorded
     proof: list[torch.Tensor]
     teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
@@ -59,31 +59,31 @@ class Road:
         """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would
         come to other examples.
         """
-        self.student.rest()
+        self.base.rest()
         if self.teacher:
             self.teacher.give_up()
 
 
-def open_road(
+def open_session(
     run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False
-) -> Road:
+) -> Session:
     """Loads the base, opens what draws with it, and ties the run to it.
 
     Args:
         programs: whether a program (`cmd:`) may be the teacher.
     """
     display.stage("load", unit="loaded")
-    base = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
-    run.bind("student", base.fingerprint)
-    opened = choose_drawer(base, config.engine)
-    display.say(f"{base.name} draws with {opened.engine}: {opened.reason}")
-    for note in base.notes:
+    model = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
+    run.bind("student", model.fingerprint)
+    opened = choose_drawer(model, config.engine)
+    display.say(f"{model.name} draws with {opened.engine}: {opened.reason}")
+    for note in model.notes:
         display.say(note)
-    student = Recorded(run.ledger, opened.drawer, base)
+    base = Recorded(run.ledger, opened.drawer, model)
     teacher = teacher_of(run, config, display, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    return Road(run, config, display, rule, base, student, probe_logits(base, PROBE), teacher)
+    return Session(run, config, display, rule, model, base, probe_logits(model, PROBE), teacher)
 
 
 def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
