@@ -160,16 +160,19 @@ class Logp:
         return self.logp / max(self.tokens, 1)
 
 
-ANCHORS = ("near", "general", "kept")
-"""Kinds of examples that hold the base in place: answers of its own, or answers that needed no
-correction.
+ExampleRole = Literal["learn", "hold"]
+"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction; they
+hold the base in place.
 """
+HELD_KINDS = ("near", "general", "kept")
+"""Kinds of examples that hold the base in place unless they say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
     """One training record. `kind` chooses the objectives (`in_scope`, `near`, `general`, ...);
-    `rejected` may be absent.
+    `rejected` may be absent. `role` says whether it is learned or holds the base in place; where it
+    is not given it follows from `HELD_KINDS`.
 
     `prompt`, `chosen` and `rejected` are written as messages, or as texts where the prompt is one,
     so that `datasets` and every TRL trainer load them as they are.
@@ -182,6 +185,12 @@ class Example:
     rejected: str | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
+    role: ExampleRole | None = None
+
+    def __post_init__(self) -> None:
+        if self.role is None:
+            role: ExampleRole = "hold" if self.kind in HELD_KINDS else "learn"
+            object.__setattr__(self, "role", role)
 
     @property
     def turns(self) -> tuple[Message, ...]:
@@ -193,6 +202,7 @@ class Example:
         return {
             "id": self.id,
             "kind": self.kind,
+            "role": self.role,
             "prompt": prompt_json(self.prompt),
             "chosen": self._written(self.chosen),
             "rejected": self._written(self.rejected) if self.rejected is not None else None,
@@ -219,6 +229,7 @@ class Example:
                 rejected=_answer(row["rejected"]) if row.get("rejected") is not None else None,
                 scores=dict(row.get("scores") or {}),
                 source=dict(row.get("source") or {}),
+                role=_role(row.get("role")),
             )
         except (KeyError, ValueError, TypeError) as fault:
             raise DataError(
@@ -226,6 +237,13 @@ class Example:
                 where=where,
                 cure="See docs/formats.md.",
             ) from fault
+
+
+def _role(value: Any) -> ExampleRole | None:
+    if value in ("learn", "hold", None):
+        found: ExampleRole | None = value
+        return found
+    raise ValueError("a role of learn or hold")
 
 
 def _asked(value: Any, where: str) -> Prompt:

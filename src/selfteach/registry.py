@@ -17,7 +17,7 @@ from selfteach.errors import UsageError
 
 NAMES: dict[str, dict[str, str]] = {
     "methods": {
-        "feedback": "selfteach.methods.feedback.method:teach",
+        "feedback": "selfteach.methods.feedback.method:METHOD",
         "corrections": "selfteach.methods.corrections.method:teach",
         "documents": "selfteach.methods.documents.method:teach",
         "tasks": "selfteach.methods.tasks.method:teach",

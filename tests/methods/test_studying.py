@@ -44,7 +44,7 @@ def session(**settings: Any) -> Any:
     return SimpleNamespace(
         config=Documents.model_validate(settings),
         run=run,
-        base=None,
+        model=None,
         display=display,
         said=said,
         fates=fates,

@@ -107,9 +107,13 @@ def guided(run: Run, method: str, material: Any, debug: bool) -> dict[str, Any]:
     """Runs a method of the registry in an open run, as `attended` does."""
 
     def work(display: Display) -> dict[str, Any]:
-        result: dict[str, Any] = registry.lookup("methods", method)(
-            run, material, run.resolved.config, display
-        )
+        from selfteach.methods.method import Method
+        from selfteach.methods.runner import teach
+
+        found = registry.lookup("methods", method)
+        if isinstance(found, Method):
+            return teach(run, found, material, run.resolved.config, display)
+        result: dict[str, Any] = found(run, material, run.resolved.config, display)
         return result
 
     return attended(run, work, debug)

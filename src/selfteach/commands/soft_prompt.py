@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.commands import past
 from selfteach.commands.screen import print_json, screen
 from selfteach.errors import DataError, UsageError
-from selfteach.records import ANCHORS, Example, read_jsonl
+from selfteach.records import Example, read_jsonl
 
 ANSWERS, NEAREST = 40, 5
 
@@ -85,7 +85,7 @@ def lessons(path: Path) -> list[Example]:
     found: dict[str, Example] = {}
     for where, row in read_jsonl(path):
         example = Example.from_json(row, where)
-        if example.kind not in ANCHORS:
+        if example.role == "learn":
             found.setdefault(str(example.prompt), example)
     if not found:
         raise DataError(

@@ -1,348 +1,347 @@
-"""The exam: base, rule in the prompt, and taught, on prompts that nothing was chosen on.
+"""The exam: one harness and one verdict for every method.
 
-Greedy answers and draws at T=1; every share with its 95 % interval; beside the taught model always
-the base, the base with the rule in its prompt, and the base against itself (the noise floor: what
-two draws of one model differ by).
+A method brings an `Exam`: held-out questions by scope, the arms that answer them, and a scorer
+that turns answers into numbers. The harness does the rest, in this order:
+
+  1  every arm answers every question: greedily, and the target questions once at T = 1 as well
+  2  the scorer scores the target answers
+  3  side effects: near and general answers, held against the base's own
+  4  further measurements of the method, drift among them
+  5  noise floor: the base against itself, in a second sample
+  6  sanity of the answers, proof that the base arm is the base
+  7  verdict: one ladder for all methods (verdict.py)
+
+The arms are `base`, `prompted` (the base with the material in its prompt) and `taught`. The exam
+runs twice: before the training without `taught`, so that base and tuned model need not be in
+memory together, and afterwards, when the answers of the base are read from the ledger.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol
 
-from selfteach import statistics
-from selfteach.config import Exam
-from selfteach.evaluate.adherence import Arm, answers
-from selfteach.evaluate.sanity import by_arm, empty, loops
-from selfteach.judge import Verdicts
-from selfteach.records import GREEDY, Draw, Measure, Message, Prompt, Sampling, user
+from selfteach.evaluate.drift import base_proof, drift
+from selfteach.evaluate.sanity import by_arm
+from selfteach.evaluate.side_effects import SideEffects, find_side_effects
+from selfteach.evaluate.verdict import Evidence, reach_verdict
+from selfteach.models.recorded import Recorded
+from selfteach.records import GREEDY, Draw, Measure, Prompt, Request, Sampling, question, user
 from selfteach.run.display import Display
-from selfteach.select.overlap import Overlap
+from selfteach.statistics import share
+from selfteach.train.loop import Trained
+from selfteach.train.shards import is_shard
 
 ARMS = ("base", "prompted", "taught")
-MISAPPLIED = 0.6
-"""ROUGE-L from which an answer outside the scope counts as one of the lessons taught inside it."""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The answers of one arm to the questions of one scope: greedy, and one draw at T=1 where it
-    was asked for.
-    """
-
-    questions: list[str]
-    greedy: list[Draw]
-    drawn: list[Draw]
-
-
-def sit(
-    arms: Mapping[str, Arm],
-    questions: Mapping[str, Sequence[str]],
-    config: Exam,
-    seed: int,
-    display: Display,
-) -> dict[str, dict[str, Sheet]]:
-    """Every arm answers every scope: sheets[scope][arm]."""
-    display.stage(
-        "exam",
-        sum(len(q) * (2 if scope == "target" else 1) for scope, q in questions.items()) * len(arms),
-    )
-    greedy, warm = (
-        replace(GREEDY, max_tokens=config.max_tokens),
-        Sampling(1.0, 1.0, config.max_tokens),
-    )
-    sheets: dict[str, dict[str, Sheet]] = {scope: {} for scope in questions}
-    for name, arm in arms.items():
-        for scope, asked in questions.items():
-            first = answers(arm, f"exam {scope}", asked, greedy, 1, seed, display.advance)
-            drawn = (
-                answers(arm, f"exam {scope}", asked, warm, 1, seed, display.advance)
-                if scope == "target"
-                else [[] for _ in asked]
-            )
-            sheets[scope][name] = Sheet(
-                list(asked), [row[0] for row in first], [row[0] for row in drawn if row]
-            )
-    return sheets
-
-
-def kept(sheet: Sheet, verdicts: Verdicts) -> tuple[list[bool], list[bool]]:
-    """Which greedy answers, and which drawn ones, keep the rule."""
-    greedy = verdicts.broken(
-        [(user(q), d.text) for q, d in zip(sheet.questions, sheet.greedy, strict=True)]
-    )
-    drawn = (
-        verdicts.broken(
-            [(user(q), d.text) for q, d in zip(sheet.questions, sheet.drawn, strict=True)]
-        )
-        if sheet.drawn
-        else []
-    )
-    return [not b for b in greedy], [not b for b in drawn]
-
-
-def unharmed(
-    sheet: Sheet, base: Sheet, lessons: Overlap, in_scope: Collection[int] = ()
-) -> tuple[list[bool], list[bool]]:
-    """(unharmed, misapplied) for each greedy answer outside the scope.
-
-    An answer is harmed when it is a lesson from inside the scope or is empty, where the base's own
-    answer is not so; and when it loops, as far as more answers loop than the base's: any change
-    makes some answers loop and mends others. At the places `in_scope` the base breaks the rule
-    after all, so that a lesson is right there.
-    """
-    fires = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in sheet.greedy]
-    own = [lessons.nearest(d.text).similarity >= MISAPPLIED for d in base.greedy]
-    wrong = [
-        f and not o and i not in in_scope for i, (f, o) in enumerate(zip(fires, own, strict=True))
-    ]
-    loop = [(loops(d.text), loops(b.text)) for d, b in zip(sheet.greedy, base.greedy, strict=True)]
-    mended = sum(was and not now for now, was in loop)
-    looping = [i for i, (now, was) in enumerate(loop) if now and not was][mended:]
-    emptied = [
-        empty(d.text) and not empty(b.text) for d, b in zip(sheet.greedy, base.greedy, strict=True)
-    ]
-    return [
-        not (w or e or i in looping) for i, (w, e) in enumerate(zip(wrong, emptied, strict=True))
-    ], wrong
-
-
-def breaches(base: Sheet, verdicts: Verdicts) -> set[int]:
-    """The places where a greedy answer breaks the rule."""
-    return {i for i, good in enumerate(kept(base, verdicts)[0]) if not good}
-
-
-def other_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
-    """The question under another system prompt; for the prompted arm the rule follows it."""
-    return user(text, system=f"{system} {rule}".strip())
-
-
-def second_turn(text: str, rule: str = "") -> tuple[Message, ...]:
-    """The question as the second one of a conversation that began with something else."""
-    return (
-        *((Message("system", rule),) if rule else ()),
-        Message("user", "Hello, can you help me?"),
-        Message("assistant", "Of course. What would you like to know?"),
-        Message("user", text),
-    )
-
-
-def as_json(value: Any) -> Any:
-    """Measures, and mappings of them, as JSON."""
-    if isinstance(value, Measure):
-        return asdict(value)
-    return {key: as_json(v) for key, v in value.items()} if isinstance(value, Mapping) else value
+TARGET, NEAR, GENERAL = "target", "near", "general"
+PROBE: Sequence[tuple[Prompt, str]] = (
+    (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
+    (user("Name a colour."), "Blue."),
+)
+"""What the base is asked before and after training, to prove that the base arm is the base."""
 
 
 @dataclass
-class Marks:
-    """What the sheets of the three scopes come to. Flags are by arm, in the order of the questions."""
+class TunedModel:
+    """The model after training.
 
-    greedy: dict[str, list[bool]]
-    drawn: dict[str, list[bool]]
-    unharmed: dict[str, dict[str, list[bool]]]
-    misapplied: dict[str, list[bool]]
-
-
-def mark(sheets: Mapping[str, Mapping[str, Sheet]], verdicts: Verdicts, lessons: Overlap) -> Marks:
-    """Marks all sheets; `lessons` are the answers taught inside the scope."""
-    target = {arm: kept(sheet, verdicts) for arm, sheet in sheets["target"].items()}
-    outside = {
-        s: {
-            arm: unharmed(sheet, arms["base"], lessons, breaches(arms["base"], verdicts))
-            for arm, sheet in arms.items()
-        }
-        for s, arms in sheets.items()
-        if s != "target" and arms["base"].questions
-    }
-    misapplied: dict[str, list[bool]] = {}
-    for arms in outside.values():
-        for arm, (_, wrong) in arms.items():
-            misapplied.setdefault(arm, []).extend(wrong)
-    return Marks(
-        {arm: g for arm, (g, _) in target.items()},
-        {arm: d for arm, (_, d) in target.items()},
-        {s: {arm: good for arm, (good, _) in arms.items()} for s, arms in outside.items()},
-        misapplied,
-    )
-
-
-def adherence(marks: Marks, seed: int) -> dict[str, Any]:
-    """The shares of the result table; the recovery AR = (taught - base) / (prompted - base);
-    leakage out of the scope.
+    Attributes:
+        trained: what the training left behind; its adapter is merged into `model`.
+        model: gives logits and log-probabilities.
+        recorded: answers, with the ledger's memory.
     """
-    share = statistics.share
-    found: dict[str, Any] = {
-        "kept": {
-            arm: {"greedy": share(marks.greedy[arm]), "drawn": share(marks.drawn[arm])}
-            for arm in marks.greedy
-        },
-        **{
-            scope: {arm: share(flags) for arm, flags in arms.items()}
-            for scope, arms in marks.unharmed.items()
-        },
-    }
-    if "taught" in marks.greedy:
-        arms = [marks.greedy[arm] + marks.drawn[arm] for arm in ("taught", "prompted", "base")]
-        found["recovery"] = statistics.recovery(*arms, seed=seed)
-        leaks = {
-            s: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
-            for s, arms in marks.unharmed.items()
-        }
-        found["leakage"] = {**leaks, "misapplied": share(marks.misapplied.get("taught", []))}
+
+    trained: Trained
+    model: Any
+    recorded: Recorded
+
+
+class ExamSession(Protocol):
+    """What the harness needs of a session."""
+
+    config: Any
+    display: Display
+    model: Any
+    base: Recorded
+    proof: Any
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to answer the exam: a model, and its prompt for each question, by scope.
+
+    Attributes:
+        prompts: in the order of the questions; the arm answers only scopes that are named here.
+        sampled: whether it answers target questions at T = 1 as well.
+    """
+
+    model: Recorded
+    prompts: Mapping[str, Sequence[Prompt]]
+    sampled: bool = True
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One arm's answers to the questions of one scope, in their order.
+
+    `sampled` holds one sample at T = 1 of each, or nothing where none was asked for.
+    """
+
+    questions: Sequence[str]
+    greedy: Sequence[Draw]
+    sampled: Sequence[Draw] = ()
+
+
+ArmAnswers = Mapping[str, Answers]
+"""The answers of every arm to one scope."""
+
+
+@dataclass(frozen=True)
+class ExamState:
+    """What is known while an exam runs.
+
+    Attributes:
+        tuned: None before the training.
+        answers: answers[scope][arm].
+        scores: what the scorer made of the target answers.
+        found: exam.json as far as it is filled.
+    """
+
+    session: ExamSession
+    tuned: TunedModel | None
+    arms: Mapping[str, Arm]
+    answers: Mapping[str, ArmAnswers]
+    scores: Any
+    side_effects: SideEffects
+    found: Mapping[str, Any]
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return int(self.session.config.seed)
+
+
+Measurement = Callable[[ExamState], Mapping[str, Any]]
+"""Measures something more: new keys of exam.json."""
+
+
+class Scorer(Protocol):
+    """Turns the target answers of one method into numbers."""
+
+    def score(self, answers: ArmAnswers) -> Any:
+        """Score the target answers of all arms."""
+        ...
+
+    def measure(self, state: ExamState) -> Mapping[str, Any]:
+        """Return the keys of exam.json that hold the scores, with 95 % intervals."""
+        ...
+
+    def measure_noise(self, again: Answers, state: ExamState) -> Mapping[str, Any]:
+        """Compare a second sample of the base with its first one."""
+        ...
+
+    def weigh(self, state: ExamState) -> Evidence:
+        """Return what the verdict rests on."""
+        ...
+
+    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+        """Return each target question with the answers of every arm, for the report."""
+        ...
+
+
+def excuse_nothing(scope: str, base: Answers) -> Collection[int]:
+    """Return no place: every side effect counts."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What one method asks at the end, who answers, and how answers become numbers.
+
+    Attributes:
+        questions: held-out prompts by scope; `target` is what was taught.
+        arms: builds the arms; called with None before the training.
+        taught_texts: the taught answers; one that is repeated outside the target is a side effect.
+        header: keys of exam.json that are known beforehand.
+        measurements: further measurements, in their order.
+        target_stage, sampled_stage: the request stages of target answers. They are part of request
+            ids, so a change of them is another run.
+        sane_scopes: the scopes whose answers are checked for loops, the first that has questions
+            or, where there are several, all that have.
+        excuse: the places where an answer of this scope may repeat a taught text after all.
+    """
+
+    questions: Mapping[str, Sequence[Prompt]]
+    arms: Callable[[TunedModel | None], Mapping[str, Arm]]
+    scorer: Scorer
+    taught_texts: Sequence[str] = ()
+    header: Mapping[str, Any] = field(default_factory=dict)
+    measurements: Sequence[Measurement] = ()
+    target_stage: str = "exam"
+    sampled_stage: str = ""
+    sane_scopes: Sequence[str] = (TARGET,)
+    excuse: Callable[[str, Answers], Collection[int]] = excuse_nothing
+
+    def run_baselines(self, session: ExamSession) -> None:
+        """Let base and prompted base answer, into the ledger, before anything is trained."""
+        self.run(session, None)
+        session.base.rest()
+
+    def run(self, session: ExamSession, tuned: TunedModel | None) -> dict[str, Any]:
+        """Run the exam and return what exam.json holds."""
+        arms = self.arms(tuned)
+        answers = answer_all(session, arms, self)  # 1
+        scores = self.scorer.score(answers[TARGET])  # 2
+        side_effects = find_side_effects(answers, self.taught_texts, self.excuse)  # 3
+        found: dict[str, Any] = {"rehearsal": session.config.rehearsal, **self.header}
+        state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
+        found |= self.scorer.measure(state)
+        found |= side_effects.measure(state.seed)
+        for measurement in self.measurements:  # 4
+            found |= measurement(state)
+        again = sample_again(session, arms["base"])
+        found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5
+        found["sanity"] = measure_sanity(answers, self.sane_scopes, state.seed)  # 6
+        found["base_proof"] = prove_base(session)
+        found["verdict"] = reach_verdict(self.scorer.weigh(state))  # 7
+        found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
+        written: dict[str, Any] = as_json(found)
+        return written
+
+
+def answer_all(
+    session: ExamSession, arms: Mapping[str, Arm], exam: Exam
+) -> dict[str, dict[str, Answers]]:
+    """Let every arm answer the questions of its scopes: answers[scope][arm] (step 1)."""
+    found: dict[str, dict[str, Answers]] = {scope: {} for scope in exam.questions}
+    session.display.stage("exam", count_answers(arms))
+    for name, arm in arms.items():
+        for scope, prompts in arm.prompts.items():
+            stage = exam.target_stage if scope == TARGET else f"exam {scope}"
+            greedy = answer(session, arm.model, stage, prompts, 0.0)
+            sampled: list[Draw] = []
+            if scope == TARGET and arm.sampled:
+                sampled_stage = exam.sampled_stage or stage
+                sampled = answer(session, arm.model, sampled_stage, prompts, 1.0)
+            words = [question(prompt) for prompt in exam.questions[scope]]
+            found[scope][name] = Answers(words, greedy, sampled)
     return found
 
 
-def sanities(sheets: Mapping[str, Mapping[str, Sheet]], seed: int) -> dict[str, Any]:
-    """Looping, empty answers and mean length of each arm, over near and general questions (over
-    all, for a rule that holds everywhere).
-    """
-    scopes = [s for s in ("near", "general") if sheets.get(s) and sheets[s]["base"].questions] or [
-        "target"
-    ]
-    return by_arm(
-        {
-            arm: [d for scope in scopes for d in sheets[scope][arm].greedy]
-            for arm in sheets[scopes[0]]
-        },
-        seed=seed,
-    )
+def count_answers(arms: Mapping[str, Arm]) -> int:
+    """Return how many answers the arms give."""
+    total = 0
+    for arm in arms.values():
+        for scope, prompts in arm.prompts.items():
+            twice = scope == TARGET and arm.sampled
+            total += len(prompts) * (2 if twice else 1)
+    return total
 
 
-def elsewhere(
-    arms: Mapping[str, Arm],
-    asked: Sequence[str],
-    verdicts: Verdicts,
-    config: Exam,
-    seed: int,
-    display: Display,
-) -> dict[str, Any]:
-    """Rule kept under a system prompt that training never saw, and in the second turn of a
-    conversation (greedy).
-    """
-    greedy = replace(GREEDY, max_tokens=config.max_tokens)
-    ways: dict[str, Callable[..., Prompt]] = {
-        "other_system": partial(other_system, system=config.system),
-        "second_turn": second_turn,
-    }
-    display.stage("exam elsewhere", len(asked) * len(ways) * len(arms))
-    found: dict[str, Any] = {}
-    for way, ask in ways.items():
-        for name, arm in arms.items():
-            draws = [
-                row[0]
-                for row in answers(
-                    replace(arm, ask=partial(ask, rule=arm.system)),
-                    f"exam {way}",
-                    asked,
-                    greedy,
-                    1,
-                    seed,
-                    display.advance,
-                )
-            ]
-            flags = verdicts.broken([(user(q), d.text) for q, d in zip(asked, draws, strict=True)])
-            found.setdefault(way, {})[name] = statistics.share([not b for b in flags])
-    return found
-
-
-def unconcerned(
-    sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks
-) -> tuple[str, dict[str, Sheet]]:
-    """Where nothing should change, in words, and the greedy answers there: the general questions;
-    for a rule that holds everywhere, those questions on which the base's own answer keeps it
-    already.
-    """
-    if sheets["general"]["base"].questions:
-        return "general answers", dict(sheets["general"])
-    calm = [i for i, good in enumerate(marks.greedy["base"]) if good]
-    rows = {
-        arm: Sheet([s.questions[i] for i in calm], [s.greedy[i] for i in calm], [])
-        for arm, s in sheets["target"].items()
-    }
-    return "answers of the base that keep the rule already", rows
-
-
-def side_by_side(sheets: Mapping[str, Mapping[str, Sheet]], marks: Marks) -> list[dict[str, Any]]:
-    """Each question with every arm's answers, for the report."""
-    rows = []
-    for scope, arms in sheets.items():
-        for i, question in enumerate(arms["base"].questions):
-            row: dict[str, Any] = {"scope": scope, "prompt": question, "arms": {}}
-            for arm, sheet in arms.items():
-                good = marks.greedy[arm][i] if scope == "target" else marks.unharmed[scope][arm][i]
-                cell = {"greedy": sheet.greedy[i].text, "broken": not good}
-                if sheet.drawn:
-                    cell |= {"drawn": sheet.drawn[i].text, "drawn_broken": not marks.drawn[arm][i]}
-                row["arms"][arm] = cell
-            rows.append(row)
-    return rows
-
-
-def verdict(marks: Marks, taught_anything: bool, seed: int, sought: int = 0) -> dict[str, str]:
-    """One word and one plain sentence: taught, nothing to learn, just prompt it, not learned; and
-    why.
+def answer(
+    session: ExamSession,
+    model: Recorded,
+    stage: str,
+    prompts: Sequence[Prompt],
+    temperature: float,
+    seed_offset: int = 0,
+) -> list[Draw]:
+    """Answer prompts with a model, in their order: greedily at temperature 0.
 
     Args:
-        sought: on how many prompts the base broke the rule, so that an answer was sought which
-            keeps it.
+        stage: part of the request ids.
+        seed_offset: added to the seed of the run, for another sample of the same prompts.
     """
-    both = {arm: marks.greedy[arm] + marks.drawn[arm] for arm in marks.greedy}
-    share = {arm: f"{100 * sum(flags) / max(len(flags), 1):.0f} %" for arm, flags in both.items()}
-    start = f"the base keeps the rule in {share['base']} of its answers"
-    if not taught_anything and sought:
-        why = f"for none of {sought} prompts an answer was found that keeps it"
-        return {"word": "not learned", "sentence": f"Not learned: {start}, and {why}."}
-    if not taught_anything:
-        return {
-            "word": "nothing to learn",
-            "sentence": f"Nothing to learn: {start}, and no prompt was found on which to teach it.",
-        }
-    gain = statistics.paired_bootstrap(both["taught"], both["base"], seed=seed)
-    change = (
-        f"the rule is kept in {share['base']} of the answers before and {share['taught']} after"
+    sampling = GREEDY if temperature == 0 else Sampling(temperature, 1.0)
+    sampling = replace(sampling, max_tokens=session.config.exam.max_tokens)
+    seed = session.config.seed + seed_offset
+    requests = [Request(stage, prompt, sampling, 0, seed) for prompt in prompts]
+    return model.sample(requests, session.display.advance)
+
+
+def sample_again(session: ExamSession, base: Arm) -> Answers:
+    """Sample the base's target answers once more, with another seed (step 5)."""
+    prompts = base.prompts[TARGET]
+    session.display.stage("exam again", len(prompts))
+    again = answer(session, base.model, "exam again", prompts, 1.0, seed_offset=1)
+    return Answers([question(prompt) for prompt in prompts], (), again)
+
+
+def measure_sanity(
+    answers: Mapping[str, ArmAnswers], scopes: Sequence[str], seed: int
+) -> dict[str, dict[str, Any]]:
+    """Return shares of looping and empty answers and the mean length of each arm (step 6).
+
+    Args:
+        scopes: those of them that have questions count; where none has, the target does.
+    """
+    asked = [scope for scope in scopes if scope in answers and answers[scope]["base"].questions]
+    asked = asked or [TARGET]
+    collected: dict[str, list[Draw]] = {arm: [] for arm in answers[asked[0]]}
+    for scope in asked:
+        for arm, own in answers[scope].items():
+            collected[arm].extend(own.greedy)
+    return by_arm(collected, seed=seed)
+
+
+def prove_base(session: ExamSession) -> dict[str, Any]:
+    """Prove that the base arm is the base: its logits equal those of the loaded checkpoint.
+
+    Nothing is known of weights that are sharded over processes.
+    """
+    if is_shard(next(session.model.module.parameters())):
+        return {"max_abs_difference": None, "same": None}
+    found = base_proof(session.model, PROBE, session.proof)
+    return {"max_abs_difference": found.greatest_difference, "same": True}
+
+
+def measure_drift(
+    session: ExamSession,
+    tuned: TunedModel,
+    answers: ArmAnswers,
+    left_out: Sequence[Sequence[bool]] = (),
+) -> dict[str, Any]:
+    """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
+
+    Args:
+        answers: prompts are the questions themselves, without a system message.
+        left_out: for each answer the tokens that do not count.
+    """
+    base, taught = answers["base"], answers["taught"]
+    pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
+    session.display.stage("drift")
+    found = drift(
+        session.model,
+        tuned.model,
+        pairs,
+        cut=[draw.finish == "length" for draw in base.greedy],
+        seed=session.config.seed,
+        left_out=left_out,
     )
-    if gain.low <= 0:
-        return {
-            "word": "not learned",
-            "sentence": f"Not learned: {change}, which is no more than chance explains.",
-        }
-    if harm := harmed(marks, "taught"):
-        why = f"more than one in ten {' and '.join(harm)} answers is harmed"
-        return {"word": "not learned", "sentence": f"Not learned cleanly: {change}, but {why}."}
-    outside = {
-        arm: [flag for arms in marks.unharmed.values() for flag in arms[arm]]
-        for arm in ("prompted", "taught")
-    }
-    whole = {arm: f"{sum(flags)} of {len(flags)}" for arm, flags in outside.items()}
-    if sum(both["prompted"]) >= sum(both["taught"]) and not harmed(marks, "prompted"):
-        compared = (
-            f"the rule in the prompt is kept in {share['prompted']} of the answers, the "
-            f"taught one in {share['taught']}"
-        )
-        same = (
-            f"; outside it {whole['prompted']} answers are unharmed, taught {whole['taught']}"
-            if marks.unharmed
-            else ""
-        )
-        return {"word": "just prompt it", "sentence": f"Just prompt it: {compared}{same}."}
-    unharmed = (
-        f"; outside it {whole['taught']} answers are unharmed (in the prompt: {whole['prompted']})"
-        if marks.unharmed
-        else ""
-    )
+    same = [x.text == y.text for x, y in zip(base.greedy, taught.greedy, strict=True)]
     return {
-        "word": "taught",
-        "sentence": f"Taught: {change} (in the prompt: {share['prompted']}){unharmed}.",
+        "kl_nats": found.kl_nats,
+        "kl_p95": found.kl_p95_nats,
+        "top1_agreement": found.same_top,
+        "identical": share(same),
+        "base_logp": found.base_token_logp.value,
+        "taught_logp": found.taught_token_logp.value,
     }
 
 
-def harmed(marks: Marks, arm: str) -> list[str]:
-    """The scopes in which more than one in ten answers of an arm is harmed."""
-    return [
-        scope
-        for scope, arms in marks.unharmed.items()
-        if sum(arms["base"]) - sum(arms[arm]) > 0.1 * len(arms["base"])
-    ]
+def measure_general_drift(state: ExamState) -> dict[str, Any]:
+    """Measure the drift on general answers: a `Measurement` for any method."""
+    answers = state.answers.get(GENERAL, {})
+    if state.tuned is None or not answers or not answers["base"].questions:
+        return {}
+    return {"drift": measure_drift(state.session, state.tuned, answers)}
+
+
+def as_json(value: Any) -> Any:
+    """Return measures, and mappings of them, as JSON."""
+    if isinstance(value, Measure):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: as_json(part) for key, part in value.items()}
+    return value

@@ -24,8 +24,18 @@ from selfteach.config import Alone
 from selfteach.errors import DataError
 from selfteach.evaluate.drift import probe_logits
 from selfteach.evaluate.exam import as_json
+from selfteach.methods.runner import (
+    TRAINING,
+    Taught,
+    Weights,
+    own_draws,
+    paired,
+    proof,
+    publish,
+    tidy,
+    train_adapter,
+)
 from selfteach.methods.session import PROBE, Session, earlier
-from selfteach.methods.runner import TRAINING, Taught, Weights, own_draws, paired, proof, publish, tidy, train_adapter
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -155,7 +165,7 @@ def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Exampl
         held = {prompt_of(e) for e in material.dev}
         return [e for e in material.examples if prompt_of(e) not in held], material.dev
     prompts = sorted(
-        {prompt_of(e) for e in material.examples if e.kind not in ANCHORS},
+        {prompt_of(e) for e in material.examples if e.role == "learn"},
         key=lambda p: digest([config.seed, p]),
     )
     aside = set(prompts[: max(1, round(config.dev_share * len(prompts)))])
@@ -169,7 +179,7 @@ def parted(material: Lessons, config: Alone) -> tuple[list[Example], list[Exampl
         )
     sides: tuple[list[Example], list[Example]] = ([], [])
     for example in material.examples:
-        sides[prompt_of(example) in aside and example.kind not in ANCHORS].append(example)
+        sides[prompt_of(example) in aside and example.role == "learn"].append(example)
     return sides
 
 
@@ -180,7 +190,7 @@ def prompt_of(example: Example) -> str:
 
 def objectives(examples: Sequence[Example], config: Alone) -> Weights:
     """Step 3: the objectives of each kind of example that is in the file."""
-    choice, lessons = config.train.objective, [e for e in examples if e.kind not in ANCHORS]
+    choice, lessons = config.train.objective, [e for e in examples if e.role == "learn"]
     if choice == "auto":
         choice = "sft+dpo" if lessons and all(e.rejected is not None for e in lessons) else "sft"
     learned = dict.fromkeys(choice.split("+"), 1.0)

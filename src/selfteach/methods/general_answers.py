@@ -30,7 +30,12 @@ def general_sheets(
         return Sheet(
             texts,
             answer(
-                arm.model, "exam general", asked, greedy, session.config.seed, session.display.advance
+                arm.model,
+                "exam general",
+                asked,
+                greedy,
+                session.config.seed,
+                session.display.advance,
             ),
             [],
         )

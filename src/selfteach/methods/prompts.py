@@ -95,7 +95,9 @@ def newness(
         if named and named(text):
             return "names the subject"
         return (
-            "" if pool.add_if_new(text, session.config.ask.max_overlap)[0] else "like another prompt"
+            ""
+            if pool.add_if_new(text, session.config.ask.max_overlap)[0]
+            else "like another prompt"
         )
 
     return fault
@@ -139,7 +141,9 @@ def parted(session: Session, found: Mapping[Scope, Sequence[Asked]]) -> dict[str
             ),
             cure="Ask for more with --set ask.target=N, or try another model.",
         )
-    if session.config.train.objective == "auto" and not any(a.scope == "target" for a in parts["dev"]):
+    if session.config.train.objective == "auto" and not any(
+        a.scope == "target" for a in parts["dev"]
+    ):
         raise UsageError(
             "no request to try the objectives on is in the dev part.",
             where="train.objective=auto",
@@ -177,7 +181,9 @@ def corners(
         for label in labels
     ]
     lists = []
-    for label, quota in zip(labels, quotas(sizes, rates, session.config.balance.prompts), strict=True):
+    for label, quota in zip(
+        labels, quotas(sizes, rates, session.config.balance.prompts), strict=True
+    ):
         bad, kin = (
             [t for t in inside(failed, label) if failed[t]],
             inside(targets, label) or targets,
@@ -189,7 +195,9 @@ def corners(
     return _asked_like(session, "ask corners", lists, pool, turn)
 
 
-def alike(session: Session, texts: Sequence[str], count: int, pool: Overlap, turn: int) -> list[Asked]:
+def alike(
+    session: Session, texts: Sequence[str], count: int, pool: Overlap, turn: int
+) -> list[Asked]:
     """Up to `count` new prompts like the given ones: the student goes on with a list of some of
     them, another one for each.
     """

@@ -1,365 +1,312 @@
-"""The second half of every method: examples to an adapter, the adapter to an exam, the exam to
-files.
+"""The runner: what every method has in common, from an open run to a published result.
+
+1  open the session, unless this run is done
+2  prepare: the method turns its material into a training plan
+3  the base sits the exam, before anything is trained
+4  train, and improve as long as the plan wants to
+5  exam of the tuned model
+6  publish: adapter, examples, what was dropped, exam, report, model card
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from selfteach import registry
 from selfteach.config import Train
-from selfteach.evaluate import exam as paper
-from selfteach.evaluate.adherence import Arm, answers
-from selfteach.evaluate.drift import base_proof, drift
-from selfteach.generate.search import Trace, Try
-from selfteach.judge import Verdicts
-from selfteach.materials.rule import Rule
-from selfteach.methods.session import PROBE, Session
+from selfteach.errors import UsageError
+from selfteach.evaluate.exam import TunedModel
+from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan, TrainStage
+from selfteach.methods.session import Session, open_session
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.models.recorded import Recorded
-from selfteach.records import Example, Measure, Prompt, Sampling, user
+from selfteach.records import Example, Prompt, Sampling, user
 from selfteach.report.card import card
 from selfteach.report.page import render
+from selfteach.run.display import Display
 from selfteach.run.folder import Run
-from selfteach.select.overlap import Overlap
-from selfteach.statistics import paired_bootstrap, share
-from selfteach.train.adapters.join import join
+from selfteach.train.adapters.join import join, why_not_joined
 from selfteach.train.loop import Trained, train
 from selfteach.train.memory import highest_mb
 from selfteach.train.own_draws import draw_with
-from selfteach.train.shards import is_shard
 from selfteach.train.steps import DrawStudent
 
-Weights = Mapping[str, Mapping[str, float]]
-ELSEWHERE = 20
-"""Target prompts that are also asked under another system prompt and in a second turn."""
 TRAINING, ENGINE = "checkpoints", "engine"
-"""Folders of a run that are there only while it runs: trainings with their checkpoints, and the
-taught weights for drawing.
-"""
+"""Folders that exist only while a run works: checkpoints, and the tuned weights for sampling."""
 
 
-@dataclass
-class Taught:
-    """The taught model, ready to answer."""
+def teach(run: Run, method: Method, material: Any, config: Any, display: Display) -> dict[str, Any]:
+    """Teach material in a run folder; return what `--json` prints.
 
-    trained: Trained
-    hf: Hf
-    model: Recorded
+    Raises:
+        DataError: the material is empty, or too little to learn from and to be examined on.
+    """
+    if done := find_result(run, display):  # 1
+        return done
+    with run.stage("load"):
+        rule = method.rule_of(material)
+        session = open_session(run, config, display, rule, programs=method.allows_programs)
+    plan = method.prepare(session, material)  # 2
+    with run.stage("exam of the base"):
+        plan.exam.run_baselines(session)  # 3
+    tuned = None
+    if plan.trains:
+        plan, tuned = train_and_improve(session, plan)  # 4
+    with run.stage("exam"):
+        exam = plan.exam.run(session, tuned)  # 5
+    plan.after(tuned, exam)
+    return publish(session, plan, tuned, exam)  # 6
 
 
-def teach_adapter(
-    session: Session, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
-) -> Taught:
-    """Trains an adapter on the examples (for `steps` steps, if given) and opens the taught model."""
-    return open_taught(session, train_adapter(session, examples, kinds, name, steps))
+def find_result(run: Run, display: Display) -> dict[str, Any] | None:
+    """Return the result of a run that is done, and remove what was there only while it worked."""
+    done = run.ledger.noted("result")
+    if not done:
+        return None
+    remove_scratch(run)
+    display.say("this run is done: here is its result again")
+    return dict(done)
+
+
+def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPlan, TunedModel]:
+    """Train a plan, and every better plan that it asks for; return the last plan and the model
+    that it chooses.
+    """
+    with session.run.stage("train"):
+        tuned = train_plan(session, plan, "train")
+    found = [tuned]
+    while (more := plan.improve(tuned)) is not None:
+        plan = more
+        number = len(found) + 1
+        with session.run.stage(f"train {number}"):
+            tuned = train_plan(session, plan, f"train-{number}")
+        found.append(tuned)
+    return plan, plan.choose(found)
+
+
+def train_plan(session: Session, plan: TrainingPlan, name: str) -> TunedModel:
+    """Train the stages of a plan, or all its examples at once, and open the tuned model."""
+    if plan.stages:
+        return open_tuned(session, train_stages(session, plan.stages, plan.objectives))
+    return tune(session, plan.examples, plan.objectives, name)
+
+
+def tune(
+    session: Session,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    name: str = "train",
+    max_steps: int = 0,
+) -> TunedModel:
+    """Train an adapter on examples and open the tuned model.
+
+    Args:
+        max_steps: stop after so many steps; 0 trains `train.epochs`.
+    """
+    return open_tuned(session, train_adapter(session, examples, objectives, name, max_steps))
 
 
 def train_adapter(
-    session: Session, examples: Sequence[Example], kinds: Weights, name: str = "train", steps: int = 0
+    session: Session,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    name: str = "train",
+    max_steps: int = 0,
 ) -> Trained:
-    """Trains an adapter on the examples; it stands on the model that anybody has, also where the
-    run goes on from another one.
+    """Train an adapter on examples. It stands on the model that anybody has, also where the run
+    continues another one.
     """
+    session.before_training()
+    folder = session.run.path / TRAINING / name
+    trained = run_training(session, session.model, examples, objectives, folder, name, max_steps)
+    if earlier := session.run.material.get("from"):
+        joined = join(Path(earlier), trained.adapter, folder / "joined")
+        trained = replace(trained, adapter=joined)
+    return trained
+
+
+def train_stages(
+    session: Session, stages: Sequence[TrainStage], objectives: ObjectiveWeights
+) -> Trained:
+    """Train stages in order, each on top of the one before; one adapter is left, which stands on
+    the base alone. Its curve is that of all stages.
+
+    Raises:
+        UsageError: adapters of this kind cannot be joined, and there is more than one stage.
+    """
+    session.before_training()
+    earlier = session.run.material.get("from")
+    adapter: Path | None = Path(earlier) if earlier else None
+    done: list[Trained] = []
+    for stage in stages:
+        name = f"train {stage.name}"
+        folder = session.run.path / TRAINING / stage.name
+        with session.run.stage(name):
+            model = Hf.load(session.config.model, adapter=adapter) if done else session.model
+            trained = run_training(session, model, stage.examples, objectives, folder, name)
+            adapter = join_stage(adapter, trained, folder) if adapter else trained.adapter
+            done.append(trained)
+    assert adapter is not None
+    return combine_stages(done, adapter)
+
+
+def run_training(
+    session: Session,
+    model: Hf,
+    examples: Sequence[Example],
+    objectives: ObjectiveWeights,
+    folder: Path,
+    name: str,
+    max_steps: int = 0,
+) -> Trained:
+    """Train on a model in a folder; show the steps, and record what happened."""
+    config = session.config.train
+    if max_steps:
+        config = config.model_copy(update={"max_steps": max_steps})
     session.display.stage(name, unit="steps")
 
-    def progress(step: int, total: int, row: Mapping[str, Any]) -> None:
+    def show_step(step: int, total: int, row: Mapping[str, Any]) -> None:
         if step == 1:
             session.display.stage(name, total, "steps")
         session.display.advance()
 
-    session.before_training()
-    config = (
-        session.config.train.model_copy(update={"max_steps": steps}) if steps else session.config.train
-    )
     trained = train(
-        session.model,
+        model,
         examples,
         config,
-        session.run.path / TRAINING / name,
+        folder,
         seed=session.config.seed,
-        defaults=kinds,
-        progress=progress,
-        draw_student=own_draws(session.model, config, session.config.seed),
+        defaults=objectives,
+        progress=show_step,
+        draw_student=sample_while_training(model, config, session.config.seed),
         say=session.display.say,
     )
-    told_overlong(session, trained, name)
+    report_overlong(session, trained, name)
     for kind, body in trained.events:
         session.run.ledger.event(kind, body)
-    if earlier := session.run.material.get("from"):
-        trained = replace(
-            trained,
-            adapter=join(
-                Path(earlier), trained.adapter, session.run.path / TRAINING / name / "joined"
-            ),
-        )
     return trained
 
 
-def told_overlong(session: Session, trained: Trained, name: str) -> None:
-    """Records and says what became of rows longer than `train.max_tokens`: `train.overlong` names
-    the policy, drop or cut.
+def join_stage(earlier: Path, trained: Trained, folder: Path) -> Path:
+    """Join an adapter with the one that it was trained on top of.
+
+    Raises:
+        UsageError: they cannot become one file.
     """
-    if trained.overlong:
-        most = session.config.train.max_tokens
-        session.run.ledger.event("overlong", {"stage": name, "max_tokens": most, **trained.overlong})
-        counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
-        session.display.say(f"rows longer than train.max_tokens = {most}: {counts}")
+    if reason := why_not_joined(earlier) or why_not_joined(trained.adapter):
+        raise UsageError(
+            f"trainings one after the other cannot become one file: {reason}.",
+            where="stages",
+            cure="Switch all but one off, or use lora.",
+        )
+    return join(earlier, trained.adapter, folder / "joined")
 
 
-def own_draws(base: Hf, config: Train, seed: int) -> DrawStudent | None:
-    """How the student answers between steps, where the configuration wants it to."""
-    return (
-        draw_with(base, Sampling(1.0, 1.0, config.own_tokens), seed) if config.on_policy else None
+def combine_stages(done: Sequence[Trained], adapter: Path) -> Trained:
+    """Describe several trainings as one: the steps are counted on."""
+    curve: list[dict[str, Any]] = []
+    steps = 0
+    for trained in done:
+        curve += [row | {"step": steps + row["step"]} for row in trained.curve]
+        steps += trained.steps
+    return replace(
+        done[-1],
+        adapter=adapter,
+        steps=steps,
+        curve=curve,
+        tokens=sum(trained.tokens for trained in done),
+        seconds=sum(trained.seconds for trained in done),
+        events=[event for trained in done for event in trained.events],
     )
 
 
-def paired(kinds: Weights) -> set[str]:
-    """The kinds of examples that are taught by pairs alone."""
+def report_overlong(session: Session, trained: Trained, name: str) -> None:
+    """Record and say what became of rows longer than `train.max_tokens`."""
+    if not trained.overlong:
+        return
+    limit = session.config.train.max_tokens
+    session.run.ledger.event("overlong", {"stage": name, "max_tokens": limit, **trained.overlong})
+    counts = ", ".join(f"{done} {count}" for done, count in trained.overlong.items())
+    session.display.say(f"rows longer than train.max_tokens = {limit}: {counts}")
+
+
+def sample_while_training(model: Hf, config: Train, seed: int) -> DrawStudent | None:
+    """Return how the model in training samples between steps, where the settings want it to."""
+    if not config.on_policy:
+        return None
+    return draw_with(model, Sampling(1.0, 1.0, config.own_tokens), seed)
+
+
+def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
+    """Return the kinds of examples that are taught by pairs alone."""
     return {
         kind
-        for kind, named in kinds.items()
+        for kind, named in objectives.items()
         if named and all(registry.lookup("objectives", name).pairs for name in named)
     }
 
 
-def open_taught(session: Session, trained: Trained) -> Taught:
-    """The base with the adapter merged, drawing through the run's engine."""
-    hf = Hf.load(session.config.model, adapter=trained.adapter)
-    opened = choose_drawer(hf, session.config.engine, session.run.path / ENGINE)
-    if hf.worn:
-        session.display.say(f"the taught model draws with {opened.engine}: {opened.reason}")
-    return Taught(trained, hf, Recorded(session.run.ledger, opened.drawer, hf))
-
-
-def base_arms(session: Session) -> dict[str, Arm]:
-    """The base, and the base with the rule in its prompt."""
-    return {
-        "base": Arm("base", session.base, user),
-        "prompted": Arm("prompted", session.base, lambda q: user(q, system=session.rule), session.rule),
-    }
-
-
-def questions(session: Session, asked: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """As many of each scope as the exam takes."""
-    return {
-        scope: list(prompts)[: getattr(session.config.exam, scope)] for scope, prompts in asked.items()
-    }
-
-
-def examine_base(session: Session, asked: Mapping[str, Sequence[str]], verdicts: Verdicts) -> None:
-    """Lets the base arms sit the exam ahead of the training, into the ledger: then base and taught
-    need not be in memory together.
-    """
-    taken, arms, config, seed = (
-        questions(session, asked),
-        base_arms(session),
-        session.config.exam,
-        session.config.seed,
-    )
-    sheets = paper.sit(arms, taken, config, seed, session.display)
-    paper.elsewhere(arms, taken["target"][:ELSEWHERE], verdicts, config, seed, session.display)
-    noise_floor(session, taken["target"], verdicts, paper.mark(sheets, verdicts, Overlap()))
-
-
-def examine(
-    session: Session,
-    taught: Taught | None,
-    asked: Mapping[str, Sequence[str]],
-    verdicts: Verdicts,
-    examples: Sequence[Example],
-    elsewhere: bool = True,
-) -> dict[str, Any]:
-    """The exam of a rule, as exam.json holds it; `elsewhere`: also under another system prompt and
-    in a second turn.
-    """
-    config, seed = session.config.exam, session.config.seed
-    asked, arms = questions(session, asked), base_arms(session)
-    if taught:
-        arms["taught"] = Arm("taught", taught.model, user)
-    sheets = paper.sit(arms, asked, config, seed, session.display)
-    lessons = Overlap(e.chosen for e in examples if e.kind == "in_scope")
-    marks = paper.mark(sheets, verdicts, lessons)
-    found = {
-        "rule": session.rule,
-        "rehearsal": session.config.rehearsal,
-        "judge": {
-            "name": verdicts.name,
-            "source": "check" if verdicts.name == "check" else "calibrated",
-            "auroc": _auroc(session),
-        },
-        **paper.adherence(marks, seed),
-        **(
-            paper.elsewhere(arms, asked["target"][:ELSEWHERE], verdicts, config, seed, session.display)
-            if elsewhere
-            else {}
-        ),
-        "noise_floor": noise_floor(session, asked["target"], verdicts, marks),
-        "sanity": paper.sanities(sheets, seed),
-        "base_proof": proof(session),
-        "verdict": paper.verdict(marks, taught is not None, seed, sought(session)),
-        "answers": paper.side_by_side(sheets, marks),
-    }
-    where, beside = paper.unconcerned(sheets, marks)
-    if taught and beside["base"].questions:
-        found["drift"] = {"on": where, **drifted(session, taught.hf, beside)}
-    written: dict[str, Any] = paper.as_json(found)
-    return written
-
-
-def sought(session: Session) -> int:
-    """On how many prompts an answer was sought, because the base breaks the rule there."""
-    return sum(f.requested for f in session.run.ledger.funnel() if f.stage == "search")
-
-
-def noise_floor(
-    session: Session, asked: Sequence[str], verdicts: Verdicts, marks: paper.Marks
-) -> dict[str, Measure]:
-    """The base against itself: a second draw at T=1 of the same prompts."""
-    session.display.stage("exam again", len(asked))
-    arm = Arm("base", session.base, user)
-    again = answers(
-        arm,
-        "exam again",
-        asked,
-        Sampling(1.0, 1.0, session.config.exam.max_tokens),
-        1,
-        session.config.seed + 1,
-        session.display.advance,
-    )
-    flags = verdicts.broken([(user(q), row[0].text) for q, row in zip(asked, again, strict=True)])
-    return {
-        "kept": paired_bootstrap([not b for b in flags], marks.drawn["base"], seed=session.config.seed)
-    }
-
-
-def drifted(
-    session: Session,
-    taught: Hf,
-    sheets: Mapping[str, paper.Sheet],
-    left_out: Sequence[Sequence[bool]] = (),
-) -> dict[str, Any]:
-    """KL(base || taught) on the base's own answers to general prompts, but for tokens `left_out`;
-    the share of identical greedy answers.
-    """
-    base, mine = sheets["base"], sheets["taught"]
-    pairs = [(user(q), d.text) for q, d in zip(base.questions, base.greedy, strict=True)]
-    session.display.stage("drift")
-    d = drift(
-        session.model,
-        taught,
-        pairs,
-        cut=[x.finish == "length" for x in base.greedy],
-        seed=session.config.seed,
-        left_out=left_out,
-    )
-    same = [x.text == y.text for x, y in zip(base.greedy, mine.greedy, strict=True)]
-    return {
-        "kl_nats": d.kl_nats,
-        "kl_p95": d.kl_p95_nats,
-        "top1_agreement": d.same_top,
-        "identical": share(same),
-        "base_logp": d.base_token_logp.value,
-        "taught_logp": d.taught_token_logp.value,
-    }
-
-
-def proof(session: Session) -> dict[str, Any]:
-    """The base arm is the base: its logits now equal those of the checkpoint as it was loaded. Not
-    known of weights that lie in shards.
-    """
-    if is_shard(next(session.model.module.parameters())):
-        return {"max_abs_difference": None, "same": None}
-    found = base_proof(session.model, PROBE, session.proof)
-    return {"max_abs_difference": found.greatest_difference, "same": True}
-
-
-def finish(
-    session: Session,
-    rule: Rule,
-    exam: dict[str, Any],
-    examples: Sequence[Example],
-    traces: Sequence[Trace],
-    taught: Taught | None,
-) -> dict[str, Any]:
-    """Writes the exports and the report of a rule; returns the result as JSON."""
-    session.run.ledger.note("search", effort(traces))
-    prompted = user("x", system=session.rule)
-    return publish(session, exam | {"rule_id": rule.id}, examples, taught, arms_of(exam), prompted)
+def open_tuned(session: Session, trained: Trained) -> TunedModel:
+    """Open the base with the adapter merged; it samples through the run's engine."""
+    model = Hf.load(session.config.model, adapter=trained.adapter)
+    opened = choose_drawer(model, session.config.engine, session.run.path / ENGINE)
+    if model.worn:
+        session.display.say(f"the tuned model samples with {opened.engine}: {opened.reason}")
+    return TunedModel(trained, model, Recorded(session.run.ledger, opened.drawer, model))
 
 
 def publish(
-    session: Session,
-    exam: dict[str, Any],
-    examples: Sequence[Example],
-    taught: Taught | None,
-    shown: Mapping[str, Any],
-    prompted: Prompt,
+    session: Session, plan: TrainingPlan, tuned: TunedModel | None, exam: dict[str, Any]
 ) -> dict[str, Any]:
-    """The end of every method: the adapter, the examples, what was dropped, the exam, the report;
-    returns the result as JSON.
-
-    Args:
-        shown: the numbers of each arm, for the result.
-        prompted: what the question "x" is in the arm that has the material in its prompt; its
-            length is what the adapter saves.
+    """Write the adapter, the examples, what was dropped, the exam, the report and the model card;
+    return the result as JSON.
     """
     run = session.run
-    if taught:
+    if tuned:
         with run.export_folder("adapter") as folder:
-            shutil.copytree(taught.trained.adapter, folder, dirs_exist_ok=True)
-        run.export_jsonl("metrics.jsonl", taught.trained.curve)
-    run.export_jsonl("examples.jsonl", (e.json() for e in examples))
-    lost = ((stage, f) for stage, f in run.ledger.candidates() if f.state in ("dropped", "failed"))
-    run.export_jsonl(
-        "dropped.jsonl",
-        (
-            {"stage": stage, "id": f.id, "state": f.state, "reason": f.reason, "body": f.body}
-            for stage, f in lost
-        ),
-    )
-    exam |= {"cost": cost(session, taught, prompted), "reproduce": [run.command]}
+            shutil.copytree(tuned.trained.adapter, folder, dirs_exist_ok=True)
+        run.export_jsonl("metrics.jsonl", tuned.trained.curve)
+    run.export_jsonl("examples.jsonl", (example.json() for example in plan.examples))
+    run.export_jsonl("dropped.jsonl", list_dropped(run))
+    exam |= {"cost": measure_cost(session, tuned, plan.overhead), "reproduce": [run.command]}
     run.export_json("exam.json", exam)
     run.export("README.md", card(run.path))
     render(run.path)
-    result = summary(session, exam, taught, shown)
+    result = summarize(session, exam, tuned, plan.shown(exam))
     run.ledger.note("result", result)
-    tidy(run)
+    remove_scratch(run)
     return result
 
 
-def tidy(run: Run) -> None:
-    """Removes what is there only while a run works."""
+def list_dropped(run: Run) -> list[dict[str, Any]]:
+    """Return every candidate that was dropped or failed, with its reason."""
+    rows = []
+    for stage, outcome in run.ledger.candidates():
+        if outcome.state in ("dropped", "failed"):
+            row = {"stage": stage, "id": outcome.id, "state": outcome.state}
+            rows.append(row | {"reason": outcome.reason, "body": outcome.body})
+    return rows
+
+
+def remove_scratch(run: Run) -> None:
+    """Remove what exists only while a run works."""
     for scratch in (TRAINING, ENGINE):
         shutil.rmtree(run.path / scratch, ignore_errors=True)
 
 
-def arms_of(exam: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of each arm in the exam of a rule."""
-    outside = [scope for scope in ("near", "general") if scope in exam]
-    return {
-        arm: {
-            "target": kept["greedy"],
-            "target_drawn": kept["drawn"],
-            **{scope: exam[scope][arm] for scope in outside},
-        }
-        for arm, kept in exam["kept"].items()
-    }
-
-
-def summary(
-    session: Session, exam: Mapping[str, Any], taught: Taught | None, shown: Mapping[str, Any]
+def summarize(
+    session: Session, exam: Mapping[str, Any], tuned: TunedModel | None, shown: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What `--json` prints."""
+    """Return what `--json` prints."""
     path = session.run.path
     return {
         "run": str(path),
-        "adapter": str(path / "adapter") if taught else None,
+        "adapter": str(path / "adapter") if tuned else None,
         "report": str(path / "report.html"),
         "seconds": exam["cost"]["seconds"],
         "exam": shown,
@@ -369,52 +316,24 @@ def summary(
     }
 
 
-def effort(traces: Sequence[Trace]) -> dict[str, Any]:
-    """How many tries the prompts took, and some of the traces."""
-    tries: dict[str, int] = {}
-    for trace in traces:
-        key = str(trace.effort or "gave up")
-        tries[key] = tries.get(key, 0) + 1
-    hardest = sorted(traces, key=lambda t: -len(t.tries))[:20]
-    shown = [
-        {"prompt": trace.prompt, "tries": [_shown(t) for t in trace.tries]} for trace in hardest
-    ]
-    return {"tries": dict(sorted(tries.items())), "traces": shown}
-
-
-def _shown(found: Try) -> dict[str, str]:
-    return {
-        "text": found.text,
-        "verdict": "broken" if found.broken else "kept",
-        "reason": found.fault,
-        "strategy": found.strategy,
-    }
-
-
-def cost(session: Session, taught: Taught | None, prompted: Prompt) -> dict[str, Any]:
-    """What the run took: seconds of all attempts, tokens, megabytes."""
+def measure_cost(session: Session, tuned: TunedModel | None, overhead: Prompt) -> dict[str, Any]:
+    """Return what the run took: seconds of all attempts, tokens, megabytes."""
     drawn = session.run.ledger.cost()
-    adapter = taught.trained.adapter if taught else None
+    adapter_mb = 0.0
+    memory = None
+    if tuned:
+        adapter_mb = sum(f.stat().st_size for f in tuned.trained.adapter.iterdir()) / 1e6
+        memory = tuned.trained.memory.rows() if tuned.trained.memory else None
     return {
         "seconds": session.run.seconds(),
         "stages": {name: stage["seconds"] for name, stage in session.run.stages.items()},
         "drawn_tokens": drawn.tokens,
         "prompt_tokens": drawn.prompt_tokens,
         "reused_tokens": drawn.reused_tokens,
-        "trained_tokens": taught.trained.tokens if taught else 0,
-        "adapter_mb": sum(f.stat().st_size for f in adapter.iterdir()) / 1e6 if adapter else 0.0,
-        "training_memory": taught.trained.memory.rows()
-        if taught and taught.trained.memory
-        else None,
+        "trained_tokens": tuned.trained.tokens if tuned else 0,
+        "adapter_mb": adapter_mb,
+        "training_memory": memory,
         "peak_memory_mb": highest_mb(),
-        "prompt_tokens_saved": len(session.model.encode(prompted)) - len(session.model.encode(user("x"))),
+        "prompt_tokens_saved": len(session.model.encode(overhead))
+        - len(session.model.encode(user("x"))),
     }
-
-
-def _auroc(session: Session) -> Any:
-    report = session.run.ledger.noted("calibration")
-    return (
-        next((c["auroc"] for c in report["candidates"] if c["name"] == report["chosen"]), None)
-        if report
-        else None
-    )

@@ -5,7 +5,7 @@ asked.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ import torch
 
 from selfteach.errors import UsageError
 from selfteach.evaluate.drift import probe_logits
+from selfteach.evaluate.exam import PROBE
 from selfteach.generate.ask import Subject
 from selfteach.models import Scorer
 from selfteach.models.endpoint import Endpoint
@@ -21,19 +22,9 @@ from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.models.program import PREFIX, Program
 from selfteach.models.recorded import Recorded
-from selfteach.records import Prompt, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.train.adapters.join import why_not_joined
-
-PROBE: Sequence[tuple[Prompt, str]] = (
-    (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
-    (user("Name a colour."), "Blue."),
-)
-"""What the base is asked before and after training, to prove that the base arm of the exam is the
-base.
-"""
-
 
 SERVED = "served"
 """The note that holds which model the endpoint said it is; a resumed run insists on it."""

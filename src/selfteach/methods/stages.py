@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import UsageError
-from selfteach.methods.session import Session
 from selfteach.methods.runner import TRAINING, Taught, Weights, open_taught, told_overlong
+from selfteach.methods.session import Session
 from selfteach.models.hf import Hf
 from selfteach.records import Example
 from selfteach.train.adapters.join import join, why_not_joined

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -79,6 +79,28 @@ class Recorded:
                 self.ledger.answer((draw.id, asdict(draw)) for draw in group)
                 self.drawn_tokens += sum(draw.tokens for draw in group)
                 yield from group
+
+    def sample(
+        self, requests: Sequence[Request], on_sample: Callable[[int], object] = lambda count: None
+    ) -> list[Draw]:
+        """Sample one completion for each request, in the order of the requests.
+
+        Args:
+            on_sample: called with 1 for each completion, as it arrives.
+
+        Raises:
+            KeyError: an endpoint lost a request; use `draw` where that may happen.
+        """
+        found: dict[str, Draw] = {}
+        for draw in self.draw(requests):
+            found[draw.id] = draw
+            on_sample(1)
+        return [found[request.id(self.fingerprint)] for request in requests]
+
+    def score(self, items: Sequence[Continuations]) -> list[tuple[Logp, ...]]:
+        """Score texts after their prompts: one tuple of log-probabilities for each item, in order."""
+        found = dict(self.logp(items))
+        return [found[item.id(self.fingerprint)] for item in items]
 
     def rest(self) -> None:
         """Lets an engine that can give its memory back do so until the next draw."""

@@ -29,11 +29,19 @@ from selfteach.config import Train
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import as_json
 from selfteach.evaluate.retention import retention
-from selfteach.methods.compare.reopen import Bench, reopened
 from selfteach.methods.compare.in_context import Told, in_context
 from selfteach.methods.compare.learning_rates import best_rate, held_out, own_rate, rates_of
+from selfteach.methods.compare.reopen import Bench, reopened
+from selfteach.methods.runner import (
+    TRAINING,
+    Taught,
+    Weights,
+    open_taught,
+    paired,
+    tidy,
+    train_adapter,
+)
 from selfteach.methods.session import Session
-from selfteach.methods.runner import TRAINING, Taught, Weights, open_taught, paired, tidy, train_adapter
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import ANCHORS, Example, Prompt, question, user
@@ -114,7 +122,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
         UsageError: the run taught nothing.
         IntegrityError: its road no longer leads to the prompts of its exam.
     """
-    if all(e.kind in ANCHORS for e in past.examples):
+    if all(e.role == "hold" for e in past.examples):
         raise UsageError(
             "taught nothing, so there is nothing to compare.",
             where=run.material["run"],
@@ -177,7 +185,7 @@ def cells(
             yield Cell(adapter, SOLVED)
             continue
         for objective in wanted.objectives:
-            if reason := why_not(objective, [e for e in examples if e.kind not in ANCHORS]):
+            if reason := why_not(objective, [e for e in examples if e.role == "learn"]):
                 left_out[f"{adapter}-{objective}"] = reason
             else:
                 yield Cell(adapter, objective)
@@ -330,7 +338,9 @@ def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) ->
     known = (
         None
         if told
-        else retention({"base": session.base, "taught": taught.model}, session.config.seed)["change"]
+        else retention({"base": session.base, "taught": taught.model}, session.config.seed)[
+            "change"
+        ]
     )  # nobody forgets by a prompt
     return {
         "name": name,
@@ -359,17 +369,21 @@ def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
     }
 
 
-def prompt_tokens(session: Session, taught: Taught, asked: Sequence[Prompt], told: Told | None) -> float:
+def prompt_tokens(
+    session: Session, taught: Taught, asked: Sequence[Prompt], told: Told | None
+) -> float:
     """Tokens of a query's prompt, the mean; soft tokens count too."""
     lead = lead_of(taught.hf.module) if told is None else 0
-    lengths = [len(session.model.encode(told(prompt) if told else prompt)) + lead for prompt in asked]
+    lengths = [
+        len(session.model.encode(told(prompt) if told else prompt)) + lead for prompt in asked
+    ]
     return sum(lengths) / max(len(lengths), 1)
 
 
 def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any]:
     """Step 5: the base with so many lessons in its prompt, each of another question."""
     lessons = list(
-        {question(e.prompt): e for e in reversed(examples) if e.kind not in ANCHORS}.values()
+        {question(e.prompt): e for e in reversed(examples) if e.role == "learn"}.values()
     )[::-1]
     taught, opening = in_context(
         bench.session.model, bench.session.base, bench.instruction, lessons, shots

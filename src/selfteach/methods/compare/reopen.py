@@ -18,17 +18,18 @@ from selfteach.evaluate.adherence import Arm
 from selfteach.generate.ask import read_subject
 from selfteach.judge import Verdicts
 from selfteach.materials.rule import read_rule
-from selfteach.methods.corrections import method as corrections, split
-from selfteach.methods.documents import method as documents
-from selfteach.methods.feedback import method as feedback
-from selfteach.methods.tasks import method as tasks
-from selfteach.methods.prompts import by_scope, parted, prompts
+from selfteach.methods.corrections import method as corrections
+from selfteach.methods.corrections import split
 from selfteach.methods.corrections.exam import examine as examine_corrections
-from selfteach.methods.tasks.exam import examine as examine_tasks
-from selfteach.methods.judges import judge
+from selfteach.methods.documents import method as documents
 from selfteach.methods.documents.exam import examine as examine_documents
-from selfteach.methods.session import Session, open_session
+from selfteach.methods.feedback import method as feedback
+from selfteach.methods.judges import judge
+from selfteach.methods.prompts import by_scope, parted, prompts
 from selfteach.methods.runner import Taught, Weights, examine
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.tasks import method as tasks
+from selfteach.methods.tasks.exam import examine as examine_tasks
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, user
 from selfteach.run.display import Display
@@ -72,7 +73,9 @@ def of_feedback(
     session.subject = read_subject(session.base, session.base, read.text, config.seed)
     found = prompts(session, Overlap())
     parts = parted(session, found)
-    verdicts = judge(session, read, parts["train"], feedback.elsewhere(session, parts["train"])).exam
+    verdicts = judge(
+        session, read, parts["train"], feedback.elsewhere(session, parts["train"])
+    ).exam
     chosen = (noted.get("objective") or {}).get("chosen") or config.train.objective
     kinds = {"in_scope": dict.fromkeys(chosen.split("+"), 1.0), **feedback.ANCHOR}
     asked = {scope: texts[: DEV[scope]] for scope, texts in by_scope(parts["dev"]).items()}
@@ -98,7 +101,9 @@ def rule_on_dev(
     """Share of dev answers that keep the rule, plus share of those outside it that are unharmed."""
     arms = {"base": Arm("base", session.base, user), "taught": Arm("taught", model, user)}
     marks = paper.mark(
-        paper.sit(arms, asked, session.config.exam, session.config.seed, session.display), verdicts, lessons
+        paper.sit(arms, asked, session.config.exam, session.config.seed, session.display),
+        verdicts,
+        lessons,
     )
     kept = [*marks.greedy["taught"], *marks.drawn["taught"]]
     unharmed = [flag for found in marks.unharmed.values() for flag in found["taught"]]
@@ -116,7 +121,9 @@ def of_tasks(
     """Tasks': ROUGE-L to people's answers on held-out seeds."""
     session = open_session(run, config, display)
     parts = tasks.parted(session, material)
-    return Bench(session, tasks.KINDS, lambda taught: examine_tasks(session, taught, parts, examples))
+    return Bench(
+        session, tasks.KINDS, lambda taught: examine_tasks(session, taught, parts, examples)
+    )
 
 
 def of_documents(
@@ -172,7 +179,9 @@ def of_corrections(
     lessons += corrections.corrected(session, session.base, parts, teacher, known=known)
     asked = corrections.questions(material, parts, teacher, own)
     return Bench(
-        session, corrections.KINDS, lambda taught: examine_corrections(session, taught, asked, lessons)
+        session,
+        corrections.KINDS,
+        lambda taught: examine_corrections(session, taught, asked, lessons),
     )
 
 

@@ -227,7 +227,9 @@ def gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
     ]
 
 
-def critics(session: Session, material: Corrections, writer: Corrector, newness: Newness) -> list[Critic]:
+def critics(
+    session: Session, material: Corrections, writer: Corrector, newness: Newness
+) -> list[Critic]:
     """Steps 1, 2: the criticisms, each with its checks or its judge, and with prompts like those
     that it was said of. One that no judge can tell is put aside where there is something else to
     learn.

@@ -15,12 +15,12 @@ from selfteach.evaluate.held_out import HeldOut, Pair, amounts
 from selfteach.evaluate.sanity import by_arm
 from selfteach.generate.correct import Answered, Revision, Turns
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.general_answers import general_rows, general_sheets
 from selfteach.methods.corrections.criticism import Critic
 from selfteach.methods.corrections.examples import Lessons
 from selfteach.methods.corrections.split import longest
-from selfteach.methods.session import Session
+from selfteach.methods.general_answers import general_rows, general_sheets
 from selfteach.methods.runner import Taught, drifted, proof
+from selfteach.methods.session import Session
 from selfteach.records import Example, Sampling
 from selfteach.select.overlap import Overlap
 from selfteach.train.edits import edited
@@ -97,7 +97,11 @@ def arms_of(
     worked = [(e.turns, e.chosen) for e in lessons.examples if e.kind in CHANGED]
     needed = max(
         longest(session),
-        *(len(session.model.encode_answer(t)) for p in asked.held for t in (p.answer, p.correction)),
+        *(
+            len(session.model.encode_answer(t))
+            for p in asked.held
+            for t in (p.answer, p.correction)
+        ),
         0,
     )
     counts = range(session.config.exam.shots, 0, -1)
@@ -213,7 +217,9 @@ def objections(
     ]
     found = []
     for revision in paper.corrected(correct, asked):
-        answer, text = (session.model.encode_answer(t) for t in (revision.asked.answer, revision.text))
+        answer, text = (
+            session.model.encode_answer(t) for t in (revision.asked.answer, revision.text)
+        )
         found.append([] if revision.fault or revision.unchanged else list(edited(text, answer)[1]))
     return found
 
@@ -256,7 +262,11 @@ def longer(session: Session, taught: Taught, asked: Questions) -> dict[str, Any]
 
 
 def noise_floor(
-    session: Session, base: paper.Arm, own: Sequence[Turns], sheet: paper.Sheet, correct: paper.Correct
+    session: Session,
+    base: paper.Arm,
+    own: Sequence[Turns],
+    sheet: paper.Sheet,
+    correct: paper.Correct,
 ) -> dict[str, Any]:
     """The base against itself: the distance of a second draw at T=1 minus that of the first."""
     sampling = Sampling(1.0, 1.0, session.config.exam.max_tokens)

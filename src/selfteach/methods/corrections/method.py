@@ -39,11 +39,18 @@ from selfteach.generate.correct import (
     unchanged_start,
 )
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.exam import CHANGED, Questions, by_prompt, examine, file_teacher, longer
+from selfteach.methods.corrections.exam import (
+    CHANGED,
+    Questions,
+    by_prompt,
+    examine,
+    file_teacher,
+    longer,
+)
 from selfteach.methods.corrections.examples import FILE, Lessons, lesson
 from selfteach.methods.corrections.split import Parts, fits, fitted, parted, sized
-from selfteach.methods.session import Session, open_session
 from selfteach.methods.runner import Taught, publish, teach_adapter, tidy
+from selfteach.methods.session import Session, open_session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Draw, Example, Request, Sampling, messages, question, user
 from selfteach.run.display import Display
@@ -212,7 +219,9 @@ def answer_of(edit: Edit, own: Mapping[Turns, Draw]) -> Answered:
     )
 
 
-def given(session: Session, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]) -> Lessons:
+def given(
+    session: Session, material: Corrections, parts: Parts, own: Mapping[Turns, Draw]
+) -> Lessons:
     """Step 3: the corrections and approvals that the person brought, as far as their prompts are
     for training.
     """
@@ -275,13 +284,20 @@ def corrected(
     found = Lessons()
     if teacher:
         asked = answered(session, model, [p for p in parts.own["train"] if p not in known], turn)
-        found += learned(session, teacher.correct, asked, f"correct {turn}", session.config.teacher, turn)
+        found += learned(
+            session, teacher.correct, asked, f"correct {turn}", session.config.teacher, turn
+        )
     for number, (critic, prompts) in enumerate(parts.criticised, 1):
         asked = answered(session, model, prompts["train"], turn, COOLER)
         if turn == 1:
             asked = [Answered(e.prompt, e.answer or "") for e in critic.edits] + asked
         found += learned(
-            session, critic.lessons, asked, f"criticism {number}, round {turn}", critic.feedback, turn
+            session,
+            critic.lessons,
+            asked,
+            f"criticism {number}, round {turn}",
+            critic.feedback,
+            turn,
         )
     return found
 
@@ -291,7 +307,13 @@ def answered(
 ) -> list[Answered]:
     """The student's answers to prompts, without empty ones and repeats."""
     found = draws(
-        session, model, "draw", prompts, session.config.correct.draws, session.config.seed + turn - 1, warm
+        session,
+        model,
+        "draw",
+        prompts,
+        session.config.correct.draws,
+        session.config.seed + turn - 1,
+        warm,
     )
     items = (Answered(p, d.text, cut=d.finish == "length") for p in prompts for d in found[p])
     return list({a.id: a for a in items if a.answer.strip()}.values())
@@ -348,7 +370,9 @@ def draws(
     return {p: [found[r.id(model.fingerprint)] for r in row] for p, row in requests.items()}
 
 
-def kept(session: Session, parts: Parts, teacher: Corrector | None, lessons: Lessons) -> list[Example]:
+def kept(
+    session: Session, parts: Parts, teacher: Corrector | None, lessons: Lessons
+) -> list[Example]:
     """Step 4: the beginnings of the base's own answers to general prompts, without those that the
     teacher would correct.
     """
@@ -485,7 +509,12 @@ def finish(
     worked = [(e.turns, e.chosen) for e in examples if e.kind in CHANGED]
     prompted = (*paper.shown(worked, session.config.exam.shots), *user("x"))
     return publish(
-        session, exam | {"material": told(material, exam["teacher"])}, examples, taught, arms, prompted
+        session,
+        exam | {"material": told(material, exam["teacher"])},
+        examples,
+        taught,
+        arms,
+        prompted,
     )
 
 

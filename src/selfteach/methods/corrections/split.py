@@ -12,8 +12,8 @@ from selfteach.errors import DataError
 from selfteach.generate.ask import Subject
 from selfteach.generate.correct import Corrector, Turns
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.prompts import asked_for
 from selfteach.methods.corrections.criticism import Critic, Newness, critics
+from selfteach.methods.prompts import asked_for
 from selfteach.methods.session import Session
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import digest, prompt_json, question, user

@@ -26,8 +26,8 @@ from selfteach.judge.pairwise import measures as duels_measures
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.general_answers import general_rows, general_sheets
-from selfteach.methods.session import Session
 from selfteach.methods.runner import Taught, drifted, proof
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, digest, user
 from selfteach.select.knowledge import label_fault, state
@@ -161,7 +161,11 @@ def examine(
         before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
         damage = paper.damage(before, after)
         lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
-        found |= {"damage": damage, "common_loss": lost, "pairwise": _pairwise(session, quiz, marked)}
+        found |= {
+            "damage": damage,
+            "common_loss": lost,
+            "pairwise": _pairwise(session, quiz, marked),
+        }
         if there:
             leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
             found |= {"leakage": {"general": leak}, "drift": drifted(session, taught.hf, beside)}

@@ -39,13 +39,22 @@ from selfteach.judge.language import main_script
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.prompts import asked_for
 from selfteach.methods.documents.calibrate import calibrated, judges_of, stored
-from selfteach.methods.documents.exam import Quiz, examine, gap_quiz, known_map, own_quiz, people_quiz, roomy, share_of
+from selfteach.methods.documents.exam import (
+    Quiz,
+    examine,
+    gap_quiz,
+    known_map,
+    own_quiz,
+    people_quiz,
+    roomy,
+    share_of,
+)
+from selfteach.methods.documents.study import Asked, Measured, study_data
+from selfteach.methods.prompts import asked_for
+from selfteach.methods.runner import publish, tidy
 from selfteach.methods.session import Session, open_session
 from selfteach.methods.stages import Stage, teach_stages
-from selfteach.methods.documents.study import Asked, Measured, study_data
-from selfteach.methods.runner import publish, tidy
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
 from selfteach.run.display import Display
@@ -106,7 +115,9 @@ def teach(run: Run, material: Documents, config: Settings, display: Display) -> 
         examine(session, None, quiz, general["test"], lessons)  # 7
         session.base.rest()
     trainings = stages(session, examples, general, measured.answered)
-    taught = teach_stages(session, trainings, KINDS | (DISTILLED if config.study.distill else {}))  # 5
+    taught = teach_stages(
+        session, trainings, KINDS | (DISTILLED if config.study.distill else {})
+    )  # 5
     with run.stage("exam"):
         exam = examine(session, taught, quiz, general["test"], lessons)  # 7
         exam["map"] = known_map(
@@ -278,7 +289,9 @@ def held_out(session: Session, chunks: Sequence[Chunk], asked: Asked) -> tuple[l
         key=lambda place: digest([session.config.seed, *place]),
     )
     gaps = (
-        [] if len(where) > 1 else gap_quiz(chunks, session.config.questions.held_out, session.config.seed)
+        []
+        if len(where) > 1
+        else gap_quiz(chunks, session.config.questions.held_out, session.config.seed)
     )
     if len(where) < 2 and not gaps:
         raise DataError(
@@ -458,7 +471,13 @@ def replay(session: Session, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     prompts = [
         a.text
         for a in asked_for(
-            session, Subject(""), "general", config.general, config.rounds, newness, REQUESTS | FACTS
+            session,
+            Subject(""),
+            "general",
+            config.general,
+            config.rounds,
+            newness,
+            REQUESTS | FACTS,
         )
     ]
     train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
@@ -479,7 +498,9 @@ def replay(session: Session, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
     }
 
 
-def own_answers(session: Session, prompts: Sequence[str], kind: str, sampling: Sampling) -> list[Example]:
+def own_answers(
+    session: Session, prompts: Sequence[str], kind: str, sampling: Sampling
+) -> list[Example]:
     """What the base answers; an empty answer is dropped."""
     name = "replay" if kind == "general" else kind
     ids = {text: digest([name, text]) for text in prompts}

@@ -49,7 +49,11 @@ class Measured:
 
 
 def study_data(
-    session: Session, chunks: Sequence[Chunk], asked: Asked, measured: Measured, quiz: Sequence[Quiz]
+    session: Session,
+    chunks: Sequence[Chunk],
+    asked: Asked,
+    measured: Measured,
+    quiz: Sequence[Quiz],
 ) -> list[Example]:
     """Every sentence in many forms; no row is like a question of the exam, and no question about a
     sentence set aside is asked.
@@ -63,7 +67,10 @@ def study_data(
     left_out = known(session, measured)
     rows, reasons = (
         study(
-            found, session.config.study, session.config.seed, alike(session.model, sorted(vocabulary(found)))
+            found,
+            session.config.study,
+            session.config.seed,
+            alike(session.model, sorted(vocabulary(found))),
         ),
         dict[str, str](),
     )

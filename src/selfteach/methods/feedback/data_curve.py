@@ -12,16 +12,19 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfteach.evaluate import exam as paper
-from selfteach.evaluate.adherence import Arm
-from selfteach.judge import Verdicts
+from selfteach.evaluate.exam import TARGET, answer_all, as_json
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.methods.feedback.exam import build_exam
+from selfteach.methods.prompts import by_scope
+from selfteach.methods.runner import tune
 from selfteach.methods.session import Session
-from selfteach.methods.runner import Weights, base_arms, questions, teach_adapter
-from selfteach.records import Example, question, user
-from selfteach.select.overlap import Overlap
+from selfteach.records import Example, question
 from selfteach.statistics import share
+
+if TYPE_CHECKING:
+    from selfteach.methods.feedback.method import Lesson
 
 LEAST = 4
 KEPT, MISAPPLIED = 0.9, 0.05
@@ -30,46 +33,45 @@ rule in the prompt does not help.
 """
 
 
-def curve(
-    session: Session,
-    examples: Sequence[Example],
-    kinds: Weights,
-    place: Mapping[str, int],
-    asked: Mapping[str, Sequence[str]],
-    verdicts: Verdicts,
-) -> list[dict[str, Any]]:
-    """One point for each number of prompts and each order: shares of kept target answers and
-    unharmed general ones, greedy.
+def measure_curve(session: Session, lesson: Lesson) -> list[dict[str, Any]]:
+    """Train on more and more prompts, in both orders; return one point for each: shares of kept
+    target answers and of unharmed general ones, greedy.
     """
-    lessons = [e for e in examples if e.kind == "in_scope"]
-    prompts = list(dict.fromkeys(question(e.prompt) for e in lessons))
-    taken, points = questions(session, asked), []
-    for order, ranked in (
-        ("balanced", in_turn(prompts, place)),
-        ("random", random.Random(session.config.seed).sample(prompts, len(prompts))),
-    ):
+    in_scope = [e for e in lesson.examples if e.kind == "in_scope"]
+    prompts = list(dict.fromkeys(question(e.prompt) for e in in_scope))
+    clusters = (session.run.ledger.noted("clusters") or {}).get("points", ())
+    place = {point["prompt"]: point["cluster"] for point in clusters}
+    shuffled = random.Random(session.config.seed).sample(prompts, len(prompts))
+    points = []
+    for order, ranked in (("balanced", in_turn(prompts, place)), ("random", shuffled)):
         for n in sizes(len(prompts)):
             chosen = set(ranked[:n])
-            subset = [e for e in examples if e.kind != "in_scope" or question(e.prompt) in chosen]
-            taught = teach_adapter(session, subset, kinds, f"curve-{order}-{n}")
-            arms = {"base": base_arms(session)["base"], "taught": Arm("taught", taught.model, user)}
-            sheets = paper.sit(arms, taken, session.config.exam, session.config.seed, session.display)
-            marks = paper.mark(
-                sheets, verdicts, Overlap(e.chosen for e in subset if e.kind == "in_scope")
-            )
-            taught.model.rest()
-            general = marks.unharmed.get("general", {}).get("taught", [])
-            points.append(
-                {
-                    "examples": n,
-                    "order": order,
-                    "kept": share(marks.greedy["taught"]),
-                    "general": share(general),
-                    "misapplied": share(marks.misapplied.get("taught", [])),
-                }
-            )
-    written: list[dict[str, Any]] = [paper.as_json(point) for point in points]
+            subset = [
+                e for e in lesson.examples if e.kind != "in_scope" or question(e.prompt) in chosen
+            ]
+            shares = measure_point(session, lesson, subset, f"curve-{order}-{n}")
+            points.append({"examples": n, "order": order, **shares})
+    written: list[dict[str, Any]] = [as_json(point) for point in points]
     return written
+
+
+def measure_point(
+    session: Session, lesson: Lesson, subset: Sequence[Example], name: str
+) -> dict[str, Any]:
+    """Train on some of the examples and return the shares of the exam."""
+    test = by_scope(lesson.parts["test"])
+    exam = build_exam(session, lesson.judges.exam, test, subset, lesson.rule.id)
+    tuned = tune(session, subset, lesson.objectives, name)
+    arms = {arm: own for arm, own in exam.arms(tuned).items() if arm != "prompted"}
+    answers = answer_all(session, arms, exam)
+    kept = exam.scorer.score(answers[TARGET]).greedy["taught"]
+    effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
+    tuned.recorded.rest()
+    return {
+        "kept": share(kept),
+        "general": share(effects.unharmed.get("general", {}).get("taught", [])),
+        "misapplied": share(effects.overapplied.get("taught", [])),
+    }
 
 
 def n90(points: Sequence[Mapping[str, Any]]) -> dict[str, int | None]:

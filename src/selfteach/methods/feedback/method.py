@@ -18,25 +18,29 @@ rounds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Any
 
 from selfteach.config import Feedback
-from selfteach.evaluate.adherence import Arm, answers
+from selfteach.evaluate.exam import TARGET, Arm, TunedModel, answer, answer_all
 from selfteach.evaluate.sanity import loops
+from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import Asked, read_subject
 from selfteach.generate.search import LOST, Trace, Try, before, search
 from selfteach.judge import Broken
 from selfteach.judge.breach import breach
 from selfteach.judge.check import Check
-from selfteach.materials.rule import read_rule
-from selfteach.methods.prompts import LIST, alike, by_scope, check_of, corners, parted, prompts
-from selfteach.methods.feedback.data_curve import curve, n90
+from selfteach.materials.rule import Rule, read_rule
+from selfteach.methods.feedback.data_curve import measure_curve, n90
+from selfteach.methods.feedback.exam import build_exam
 from selfteach.methods.judges import Judges, judge
-from selfteach.methods.session import Session, open_session
-from selfteach.methods.runner import Taught, Weights, examine, examine_base, finish, teach_adapter, tidy
+from selfteach.methods.method import Method, ObjectiveWeights, TrainingPlan
+from selfteach.methods.prompts import LIST, alike, by_scope, check_of, corners, parted, prompts
+from selfteach.methods.runner import tune
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
     Continuations,
@@ -49,8 +53,6 @@ from selfteach.records import (
     prompt_json,
     user,
 )
-from selfteach.run.display import Display
-from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
 from selfteach.select.balance import Clusters, cluster
 from selfteach.select.overlap import Overlap
@@ -68,6 +70,8 @@ an answer about trucks it should know.
 
 
 LEAST_BEGINNING = 3
+DEV = {"target": 24, "near": 12, "general": 12}
+"""How many dev prompts of each scope a learning rate is chosen on."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +88,16 @@ class Probed:
         return any(self.broken)
 
 
-def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, Any]:
-    """Teaches one rule in a run folder; returns what `selfteach feedback --json` prints.
+def prepare(session: Session, text: str) -> TrainingPlan:
+    """Turn a rule into a training plan.
 
     Raises:
         DataError: an empty rule, or one that no judge can decide.
     """
-    if done := run.ledger.noted("result"):
-        tidy(run)
-        display.say("this run is done: here is its result again")
-        return dict(done)
+    run = session.run
     rule = read_rule(text)  # 1
-    with run.stage("load"):
-        session = open_session(run, config, display, rule.text)
     with run.stage("ask"):
-        session.subject = read_subject(session.base, session.base, rule.text, config.seed)
+        session.subject = read_subject(session.base, session.base, rule.text, session.config.seed)
         pool = Overlap()
         found = prompts(session, pool)  # 2
         parts = parted(session, found)
@@ -110,29 +109,116 @@ def teach(run: Run, text: str, config: Feedback, display: Display) -> dict[str, 
     with run.stage("search"):
         examples, traces = lessons(session, probed, judges.lessons)  # 5
         examples += anchors(session, probed, judges.lessons)
-    with run.stage("exam of the base"):
-        examine_base(session, by_scope(parts["test"]), judges.exam)  # 8
-    taught = None
-    if traces and any(e.kind == "in_scope" for e in examples):
-        with run.stage("train"):
-            kinds = objectives(session, examples, parts["dev"], judges.lessons)
-            taught = teach_adapter(session, examples, kinds)  # 7
-        with run.stage("balance"):
-            taught = balanced(session, taught, kinds, parts, pool, judges, examples, traces)  # 6
-    if taught and config.curve:
-        with run.stage("curve"):
-            place = {
-                point["prompt"]: point["cluster"]
-                for point in (run.ledger.noted("clusters") or {}).get("points", ())
-            }
-            run.ledger.note(
-                "curve", curve(session, examples, kinds, place, by_scope(parts["test"]), judges.exam)
-            )
-    with run.stage("exam"):
-        exam = examine(session, taught, by_scope(parts["test"]), judges.exam, examples)  # 8
-    if points := run.ledger.noted("curve"):
+    lesson = Lesson(session, rule, parts, pool, judges, examples, traces)
+    if any(example.role == "learn" for example in examples):
+        lesson.objectives = choose_objectives(session, examples, parts["dev"], judges.lessons)  # 7
+    return lesson.plan()
+
+
+@dataclass
+class Lesson:
+    """One rule on its way into weights; it grows with every balance round.
+
+    Attributes:
+        traces: the searches, for the report.
+        rounds: how many balance rounds are done.
+        clusters: of train and dev prompts, once there are any.
+    """
+
+    session: Session
+    rule: Rule
+    parts: Mapping[str, list[Asked]]
+    pool: Overlap
+    judges: Judges
+    examples: list[Example]
+    traces: list[Trace]
+    objectives: ObjectiveWeights = field(default_factory=dict)
+    rounds: int = 0
+    clusters: Clusters | None = None
+
+    def plan(self) -> TrainingPlan:
+        """Return what is trained and how it is examined, with what is known so far."""
+        session = self.session
+        session.run.ledger.note("search", effort(self.traces))
+        test = by_scope(self.parts["test"])
+        return TrainingPlan(
+            examples=list(self.examples),
+            objectives=self.objectives,
+            exam=build_exam(session, self.judges.exam, test, self.examples, self.rule.id),  # 8
+            improve=self.improve,
+            after=self.add_data_curve,
+            score_on_dev=self.score_on_dev,
+            instruction=self.rule.text,
+            shown=show_arms,
+            overhead=user("x", system=session.rule),
+        )
+
+    def improve(self, tuned: TunedModel) -> TrainingPlan | None:
+        """Step 6: ask for more prompts like the dev prompts on which the tuned model still breaks
+        the rule, and search answers for them.
+
+        The quota of a cluster is proportional to its failure rate on dev times the root of its
+        size. Test prompts play no part.
+        """
+        with self.session.run.stage("balance"):
+            grown = self.grow(tuned)
+        return self.plan() if grown else None
+
+    def grow(self, tuned: TunedModel) -> bool:
+        """Add the examples of one balance round; return whether there are any."""
+        session, parts = self.session, self.parts
+        config = session.config.balance
+        known = [a for part in ("train", "dev") for a in parts[part]]
+        if len(known) < 2 * config.clusters:
+            return False
+        if self.clusters is None:
+            embedded = session.base.embed([user(a.text) for a in known])
+            self.clusters = cluster(embedded, config.clusters, session.config.seed)
+            learned = {e.turns[-1].content: e.kind == "in_scope" for e in self.examples}
+            note_clusters(session, known, self.clusters, learned)
+        if self.rounds >= config.rounds:
+            return False
+        targets = [a for a in parts["dev"] if a.scope == "target"]
+        failed = failures(session, tuned.recorded, user, targets, self.judges.lessons)
+        note_clusters(session, known, self.clusters, failed)
+        if not any(failed.values()):
+            return False
+        labels = self.clusters.labels
+        place = {a.text: int(label) for a, label in zip(known, labels, strict=True)}
+        more = corners(session, place, parts, failed, self.pool, self.rounds)
+        probed = probe(session, more, self.judges)
+        found, traces = lessons(session, probed, self.judges.lessons)
+        if not found:
+            return False
+        self.examples += found + anchors(session, probed, self.judges.lessons)
+        self.traces += traces
+        self.rounds += 1
+        return True
+
+    def score_on_dev(self, model: Recorded) -> float:
+        """Return the share of dev answers that keep the rule, plus the share of those outside it
+        that are unharmed.
+        """
+        session = self.session
+        asked = {s: texts[: DEV[s]] for s, texts in by_scope(self.parts["dev"]).items()}
+        exam = build_exam(session, self.judges.exam, asked, self.examples, self.rule.id)
+        plain = exam.arms(None)["base"].prompts
+        arms = {"base": Arm(session.base, plain), "taught": Arm(model, plain)}
+        answers = answer_all(session, arms, exam)
+        kept = exam.scorer.score(answers[TARGET]).both("taught")
+        effects = find_side_effects(answers, exam.taught_texts, exam.excuse)
+        unharmed = [flag for own in effects.unharmed.values() for flag in own["taught"]]
+        return (mean(kept) if kept else 0.0) + (mean(unharmed) if unharmed else 1.0)
+
+    def add_data_curve(self, tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+        """Add how few prompts would have been enough, where the settings ask for it."""
+        session = self.session
+        if tuned is None or not session.config.curve:
+            return
+        with session.run.stage("curve"):
+            points = measure_curve(session, self)
+            session.run.ledger.note("curve", points)
         exam["data_need"] = {"n90": n90(points), "points": points}
-    return finish(session, rule, exam, examples, traces, taught)
 
 
 def probe(session: Session, asked: Sequence[Asked], judges: Judges) -> list[Probed]:
@@ -159,7 +245,9 @@ def probe(session: Session, asked: Sequence[Asked], judges: Judges) -> list[Prob
     return [found[a.id] for a in asked]
 
 
-def widened(session: Session, probed: Sequence[Probed], judges: Judges, pool: Overlap) -> list[Probed]:
+def widened(
+    session: Session, probed: Sequence[Probed], judges: Judges, pool: Overlap
+) -> list[Probed]:
     """Step 3 once more: while the base breaks the rule on fewer than `ask.in_scope` requests, more
     like those are asked and probed.
 
@@ -403,114 +491,108 @@ def beginning(session: Session, draw: Draw, tokens: int) -> tuple[str, bool]:
     )
 
 
-def objectives(
+def choose_objectives(
     session: Session, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken
-) -> Weights:
-    """Step 7: the objectives of each kind of example. `auto` tries each candidate for a few steps
-    and keeps the best on dev.
+) -> ObjectiveWeights:
+    """Step 7: choose the objectives of each kind of example. `auto` tries each candidate for a few
+    steps and keeps the best on dev.
 
-    The gate comes first: only where the rule in the prompt helps this base is the prompted base a
-    teacher worth distilling.
+    The gate comes first: distillation is a candidate only where the rule in the prompt helps this
+    base. A choice that was made before is not made again.
     """
     choice = session.config.train.objective
-    if choice != "auto":
-        return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR}
+    if choice == "auto":
+        noted = session.run.ledger.noted("objective")
+        choice = (noted or try_objectives(session, examples, dev, judge))["chosen"]
+    return weigh_objectives(choice)
+
+
+def weigh_objectives(choice: str) -> ObjectiveWeights:
+    """Return the weights of "sft+dpo" in scope, and of anchors elsewhere."""
+    return {"in_scope": dict.fromkeys(choice.split("+"), 1.0), **ANCHOR}
+
+
+def try_objectives(
+    session: Session, examples: Sequence[Example], dev: Sequence[Asked], judge: Broken
+) -> dict[str, Any]:
+    """Train a few steps with each candidate; note and return which one keeps the rule best."""
     targets = [a for a in dev if a.scope == "target"]
-    kept = {
-        arm: 1 - mean(failures(session, Arm(arm, session.base, ask), targets, judge).values())
-        for arm, ask in (("base", user), ("prompted", lambda q: user(q, system=session.rule)))
+    steps = session.config.train.trial_steps
+
+    def measure_kept(model: Recorded, write_prompt: Callable[[str], Prompt] = user) -> float:
+        return 1 - mean(failures(session, model, write_prompt, targets, judge).values())
+
+    gate = {
+        "base": measure_kept(session.base),
+        "prompted": measure_kept(session.base, lambda text: user(text, system=session.rule)),
     }
-    candidates = ["sft+dpo", "sft"] + (["distill"] if kept["prompted"] > kept["base"] else [])
-    scores = {}
+    candidates = ["sft+dpo", "sft"]
+    if gate["prompted"] > gate["base"]:
+        candidates.append("distill")
+    scores: dict[str, float] = {}
     for name in candidates:
-        kinds = {"in_scope": dict.fromkeys(name.split("+"), 1.0), **ANCHOR}
-        taught = teach_adapter(
-            session, examples, kinds, f"trial-{name}", steps=session.config.train.trial_steps
-        )
-        scores[name] = 1 - mean(
-            failures(session, Arm("taught", taught.model, user), targets, judge).values()
-        )
+        tuned = tune(session, examples, weigh_objectives(name), f"trial-{name}", steps)
+        scores[name] = measure_kept(tuned.recorded)
     best = max(candidates, key=lambda name: scores[name])
-    session.run.ledger.note(
-        "objective",
-        {
-            "chosen": best,
-            "kept_on_dev": scores,
-            "gate": kept,
-            "steps": session.config.train.trial_steps,
-        },
-    )
-    share, steps = f"{100 * scores[best]:.0f} %", session.config.train.trial_steps
+    found = {"chosen": best, "kept_on_dev": scores, "gate": gate, "steps": steps}
+    session.run.ledger.note("objective", found)
     session.display.say(
-        f"objective: {best}, which keeps the rule in {share} of the dev answers after {steps} steps"
+        f"objective: {best}, which keeps the rule in {100 * scores[best]:.0f} % "
+        f"of the dev answers after {steps} steps"
     )
-    return {"in_scope": dict.fromkeys(best.split("+"), 1.0), **ANCHOR}
+    return found
 
 
-def balanced(
+def failures(
     session: Session,
-    taught: Taught,
-    kinds: Weights,
-    parts: Mapping[str, list[Asked]],
-    pool: Overlap,
-    judges: Judges,
-    examples: list[Example],
-    traces: list[Trace],
-) -> Taught:
-    """Step 6: rounds of more prompts like the dev prompts on which the taught model still breaks
-    the rule; `examples` and `traces` grow.
-
-    The quota of a cluster is proportional to its failure rate on dev times the root of its size.
-    Test prompts play no part.
-    """
-    known = [a for part in ("train", "dev") for a in parts[part]]
-    if len(known) < 2 * session.config.balance.clusters:
-        return taught
-    groups = cluster(
-        session.base.embed([user(a.text) for a in known]),
-        session.config.balance.clusters,
-        session.config.seed,
-    )
-    note_clusters(
-        session, known, groups, {e.turns[-1].content: e.kind == "in_scope" for e in examples}
-    )
-    place = {a.text: int(label) for a, label in zip(known, groups.labels, strict=True)}
-    for turn in range(session.config.balance.rounds):
-        failed = failures(
-            session,
-            Arm("taught", taught.model, user),
-            [a for a in parts["dev"] if a.scope == "target"],
-            judges.lessons,
-        )
-        note_clusters(session, known, groups, failed)
-        if not any(failed.values()):
-            break
-        more = corners(session, place, parts, failed, pool, turn)
-        probed = probe(session, more, judges)
-        found, tries = lessons(session, probed, judges.lessons)
-        if not found:
-            break
-        examples += found + anchors(session, probed, judges.lessons)
-        traces += tries
-        taught = teach_adapter(session, examples, kinds, f"train-{turn + 2}")
-    return taught
-
-
-def failures(session: Session, arm: Arm, dev: Sequence[Asked], judge: Broken) -> dict[str, bool]:
-    """For each dev prompt whether the arm breaks the rule on it, greedy or drawn."""
-    limit = session.config.exam.max_tokens
+    model: Recorded,
+    write_prompt: Callable[[str], Prompt],
+    dev: Sequence[Asked],
+    judge: Broken,
+) -> dict[str, bool]:
+    """Return for each dev prompt whether a model breaks the rule on it, greedy or sampled."""
     session.display.stage("dev", 2 * len(dev))
-    rows = [
-        answers(
-            arm, "dev", [a.text for a in dev], sampling, 1, session.config.seed, session.display.advance
-        )
-        for sampling in (replace(GREEDY, max_tokens=limit), Sampling(1.0, 1.0, limit))
-    ]
-    flags = [
-        judge.broken([(user(a.text), row[0].text) for a, row in zip(dev, draws, strict=True)])
-        for draws in rows
-    ]
-    return {a.text: any(pair) for a, pair in zip(dev, zip(*flags, strict=True), strict=True)}
+    prompts = [write_prompt(a.text) for a in dev]
+    broken = {a.text: False for a in dev}
+    for temperature in (0.0, 1.0):
+        draws = answer(session, model, "dev", prompts, temperature)
+        pairs = [(user(a.text), draw.text) for a, draw in zip(dev, draws, strict=True)]
+        for a, flag in zip(dev, judge.broken(pairs), strict=True):
+            broken[a.text] |= bool(flag)
+    return broken
+
+
+def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of each arm, for the result."""
+    outside = [scope for scope in ("near", "general") if scope in exam]
+    found: dict[str, Any] = {}
+    for arm, kept in exam["kept"].items():
+        found[arm] = {"target": kept["greedy"], "target_drawn": kept["drawn"]}
+        found[arm] |= {scope: exam[scope][arm] for scope in outside}
+    return found
+
+
+def effort(traces: Sequence[Trace]) -> dict[str, Any]:
+    """Return how many tries the prompts took, and the traces of the hardest ones."""
+    tries: dict[str, int] = {}
+    for trace in traces:
+        key = str(trace.effort or "gave up")
+        tries[key] = tries.get(key, 0) + 1
+    hardest = sorted(traces, key=lambda trace: -len(trace.tries))[:20]
+    shown = []
+    for trace in hardest:
+        shown.append({"prompt": trace.prompt, "tries": [show_try(found) for found in trace.tries]})
+    return {"tries": dict(sorted(tries.items())), "traces": shown}
+
+
+def show_try(found: Try) -> dict[str, str]:
+    """Return one try of a search, for the report."""
+    return {
+        "text": found.text,
+        "verdict": "broken" if found.broken else "kept",
+        "reason": found.fault,
+        "strategy": found.strategy,
+    }
 
 
 def note_clusters(
@@ -547,3 +629,12 @@ def note_clusters(
             "failure_rate": rates,
         },
     )
+
+
+METHOD = Method(
+    name="feedback",
+    settings=Feedback,
+    prepare=prepare,
+    rule_of=lambda text: read_rule(text).text,
+)
+"""`selfteach feedback`."""

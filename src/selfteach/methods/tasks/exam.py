@@ -18,8 +18,8 @@ from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreemen
 from selfteach.materials.tasks import Task
 from selfteach.materials.templates import LIBRARY, draw_template
 from selfteach.methods.general_answers import general_rows, general_sheets
-from selfteach.methods.session import Session
 from selfteach.methods.runner import Taught, drifted, proof
+from selfteach.methods.session import Session
 from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Example, Measure, Sampling
 from selfteach.registry import did_you_mean
@@ -41,7 +41,9 @@ def questions(session: Session, parts: Parts) -> list[paper.Question]:
     for part, tasks in (("seed", parts.held_out), ("human", parts.test)):
         for task in tasks[: session.config.exam.tasks]:
             asked = question_of(task, part)
-            needed = session.config.exam.max_tokens + len(session.model.encode_answer(asked.golds[0]))
+            needed = session.config.exam.max_tokens + len(
+                session.model.encode_answer(asked.golds[0])
+            )
             reason = (
                 ""
                 if session.model.room_tokens(asked.prompt) > needed
@@ -75,7 +77,10 @@ def question_of(task: Task, part: str) -> paper.Question:
 
 
 def arms_of(
-    session: Session, taught: Taught | None, examples: Sequence[Example], asked: Sequence[paper.Question]
+    session: Session,
+    taught: Taught | None,
+    examples: Sequence[Example],
+    asked: Sequence[paper.Question],
 ) -> dict[str, shared.Arm]:
     """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every
     question.

@@ -196,7 +196,11 @@ def continued(session: Session, tasks: Sequence[Task]) -> dict[str, Written]:
     bare = {task.id: not names_input(task.instruction) for task in tasks}
     asked = {
         task.id: instance_request(
-            task.instruction, task.classification is True, how, session.config.seed, bare=bare[task.id]
+            task.instruction,
+            task.classification is True,
+            how,
+            session.config.seed,
+            bare=bare[task.id],
         )
         for task in tasks
     }

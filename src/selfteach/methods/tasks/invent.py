@@ -12,8 +12,16 @@ from selfteach.config import Tasks as Settings
 from selfteach.generate.instances import classify, names_input, threshold
 from selfteach.generate.invent import Invention, Item, Mode, invention, read_invented, stops
 from selfteach.materials.tasks import Task, labelled
-from selfteach.methods.tasks.instances import NOTHING, STAGE, Invented, drawn, fate, instanced, writer
 from selfteach.methods.session import Session
+from selfteach.methods.tasks.instances import (
+    NOTHING,
+    STAGE,
+    Invented,
+    drawn,
+    fate,
+    instanced,
+    writer,
+)
 from selfteach.models.endpoint_guard import NoLogprobs
 from selfteach.records import Sampling, digest
 from selfteach.run.ledger import Fate
@@ -92,7 +100,9 @@ def invent(
             invention(config.mode, human, machine, drawing, turn * ROUND + i, config.seed)
             for i in range(how.requests)
         ]
-        found = classified(session, sieve(session, candidates(session, asked), novelty), bound)  # 2, 3, 4
+        found = classified(
+            session, sieve(session, candidates(session, asked), novelty), bound
+        )  # 2, 3, 4
         new = instanced(session, found, human, pool, config.count - len(kept))  # 5
         session.display.advance(len(new))
         yields.append(len(new))

@@ -31,11 +31,11 @@ from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
 from selfteach.methods.prompts import asked_for
-from selfteach.methods.tasks.instances import Invented
-from selfteach.methods.tasks.exam import examine
-from selfteach.methods.tasks.invent import invent
-from selfteach.methods.session import Session, open_session
 from selfteach.methods.runner import Taught, publish, teach_adapter, tidy
+from selfteach.methods.session import Session, open_session
+from selfteach.methods.tasks.exam import examine
+from selfteach.methods.tasks.instances import Invented
+from selfteach.methods.tasks.invent import invent
 from selfteach.records import GREEDY, Example, Message, digest, user
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -85,7 +85,9 @@ def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict
             session, parts.train, known, partial(inspect, session, material.seeds)
         )  # 2, 3, 4, 5, 6
     with run.stage("lessons"):
-        examples = lessons(session, parts.train if config.learn_seeds else [], found, templates)  # 7
+        examples = lessons(
+            session, parts.train if config.learn_seeds else [], found, templates
+        )  # 7
         examples += anchors(session, parts.general["train"])
     with run.stage("exam of the base"):
         examine(session, None, parts, examples)  # 8
@@ -141,7 +143,9 @@ def general(session: Session, texts: Sequence[str]) -> dict[str, list[Turns]]:
 
     def newness(text: str) -> str:
         return form_fault(text) or (
-            "" if pool.add_if_new(text, session.config.sift.max_overlap)[0] else "like another prompt"
+            ""
+            if pool.add_if_new(text, session.config.sift.max_overlap)[0]
+            else "like another prompt"
         )
 
     found = [

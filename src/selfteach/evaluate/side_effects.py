@@ -1,0 +1,154 @@
+"""Side effects: what a lesson does to answers that it should leave alone.
+
+Near and general prompts are answered by every arm. An answer is harmed where it repeats a taught
+text, is empty, or loops, and the base's own answer does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from selfteach import statistics
+from selfteach.evaluate.sanity import empty, loops
+from selfteach.evaluate.verdict import MAX_HARMED
+from selfteach.records import Draw
+from selfteach.select.overlap import Overlap
+
+TARGET = "target"
+OVERAPPLIED = 0.6
+"""ROUGE-L from which an answer outside the scope counts as one of the taught answers."""
+
+
+class ScopeAnswers(Protocol):
+    """One arm's answers to one scope; `evaluate.exam.Answers` is one."""
+
+    @property
+    def questions(self) -> Sequence[str]:
+        """The words of the questions."""
+        ...
+
+    @property
+    def greedy(self) -> Sequence[Draw]:
+        """The greedy answers."""
+        ...
+
+
+@dataclass(frozen=True)
+class SideEffects:
+    """Which answers outside the target are unharmed.
+
+    Attributes:
+        answers: answers[scope][arm], every scope but the target.
+        unharmed: flags[scope][arm], in the order of the questions.
+        overapplied: flags by arm over all scopes: answers that repeat a taught text.
+    """
+
+    answers: Mapping[str, Mapping[str, ScopeAnswers]]
+    unharmed: Mapping[str, Mapping[str, list[bool]]]
+    overapplied: Mapping[str, list[bool]]
+
+    def measure(self, seed: int) -> dict[str, Any]:
+        """Return the shares of unharmed answers by scope and arm, and what tuning lost of them.
+
+        `leakage` is base minus tuned, paired by prompt, with a 95 % interval.
+        """
+        found: dict[str, Any] = {
+            scope: {arm: statistics.share(flags) for arm, flags in arms.items()}
+            for scope, arms in self.unharmed.items()
+        }
+        if "taught" in self.overapplied:
+            lost: dict[str, Any] = {
+                scope: statistics.paired_bootstrap(arms["base"], arms["taught"], seed=seed)
+                for scope, arms in self.unharmed.items()
+            }
+            lost["misapplied"] = statistics.share(self.overapplied["taught"])
+            found["leakage"] = lost
+        return found
+
+    def harmed_scopes(self, arm: str) -> list[str]:
+        """Return the scopes in which more than MAX_HARMED of an arm's answers are harmed."""
+        return [scope for scope in self.unharmed if self.harmed_share(arm, scope) > MAX_HARMED]
+
+    def harmed_share(self, arm: str, scope: str) -> float:
+        """Return the share of an arm's answers that are harmed, beyond the base's own."""
+        arms = self.unharmed.get(scope, {})
+        if arm not in arms:
+            return 0.0
+        return (sum(arms["base"]) - sum(arms[arm])) / len(arms["base"])
+
+    def count_unharmed(self, arm: str) -> str:
+        """Return "44 of 46": unharmed answers of an arm over all scopes."""
+        flags = [flag for arms in self.unharmed.values() for flag in arms.get(arm, [])]
+        return f"{sum(flags)} of {len(flags)}"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each question with every arm's answer; `broken` says that an answer is harmed."""
+        rows = []
+        for scope, flags in self.unharmed.items():
+            arms = self.answers[scope]
+            for i, text in enumerate(arms["base"].questions):
+                cells = {
+                    arm: {"greedy": own.greedy[i].text, "broken": not flags[arm][i]}
+                    for arm, own in arms.items()
+                }
+                rows.append({"scope": scope, "prompt": text, "arms": cells})
+        return rows
+
+
+def find_side_effects(
+    answers: Mapping[str, Mapping[str, Any]],
+    taught_texts: Sequence[str],
+    excuse: Callable[[str, Any], Collection[int]],
+) -> SideEffects:
+    """Hold the answers outside the target against the base's own.
+
+    Args:
+        answers: answers[scope][arm]; a scope without questions is left out.
+        excuse: the places of a scope where a taught answer is right after all.
+    """
+    taught = Overlap(dict.fromkeys(taught_texts))
+    outside = {s: arms for s, arms in answers.items() if s != TARGET and arms["base"].questions}
+    unharmed: dict[str, dict[str, list[bool]]] = {}
+    overapplied: dict[str, list[bool]] = {}
+    for scope, arms in outside.items():
+        excused = excuse(scope, arms["base"])
+        unharmed[scope] = {}
+        for arm, own in arms.items():
+            good, wrong = mark_unharmed(own.greedy, arms["base"].greedy, taught, excused)
+            unharmed[scope][arm] = good
+            overapplied.setdefault(arm, []).extend(wrong)
+    return SideEffects(outside, unharmed, overapplied)
+
+
+def mark_unharmed(
+    own: Sequence[Draw],
+    base: Sequence[Draw],
+    taught: Overlap,
+    excused: Collection[int] = (),
+) -> tuple[list[bool], list[bool]]:
+    """Return (unharmed, overapplied) flags for each answer.
+
+    Loops count only as far as more answers loop than the base's: any change makes some answers
+    loop and mends others.
+
+    Args:
+        own, base: answers to the same prompts, of an arm and of the base.
+        excused: the places where a taught answer is right after all.
+    """
+    wrong, emptied, newly_looping = [], [], []
+    mended = 0
+    for i, (mine, theirs) in enumerate(zip(own, base, strict=True)):
+        repeats = taught.nearest(mine.text).similarity >= OVERAPPLIED
+        repeated_before = taught.nearest(theirs.text).similarity >= OVERAPPLIED
+        wrong.append(repeats and not repeated_before and i not in excused)
+        emptied.append(empty(mine.text) and not empty(theirs.text))
+        loops_now = loops(mine.text)
+        looped_before = loops(theirs.text)
+        mended += looped_before and not loops_now
+        if loops_now and not looped_before:
+            newly_looping.append(i)
+    looping = set(newly_looping[mended:])
+    flags = zip(wrong, emptied, strict=True)
+    return [not (w or e or i in looping) for i, (w, e) in enumerate(flags)], wrong

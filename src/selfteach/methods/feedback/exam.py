@@ -1,0 +1,283 @@
+"""The exam of a rule: is it kept where it holds, and is nothing else changed?
+
+kept         share of answers to target prompts that keep the rule, greedy and at T = 1
+recovery     (taught - base) / (prompted - base)
+other_system, second_turn
+             the same under a system prompt that training never saw, and in a second turn
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from selfteach import statistics
+from selfteach.evaluate.exam import (
+    GENERAL,
+    NEAR,
+    TARGET,
+    Answers,
+    Arm,
+    ArmAnswers,
+    Exam,
+    ExamState,
+    TunedModel,
+    answer,
+    measure_drift,
+)
+from selfteach.evaluate.verdict import Evidence
+from selfteach.judge import Verdicts
+from selfteach.methods.session import Session
+from selfteach.records import Draw, Example, Measure, Message, Prompt, user
+
+ELSEWHERE = 20
+"""Target prompts that are also asked under another system prompt and in a second turn."""
+
+
+@dataclass(frozen=True)
+class RuleScores:
+    """Which target answers keep the rule: flags by arm, in the order of the questions."""
+
+    greedy: Mapping[str, list[bool]]
+    sampled: Mapping[str, list[bool]]
+
+    def both(self, arm: str) -> list[bool]:
+        """Return greedy flags and then sampled ones."""
+        return self.greedy[arm] + self.sampled[arm]
+
+    def percent(self, arm: str) -> str:
+        """Return the share of kept answers of both kinds, as text."""
+        flags = self.both(arm)
+        return f"{100 * sum(flags) / max(len(flags), 1):.0f} %"
+
+
+@dataclass(frozen=True)
+class RuleScorer:
+    """Scores answers by the judge of the rule.
+
+    Attributes:
+        count_searched: returns on how many prompts an answer that keeps the rule was looked for.
+    """
+
+    judge: Verdicts
+    count_searched: Callable[[], int]
+
+    def score(self, answers: ArmAnswers) -> RuleScores:
+        """Judge greedy and sampled answers of every arm."""
+        greedy = {arm: self.keeps(own.questions, own.greedy) for arm, own in answers.items()}
+        sampled = {arm: self.keeps(own.questions, own.sampled) for arm, own in answers.items()}
+        return RuleScores(greedy, sampled)
+
+    def keeps(self, questions: Sequence[str], draws: Sequence[Draw]) -> list[bool]:
+        """Return for each answer whether it keeps the rule."""
+        if not draws:
+            return []
+        pairs = [(user(q), draw.text) for q, draw in zip(questions, draws, strict=True)]
+        return [not broken for broken in self.judge.broken(pairs)]
+
+    def find_breaches(self, scope: str, base: Answers) -> Collection[int]:
+        """Return the places where the base breaks the rule outside its scope: there a taught
+        answer is right.
+        """
+        kept = self.keeps(base.questions, base.greedy)
+        return {i for i, good in enumerate(kept) if not good}
+
+    def measure(self, state: ExamState) -> dict[str, Any]:
+        """Return shares of kept answers, and the recovery of the prompted arm's effect."""
+        scores: RuleScores = state.scores
+        share = statistics.share
+        kept = {
+            arm: {"greedy": share(scores.greedy[arm]), "drawn": share(scores.sampled[arm])}
+            for arm in scores.greedy
+        }
+        if state.tuned is None:
+            return {"kept": kept}
+        arms = [scores.both(arm) for arm in ("taught", "prompted", "base")]
+        return {"kept": kept, "recovery": statistics.recovery(*arms, seed=state.seed)}
+
+    def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
+        """Compare the share of kept answers in two samples of the base."""
+        second = self.keeps(again.questions, again.sampled)
+        first = state.scores.sampled["base"]
+        return {"kept": statistics.paired_bootstrap(second, first, seed=state.seed)}
+
+    def weigh(self, state: ExamState) -> Evidence:
+        """Return the gain over base and prompted base, and the harm outside the rule."""
+        scores: RuleScores = state.scores
+        effects = state.side_effects
+        percent = {arm: scores.percent(arm) for arm in scores.greedy}
+        start = f"the base keeps the rule in {percent['base']} of its answers"
+        if state.tuned is None:
+            return self.explain_untrained(start)
+        compare = partial(statistics.paired_bootstrap, seed=state.seed)
+        harmed = effects.harmed_scopes("taught")
+        whole = effects.count_unharmed("taught")
+        whole_prompted = effects.count_unharmed("prompted")
+        outside = f"; outside it {whole} answers are unharmed (in the prompt: {whole_prompted})"
+        same = f"; outside it {whole_prompted} answers are unharmed, taught {whole}"
+        return Evidence(
+            gain=compare(scores.both("taught"), scores.both("base")),
+            over_prompt=compare(scores.both("taught"), scores.both("prompted")),
+            start=start,
+            change=(
+                f"the rule is kept in {percent['base']} of the answers before and "
+                f"{percent['taught']} after"
+            ),
+            prompted=(
+                f"the rule in the prompt is kept in {percent['prompted']} of the answers, the "
+                f"taught one in {percent['taught']}{same if effects.unharmed else ''}"
+            ),
+            harm=(
+                f"more than one in ten {' and '.join(harmed)} answers is harmed" if harmed else ""
+            ),
+            prompt_harm=" ".join(effects.harmed_scopes("prompted")),
+            taught=f" (in the prompt: {percent['prompted']}){outside if effects.unharmed else ''}",
+        )
+
+    def explain_untrained(self, start: str) -> Evidence:
+        """Say why nothing was trained."""
+        searched = self.count_searched()
+        why = "no prompt was found on which to teach it"
+        if searched:
+            why = f"for none of {searched} prompts an answer was found that keeps it"
+        return Evidence(None, None, start, "", not_trained=why, tried=bool(searched))
+
+    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+        """Return each target question with every arm's answers and whether they keep the rule."""
+        scores: RuleScores = state.scores
+        arms = state.answers[TARGET]
+        rows = []
+        for i, text in enumerate(arms["base"].questions):
+            cells: dict[str, Any] = {}
+            for arm, own in arms.items():
+                cells[arm] = {
+                    "greedy": own.greedy[i].text,
+                    "broken": not scores.greedy[arm][i],
+                    "drawn": own.sampled[i].text,
+                    "drawn_broken": not scores.sampled[arm][i],
+                }
+            rows.append({"scope": TARGET, "prompt": text, "arms": cells})
+        return rows
+
+
+def build_exam(
+    session: Session,
+    judge: Verdicts,
+    prompts: Mapping[str, Sequence[str]],
+    examples: Sequence[Example],
+    rule_id: str,
+) -> Exam:
+    """Build the exam of a rule from its test prompts, by scope."""
+    asked = {
+        scope: texts[: getattr(session.config.exam, scope)] for scope, texts in prompts.items()
+    }
+    scorer = RuleScorer(judge, lambda: count_searched(session))
+    return Exam(
+        questions={scope: [user(text) for text in texts] for scope, texts in asked.items()},
+        arms=lambda tuned: build_arms(session, tuned, asked),
+        scorer=scorer,
+        taught_texts=[e.chosen for e in examples if e.kind == "in_scope"],
+        header=describe_rule(session, judge) | {"rule_id": rule_id},
+        measurements=[
+            partial(measure_elsewhere, scorer, session.rule, asked[TARGET][:ELSEWHERE]),
+            measure_rule_drift,
+        ],
+        target_stage="exam target",
+        sane_scopes=(NEAR, GENERAL),
+        excuse=scorer.find_breaches,
+    )
+
+
+def build_arms(
+    session: Session, tuned: TunedModel | None, asked: Mapping[str, Sequence[str]]
+) -> dict[str, Arm]:
+    """Build the base, the base with the rule in its system message, and the tuned model."""
+    plain = {scope: [user(text) for text in texts] for scope, texts in asked.items()}
+    ruled = {
+        scope: [user(text, system=session.rule) for text in texts] for scope, texts in asked.items()
+    }
+    arms = {"base": Arm(session.base, plain), "prompted": Arm(session.base, ruled)}
+    if tuned:
+        arms["taught"] = Arm(tuned.recorded, plain)
+    return arms
+
+
+def describe_rule(session: Session, judge: Verdicts) -> dict[str, Any]:
+    """Return what exam.json says of the rule and of who judges it."""
+    source = "check" if judge.name == "check" else "calibrated"
+    report = session.run.ledger.noted("calibration")
+    auroc = None
+    if report:
+        named = {row["name"]: row["auroc"] for row in report["candidates"]}
+        auroc = named.get(report["chosen"])
+    return {
+        "method": "feedback",
+        "rule": session.rule,
+        "judge": {"name": judge.name, "source": source, "auroc": auroc},
+    }
+
+
+def count_searched(session: Session) -> int:
+    """Return on how many prompts an answer was looked for, because the base breaks the rule."""
+    return sum(row.requested for row in session.run.ledger.funnel() if row.stage == "search")
+
+
+def measure_elsewhere(
+    scorer: RuleScorer, rule: str, asked: Sequence[str], state: ExamState
+) -> dict[str, Any]:
+    """Measure how often the rule is kept under another system prompt and in a second turn."""
+    session = state.session
+    system = session.config.exam.system
+    ways: dict[str, Callable[[str, str], Prompt]] = {
+        "other_system": lambda text, own_rule: add_system(text, own_rule, system),
+        "second_turn": add_turn,
+    }
+    session.display.stage("exam elsewhere", len(asked) * len(ways) * len(state.arms))
+    found: dict[str, Any] = {}
+    for way, write_prompt in ways.items():
+        found[way] = {}
+        for name, arm in state.arms.items():
+            own_rule = rule if name == "prompted" else ""
+            prompts = [write_prompt(text, own_rule) for text in asked]
+            greedy = answer(session, arm.model, f"exam {way}", prompts, 0.0)
+            found[way][name] = statistics.share(scorer.keeps(asked, greedy))
+    return found
+
+
+def measure_rule_drift(state: ExamState) -> dict[str, Any]:
+    """Measure the drift where nothing should change.
+
+    That is on general prompts; for a rule that holds everywhere, on the target prompts whose base
+    answer keeps it already.
+    """
+    if state.tuned is None:
+        return {}
+    answers: Mapping[str, Answers] = state.answers.get(GENERAL, {})
+    where = "general answers"
+    if not answers or not answers["base"].questions:
+        where = "answers of the base that keep the rule already"
+        kept = [i for i, good in enumerate(state.scores.greedy["base"]) if good]
+        answers = {
+            arm: Answers([own.questions[i] for i in kept], [own.greedy[i] for i in kept])
+            for arm, own in state.answers[TARGET].items()
+        }
+    if not answers["base"].questions:
+        return {}
+    return {"drift": {"on": where, **measure_drift(state.session, state.tuned, answers)}}
+
+
+def add_system(text: str, rule: str, system: str) -> tuple[Message, ...]:
+    """Return the question under another system prompt; the rule of the prompted arm follows it."""
+    return user(text, system=f"{system} {rule}".strip())
+
+
+def add_turn(text: str, rule: str = "") -> tuple[Message, ...]:
+    """Return the question as the second one of a conversation that began with something else."""
+    return (
+        *((Message("system", rule),) if rule else ()),
+        Message("user", "Hello, can you help me?"),
+        Message("assistant", "Of course. What would you like to know?"),
+        Message("user", text),
+    )

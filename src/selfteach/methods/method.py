@@ -1,0 +1,120 @@
+"""What a method is: one object that turns material into a training plan.
+
+The registry names a `Method` for each way of teaching. The runner (runner.py) does everything that
+methods have in common: it opens the session, lets the base sit the exam, trains, improves, runs
+the exam and publishes. So a method is what its paper says, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfteach.config.methods import Method as Settings
+from selfteach.evaluate.exam import Exam, TunedModel
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.records import BadLine, Example, Prompt, user
+
+ObjectiveWeights = Mapping[str, Mapping[str, float]]
+"""The objectives of each kind of example, with their weights."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the person brings.
+
+    Attributes:
+        name: the run folder is called after it.
+        value: what the method is given.
+        identity: stands for the content in the run's identity; other content is another run.
+        sources: where files are, for commands that read them again later.
+        repaired: rows in which unsafe characters were replaced or an encoding was guessed.
+    """
+
+    name: str
+    value: Any
+    identity: Mapping[str, Any]
+    sources: Mapping[str, Any] | None = None
+    repaired: Sequence[BadLine] = ()
+
+
+@dataclass(frozen=True)
+class TrainStage:
+    """One of several trainings that follow one another."""
+
+    name: str
+    examples: Sequence[Example]
+
+
+def improve_nothing(tuned: TunedModel) -> None:
+    """Stop after the first training."""
+
+
+def choose_last(tuned: Sequence[TunedModel]) -> TunedModel:
+    """Choose the model that was trained last."""
+    return tuned[-1]
+
+
+def show_nothing(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """Show no numbers in the result."""
+    return {}
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to train and how to examine it.
+
+    Attributes:
+        examples: everything that is learned or held in place.
+        objectives: the objectives of each kind of example.
+        exam: what is asked at the end.
+        stages: trainings that follow one another; by default one on all examples.
+        improve: called with the tuned model after each training: a plan with more examples, or
+            None when it is good enough.
+        choose: which of the trained models is kept; the last one by default.
+        after: called with the chosen model and exam.json; adds what the exam cannot know.
+        score_on_dev: the greater the better, on the dev part alone; None where there is none.
+        instruction: what the prompted arm is told, where that is one text.
+        shown: the numbers of each arm, for the result that a command prints.
+        overhead: the question "x" as the prompted arm sees it: how many tokens tuning saves.
+    """
+
+    examples: Sequence[Example]
+    objectives: ObjectiveWeights
+    exam: Exam
+    stages: Sequence[TrainStage] = ()
+    improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
+    choose: Callable[[Sequence[TunedModel]], TunedModel] = choose_last
+    after: Callable[[TunedModel | None, dict[str, Any]], None] = lambda tuned, exam: None
+    score_on_dev: Callable[[Recorded], float] | None = None
+    instruction: str = ""
+    shown: Callable[[Mapping[str, Any]], dict[str, Any]] = show_nothing
+    overhead: Prompt = field(default_factory=lambda: user("x"))
+    kinds_to_learn: frozenset[str] | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to learn: examples alone that hold the base in place teach nothing."""
+        return any(example.role == "learn" for example in self.examples)
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way from material to a tuned model.
+
+    Attributes:
+        name: what a person types.
+        settings: its configuration.
+        prepare: the paper's steps, from material to a plan. Every request is recorded, so that a
+            second call looks everything up.
+        allows_programs: whether a program (`cmd:`) may be the teacher.
+        rule_of: the text that stands for the material in the prompt, where there is one.
+    """
+
+    name: str
+    settings: type[Settings]
+    prepare: Callable[[Session, Any], TrainingPlan]
+    allows_programs: bool = False
+    rule_of: Callable[[Any], str] = lambda material: ""
