@@ -165,6 +165,7 @@ class Exam:
         taught_texts: the taught answers; one that is repeated outside the target is a side effect.
         header: keys of exam.json that are known beforehand.
         measurements: further measurements, in their order.
+        extra_measurements: the same, for the report of a run alone; a comparison leaves them out.
         target_stage, sampled_stage: the request stages of target answers. They are part of request
             ids, so a change of them is another run.
         sane_scopes: the scopes whose answers are checked for loops, the first that has questions
@@ -178,6 +179,7 @@ class Exam:
     taught_texts: Sequence[str] = ()
     header: Mapping[str, Any] = field(default_factory=dict)
     measurements: Sequence[Measurement] = ()
+    extra_measurements: Sequence[Measurement] = ()
     target_stage: str = "exam"
     sampled_stage: str = ""
     sane_scopes: Sequence[str] = (TARGET,)
@@ -188,8 +190,14 @@ class Exam:
         self.run(session, None)
         session.base.rest()
 
-    def run(self, session: ExamSession, tuned: TunedModel | None) -> dict[str, Any]:
-        """Run the exam and return what exam.json holds."""
+    def run(
+        self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
+    ) -> dict[str, Any]:
+        """Run the exam and return what exam.json holds.
+
+        Args:
+            brief: leave the extra measurements out.
+        """
         arms = self.arms(tuned)
         answers = answer_all(session, arms, self)  # 1
         scores = self.scorer.score(answers[TARGET])  # 2
@@ -198,7 +206,8 @@ class Exam:
         state = ExamState(session, tuned, arms, answers, scores, side_effects, found)
         found |= self.scorer.measure(state)
         found |= side_effects.measure(state.seed)
-        for measurement in self.measurements:  # 4
+        extra = () if brief else self.extra_measurements
+        for measurement in (*self.measurements, *extra):  # 4
             found |= measurement(state)
         again = sample_again(session, arms["base"])
         found["noise_floor"] = self.scorer.measure_noise(again, state)  # 5

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from selfteach.evaluate import corrections as paper
-from selfteach.methods.runner import Taught
+from selfteach.evaluate.exam import TunedModel
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -114,8 +114,8 @@ class ToldHf:
 
 def in_context(
     base: Hf, student: Recorded, instruction: str, lessons: Sequence[Example], shots: int
-) -> tuple[Taught, Told]:
+) -> tuple[TunedModel, Told]:
     """The base, told, with the first `shots` lessons as worked turns (as many of them as fit)."""
     told = Told(instruction, paper.shown([(e.turns, e.chosen) for e in lessons], shots))
-    taught: Any = Taught(UNTRAINED, ToldHf(base, told), ToldModel(student, told))  # type: ignore[arg-type]
+    taught: Any = TunedModel(UNTRAINED, ToldHf(base, told), ToldModel(student, told))  # type: ignore[arg-type]
     return taught, told

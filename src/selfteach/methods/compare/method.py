@@ -1,7 +1,7 @@
 """Comparing what may change: adapters and objectives on the same examples, with the same number of
 steps, in one table.
 
-  1  open: the run's road and its exam again (benches.py)
+  1  prepare: the run's method walks to its training plan again; every request is looked up
   2  cells: every adapter with every objective; what makes no sense together is said, with the
      reason
   3  rates: each cell is trained with a few learning rates; the best on the dev part is kept
@@ -27,24 +27,22 @@ from safetensors import safe_open
 from selfteach import registry
 from selfteach.config import Train
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import as_json
+from selfteach.evaluate.exam import TunedModel, as_json
 from selfteach.evaluate.retention import retention
 from selfteach.methods.compare.in_context import Told, in_context
 from selfteach.methods.compare.learning_rates import best_rate, held_out, own_rate, rates_of
-from selfteach.methods.compare.reopen import Bench, reopened
+from selfteach.methods.method import ObjectiveWeights, TrainingPlan
 from selfteach.methods.runner import (
     TRAINING,
-    Taught,
-    Weights,
-    open_taught,
-    paired,
-    tidy,
+    find_pair_kinds,
+    open_tuned,
+    remove_scratch,
     train_adapter,
 )
-from selfteach.methods.session import Session
+from selfteach.methods.session import Session, open_session
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
-from selfteach.records import ANCHORS, Example, Prompt, question, user
+from selfteach.records import Example, Prompt, question, user
 from selfteach.report.comparison import SCORES, figure
 from selfteach.report.read import at
 from selfteach.run.display import Display
@@ -66,7 +64,7 @@ SHARE = 0.5
 
 Made = tuple[Trained, float | None]
 """A training, and the most memory that it took."""
-Worth = Callable[[Recorded, Weights], float]
+Worth = Callable[[Recorded, ObjectiveWeights], float]
 """What a model that was taught with these objectives is worth on the dev part: the greater the
 better.
 """
@@ -120,7 +118,7 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
 
     Raises:
         UsageError: the run taught nothing.
-        IntegrityError: its road no longer leads to the prompts of its exam.
+        IntegrityError: its steps no longer lead to the prompts of its exam.
     """
     if all(e.role == "hold" for e in past.examples):
         raise UsageError(
@@ -128,28 +126,60 @@ def compare(run: Run, past: Past, wanted: Wanted, display: Display) -> dict[str,
             where=run.material["run"],
             cure="Compare a run that ended with an adapter.",
         )
-    bench = reopened(
-        run, past.kind, past.material, run.resolved.config, display, past.examples, past.noted
-    )  # 1
+    bench = prepare_bench(run, past, display)  # 1
     examples, worth = learned_and_measured(bench, past.examples)
     left_out: dict[str, str] = {}
     with run.stage("base"):
         base = once(run, BASE, partial(based, bench, past))
     for cell in cells(wanted, examples, left_out, goes_on="from" in run.material):  # 2
-        key = (
-            f"cell {cell.name} "
-            f"{rates_of(own_rate(cell.adapter, bench.session.config.train), wanted.factors)}"
-        )
+        rates = rates_of(own_rate(cell.adapter, bench.session.config.train), wanted.factors)
         try:
             with run.stage(cell.name):
-                once(run, key, partial(filled, bench, cell, examples, worth, wanted))
+                work = partial(filled, bench, cell, examples, worth, wanted)
+                once(run, f"cell {cell.name} {rates}", work)
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in wanted.shots:
         with run.stage(f"{shots}-shot"):
             once(run, f"row {shots}-shot", partial(told, bench, examples, shots))  # 5
-    tidy(run)
+    remove_scratch(run)
     return table(run, past.kind, base, left_out)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every adapter is trained by and examined with: the run's session and its plan."""
+
+    session: Session
+    plan: TrainingPlan
+
+
+def prepare_bench(run: Run, past: Past, display: Display) -> Bench:
+    """Open a session of the run's method and prepare its plan (step 1).
+
+    Every request of the run is recorded, so nothing is sampled anew, and the split, the judge and
+    the exam are those of the run.
+
+    Raises:
+        UsageError: runs of this kind have no exam, or a person would have to correct new answers.
+    """
+    method = registry.lookup("methods", past.kind)
+    if past.kind == "train":
+        raise UsageError("a run of `train` has no exam to compare by.", cure="Compare a method.")
+    if getattr(run.resolved.config, "review", False):
+        raise UsageError(
+            "a person corrected its answers, and nobody corrects new ones.",
+            where=str(run.path.parent),
+            cure="Compare a run whose teacher is a file, a program or a model.",
+        )
+    for key, value in past.noted.items():
+        if value is not None:
+            run.ledger.note(key, value)
+    with run.stage("open"):
+        rule = method.rule_of(past.material)
+        config = run.resolved.config
+        session = open_session(run, config, display, rule, programs=method.allows_programs)
+        return Bench(session, method.prepare(session, past.material))
 
 
 def once(run: Run, key: str, work: Callable[[], dict[str, Any]]) -> Any:
@@ -207,14 +237,14 @@ def why_not(objective: str, lessons: Sequence[Example]) -> str:
     return ""
 
 
-def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> Weights:
+def kinds_of(bench: Bench, objective: str, examples: Sequence[Example]) -> ObjectiveWeights:
     """The objectives of each kind of example: what holds the base in place is the run's own."""
     if objective in (OWN, SOLVED):
-        return bench.kinds
+        return bench.plan.objectives
     named = dict.fromkeys(("distill" if objective == ON_POLICY else objective).split("+"), 1.0)
     return {
-        kind: bench.kinds.get(kind, {}) if kind in ANCHORS else named
-        for kind in {e.kind for e in examples}
+        kind: bench.plan.objectives.get(kind, {}) if role == "hold" else named
+        for kind, role in {(e.kind, e.role) for e in examples}
     }
 
 
@@ -222,10 +252,10 @@ def learned_and_measured(bench: Bench, examples: Sequence[Example]) -> tuple[lis
     """The examples that are learned, and what a model is worth on what is not: the method's own dev
     part, or held-out examples.
     """
-    if dev := bench.dev:
-        return list(examples), lambda model, kinds: dev(model)
+    if score_on_dev := bench.plan.score_on_dev:
+        return list(examples), lambda model, kinds: score_on_dev(model)
     learned, held = held_out(examples, bench.session.config.seed)
-    return learned, lambda model, kinds: held.score(model, paired(kinds))
+    return learned, lambda model, kinds: held.score(model, find_pair_kinds(kinds))
 
 
 def filled(
@@ -243,9 +273,9 @@ def filled(
     made, marks = tried(bench, cell, examples, worth, rates_of(own, wanted.factors))
     best = best_rate(marks, own)
     adapter, peak = made[best]
-    taught = open_taught(session, adapter)
+    taught = open_tuned(session, adapter)
     row = marked(bench, taught, cell.name)
-    taught.model.rest()
+    taught.recorded.rest()
     with session.run.export_folder(f"adapters/{cell.name}") as folder:
         shutil.copytree(adapter.adapter, folder, dirs_exist_ok=True)
     row |= {
@@ -281,14 +311,14 @@ def tried(
             continue
         marks[rate] = 0.0
         if len(rates) > 1:
-            taught = open_taught(bench.session, made[rate][0])
-            marks[rate] = worth(taught.model, kinds)
-            taught.model.rest()
+            taught = open_tuned(bench.session, made[rate][0])
+            marks[rate] = worth(taught.recorded, kinds)
+            taught.recorded.rest()
     return made, marks
 
 
 def trained(
-    session: Session, cell: Cell, rate: float, kinds: Weights, examples: Sequence[Example]
+    session: Session, cell: Cell, rate: float, kinds: ObjectiveWeights, examples: Sequence[Example]
 ) -> Made:
     """One training, and the most memory that it took with the base's weights, in MB. Between cells
     nothing differs but the adapter, the objective and the rate."""
@@ -314,11 +344,11 @@ def based(bench: Bench, past: Past) -> dict[str, Any]:
     """The base and the base with the material in its prompt, from the exam; which must be the run's
     own.
     """
-    exam = bench.exam(None)
+    exam = bench.plan.exam.run(bench.session, None, brief=True)
     if strange := [row["prompt"] for row in exam["answers"] if row["prompt"] not in past.asked]:
         raise IntegrityError(
             (
-                "the road of this run no longer leads to the prompts of its exam (for "
+                "the steps of this run no longer lead to the prompts of its exam (for "
                 f"instance to {strange[0][:80]!r})."
             ),
             cure=(
@@ -329,16 +359,17 @@ def based(bench: Bench, past: Past) -> dict[str, Any]:
     return {arm: numbers(past.kind, exam, arm) for arm in ("base", "prompted")}
 
 
-def marked(bench: Bench, taught: Taught, name: str, told: Told | None = None) -> dict[str, Any]:
+def marked(bench: Bench, taught: TunedModel, name: str, told: Told | None = None) -> dict[str, Any]:
     """Step 4: what the exam says, in short, what was forgotten of common knowledge, and how long a
     query's prompt is.
     """
-    exam, session = bench.exam(taught), bench.session
+    session = bench.session
+    exam = bench.plan.exam.run(session, taught, brief=True)
     asked = [user(row["prompt"]) for row in exam["answers"] if row["scope"] == "target"]
     known = (
         None
         if told
-        else retention({"base": session.base, "taught": taught.model}, session.config.seed)[
+        else retention({"base": session.base, "taught": taught.recorded}, session.config.seed)[
             "change"
         ]
     )  # nobody forgets by a prompt
@@ -370,10 +401,10 @@ def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
 
 
 def prompt_tokens(
-    session: Session, taught: Taught, asked: Sequence[Prompt], told: Told | None
+    session: Session, taught: TunedModel, asked: Sequence[Prompt], told: Told | None
 ) -> float:
     """Tokens of a query's prompt, the mean; soft tokens count too."""
-    lead = lead_of(taught.hf.module) if told is None else 0
+    lead = lead_of(taught.model.module) if told is None else 0
     lengths = [
         len(session.model.encode(told(prompt) if told else prompt)) + lead for prompt in asked
     ]
@@ -386,7 +417,7 @@ def told(bench: Bench, examples: Sequence[Example], shots: int) -> dict[str, Any
         {question(e.prompt): e for e in reversed(examples) if e.role == "learn"}.values()
     )[::-1]
     taught, opening = in_context(
-        bench.session.model, bench.session.base, bench.instruction, lessons, shots
+        bench.session.model, bench.session.base, bench.plan.instruction, lessons, shots
     )
     return marked(bench, taught, f"{shots}-shot", opening) | {"shots": len(opening.worked) // 2}
 

@@ -180,9 +180,9 @@ def build_exam(
         scorer=scorer,
         taught_texts=[e.chosen for e in examples if e.kind == "in_scope"],
         header=describe_rule(session, judge) | {"rule_id": rule_id},
-        measurements=[
-            partial(measure_elsewhere, scorer, session.rule, asked[TARGET][:ELSEWHERE]),
-            measure_rule_drift,
+        measurements=[measure_rule_drift],
+        extra_measurements=[
+            partial(measure_elsewhere, scorer, session.rule, asked[TARGET][:ELSEWHERE])
         ],
         target_stage="exam target",
         sane_scopes=(NEAR, GENERAL),
