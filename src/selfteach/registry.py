@@ -20,8 +20,8 @@ NAMES: dict[str, dict[str, str]] = {
         "feedback": "selfteach.methods.feedback.method:METHOD",
         "corrections": "selfteach.methods.corrections.method:teach",
         "documents": "selfteach.methods.documents.method:teach",
-        "tasks": "selfteach.methods.tasks.method:teach",
-        "train": "selfteach.methods.finetune:teach",
+        "tasks": "selfteach.methods.tasks.method:METHOD",
+        "train": "selfteach.methods.finetune:METHOD",
     },
     "judges": {
         "check": "selfteach.judge.check:CheckJudge",

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import LCSseq
 
-from selfteach.judge.match import contains_answer, exact_match, token_f1
+from selfteach.judge.match import contains_answer, exact_match, normalised, token_f1
 from selfteach.records import Measure
+from selfteach.select.overlap import tokens
 from selfteach.select.rouge import Words, latin
 
 RESAMPLES = 400
@@ -125,6 +126,32 @@ def rouge(answer: str, gold: str, words: Words = latin) -> dict[str, PRF]:
     left, right = words(answer), words(gold)
     found = {f"rouge{n}": _ngrams(left, right, n) for n in (1, 2)}
     return found | {"rougeL": _prf(int(LCSseq.similarity(left, right)), len(left), len(right))}
+
+
+def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float:
+    """Return the best ROUGE F1 against any of several gold answers, by words of every script.
+
+    Args:
+        kind: "rouge1", "rouge2" or "rougeL".
+    """
+    return max(rouge(answer, gold, tokens)[kind].f1 for gold in golds)
+
+
+def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> dict[str, Any]:
+    """Return precision, recall and F1 of each gold label, and their averages. An answer that is
+    none of the labels counts as no prediction.
+
+    Args:
+        pairs: gold answers to a classification, the first of which is the label, and an answer.
+    """
+    wanted = [normalised(golds[0]) for golds, _ in pairs]
+    given = []
+    for label, (golds, answer) in zip(wanted, pairs, strict=True):
+        right = best_over(golds, answer, "exact")
+        given.append(label if right else normalised(answer))
+    report = asdict(classes(wanted, given, set(wanted)))
+    averages = {key: report[key] for key in ("macro", "micro", "weighted")}
+    return {"each": report["classes"], **averages}
 
 
 def _ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:

@@ -62,7 +62,9 @@ def climb(evidence: Evidence) -> tuple[Word, str]:
     """Return the highest rung that the evidence reaches, and its sentence."""
     change = evidence.change
     if evidence.gain is None:
-        because = f"{evidence.start}, and {evidence.not_trained}."
+        because = f"{evidence.start}."
+        if evidence.not_trained:
+            because = f"{evidence.start}, and {evidence.not_trained}."
         if evidence.tried:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"

@@ -1,261 +1,304 @@
-"""Step 8 of tasks: the arms sit the exam, a calibrated judge compares their answers in both orders,
-and the numbers become exam.json.
+"""The exam of tasks (step 8): are answers to held-out tasks closer to the answers of people?
+
+rouge_l, rouge_1, rouge_2, bleu, token_f1
+             a new answer against the answers that people gave
+exact, labels
+             of classifications: the share of right labels; precision, recall and F1 of each
+loss_nats    nats a token of the person's answer
+pairwise, against_prompted
+             win rates, by a calibrated judge that sees both orders (contest.py)
+retention    what the model still knows of what everybody knows
+
+The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict
+rests on ROUGE-L.
+
+Departs: ROUGE compares words of every script here (`overlap.tokens`), where rouge_score finds none
+outside a-z and 0-9.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from selfteach import statistics
-from selfteach.errors import TooManyFailures, UsageError
-from selfteach.evaluate import corrections as shared
-from selfteach.evaluate import exam as common
-from selfteach.evaluate import tasks as paper
-from selfteach.evaluate.retention import retention
-from selfteach.evaluate.sanity import by_arm
-from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement
+from selfteach.evaluate.exam import (
+    GENERAL,
+    TARGET,
+    Answers,
+    Arm,
+    ArmAnswers,
+    Exam,
+    ExamState,
+    TunedModel,
+    measure_general_drift,
+)
+from selfteach.evaluate.metrics import best_over, best_rouge, bleu_measure, report_labels
+from selfteach.evaluate.retention import passed, retention
+from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.materials.tasks import Task
-from selfteach.materials.templates import LIBRARY, draw_template
-from selfteach.methods.general_answers import general_rows, general_sheets
-from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.methods.session import Session
-from selfteach.models.endpoint_guard import NoLogprobs
-from selfteach.records import Example, Measure, Sampling
-from selfteach.registry import did_you_mean
-from selfteach.run.ledger import Fate
-from selfteach.select.overlap import Overlap
+from selfteach.methods.tasks.contest import measure_contests
+from selfteach.methods.tasks.questions import (
+    TaskQuestion,
+    has_room,
+    list_worked,
+    make_questions,
+)
+from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
+from selfteach.records import Continuations, Draw, Example, Logp, Measure
 
-if TYPE_CHECKING:
-    from selfteach.methods.tasks.method import Parts
+METRIC_KEYS = (
+    "rouge_l",
+    "rouge_1",
+    "rouge_2",
+    "bleu",
+    "token_f1",
+    "exact",
+    "labels",
+    "loss_nats",
+)
 
-PLAIN = [template for template in LIBRARY if template.name == "plain"]
-CLOSER = "closer"
 
-
-def questions(session: Session, parts: Parts) -> list[paper.Question]:
-    """The held-out tasks, in the plainest template. One that leaves no room for an answer is left
-    out, and counted.
+@dataclass(frozen=True)
+class TaskScores:
+    """ROUGE-L of the target answers to the closest answer of people, by arm, in the order of the
+    questions.
     """
-    found, fates = [], []
-    for part, tasks in (("seed", parts.held_out), ("human", parts.test)):
-        for task in tasks[: session.config.exam.tasks]:
-            asked = question_of(task, part)
-            needed = session.config.exam.max_tokens + len(
-                session.model.encode_answer(asked.golds[0])
-            )
-            reason = (
-                ""
-                if session.model.room_tokens(asked.prompt) > needed
-                else "prompt longer than the context"
-            )
-            fates.append(
-                Fate(
-                    f"{part} {task.id}",
-                    "dropped" if reason else "accepted",
-                    reason,
-                    {"instruction": task.instruction},
-                )
-            )
-            found += [] if reason else [asked]
-    session.run.ledger.place("questions of the exam", fates)
-    return found
+
+    greedy: Mapping[str, list[float]]
+    sampled: Mapping[str, list[float]]
+
+    def average(self, arm: str) -> list[float]:
+        """Return one number for each question, as its two answers are not independent."""
+        pairs = zip(self.greedy[arm], self.sampled[arm], strict=True)
+        return [(greedy + sampled) / 2 for greedy, sampled in pairs]
+
+    def show(self, arm: str) -> str:
+        """Return the mean over the questions, as text."""
+        values = self.average(arm)
+        return f"{sum(values) / max(len(values), 1):.2f}"
 
 
-def question_of(task: Task, part: str) -> paper.Question:
-    """A task's first instance, and all outputs that people gave for it."""
-    first = task.instances[0]
-    row = {"instruction": task.instruction, "input": first.input, "output": first.output}
-    template = draw_template(PLAIN, row, 0, "")
-    assert template is not None
-    prompt, _ = template.fill(row)
-    golds = tuple(
-        dict.fromkeys(case.output for case in task.instances if case.input == first.input)
-    )
-    assert isinstance(prompt, tuple)
-    return paper.Question(part, prompt, golds, task.classification is True)
+@dataclass(frozen=True)
+class TaskScorer:
+    """Scores answers by the answers of people.
 
-
-def arms_of(
-    session: Session,
-    taught: Taught | None,
-    examples: Sequence[Example],
-    asked: Sequence[paper.Question],
-) -> dict[str, shared.Arm]:
-    """Base, worked tasks in the prompt, taught. The shown tasks are as many as leave room for every
-    question.
+    Attributes:
+        questions: in the order of the answers.
+        num_examples: how many examples there were to learn from.
     """
-    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"] or [
-        (e.turns, e.chosen) for e in examples if e.kind == "task"
-    ]
-    shown = next(
-        (
-            turns
-            for count in range(session.config.exam.shots, -1, -1)
-            if (turns := shared.shown(worked, count)) is not None
-            and all(roomy(session, (*turns, *q.prompt), q) for q in asked)
-        ),
-        (),
-    )
-    arms = {
-        "base": shared.Arm("base", session.base),
-        "prompted": shared.Arm("prompted", session.base, shown),
-    }
-    return arms | ({"taught": shared.Arm("taught", taught.model)} if taught else {})
 
+    questions: Sequence[TaskQuestion]
+    num_examples: int
 
-def roomy(session: Session, prompt: paper.Turns, asked: paper.Question) -> bool:
-    """Whether question and answers fit behind this prompt."""
-    needed: int = session.config.exam.max_tokens + len(session.model.encode_answer(asked.golds[0]))
-    return session.model.room_tokens(prompt) > needed
+    def score(self, answers: ArmAnswers) -> TaskScores:
+        """Return ROUGE-L of greedy and sampled answers of every arm."""
+        greedy = {arm: self.score_rouge(own.greedy) for arm, own in answers.items()}
+        sampled = {arm: self.score_rouge(own.sampled) for arm, own in answers.items()}
+        return TaskScores(greedy, sampled)
 
+    def score_rouge(self, draws: Sequence[Draw]) -> list[float]:
+        """Return ROUGE-L of one answer to each question."""
+        rows = zip(self.questions, draws, strict=True)
+        return [best_rouge(draw.text, asked.golds) for asked, draw in rows]
 
-def examine(
-    session: Session, taught: Taught | None, parts: Parts, examples: Sequence[Example]
-) -> dict[str, Any]:
-    """The exam as exam.json holds it."""
-    config, seed = session.config.exam, session.config.seed
-    asked = questions(session, parts)
-    arms = arms_of(session, taught, examples, asked)
-    session.display.stage("exam", 2 * len(asked) * len(arms))
-    sheets = {
-        name: paper.sit(arm, asked, config.max_tokens, seed, session.display.advance)
-        for name, arm in arms.items()
-    }
-    judge, told = judged(session, parts, asked)
-    beside = general_sheets(session, arms, parts.general["test"])
-    unharmed = {
-        arm: common.unharmed(sheet, beside["base"], Overlap())[0] for arm, sheet in beside.items()
-    }
-    there = bool(beside["base"].questions) and taught is not None
-    known = kept(session, taught)
-    harm = paper.Harm(
-        1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if there else 0.0, known.get("change")
-    )
-    found = {
-        "method": "tasks",
-        "rehearsal": session.config.rehearsal,
-        **paper.numbers(asked, sheets, seed),
-        "pairwise": paper.contest(judge, asked, sheets, seed),
-        "against_prompted": paper.contest(
-            judge, asked, {arm: sheets[arm] for arm in ("prompted", "taught")}, seed, "prompted"
-        )
-        if taught
-        else {},
-        "judge": told | {"lost": getattr(judge, "lost", 0)},
-        "retention": known,
-        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()}
-        if beside["base"].questions
-        else {},
-        "leakage": {
-            "general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
+    def measure(self, state: ExamState) -> dict[str, Any]:
+        """Return every metric by part of the questions and arm: `["rouge_l"]["seed"]["taught"]`."""
+        found: dict[str, Any] = {key: {} for key in METRIC_KEYS}
+        golds = {name: self.score_golds(arm) for name, arm in state.arms.items()}
+        for part in dict.fromkeys(asked.part for asked in self.questions):
+            places = [i for i, asked in enumerate(self.questions) if asked.part == part]
+            for arm, own in state.answers[TARGET].items():
+                measured = self.measure_answers(places, arm, own, state)
+                losses = [golds[arm][i] for i in places]
+                measured["loss_nats"] = measure_loss(losses, state.seed)
+                for key, value in measured.items():
+                    found[key].setdefault(part, {})[arm] = value
+        return found
+
+    def score_golds(self, arm: Arm) -> list[Logp]:
+        """Return log-probabilities of the people's first answers, behind an arm's prompts."""
+        items = []
+        for prompt, asked in zip(arm.prompts[TARGET], self.questions, strict=True):
+            items.append(Continuations(prompt, (asked.golds[0],), end=True))
+        return [scores[0] for scores in arm.model.score(items)]
+
+    def measure_answers(
+        self, places: Sequence[int], arm: str, answers: Answers, state: ExamState
+    ) -> dict[str, Any]:
+        """Return the metrics of one arm's answers to some questions; the keys are among
+        METRIC_KEYS.
+        """
+        seed = state.seed
+        scores: TaskScores = state.scores
+        golds = [self.questions[i].golds for i in places]
+        texts = [answers.greedy[i].text for i in places]
+        pairs = list(zip(golds, texts, strict=True))
+        greedy = [scores.greedy[arm][i] for i in places]
+        sampled = [scores.sampled[arm][i] for i in places]
+        found: dict[str, Any] = {
+            "rouge_l": {
+                "greedy": measure_mean(greedy, seed),
+                "drawn": measure_mean(sampled, seed),
+            },
+            "bleu": bleu_measure(texts, golds, seed),
+            "token_f1": measure_mean([best_over(gold, text) for gold, text in pairs], seed),
         }
-        if there
-        else {},
-        "noise_floor": noise_floor(session, asked, sheets["base"]),
-        "sanity": by_arm({arm: s.greedy for arm, s in sheets.items()}, seed=seed),
-        "base_proof": proof(session),
-        "verdict": paper.verdict(
-            asked, sheets, harm, sum(e.kind != "general" for e in examples), seed
-        ),
-        "answers": [*paper.side_by_side(asked, sheets), *general_rows(beside, unharmed)],
-    }
-    if taught and there:
-        found["drift"] = drifted(session, taught.hf, beside)
-    written: dict[str, Any] = common.as_json(found)
-    return written
+        for key in ("rouge_1", "rouge_2"):
+            kind = key.replace("_", "")
+            values = [best_rouge(text, gold, kind) for gold, text in pairs]
+            found[key] = measure_mean(values, seed)
+        labelled = [
+            pair
+            for place, pair in zip(places, pairs, strict=True)
+            if self.questions[place].classification
+        ]
+        if labelled:
+            right = [best_over(gold, text, "exact") > 0 for gold, text in labelled]
+            found["exact"] = statistics.share(right)
+            found["labels"] = report_labels(labelled)
+        return found
+
+    def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
+        """Compare ROUGE-L of two samples of the base."""
+        second = self.score_rouge(again.sampled)
+        first = state.scores.sampled["base"]
+        return {"rouge_l": statistics.paired_bootstrap(second, first, seed=state.seed)}
+
+    def weigh(self, state: ExamState) -> Evidence:
+        """Return the gain in ROUGE-L over base and prompted base, and the harm elsewhere."""
+        scores: TaskScores = state.scores
+        start = f"{self.num_examples} usable examples; the base has ROUGE-L {scores.show('base')}"
+        if "taught" not in scores.greedy:
+            return Evidence(None, None, start, "")
+        before, after, prompted = (scores.show(arm) for arm in ("base", "taught", "prompted"))
+        change = f"ROUGE-L to people's answers is {before} before and {after} after"
+        taught = scores.average("taught")
+        compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
+        return Evidence(
+            gain=compare(scores.average("base")),
+            over_prompt=compare(scores.average("prompted")),
+            start=start,
+            change=change,
+            prompted=f"{change}; with worked tasks in the prompt it is {prompted}",
+            harm=describe_harm(state),
+            taught=f" ({prompted} with worked tasks in the prompt)",
+        )
+
+    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+        """Return each question with every arm's answers. An answer is marked as broken where it is
+        further from a person's than the base's.
+        """
+        scores: TaskScores = state.scores
+        rows = []
+        for i, asked in enumerate(self.questions):
+            cells: dict[str, Any] = {}
+            for arm, own in state.answers[TARGET].items():
+                cells[arm] = {
+                    "greedy": own.greedy[i].text,
+                    "drawn": own.sampled[i].text,
+                    "broken": scores.greedy[arm][i] < scores.greedy["base"][i],
+                }
+            row = {"scope": TARGET, "part": asked.part, "prompt": asked.prompt[-1].content}
+            rows.append({**row, "gold": asked.golds[0], "arms": cells})
+        return rows
 
 
-def kept(session: Session, taught: Taught | None) -> dict[str, Any]:
-    """What the base and the taught model know of what everybody knows."""
+def measure_mean(values: Sequence[float], seed: int) -> Measure:
+    """Return the mean of numbers in [0, 1] with its interval."""
+    return statistics.mean(values, seed=seed, limits=(0.0, 1.0))
+
+
+def measure_loss(golds: Sequence[Logp], seed: int) -> Measure:
+    """Return the loss of the people's answers, in nats a token."""
+    nats = [-gold.logp for gold in golds]
+    return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
+
+
+def describe_harm(state: ExamState) -> str:
+    """Return what speaks against the tuned model, or "": harmed general answers, or a loss of what
+    everybody knows.
+    """
+    harmed = state.side_effects.harmed_share("taught", GENERAL)
+    if harmed > MAX_HARMED:
+        return f"{harmed:.0%} of the general answers are harmed"
+    change: Measure | None = state.found.get("retention", {}).get("change")
+    if change is None or passed(change):
+        return ""
+    value, low, high = (100 * number for number in (change.value, change.low, change.high))
+    return f"what everybody knows changes by {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
+
+
+def examine_retention(state: ExamState) -> dict[str, Any]:
+    """Measure what the base and the tuned model know of what everybody knows."""
+    session = state.session
     session.display.stage("retention")
-    return retention(
-        {"base": session.base} | ({"taught": taught.model} if taught else {}), session.config.seed
+    models = {"base": session.base}
+    if state.tuned:
+        models["taught"] = state.tuned.recorded
+    return {"retention": retention(models, state.seed)}
+
+
+def build_exam(
+    session: Session,
+    held_out: Mapping[str, Sequence[Task]],
+    known: Sequence[Task],
+    general: Sequence[Turns],
+    examples: Sequence[Example],
+    material: str,
+) -> Exam:
+    """Build the exam of held-out tasks.
+
+    Args:
+        held_out: tasks of people that nothing was chosen on, by part.
+        known: tasks of people that may be shown; judges are calibrated on them.
+        general: prompts that no example is about.
+        examples: what is learned; the first of them stand in the prompt of the prompted arm.
+        material: a line on what was brought and invented.
+    """
+    questions = make_questions(session, held_out)
+    worked = fit_worked_turns(session, examples, questions)
+    asked = {TARGET: [question.prompt for question in questions], GENERAL: list(general)}
+    return Exam(
+        questions=asked,
+        arms=lambda tuned: build_arms(session, tuned, asked, worked),
+        scorer=TaskScorer(questions, sum(example.role == "learn" for example in examples)),
+        header={"method": "tasks", "material": material},
+        measurements=[
+            partial(measure_contests, session, questions, known),
+            examine_retention,
+            measure_general_drift,
+        ],
     )
 
 
-def judged(
-    session: Session, parts: Parts, asked: Sequence[paper.Question]
-) -> tuple[Prefers, dict[str, Any]]:
-    """Who compares answers: the model that tells a person's answer to a task from the answer to
-    another one best, where it is good enough.
-
-    Else the answer that is closer to the person's own wins.
-
-    Raises:
-        UsageError: the configuration names a judge that there is not.
-    """
-    config = session.config.judge
-    closer = Closer({q.prompt: q.golds for q in asked})
-    known = [Preference(session.base), Preference(session.base, chat=True)]
-    if session.teacher:
-        known.append(Preference(session.teacher, chat=True, name="teacher"))
-    if config.name not in ("auto", CLOSER, *(j.name for j in known)):
-        cure = did_you_mean(config.name, ["auto", CLOSER, *(j.name for j in known)])
-        raise UsageError(
-            f'there is no judge "{config.name}" of two answers.', where="judge.name", cure=cure
-        )
-    known = [j for j in known if config.name in ("auto", j.name)]
-    pairs = mismatched(parts.train)[: config.pairs]
-    marks, left_out = agreements(known, pairs) if config.name != CLOSER else ({}, {})
-    best = max(
-        (j for j in known if j.name in marks), key=lambda j: marks[j.name].value, default=None
-    )
-    told = {"agreement": common.as_json(marks), "left_out": left_out}
-    if best is not None and marks[best.name].value >= config.min_auroc:
-        return best, {"name": best.name, "source": "model", **told}
-    if config.name not in ("auto", CLOSER):
-        why = left_out.get(
-            config.name,
-            "it is no better than chance at telling a right answer from one to another task",
-        )
-        session.display.say(f"the judge {config.name} is not taken: {why}")
-    return closer, {"name": CLOSER, "source": "people's answers", **told}
-
-
-def agreements(
-    judges: Sequence[Preference], pairs: Sequence[Duel]
-) -> tuple[dict[str, Measure], dict[str, str]]:
-    """How good each judge is, and why others cannot judge: an endpoint without log-probabilities,
-    or one that loses too many answers.
-    """
-    marks, left_out = dict[str, Measure](), dict[str, str]()
-    for judge in judges if pairs else ():
-        try:
-            marks[judge.name] = agreement(judge, pairs)
-        except (NoLogprobs, TooManyFailures) as fault:
-            left_out[judge.name] = fault.what.rstrip(".")
-    return marks, left_out
-
-
-def mismatched(tasks: Sequence[Task]) -> list[Duel]:
-    """A person's answer to each task against a person's answer to the next one: the first is better
-    by construction.
-    """
-    asked = [question_of(task, "seed") for task in tasks]
-    turned = [*asked[1:], *asked[:1]]
-    return [
-        Duel(q.prompt, q.golds[0], other.golds[0])
-        for q, other in zip(asked, turned, strict=True)
-        if q.golds[0] != other.golds[0]
-    ]
-
-
-def noise_floor(
-    session: Session, asked: Sequence[paper.Question], sheet: paper.Sheet
-) -> dict[str, Measure]:
-    """The base against itself: ROUGE-L of a second draw at T=1 minus that of the first."""
-    session.display.stage("exam again", len(asked))
-    again = shared.answer(
-        session.base,
-        "exam again",
-        [q.prompt for q in asked],
-        Sampling(1.0, 1.0, session.config.exam.max_tokens),
-        session.config.seed + 1,
-        session.display.advance,
-    )
-    return {
-        "rouge_l": statistics.paired_bootstrap(
-            paper.scores(asked, again), paper.scores(asked, sheet.drawn), seed=session.config.seed
-        )
+def build_arms(
+    session: Session,
+    tuned: TunedModel | None,
+    asked: Mapping[str, Sequence[Turns]],
+    worked: Turns,
+) -> dict[str, Arm]:
+    """Build the base, the base with worked tasks in its prompt, and the tuned model."""
+    shown = {
+        scope: [add_worked_turns(worked, prompt) for prompt in prompts]
+        for scope, prompts in asked.items()
     }
+    arms = {"base": Arm(session.base, asked), "prompted": Arm(session.base, shown)}
+    if tuned:
+        arms["taught"] = Arm(tuned.recorded, asked)
+    return arms
+
+
+def fit_worked_turns(
+    session: Session, examples: Sequence[Example], questions: Sequence[TaskQuestion]
+) -> Turns:
+    """Return as many worked tasks as leave room for every question, at most `exam.shots`."""
+    pairs = list_worked(examples)
+    for count in range(session.config.exam.shots, 0, -1):
+        worked = make_worked_turns(pairs, count)
+        if all(has_room(session, (*worked, *asked.prompt), asked) for asked in questions):
+            return worked
+    return ()

@@ -18,27 +18,27 @@ Source: Self-Instruct (arXiv 2212.10560); Alpaca; Magpie (arXiv 2406.08464).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from selfteach.config import Tasks as Settings
 from selfteach.errors import DataError
-from selfteach.evaluate import corrections as paper
 from selfteach.evaluate.common import COMMON
 from selfteach.generate.ask import Subject
 from selfteach.materials.tasks import Task, Tasks
 from selfteach.materials.templates import chosen, draw_template
+from selfteach.methods.anchors import make_anchors
+from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.prompts import asked_for
-from selfteach.methods.runner import Taught, publish, teach_adapter, tidy
-from selfteach.methods.session import Session, open_session
-from selfteach.methods.tasks.exam import examine
+from selfteach.methods.session import Session
+from selfteach.methods.tasks.exam import build_exam
 from selfteach.methods.tasks.instances import Invented
 from selfteach.methods.tasks.invent import invent
-from selfteach.records import GREEDY, Example, Message, digest, user
-from selfteach.run.display import Display
-from selfteach.run.folder import Run
+from selfteach.methods.tasks.questions import list_worked
+from selfteach.methods.worked_turns import Turns, add_worked_turns, make_worked_turns
+from selfteach.records import GREEDY, Draw, Example, Prompt, digest, user
 from selfteach.run.ledger import Fate
 from selfteach.select.balance import split
 from selfteach.select.form import form_fault
@@ -47,7 +47,6 @@ from selfteach.select.overlap import Overlap
 
 KINDS = {"task": {"sft": 1.0}, "seed": {"sft": 1.0}, "general": {"anchor": 1.0}}
 UNFITTING = "no template fits"
-Turns = tuple[Message, ...]
 
 
 @dataclass
@@ -62,43 +61,39 @@ class Parts:
     general: dict[str, list[Turns]]
 
 
-def teach(run: Run, material: Tasks, config: Settings, display: Display) -> dict[str, Any]:
-    """Teaches tasks in a run folder; returns what `selfteach tasks --json` prints.
+def prepare(session: Session, material: Tasks) -> TrainingPlan:
+    """Turn seed tasks into a training plan.
 
     Raises:
-        DataError: too few seeds to show some and to be examined on others, or nothing usable was
-        invented.
+        DataError: too few seeds to show some and to be examined on others.
     """
-    if done := run.ledger.noted("result"):
-        tidy(run)
-        display.say("this run is done: here is its result again")
-        return dict(done)
+    run, config = session.run, session.config
     templates = chosen(config.templates)
-    with run.stage("load"):
-        session = open_session(run, config, display)
     with run.stage("read"):
         run.ledger.place("read", material.fates.values())
         parts = parted(session, material)  # 1
     with run.stage("invent"):
-        known = [t.instruction for t in (*material.seeds, *material.test)]
-        found = invent(
-            session, parts.train, known, partial(inspect, session, material.seeds)
-        )  # 2, 3, 4, 5, 6
+        known = [task.instruction for task in (*material.seeds, *material.test)]
+        after_round = partial(inspect, session, material.seeds)  # 6
+        found = invent(session, parts.train, known, after_round)  # 2, 3, 4, 5
     with run.stage("lessons"):
-        examples = lessons(
-            session, parts.train if config.learn_seeds else [], found, templates
-        )  # 7
-        examples += anchors(session, parts.general["train"])
-    with run.stage("exam of the base"):
-        examine(session, None, parts, examples)  # 8
-        session.base.rest()
-    taught = None
-    if any(e.kind != "general" for e in examples):
-        with run.stage("train"):
-            taught = teach_adapter(session, examples, KINDS)  # 7
-    with run.stage("exam"):
-        exam = examine(session, taught, parts, examples)  # 8
-    return finish(session, exam, examples, taught, found, material)
+        seeds = parts.train if config.learn_seeds else []
+        examples = lessons(session, seeds, found, templates)  # 7
+        examples += keep_own_answers(session, parts.general["train"])
+    brought = (
+        f"{len(material.seeds)} seed tasks; {len(found)} more invented by the {config.mode} way"
+    )
+    held_out = {"seed": parts.held_out, "human": parts.test}
+    shown = make_worked_turns(list_worked(examples), config.exam.shots)
+    return TrainingPlan(
+        examples=examples,
+        objectives=KINDS,  # 7
+        exam=build_exam(
+            session, held_out, parts.train, parts.general["test"], examples, brought
+        ),  # 8
+        shown=show_arms,
+        overhead=add_worked_turns(shown, user("x")),
+    )
 
 
 def parted(session: Session, material: Tasks) -> Parts:
@@ -216,51 +211,30 @@ def lessons(
     return made
 
 
-def anchors(session: Session, prompts: Sequence[Turns]) -> list[Example]:
-    """Step 7: the beginnings of the base's own answers to general prompts."""
-    limit = replace(GREEDY, max_tokens=session.config.keep.anchor_tokens)
-    session.display.stage("keep", len(prompts))
-    begun = paper.answer(
-        session.base, "keep", prompts, limit, session.config.seed, session.display.advance
-    )
-    return [
-        Example(
-            digest(["keep", draw.id]),
-            "general",
-            prompt,
-            draw.text,
-            None,
-            {},
-            {"cut": ["chosen"] if draw.finish == "length" else []},
-        )
-        for prompt, draw in zip(prompts, begun, strict=True)
-        if draw.text.strip()
-    ]
+def keep_own_answers(session: Session, prompts: Sequence[Turns]) -> list[Example]:
+    """Step 7: make anchors of the beginnings of the base's own answers to general prompts."""
+    sampling = replace(GREEDY, max_tokens=session.config.keep.anchor_tokens)
+
+    def identify(prompt: Prompt, draw: Draw) -> str:
+        return digest(["keep", draw.id])
+
+    return make_anchors(session, prompts, sampling, identify)
 
 
-def finish(
-    session: Session,
-    exam: dict[str, Any],
-    examples: Sequence[Example],
-    taught: Taught | None,
-    found: Sequence[Invented],
-    material: Tasks,
-) -> dict[str, Any]:
-    """Writes the exports and the report; returns the result as JSON."""
-    arms = {arm: by_part(exam, arm) for arm in exam["sanity"]}
-    worked = [(e.turns, e.chosen) for e in examples if e.kind == "seed"]
-    told = (
-        f"{len(material.seeds)} seed tasks; {len(found)} more invented by the "
-        f"{session.config.mode} way"
-    )
-    prompted = (*paper.shown(worked, session.config.exam.shots), *user("x"))
-    return publish(session, exam | {"material": told}, examples, taught, arms, prompted)
+def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of each arm, for the result: of each part of the questions, against the
+    base, and on general prompts.
+    """
+    found: dict[str, Any] = {}
+    for arm in exam["sanity"]:
+        found[arm] = {}
+        for key in ("rouge_l", "token_f1", "loss_nats"):
+            found[arm][key] = {part: arms[arm] for part, arms in exam[key].items()}
+        for key in ("pairwise", "general"):
+            if arm in exam.get(key, {}):
+                found[arm][key] = exam[key][arm]
+    return found
 
 
-def by_part(exam: dict[str, Any], arm: str) -> dict[str, Any]:
-    """One arm's numbers: of each part of the questions, against the base, and on general prompts."""
-    shown: dict[str, Any] = {
-        key: {part: found[arm] for part, found in exam[key].items()}
-        for key in ("rouge_l", "token_f1", "loss_nats")
-    }
-    return shown | {key: exam[key][arm] for key in ("pairwise", "general") if arm in exam[key]}
+METHOD = Method(name="tasks", settings=Settings, prepare=prepare)
+"""`selfteach tasks`."""

@@ -1,0 +1,142 @@
+"""Which arm answers better? A judge compares the answers of two arms in both orders.
+
+Each candidate judge is calibrated first: it must tell a person's answer to a task from a person's
+answer to another task. Where none does, the answer that is closer to the person's own one wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from selfteach.errors import TooManyFailures, UsageError
+from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState, as_json
+from selfteach.judge.pairwise import Closer, Duel, Preference, Prefers, agreement, compare, measures
+from selfteach.materials.tasks import Task
+from selfteach.methods.session import Session
+from selfteach.methods.tasks.questions import TaskQuestion, make_question
+from selfteach.models.endpoint_guard import NoLogprobs
+from selfteach.records import Measure
+from selfteach.registry import did_you_mean
+
+CLOSER_JUDGE = "closer"
+
+
+def measure_contests(
+    session: Session, questions: Sequence[TaskQuestion], known: Sequence[Task], state: ExamState
+) -> dict[str, Any]:
+    """Compare every arm with the base, and the tuned model with the prompted base.
+
+    Args:
+        known: tasks of people that judges are calibrated on.
+    """
+    judge, described = choose_judge(session, known, questions)
+    answers = state.answers[TARGET]
+    found: dict[str, Any] = {
+        "pairwise": compare_arms(judge, questions, answers, "base", state.seed),
+        "against_prompted": {},
+    }
+    if "taught" in answers:
+        both = {arm: answers[arm] for arm in ("prompted", "taught")}
+        found["against_prompted"] = compare_arms(judge, questions, both, "prompted", state.seed)
+    return found | {"judge": {**described, "lost": getattr(judge, "lost", 0)}}
+
+
+def compare_arms(
+    judge: Prefers,
+    questions: Sequence[TaskQuestion],
+    answers: ArmAnswers,
+    against: str,
+    seed: int,
+) -> dict[str, Any]:
+    """Return win rates of every other arm against one of them, by greedy answers."""
+    found: dict[str, Any] = {}
+    for arm, own in answers.items():
+        if arm != against:
+            pairs = make_pairs(questions, own, answers[against])
+            found[arm] = measures(pairs, compare(judge, pairs), seed)
+    return found
+
+
+def make_pairs(questions: Sequence[TaskQuestion], ours: Answers, theirs: Answers) -> list[Duel]:
+    """Return the greedy answers of two arms to each question."""
+    rows = zip(questions, ours.greedy, theirs.greedy, strict=True)
+    return [Duel(asked.prompt, mine.text, other.text) for asked, mine, other in rows]
+
+
+def choose_judge(
+    session: Session, known: Sequence[Task], questions: Sequence[TaskQuestion]
+) -> tuple[Prefers, dict[str, Any]]:
+    """Return the best calibrated judge that is good enough, and what exam.json says of it.
+
+    Raises:
+        UsageError: the configuration names a judge that there is not.
+    """
+    config = session.config.judge
+    judges = list_judges(session)
+    pairs = make_mismatched_pairs(known)[: config.pairs]
+    marks: dict[str, Measure] = {}
+    left_out: dict[str, str] = {}
+    if config.name != CLOSER_JUDGE and pairs:
+        marks, left_out = measure_agreements(judges, pairs)
+    calibration = {"agreement": as_json(marks), "left_out": left_out}
+    usable = [judge for judge in judges if judge.name in marks]
+    best = max(usable, key=lambda judge: marks[judge.name].value, default=None)
+    if best is not None and marks[best.name].value >= config.min_auroc:
+        return best, {"name": best.name, "source": "model", **calibration}
+    if config.name not in ("auto", CLOSER_JUDGE):
+        poor = "it is no better than chance at telling a right answer from one to another task"
+        why = left_out.get(config.name, poor)
+        session.display.say(f"the judge {config.name} is not taken: {why}")
+    closer = Closer({asked.prompt: asked.golds for asked in questions})
+    return closer, {"name": CLOSER_JUDGE, "source": "people's answers", **calibration}
+
+
+def list_judges(session: Session) -> list[Preference]:
+    """Return the judges that the configuration allows: the base, asked in two ways, and the
+    teacher.
+
+    Raises:
+        UsageError: the configuration names a judge that there is not.
+    """
+    wanted = session.config.judge.name
+    judges = [Preference(session.base), Preference(session.base, chat=True)]
+    if session.teacher:
+        judges.append(Preference(session.teacher, chat=True, name="teacher"))
+    names = ["auto", CLOSER_JUDGE, *(judge.name for judge in judges)]
+    if wanted not in names:
+        raise UsageError(
+            f'there is no judge "{wanted}" of two answers.',
+            where="judge.name",
+            cure=did_you_mean(wanted, names),
+        )
+    return [judge for judge in judges if wanted in ("auto", judge.name)]
+
+
+def measure_agreements(
+    judges: Sequence[Preference], pairs: Sequence[Duel]
+) -> tuple[dict[str, Measure], dict[str, str]]:
+    """Return how good each judge is, and why others cannot judge: an endpoint without
+    log-probabilities, or one that loses too many answers.
+    """
+    marks: dict[str, Measure] = {}
+    left_out: dict[str, str] = {}
+    for judge in judges:
+        try:
+            marks[judge.name] = agreement(judge, pairs)
+        except (NoLogprobs, TooManyFailures) as fault:
+            left_out[judge.name] = fault.what.rstrip(".")
+    return marks, left_out
+
+
+def make_mismatched_pairs(tasks: Sequence[Task]) -> list[Duel]:
+    """Pair a person's answer to each task with a person's answer to the next one: the first is
+    better by construction.
+    """
+    asked = [make_question(task, "seed") for task in tasks]
+    others = [*asked[1:], *asked[:1]]
+    pairs = []
+    for own, other in zip(asked, others, strict=True):
+        if own.golds[0] != other.golds[0]:
+            pairs.append(Duel(own.prompt, own.golds[0], other.golds[0]))
+    return pairs

@@ -1,0 +1,87 @@
+"""The questions of the exam of tasks: held-out tasks, with the answers that people gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach.materials.tasks import Task
+from selfteach.materials.templates import LIBRARY, draw_template
+from selfteach.methods.session import Session
+from selfteach.methods.worked_turns import Turns
+from selfteach.records import Example
+from selfteach.run.ledger import Fate
+
+PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
+NO_ROOM = "prompt longer than the context"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuestion:
+    """One held-out task.
+
+    Attributes:
+        part: where it is from: `seed`, or `human` for tasks of `--test`.
+        golds: the answers of people; the first one is what losses are measured on.
+        classification: whether the answer is one of a few labels.
+    """
+
+    part: str
+    prompt: Turns
+    golds: tuple[str, ...]
+    classification: bool = False
+
+
+def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
+    """Return the first `exam.tasks` tasks of each part as questions. One that leaves no room for an
+    answer is dropped, and counted.
+
+    Args:
+        tasks: held-out tasks by part.
+    """
+    found: list[TaskQuestion] = []
+    fates: list[Fate] = []
+    for part, own in tasks.items():
+        for task in own[: session.config.exam.tasks]:
+            asked = make_question(task, part)
+            body = {"instruction": task.instruction}
+            name = f"{part} {task.id}"
+            if has_room(session, asked.prompt, asked):
+                found.append(asked)
+                fates.append(Fate(name, "accepted", "", body))
+            else:
+                fates.append(Fate(name, "dropped", NO_ROOM, body))
+    session.run.ledger.place("questions of the exam", fates)
+    return found
+
+
+def make_question(task: Task, part: str) -> TaskQuestion:
+    """Return a task's first instance in the plainest template, with all outputs that people gave
+    for its input.
+    """
+    first = task.instances[0]
+    row = {"instruction": task.instruction, "input": first.input, "output": first.output}
+    template = draw_template(PLAIN_TEMPLATES, row, 0, "")
+    assert template is not None
+    prompt, _ = template.fill(row)
+    assert isinstance(prompt, tuple)
+    outputs = [case.output for case in task.instances if case.input == first.input]
+    return TaskQuestion(part, prompt, tuple(dict.fromkeys(outputs)), task.classification is True)
+
+
+def has_room(session: Session, prompt: Turns, asked: TaskQuestion) -> bool:
+    """Return whether a new answer and the person's own one fit behind this prompt."""
+    own_tokens = len(session.model.encode_answer(asked.golds[0]))
+    needed: int = session.config.exam.max_tokens + own_tokens
+    return session.model.room_tokens(prompt) > needed
+
+
+def list_worked(examples: Sequence[Example]) -> list[tuple[Turns, str]]:
+    """Return the worked tasks that may stand in a prompt, with their answers: the people's own, or
+    the invented ones where those are not learned.
+    """
+    for kind in ("seed", "task"):
+        pairs = [(example.turns, example.chosen) for example in examples if example.kind == kind]
+        if pairs:
+            return pairs
+    return []
