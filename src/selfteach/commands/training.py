@@ -13,7 +13,7 @@ from selfteach.commands import past
 from selfteach.commands.lesson import Brought, left_out, ready, show_plan, sums, teach, told
 from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
-from selfteach.errors import DataError, UsageError
+from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
 from selfteach.run import processes
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Files:
-    """What the person brings: one dataset or several, and perhaps a file of others to measure on."""
+    """What the person brings: one dataset or several, perhaps a file of others to measure on."""
 
     examples: Sequence[Path]
     dev: Path | None
@@ -98,7 +98,12 @@ def part(dev: str | None) -> tuple[Path | None, float | None]:
 
 
 def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
-    """Trains, or with `dry_run` says what was read."""
+    """Train, or with `dry_run` say what was read.
+
+    Raises:
+        DataError: nothing to learn from, or too little to measure on as well.
+        UsageError: several processes, and no folder.
+    """
     resolved = resolve(Alone, options.file, options.sets, options.settings(own))
     config: Alone = resolved.config
     material = files.read(config.max_bad_rows)
@@ -106,6 +111,7 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
     if options.dry_run:
         plan(material, config, as_json=options.as_json)
         return
+    check(material, config)
     if processes.count() > 1 and options.out is None:
         raise UsageError(
             "several processes need one folder.", where="--out", cure="Name it: --out DIR."
@@ -115,6 +121,17 @@ def train(files: Files, own: Mapping[str, Any], options: Options) -> None:
         teach("train", brought, resolved, options)
     else:
         follow(material, config, options)
+
+
+def check(material: Lessons, config: Alone) -> None:
+    """Look before any model is loaded whether there is enough to learn from.
+
+    Raises:
+        DataError: there is not.
+    """
+    from selfteach.methods.finetune import parted
+
+    parted(material, config)
 
 
 def follow(material: Lessons, config: Alone, options: Options) -> None:
@@ -134,8 +151,6 @@ def plan(material: Lessons, config: Alone, *, as_json: bool) -> None:
     from selfteach.methods.finetune import objectives, parted
 
     learned, dev = parted(material, config)
-    if not learned:
-        raise DataError("there is nothing to learn from.", where=material.about)
     kinds = {
         kind: sum(e.kind == kind for e in learned) for kind in sorted({e.kind for e in learned})
     }

@@ -6,7 +6,8 @@
     just prompt it     the base with the material in its prompt does as well, and harms no more
     taught             everything else
 
-A method says in its own words what was measured; which rung is reached is decided here alone.
+"Not examined" stands beside the ladder: there was nothing to measure on. A method says in its own
+words what was measured; which rung is reached is decided here alone.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Literal
 
 from selfteach.records import Measure
 
-Word = Literal["nothing to learn", "not learned", "just prompt it", "taught"]
+Word = Literal["nothing to learn", "not learned", "just prompt it", "taught", "not examined"]
 MAX_HARMED = 0.1
 """The share of harmed answers above which a lesson is not learned cleanly."""
+NO_MORE_THAN_CHANCE = "no more than chance explains"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Evidence:
         prompt_harm: the same of the prompted base.
         taught: what follows "Taught: " and the change, for instance "; other answers are
             unharmed".
+        worse: what follows "which is" where the gain is below zero by more than chance explains.
     """
 
     gain: Measure | None
@@ -50,12 +53,18 @@ class Evidence:
     harm: str = ""
     prompt_harm: str = ""
     taught: str = ""
+    worse: str = NO_MORE_THAN_CHANCE
 
 
 def reach_verdict(evidence: Evidence) -> dict[str, str]:
     """Return one word and one plain sentence."""
     word, sentence = climb(evidence)
     return {"word": word, "sentence": sentence}
+
+
+def withhold_verdict(reason: str) -> dict[str, str]:
+    """Return the word and the sentence of a run that nothing was measured on."""
+    return {"word": "not examined", "sentence": f"Not examined: {reason}."}
 
 
 def climb(evidence: Evidence) -> tuple[Word, str]:
@@ -69,7 +78,8 @@ def climb(evidence: Evidence) -> tuple[Word, str]:
             return "not learned", f"Not learned: {because}"
         return "nothing to learn", f"Nothing to learn: {because}"
     if evidence.gain.low <= 0:
-        return "not learned", f"Not learned: {change}, which is no more than chance explains."
+        chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
+        return "not learned", f"Not learned: {change}, which is {chance}."
     if evidence.harm:
         return "not learned", f"Not learned cleanly: {change}, but {evidence.harm}."
     as_good = evidence.over_prompt is not None and evidence.over_prompt.value <= 0

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from selfteach.config.methods import Method as Settings
-from selfteach.evaluate.exam import Exam, TunedModel
+from selfteach.evaluate.exam import ExamSession, TunedModel
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import BadLine, Example, Prompt, user
@@ -38,6 +38,20 @@ class Material:
     identity: Mapping[str, Any]
     sources: Mapping[str, Any] | None = None
     repaired: Sequence[BadLine] = ()
+
+
+class PlannedExam(Protocol):
+    """What the runner needs of an exam; `evaluate.exam.Exam` is one."""
+
+    def run_baselines(self, session: ExamSession) -> None:
+        """Let the base answer, into the ledger, before anything is trained."""
+        ...
+
+    def run(
+        self, session: ExamSession, tuned: TunedModel | None, *, brief: bool = False
+    ) -> dict[str, Any]:
+        """Return what exam.json holds, the verdict among it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class TrainingPlan:
 
     examples: Sequence[Example]
     objectives: ObjectiveWeights
-    exam: Exam
+    exam: PlannedExam
     stages: Sequence[TrainStage] = ()
     improve: Callable[[TunedModel], TrainingPlan | None] = improve_nothing
     choose: Callable[[Sequence[TunedModel]], TunedModel] = choose_last
@@ -92,11 +106,10 @@ class TrainingPlan:
     instruction: str = ""
     shown: Callable[[Mapping[str, Any]], dict[str, Any]] = show_nothing
     overhead: Prompt = field(default_factory=lambda: user("x"))
-    kinds_to_learn: frozenset[str] | None = None
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to learn: examples alone that hold the base in place teach nothing."""
+        """Whether there is anything to learn: anchors alone teach nothing."""
         return any(example.role == "learn" for example in self.examples)
 
 
@@ -111,6 +124,7 @@ class Method:
             second call looks everything up.
         allows_programs: whether a program (`cmd:`) may be the teacher.
         rule_of: the text that stands for the material in the prompt, where there is one.
+        samples: whether models answer; where they only score, no engine is opened.
     """
 
     name: str
@@ -118,3 +132,4 @@ class Method:
     prepare: Callable[[Session, Any], TrainingPlan]
     allows_programs: bool = False
     rule_of: Callable[[Any], str] = lambda material: ""
+    samples: bool = True

@@ -35,6 +35,7 @@ from selfteach.train.loop import Trained, train
 from selfteach.train.memory import highest_mb
 from selfteach.train.own_draws import draw_with
 from selfteach.train.steps import DrawStudent
+from selfteach.train.together import told
 
 TRAINING, ENGINE = "checkpoints", "engine"
 """Folders that exist only while a run works: checkpoints, and the tuned weights for sampling."""
@@ -47,14 +48,18 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         DataError: the material is empty, or too little to learn from and to be examined on.
     """
     if done := find_result(run, display):  # 1
+        told(False)
         return done
     with run.stage("load"):
         rule = method.rule_of(material)
-        session = open_session(run, config, display, rule, programs=method.allows_programs)
+        session = open_session(
+            run, config, display, rule, programs=method.allows_programs, samples=method.samples
+        )
     plan = method.prepare(session, material)  # 2
     with run.stage("exam of the base"):
         plan.exam.run_baselines(session)  # 3
     tuned = None
+    told(plan.trains)  # other processes of this command train too, or are done
     if plan.trains:
         plan, tuned = train_and_improve(session, plan)  # 4
     with run.stage("exam"):
@@ -254,6 +259,8 @@ def find_pair_kinds(objectives: ObjectiveWeights) -> set[str]:
 def open_tuned(session: Session, trained: Trained) -> TunedModel:
     """Open the base with the adapter merged; it samples through the run's engine."""
     model = Hf.load(session.config.model, adapter=trained.adapter)
+    if not session.samples:
+        return TunedModel(trained, model, Recorded(session.run.ledger, None, model))
     opened = choose_drawer(model, session.config.engine, session.run.path / ENGINE)
     if model.worn:
         session.display.say(f"the tuned model samples with {opened.engine}: {opened.reason}")

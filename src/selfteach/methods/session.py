@@ -32,8 +32,14 @@ SERVED = "served"
 
 @dataclass
 class Session:
-    """One run on its way. `student` draws and scores with the untouched base; `material` is what it
-    is taught, in words.
+    """One run.
+
+    Attributes:
+        rule: the text that stands for the material in the prompt; "" where there is none.
+        model: the base itself.
+        base: the base, with the ledger's memory.
+        proof: logits of the base as it was loaded, which the exam compares with later ones.
+        samples: whether models answer; where they only score, no engine is opened.
     """
 
     run: Run
@@ -45,6 +51,7 @@ class Session:
     proof: list[torch.Tensor]
     teacher: Recorded | None = None
     subject: Subject = field(default_factory=lambda: Subject(""))
+    samples: bool = True
 
     def before_training(self) -> None:
         """Gives memory back; and what a teacher's server lost stays lost, or a resumed run would
@@ -56,25 +63,36 @@ class Session:
 
 
 def open_session(
-    run: Run, config: Any, display: Display, rule: str = "", *, programs: bool = False
+    run: Run,
+    config: Any,
+    display: Display,
+    rule: str = "",
+    *,
+    programs: bool = False,
+    samples: bool = True,
 ) -> Session:
-    """Loads the base, opens what draws with it, and ties the run to it.
+    """Load the base, open what samples with it, and tie the run to it.
 
     Args:
         programs: whether a program (`cmd:`) may be the teacher.
+        samples: whether models answer, the teacher among them; else the base only scores.
     """
     display.stage("load", unit="loaded")
     model = Hf.load(config.model, adapter=earlier(run.material, config), progress=display.say)
     run.bind("student", model.fingerprint)
-    opened = choose_drawer(model, config.engine)
-    display.say(f"{model.name} draws with {opened.engine}: {opened.reason}")
+    drawer = None
+    if samples:
+        opened = choose_drawer(model, config.engine)
+        drawer = opened.drawer
+        display.say(f"{model.name} draws with {opened.engine}: {opened.reason}")
     for note in model.notes:
         display.say(note)
-    base = Recorded(run.ledger, opened.drawer, model)
-    teacher = teacher_of(run, config, display, programs) if config.teacher else None
+    base = Recorded(run.ledger, drawer, model)
+    teacher = teacher_of(run, config, display, programs) if samples and config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    return Session(run, config, display, rule, model, base, probe_logits(model, PROBE_PAIRS), teacher)
+    proof = probe_logits(model, PROBE_PAIRS)
+    return Session(run, config, display, rule, model, base, proof, teacher, samples=samples)
 
 
 def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
