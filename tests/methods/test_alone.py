@@ -6,14 +6,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from selfteach import cli, registry
 from selfteach.config import Alone
+from selfteach.errors import DataError
+from selfteach.evaluate.verdict import reach_verdict
 from selfteach.materials.examples import read_examples
-from selfteach.methods.finetune import Lessons, by_pairs, marked, objectives, parted, verdict
+from selfteach.methods import finetune
+from selfteach.methods.finetune import (
+    DevLossExam,
+    Lessons,
+    by_pairs,
+    marked,
+    objectives,
+    parted,
+    weigh,
+)
 from selfteach.records import Example, Logp, Measure, user, write_jsonl
 from selfteach.train.loop import Training
 from talker import said
@@ -178,11 +190,9 @@ def test_no_dev_prompt_is_learned_and_anchors_are_all_learned() -> None:
 
 def test_a_cut_answer_is_scored_without_its_end() -> None:
     class Model:
-        fingerprint = "x"
-
-        def logp(self, items: list[Any]) -> Any:
+        def score(self, items: list[Any]) -> Any:
             seen.extend(items)
-            return [(item.id("x"), (Logp(-1.0, 2),)) for item in items]
+            return [(Logp(-float(len(seen)), 2),) for _ in items]
 
     seen: list[Any] = []
     rows = [
@@ -256,9 +266,84 @@ def test_a_verdict_says_whether_it_rose_or_is_chance(
     if gained:
         found |= {"gained": {"taught": Measure(*gained, 20)}}
         found["preferred"] = {"base": Measure(0.3, 0, 1, 20), "taught": Measure(0.8, 0, 1, 20)}
-    told = verdict(found, pairs)
+    told = reach_verdict(weigh(found, pairs))
     assert told["word"] == word
     assert sentence in told["sentence"]
+
+
+class Scores:
+    """A model that gives each answer log-probabilities by its first letter, in nats a token."""
+
+    def __init__(self, nats: dict[str, float]) -> None:
+        self.nats = nats
+
+    def score(self, items: list[Any]) -> Any:
+        return [(Logp(-2 * self.nats[item.texts[0][0]], 2),) for item in items]
+
+
+def examine(
+    base: dict[str, float], tuned: dict[str, float] | None, pairs_only: bool = False
+) -> dict[str, Any]:
+    """exam.json over six dev pairs; chosen answers begin with I or A, rejected ones with D."""
+    exam = DevLossExam(lessons(6), pairs_only, {"method": "train"})
+    session: Any = SimpleNamespace(base=Scores(base), config=SimpleNamespace(seed=0))
+    model: Any = SimpleNamespace(recorded=Scores(tuned)) if tuned else None
+    exam.run_baselines(session)
+    return exam.run(session, model)
+
+
+@pytest.fixture
+def proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune, "prove_base", lambda session: {"same": True})
+
+
+@pytest.mark.parametrize(
+    ("tuned", "pairs_only", "word", "sentence"),
+    [
+        ({"I": 1, "A": 1, "D": 4}, False, "taught", "Taught: the loss on 6 dev examples is 2.000"),
+        ({"I": 1.9, "A": 2.2, "D": 9}, False, "not learned", "no more than chance explains."),
+        ({"I": 3, "A": 3, "D": 9}, False, "not learned", "worse by more than chance explains."),
+        ({"I": 3, "A": 3, "D": 9}, True, "taught", "the likelier one in 0 % before and 100 %"),
+        ({"I": 1, "A": 1, "D": 1}, True, "not learned", "no more than chance explains."),
+        (None, False, "not examined", "Not examined: nothing was trained."),
+    ],
+)
+@pytest.mark.usefixtures("proven")
+def test_every_verdict_from_the_dev_part(
+    tuned: dict[str, float] | None, pairs_only: bool, word: str, sentence: str
+) -> None:
+    exam = examine({"I": 2, "A": 2, "D": 1}, tuned, pairs_only)
+    assert exam["verdict"]["word"] == word
+    assert sentence in exam["verdict"]["sentence"]
+    assert exam["loss_nats"]["base"]["value"] == 2.0
+    assert exam["preferred"]["base"]["value"] == 0.0
+    assert ("fall" in exam) is ("gained" in exam) is (tuned is not None)
+
+
+@pytest.mark.usefixtures("proven")
+def test_without_a_dev_part_nothing_is_examined() -> None:
+    session: Any = SimpleNamespace(base=Scores({}), config=SimpleNamespace(seed=0))
+    exam = DevLossExam([], False, {"method": "train"})
+    exam.run_baselines(session)
+    found = exam.run(session, None)
+    assert found["verdict"] == {
+        "word": "not examined",
+        "sentence": "Not examined: there is no dev part.",
+    }
+    assert found["loss_nats"] == found["preferred"] == {}
+
+
+@pytest.mark.parametrize(
+    "material",
+    [
+        Lessons(lessons(3, "general"), about="anchors"),
+        Lessons(lessons(3), dev=lessons(3), about="all of it is measured on"),
+    ],
+    ids=["anchors alone", "nothing beside the dev file"],
+)
+def test_where_there_is_nothing_to_learn_it_is_said(material: Lessons) -> None:
+    with pytest.raises(DataError, match="there is nothing to learn from"):
+        parted(material, Alone(dev_share=0.0))
 
 
 def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path) -> None:
@@ -272,9 +357,9 @@ def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path)
 
 
 def test_which_lessons_pairs_alone_teach() -> None:
-    kinds = ["lesson", "near"]
-    assert by_pairs({"lesson": {"dpo": 1.0}, "near": {"anchor": 8.0}}, kinds)
-    assert not by_pairs({"lesson": {"dpo": 1.0, "sft": 1.0}, "near": {"anchor": 8.0}}, kinds)
+    near = {"near": {"anchor": 8.0}}
+    assert by_pairs({"lesson": {"dpo": 1.0}, **near}, ["lesson"])
+    assert not by_pairs({"lesson": {"dpo": 1.0, "sft": 1.0}, **near}, ["lesson"])
     assert not by_pairs({"lesson": {"dpo": 1.0}, "other": {"sft": 1.0}}, ["lesson", "other"])
 
 
