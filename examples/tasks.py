@@ -14,7 +14,8 @@ from typing import Any
 
 from selfteach.config import Tasks, resolve
 from selfteach.materials.tasks import OWN_SEEDS, read_tasks
-from selfteach.methods.tasks.method import teach
+from selfteach.methods.runner import teach
+from selfteach.methods.tasks.method import METHOD
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 
@@ -23,7 +24,7 @@ def learn(seeds: Path, folder: Path, sets: Sequence[str] = ()) -> dict[str, Any]
     """Teaches from a file of seed tasks. `sets` are settings as after `--set`."""
     resolved = resolve(Tasks, sets=sets)
     with open_run(folder, "tasks", "tasks", resolved, {"seeds": seeds.name}) as run:
-        return teach(run, read_tasks(seeds), resolved.config, open_display())
+        return teach(run, METHOD, read_tasks(seeds), resolved.config, open_display())
 
 
 def show(folder: Path, count: int = 5) -> None:

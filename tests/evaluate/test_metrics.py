@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from selfteach.evaluate.metrics import best_over, bleu, bleu_measure, classes, rouge
+from selfteach.evaluate.metrics import (
+    best_over,
+    best_rouge,
+    bleu,
+    bleu_measure,
+    classes,
+    report_labels,
+    rouge,
+)
 from selfteach.records import Measure
 from selfteach.select.overlap import tokens
 
@@ -162,3 +170,34 @@ def test_bleu_by_hand() -> None:
     for answers, golds in ((["x"], []), (["x"], [[]])):
         with pytest.raises(ValueError, match="references"):
             bleu(answers, golds)
+
+
+def test_words_of_every_script_are_compared() -> None:
+    assert best_rouge("красная лиса спит", ("красная лиса ест",)) == pytest.approx(2 / 3)
+
+
+def test_the_best_rouge_over_several_gold_answers() -> None:
+    assert best_rouge("one two five six", ("seven", "one two three four")) == 0.5
+    assert best_rouge("two one", ("one two",), "rouge1") == 1.0
+    assert best_rouge("two one", ("one two",), "rouge2") == 0.0
+
+
+def test_labels_by_hand() -> None:
+    """Gold yes yes no no, answers "Yes." yes, yes and something else: yes has precision 2/3 and
+    recall 1, no has none; what is no label counts as no prediction, so that of three predictions
+    two are right, of four questions two.
+    """
+    pairs = [
+        (("yes",), "Yes."),
+        (("yes", "certainly"), "certainly"),
+        (("no",), "yes"),
+        (("no",), "a long answer"),
+    ]
+    found = report_labels(pairs)
+    assert set(found["each"]) == {"yes", "no"}
+    assert found["each"]["yes"] == pytest.approx(
+        {"precision": 2 / 3, "recall": 1.0, "f1": 0.8, "support": 2}
+    )
+    assert found["each"]["no"]["f1"] == 0.0
+    assert found["macro"]["f1"] == pytest.approx(0.4)
+    assert (found["micro"]["precision"], found["micro"]["recall"]) == pytest.approx((2 / 3, 0.5))

@@ -12,14 +12,15 @@ import pytest
 
 from selfteach.config import Tasks
 from selfteach.errors import UsageError
-from selfteach.evaluate.tasks import Sheet
+from selfteach.evaluate.exam import GENERAL, TARGET
 from selfteach.judge.pairwise import Closer
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.exam import arms_of, judged, mismatched, noise_floor, question_of, questions
-from selfteach.methods.tasks.method import Parts
+from selfteach.methods.tasks.contest import choose_judge, make_mismatched_pairs
+from selfteach.methods.tasks.exam import build_arms, build_exam, fit_worked_turns
+from selfteach.methods.tasks.questions import make_question, make_questions
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Draw, Example, Prompt, user
+from selfteach.records import Example, Message, Prompt, user
 from selfteach.run.display import open_display
 from selfteach.run.ledger import Ledger
 
@@ -64,7 +65,7 @@ def session(folder: Path, score: Any = None, room: int = 1000, **settings: Any) 
 def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path: Path) -> None:
     long = Task("s:9", "Say the word " + "z" * 100, (Instance("", "z"),))
     there = session(tmp_path, room=60)
-    asked = questions(there, Parts([], [TASKS[0], long], [TASKS[1]], {}))
+    asked = make_questions(there, {"seed": [TASKS[0], long], "human": [TASKS[1]]})
     assert [(q.part, q.golds) for q in asked] == [("seed", ("apple",)), ("human", ("bear",))]
     (stage,) = there.run.ledger.funnel()
     assert (stage.requested, stage.accepted, stage.reasons) == (
@@ -75,7 +76,8 @@ def test_a_question_without_room_for_an_answer_is_left_out_and_counted(tmp_path:
 
 
 def test_the_exam_asks_so_many_of_each_part(tmp_path: Path) -> None:
-    assert len(questions(session(tmp_path, exam={"tasks": 1}), Parts([], TASKS, TASKS, {}))) == 2
+    there = session(tmp_path, exam={"tasks": 1})
+    assert len(make_questions(there, {"seed": TASKS, "human": TASKS})) == 2
 
 
 def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
@@ -85,7 +87,7 @@ def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
         (Instance("sky", "blue"), Instance("sky", "grey"), Instance("grass", "green")),
         True,
     )
-    asked = question_of(task, "seed")
+    asked = make_question(task, "seed")
     assert asked.golds == ("blue", "grey")
     assert asked.prompt == user("Colour it\n\nsky")
     assert asked.classification is True
@@ -93,22 +95,65 @@ def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
 
 def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:
     examples = [Example(f"e{i}", "seed", user(f"Ask {i} " + "x" * 40), "said") for i in range(4)]
-    asked = questions(there := session(tmp_path, room=160), Parts([], TASKS[:1], [], {}))
-    assert len(arms_of(there, None, examples, asked)["prompted"].shown) == 4, (
-        "two worked tasks of two turns; a third has no room"
-    )
-    assert set(arms_of(there, None, examples, asked)) == {"base", "prompted"}
+    there = session(tmp_path, room=160)
+    asked = make_questions(there, {"seed": TASKS[:1]})
+    worked = fit_worked_turns(there, examples, asked)
+    assert len(worked) == 4, "two worked tasks of two turns; a third has no room"
+    assert fit_worked_turns(session(tmp_path, room=40), examples, asked) == ()
+
+
+def test_invented_tasks_are_shown_where_people_s_are_not_learned(tmp_path: Path) -> None:
+    there = session(tmp_path)
+    examples = [
+        Example("g", "general", user("Hello?"), "Hello."),
+        Example("t", "task", user("Ask"), "said"),
+    ]
+    assert fit_worked_turns(there, examples, [])[0] == Message("user", "Ask")
+    examples.append(Example("s", "seed", user("Seed"), "said"))
+    assert fit_worked_turns(there, examples, [])[0] == Message("user", "Seed")
+
+
+def test_the_prompted_arm_sees_worked_tasks_before_every_question(tmp_path: Path) -> None:
+    there = session(tmp_path)
+    asked = {TARGET: [user("Say it")], GENERAL: [user("Hello?", system="Be kind.")]}
+    worked = (*user("Ask"), Message("assistant", "said"))
+    arms = build_arms(there, None, asked, worked)
+    assert set(arms) == {"base", "prompted"}
+    assert arms["base"].prompts == asked
+    assert arms["prompted"].prompts[TARGET] == [(*worked, *user("Say it"))]
+    (general,) = arms["prompted"].prompts[GENERAL]
+    assert general == (Message("system", "Be kind."), *worked, *user("Hello?"))
+    tuned: Any = SimpleNamespace(recorded="tuned")
+    assert build_arms(there, tuned, asked, worked)["taught"].model == "tuned"
+
+
+def test_the_exam_counts_what_is_learned_and_asks_what_is_held_out(tmp_path: Path) -> None:
+    examples = [
+        Example("s", "seed", user("Ask"), "said"),
+        Example("t", "task", user("Ask more"), "said"),
+        Example("g", "general", user("Hello?"), "Hello."),
+    ]
+    held_out = {"seed": TASKS[:1], "human": TASKS[1:2]}
+    exam = build_exam(session(tmp_path), held_out, TASKS, [user("Tea?")], examples, "2 seeds")
+    assert exam.scorer.num_examples == 2  # type: ignore[attr-defined]
+    assert exam.header == {"method": "tasks", "material": "2 seeds"}
+    assert exam.questions == {
+        TARGET: [user("Say the word apple"), user("Say the word bear")],
+        GENERAL: [user("Tea?")],
+    }
 
 
 def test_a_person_s_answer_meets_that_to_another_task() -> None:
-    found = mismatched([*TASKS[:2], Task("s:8", "Say it again", (Instance("", "bear"),))])
+    found = make_mismatched_pairs(
+        [*TASKS[:2], Task("s:8", "Say it again", (Instance("", "bear"),))]
+    )
     assert [(duel.ours, duel.theirs) for duel in found] == [("apple", "bear"), ("bear", "apple")], (
         "equal answers are no duel"
     )
 
 
 def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path) -> None:
-    judge, told = judged(session(tmp_path, likes_what_was_asked), Parts(TASKS, [], [], {}), [])
+    judge, told = choose_judge(session(tmp_path, likes_what_was_asked), TASKS, [])
     assert told["source"] == "model"
     assert judge.name == told["name"]
     assert told["agreement"][judge.name]["value"] == 1.0
@@ -116,7 +161,7 @@ def test_a_model_judges_where_it_tells_right_answers_from_others(tmp_path: Path)
 
 def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
     """Nobody prefers anything: every duel is a tie, .5, which is less than min_auroc."""
-    judge, told = judged(session(tmp_path, lambda prompt, text: 0.0), Parts(TASKS, [], [], {}), [])
+    judge, told = choose_judge(session(tmp_path, lambda prompt, text: 0.0), TASKS, [])
     assert isinstance(judge, Closer)
     assert told["source"] == "people's answers"
     assert {mark["value"] for mark in told["agreement"].values()} == {0.5}
@@ -124,13 +169,4 @@ def test_else_the_answer_nearer_to_a_person_s_wins(tmp_path: Path) -> None:
 
 def test_a_judge_that_there_is_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no judge \"closest\""):
-        judged(session(tmp_path, judge={"name": "closest"}), Parts(TASKS, [], [], {}), [])
-
-
-def test_the_noise_floor_is_a_second_draw_against_the_first(tmp_path: Path) -> None:
-    """The first draws say the person's word, the second ones "drawn 1": minus one, whatever was
-    taught.
-    """
-    asked = [question_of(task, "seed") for task in TASKS]
-    first = Sheet([], [Draw(str(i), q.golds[0]) for i, q in enumerate(asked)], [])
-    assert noise_floor(session(tmp_path), asked, first)["rouge_l"].value == -1.0
+        choose_judge(session(tmp_path, judge={"name": "closest"}), TASKS, [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from selfteach.evaluate.tasks import best_rouge
+from selfteach.evaluate.metrics import best_rouge
 from selfteach.materials.tasks import read_tasks
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap
@@ -152,6 +152,7 @@ def test_every_candidate_is_accounted_for(invented: tuple[Path, dict[str, Any]])
         "tasks with instances",
         "questions of the exam",
         "examples",
+        "anchor",
     } <= funnel.keys()
     assert funnel["tasks with instances"].accepted == 12 == len(rows(run / "tasks.jsonl"))
     assert "like another task" in funnel["tasks"].reasons

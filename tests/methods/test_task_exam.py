@@ -1,0 +1,249 @@
+"""The exam of tasks on answers made by hand: metrics, contests, every rung of the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach import statistics
+from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.evaluate.verdict import reach_verdict
+from selfteach.judge.pairwise import Closer
+from selfteach.methods.tasks.contest import compare_arms
+from selfteach.methods.tasks.exam import TaskScorer
+from selfteach.methods.tasks.method import show_arms
+from selfteach.methods.tasks.questions import TaskQuestion
+from selfteach.models.scripted import Scripted
+from selfteach.records import Draw, Logp, Measure, user
+
+GOLD = "one two three four"
+NEAR, HALF, FAR = GOLD, "one two five six", "seven eight"
+"""ROUGE-L to the gold answer: 1, 2 * 2 / 8 = .5, 0."""
+GENERAL_ANSWER = "Tea is hot."
+
+
+def questions(
+    count: int = 8, gold: str = GOLD, part: str = "seed", classification: bool = False
+) -> list[TaskQuestion]:
+    return [TaskQuestion(part, user(f"{part} {i}"), (gold,), classification) for i in range(count)]
+
+
+def draws(texts: Sequence[str]) -> list[Draw]:
+    return [Draw(str(i), text) for i, text in enumerate(texts)]
+
+
+def answers(greedy: Sequence[str], sampled: Sequence[str] | None = None) -> Answers:
+    asked = [f"q{i}" for i in range(len(greedy))]
+    return Answers(asked, draws(greedy), draws(greedy if sampled is None else sampled))
+
+
+class FixedScorer(Scripted):
+    """A model that finds every text equally likely: -2 nats, 4 tokens."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def score(self, items: Sequence[Any]) -> list[tuple[Logp, ...]]:
+        return [(Logp(-2.0, 4),) for _ in items]
+
+
+def exam_state(
+    scorer: TaskScorer,
+    arms: Mapping[str, Answers],
+    general: Mapping[str, Sequence[str]] | None = None,
+    found: Mapping[str, Any] | None = None,
+) -> ExamState:
+    """The state of an exam whose arms answered so; `general` holds answers to general prompts."""
+    asked: dict[str, Mapping[str, Answers]] = {TARGET: dict(arms)}
+    if general:
+        asked[GENERAL] = {arm: answers(texts) for arm, texts in general.items()}
+    prompts = {TARGET: [question.prompt for question in scorer.questions]}
+    model: Any = FixedScorer()
+    models = {name: Arm(model, prompts) for name in arms}
+    session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
+    effects = find_side_effects(asked, (), lambda scope, base: ())
+    return ExamState(session, None, models, asked, scorer.score(arms), effects, found or {})
+
+
+def alike(
+    base: str, prompted: str, taught: str | None = None, count: int = 8
+) -> dict[str, Answers]:
+    """Arms that give every question the same answer."""
+    found = {"base": answers([base] * count), "prompted": answers([prompted] * count)}
+    if taught is not None:
+        found["taught"] = answers([taught] * count)
+    return found
+
+
+def harmed(count: int) -> dict[str, list[str]]:
+    """Ten general answers of each arm; so many of the tuned model's are empty."""
+    own = [GENERAL_ANSWER] * 10
+    return {"base": own, "prompted": own, "taught": [""] * count + own[count:]}
+
+
+def changed(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"retention": {"change": Measure(value, low, high, 60)}}
+
+
+RETAINED = changed(0.0, -0.01, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("arms", "general", "found", "word", "says"),
+    [
+        (
+            alike(FAR, FAR),
+            None,
+            {},
+            "nothing to learn",
+            "Nothing to learn: 3 usable examples; the base has ROUGE-L 0.00.",
+        ),
+        (alike(FAR, FAR, FAR), None, {}, "not learned", "no more than chance explains."),
+        (
+            alike(FAR, FAR, NEAR),
+            harmed(2),
+            RETAINED,
+            "not learned",
+            "Not learned cleanly: ROUGE-L to people's answers is 0.00 before and 1.00 after, "
+            "but 20% of the general answers are harmed.",
+        ),
+        (
+            alike(FAR, FAR, NEAR),
+            harmed(0),
+            changed(-0.02, -0.04, 0.0),
+            "not learned",
+            "but what everybody knows changes by -2.0 points [-4.0, +0.0].",
+        ),
+        (
+            alike(FAR, NEAR, HALF),
+            harmed(0),
+            RETAINED,
+            "just prompt it",
+            "Just prompt it: ROUGE-L to people's answers is 0.00 before and 0.50 after; with "
+            "worked tasks in the prompt it is 1.00.",
+        ),
+        (alike(FAR, NEAR, NEAR), harmed(0), RETAINED, "just prompt it", "it is 1.00."),
+        (
+            alike(FAR, HALF, NEAR),
+            harmed(1),
+            RETAINED,
+            "taught",
+            "Taught: ROUGE-L to people's answers is 0.00 before and 1.00 after (0.50 with worked "
+            "tasks in the prompt).",
+        ),
+        (alike(FAR, HALF, NEAR), None, {}, "taught", "Taught:"),
+    ],
+    ids=[
+        "nothing",
+        "chance",
+        "harmed",
+        "forgotten",
+        "prompt is better",
+        "prompt is as good",
+        "taught",
+        "taught without general prompts",
+    ],
+)
+def test_every_rung_of_the_verdict(
+    arms: dict[str, Answers], general: Any, found: Any, word: str, says: str
+) -> None:
+    scorer = TaskScorer(questions(), 3)
+    reached = reach_verdict(scorer.weigh(exam_state(scorer, arms, general, found)))
+    assert reached["word"] == word
+    assert says in reached["sentence"]
+
+
+def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
+    """Greedy and sampled answers that are the same say nothing new: 6 questions, of which 4 gain
+    and 2 lose as much, are chance. Counted as 12 of their own they would be "taught".
+    """
+    scorer = TaskScorer(questions(6), 1)
+    arms = {
+        "base": answers([FAR, FAR, FAR, FAR, HALF, HALF]),
+        "prompted": answers([FAR] * 6),
+        "taught": answers([NEAR, NEAR, NEAR, NEAR, FAR, FAR]),
+    }
+    state = exam_state(scorer, arms)
+    taught, base = (state.scores.average(arm) for arm in ("taught", "base"))
+    assert taught == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+    single = TaskScorer(questions(1), 1)
+    assert single.score({"taught": answers([NEAR], [FAR])}).average("taught") == [0.5]
+    once = statistics.paired_bootstrap(taught, base, seed=0)
+    twice = statistics.paired_bootstrap(2 * taught, 2 * base, seed=0)
+    assert once.low <= 0 < twice.low
+    assert reach_verdict(scorer.weigh(state))["word"] == "not learned"
+
+
+def test_metrics_by_part_and_arm_with_values_by_hand() -> None:
+    scorer = TaskScorer([*questions(2), *questions(2, part="human")], 1)
+    own = answers([NEAR, HALF, FAR, FAR], [FAR, FAR, FAR, HALF])
+    found = scorer.measure(exam_state(scorer, {"base": own}))
+    seeds, people = (
+        {key: value[part]["base"] for key, value in found.items() if value}
+        for part in ("seed", "human")
+    )
+    assert [seeds["rouge_l"][way].value for way in ("greedy", "drawn")] == [0.75, 0.0]
+    assert seeds["rouge_1"].value == 0.75
+    assert seeds["rouge_2"].value == pytest.approx((1 + 1 / 3) / 2), "one pair of three"
+    assert seeds["token_f1"].value == 0.75
+    assert seeds["loss_nats"].value == 0.5
+    assert people["rouge_l"]["drawn"].value == 0.25
+    assert seeds["bleu"].value > people["bleu"].value
+    assert found["exact"] == found["labels"] == {}, "no question is a classification"
+
+
+def test_only_classifications_have_labels() -> None:
+    scorer = TaskScorer([*questions(2, "yes", classification=True), *questions(1)], 1)
+    found = scorer.measure(exam_state(scorer, {"base": answers(["yes", "no", "yes"])}))
+    assert found["exact"]["seed"]["base"].n == 2
+    assert found["exact"]["seed"]["base"].value == 0.5
+    assert found["labels"]["seed"]["base"]["each"]["yes"]["support"] == 2
+
+
+def test_the_noise_floor_is_a_second_sample_against_the_first() -> None:
+    """The first sample is the person's answer, the second has nothing in common with it: minus one,
+    whatever was taught.
+    """
+    scorer = TaskScorer(questions(4), 1)
+    state = exam_state(scorer, {"base": answers([FAR] * 4, [NEAR] * 4)})
+    again = Answers(["q"] * 4, (), draws([FAR] * 4))
+    assert scorer.measure_noise(again, state)["rouge_l"].value == -1.0
+
+
+def test_every_arm_meets_the_base_and_the_tuned_model_meets_the_prompted_base() -> None:
+    asked = questions(4)
+    arms = alike(FAR, HALF, NEAR, 4)
+    judge = Closer({question.prompt: question.golds for question in asked})
+    against_base = compare_arms(judge, asked, arms, "base", 0)
+    assert set(against_base) == {"prompted", "taught"}
+    assert (against_base["taught"]["wins"], against_base["prompted"]["wins"]) == (4, 4)
+    both = {arm: arms[arm] for arm in ("prompted", "taught")}
+    against_prompted = compare_arms(judge, asked, both, "prompted", 0)
+    assert list(against_prompted) == ["taught"]
+    assert (against_prompted["taught"]["wins"], against_prompted["taught"]["losses"]) == (4, 0)
+
+
+def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
+    scorer = TaskScorer(questions(1), 1)
+    (row,) = scorer.rows(exam_state(scorer, alike(HALF, NEAR, FAR, 1)))
+    assert {arm: cell["broken"] for arm, cell in row["arms"].items()} == {
+        "base": False,
+        "prompted": False,
+        "taught": True,
+    }
+    assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
+
+
+def test_the_result_shows_each_arm_where_there_are_no_general_prompts() -> None:
+    scorer = TaskScorer(questions(2), 1)
+    exam = scorer.measure(exam_state(scorer, alike(FAR, HALF, NEAR, 2)))
+    exam |= {"sanity": {"base": {}, "taught": {}}, "pairwise": {"taught": {"wins": 2}}}
+    shown = show_arms(exam)
+    assert set(shown) == {"base", "taught"}
+    assert shown["taught"]["pairwise"] == {"wins": 2}
+    assert shown["taught"]["rouge_l"]["seed"]["greedy"].value == 1.0
+    assert set(shown["base"]) == {"rouge_l", "token_f1", "loss_nats"}
