@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from selfteach.config.methods import Method as Settings
+from selfteach.config import Section
 from selfteach.evaluate.exam import ExamSession, TunedModel
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -128,7 +128,7 @@ class Method:
     """
 
     name: str
-    settings: type[Settings]
+    settings: type[Section]
     prepare: Callable[[Session, Any], TrainingPlan]
     allows_programs: bool = False
     rule_of: Callable[[Any], str] = lambda material: ""
