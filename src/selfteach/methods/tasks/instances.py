@@ -281,7 +281,7 @@ def agreed(came: Sequence[Draw], least: float) -> tuple[str, str]:
 
 
 def worked(session: Session, task: Task, human: Sequence[Task], number: int) -> list[Task]:
-    """Short tasks of people that no classification is among, drawn anew for each answer to a task."""
+    """Sample short tasks of people that are no classifications, anew for each answer to a task."""
     short = shown(human)
     chance = random.Random(f"cases {session.config.seed} {task.id} {number}")
     return chance.sample(short, min(session.config.cases.shots, len(short)))
