@@ -4,7 +4,7 @@ many forms, or only what it does not know.
   1  read: documents become chunks of sentences; people's questions, or a share of the sentences,
      are set aside for the exam
   2  ask: the student (or the teacher) asks about every answer that a sentence offers
-  3  answer: the label y* with the document, K draws with it, K draws without it
+  3  answer: the label y* with the document, K samples with it, K samples without it
   4  score and filter: is the label consistent, and is it unknown? All K scores are kept, so that
      thresholds can be changed afterwards
   5  train: study data (each sentence in many forms), the filtered pairs, the base's own answers to
@@ -30,6 +30,7 @@ from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.calibration import surest
 from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
@@ -42,7 +43,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.calibrate import calibrated, judges_of, stored
 from selfteach.methods.documents.exam import (
     Quiz,
-    examine,
+    build_exam,
     gap_quiz,
     known_map,
     own_quiz,
@@ -51,14 +52,11 @@ from selfteach.methods.documents.exam import (
     share_of,
 )
 from selfteach.methods.documents.study import Asked, Measured, study_data
+from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.prompts import asked_for
-from selfteach.methods.runner import publish, tidy
-from selfteach.methods.session import Session, open_session
-from selfteach.methods.stages import Stage, teach_stages
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
-from selfteach.run.display import Display
-from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
 from selfteach.select.balance import spread
 from selfteach.select.form import form_fault
@@ -80,62 +78,81 @@ LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
 LOST = "no answer came to be its label"
 
 
-def teach(run: Run, material: Documents, config: Settings, display: Display) -> dict[str, Any]:
-    """Teaches documents in a run folder; returns what `selfteach documents --json` prints.
+def prepare(session: Session, material: Documents) -> TrainingPlan:
+    """Turn documents into a training plan.
 
     Raises:
         DataError: nothing can be asked about the documents, or nothing is left to learn from.
     """
-    if done := run.ledger.noted("result"):
-        tidy(run)
-        display.say("this run is done: here is its result again")
-        return dict(done)
-    with run.stage("load"):
-        session = open_session(run, config, display)
+    run, config = session.run, session.config
     with run.stage("read"):
-        chunks, judged = read(session, material), judge(session)  # 1
+        chunks = read(session, material)  # 1
+        knowledge_judge = judge(session)
     with run.stage("ask"):
         kept_out, asked = asked_apart(session, chunks, material.questions)  # 1, 2
-        quiz = spread(kept_out, config.exam.questions)
     with run.stage("answer"):
-        measured = answer(session, asked.trusted, judged)  # 3, 4
+        measured = answer(session, asked.trusted, knowledge_judge)  # 3, 4
         pairs = select(session, measured)  # 4
-        # it is not asked again: what its server lost stays lost, or a resumed run would come to
-        # other examples
+        # What the teacher's server lost stays lost, or a resumed run would make other examples.
         if session.teacher:
             session.teacher.give_up()
     with run.stage("keep"):
         general = replay(session, kept_out)
-    examples = [
-        *study_data(session, chunks, asked, measured, kept_out),
-        *(pairs if config.stages.pairs else ()),
-    ]
-    with run.stage("exam of the base"):
-        lessons = said_of(chunks, measured.answered)
-        examine(session, None, quiz, general["test"], lessons)  # 7
-        session.base.rest()
-    trainings = stages(session, examples, general, measured.answered)
-    taught = teach_stages(
-        session, trainings, KINDS | (DISTILLED if config.study.distill else {})
-    )  # 5
-    with run.stage("exam"):
-        exam = examine(session, taught, quiz, general["test"], lessons)  # 7
-        exam["map"] = known_map(
-            session, taught, chunks, measured.answered, measured.scored, exam["answers"]
-        )  # 6
-    shown = {
-        arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
-        for arm in exam["contains"]
-    }
-    told = f"{len(material.reading.documents)} documents: " + ", ".join(
-        sorted({c.title for c in chunks})
+    with run.stage("study"):
+        examples = study_data(session, chunks, asked, measured, kept_out)
+    if config.stages.pairs:
+        examples += pairs
+    trainings = stages(session, examples, general, measured.answered)  # 5
+
+    def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+        """Add what the model knows before and after."""
+        if tuned is None:
+            return
+        with run.stage("map"):
+            exam["map"] = known_map(  # 6
+                session, tuned, chunks, measured.answered, measured.scored, exam["answers"]
+            )
+
+    quiz = spread(kept_out, config.exam.questions)
+    taught_texts = said_of(chunks, measured.answered)
+    prompts = [example.prompt for example in general["test"]]
+    header = describe_material(session, material, chunks)
+    return TrainingPlan(
+        examples=unique(trainings),
+        objectives=KINDS | (DISTILLED if config.study.distill else {}),
+        exam=build_exam(session, quiz, prompts, taught_texts, header),  # 7
+        stages=trainings,
+        after=add_knowledge_map,
+        shown=show_arms,
+        overhead=user(chunks[0].passage + " x"),
     )
-    prompted = user(chunks[0].passage + " x")
+
+
+def unique(trainings: Sequence[TrainStage]) -> list[Example]:
+    """Return the examples of all trainings, each once."""
+    found: dict[str, Example] = {}
+    for training in trainings:
+        for example in training.examples:
+            found[example.id] = example
+    return list(found.values())
+
+
+def describe_material(
+    session: Session, material: Documents, chunks: Sequence[Chunk]
+) -> dict[str, Any]:
+    """Return what exam.json says of the documents, and of the judges of what is known."""
+    titles = ", ".join(sorted({chunk.title for chunk in chunks}))
+    described = f"{len(material.reading.documents)} documents: {titles}"
     judges = session.run.ledger.noted("judges") or []
-    learned = list({e.id: e for training in trainings for e in training.examples}.values())
-    return publish(
-        session, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted
-    )
+    return {"material": described[:300], "judges": judges}
+
+
+def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of each arm, for the result."""
+    found: dict[str, Any] = {}
+    for arm in exam["contains"]:
+        found[arm] = {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
+    return found
 
 
 def read(session: Session, material: Documents) -> list[Chunk]:
@@ -549,7 +566,7 @@ def stages(
     examples: Sequence[Example],
     replayed: Mapping[str, Sequence[Example]],
     answered: Sequence[Answered],
-) -> list[Stage]:
+) -> list[TrainStage]:
     """Step 5: the trainings, one after the other.
 
     Raises:
@@ -561,6 +578,10 @@ def stages(
             "nothing is left to learn.",
             cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.",
         )
-    before = [Stage("general", schooled(own, reading(answered)))] if wanted.general else []
-    after = [Stage("healing", own)] if wanted.healing else []
-    return [*before, Stage("documents", [*examples, *replayed["train"]]), *after]
+    before = [TrainStage("general", schooled(own, reading(answered)))] if wanted.general else []
+    after = [TrainStage("healing", own)] if wanted.healing else []
+    return [*before, TrainStage("documents", [*examples, *replayed["train"]]), *after]
+
+
+METHOD = Method(name="documents", settings=Settings, prepare=prepare)
+"""`selfteach documents`."""
