@@ -132,12 +132,11 @@ def roomy(session: Session, q: Quiz) -> bool:
     its answer, and the passage with two answers to compare.
     """
     encode = session.model.encode
-    answer_tokens = session.config.exam.max_tokens
+    answer_tokens: int = session.config.exam.max_tokens
     duel = Preference(session.base).asked(add_passage(q), "", "")
     open_book = len(encode(open_chat(q.text, q.chunk))) + answer_tokens
     compared = len(encode(duel)) + 2 * answer_tokens
-    room: int = session.model.context_tokens
-    return max(open_book, compared) <= room
+    return max(open_book, compared) <= session.model.context_tokens
 
 
 def add_passage(q: Quiz) -> Prompt:
@@ -382,8 +381,8 @@ def known_map(
     rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
     for a, scores, base, own in zip(answered, scored, before, after, strict=True):
         first = decide_first_state(session, a, scores)
-        row = describe_learned(a, first, base.text, own.text)
-        rows[a.question.chunk.id].append(row)
+        learned = describe_learned(a, first, base.text, own.text)
+        rows[a.question.chunk.id].append(learned)
     for row in answers:
         if row["scope"] == TARGET:
             rows[row["chunk"]].append(describe_held_out(row))
