@@ -293,7 +293,7 @@ def list_dropped(run: Run) -> list[dict[str, Any]]:
     rows = []
     for stage, outcome in run.ledger.candidates():
         if outcome.state in ("dropped", "failed"):
-            row = {"stage": stage, "id": outcome.id, "state": outcome.state}
+            row: dict[str, Any] = {"stage": stage, "id": outcome.id, "state": outcome.state}
             rows.append(row | {"reason": outcome.reason, "body": outcome.body})
     return rows
 
