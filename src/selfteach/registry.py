@@ -19,7 +19,7 @@ NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback.method:METHOD",
         "corrections": "selfteach.methods.corrections.method:teach",
-        "documents": "selfteach.methods.documents.method:teach",
+        "documents": "selfteach.methods.documents.method:METHOD",
         "tasks": "selfteach.methods.tasks.method:METHOD",
         "train": "selfteach.methods.finetune:METHOD",
     },
