@@ -29,6 +29,7 @@ from selfteach.judge.yes_no import YesNo
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import aims, conditions
 from selfteach.materials.rule import Rule
+from selfteach.methods.corrections.novelty import NoveltyCheck
 from selfteach.methods.judges import judge
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -36,7 +37,6 @@ from selfteach.records import Continuations, Prompt, Request, Sampling, digest, 
 from selfteach.run.ledger import Fate
 from selfteach.select.overlap import tokens
 
-Newness = Callable[[str], str]
 LEAST_WORDS = 3
 KIN = 3
 LEAST_SIMILAR = 24
@@ -228,7 +228,7 @@ def gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
 
 
 def critics(
-    session: Session, material: Corrections, writer: Corrector, newness: Newness
+    session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
     """Steps 1, 2: the criticisms, each with its checks or its judge, and with prompts like those
     that it was said of. One that no judge can tell is put aside where there is something else to
@@ -264,7 +264,9 @@ def critics(
     return found
 
 
-def reach(session: Session, critic: Critic, newness: Newness, turn: int, count: int) -> list[Turns]:
+def reach(
+    session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
+) -> list[Turns]:
     """Step 2: so many new prompts like the criticised ones."""
     config = session.config.criticism
     kin = [" ".join(question(e.prompt).split()) for e in critic.edits]
