@@ -80,12 +80,13 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     with session.run.stage("train"):
         tuned = train_plan(session, plan, "train")
     found = [tuned]
-    while (more := plan.improve(tuned)) is not None:
+    number = 1
+    while (more := plan.improve(found[-1])) is not None:
         plan = more
-        number = len(found) + 1
+        number += 1
+        del found[:-1]  # each model takes memory
         with session.run.stage(f"train {number}"):
-            tuned = train_plan(session, plan, f"train-{number}")
-        found.append(tuned)
+            found.append(train_plan(session, plan, f"train-{number}"))
     return plan, plan.choose(found)
 
 
