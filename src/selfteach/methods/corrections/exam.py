@@ -318,7 +318,7 @@ def build_arms(
 
 
 def measure_broken_share(answers: ArmAnswers) -> float:
-    """Return the share of the tuned model's new answers that loop or are empty, beyond the base's."""
+    """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
     if "taught" not in answers:
         return 0.0
     sound, _ = mark_unharmed(answers["taught"].greedy, answers["base"].greedy, Overlap())

@@ -117,8 +117,8 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
 
 
 def lesson(revision: Revision, source: str, turn: int) -> Lessons:
-    """An example from a revision: the correction against the answer; or the answer itself, where it
-    may stay.
+    """Return an example from a revision: the correction against the answer; or the answer itself,
+    where it may stay.
     """
     a = revision.asked
     cut = ["chosen"] * revision.cut + ["rejected"] * (a.cut and not revision.unchanged)
@@ -148,7 +148,7 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
 
 
 def told(prompt: Turns, feedback: str) -> Turns:
-    """The prompt with the criticism among the system's words, which is what a teacher of `distill`
+    """Return the prompt with the criticism among the system's words, which is what a teacher of `distill`
     sees.
     """
     system = [turn.content for turn in prompt if turn.role == "system"]
@@ -159,7 +159,7 @@ def told(prompt: Turns, feedback: str) -> Turns:
 
 
 def beginning(text: str, words: int) -> str:
-    """The first words of a text."""
+    """Return the first words of a text."""
     found = list(re.finditer(r"\S+", text))
     return text if len(found) <= words else text[: found[words - 1].end()]
 
