@@ -148,8 +148,8 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
 
 
 def told(prompt: Turns, feedback: str) -> Turns:
-    """Return the prompt with the criticism among the system's words, which is what a teacher of `distill`
-    sees.
+    """Return the prompt with the criticism among the system's words, which is what a teacher of
+    `distill` sees.
     """
     system = [turn.content for turn in prompt if turn.role == "system"]
     return (
