@@ -157,9 +157,7 @@ def test_what_is_needed_less_is_paired_by_prompt() -> None:
     assert fall({"base": answers["base"]}, 0) == {}
 
 
-def test_where_all_prompts_are_like_criticised_ones_what_counts_is_whether_the_criticism_is_met() -> (
-    None
-):
+def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met() -> None:
     """Less is changed of what is shown corrections, but fewer of its answers meet the criticism."""
     answers = {
         "base": both("a b c d e f g h", "a b", 10),

@@ -220,10 +220,9 @@ def test_what_sinks_and_what_the_teacher_would_change_elsewhere(tmp_path: Path) 
     assert scorer.measure_displaced(replace(state, tuned=None)) == {}
     session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=str.split))
     beside = {"base": answers(["one color more", "nothing"])}
-    prompts = {"general": PROMPTS[:2]}
-    base = Arm(state.arms["base"].model, prompts)  # type: ignore[arg-type]
-    state = replace(state, session=session, answers={"general": beside}, arms={"base": base})
-    assert scorer.find_objections(state) == [[False, True, False], []]
+    state = replace(state, session=session, answers={"general": beside})
+    asked = replace(scorer, general=PROMPTS[:2])
+    assert asked.find_objections(state) == [[False, True, False], []]
 
 
 def test_only_what_loops_beyond_the_base_is_broken() -> None:

@@ -17,7 +17,7 @@ from selfteach import statistics
 from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.correct import Answered, Revision, Turns, distance, pieces
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Draw, Measure, Message
+from selfteach.records import Continuations, Draw, Measure, Message, Prompt
 
 LEAST_TIMES = 2
 TOLERANCE_NATS = 0.01
@@ -79,7 +79,7 @@ def measure_distances(revisions: Sequence[Revision]) -> list[float]:
 
 
 def amounts(
-    model: Recorded, prompts: Sequence[Turns], revisions: Sequence[Revision]
+    model: Recorded, prompts: Sequence[Prompt], revisions: Sequence[Revision]
 ) -> list[float]:
     """Return A = log P(y|x) - log P(y'|x) in nats under the model that answered, 0 where nothing is
     changed. Answers without a correction are left out.

@@ -19,7 +19,7 @@ from selfteach.evaluate.corrections import describe_gains
 from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.correct import Turns
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Measure
+from selfteach.records import Continuations, Measure, Prompt
 
 LEAST_PAIRS = 5
 """Of fewer pairs nothing is concluded: four out of four happen by chance once in sixteen times."""
@@ -37,7 +37,7 @@ class Pair:
     cut: bool = False
 
 
-def amounts(model: Recorded, prompts: Sequence[Turns], pairs: Sequence[Pair]) -> list[float]:
+def amounts(model: Recorded, prompts: Sequence[Prompt], pairs: Sequence[Pair]) -> list[float]:
     """Return log pi(y|x) / |y| - log pi(y'|x) / |y'| of each pair, in nats a token: below 0 where
     the correction is preferred.
 

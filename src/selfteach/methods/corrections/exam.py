@@ -86,6 +86,7 @@ class CorrectionScorer:
 
     Attributes:
         prompts: the target questions, whole.
+        general: the questions about anything else.
         criticised: those of them that were asked for a criticism.
         held: corrections of held-out answers that a person wrote, where nobody corrects new ones.
         known: the errors that the corrections of the training took out.
@@ -94,6 +95,7 @@ class CorrectionScorer:
 
     prompts: Sequence[Turns]
     correct: Correct
+    general: Sequence[Turns] = ()
     criticised: Set[Turns] = frozenset()
     held: Sequence[Pair] = ()
     known: set[str] = field(default_factory=set)
@@ -218,9 +220,8 @@ class CorrectionScorer:
 
     def find_objections(self, state: ExamState) -> list[list[bool]]:
         """Return for each general answer of the base the tokens that the teacher would change."""
-        prompts = state.arms["base"].prompts[GENERAL]
         draws = state.answers[GENERAL]["base"].greedy
-        revisions = corrected(self.correct, to_answered(prompts, draws))
+        revisions = corrected(self.correct, to_answered(self.general, draws))
         return [find_changed_tokens(state.session, revision) for revision in revisions]
 
 
@@ -241,6 +242,7 @@ def build_exam(
     scorer = CorrectionScorer(
         prompts=questions[TARGET],
         correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
+        general=questions[GENERAL],
         criticised=parts.criticised_tests(),
         held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
         known=errors(lessons.pairs),
