@@ -32,7 +32,7 @@ def test_both_sides_walk_the_road_of_a_run(
     work = read_work(run)
     assert len(work.scored) == work.scored_of > 0
     assert work.compared
-    ratios = session.main(run, slices=2, rounds=1, batch=8)
-    assert set(ratios) == {*session.PARTS, "together", "the whole command"}
+    ratios = road.main(run, slices=2, rounds=1, batch=8)
+    assert set(ratios) == {*road.PARTS, "together", "the whole command"}
     assert all(ratio > 0 for ratio in ratios.values())
     assert f"{len(work.scored)} scored prompts (of {work.scored_of})" in capsys.readouterr().out

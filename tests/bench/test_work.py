@@ -37,7 +37,7 @@ def test_seconds_are_scaled_by_what_was_left_out() -> None:
 
 def test_the_keys_of_a_section_are_found_again() -> None:
     flat = {"train.epochs": 3, "train.lora.rank": 8, "ask.rounds": 2}
-    assert session.nested(flat, "train.") == {"epochs": 3, "lora": {"rank": 8}}
+    assert road.nested(flat, "train.") == {"epochs": 3, "lora": {"rank": 8}}
 
 
 def test_the_best_batch_is_the_fastest() -> None:
@@ -55,8 +55,8 @@ class Halves:
         self.now += self.cost * len(rows)
         return len(rows)
 
-    def side(self) -> session.Side:
-        return session.Side(
+    def side(self) -> road.Side:
+        return road.Side(
             self.take,
             self.take,
             self.take,
@@ -73,15 +73,15 @@ def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
 ) -> None:
     work = read_work(folder)
     clocks, sides = (
-        {"ours": session.Clock(), "theirs": session.Clock()},
+        {"ours": road.Clock(), "theirs": road.Clock()},
         {"ours": Halves(1.0), "theirs": Halves(3.0)},
     )
     for number in range(2):
         for name, side in sides.items():
-            monkeypatch.setattr(session.time, "monotonic", lambda side=side: side.now)
-            session.walk(side.side(), work, 2, number, clocks[name])
+            monkeypatch.setattr(road.time, "monotonic", lambda side=side: side.now)
+            road.walk(side.side(), work, 2, number, clocks[name])
     assert sides["ours"].seen == sides["theirs"].seen
-    lines, ratios = session.table(clocks, 2, work)
+    lines, ratios = road.table(clocks, 2, work)
     rows = (
         sum(map(len, work.draws.values()))
         + len(work.scored)
@@ -89,10 +89,10 @@ def test_both_sides_do_the_same_and_a_slice_counts_for_the_whole(
         + len(work.compared)
         + len(work.examples)
     )
-    assert sum(clocks["ours"].seconds.values()) / 2 == pytest.approx(rows + session.MODELS)
+    assert sum(clocks["ours"].seconds.values()) / 2 == pytest.approx(rows + road.MODELS)
     assert ratios["together"] == 3.0
-    assert ratios["the whole command"] == pytest.approx(3 * (rows + session.MODELS) / 10, abs=0.01)
-    assert len(lines) == 2 + len(session.PARTS) + 1
+    assert ratios["the whole command"] == pytest.approx(3 * (rows + road.MODELS) / 10, abs=0.01)
+    assert len(lines) == 2 + len(road.PARTS) + 1
 
 
 @pytest.fixture

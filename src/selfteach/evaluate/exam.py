@@ -35,7 +35,7 @@ from selfteach.train.shards import is_shard
 
 ARMS = ("base", "prompted", "taught")
 TARGET, NEAR, GENERAL = "target", "near", "general"
-PROBE: Sequence[tuple[Prompt, str]] = (
+PROBE_PAIRS: Sequence[tuple[Prompt, str]] = (
     (user("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (user("Name a colour."), "Blue."),
 )
@@ -301,7 +301,7 @@ def prove_base(session: ExamSession) -> dict[str, Any]:
     """
     if is_shard(next(session.model.module.parameters())):
         return {"max_abs_difference": None, "same": None}
-    found = base_proof(session.model, PROBE, session.proof)
+    found = base_proof(session.model, PROBE_PAIRS, session.proof)
     return {"max_abs_difference": found.greatest_difference, "same": True}
 
 

@@ -35,7 +35,7 @@ from selfteach.methods.runner import (
     tidy,
     train_adapter,
 )
-from selfteach.methods.session import PROBE, Session, earlier
+from selfteach.methods.session import PROBE_PAIRS, Session, earlier
 from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -150,7 +150,7 @@ def opened(run: Run, config: Alone, display: Display) -> Session:
     for note in base.notes:
         display.say(note)
     return Session(
-        run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE)
+        run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE_PAIRS)
     )
 
 

@@ -14,7 +14,7 @@ import torch
 
 from selfteach.errors import UsageError
 from selfteach.evaluate.drift import probe_logits
-from selfteach.evaluate.exam import PROBE
+from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.generate.ask import Subject
 from selfteach.models import Scorer
 from selfteach.models.endpoint import Endpoint
@@ -74,7 +74,7 @@ def open_session(
     teacher = teacher_of(run, config, display, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    return Session(run, config, display, rule, model, base, probe_logits(model, PROBE), teacher)
+    return Session(run, config, display, rule, model, base, probe_logits(model, PROBE_PAIRS), teacher)
 
 
 def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:
