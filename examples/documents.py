@@ -20,24 +20,28 @@ from selfteach.config import resolve
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents.method import teach
+from selfteach.methods.documents.method import METHOD
+from selfteach.methods.runner import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 
 
 def learn(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """Teaches files or folders. `sets` are settings as after `--set`."""
+    """Teach files or folders.
+
+    Args:
+        sets: settings as after `--set`.
+    """
     reading = read_documents(paths)
     resolved = resolve(Settings, sets=sets)
+    material = Documents(reading, own_questions(reading))
     texts = {"documents": sorted(d.id for d in reading.documents)}
     with open_run(folder, "documents", "documents", resolved, texts) as run:
-        return teach(
-            run, Documents(reading, own_questions(reading)), resolved.config, open_display()
-        )
+        return teach(run, METHOD, material, resolved.config, open_display())
 
 
 def main(paths: Sequence[Path], folder: Path, sets: Sequence[str] = ()) -> None:
-    """Teaches, then prints the verdict and each question of the exam that the taught model answers
+    """Teach, then print the verdict and each question of the exam that the taught model answers
     and the base did not.
     """
     print(learn(paths, folder, sets)["verdict"])

@@ -35,9 +35,10 @@ from selfteach.judge.match import clusters, contains_answer
 from selfteach.materials.documents.material import Documents
 from selfteach.materials.documents.questions import own_questions
 from selfteach.materials.documents.read import read_documents
-from selfteach.methods.documents.method import read, teach
 from selfteach.methods.documents.exam import people_quiz
-from selfteach.methods.session import open_road
+from selfteach.methods.documents.method import METHOD, read
+from selfteach.methods.runner import teach
+from selfteach.methods.session import open_session
 from selfteach.records import Measure
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
@@ -97,7 +98,7 @@ def exam(
             before = Ledger(first / "run.db", readonly=True)
             run.ledger.adopt(before, STAGES)
             before.close()
-        teach(run, material, resolved.config, open_display())
+        teach(run, METHOD, material, resolved.config, open_display())
         sizes = run.ledger.noted("sizes")
     return {**json.loads((folder / "exam.json").read_text("utf-8")), "sizes": sizes}
 
@@ -108,10 +109,10 @@ def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
     """
     resolved = resolve(Settings, sets=sets)
     with open_run(folder, "labels", "documents", resolved, Files([]).json(material)) as run:
-        road = open_road(run, resolved.config, open_display())
-        quiz = people_quiz(read(road, material), material.questions)
+        session = open_session(run, resolved.config, open_display())
+        quiz = people_quiz(read(session, material), material.questions)
         asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
-        answered = respond(road.student, asked, resolved.config.select.draws, resolved.config.seed)
+        answered = respond(session.base, asked, resolved.config.select.draws, resolved.config.seed)
         golds = {q.text: q.answers for q in quiz}
 
         def says(texts: Sequence[str]) -> list[bool]:

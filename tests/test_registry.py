@@ -25,8 +25,13 @@ def defined(target: str) -> bool:
     if spec is None or spec.origin is None:
         return False
     tree = ast.parse(Path(spec.origin).read_text("utf-8"))
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return any(isinstance(node, kinds) and node.name == attribute for node in tree.body)
+    defined_here = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined_here.add(node.name)
+        if isinstance(node, ast.Assign):
+            defined_here |= {name.id for name in node.targets if isinstance(name, ast.Name)}
+    return attribute in defined_here
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback.method:METHOD",
         "corrections": "selfteach.methods.corrections.method:METHOD",
-        "documents": "selfteach.methods.documents.method:teach",
+        "documents": "selfteach.methods.documents.method:METHOD",
         "tasks": "selfteach.methods.tasks.method:teach",
         "train": "selfteach.methods.finetune:teach",
     },

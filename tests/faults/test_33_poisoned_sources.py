@@ -104,7 +104,7 @@ def test_no_document_outweighs_the_others(monkeypatch: pytest.MonkeyPatch) -> No
     display = SimpleNamespace(say=said.append, stage=lambda name: None)
     config = Documents.model_validate({"study": {"per_document": 5}})
     session: Any = SimpleNamespace(
-        config=config, run=SimpleNamespace(ledger=ledger), base=None, display=display
+        config=config, run=SimpleNamespace(ledger=ledger), model=None, display=display
     )
     kept = method.study_data(session, [], method.Asked([], []), method.Measured([], []), [])
     assert [

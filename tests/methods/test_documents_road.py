@@ -181,7 +181,8 @@ def test_without_people_s_questions_the_exam_is_about_sentences_set_aside(
     )
     assert code == 0
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    assert exam["general"] == {}, "nothing was asked, so nothing is harmed"
+    assert "general" not in exam, "nothing was asked, so nothing is harmed"
+    assert "leakage" not in exam
     assert "drift" not in exam
     assert "cleanly" not in exam["verdict"]["sentence"]
     assert exam["asked_by"] == "the model"

@@ -18,8 +18,19 @@ from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.methods.documents import method as documents
-from selfteach.methods.documents.method import HELD_OUT, LIKE_EXAM, LOST, answer, fitting, held_out, select
 from selfteach.methods.documents.exam import Quiz, gap_quiz
+from selfteach.methods.documents.method import (
+    HELD_OUT,
+    LIKE_EXAM,
+    LOST,
+    OWN,
+    TOO_LONG,
+    TOO_MANY,
+    answer,
+    fitting,
+    held_out,
+    select,
+)
 from selfteach.methods.documents.study import Asked, Measured
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
@@ -107,10 +118,43 @@ def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> Non
     asked = [WHEN, WHERE, *(replace(q, sentence=1 - (q.sentence or 0)) for q in like)]
     session.run.ledger.place("ask", (Fate(q.id, "accepted") for q in asked))
     quiz, left = held_out(session, [CHUNK], Asked(asked, [WHEN, WHERE]))
-    (funnel,) = session.run.ledger.funnel()
-    assert funnel.accepted == len(left.all)
-    assert funnel.reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
+    funnels = {funnel.stage: funnel for funnel in session.run.ledger.funnel()}
+    assert set(funnels) == {"ask", OWN}
+    assert funnels["ask"].accepted == len(left.all)
+    assert funnels["ask"].reasons == {HELD_OUT: 2, LIKE_EXAM: 1}
+    assert (funnels[OWN].requested, funnels[OWN].accepted) == (1, 1)
     assert len(quiz) == len(left.all) == len(left.trusted) == 1
+
+
+def test_own_questions_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
+    """Three of four are set aside, of which one or two are too long; the exam asks one."""
+    session.config = config.Documents(
+        exam={"questions": 1, "max_tokens": 4}, questions={"held_out": 0.9}
+    )
+    session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
+    text = "Hale Mill was built in 1790. It stands at Wyle. Ann Ames built it. It burned in 1850."
+    (chunk,) = chunked(Document("mill.txt", "Hale Mill", text), lambda t: len(t.split()))
+    asked = [
+        Question("When was Hale Mill built?", "1790", chunk, 0),
+        Question("Which town is that in?", "Wyle", chunk, 1),
+        Question(f"Who {'exactly ' * 900}built it?", "Ann Ames", chunk, 2),
+        Question(f"When {'exactly ' * 900}did it burn?", "1850", chunk, 3),
+    ]
+    quiz, _ = held_out(session, [chunk], Asked(asked, asked))
+    (funnel,) = (found for found in session.run.ledger.funnel() if found.stage == OWN)
+    assert (funnel.requested, funnel.accepted, funnel.dropped) == (3, 1, 2)
+    assert set(funnel.reasons) <= {TOO_LONG, TOO_MANY}
+    assert funnel.reasons[TOO_LONG] == 3 - len(quiz) > 0
+
+
+def test_general_prompts_that_the_exam_does_not_ask_are_counted(session: Any) -> None:
+    session.config = config.Documents(exam={"general": 2})
+    prompts = [f"Question {n}?" for n in range(5)]
+    kept = documents.general_questions(session, prompts)
+    assert [example.turns for example in kept] == [user(text) for text in prompts[:2]]
+    (funnel,) = session.run.ledger.funnel()
+    assert (funnel.stage, funnel.dropped) == ("replay", 3)
+    assert funnel.reasons == {"held out, more than exam.general": 3}
 
 
 def test_an_exam_that_does_not_fit_into_the_context_is_refused(session: Any) -> None:

@@ -14,16 +14,18 @@ import pytest
 
 from selfteach import records
 from selfteach.config import Documents, Study
+from selfteach.errors import DataError
 from selfteach.evaluate.calibration import Calibrated, Sure, known_below, surest
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered
-from selfteach.generate.study import facts, study
+from selfteach.generate.study import facts
+from selfteach.generate.study import study as write_study
 from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.methods.documents import study
-from selfteach.methods.documents.method import fitting, schooled
 from selfteach.methods.documents.exam import Quiz, gap_quiz, people_quiz
+from selfteach.methods.documents.method import fitting, schooled, stages
 from selfteach.methods.documents.study import Asked, Measured, known, known_sentences, study_data
 from selfteach.records import Example, Measure, user
 from selfteach.select.balance import spread
@@ -66,7 +68,7 @@ def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 #
-# -------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------
 # long documents
 
 
@@ -110,7 +112,7 @@ def test_every_sentence_of_a_long_document_is_taught_while_there_is_room(
 def test_a_short_document_is_taught_whole_and_in_its_order() -> None:
     here = session()
     kept = study_data(here, book(6), Asked([], []), Measured([], []), [])
-    assert kept == study(facts(book(6), []), Study(), 0)
+    assert kept == write_study(facts(book(6), []), Study(), 0)
     assert here.said == []
 
 
@@ -128,7 +130,7 @@ def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) ->
     before = time.process_time()
     chunks = book(2000)
     length = len(chunks[0].document.text)
-    rows = study(
+    rows = write_study(
         facts(chunks, []), Study(per_sentence=2, brief=False, clauses=False, reworded=False), 0
     )
     Pointing(chunks)
@@ -139,7 +141,7 @@ def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 #
-# -------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------
 # what is known
 
 
@@ -209,7 +211,7 @@ def test_the_best_judge_that_is_good_enough_is_believed() -> None:
 
 
 #
-# -------------------------------------------------------------------------------------------------------------
+# ---------------------------------------------------------------------------
 # stages, exam
 
 
@@ -225,6 +227,38 @@ def test_two_own_answers_to_one_worked_reading(own: int, read: int, kept: tuple[
     assert (found["own"], found["reading"]) == kept
 
 
+@pytest.mark.parametrize(("healing", "dropped"), [(False, 6), (True, 0)])
+def test_what_the_mixed_stage_leaves_out_is_counted(healing: bool, dropped: int) -> None:
+    """Two worked readings take four of ten answers; the stage `healing` learns all ten."""
+    here = session(stages={"general": True, "healing": healing})
+    own = [Example(f"own {n}", "own", user("?"), "!") for n in range(10)]
+    study_row = Example("study", "study", user("?"), "!")
+    answered = measured([(0, 0.9), (1, 0.9)]).answered
+    found = stages(here, [study_row], {"own": own, "train": []}, answered)
+    names = ["general", "documents", *(["healing"] if healing else [])]
+    assert [stage.name for stage in found] == names
+    assert Counter(e.kind for e in found[0].examples) == {"own": 4, "reading": 2}
+    lost = [fate for fate in here.fates if fate.state == "dropped"]
+    assert len(lost) == dropped
+    assert {fate.reason for fate in lost} <= {"more than its share of the stage"}
+    learned = {e.id for stage in found for e in stage.examples}
+    assert {fate.id for fate in here.fates if fate.state == "accepted"} <= learned
+    assert not learned & {fate.id for fate in lost}
+
+
+def test_surplus_readings_are_counted_too() -> None:
+    here = session(stages={"general": True})
+    own = [Example(f"own {n}", "own", user("?"), "!") for n in range(2)]
+    answered = measured([(0, 0.9), (1, 0.9), (2, 0.9)]).answered
+    stages(here, [Example("study", "study", user("?"), "!")], {"own": own, "train": []}, answered)
+    assert Counter(fate.state for fate in here.fates) == {"accepted": 3, "dropped": 2}
+
+
+def test_without_anything_to_learn_there_is_no_training() -> None:
+    with pytest.raises(DataError, match="nothing is left to learn"):
+        stages(session(), [], {"own": [], "train": []}, [])
+
+
 def test_rows_are_left_out_evenly() -> None:
     assert spread(range(10), 20) == list(range(10))
     assert spread(range(100), 4) == [0, 25, 50, 75]
@@ -232,11 +266,11 @@ def test_rows_are_left_out_evenly() -> None:
 
 def test_people_s_questions_are_taken_from_every_document() -> None:
     here = session(exam={"questions": 3})
-    here.base = SimpleNamespace(
+    here.model = SimpleNamespace(
         encode=lambda prompt: [0] * len(prompt if isinstance(prompt, str) else prompt[-1].content),
         context_tokens=1000,
     )
-    here.student = None
+    here.base = None
     quiz = [Quiz(f"q{n}", ("a",), CHUNK, "people") for n in range(9)]
     long = Quiz("long " * 300, ("a",), CHUNK, "people")
     assert fitting(here, [*quiz, long]) == quiz, "all are held out"

@@ -1,8 +1,8 @@
-"""How well does each judge of knowledge tell what it should? Against questions with known answers.
+"""How well does each judge of knowledge tell what it should? Measured on questions with known
+answers.
 
-S_K is right where it ranks questions that the model answers wrongly without the document above
-those that it answers rightly; S_L where it ranks labels that are wrong above those that are right.
-Both as AUROC with its interval.
+S_K should rank questions that the model answers wrongly without the document above those that it
+answers rightly. S_L should rank wrong labels above right ones. Both are AUROCs with intervals.
 
 Source: SelfCheckGPT (arXiv 2303.08896) for judging a detector by its ranking.
 """
@@ -21,7 +21,7 @@ from selfteach.records import Measure
 from selfteach.statistics import auroc, best_threshold
 
 Right = Callable[[str, str], bool]
-"""Whether an answer is right, given the gold one."""
+"""Says whether an answer is right, given the gold one."""
 
 
 LEAST_KNOWN = 10
@@ -29,8 +29,10 @@ LEAST_KNOWN = 10
 
 @dataclass(frozen=True)
 class Sure:
-    """What the judge that knows best says of the questions about the documents, and from where on
-    it is to be believed.
+    """What the best judge says of the questions about the documents.
+
+    Attributes:
+        tau_knowledge: the highest S_K up to which it is to be believed that a question is known.
     """
 
     judge: str
@@ -42,7 +44,12 @@ class Sure:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One judge against known answers: AUROCs, and the thresholds of the best balanced accuracy."""
+    """One judge against known answers: AUROCs, and the thresholds of the best balanced accuracy.
+
+    Attributes:
+        tau_known: the highest S_K below which no question lies that is unknown; None where fewer
+            than LEAST_KNOWN known ones do.
+    """
 
     judge: str
     knowledge: Measure
@@ -50,12 +57,9 @@ class Calibrated:
     tau_knowledge: float
     tau_label: float
     tau_known: float | None = None
-    """The highest S_K below which no question lies that is unknown; None where fewer than
-    LEAST_KNOWN known ones do.
-    """
 
     def json(self) -> dict[str, Any]:
-        """What the report shows."""
+        """Return what the report shows."""
         return asdict(self)
 
 
@@ -65,10 +69,9 @@ def calibrate_knowledge(
     gold: Mapping[str, str],
     right: Right = contains_answer,
 ) -> tuple[list[Calibrated], dict[str, list[Scored]]]:
-    """Every judge's calibration, and its scores by name.
+    """Calibrate every judge; return the calibrations, and each judge's scores by its name.
 
-    What is known is counted on the blind draws, not on one of them: unknown where at most half of
-    them are right.
+    A question is unknown where at most half of its blind samples are right.
 
     Args:
         answered: questions with draws.
@@ -77,41 +80,37 @@ def calibrate_knowledge(
     Raises:
         KeyError: a question without a gold answer.
     """
-    wrong = [not right(a.best, gold[a.question.text]) for a in answered]
-    unknown = [
-        mean([right(b, gold[a.question.text]) for b in a.blind] or [0.0]) <= 0.5 for a in answered
-    ]
+    wrong = []
+    unknown = []
+    for a in answered:
+        answer = gold[a.question.text]
+        wrong.append(not right(a.best, answer))
+        unknown.append(mean([right(blind, answer) for blind in a.blind] or [0.0]) <= 0.5)
     rows, found = [], {}
     for judge in judges:
         scores = judge.scores(answered)
-        label, knowledge = [s.s_label for s in scores], [s.s_knowledge for s in scores]
+        label = [s.s_label for s in scores]
+        knowledge = [s.s_knowledge for s in scores]
         found[judge.name] = scores
-        rows.append(
-            Calibrated(
-                judge.name,
-                auroc(unknown, knowledge),
-                auroc(wrong, label),
-                best_threshold(unknown, knowledge) if scores else 0.5,
-                best_threshold(wrong, label) if scores else 0.5,
-                known_below(unknown, knowledge),
-            )
+        calibrated = Calibrated(
+            judge.name,
+            auroc(unknown, knowledge),
+            auroc(wrong, label),
+            best_threshold(unknown, knowledge) if scores else 0.5,
+            best_threshold(wrong, label) if scores else 0.5,
+            known_below(unknown, knowledge),
         )
+        rows.append(calibrated)
     return rows, found
 
 
 def known_below(unknown: Sequence[bool], scores: Sequence[float]) -> float | None:
-    """The highest score of a known question that is below those of all unknown ones; None where
-    fewer than LEAST_KNOWN are.
+    """Return the highest score of a known question that is below those of all unknown ones; None
+    where fewer than LEAST_KNOWN are.
     """
-    least = min(
-        (score for score, not_known in zip(scores, unknown, strict=True) if not_known),
-        default=float("inf"),
-    )
-    below = [
-        score
-        for score, not_known in zip(scores, unknown, strict=True)
-        if not not_known and score < least
-    ]
+    pairs = list(zip(scores, unknown, strict=True))
+    lowest = min((score for score, is_unknown in pairs if is_unknown), default=float("inf"))
+    below = [score for score, is_unknown in pairs if not is_unknown and score < lowest]
     return max(below) if len(below) >= LEAST_KNOWN else None
 
 
@@ -122,8 +121,10 @@ def surest(
     min_auroc: float,
     tau_label: float,
 ) -> Sure | None:
-    """The judge with the highest AUROC for what is unknown, on the questions about the documents;
-    None where none reaches `min_auroc` or none has a score from which on all were known."""
+    """Choose the judge with the highest AUROC for what is unknown, and let it score the questions
+    about the documents; None where none reaches `min_auroc`, or none has a score up to which all
+    were known.
+    """
     able = [
         (c, judge)
         for c, judge in zip(found, judges, strict=True)

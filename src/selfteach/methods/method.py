@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from selfteach.config.methods import Method as Settings
+from selfteach.config.sections import Method as Settings
 from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded

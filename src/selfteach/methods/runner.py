@@ -77,24 +77,29 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     """Train a plan, and every better plan that it asks for; return the last plan and the model
     that it chooses.
     """
-    with session.run.stage("train"):
-        tuned = train_plan(session, plan, "train")
-    found = [tuned]
+    found = [train_plan(session, plan, 1)]
     number = 1
     while (more := plan.improve(found[-1])) is not None:
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
-        with session.run.stage(f"train {number}"):
-            found.append(train_plan(session, plan, f"train-{number}"))
+        found.append(train_plan(session, plan, number))
     return plan, plan.choose(found)
 
 
-def train_plan(session: Session, plan: TrainingPlan, name: str) -> TunedModel:
-    """Train the stages of a plan, or all its examples at once, and open the tuned model."""
+def train_plan(session: Session, plan: TrainingPlan, number: int) -> TunedModel:
+    """Train the stages of a plan, or all its examples at once, and open the tuned model.
+
+    Args:
+        number: how many trainings this run has had with this one.
+    """
     if plan.stages:
-        return open_tuned(session, train_stages(session, plan.stages, plan.objectives))
-    return tune(session, plan.examples, plan.objectives, name)
+        trained = train_stages(session, plan.stages, plan.objectives)
+        with session.run.stage("open"):
+            return open_tuned(session, trained)
+    name = "train" if number == 1 else f"train {number}"
+    with session.run.stage(name):
+        return tune(session, plan.examples, plan.objectives, name.replace(" ", "-"))
 
 
 def tune(
@@ -289,7 +294,7 @@ def list_dropped(run: Run) -> list[dict[str, Any]]:
     rows = []
     for stage, outcome in run.ledger.candidates():
         if outcome.state in ("dropped", "failed"):
-            row = {"stage": stage, "id": outcome.id, "state": outcome.state}
+            row: dict[str, Any] = {"stage": stage, "id": outcome.id, "state": outcome.state}
             rows.append(row | {"reason": outcome.reason, "body": outcome.body})
     return rows
 

@@ -1,17 +1,17 @@
 """Step 4 of documents: how well does each judge of knowledge tell what it should? Nothing of the
 exam is used.
 
-With `study.known=auto` the judge that ranks best says which sentences are known already; else
-nothing is chosen by it: the judge that selects is the one that was named, with the thresholds of
-the configuration.
+With `study.known=auto` the judge that ranks best says which sentences are known already. Otherwise
+the judge that selects is the one that was named, with the thresholds of the configuration.
 
     S_K  on common questions (FURTHER of evaluate/common.py), of which the base knows some: are
-    those that it does not know ranked higher? S_L  on the questions about the documents, with the
-    labels as the model wrote them, before they were mended: wrong ones higher?
+         those that it does not know ranked higher?
+    S_L  on the questions about the documents, with the labels as the model wrote them, before they
+         were repaired: are wrong ones ranked higher?
 
-Our own: the AUROC of each judge against questions with known answers. Two sets, because about the
-documents a base knows nearly nothing, and about common facts its labels are nearly all right; one
-set of both would let a judge shine that only tells the two kinds apart.
+Our own: the AUROC of each judge against questions with known answers. There are two sets, because
+the base knows nearly nothing about the documents, and its labels of common facts are nearly all
+right. In one set of both, a judge would shine that only tells the two kinds apart.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TITLE = "General knowledge"
 def calibrated(
     session: Session, judges: Sequence[KnowledgeJudge], measured: Sequence[Answered]
 ) -> list[Calibrated]:
-    """Each judge's AUROCs, in the order of the judges.
+    """Measure each judge's AUROCs, in the order of the judges.
 
     Args:
         measured: questions about the documents with their labels as they were written.
@@ -69,12 +69,12 @@ def calibrated(
 
 
 def stored(found: Sequence[Calibrated], used: str) -> list[dict[str, Any]]:
-    """What the report shows; `used` marks the one that selects."""
+    """Return what the report shows; `used` marks the judge that selects."""
     return [one.json() | {"used": one.judge == used} for one in found]
 
 
 def common_questions(count: int) -> list[Question]:
-    """Questions that many people can answer, each beside a sentence that says so."""
+    """Return questions that many people can answer, each with a sentence that answers it."""
     found = []
     for text, golds in FURTHER[:count]:
         said = f'The right answer to the question "{text[:-1]}" is {golds[0]}.'
@@ -84,6 +84,6 @@ def common_questions(count: int) -> list[Question]:
 
 
 def judges_of(session: Session, used: KnowledgeJudge) -> list[KnowledgeJudge]:
-    """All judges that can be asked here, the one that selects among them."""
+    """Return all judges that can be asked here; the one that selects comes first."""
     rest: list[KnowledgeJudge] = [Match(), Prompted(session.base), Gain(session.base)]
     return [used, *(judge for judge in rest if judge.name != used.name)]

@@ -1,43 +1,71 @@
-"""The exam of documents: held-out questions, questions that were known before, general prompts; and
-the knowledge map.
+"""The exam of documents: are held-out questions answered without the document, and is nothing else
+changed?
+
+contains, f1        of greedy answers to held-out questions (evaluate/knowledge.py)
+drawn               `contains` of one answer sampled at T = 1
+common              right answers to questions that many people can answer
+damage              of all that the base answered rightly, the share that is not right any more
+pairwise            tuned answers against the base's, judged by the base with the passage
+map                 what the model knows before and after: known, unknown or unsure
+
+The prompted arm is the open book: the base with the passage that answers the question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from selfteach import statistics
-from selfteach.evaluate import exam as shared
-from selfteach.evaluate import knowledge as paper
+from selfteach.evaluate import knowledge
 from selfteach.evaluate.common import COMMON
-from selfteach.evaluate.corrections import Arm, answer
-from selfteach.evaluate.sanity import by_arm
+from selfteach.evaluate.exam import (
+    GENERAL,
+    TARGET,
+    Answers,
+    Arm,
+    ArmAnswers,
+    Exam,
+    ExamState,
+    TunedModel,
+    answer,
+    measure_general_drift,
+)
+from selfteach.evaluate.knowledge import Marked
+from selfteach.evaluate.verdict import MAX_HARMED, Evidence
 from selfteach.generate.question import Question
 from selfteach.generate.respond import Answered, open_chat
 from selfteach.generate.spans import replaced, spans
 from selfteach.generate.study import GAP, GAPS
+from selfteach.judge import pairwise
 from selfteach.judge.contradiction import Scored
 from selfteach.judge.match import contains_answer, token_recall
-from selfteach.judge.pairwise import Duel, Preference, compare
-from selfteach.judge.pairwise import measures as duels_measures
+from selfteach.judge.pairwise import Duel, Preference
 from selfteach.materials.documents.chunk import Chunk
 from selfteach.materials.documents.questions import PeopleQuestion
-from selfteach.methods.general_answers import general_rows, general_sheets
-from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.methods.session import Session
-from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Draw, Example, Measure, Prompt, Sampling, digest, user
+from selfteach.records import Measure, Prompt, digest, user
 from selfteach.select.knowledge import label_fault, state
-from selfteach.select.overlap import Overlap
+
+NOTABLE_LOSS = 0.03
+"""The damage above which the verdict names it, also where it may be chance."""
+MAX_COMMON_LOSS = MAX_HARMED / 2
+"""The loss of right answers to common questions that must not be certain."""
+
+
+# Held-out questions
 
 
 @dataclass(frozen=True)
 class Quiz:
-    """A question of the exam with its right answers, and the chunk that holds them. `origin`:
-    people, or the model itself.
+    """A held-out question with its right answers.
+
+    Attributes:
+        chunk: the piece of a document that answers it.
+        origin: who wrote it, in words.
     """
 
     text: str
@@ -47,267 +75,371 @@ class Quiz:
 
 
 def people_quiz(chunks: Sequence[Chunk], asked: Sequence[PeopleQuestion]) -> list[Quiz]:
-    """People's questions, each with the chunk of its document (where it is known) that holds an
-    answer and most of its words.
+    """Return people's questions, each with the chunk of its document that fits best; a question
+    without a known document may be about any.
     """
     found = []
     for q in asked:
-        own = [c for c in chunks if c.document.id == q.document] or chunks
-
-        def fit(chunk: Chunk, q: PeopleQuestion = q) -> tuple[bool, float]:
-            return any(contains_answer(chunk.passage, a) for a in q.answers), token_recall(
-                q.text, chunk.passage
-            )
-
-        found.append(Quiz(q.text, q.answers, max(own, key=fit), "people"))
+        own = [chunk for chunk in chunks if chunk.document.id == q.document] or chunks
+        best = max(own, key=partial(rate_chunk, q))
+        found.append(Quiz(q.text, q.answers, best, "people"))
     return found
 
 
+def rate_chunk(q: PeopleQuestion, chunk: Chunk) -> tuple[bool, float]:
+    """Return whether a chunk holds an answer, and the share of the question's words in it."""
+    holds_answer = any(contains_answer(chunk.passage, text) for text in q.answers)
+    return holds_answer, token_recall(q.text, chunk.passage)
+
+
 def share_of(count: int, share: float) -> int:
-    """How many of `count` are set aside: at least one, and not all."""
+    """Return how many of `count` are set aside: at least one, and not all."""
     return min(max(1, round(share * count)), count - 1)
 
 
 def gap_quiz(chunks: Sequence[Chunk], share: float, seed: int) -> list[Quiz]:
-    """A share of the sentences, each with a gap where an answer stood; none where fewer than two
-    sentences offer an answer.
+    """Return a share of the sentences, each with a gap in place of an answer; none where fewer
+    than two sentences offer an answer.
 
-    The answer is one that the sentence itself would be marked right with: not the "Angleterre" of
+    The sentence itself would be marked right with this answer: not with the "Angleterre" of
     "d'Angleterre".
     """
-    found = ((c, i, c.words(i)) for c in chunks for i in c.telling())
-    offers = {
-        (c.id, i): (c, text, name)
-        for c, i, text in found
-        if (
-            name := next((name for name in spans(text, c.title) if contains_answer(text, name)), "")
-        )
-    }
-    where = sorted(offers, key=lambda place: digest([seed, *place]))
-    if len(where) < 2:
+    offers: dict[tuple[str, int], tuple[Chunk, str, str]] = {}
+    for chunk in chunks:
+        for i in chunk.telling():
+            text = chunk.words(i)
+            names = (name for name in spans(text, chunk.title) if contains_answer(text, name))
+            if name := next(names, ""):
+                offers[chunk.id, i] = (chunk, text, name)
+    if len(offers) < 2:
         return []
-    return [
-        Quiz(
-            GAPS[0].format(title=c.title, text=replaced(text, name, GAP)),
-            (name,),
-            c,
-            "gaps in its sentences",
-        )
-        for c, text, name in (offers[place] for place in where[: share_of(len(where), share)])
-    ]
+    places = sorted(offers, key=lambda place: digest([seed, *place]))
+    found = []
+    for place in places[: share_of(len(places), share)]:
+        chunk, text, name = offers[place]
+        asked = GAPS[0].format(title=chunk.title, text=replaced(text, name, GAP))
+        found.append(Quiz(asked, (name,), chunk, "gaps in its sentences"))
+    return found
 
 
 def own_quiz(questions: Sequence[Question]) -> list[Quiz]:
-    """The model's own questions about sentences that were set aside."""
+    """Return the model's own questions about sentences that were set aside."""
     return [Quiz(q.text, (q.short,), q.chunk, "the model") for q in questions]
 
 
-def examine(
-    session: Session,
-    taught: Taught | None,
-    quiz: Sequence[Quiz],
-    general: Sequence[Example],
-    lessons: Sequence[str],
-) -> dict[str, Any]:
-    """The exam as exam.json holds it.
-
-    Args:
-        general: prompts about anything else, held out.
-        lessons: what was taught; an answer to anything else that says it is harmed.
+def roomy(session: Session, q: Quiz) -> bool:
+    """Return whether the context holds all that the exam asks about a question: the open book with
+    its answer, and the passage with two answers to compare.
     """
-    config, seed = session.config.exam, session.config.seed
-    common = COMMON[: config.common]
-    models = {"base": session.base} | ({"taught": taught.model} if taught else {})
-    golds = [q.answers for q in quiz]
-    session.display.stage("exam", len(quiz) * (len(models) + 1) + len(common) * len(models))
-    closed: list[Prompt] = [user(q.text) for q in quiz]
-    marked = {
-        arm: paper.mark(_answers(session, model, closed), golds) for arm, model in models.items()
-    }
-    marked["prompted"] = paper.mark(
-        _answers(session, session.base, [open_chat(q.text, q.chunk) for q in quiz]), golds
-    )
-    marked = {arm: marked[arm] for arm in ("base", "prompted", "taught") if arm in marked}
-    known = {
-        arm: paper.mark(
-            _answers(session, m, [user(q) for q, _ in common]), [gold for _, gold in common]
-        )
-        for arm, m in models.items()
-    }
-    drawn, noise = _drawn(session, models, closed, golds)
-    arms = {arm: Arm(arm, model) for arm, model in models.items()}
-    beside = general_sheets(session, arms, [e.turns for e in general][: config.general])
-    said = Overlap(dict.fromkeys(lessons))
-    unharmed = {
-        arm: shared.unharmed(sheet, beside["base"], said)[0] for arm, sheet in beside.items()
-    }
-    there = bool(beside["base"].questions)
-    found: dict[str, Any] = {
-        "method": "documents",
-        "rehearsal": session.config.rehearsal,
-        "asked_by": quiz[0].origin if quiz else "",
-        **paper.measures(marked, seed),
-        "common": {arm: statistics.share(m.right) for arm, m in known.items() if m.right},
-        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items() if flags},
-        "drawn": {arm: statistics.share(flags) for arm, flags in drawn.items()},
-        "noise_floor": {"contains": noise},
-        "sanity": by_arm({arm: m.draws for arm, m in marked.items()}, seed=seed),
-        "base_proof": proof(session),
-        "answers": [*_side_by_side(quiz, marked), *general_rows(beside, unharmed)],
-    }
-    lost: Measure | None = None
-    damage: Measure | None = None
-    if taught:
-        before, after = ([*marked[arm].right, *known[arm].right] for arm in ("base", "taught"))
-        damage = paper.damage(before, after)
-        lost = statistics.paired_bootstrap(known["base"].right, known["taught"].right, seed=seed)
-        found |= {
-            "damage": damage,
-            "common_loss": lost,
-            "pairwise": _pairwise(session, quiz, marked),
-        }
-        if there:
-            leak = statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
-            found |= {"leakage": {"general": leak}, "drift": drifted(session, taught.hf, beside)}
-    harmed = 1 - sum(unharmed["taught"]) / len(unharmed["taught"]) if taught and there else 0.0
-    found["verdict"] = paper.verdict(marked, found.get("gain"), lost, damage, harmed)
-    written: dict[str, Any] = shared.as_json(found)
-    return written
+    encode = session.model.encode
+    answer_tokens: int = session.config.exam.max_tokens
+    duel = Preference(session.base).asked(add_passage(q), "", "")
+    open_book = len(encode(open_chat(q.text, q.chunk))) + answer_tokens
+    compared = len(encode(duel)) + 2 * answer_tokens
+    return max(open_book, compared) <= session.model.context_tokens
 
 
-def _answers(session: Session, model: Recorded, prompts: Sequence[Prompt]) -> list[Draw]:
-    limit = replace(GREEDY, max_tokens=session.config.exam.max_tokens)
-    return answer(model, "exam", prompts, limit, session.config.seed, session.display.advance)
-
-
-def _drawn(
-    session: Session,
-    models: Mapping[str, Recorded],
-    closed: Sequence[Prompt],
-    golds: Sequence[Sequence[str]],
-) -> tuple[dict[str, list[bool]], Measure]:
-    """Which questions each model answers in one draw at T = 1; and the base against itself, in a
-    second draw.
-    """
-    sampling, seed = Sampling(1.0, 1.0, session.config.exam.max_tokens), session.config.seed
-    session.display.stage("exam again", (len(models) + 1) * len(closed))
-
-    def right(model: Recorded, seed: int) -> list[bool]:
-        return paper.mark(
-            answer(model, "exam again", closed, sampling, seed, session.display.advance), golds
-        ).right
-
-    once = {arm: right(model, seed) for arm, model in models.items()}
-    return once, statistics.paired_bootstrap(right(session.base, seed + 1), once["base"], seed=seed)
-
-
-def _pairwise(
-    session: Session, quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]
-) -> dict[str, Any]:
-    """Taught against base, judged by the base with the document in the prompt, in both orders; a
-    win only where both agree.
-    """
-    judge = Preference(session.base)
-    texts = [[d.text for d in marked[arm].draws] for arm in ("taught", "base")]
-    duels = [Duel(_with_passage(q), a, b) for q, a, b in zip(quiz, *texts, strict=True)]
-    return duels_measures(duels, compare(judge, duels), session.config.seed)
-
-
-def _with_passage(q: Quiz) -> Prompt:
+def add_passage(q: Quiz) -> Prompt:
+    """Return the question after the passage that answers it."""
     return user(f"{q.chunk.passage} {q.text}")
 
 
-def roomy(session: Session, q: Quiz) -> bool:
-    """Whether the model's context holds all that the exam asks about a question: the open book with
-    its answer, two answers to compare.
+# Scores
+
+
+@dataclass(frozen=True)
+class KnowledgeScores:
+    """The answers to the held-out questions, graded.
+
+    Attributes:
+        graded: greedy answers by arm.
+        sampled: by arm that samples, whether each sampled answer is right.
     """
-    encode, most = session.model.encode, session.config.exam.max_tokens
-    duel = Preference(session.base).asked(_with_passage(q), "", "")
-    needed: int = max(len(encode(open_chat(q.text, q.chunk))) + most, len(encode(duel)) + 2 * most)
-    return needed <= session.model.context_tokens
+
+    graded: Mapping[str, Marked]
+    sampled: Mapping[str, list[bool]]
+
+    def percent(self, arm: str) -> str:
+        """Return the share of right greedy answers, as text."""
+        right = self.graded[arm].right
+        return f"{100 * sum(right) / max(len(right), 1):.0f} %"
 
 
-def _side_by_side(quiz: Sequence[Quiz], marked: Mapping[str, paper.Marked]) -> list[dict[str, Any]]:
-    return [
-        {
-            "scope": "target",
-            "prompt": q.text,
-            "gold": list(q.answers),
-            "chunk": q.chunk.id,
-            "arms": {
-                arm: {"greedy": m.draws[i].text, "broken": not m.right[i]}
-                for arm, m in marked.items()
-            },
-        }
-        for i, q in enumerate(quiz)
-    ]
+@dataclass(frozen=True)
+class KnowledgeScorer:
+    """Scores answers by whether they contain a right one."""
+
+    quiz: Sequence[Quiz]
+
+    @property
+    def golds(self) -> list[tuple[str, ...]]:
+        """The right answers to each question."""
+        return [q.answers for q in self.quiz]
+
+    def score(self, answers: ArmAnswers) -> KnowledgeScores:
+        """Grade the greedy answers of every arm, and those sampled ones that there are."""
+        graded = {arm: knowledge.mark(own.greedy, self.golds) for arm, own in answers.items()}
+        sampled = {}
+        for arm, own in answers.items():
+            if own.sampled:
+                sampled[arm] = knowledge.mark(own.sampled, self.golds).right
+        return KnowledgeScores(graded, sampled)
+
+    def measure(self, state: ExamState) -> dict[str, Any]:
+        """Return the metrics of evaluate/knowledge.py, and shares of right sampled answers."""
+        scores: KnowledgeScores = state.scores
+        sampled = {arm: statistics.share(flags) for arm, flags in scores.sampled.items()}
+        return {**knowledge.measures(scores.graded, state.seed), "drawn": sampled}
+
+    def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
+        """Compare the share of right answers in two samples of the base."""
+        second = knowledge.mark(again.sampled, self.golds).right
+        first = state.scores.sampled["base"]
+        return {"contains": statistics.paired_bootstrap(second, first, seed=state.seed)}
+
+    def weigh(self, state: ExamState) -> Evidence:
+        """Return the gain over base and open book, and the harm to other answers."""
+        scores: KnowledgeScores = state.scores
+        start = f"the base answers {scores.percent('base')} of the held-out questions"
+        if state.tuned is None:
+            return Evidence(None, None, start, "", not_trained="nothing was trained")
+        right = {arm: graded.right for arm, graded in scores.graded.items()}
+        compare = partial(statistics.paired_bootstrap, right["taught"], seed=state.seed)
+        return Evidence(
+            gain=compare(right["base"]),
+            over_prompt=compare(right["prompted"]),
+            start=start,
+            change=(
+                f"{scores.percent('base')} of the held-out questions are answered before and "
+                f"{scores.percent('taught')} after, open book {scores.percent('prompted')}"
+            ),
+            prompted=(
+                f"the base answers {scores.percent('prompted')} of the held-out questions with "
+                f"the document in its prompt, the taught model {scores.percent('taught')} "
+                "without it"
+            ),
+            harm="answers to other questions are harmed" if self.does_harm(state) else "",
+            taught=f"; {describe_damage(state.found['damage'])}",
+        )
+
+    def does_harm(self, state: ExamState) -> bool:
+        """Return whether too many general answers are harmed, or common questions are lost for
+        certain.
+        """
+        if state.side_effects.harmed_scopes("taught"):
+            return True
+        lost: Measure = state.found["common_loss"]
+        return lost.low > MAX_COMMON_LOSS
+
+    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+        """Return each question with its right answers, and every arm's answer."""
+        scores: KnowledgeScores = state.scores
+        rows = []
+        for i, q in enumerate(self.quiz):
+            cells = {
+                arm: {"greedy": own.draws[i].text, "broken": not own.right[i]}
+                for arm, own in scores.graded.items()
+            }
+            row = {"scope": TARGET, "prompt": q.text, "gold": list(q.answers)}
+            rows.append({**row, "chunk": q.chunk.id, "arms": cells})
+        return rows
+
+
+def describe_damage(damage: Measure) -> str:
+    """Say what became of the questions that the base answers rightly."""
+    if not damage.n:
+        return "the base knew nothing else that was asked"
+    if damage.value <= NOTABLE_LOSS:
+        return "what was known before is unharmed"
+    return f"of what the base answered rightly {100 * damage.value:.0f} % is answered wrongly now"
+
+
+# The exam
+
+
+def build_exam(
+    session: Session,
+    quiz: Sequence[Quiz],
+    general: Sequence[Prompt],
+    taught_texts: Sequence[str],
+    header: Mapping[str, Any],
+) -> Exam:
+    """Build the exam of documents.
+
+    Args:
+        general: held-out prompts about anything else.
+        header: further keys of exam.json that are known beforehand.
+    """
+    asked_by = quiz[0].origin if quiz else ""
+    return Exam(
+        questions={TARGET: [user(q.text) for q in quiz], GENERAL: general},
+        arms=lambda tuned: build_arms(session, tuned, quiz, general),
+        scorer=KnowledgeScorer(quiz),
+        taught_texts=taught_texts,
+        header={"method": "documents", "asked_by": asked_by, **header},
+        measurements=[measure_common, partial(measure_pairwise, quiz), measure_general_drift],
+        sampled_stage="exam again",
+    )
+
+
+def build_arms(
+    session: Session,
+    tuned: TunedModel | None,
+    quiz: Sequence[Quiz],
+    general: Sequence[Prompt],
+) -> dict[str, Arm]:
+    """Build the base, the open book and the tuned model. The open book answers the held-out
+    questions alone: no passage belongs to a general prompt.
+    """
+    closed = {TARGET: [user(q.text) for q in quiz], GENERAL: general}
+    open_book = {TARGET: [open_chat(q.text, q.chunk) for q in quiz]}
+    arms = {
+        "base": Arm(session.base, closed),
+        "prompted": Arm(session.base, open_book, sampled=False),
+    }
+    if tuned:
+        arms["taught"] = Arm(tuned.recorded, closed)
+    return arms
+
+
+def measure_common(state: ExamState) -> dict[str, Any]:
+    """Measure what base and tuned model know that many people know, and what was lost of all that
+    the base answered rightly.
+    """
+    asked = COMMON[: state.session.config.exam.common]
+    prompts = [user(text) for text, _ in asked]
+    golds = [gold for _, gold in asked]
+    arms = [arm for arm in ("base", "taught") if arm in state.arms]
+    state.session.display.stage("exam common", len(asked) * len(arms))
+    right = {}
+    for arm in arms:
+        draws = answer(state.session, state.arms[arm].model, "exam", prompts, 0.0)
+        right[arm] = knowledge.mark(draws, golds).right
+    return compare_common(right, state.scores, state.seed)
+
+
+def compare_common(
+    right: Mapping[str, list[bool]], scores: KnowledgeScores, seed: int
+) -> dict[str, Any]:
+    """Return shares of right answers to common questions; of a tuned model also `common_loss`,
+    base minus tuned, and `damage`, the held-out questions included.
+
+    Args:
+        right: by arm, whether each common question is answered rightly.
+    """
+    found: dict[str, Any] = {
+        "common": {arm: statistics.share(flags) for arm, flags in right.items() if flags}
+    }
+    if "taught" in right:
+        before = [*scores.graded["base"].right, *right["base"]]
+        after = [*scores.graded["taught"].right, *right["taught"]]
+        found["damage"] = knowledge.damage(before, after)
+        loss = statistics.paired_bootstrap(right["base"], right["taught"], seed=seed)
+        found["common_loss"] = loss
+    return found
+
+
+def measure_pairwise(quiz: Sequence[Quiz], state: ExamState) -> dict[str, Any]:
+    """Compare tuned answers with the base's, in both orders; the base with the passage judges, and
+    a win counts only where both orders agree.
+    """
+    if state.tuned is None:
+        return {}
+    graded = state.scores.graded
+    rows = zip(quiz, graded["taught"].draws, graded["base"].draws, strict=True)
+    duels = [Duel(add_passage(q), ours.text, theirs.text) for q, ours, theirs in rows]
+    verdicts = pairwise.compare(Preference(state.session.base), duels)
+    return {"pairwise": pairwise.measures(duels, verdicts, state.seed)}
+
+
+# The knowledge map
 
 
 def known_map(
     session: Session,
-    taught: Taught,
+    tuned: TunedModel,
     chunks: Sequence[Chunk],
     answered: Sequence[Answered],
     scored: Sequence[Scored],
     answers: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Step 6: documents with their chunks with their questions; each with its state before and
-    after, and the answers.
+    """Return the documents with their chunks with their questions, each with its state before and
+    after (step 6).
 
-    A question that was learned: before is what the selection said; after, the same judge's word is
-    replaced by the plainest one, whether the taught model's answer holds the label's words. An
-    unsure label stays unsure. A held-out question is known where its answer is right.
+    Of a learned question, `before` is the word of the selection, and `after` says whether the tuned
+    answer holds the label's words; an unsure label stays unsure. A held-out question is known where
+    its answer is right.
+
+    Args:
+        answered, scored: the learned questions, in one order.
+        answers: the rows of exam.json.
     """
-    config = session.config.select
-    asked: list[Prompt] = [user(a.question.text) for a in answered]
-    session.display.stage("map", 2 * len(asked))
-    before, after = (_answers(session, model, asked) for model in (session.base, taught.model))
-    rows: dict[str, list[dict[str, Any]]] = {c.id: [] for c in chunks}
-    for a, s, b, t in zip(answered, scored, before, after, strict=True):
-        first = "unsure" if label_fault(a) else state(s, config.tau_label, config.tau_knowledge)
-        then = (
-            "unsure"
-            if first == "unsure"
-            else "known"
-            if contains_answer(t.text, a.question.short)
-            else "unknown"
-        )
-        rows[a.question.chunk.id].append(
+    prompts = [user(a.question.text) for a in answered]
+    session.display.stage("map", 2 * len(prompts))
+    before = answer(session, session.base, "exam", prompts, 0.0)
+    after = answer(session, tuned.recorded, "exam", prompts, 0.0)
+    rows: dict[str, list[dict[str, Any]]] = {chunk.id: [] for chunk in chunks}
+    for a, scores, base, own in zip(answered, scored, before, after, strict=True):
+        first = decide_first_state(session, a, scores)
+        learned = describe_learned(a, first, base.text, own.text)
+        rows[a.question.chunk.id].append(learned)
+    for row in answers:
+        if row["scope"] == TARGET:
+            rows[row["chunk"]].append(describe_held_out(row))
+    found = []
+    for _, group in groupby(chunks, key=lambda chunk: chunk.document.id):
+        own_chunks = list(group)
+        document = own_chunks[0].document
+        found.append(
             {
-                "question": a.question.text,
-                "label": a.best,
-                "answer": a.question.short,
-                "held_out": False,
-                "before": first,
-                "after": then,
-                "base": b.text,
-                "taught": t.text,
+                "document": document.id,
+                "title": document.title,
+                "file": document.source,
+                "chunks": [{"text": c.text, "questions": rows[c.id]} for c in own_chunks],
             }
         )
-    for row in answers:
-        if row["scope"] == "target":
-            arms = row["arms"]
-            first, then = (
-                "unknown" if arms[arm]["broken"] else "known" for arm in ("base", "taught")
-            )
-            rows[row["chunk"]].append(
-                {
-                    "question": row["prompt"],
-                    "label": "",
-                    "answer": " / ".join(row["gold"]),
-                    "held_out": True,
-                    "before": first,
-                    "after": then,
-                    "base": arms["base"]["greedy"],
-                    "taught": arms["taught"]["greedy"],
-                }
-            )
-    return [
-        {
-            "document": of[0].document.id,
-            "title": of[0].title,
-            "file": of[0].document.source,
-            "chunks": [{"text": c.text, "questions": rows[c.id]} for c in of],
-        }
-        for of in (list(group) for _, group in groupby(chunks, key=lambda c: c.document.id))
-    ]
+    return found
+
+
+def decide_first_state(session: Session, answered: Answered, scores: Scored) -> str:
+    """Return what the selection said of a question."""
+    config = session.config.select
+    if label_fault(answered):
+        return "unsure"
+    return state(scores, config.tau_label, config.tau_knowledge)
+
+
+def describe_learned(answered: Answered, before: str, base: str, tuned: str) -> dict[str, Any]:
+    """Return the row of a question that was learned from.
+
+    Args:
+        base, tuned: the answers of both models.
+    """
+    short = answered.question.short
+    after = "known" if contains_answer(tuned, short) else "unknown"
+    return {
+        "question": answered.question.text,
+        "label": answered.best,
+        "answer": short,
+        "held_out": False,
+        "before": before,
+        "after": "unsure" if before == "unsure" else after,
+        "base": base,
+        "taught": tuned,
+    }
+
+
+def describe_held_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of a held-out question, from its row in exam.json."""
+    base = row["arms"]["base"]
+    tuned = row["arms"]["taught"]
+    return {
+        "question": row["prompt"],
+        "label": "",
+        "answer": " / ".join(row["gold"]),
+        "held_out": True,
+        "before": "unknown" if base["broken"] else "known",
+        "after": "unknown" if tuned["broken"] else "known",
+        "base": base["greedy"],
+        "taught": tuned["greedy"],
+    }

@@ -4,7 +4,7 @@ many forms, or only what it does not know.
   1  read: documents become chunks of sentences; people's questions, or a share of the sentences,
      are set aside for the exam
   2  ask: the student (or the teacher) asks about every answer that a sentence offers
-  3  answer: the label y* with the document, K draws with it, K draws without it
+  3  answer: the label y* with the document, K samples with it, K samples without it
   4  score and filter: is the label consistent, and is it unknown? All K scores are kept, so that
      thresholds can be changed afterwards
   5  train: study data (each sentence in many forms), the filtered pairs, the base's own answers to
@@ -24,12 +24,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from selfteach.config import Documents as Settings
 from selfteach.errors import DataError, UsageError
-from selfteach.evaluate.calibration import surest
+from selfteach.evaluate.calibration import Sure, surest
 from selfteach.evaluate.common import COMMON
+from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.ask import Subject
 from selfteach.generate.question import Plan, Question, ask_about, asking
 from selfteach.generate.respond import MAX_TOKENS, Answered, open_chat, respond, without_document
@@ -42,7 +44,7 @@ from selfteach.materials.documents.questions import PeopleQuestion
 from selfteach.methods.documents.calibrate import calibrated, judges_of, stored
 from selfteach.methods.documents.exam import (
     Quiz,
-    examine,
+    build_exam,
     gap_quiz,
     known_map,
     own_quiz,
@@ -51,18 +53,15 @@ from selfteach.methods.documents.exam import (
     share_of,
 )
 from selfteach.methods.documents.study import Asked, Measured, study_data
+from selfteach.methods.method import Method, TrainingPlan, TrainStage
 from selfteach.methods.prompts import asked_for
-from selfteach.methods.runner import publish, tidy
-from selfteach.methods.session import Session, open_session
-from selfteach.methods.stages import Stage, teach_stages
+from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import GREEDY, Example, Request, Sampling, digest, user
-from selfteach.run.display import Display
-from selfteach.run.folder import Run
-from selfteach.run.ledger import Fate
+from selfteach.records import GREEDY, Example, Request, Sampling, digest, question, user
+from selfteach.run.ledger import Fate, State
 from selfteach.select.balance import spread
 from selfteach.select.form import form_fault
-from selfteach.select.knowledge import label_fault, lessons, mended, sizes
+from selfteach.select.knowledge import Point, label_fault, lessons, mended, sizes
 from selfteach.select.overlap import Overlap
 from selfteach.select.pointing import Pointing
 from selfteach.select.question import answer_fault, foreign, stands_fault, strays
@@ -77,186 +76,229 @@ KINDS = {
 }
 DISTILLED = {"study": {"distill": 1.0}}
 LIKE_EXAM, HELD_OUT = "like a question of the exam", "held out for the exam"
+TOO_MANY, TOO_LONG = "held out, more than exam.questions", "longer than the model's context"
 LOST = "no answer came to be its label"
+PEOPLE = "people's questions"
+"""The stage that counts which held-out questions the exam asks."""
+OWN = "questions of the exam"
+"""The same, where nobody brought questions."""
 
 
-def teach(run: Run, material: Documents, config: Settings, display: Display) -> dict[str, Any]:
-    """Teaches documents in a run folder; returns what `selfteach documents --json` prints.
+def prepare(session: Session, material: Documents) -> TrainingPlan:
+    """Turn documents into a training plan.
 
     Raises:
         DataError: nothing can be asked about the documents, or nothing is left to learn from.
     """
-    if done := run.ledger.noted("result"):
-        tidy(run)
-        display.say("this run is done: here is its result again")
-        return dict(done)
-    with run.stage("load"):
-        session = open_session(run, config, display)
+    run, config = session.run, session.config
     with run.stage("read"):
-        chunks, judged = read(session, material), judge(session)  # 1
+        chunks = read(session, material)  # 1
+        knowledge_judge = judge(session)
     with run.stage("ask"):
         kept_out, asked = asked_apart(session, chunks, material.questions)  # 1, 2
-        quiz = spread(kept_out, config.exam.questions)
     with run.stage("answer"):
-        measured = answer(session, asked.trusted, judged)  # 3, 4
+        measured = answer(session, asked.trusted, knowledge_judge)  # 3, 4
         pairs = select(session, measured)  # 4
-        # it is not asked again: what its server lost stays lost, or a resumed run would come to
-        # other examples
+        # What the teacher's server lost stays lost, or a resumed run would make other examples.
         if session.teacher:
             session.teacher.give_up()
     with run.stage("keep"):
         general = replay(session, kept_out)
-    examples = [
-        *study_data(session, chunks, asked, measured, kept_out),
-        *(pairs if config.stages.pairs else ()),
-    ]
-    with run.stage("exam of the base"):
-        lessons = said_of(chunks, measured.answered)
-        examine(session, None, quiz, general["test"], lessons)  # 7
-        session.base.rest()
-    trainings = stages(session, examples, general, measured.answered)
-    taught = teach_stages(
-        session, trainings, KINDS | (DISTILLED if config.study.distill else {})
-    )  # 5
-    with run.stage("exam"):
-        exam = examine(session, taught, quiz, general["test"], lessons)  # 7
-        exam["map"] = known_map(
-            session, taught, chunks, measured.answered, measured.scored, exam["answers"]
-        )  # 6
-    shown = {
-        arm: {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
-        for arm in exam["contains"]
-    }
-    told = f"{len(material.reading.documents)} documents: " + ", ".join(
-        sorted({c.title for c in chunks})
+    with run.stage("study"):
+        examples = study_data(session, chunks, asked, measured, kept_out)
+    if config.stages.pairs:
+        examples += pairs
+    trainings = stages(session, examples, general, measured.answered)  # 5
+
+    def add_knowledge_map(tuned: TunedModel | None, exam: dict[str, Any]) -> None:
+        """Add what the model knows before and after."""
+        if tuned is None:
+            return
+        with run.stage("map"):
+            exam["map"] = known_map(  # 6
+                session, tuned, chunks, measured.answered, measured.scored, exam["answers"]
+            )
+
+    quiz = spread(kept_out, config.exam.questions)
+    taught_texts = said_of(chunks, measured.answered)
+    prompts = [example.prompt for example in general["test"]]
+    header = describe_material(session, material, chunks)
+    return TrainingPlan(
+        examples=collect_examples(trainings),
+        objectives=KINDS | (DISTILLED if config.study.distill else {}),
+        exam=build_exam(session, quiz, prompts, taught_texts, header),  # 7
+        stages=trainings,
+        after=add_knowledge_map,
+        shown=show_arms,
+        overhead=user(chunks[0].passage + " x"),
     )
-    prompted = user(chunks[0].passage + " x")
+
+
+def collect_examples(trainings: Sequence[TrainStage]) -> list[Example]:
+    """Return the examples of all trainings, each once."""
+    found: dict[str, Example] = {}
+    for training in trainings:
+        for example in training.examples:
+            found[example.id] = example
+    return list(found.values())
+
+
+def describe_material(
+    session: Session, material: Documents, chunks: Sequence[Chunk]
+) -> dict[str, Any]:
+    """Return what exam.json says of the documents, and of the judges of what is known."""
+    titles = ", ".join(sorted({chunk.title for chunk in chunks}))
+    described = f"{len(material.reading.documents)} documents: {titles}"
     judges = session.run.ledger.noted("judges") or []
-    learned = list({e.id: e for training in trainings for e in training.examples}.values())
-    return publish(
-        session, exam | {"material": told[:300], "judges": judges}, learned, taught, shown, prompted
-    )
+    return {"material": described[:300], "judges": judges}
+
+
+def show_arms(exam: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of each arm, for the result."""
+    found: dict[str, Any] = {}
+    for arm in exam["contains"]:
+        found[arm] = {name: exam[name][arm] for name in ("contains", "f1") if arm in exam[name]}
+    return found
 
 
 def read(session: Session, material: Documents) -> list[Chunk]:
-    """Step 1: the chunks; each document and each file that was put aside is accounted for."""
-    config, reading = session.config.read, material.reading
-    fates = [
-        Fate(d.id, "accepted", "", {"file": d.source, "title": d.title}) for d in reading.documents
-    ]
-    fates += [
-        Fate(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where})
-        for line in reading.aside
-    ]
-    session.run.ledger.place("read", fates)
+    """Return the chunks of the documents, and account for each document and each file that was put
+    aside (step 1).
 
-    def count(text: str) -> int:
-        return len(session.model.encode_answer(text, end=False))
-
-    chunks = [
-        chunk
-        for document in reading.documents
-        for chunk in chunked(document, count, config.chunk_tokens)
-    ]
-    if session.teacher is None:
-        longest = max(
-            (Plan(c, i, c.words(i).split()[0], 0) for c in chunks for i in range(len(c.sentences))),
-            key=lambda plan: count(plan.chunk.words(plan.sentence)),
+    Raises:
+        DataError: a sentence is longer than the model's context.
+    """
+    reading = material.reading
+    fates = []
+    for document in reading.documents:
+        body = {"file": document.source, "title": document.title}
+        fates.append(Fate(document.id, "accepted", "", body))
+    for line in reading.aside:
+        fates.append(
+            Fate(digest(["aside", line.where]), "dropped", line.fault, {"file": line.where})
         )
-        if (
-            needed := len(session.model.encode(asking(longest))) + 2 * MAX_TOKENS
-        ) > session.model.context_tokens:
-            raise DataError(
-                f"a sentence of {count(longest.chunk.words(longest.sentence))} tokens "
-                f"and the worked examples need {needed}, more than the "
-                f"model's context of {session.model.context_tokens}.",
-                where=longest.chunk.document.source,
-                cure=(
-                    "Lower read.chunk_tokens, which cuts it, or use a model with a longer context."
-                ),
-            )
+    session.run.ledger.place("read", fates)
+    count = partial(count_tokens, session)
+    chunks: list[Chunk] = []
+    for document in reading.documents:
+        chunks += chunked(document, count, session.config.read.chunk_tokens)
+    if session.teacher is None:
+        refuse_long_sentences(session, chunks)
     return chunks
 
 
-def fitting(session: Session, quiz: Sequence[Quiz]) -> list[Quiz]:
-    """The questions that fit into the model's context with their document; those that do not are
-    dropped with that reason. Nothing like one of these is learned, also where the exam asks only
-    `exam.questions` of them, evenly over all."""
-    kept = [q for q in quiz if roomy(session, q)]
-    fits, asked = (
-        {q.text for q in some} for some in (kept, spread(kept, session.config.exam.questions))
-    )
-    fates = []
-    for q in quiz:
-        reason = (
-            ""
-            if q.text in asked
-            else "held out, more than exam.questions"
-            if q.text in fits
-            else "longer than the model's context"
+def count_tokens(session: Session, text: str) -> int:
+    """Return how many tokens a text has."""
+    return len(session.model.encode_answer(text, end=False))
+
+
+def refuse_long_sentences(session: Session, chunks: Sequence[Chunk]) -> None:
+    """Check that the model can be asked about its longest sentence.
+
+    Raises:
+        DataError: it does not fit into the context.
+    """
+    plans = []
+    for chunk in chunks:
+        for i in range(len(chunk.sentences)):
+            plans.append(Plan(chunk, i, chunk.words(i).split()[0], 0))
+    sizes = [count_tokens(session, plan.chunk.words(plan.sentence)) for plan in plans]
+    size, longest = max(zip(sizes, plans, strict=True), key=lambda pair: pair[0])
+    needed = len(session.model.encode(asking(longest))) + 2 * MAX_TOKENS
+    if needed > session.model.context_tokens:
+        raise DataError(
+            f"a sentence of {size} tokens and the worked examples need {needed}, more than the "
+            f"model's context of {session.model.context_tokens}.",
+            where=longest.chunk.document.source,
+            cure="Lower read.chunk_tokens, which cuts it, or use a model with a longer context.",
         )
-        fates.append(
-            Fate(
-                digest(["quiz", q.text]),
-                "dropped" if reason else "accepted",
-                reason,
-                {"question": q.text[:200]},
-            )
-        )
-    session.run.ledger.place("people's questions", fates)
-    return kept
 
 
 def asked_apart(
     session: Session, chunks: Sequence[Chunk], people: Sequence[PeopleQuestion]
 ) -> tuple[list[Quiz], Asked]:
-    """Steps 1 and 2: the questions that are set aside, people's where there are any, and those that
-    are asked beside them.
+    """Return the questions of the exam, people's where there are any, and those that are asked
+    besides (steps 1 and 2).
     """
-    quiz = fitting(session, people_quiz(chunks, people))
+    quiz = fitting(session, people_quiz(chunks, people), PEOPLE)
     asked = questions(session, chunks, quiz)
     return (quiz, asked) if quiz else held_out(session, chunks, asked)
 
 
-def questions(session: Session, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
-    """Step 2: questions that make sense by themselves, are new, and are unlike those of the exam."""
-    config = session.config.questions
-    exam, seen, pointing = Overlap(q.text for q in quiz), set[str](), Pointing(chunks)
-    written_in = {chunk.id: main_script(chunk.passage) for chunk in chunks}
+def fitting(session: Session, quiz: Sequence[Quiz], stage: str = PEOPLE) -> list[Quiz]:
+    """Return the questions that fit into the model's context with their document.
 
-    def fault(question: Question) -> str:
+    All of them are held out; the exam asks `exam.questions` of them, evenly over all. Those that it
+    does not ask are dropped with the reason.
+
+    Args:
+        stage: where they are counted.
+    """
+    kept = [q for q in quiz if roomy(session, q)]
+    fits = {q.text for q in kept}
+    asked = {q.text for q in spread(kept, session.config.exam.questions)}
+    fates = []
+    for q in quiz:
+        reason = ""
+        if q.text not in fits:
+            reason = TOO_LONG
+        elif q.text not in asked:
+            reason = TOO_MANY
+        state: State = "dropped" if reason else "accepted"
+        fates.append(Fate(digest(["quiz", q.text]), state, reason, {"question": q.text[:200]}))
+    session.run.ledger.place(stage, fates)
+    return kept
+
+
+def questions(session: Session, chunks: Sequence[Chunk], quiz: Sequence[Quiz]) -> Asked:
+    """Ask questions that make sense by themselves, are new, and are unlike those of the exam
+    (step 2).
+    """
+    config = session.config.questions
+    exam = Overlap(q.text for q in quiz)
+    seen: set[str] = set()
+    pointing = Pointing(chunks)
+    scripts = {chunk.id: main_script(chunk.passage) for chunk in chunks}
+
+    def find_fault(question: Question) -> str:
         reason = (
-            form_fault(question.text, script=written_in[question.chunk.id])
+            form_fault(question.text, script=scripts[question.chunk.id])
             or stands_fault(question.text, question.chunk.title)
             or pointing.fault(question)
         )
-        if not reason and (foreign(question) or (strays(question) and answer_fault(question))):
-            reason = "asks about something else"
-        if not reason and question.text.lower() in seen:
-            reason = "repeats another question"
-        if not reason and exam.nearest(question.text).similarity >= config.max_overlap:
-            reason = LIKE_EXAM
-        if not reason:  # what is refused here may be asked well of another sentence
-            seen.add(question.text.lower())
-        return reason
+        if reason:
+            return reason
+        if foreign(question) or (strays(question) and answer_fault(question)):
+            return "asks about something else"
+        if question.text.lower() in seen:
+            return "repeats another question"
+        if exam.nearest(question.text).similarity >= config.max_overlap:
+            return LIKE_EXAM
+        # A question that was refused until here may be asked well of another sentence.
+        seen.add(question.text.lower())
+        return ""
 
     session.display.stage("ask")
-    found, fates = Asked([], []), dict[str, Fate]()
-    for one, reason in ask_about(
+    written = ask_about(
         session.teacher or session.base,
         chunks,
         config.per_chunk,
-        fault,
+        find_fault,
         config.rounds,
         session.config.seed,
         instructed=session.teacher is not None,
         progress=session.display.advance,
-    ):
+    )
+    found = Asked([], [])
+    fates: dict[str, Fate] = {}
+    for one, reason in written:
         if one.id not in fates or not reason:
             fates[one.id] = _fate(one, reason)
-        if not reason:
-            found.all.append(one)
-            found.trusted += [] if answer_fault(one) else [one]
+        if reason:
+            continue
+        found.all.append(one)
+        if not answer_fault(one):
+            found.trusted.append(one)
     session.run.ledger.place("ask", fates.values())
     session.display.say(
         f"{len(found.all)} questions of use, {len(found.trusted)} of them came back "
@@ -271,106 +313,129 @@ def _fate(asked: Question, reason: str = "") -> Fate:
         "answer": asked.short,
         "back": asked.back,
         "doubt": answer_fault(asked),
+        **asked.chunk.place(asked.sentence),
     }
-    body |= asked.chunk.place(asked.sentence)
     return Fate(asked.id, "dropped" if reason else "accepted", reason, body)
 
 
 def held_out(session: Session, chunks: Sequence[Chunk], asked: Asked) -> tuple[list[Quiz], Asked]:
-    """Where nobody brought questions: those about a share of the sentences are for the exam, and
-    not learned from. Where too few came back with their answer, as in a language that the model
-    does not ask in, the exam asks for words left out of sentences.
+    """Set questions about a share of the sentences aside for the exam, where nobody brought any;
+    return them and the questions that are left to learn from.
+
+    Too few may have come back with their answer, as in a language that the model does not ask in.
+    Then the exam asks for words left out of sentences.
 
     Raises:
         DataError: there are too few to learn from some and to be examined on others.
     """
-    where = sorted(
-        {(q.chunk.id, q.sentence) for q in asked.trusted},
-        key=lambda place: digest([session.config.seed, *place]),
-    )
-    gaps = (
-        []
-        if len(where) > 1
-        else gap_quiz(chunks, session.config.questions.held_out, session.config.seed)
-    )
-    if len(where) < 2 and not gaps:
-        raise DataError(
-            (
-                f"{len(asked.trusted)} questions about {len(where)} sentences are too few "
-                "to learn from some and to be examined on others."
-            ),
-            cure=(
-                "Bring more text, questions of people (--questions), or a model that asks "
-                "better (--teacher)."
-            ),
-        )
-    aside = set(where[: share_of(len(where), session.config.questions.held_out)])
-    if gaps:
+    config = session.config.questions
+    places = {(q.chunk.id, q.sentence) for q in asked.trusted}
+    where = sorted(places, key=lambda place: digest([session.config.seed, *place]))
+    gaps: list[Quiz] = []
+    if len(where) < 2:
+        gaps = gap_quiz(chunks, config.held_out, session.config.seed)
+        if not gaps:
+            raise DataError(
+                f"{len(asked.trusted)} questions about {len(where)} sentences are too few to "
+                "learn from some and to be examined on others.",
+                cure="Bring more text, questions of people (--questions), or a model that asks "
+                "better (--teacher).",
+            )
         session.display.say(
             f"{len(asked.trusted)} questions came back with their answer; the exam asks "
             f"for words left out of {len(gaps)} sentences"
         )
-    quiz = [
-        q
-        for q in gaps or own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
-        if roomy(session, q)
-    ]
+    aside = set(where[: share_of(len(where), config.held_out)])
+    own = own_quiz([q for q in asked.trusted if (q.chunk.id, q.sentence) in aside])
+    quiz = fitting(session, gaps or own, OWN)
     if not quiz:
         raise DataError(
             "no question of the exam fits into the model's context with its piece.",
             cure="Lower read.chunk_tokens.",
         )
-    exam, limit = Overlap(q.text for q in quiz), session.config.questions.max_overlap
-    reasons = {q.id: LIKE_EXAM for q in asked.all if exam.nearest(q.text).similarity >= limit}
-    reasons |= {q.id: HELD_OUT for q in asked.all if (q.chunk.id, q.sentence) in aside}
-    session.run.ledger.place("ask", (_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons))
-    return quiz, Asked(
-        *([q for q in some if q.id not in reasons] for some in (asked.all, asked.trusted))
-    )
+    exam = Overlap(q.text for q in quiz)
+    reasons = {}
+    for q in asked.all:
+        if (q.chunk.id, q.sentence) in aside:
+            reasons[q.id] = HELD_OUT
+        elif exam.nearest(q.text).similarity >= config.max_overlap:
+            reasons[q.id] = LIKE_EXAM
+    fates = [_fate(q, reasons[q.id]) for q in asked.all if q.id in reasons]
+    session.run.ledger.place("ask", fates)
+    left = [q for q in asked.all if q.id not in reasons]
+    trusted = [q for q in asked.trusted if q.id not in reasons]
+    return quiz, Asked(left, trusted)
 
 
 def answer(session: Session, trusted: Sequence[Question], judged: KnowledgeJudge) -> Measured:
-    """Steps 3, 4: draws and labels, the label mended where it lost the answer's words; and the
-    judge's scores.
+    """Label the questions, repair the labels that lost the answer's words, and let the judge score
+    what is known (steps 3 and 4).
     """
-    config, ledger = session.config.select, session.run.ledger
+    config = session.config.select
+    ledger = session.run.ledger
     ledger.expect("select", (q.id for q in trusted))
     session.display.stage("answer", len(trusted) * (1 + 2 * config.draws))
-    answered = respond(
-        session.teacher or session.base,
-        trusted,
-        config.draws,
-        session.config.seed,
-        instructed=session.teacher is not None,
-        blind=session.teacher is None,
-        progress=session.display.advance,
-    )
-    if session.teacher:
-        blind = without_document(
-            session.base, [a.question for a in answered], config.draws, session.config.seed
-        )
-        answered = [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
-    labelled = {a.question.id for a in answered}
-    ledger.place(
-        "select",
-        (Fate(q.id, "failed", LOST, {"question": q.text}) for q in trusted if q.id not in labelled),
-    )
-    written, answered = answered, [mended(a) for a in answered]
+    written = write_labels(session, trusted)
+    labelled = {a.question.id for a in written}
+    lost = [q for q in trusted if q.id not in labelled]
+    ledger.place("select", (Fate(q.id, "failed", LOST, {"question": q.text}) for q in lost))
+    answered = [mended(a) for a in written]
     scored = judged.scores(answered)
-    sure = None
-    if config.calibrate:
-        session.display.stage("calibrate")
-        judges = judges_of(session, judged)
-        found = calibrated(session, judges, written)
-        ledger.note("judges", stored(found, config.judge))
-        if session.config.study.known == "auto":
-            sure = surest(judges, found, answered, config.min_auroc, config.tau_label)
+    sure = rank_judges(session, judged, written, answered) if config.calibrate else None
     ledger.note("knowledge", [_stored(a, s) for a, s in zip(answered, scored, strict=True)])
     return Measured(answered, scored, sure)
 
 
+def write_labels(session: Session, trusted: Sequence[Question]) -> list[Answered]:
+    """Return each question with its label, samples with the document and samples without it. The
+    base answers without it, also where a teacher writes the labels.
+    """
+    teacher = session.teacher
+    draws, seed = session.config.select.draws, session.config.seed
+    answered = respond(
+        teacher or session.base,
+        trusted,
+        draws,
+        seed,
+        instructed=teacher is not None,
+        blind=teacher is None,
+        progress=session.display.advance,
+    )
+    if teacher is None:
+        return answered
+    blind = without_document(session.base, [a.question for a in answered], draws, seed)
+    return [replace(a, blind=own) for a, own in zip(answered, blind, strict=True)]
+
+
+def rank_judges(
+    session: Session,
+    judged: KnowledgeJudge,
+    written: Sequence[Answered],
+    answered: Sequence[Answered],
+) -> Sure | None:
+    """Measure how well each judge tells what is known; with `study.known=auto` return the best one,
+    if it is good enough.
+
+    Args:
+        written: the questions with their labels as they were written.
+        answered: the same with repaired labels.
+    """
+    config = session.config.select
+    session.display.stage("calibrate")
+    judges = judges_of(session, judged)
+    found = calibrated(session, judges, written)
+    session.run.ledger.note("judges", stored(found, config.judge))
+    if session.config.study.known != "auto":
+        return None
+    return surest(judges, found, answered, config.min_auroc, config.tau_label)
+
+
 def judge(session: Session) -> KnowledgeJudge:
-    """The judge of knowledge that the configuration names."""
+    """Return the judge of knowledge that the configuration names.
+
+    Raises:
+        UsageError: it is `nli`, and no model is named for it.
+    """
     name = session.config.select.judge
     if name == "nli":
         from selfteach.judge.nli import Nli, NliModel
@@ -403,39 +468,26 @@ def _stored(answered: Answered, scored: Scored) -> dict[str, Any]:
 
 
 def select(session: Session, measured: Measured) -> list[Example]:
-    """Step 4: the pairs that are learned; what is known, unsure or lost its answer is dropped with
-    that reason.
+    """Return the pairs that are learned; what is known, unsure or lost its answer is dropped with
+    that reason (step 4).
     """
     config = session.config.select
-    tau_label, tau_knowledge = (
-        (config.tau_label, config.tau_knowledge) if config.filter else (1.0, -1.0)
-    )
+    tau_label, tau_knowledge = 1.0, -1.0
+    if config.filter:
+        tau_label, tau_knowledge = config.tau_label, config.tau_knowledge
     kept, dropped = lessons(measured.answered, measured.scored, tau_label, tau_knowledge)
     reasons = {a.question.id: reason for a, reason in dropped}
     fates = []
     for a in measured.answered:
-        body, reason = (
-            {"question": a.question.text, "label": a.best},
-            reasons.get(a.question.id, ""),
-        )
+        reason = reasons.get(a.question.id, "")
+        body = {"question": a.question.text, "label": a.best}
         fates.append(Fate(a.question.id, "dropped" if reason else "accepted", reason, body))
     session.run.ledger.settle("select", fates)
     session.run.ledger.note("sizes", [_point(p) for p in sizes(measured.scored, tau_label)])
-    return [
-        Example(
-            e.id,
-            "pair" if e.rejected else "unknown",
-            e.prompt,
-            e.chosen,
-            e.rejected,
-            e.scores,
-            e.source,
-        )
-        for e in kept
-    ]
+    return [replace(e, kind="pair" if e.rejected else "unknown") for e in kept]
 
 
-def _point(point: Any) -> dict[str, Any]:
+def _point(point: Point) -> dict[str, Any]:
     return {
         "tau": point.tau_knowledge,
         "known": point.known,
@@ -445,99 +497,101 @@ def _point(point: Any) -> dict[str, Any]:
 
 
 def said_of(chunks: Sequence[Chunk], answered: Sequence[Answered]) -> list[str]:
-    """What is taught: every sentence, and the labels."""
-    return [*(c.words(i) for c in chunks for i in c.telling()), *(a.best for a in answered)]
+    """Return what is taught: every sentence, and the labels."""
+    sentences = [chunk.words(i) for chunk in chunks for i in chunk.telling()]
+    return [*sentences, *(a.best for a in answered)]
 
 
 def replay(session: Session, quiz: Sequence[Quiz]) -> dict[str, list[Example]]:
-    """The beginnings of the base's own answers to prompts that it asks itself: four fifths for
-    training, the rest for the exam; and, where a stage of their own is wanted, the whole answers,
-    drawn at T = 1. Nearly half of the prompts are plain questions of fact, which look like what is
-    taught and are about something else. No prompt is like a question of the exam, a common one
-    included."""
-    config, wanted, seed = session.config.replay, session.config.stages, session.config.seed
+    """Return general prompts that the base asks itself, with its own answers.
+
+    `train`: four fifths of them, each with the beginning of the base's answer. `test`: the rest,
+    for the exam. `own`: where a stage wants them, whole answers to the prompts of `train`, sampled
+    at T = 1.
+
+    Nearly half of the prompts are plain questions of fact, which look like what is taught and are
+    about something else. No prompt is like a question of the exam, a common one included.
+    """
+    config, wanted = session.config.replay, session.config.stages
+    max_overlap = session.config.questions.max_overlap
     pool = Overlap([*(q.text for q in quiz), *(text for text, _ in COMMON)])
 
-    def newness(text: str) -> str:
-        reason = form_fault(text) or (
-            "like another prompt"
-            if pool.nearest(text).similarity >= session.config.questions.max_overlap
-            else ""
-        )
-        if not reason:
-            pool.add(text)
-        return reason
+    def find_fault(text: str) -> str:
+        if fault := form_fault(text):
+            return fault
+        if pool.nearest(text).similarity >= max_overlap:
+            return "like another prompt"
+        pool.add(text)
+        return ""
 
-    prompts = [
-        a.text
-        for a in asked_for(
-            session,
-            Subject(""),
-            "general",
-            config.general,
-            config.rounds,
-            newness,
-            REQUESTS | FACTS,
-        )
-    ]
-    train = sorted(prompts, key=lambda text: digest([seed, text]))[: round(0.8 * len(prompts))]
-    held = set(prompts) - set(train)
+    forms = REQUESTS | FACTS
+    asked = asked_for(
+        session, Subject(""), "general", config.general, config.rounds, find_fault, forms
+    )
+    prompts = [a.text for a in asked]
+    shuffled = sorted(prompts, key=lambda text: digest([session.config.seed, text]))
+    train = shuffled[: round(0.8 * len(prompts))]
+    rest = [text for text in prompts if text not in set(train)]
+    beginnings = Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
     found = {
-        "train": own_answers(
-            session, train, "general", Sampling(GREEDY.temperature, 1.0, config.anchor_tokens)
-        ),
-        "test": [
-            Example(digest(["replay", text]), "general", user(text), "")
-            for text in prompts
-            if text in held
-        ],
+        "train": own_answers(session, train, "general", beginnings),
+        "test": general_questions(session, rest),
+        "own": [],
     }
-    whole = Sampling(1.0, 1.0, wanted.own_tokens)
-    return found | {
-        "own": own_answers(session, train, "own", whole) if wanted.general or wanted.healing else []
-    }
+    if wanted.general or wanted.healing:
+        found["own"] = own_answers(session, train, "own", Sampling(1.0, 1.0, wanted.own_tokens))
+    return found
+
+
+def general_questions(session: Session, prompts: Sequence[str]) -> list[Example]:
+    """Return the general prompts of the exam; those beyond `exam.general` are dropped."""
+    count = session.config.exam.general
+    ids = {text: digest(["replay", text]) for text in prompts}
+    beyond = [
+        Fate(ids[text], "dropped", "held out, more than exam.general", {"prompt": text})
+        for text in prompts[count:]
+    ]
+    session.run.ledger.place("replay", beyond)
+    return [Example(ids[text], "general", user(text), "") for text in prompts[:count]]
 
 
 def own_answers(
     session: Session, prompts: Sequence[str], kind: str, sampling: Sampling
 ) -> list[Example]:
-    """What the base answers; an empty answer is dropped."""
+    """Return what the base answers; an empty answer is dropped."""
     name = "replay" if kind == "general" else kind
-    ids = {text: digest([name, text]) for text in prompts}
-    session.run.ledger.expect(name, ids.values())
-    requests = {
-        text: Request("keep", user(text), sampling, 0, session.config.seed) for text in prompts
-    }
-    drawn = {draw.id: draw for draw in session.base.draw(list(requests.values()))}
+    ids = [digest([name, text]) for text in prompts]
+    session.run.ledger.expect(name, ids)
+    session.display.stage("keep", len(prompts))
+    requests = [Request("keep", user(text), sampling, 0, session.config.seed) for text in prompts]
+    draws = session.base.sample(requests, session.display.advance)
     found, fates = [], []
-    for text, request in requests.items():
-        draw = drawn[request.id(session.base.fingerprint)]
-        reason = "" if draw.text.strip() else "the base says nothing"
-        fates.append(Fate(ids[text], "dropped" if reason else "accepted", reason, {"prompt": text}))
-        if not reason:
-            cut = ["chosen"] if draw.finish == "length" else []
-            found.append(Example(ids[text], kind, user(text), draw.text, None, {}, {"cut": cut}))
+    for id, text, draw in zip(ids, prompts, draws, strict=True):
+        if not draw.text.strip():
+            fates.append(Fate(id, "dropped", "the base says nothing", {"prompt": text}))
+            continue
+        cut = ["chosen"] if draw.finish == "length" else []
+        found.append(Example(id, kind, user(text), draw.text, None, {}, {"cut": cut}))
+        fates.append(Fate(id, "accepted", "", {"prompt": text}))
     session.run.ledger.settle(name, fates)
     return found
 
 
 def reading(answered: Sequence[Answered]) -> list[Example]:
-    """Worked reading: a question with its passage in the prompt, and the label."""
-    return [
-        Example(
-            digest(["reading", a.question.id, a.best]),
-            "reading",
-            open_chat(a.question.text, a.question.chunk),
-            a.best,
-            source=a.question.chunk.place(a.question.sentence),
-        )
-        for a in answered
-        if not label_fault(a)
-    ]
+    """Return worked reading: a question with its passage in the prompt, and the label."""
+    found = []
+    for a in answered:
+        if label_fault(a):
+            continue
+        q = a.question
+        id = digest(["reading", q.id, a.best])
+        prompt = open_chat(q.text, q.chunk)
+        found.append(Example(id, "reading", prompt, a.best, source=q.chunk.place(q.sentence)))
+    return found
 
 
 def schooled(own: Sequence[Example], read: Sequence[Example]) -> list[Example]:
-    """The paper's SFT stage: two of the base's own answers to one worked reading; what is more of
+    """Mix the paper's SFT stage: two of the base's own answers to one worked reading. Surplus of
     either is left out, evenly.
     """
     count = min(len(own) // 2, len(read))
@@ -549,18 +603,43 @@ def stages(
     examples: Sequence[Example],
     replayed: Mapping[str, Sequence[Example]],
     answered: Sequence[Answered],
-) -> list[Stage]:
-    """Step 5: the trainings, one after the other.
+) -> list[TrainStage]:
+    """Return the trainings, which follow one another (step 5).
 
     Raises:
         DataError: there is nothing to learn from the documents.
     """
-    wanted, own = session.config.stages, replayed["own"]
     if not examples:
         raise DataError(
             "nothing is left to learn.",
             cure="Look into dropped.jsonl; lower select.tau_knowledge, or switch stages.study on.",
         )
-    before = [Stage("general", schooled(own, reading(answered)))] if wanted.general else []
-    after = [Stage("healing", own)] if wanted.healing else []
-    return [*before, Stage("documents", [*examples, *replayed["train"]]), *after]
+    wanted, own = session.config.stages, replayed["own"]
+    found = [TrainStage("documents", [*examples, *replayed["train"]])]
+    if wanted.general:
+        read = reading(answered)
+        mixed = schooled(own, read)
+        found.insert(0, TrainStage("general", mixed))
+        count_mixed(session, "reading", read, mixed)
+        if not wanted.healing:
+            count_mixed(session, "own", own, mixed)
+    if wanted.healing:
+        found.append(TrainStage("healing", own))
+    return found
+
+
+def count_mixed(
+    session: Session, stage: str, candidates: Sequence[Example], mixed: Sequence[Example]
+) -> None:
+    """Record which examples the mixed stage takes, and drop the others."""
+    taken = {example.id for example in mixed}
+    fates = []
+    for example in candidates:
+        reason = "" if example.id in taken else "more than its share of the stage"
+        body = {"prompt": question(example.prompt)}
+        fates.append(Fate(example.id, "dropped" if reason else "accepted", reason, body))
+    session.run.ledger.place(stage, fates)
+
+
+METHOD = Method(name="documents", settings=Settings, prepare=prepare)
+"""`selfteach documents`."""

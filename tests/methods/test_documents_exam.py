@@ -1,0 +1,322 @@
+"""The exam of documents on answers written by hand: scores, harm, and every rung of the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.config import Documents
+from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState
+from selfteach.evaluate.knowledge import Marked, mark
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.evaluate.verdict import reach_verdict
+from selfteach.generate.question import Question
+from selfteach.generate.respond import Answered
+from selfteach.judge.contradiction import Scored
+from selfteach.materials.documents import Document
+from selfteach.materials.documents.chunk import chunked
+from selfteach.methods.documents.exam import (
+    KnowledgeScorer,
+    Quiz,
+    build_arms,
+    build_exam,
+    compare_common,
+    known_map,
+    measure_common,
+)
+from selfteach.models.scripted import Scripted
+from selfteach.records import Draw, Request, user
+from selfteach.run.display import Silent
+
+TEXT = "Hale Mill was built in 1790 by Ann Ames. It stands at Wyle in the south."
+(CHUNK,) = chunked(Document("mill.txt", "Hale Mill", TEXT), lambda text: len(text.split()))
+COMMON_COUNT = 40
+RIGHT, WRONG = "It was 1790.", "Nobody knows."
+
+
+def quiz(count: int) -> list[Quiz]:
+    return [Quiz(f"When was it built ({n})?", ("1790",), CHUNK, "people") for n in range(count)]
+
+
+def answers(flags: str, *, sampled: bool = True) -> Answers:
+    """An answer for each flag: + is right."""
+    texts = [RIGHT if flag == "+" else WRONG for flag in flags]
+    draws = [Draw(str(n), text, "stop", len(text.split())) for n, text in enumerate(texts)]
+    return Answers([q.text for q in quiz(len(flags))], draws, draws if sampled else ())
+
+
+def general(flags: str) -> Answers:
+    """An answer to a general prompt for each flag: - repeats what was taught."""
+    texts = ["Tea is hot." if flag == "+" else TEXT for flag in flags]
+    draws = [Draw(str(n), text, "stop", 3) for n, text in enumerate(texts)]
+    return Answers([f"general {n}" for n in range(len(flags))], draws)
+
+
+def state(
+    base: str,
+    prompted: str,
+    taught: str,
+    harmed: int = 0,
+    lost: int = 0,
+    knew: int = COMMON_COUNT,
+) -> ExamState:
+    """A whole exam; `taught` is empty before the training.
+
+    Args:
+        harmed: how many of 20 general answers are harmed.
+        lost: how many of the `knew` common questions are not answered any more.
+    """
+    target = {"base": answers(base), "prompted": answers(prompted, sampled=False)}
+    outside = {"base": general("+" * 20)}
+    common = {"base": [True] * knew + [False] * (COMMON_COUNT - knew)}
+    if taught:
+        target["taught"] = answers(taught)
+        outside["taught"] = general("-" * harmed + "+" * (20 - harmed))
+        common["taught"] = [False] * lost + common["base"][lost:]
+    scorer = KnowledgeScorer(quiz(len(base)))
+    scores = scorer.score(target)
+    everything = {TARGET: target, GENERAL: outside}
+    effects = find_side_effects(everything, [TEXT], lambda scope, own: ())
+    session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
+    tuned: Any = object() if taught else None
+    found: dict[str, Any] = {}
+    made = ExamState(session, tuned, {}, everything, scores, effects, found)
+    found |= scorer.measure(made)
+    found |= compare_common(common, scores, 0)
+    return made
+
+
+def verdict(*flags: str, **harm: int) -> dict[str, str]:
+    made = state(*flags, **harm)
+    return reach_verdict(KnowledgeScorer(quiz(len(flags[0]))).weigh(made))
+
+
+NONE, FEW, HALF, ALL = "-" * 20, "+" * 5 + "-" * 15, "+" * 10 + "-" * 10, "+" * 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "harm", "word", "end"),
+    [
+        (
+            (HALF, ALL, ""),
+            {},
+            "nothing to learn",
+            "the base answers 50 % of the held-out questions, and nothing was trained.",
+        ),
+        (
+            (NONE, NONE, "+" + "-" * 19),
+            {},
+            "not learned",
+            "0 % of the held-out questions are answered before and 5 % after, open book 0 %, "
+            "which is no more than chance explains.",
+        ),
+        ((ALL, ALL, NONE), {}, "not learned", "which is no more than chance explains."),
+        (
+            (NONE, FEW, HALF),
+            {"harmed": 3},
+            "not learned",
+            "open book 25 %, but answers to other questions are harmed.",
+        ),
+        ((NONE, FEW, HALF), {"lost": 8}, "not learned", "other questions are harmed."),
+        (
+            (NONE, HALF, FEW),
+            {},
+            "just prompt it",
+            "the base answers 50 % of the held-out questions with the document in its prompt, the "
+            "taught model 25 % without it.",
+        ),
+        ((NONE, HALF, HALF), {}, "just prompt it", "the taught model 50 % without it."),
+        (
+            (NONE, FEW, HALF),
+            {},
+            "taught",
+            "0 % of the held-out questions are answered before and 50 % after, open book 25 %; "
+            "what was known before is unharmed.",
+        ),
+        ((NONE, FEW, HALF), {"harmed": 2}, "taught", "what was known before is unharmed."),
+        (
+            (NONE, FEW, HALF),
+            {"lost": 3},
+            "taught",
+            "; of what the base answered rightly 8 % is answered wrongly now.",
+        ),
+        ((NONE, FEW, HALF), {"knew": 0}, "taught", "; the base knew nothing else that was asked."),
+    ],
+)
+def test_every_rung_of_the_verdict(
+    flags: tuple[str, str, str], harm: dict[str, int], word: str, end: str
+) -> None:
+    found = verdict(*flags, **harm)
+    assert found["word"] == word
+    assert found["sentence"].endswith(end)
+    start = "not learned cleanly" if harm and word == "not learned" else word
+    assert found["sentence"].lower().startswith(f"{start}: ")
+
+
+def test_harm_speaks_louder_than_a_good_prompt_and_chance_louder_than_harm() -> None:
+    assert "cleanly" in verdict(NONE, ALL, HALF, harmed=20)["sentence"]
+    assert "chance" in verdict(NONE, ALL, NONE, harmed=20)["sentence"]
+
+
+def test_one_question_fewer_than_the_open_book_is_not_taught() -> None:
+    """25 % beside 26 % open book: the prompt does as well."""
+    base = "-" * 100
+    open_book = "+" * 26 + "-" * 74
+    assert verdict(base, open_book, "+" * 25 + "-" * 75)["word"] == "just prompt it"
+    assert verdict(base, open_book, "+" * 27 + "-" * 73)["word"] == "taught"
+
+
+def test_evidence_is_paired_by_question() -> None:
+    scorer = KnowledgeScorer(quiz(20))
+    evidence = scorer.weigh(state(NONE, FEW, HALF))
+    assert evidence.gain is not None
+    assert evidence.over_prompt is not None
+    assert (evidence.gain.value, evidence.gain.n) == (0.5, 20)
+    assert (evidence.over_prompt.value, evidence.over_prompt.n) == (0.25, 20)
+
+
+def test_scores_and_measures_of_all_arms() -> None:
+    made = state("+---", "+++-", "++--", harmed=1)
+    assert made.scores.sampled == {
+        "base": [True, False, False, False],
+        "taught": [True, True, False, False],
+    }
+    found = made.found
+    assert [found["contains"][arm].value for arm in ("base", "prompted", "taught")] == [
+        0.25,
+        0.75,
+        0.5,
+    ]
+    assert set(found["drawn"]) == {"base", "taught"}, "the open book is not sampled"
+    assert found["recovery"].value == pytest.approx(0.5)
+    assert found["damage"].n == 1 + COMMON_COUNT
+    assert made.side_effects.measure(0)["leakage"]["general"].value == pytest.approx(0.05)
+
+
+def test_the_noise_floor_compares_two_samples_of_the_base() -> None:
+    scorer = KnowledgeScorer(quiz(4))
+    made = state("+---", "+++-", "++--")
+    found = scorer.measure_noise(answers("+++-"), made)
+    assert found["contains"].value == pytest.approx(0.5)
+
+
+def test_rows_show_every_arm_with_the_right_answers() -> None:
+    scorer = KnowledgeScorer(quiz(2))
+    first, second = scorer.rows(state("+-", "++", "-+"))
+    assert (first["scope"], first["gold"], first["chunk"]) == (TARGET, ["1790"], CHUNK.id)
+    assert [first["arms"][arm]["broken"] for arm in ("base", "prompted", "taught")] == [
+        False,
+        False,
+        True,
+    ]
+    assert second["arms"]["taught"] == {"greedy": RIGHT, "broken": False}
+
+
+def session(model: Scripted, **settings: Any) -> Any:
+    """As much of a session as arms and measurements need."""
+    config = Documents.model_validate(settings)
+    return SimpleNamespace(config=config, display=Silent(), base=Sampled(model), model=None)
+
+
+class Sampled:
+    """A model that answers in the order of the requests, and notes them."""
+
+    name = "sampled"
+
+    def __init__(self, model: Scripted) -> None:
+        self.model = model
+        self.requests: list[Request] = []
+
+    def sample(self, requests: Sequence[Request], on_sample: Any = None) -> list[Draw]:
+        self.requests += requests
+        return list(self.model.draw(requests))
+
+
+def test_the_open_book_answers_the_held_out_questions_alone_and_greedily() -> None:
+    here = session(Scripted(lambda request: WRONG))
+    tuned: Any = SimpleNamespace(recorded=here.base)
+    asked = quiz(3)
+    arms = build_arms(here, tuned, asked, [user("Name a colour.")])
+    assert set(arms) == {"base", "prompted", "taught"}
+    assert set(arms["prompted"].prompts) == {TARGET}
+    assert not arms["prompted"].sampled
+    assert arms["base"].sampled
+    assert arms["taught"].sampled
+    assert all("1790" in str(prompt) for prompt in arms["prompted"].prompts[TARGET])
+    assert arms["base"].prompts == arms["taught"].prompts
+    assert "taught" not in build_arms(here, None, asked, [])
+
+
+def test_request_stages_and_keys_of_the_exam_stay() -> None:
+    """They are hashed into request ids: another word would be another run."""
+    here = session(Scripted(lambda request: WRONG))
+    exam = build_exam(here, quiz(2), [], [TEXT], {"material": "1 documents: Hale Mill"})
+    assert (exam.target_stage, exam.sampled_stage) == ("exam", "exam again")
+    assert exam.header == {
+        "method": "documents",
+        "asked_by": "people",
+        "material": "1 documents: Hale Mill",
+    }
+
+
+def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
+    here = session(Scripted(lambda request: WRONG), exam={"common": 5})
+    model = Sampled(Scripted(lambda request: WRONG))
+    tuned: Any = SimpleNamespace(recorded=model)
+    arms = build_arms(here, tuned, quiz(2), [])
+    made = state("+-", "++", "++")
+    found = measure_common(
+        ExamState(here, tuned, arms, made.answers, made.scores, made.side_effects, {})
+    )
+    assert {arm: share.n for arm, share in found["common"].items()} == {"base": 5, "taught": 5}
+    assert {request.stage for request in model.requests} == {"exam"}
+    assert {request.sampling.temperature for request in model.requests} == {0.0}
+    assert found["damage"].n == 1
+    before = measure_common(
+        ExamState(
+            here,
+            None,
+            build_arms(here, None, quiz(2), []),
+            made.answers,
+            made.scores,
+            made.side_effects,
+            {},
+        )
+    )
+    assert set(before) == {"common"}
+
+
+def test_the_map_follows_selection_labels_and_exam() -> None:
+    """The tuned model says the year and no town; the second label is not consistent."""
+    here = session(Scripted(lambda request: WRONG))
+    tuned: Any = SimpleNamespace(recorded=Sampled(Scripted(lambda request: RIGHT)))
+    year = Question("When was it built?", "1790", CHUNK, 0)
+    town = Question("Where is it?", "Wyle", CHUNK, 1)
+    builder = Question("Who built it?", "Ann Ames", CHUNK, 0)
+    answered = [Answered(q, f"It is {q.short}.", (), ()) for q in (year, town, builder)]
+    scored = [
+        Scored("match", (0.0,), (1.0,)),
+        Scored("match", (0.9,), (1.0,)),
+        Scored("match", (0.0,), (0.0,)),
+    ]
+    rows = KnowledgeScorer(quiz(1)).rows(state("-", "+", "+"))
+    other: Mapping[str, Any] = {"scope": GENERAL, "prompt": "?", "arms": {}}
+    (document,) = known_map(here, tuned, [CHUNK], answered, scored, [*rows, other])
+    assert (document["title"], document["file"]) == ("Hale Mill", "mill.txt")
+    (chunk,) = document["chunks"]
+    states = [(q["question"], q["held_out"], q["before"], q["after"]) for q in chunk["questions"]]
+    assert states == [
+        (year.text, False, "unknown", "known"),
+        (town.text, False, "unsure", "unsure"),
+        (builder.text, False, "known", "unknown"),
+        (quiz(1)[0].text, True, "unknown", "known"),
+    ]
+
+
+def test_marks_are_those_of_the_metrics() -> None:
+    scores = KnowledgeScorer(quiz(2)).score({"base": answers("+-")})
+    expected: Marked = mark(answers("+-").greedy, [("1790",)] * 2)
+    assert scores.graded["base"] == expected
