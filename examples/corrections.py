@@ -15,7 +15,8 @@ from typing import Any
 
 from selfteach.config import Corrections, resolve
 from selfteach.materials.corrections import read_prompts
-from selfteach.methods.corrections.method import teach
+from selfteach.methods.corrections.method import METHOD
+from selfteach.methods.runner import teach
 from selfteach.run.display import open_display
 from selfteach.run.folder import open_run
 
@@ -26,7 +27,7 @@ def learn(prompts: Path, folder: Path, sets: Sequence[str] = ()) -> dict[str, An
     """Teaches the style on the answers to a file of prompts. `sets` are settings as after `--set`."""
     resolved = resolve(Corrections, sets=[f"teacher=cmd:{sys.executable} {TEACHER}", *sets])
     with open_run(folder, "style", "corrections", resolved, {"prompts": prompts.name}) as run:
-        return teach(run, read_prompts(prompts), resolved.config, open_display())
+        return teach(run, METHOD, read_prompts(prompts), resolved.config, open_display())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from selfteach.errors import UsageError
 NAMES: dict[str, dict[str, str]] = {
     "methods": {
         "feedback": "selfteach.methods.feedback.method:METHOD",
-        "corrections": "selfteach.methods.corrections.method:teach",
+        "corrections": "selfteach.methods.corrections.method:METHOD",
         "documents": "selfteach.methods.documents.method:METHOD",
         "tasks": "selfteach.methods.tasks.method:METHOD",
         "train": "selfteach.methods.finetune:METHOD",

@@ -1,4 +1,4 @@
-"""The numbers of the exam, on sheets whose values can be worked out by hand."""
+"""Measures of corrections, on answers whose values can be worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from pathlib import Path
 import pytest
 
 from selfteach.evaluate.corrections import (
-    Answers,
-    Arm,
-    Sheet,
     amounts,
     corrected,
     displaced,
     errors,
-    measures,
+    fall,
+    measure_distances,
     meets,
     nearest,
+    needs,
     of_answers,
     repeats,
+    show_before,
     shown,
-    sit,
-    verdict,
 )
 from selfteach.generate.correct import Answered, Revision
 from selfteach.models.recorded import Recorded
@@ -36,15 +34,8 @@ def revision(prompt: tuple[Message, ...], answer: str, text: str, fault: str = "
     return Revision(Answered(prompt, answer), text, fault)
 
 
-def answers(*revisions: Revision) -> Answers:
-    return Answers(
-        [Draw(str(i), r.asked.answer, "stop", 3) for i, r in enumerate(revisions)], list(revisions)
-    )
-
-
-def sheet(text: str, correction: str, times: int = 1) -> Sheet:
-    side = answers(*[revision(prompt, text, correction) for prompt in (TEA, MILK)] * times)
-    return Sheet(side, side)
+def both(text: str, correction: str, times: int = 1) -> list[Revision]:
+    return [revision(prompt, text, correction) for prompt in (TEA, MILK)] * times
 
 
 def recorded(folder: Path, name: str, score: float = -1.0) -> Recorded:
@@ -56,12 +47,12 @@ def recorded(folder: Path, name: str, score: float = -1.0) -> Recorded:
 
 
 def test_a_lost_correction_counts_as_wholly_wrong() -> None:
-    side = answers(
+    found = [
         revision(TEA, "a b c d", "a b c e"),
         revision(MILK, "a b", "a b"),
         revision(TEA, "", "", "empty"),
-    )
-    assert side.distances() == [0.25, 0.0, 1.0]
+    ]
+    assert measure_distances(found) == [0.25, 0.0, 1.0]
 
 
 def test_errors_are_what_is_taken_out_twice_and_never_left_standing() -> None:
@@ -97,13 +88,25 @@ def test_an_empty_answer_is_not_sent_to_the_teacher() -> None:
 def test_the_amount_is_nats_between_answer_and_correction_and_zero_where_nothing_changes(
     tmp_path: Path,
 ) -> None:
-    arm = Arm("base", recorded(tmp_path, "m", -2.0))
-    side = answers(
+    found = [
         revision(TEA, "abc", "abcde"),
-        revision(MILK, "abc", "abc"),
         revision(TEA, "abc", "", "lost"),
-    )
-    assert amounts(arm, side) == [2.0 * 2, 0.0]
+        revision(MILK, "abc", "abc"),
+        revision(MILK, "abc", "a"),
+    ]
+    model = recorded(tmp_path, "m", -2.0)
+    assert amounts(model, [TEA, TEA, MILK, MILK], found) == [2.0 * 2, 0.0, -2.0 * 2]
+
+
+def test_the_amount_is_of_the_prompt_that_the_model_saw(tmp_path: Path) -> None:
+    def logp(prompt: Prompt, text: str) -> float:
+        return -float(len(prompt) * len(text))
+
+    scripted = Scripted(lambda request: "", logp)
+    model = Recorded(Ledger(tmp_path / "run.db"), scripted, scripted)
+    found = [revision(TEA, "abc", "abcde")]
+    assert amounts(model, [TEA], found) == [2.0]
+    assert amounts(model, [(*TEA, Message("assistant", "Hot."), *MILK)], found) == [6.0]
 
 
 def test_a_correction_that_became_less_likely_is_displaced(tmp_path: Path) -> None:
@@ -117,10 +120,9 @@ def test_a_correction_that_became_less_likely_is_displaced(tmp_path: Path) -> No
     assert displaced(base, base, revisions) == [False]
 
 
-def test_the_arm_that_is_shown_corrections_has_them_before_the_question(tmp_path: Path) -> None:
+def test_the_arm_that_is_shown_corrections_has_them_before_the_question() -> None:
     worked = shown([(MILK, "White."), (TEA, "A drink."), (TEA, "x")], 2)
-    arm = Arm("prompted", recorded(tmp_path, "m"), worked)
-    assert [m.content for m in arm.prompt(user("Ink?", system="Be brief."))] == [
+    assert [m.content for m in show_before(worked, user("Ink?", system="Be brief."))] == [
         "Be brief.",
         "Milk?",
         "White.",
@@ -128,6 +130,7 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question(tmp_path
         "A drink.",
         "Ink?",
     ]
+    assert show_before((), TEA) == TEA
     talk = (Message("system", "S"), *user("Tea?"), Message("assistant", "Hot."), *user("More?"))
     assert [m.content for m in shown([(talk, "Leaves.")], 1)] == [
         "Tea?",
@@ -137,74 +140,42 @@ def test_the_arm_that_is_shown_corrections_has_them_before_the_question(tmp_path
     ]
 
 
-def test_the_whole_sheet(tmp_path: Path) -> None:
-    arms = {
-        "base": Arm("base", recorded(tmp_path, "b")),
-        "taught": Arm("taught", recorded(tmp_path, "t")),
+def test_as_many_corrections_are_shown_as_fit() -> None:
+    pairs = [(TEA, "word " * 30), (MILK, "word " * 30), (TEA, "word")]
+    assert len(shown(pairs, 3, most_words=40)) == 2
+    assert len(shown(pairs, 3, most_words=10)) == 2, "the first one always"
+    assert shown([], 3) == ()
+
+
+def test_what_is_needed_less_is_paired_by_prompt() -> None:
+    answers = {
+        "base": both("a b", "a c"),
+        "prompted": [revision(TEA, "a b", "a c"), revision(MILK, "a b", "a b")],
+        "taught": both("a b", "a b"),
     }
-    sheets = {
-        "base": sheet("a color here", "a colour here"),
-        "taught": sheet("a colour here", "a colour here"),
-    }
-    found = measures(arms, sheets, {"color"}, 0)
-    assert found["distance"]["base"]["greedy"].value == pytest.approx(1 / 3)
-    assert found["distance"]["taught"]["drawn"].value == 0
-    assert (found["corrected"]["base"].value, found["corrected"]["taught"].value) == (1, 0)
-    assert (found["repeated"]["base"].value, found["repeated"]["base"].n) == (1, 4)
-    assert found["amount_nats"]["base"].value == pytest.approx(1)  # one character more, a nat each
-    assert measures(arms, sheets, set(), 0)["repeated"] == {}
+    assert {arm: m.value for arm, m in fall(answers, 0).items()} == {"base": 0.5, "prompted": 0.25}
+    assert fall({"base": answers["base"]}, 0) == {}
 
 
-def test_sitting_corrects_new_answers_greedy_and_drawn(tmp_path: Path) -> None:
-    seen: list[list[str]] = []
-
-    def correct(asked: list[Answered]) -> list[Revision]:
-        seen.append([a.answer for a in asked])
-        return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
-
-    found = sit(Arm("base", recorded(tmp_path, "m")), [TEA, MILK], correct, 8, 0, lambda n: None)  # type: ignore[arg-type]
-    assert seen == [["A color.", "A color."]] * 2
-    assert found.greedy.distances() == found.drawn.distances() == [1 / 3, 1 / 3]
-
-
-@pytest.mark.parametrize(
-    ("taught", "prompted", "harmed", "word"),
-    [
-        ("a colour here", "a color here", 0.0, "taught"),
-        ("a colour here", "a colour here", 0.0, "just prompt it"),
-        ("a color here", "a color here", 0.0, "not learned"),
-        ("a colour here", "a color here", 0.2, "not learned"),
-        ("", "a color here", 0.0, "nothing to learn"),
-    ],
-)
-def test_the_verdict(taught: str, prompted: str, harmed: float, word: str) -> None:
-    right = "a colour here"
-    sheets = {"base": sheet("a color here", right, 10), "prompted": sheet(prompted, right, 10)} | (
-        {"taught": sheet(taught, right, 10)} if taught else {}
-    )
-    found = verdict(of_answers(sheets, 0), harmed, 3)
-    assert found["word"] == word
-    assert found["sentence"].endswith(".")
-
-
-def test_where_all_prompts_are_like_criticised_ones_what_counts_is_whether_the_criticism_is_met() -> (
-    None
-):
+def test_what_counts_of_criticised_prompts_alone_is_whether_the_criticism_is_met() -> None:
     """Less is changed of what is shown corrections, but fewer of its answers meet the criticism."""
-    long, half, short = "a b c d e f g h", "a b c d", "a b"
-    sheets = {
-        "base": sheet(long, short, 10),
-        "prompted": sheet(half, "a b c", 10),
-        "taught": sheet(short, short, 10),
+    answers = {
+        "base": both("a b c d e f g h", "a b", 10),
+        "prompted": both("a b c d", "a b c", 10),
+        "taught": both("a b", "a b", 10),
     }
     said = {TEA, MILK}
-    assert meets(sheets["taught"], said) == [True] * 40
-    assert meets(sheets["base"], {TEA}) == [False] * 20
-    found = verdict(of_answers(sheets, 0, said), 0.0, 3)
-    assert found["word"] == "taught"
-    assert found["sentence"].startswith(
-        "Taught: the criticism applies to 100.0 % of the answers before and 0.0 % after"
+    assert meets(answers["taught"], said) == [True] * 20
+    assert meets(answers["base"], {TEA}) == [False] * 10
+    assert needs(answers["prompted"], said) == [1.0] * 20
+    assert needs(answers["prompted"], {TEA}) == [0.25] * 20, "some prompts are others"
+    found = of_answers(answers, 0, said)
+    assert found.over_prompt
+    assert found.over_prompt.value == pytest.approx(1.0)
+    assert found.change == (
+        "the criticism applies to 100.0 % of the answers before and 0.0 % after"
     )
-    assert "words" in verdict(of_answers(sheets, 0, {TEA}), 0.0, 3)["sentence"], (
-        "some prompts are others"
+    assert found.start == "the criticism applies to 100.0 % of the base's answers"
+    assert of_answers(answers, 0, {TEA}).change == (
+        "the teacher changes 75.0 % of the words before and 0.0 % after"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.evaluate.corrections import Arm, verdict
 from selfteach.evaluate.held_out import LEAST_PAIRS, HeldOut, Pair, amounts
+from selfteach.evaluate.verdict import reach_verdict
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Message, Prompt, user
@@ -18,14 +18,14 @@ from selfteach.run.ledger import Ledger
 BETTER, EVEN, WORSE = [-0.4] * 8, [0.1, -0.1] * 4, [0.5] * 8
 
 
-def arm(folder: Path, colour_nats: float, shown: tuple[Message, ...] = ()) -> Arm:
+def model(folder: Path, colour_nats: float) -> Recorded:
     """A model whose words cost a nat each, but for "colour"."""
 
     def logp(prompt: Prompt, text: str) -> float:
         return sum(colour_nats if word == "colour" else -1.0 for word in text.split())
 
-    model = Scripted(lambda request: "", logp, "m")
-    return Arm("base", Recorded(Ledger(folder / "run.db"), model, model), shown)
+    scripted = Scripted(lambda request: "", logp, "m")
+    return Recorded(Ledger(folder / "run.db"), scripted, scripted)
 
 
 def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
@@ -36,24 +36,24 @@ def test_the_amount_is_a_mean_by_token_of_each_answer(tmp_path: Path) -> None:
         Pair(user("Q?"), "a color here", "a colour here"),
         Pair(user("Q?"), "a b", "a b c d e"),
     ]
-    assert amounts(arm(tmp_path, -4.0), pairs) == pytest.approx([1.0, 0.0])
+    prompts = [pair.prompt for pair in pairs]
+    assert amounts(model(tmp_path, -4.0), prompts, pairs) == pytest.approx([1.0, 0.0])
     likes = tmp_path / "likes"
     likes.mkdir()
-    assert amounts(arm(likes, -0.4), pairs) == pytest.approx([-0.2, 0.0])
+    assert amounts(model(likes, -0.4), prompts, pairs) == pytest.approx([-0.2, 0.0])
 
 
-def test_the_shown_corrections_stand_before_the_question(tmp_path: Path) -> None:
+def test_the_amount_is_of_the_prompt_that_the_model_sees(tmp_path: Path) -> None:
     seen: list[str] = []
-    model = Scripted(
-        lambda request: "",
-        lambda prompt, text: float(len(seen.append(" ".join(m.content for m in prompt)) or "")),
-        "m",
-    )
-    recorded = Recorded(Ledger(tmp_path / "run.db"), model, model)
-    amounts(
-        Arm("prompted", recorded, (Message("user", "Tea?"), Message("assistant", "A drink."))),
-        [Pair(user("Q?"), "a", "b")],
-    )
+
+    def logp(prompt: Prompt, text: str) -> float:
+        seen.append(" ".join(turn.content for turn in prompt))  # type: ignore[union-attr]
+        return 0.0
+
+    scripted = Scripted(lambda request: "", logp, "m")
+    recorded = Recorded(Ledger(tmp_path / "run.db"), scripted, scripted)
+    prompt = (Message("user", "Tea?"), Message("assistant", "A drink."), *user("Q?"))
+    amounts(recorded, [prompt], [Pair(user("Q?"), "a", "b")])
     assert set(seen) == {"Tea? A drink. Q?"}
 
 
@@ -87,20 +87,18 @@ def test_they_carry_the_verdict(
 ) -> None:
     evidence = HeldOut({"base": base, "prompted": prompted, "taught": taught}).evidence(0)
     assert evidence
-    assert verdict(evidence, 0.0, 3)["word"] == word
-    assert verdict(evidence, 0.2, 3)["word"] == "not learned"
+    assert reach_verdict(evidence)["word"] == word
 
 
 def test_the_sentence_names_both_numbers() -> None:
     evidence = HeldOut({"base": WORSE, "prompted": EVEN, "taught": BETTER}).evidence(0)
     assert evidence
-    assert verdict(evidence, 0.0, 3)["sentence"] == (
+    assert reach_verdict(evidence)["sentence"] == (
         "Taught: of 8 held-out corrections 0 % are preferred to what they correct "
         "before and 100 % after, at an amount of "
         "correction of 0.50 and -0.40 nats a token (shown corrections in the prompt: "
         "50 %, 0.00 nats); other answers are unharmed."
     )
-    assert "loops or is empty" in verdict(evidence, 0.0, 3, broken=0.2)["sentence"]
 
 
 def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_learned() -> None:
@@ -109,6 +107,10 @@ def test_of_few_pairs_nothing_is_concluded_and_without_a_training_nothing_was_le
         for name, value in (("base", 1.0), ("prompted", 1.0), ("taught", -1.0))
     }
     assert HeldOut(few).evidence(0) is None
+    assert HeldOut(few).gains(0) == {}
+    enough = {name: [*found, found[0]] for name, found in few.items()}
+    assert HeldOut(enough).gains(0).keys() == {"base", "prompted"}
     alone = HeldOut({"base": WORSE, "prompted": EVEN}).evidence(0)
     assert alone
-    assert verdict(alone, 0.0, 0)["word"] == "nothing to learn"
+    assert alone.gain is None
+    assert alone.start == ("of 8 held-out corrections the base prefers 0 % to what they correct")

@@ -5,7 +5,7 @@ corrections end of themselves.
 import pytest
 
 from selfteach.generate.correct import Answered, Revision, unchanged_start
-from selfteach.methods.corrections.method import lesson
+from selfteach.methods.corrections.examples import lesson
 from selfteach.records import user
 
 

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections.method import unlearnable
-from selfteach.methods.corrections.examples import FILE, lesson
-from selfteach.methods.runner import told_overlong
+from selfteach.methods.corrections.examples import FILE, lesson, why_not_learnable
+from selfteach.methods.runner import report_overlong
 from selfteach.records import Message, user
 
 TEA, LONG = (
@@ -70,11 +69,14 @@ def test_laid_out_lines_are_a_correction_and_not_an_anchor_of_the_uncorrected_fo
 
 def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
     session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=str.split))
-    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a\nb")) == "changes no token"
-    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a c")) == ""
-    assert unlearnable(session, Revision(Answered(TEA, "a b"), "a b")) == "", "it may stay as it is"
+    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a\nb")) == "changes no token"
+    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a c")) == ""
+    assert why_not_learnable(session, Revision(Answered(TEA, "a b"), "a b")) == "", (
+        "it may stay as it is"
+    )
     assert (
-        unlearnable(session, Revision(Answered(TEA, " "), "a b")) == "the model's own answer is empty"
+        why_not_learnable(session, Revision(Answered(TEA, " "), "a b"))
+        == "the model's own answer is empty"
     )
 
 
@@ -87,8 +89,8 @@ def test_rows_that_are_too_long_for_the_training_are_counted_and_told() -> None:
             ledger=SimpleNamespace(event=lambda kind, body: events.append((kind, body)))
         ),
     )
-    told_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
+    report_overlong(session, SimpleNamespace(overlong={}), "train")  # type: ignore[arg-type]
     assert events == lines == []
-    told_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
+    report_overlong(session, SimpleNamespace(overlong={"drop": 3}), "train")  # type: ignore[arg-type]
     assert events == [("overlong", {"stage": "train", "max_tokens": 512, "drop": 3})]
     assert lines == ["rows longer than train.max_tokens = 512: drop 3"]

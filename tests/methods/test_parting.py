@@ -12,7 +12,12 @@ import pytest
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.methods.corrections.split import fits, fitted, said, sized
+from selfteach.methods.corrections.answer_lengths import (
+    drop_overlong_rows,
+    is_short_enough,
+    set_answer_lengths,
+)
+from selfteach.methods.corrections.novelty import join_turns, make_novelty_check
 from selfteach.models.decode import TOO_LONG
 from selfteach.records import Message, question, user
 from selfteach.run.ledger import Ledger
@@ -72,20 +77,20 @@ def test_answers_are_as_long_as_those_of_the_file(
     session: Any, lengths: list[int], sets: tuple[str, ...], sizes: tuple[int, int]
 ) -> None:
     session.config = resolve(Settings, sets=list(sets)).config
-    found = sized(
-        session, Corrections(edits=[edit(i, n, answer=None) for i, n in enumerate(lengths)])
-    ).config
+    edits = [edit(i, n, answer=None) for i, n in enumerate(lengths)]
+    set_answer_lengths(session, Corrections(edits=edits))
+    found = session.config
     assert (found.correct.max_tokens, found.exam.max_tokens) == sizes
 
 
 def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(session: Any) -> None:
-    session = sized(session, Corrections())
+    set_answer_lengths(session, Corrections())
     material = Corrections(
         edits=[edit(1, 5), edit(2, 5, asked=790), edit(3, 799)],
         prompts=[user("Tea?"), user("long " * 3000)],
         criticisms=[Edit("edits:4", user("long " * 799), "Short.", None, "too long")],
     )
-    found = fitted(session, material)
+    found = drop_overlong_rows(session, material)
     assert [e.where for e in found.edits] == ["edits:1"]
     assert found.prompts == [user("Tea?")]
     assert found.criticisms == []
@@ -101,9 +106,9 @@ def test_one_row_without_room_is_dropped_with_the_reason_and_the_rest_goes_on(se
 
 
 def test_a_correction_leaves_half_of_the_context_to_the_prompt(session: Any) -> None:
-    assert fits(session, user("Tea?"), "word " * 399)
-    assert not fits(session, user("Tea?"), "word " * 400)
-    assert not fits(session, user("long " * 790), "word " * 11)
+    assert is_short_enough(session, user("Tea?"), "word " * 399)
+    assert not is_short_enough(session, user("Tea?"), "word " * 400)
+    assert not is_short_enough(session, user("long " * 790), "word " * 11)
 
 
 def test_two_conversations_that_end_alike_are_not_alike() -> None:
@@ -113,6 +118,25 @@ def test_two_conversations_that_end_alike_are_not_alike() -> None:
         Message("assistant", "A drink."),
         Message("user", "Go on."),
     )
-    assert said(before) == "Tea?\nA drink.\nGo on."
-    assert said(before) == said(before[1:]), "many prompts share the system's words"
-    assert said(user("Go on.")) == "Go on."
+    assert join_turns(before) == "Tea?\nA drink.\nGo on."
+    assert join_turns(before) == join_turns(before[1:]), "many prompts share the system's words"
+    assert join_turns(user("Go on.")) == "Go on."
+
+
+def test_a_prompt_is_new_once_and_only_where_the_material_has_none_like_it(session: Any) -> None:
+    talk = (*user("Which colours has the flag of Norway?"), Message("assistant", "Red."))
+    material = Corrections(
+        edits=[Edit("edits:1", (*talk, *user("And the flag of Sweden?")), "A.", "B.")],
+        prompts=[user("How long do bears sleep in the winter?")],
+        criticisms=[Edit("edits:2", user("Who wrote the book about tea?"), "A.", None, "too long")],
+    )
+    fault = make_novelty_check(session, material)
+    for known in (
+        "How long do bears sleep in the winter?",
+        "And the flag of Sweden?",
+        "Who wrote the book about tea?",
+    ):
+        assert fault(known) == "like another prompt"
+    new = "Why is the sea salty and blue?"
+    assert [fault(new), fault(new)] == ["", "like another prompt"]
+    assert fault("") not in ("", "like another prompt"), "its form is wrong"

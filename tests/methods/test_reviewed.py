@@ -13,7 +13,8 @@ import pytest
 from selfteach.config import Corrections as Settings
 from selfteach.config import resolve
 from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections.method import reviewed, told
+from selfteach.methods.corrections.method import describe_material
+from selfteach.methods.corrections.review import review_answers
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import user
@@ -46,10 +47,11 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             base=Recorded(run.ledger, model),
         )
         for _ in range(2):
-            found = reviewed(
-                session,
-                Corrections(prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]),
+            brought = Corrections(
+                prompts=[user("Tea?"), user("Milk?"), user("Ink?"), user("Snow?")]
             )
+            found = review_answers(session, brought)
+            assert (brought.edits, len(brought.prompts)) == ([], 4), "what was brought stays"
             assert [(e.prompt, e.answer, e.correction) for e in found.edits] == [
                 (user("Tea?"), "A color.", "A drink.")
             ]
@@ -62,7 +64,7 @@ def test_decisions_become_material(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 "one that was skipped would count as wholly wrong in the exam"
             )
             assert (
-                told(found, "a person")
+                describe_material(found, "a person")
                 == "1 corrections, 1 approved answers; corrected by a person"
             )
             lost = [

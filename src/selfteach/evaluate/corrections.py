@@ -1,138 +1,58 @@
-"""The exam of corrections: how much a teacher would still change of new answers to prompts that
-nothing was chosen on.
+"""Measures of corrections: how much a teacher still changes of new answers.
 
-Three arms: base, corrections shown as worked turns in the prompt, taught. Each answers greedily and
-once at T=1; the teacher corrects these *new* answers. Where the teacher is a file or a person there
-is no one to correct them: then they are compared with the nearest correction of that prompt, which
-is a harder measure, because an answer may be right and different; so the verdict rests on the
-corrections themselves (held_out.py).
+The teacher corrects *new* answers to prompts that nothing was chosen on. A file or a person cannot
+do that. Then the nearest correction of the same prompt takes its place. That is a harder measure,
+because an answer may be right and different; so the verdict rests on the corrections themselves
+(held_out.py).
+
+Source: correction-optimization, A = log P(y|x) - log P(y'|x), the amount of correction.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from typing import Any
 
 from selfteach import statistics
+from selfteach.evaluate.verdict import Evidence
 from selfteach.generate.correct import Answered, Revision, Turns, distance, pieces
 from selfteach.models.recorded import Recorded
-from selfteach.records import (
-    GREEDY,
-    Continuations,
-    Draw,
-    Measure,
-    Message,
-    Prompt,
-    Request,
-    Sampling,
-    question,
-)
+from selfteach.records import Continuations, Draw, Measure, Message, Prompt
 
 LEAST_TIMES = 2
+TOLERANCE_NATS = 0.01
+"""Nats a token by which a correction may sink: rounding alone moves half of them down. The
+training's watchdog has the same tolerance.
+"""
 Correct = Callable[[Sequence[Answered]], list[Revision]]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way of answering: a model, and what it sees before each prompt."""
-
-    name: str
-    model: Recorded
-    shown: Turns = ()
-
-    def prompt(self, prompt: Turns) -> Turns:
-        """The prompt with the shown turns before it, a system message first."""
-        system = prompt[:1] if prompt[0].role == "system" else ()
-        return (*system, *self.shown, *prompt[len(system) :])
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one arm answers, and what the teacher makes of it. In the order of the prompts."""
-
-    draws: list[Draw]
-    revisions: list[Revision]
-
-    def distances(self) -> list[float]:
-        """How much the teacher changes; an answer that it could not correct counts as wholly wrong."""
-        return [1.0 if r.fault else r.distance for r in self.revisions]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One arm's answers: greedy, and drawn at T=1."""
-
-    greedy: Answers
-    drawn: Answers
-
-
-def answer(
-    model: Recorded,
-    stage: str,
-    prompts: Sequence[Prompt],
-    sampling: Sampling,
-    seed: int,
-    tick: Callable[[int], None],
-) -> list[Draw]:
-    """One answer to each prompt, in order."""
-    requests = [Request(stage, prompt, sampling, 0, seed) for prompt in prompts]
-    found: dict[str, Draw] = {}
-    for draw in model.draw(requests):
-        found[draw.id] = draw
-        tick(1)
-    return [found[r.id(model.fingerprint)] for r in requests]
-
-
-def sit(
-    arm: Arm,
-    prompts: Sequence[Turns],
-    correct: Correct,
-    max_tokens: int,
-    seed: int,
-    tick: Callable[[int], None],
-) -> Sheet:
-    """An arm answers all prompts, and the teacher corrects the answers."""
-    found = []
-    for sampling in (replace(GREEDY, max_tokens=max_tokens), Sampling(1.0, 1.0, max_tokens)):
-        draws = answer(arm.model, "exam", [arm.prompt(p) for p in prompts], sampling, seed, tick)
-        asked = [
-            Answered(p, d.text, cut=d.finish == "length")
-            for p, d in zip(prompts, draws, strict=True)
-        ]
-        found.append(Answers(draws, corrected(correct, asked)))
-    return Sheet(*found)
+"""Corrects answers: one revision for each, in their order."""
 
 
 def corrected(correct: Correct, asked: Sequence[Answered]) -> list[Revision]:
-    """The teacher's revisions; an empty answer has none."""
+    """Return the teacher's revisions; an empty answer has none."""
     said = [a for a in asked if a.answer.strip()]
     found = dict(zip((a.id for a in said), correct(said), strict=True))
     return [found[a.id] if a.id in found else Revision(a, "", "the answer is empty") for a in asked]
 
 
 def nearest(references: Mapping[Turns, Sequence[str]]) -> Correct:
-    """In place of a teacher: of the known corrections of a prompt the one that changes least."""
+    """Return a stand-in for a teacher: of the known corrections of a prompt it takes the one that
+    changes least.
+    """
 
-    def correct(asked: Sequence[Answered]) -> list[Revision]:
-        return [
-            Revision(
-                a,
-                min(references[a.prompt], key=lambda text: distance(a.answer, text)),
-                strategy="file",
-            )
-            if references.get(a.prompt)
-            else Revision(a, "", "no correction of this prompt")
-            for a in asked
-        ]
+    def correct_one(asked: Answered) -> Revision:
+        known = references.get(asked.prompt)
+        if not known:
+            return Revision(asked, "", "no correction of this prompt")
+        text = min(known, key=lambda text: distance(asked.answer, text))
+        return Revision(asked, text, strategy="file")
 
-    return correct
+    return lambda asked: [correct_one(a) for a in asked]
 
 
 def errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
-    """The words and marks that corrections took out of at least two answers and never left standing
-    or put in: "color", "!".
+    """Return the words and marks that corrections took out of at least two answers and never left
+    standing or put in: "color", "!".
 
     Args:
         pairs: (answer, correction), those of the training.
@@ -147,224 +67,143 @@ def errors(pairs: Iterable[tuple[str, str]]) -> set[str]:
 
 
 def repeats(draws: Sequence[Draw], known: set[str]) -> list[bool]:
-    """Whether each answer makes one of the errors again."""
+    """Return whether each answer makes one of the errors again."""
     return [bool(known & set(pieces(draw.text))) for draw in draws]
 
 
-def amounts(arm: Arm, answers: Answers) -> list[float]:
-    """A = log P(y|x) - log P(y'|x) in nats under the arm's own model, 0 where nothing is changed;
-    only answers with a correction.
+def measure_distances(revisions: Sequence[Revision]) -> list[float]:
+    """Return how much of each answer the teacher changes, in [0, 1]. An answer that it could not
+    correct counts as wholly wrong.
     """
-    rows = [r for r in answers.revisions if not r.fault]
+    return [1.0 if r.fault else r.distance for r in revisions]
+
+
+def amounts(
+    model: Recorded, prompts: Sequence[Prompt], revisions: Sequence[Revision]
+) -> list[float]:
+    """Return A = log P(y|x) - log P(y'|x) in nats under the model that answered, 0 where nothing is
+    changed. Answers without a correction are left out.
+
+    Args:
+        prompts: what the model saw, in the order of the revisions.
+    """
+    rows = [(p, r) for p, r in zip(prompts, revisions, strict=True) if not r.fault]
     items = [
-        Continuations(arm.prompt(r.asked.prompt), (r.asked.answer, r.text), end=not r.asked.cut)
-        for r in rows
+        Continuations(prompt, (r.asked.answer, r.text), end=not r.asked.cut)
+        for prompt, r in rows
         if not r.unchanged
     ]
-    found = dict(arm.model.logp(items))
-    gaps = iter([found[item.id(arm.model.fingerprint)] for item in items])
-    return [0.0 if r.unchanged else (pair := next(gaps))[0].logp - pair[1].logp for r in rows]
+    gaps = iter([answer.logp - correction.logp for answer, correction in model.score(items)])
+    return [0.0 if r.unchanged else next(gaps) for _, r in rows]
 
 
 def displaced(base: Recorded, taught: Recorded, revisions: Sequence[Revision]) -> list[bool]:
-    """Whether training lowered the likelihood of each held-out correction of the base's own
+    """Return whether training lowered the likelihood of each held-out correction of the base's own
     answers: log pi(y') < log pi0(y').
 
-    Of greedy answers, that is: what the base drew at T=1 is on average less likely under any other
-    model, and its correction with it.
+    Args:
+        revisions: of greedy answers. What the base sampled at T = 1 is on average less likely
+            under any other model, and its correction with it.
     """
     items = [
         Continuations(r.asked.prompt, (r.text,), end=not r.cut)
         for r in revisions
         if not r.fault and not r.unchanged
     ]
-    before, after = dict(base.logp(items)), dict(taught.logp(items))
-    # nats a token, as the training's watchdog has it: rounding alone moves half of them down
-    tolerance = 0.01
+    before = base.score(items)
+    after = taught.score(items)
     return [
-        after[i.id(taught.fingerprint)][0].token_logp
-        < before[i.id(base.fingerprint)][0].token_logp - tolerance
-        for i in items
+        new.token_logp < old.token_logp - TOLERANCE_NATS
+        for (old,), (new,) in zip(before, after, strict=True)
     ]
 
 
-def measures(
-    arms: Mapping[str, Arm], sheets: Mapping[str, Sheet], known: set[str], seed: int
-) -> dict[str, Any]:
-    """The numbers of each arm, with 95 % intervals by prompt."""
-    unit = (0.0, 1.0)
-    return {
-        "distance": {
-            arm: {
-                "greedy": statistics.mean(s.greedy.distances(), seed=seed, limits=unit),
-                "drawn": statistics.mean(s.drawn.distances(), seed=seed, limits=unit),
-            }
-            for arm, s in sheets.items()
-        },
-        "corrected": {
-            arm: statistics.share([not r.unchanged for r in s.greedy.revisions])
-            for arm, s in sheets.items()
-        },
-        "repeated": {
-            arm: statistics.share(repeats([*s.greedy.draws, *s.drawn.draws], known))
-            for arm, s in sheets.items()
-        }
-        if known
-        else {},
-        "amount_nats": {
-            arm: statistics.mean(amounts(arms[arm], s.greedy), seed=seed)
-            for arm, s in sheets.items()
-        },
-        "length_tokens": {
-            arm: statistics.mean([d.tokens for d in s.drawn.draws], seed=seed)
-            for arm, s in sheets.items()
-        },
-    }
-
-
-def meets(sheet: Sheet, criticised: Set[Turns]) -> list[bool]:
-    """Whether the criticism applies no longer, for each answer to a prompt like the criticised
-    ones.
+def meets(revisions: Iterable[Revision], criticised: Set[Turns]) -> list[bool]:
+    """Return whether the criticism applies no longer, for each answer to a prompt like the
+    criticised ones.
     """
-    return [
-        r.unchanged and not r.fault
-        for r in (*sheet.greedy.revisions, *sheet.drawn.revisions)
-        if r.asked.prompt in criticised
-    ]
+    return [r.unchanged and not r.fault for r in revisions if r.asked.prompt in criticised]
 
 
-def needs(sheet: Sheet, criticised: Set[Turns] = frozenset()) -> list[float]:
-    """What each answer still needs: how much the teacher changes, or, where all prompts are like
-    criticised ones, whether the criticism applies."""
-    if all(r.asked.prompt in criticised for r in sheet.greedy.revisions):
-        return [float(not met) for met in meets(sheet, criticised)]
-    return [*sheet.greedy.distances(), *sheet.drawn.distances()]
+def all_criticised(revisions: Iterable[Revision], criticised: Set[Turns]) -> bool:
+    """Return whether all prompts are like criticised ones."""
+    return all(r.asked.prompt in criticised for r in revisions)
+
+
+def needs(revisions: Sequence[Revision], criticised: Set[Turns] = frozenset()) -> list[float]:
+    """Return what each answer still needs: how much the teacher changes, or, where all prompts are
+    like criticised ones, whether the criticism applies.
+    """
+    if all_criticised(revisions, criticised):
+        return [float(not met) for met in meets(revisions, criticised)]
+    return measure_distances(revisions)
 
 
 def fall(
-    sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = frozenset()
+    revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> dict[str, Measure]:
-    """What base and prompted need minus what taught needs, greedy and drawn together, by prompt."""
-    if "taught" not in sheets:
+    """Return what the other arms need minus what the tuned model needs, paired by prompt.
+
+    Args:
+        revisions: of every arm, greedy and sampled answers together.
+    """
+    if "taught" not in revisions:
         return {}
-    both = {arm: needs(s, criticised) for arm, s in sheets.items()}
+    after = needs(revisions["taught"], criticised)
     return {
-        arm: statistics.paired_bootstrap(both[arm], both["taught"], seed=seed)
-        for arm in ("base", "prompted")
+        arm: statistics.paired_bootstrap(needs(own, criticised), after, seed=seed)
+        for arm, own in revisions.items()
+        if arm != "taught"
     }
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a verdict rests on: by how much taught needs less than `base` and than `prompted`, and
-    the words for it: how it was at the start, what changed, how it is with corrections in the
-    prompt."""
-
-    gains: Mapping[str, Measure]
-    start: str
-    change: str
-    prompted: str
 
 
 def of_answers(
-    sheets: Mapping[str, Sheet], seed: int, criticised: Set[Turns] = frozenset()
+    revisions: Mapping[str, Sequence[Revision]], seed: int, criticised: Set[Turns] = frozenset()
 ) -> Evidence:
-    """The evidence of new answers, and what somebody made of them.
+    """Return the evidence of new answers, and what somebody made of them.
 
     Args:
+        revisions: of every arm, greedy and sampled answers together.
         criticised: prompts like the criticised ones. Where there are no others, what counts is
             whether the criticism is met.
     """
-    share = {
-        arm: f"{100 * sum(need := needs(s, criticised)) / max(len(need), 1):.1f} %"
-        for arm, s in sheets.items()
-    }
-    said = all(r.asked.prompt in criticised for r in sheets["base"].greedy.revisions)
-    does, of = ("the criticism applies to", "answers") if said else ("the teacher changes", "words")
-    start, change = (
-        f"{does} {share['base']} of the base's {of}",
-        f"{does} {share['base']} of the {of} before and {{}} after",
-    )
-    return Evidence(
-        fall(sheets, seed, criticised),
-        start,
-        change.format(share.get("taught", "")),
-        share["prompted"],
+    needed = {arm: needs(own, criticised) for arm, own in revisions.items()}
+    share = {arm: f"{100 * sum(own) / max(len(own), 1):.1f} %" for arm, own in needed.items()}
+    does, of = "the teacher changes", "words"
+    if all_criticised(revisions["base"], criticised):
+        does, of = "the criticism applies to", "answers"
+    after = share.get("taught", "")
+    return describe_gains(
+        fall(revisions, seed, criticised),
+        start=f"{does} {share['base']} of the base's {of}",
+        change=f"{does} {share['base']} of the {of} before and {after} after",
+        prompted=share["prompted"],
     )
 
 
-def verdict(evidence: Evidence, harmed: float, sought: int, broken: float = 0.0) -> dict[str, str]:
-    """One word and one plain sentence.
+def describe_gains(
+    gains: Mapping[str, Measure], *, start: str, change: str, prompted: str
+) -> Evidence:
+    """Return what a verdict on corrections rests on, in words.
 
     Args:
-        harmed: share of the general answers that are harmed.
-        sought: how many corrections were found to learn from.
-        broken: share of the new answers that loop or are empty, beyond the base's.
+        gains: by how much the tuned model needs less than `base` and than `prompted`; nothing
+            where nothing was trained.
+        prompted: the figures of the arm that is shown corrections.
     """
-    gains, change = evidence.gains, evidence.change
-    if not gains:
-        sentence = (
-            f"Nothing to learn: {evidence.start}, and {sought} corrections were found to "
-            "learn from."
-        )
-        return {"word": "nothing to learn", "sentence": sentence}
-    if gains["base"].low <= 0:
-        return {
-            "word": "not learned",
-            "sentence": f"Not learned: {change}, which is no more than chance explains.",
-        }
-    if harmed > 0.1:
-        return {
-            "word": "not learned",
-            "sentence": (
-                f"Not learned cleanly: {change}, but more than one in ten general answers "
-                "is harmed."
-            ),
-        }
-    if broken > 0.1:
-        sentence = (
-            f"Not learned cleanly: {change}, but more than one in ten new answers loops or "
-            "is empty."
-        )
-        return {"word": "not learned", "sentence": sentence}
-    if gains["prompted"].value <= 0:
-        return {
-            "word": "just prompt it",
-            "sentence": (
-                f"Just prompt it: {change}, with corrections in the prompt {evidence.prompted}."
-            ),
-        }
-    return {
-        "word": "taught",
-        "sentence": (
-            f"Taught: {change} (shown corrections in the prompt: {evidence.prompted}); "
-            "other answers are unharmed."
-        ),
-    }
-
-
-def side_by_side(prompts: Sequence[Turns], sheets: Mapping[str, Sheet]) -> list[dict[str, Any]]:
-    """Every prompt with every arm's answers and what the teacher makes of them."""
-    rows = []
-    for i, prompt in enumerate(prompts):
-        arms = {}
-        for arm, sheet in sheets.items():
-            greedy, drawn = sheet.greedy.revisions[i], sheet.drawn.revisions[i]
-            arms[arm] = {
-                "greedy": greedy.asked.answer,
-                "broken": not greedy.unchanged,
-                "correction": greedy.text,
-                "drawn": drawn.asked.answer,
-                "drawn_broken": not drawn.unchanged,
-                "drawn_correction": drawn.text,
-            }
-        rows.append({"scope": "target", "prompt": question(prompt), "arms": arms})
-    return rows
+    return Evidence(
+        gain=gains.get("base"),
+        over_prompt=gains.get("prompted"),
+        start=start,
+        change=change,
+        prompted=f"{change}, with corrections in the prompt {prompted}",
+        taught=f" (shown corrections in the prompt: {prompted}); other answers are unharmed",
+    )
 
 
 def shown(pairs: Sequence[tuple[Turns, str]], count: int, most_words: int = 400) -> Turns:
-    """Corrections as worked turns: question (with what was said before it), corrected answer. As
-    many of the first as fit.
+    """Return corrections as worked turns: question (with what was said before it), corrected
+    answer. As many of the first as fit.
     """
     turns: list[Message] = []
     words = 0
@@ -375,3 +214,9 @@ def shown(pairs: Sequence[tuple[Turns, str]], count: int, most_words: int = 400)
             break
         turns += [*asked, Message("assistant", text)]
     return tuple(turns)
+
+
+def show_before(shots: Turns, prompt: Turns) -> Turns:
+    """Return the prompt with worked turns before it, a system message first."""
+    system = prompt[:1] if prompt[0].role == "system" else ()
+    return (*system, *shots, *prompt[len(system) :])

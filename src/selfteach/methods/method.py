@@ -87,7 +87,7 @@ class TrainingPlan:
         stages: trainings that follow one another; by default one on all examples.
         improve: called with the tuned model after each training: a plan with more examples, or
             None when it is good enough.
-        choose: which of the trained models is kept; the last one by default.
+        choose: which of the last two trained models is kept; the last one by default.
         after: called with the chosen model and exam.json; adds what the exam cannot know.
         score_on_dev: the greater the better, on the dev part alone; None where there is none.
         instruction: what the prompted arm is told, where that is one text.

@@ -82,12 +82,13 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
     """Train a plan, and every better plan that it asks for; return the last plan and the model
     that it chooses.
     """
-    tuned = train_plan(session, plan, 1)
-    found = [tuned]
-    while (more := plan.improve(tuned)) is not None:
+    found = [train_plan(session, plan, 1)]
+    number = 1
+    while (more := plan.improve(found[-1])) is not None:
         plan = more
-        tuned = train_plan(session, plan, len(found) + 1)
-        found.append(tuned)
+        number += 1
+        del found[:-1]  # each model takes memory
+        found.append(train_plan(session, plan, number))
     return plan, plan.choose(found)
 
 

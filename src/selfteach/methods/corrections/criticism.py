@@ -13,7 +13,7 @@ Our own. The criticism in the prompt is the context of `distill`'s teacher.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from selfteach.errors import DataError
@@ -29,14 +29,14 @@ from selfteach.judge.yes_no import YesNo
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import aims, conditions
 from selfteach.materials.rule import Rule
+from selfteach.methods.corrections.novelty import NoveltyCheck
 from selfteach.methods.judges import judge
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
-from selfteach.records import Continuations, Prompt, Request, Sampling, digest, question, user
+from selfteach.records import Continuations, Draw, Prompt, Request, Sampling, digest, question, user
 from selfteach.run.ledger import Fate
 from selfteach.select.overlap import tokens
 
-Newness = Callable[[str], str]
 LEAST_WORDS = 3
 KIN = 3
 LEAST_SIMILAR = 24
@@ -64,13 +64,13 @@ class Critic:
 
     @property
     def bounded(self) -> bool:
-        """Whether it says how long an answer may be. One that was cut at its token limit is longer
-        than it seems.
+        """Whether it says how long an answer may be. An answer that was cut at its token limit is
+        longer than it seems.
         """
         return any("max_" in check for check in self.checks)
 
     def broken(self, asked: Sequence[Answered]) -> list[bool]:
-        """Whether the criticism applies to each answer."""
+        """Return whether the criticism applies to each answer."""
         assert self.verdicts is not None
         flags = self.verdicts.broken([(a.prompt, a.answer) for a in asked])
         return [flag or (a.cut and self.bounded) for a, flag in zip(asked, flags, strict=True)]
@@ -81,8 +81,8 @@ class Critic:
         progress: Callable[[int], None] = lambda n: None,
         checks: Sequence[str] = (),
     ) -> list[Revision]:
-        """Step 3: one revision for each answer, in order; the answer itself where the criticism
-        does not apply.
+        """Return one revision for each answer, in order; the answer itself where the criticism does
+        not apply (step 3).
 
         Args:
             checks: what a revision without a model must pass, where that is more than the
@@ -90,99 +90,83 @@ class Critic:
         """
         flags = self.broken(asked)
         found = {a.id: Revision(a, a.answer) for a in asked}
-        hit = {
-            a.id: replace(a, feedback=self.feedback)
-            for a, flag in zip(asked, flags, strict=True)
-            if flag
-        }
-        ways: tuple[Callable[[Mapping[str, Answered]], Mapping[str, Revision]], ...] = (
-            lambda left: {
-                id: Revision(a, text, strategy="smallest")
-                for id, a in left.items()
-                if (text := self._smallest(a, checks))
-            },
-            lambda left: {} if self.session.teacher else self._own(left, checks),
-            lambda left: dict(
-                zip(left, self._judged(self.writer.correct(list(left.values()))), strict=True)
-            ),
-        )
-        for way in ways:
+        hit: dict[str, Answered] = {}
+        for a, flag in zip(asked, flags, strict=True):
+            if flag:
+                hit[a.id] = replace(a, feedback=self.feedback)
+        for revise in (self._take_out, self._own, self._ask_writer):
             left = {id: a for id, a in hit.items() if found[id].asked is not a}
-            found |= way(left) if left else {}
+            if left:
+                found |= revise(left, checks)
         progress(len(asked))
         return [found[a.id] for a in asked]
 
     def lessons(self, asked: Sequence[Answered]) -> list[Revision]:
-        """The same for what is to be learned, which keeps some way inside of a bound on length:
-        where enough do, those of similar prompts that meet it only just are dropped."""
-        found, wanted = (
-            self.correct(asked, checks=aims(self.checks)),
-            [parse(check).keeps for check in aims(self.checks)],
-        )
-        said = {e.prompt for e in self.edits}
+        """Return the same for what is to be learned, which keeps some way inside of a bound on
+        length: where enough do, those of similar prompts that meet it only just are dropped.
+        """
+        checks = aims(self.checks)
+        found = self.correct(asked, checks=checks)
+        wanted = [parse(check).keeps for check in checks]
         inside = [r.unchanged or all(keeps(r.text) for keeps in wanted) for r in found]
-        if (
-            sum(ok and not r.unchanged and not r.fault for ok, r in zip(inside, found, strict=True))
-            < ENOUGH
-        ):
+        pairs = list(zip(inside, found, strict=True))
+        if sum(ok and not r.unchanged and not r.fault for ok, r in pairs) < ENOUGH:
             return found
-        just = [
-            not ok and not r.fault and r.asked.prompt not in said
-            for ok, r in zip(inside, found, strict=True)
-        ]
-        return [
-            replace(r, fault="meets the criticism only just") if late else r
-            for late, r in zip(just, found, strict=True)
-        ]
+        said = {e.prompt for e in self.edits}
+        kept = []
+        for ok, r in pairs:
+            only_just = not ok and not r.fault and r.asked.prompt not in said
+            kept.append(replace(r, fault="meets the criticism only just") if only_just else r)
+        return kept
+
+    def _take_out(
+        self, asked: Mapping[str, Answered], checks: Sequence[str]
+    ) -> dict[str, Revision]:
+        """Take out what the checks object to, where that is enough."""
+        found = {}
+        for id, a in asked.items():
+            if text := self._smallest(a, checks):
+                found[id] = Revision(a, text, strategy="smallest")
+        return found
+
+    def _ask_writer(
+        self, asked: Mapping[str, Answered], checks: Sequence[str]
+    ) -> dict[str, Revision]:
+        """Ask the teacher, or the student with worked examples; judge each revision."""
+        found = self._judged(self.writer.correct(list(asked.values())))
+        return dict(zip(asked, found, strict=True))
 
     def _smallest(self, asked: Answered, checks: Sequence[str]) -> str:
-        """What the checks object to, taken out; "" where that is not enough, or leaves no answer."""
+        """Return the answer without what the checks object to; "" where that is not enough, or
+        leaves no answer.
+        """
         answer = finished(asked.answer) if asked.cut and self.bounded else asked.answer
-        ways = [
-            (wanted, parts) for wanted in (tuple(checks), self.checks) for parts in (False, True)
-        ]
-        for wanted, parts in dict.fromkeys(ways):
-            text = (
-                smallest(answer, [parse(check).keeps for check in wanted], parts)
-                if wanted
-                else None
-            )
-            if text is not None and not _senseless(text):
-                return text
+        for wanted in dict.fromkeys((tuple(checks), self.checks)):
+            keeps = [parse(check).keeps for check in wanted]
+            for parts in (False, True):
+                text = smallest(answer, keeps, parts) if keeps else None
+                if text is not None and not _senseless(text):
+                    return text
         return ""
 
     def _own(self, asked: Mapping[str, Answered], checks: Sequence[str]) -> dict[str, Revision]:
-        """Of other draws of the student that meet the criticism, if need be with something taken
-        out, the one most like the answer.
+        """Of other answers of the student that meet the criticism, if need be with something taken
+        out, take the one most like the answer. A living teacher is asked instead.
 
-        Where no check knows the criticism, it stands in the student's prompt. There a draw may
-        break off where the answer does.
+        Where no check knows the criticism, it stands in the student's prompt. There an answer may
+        break off where the criticised one does.
         """
-        config, model = self.session.config.correct, self.session.base
-        sampling = Sampling(0.8, 0.95, config.max_tokens)
-        prompts = {
-            id: a.prompt if self.checks else told(a.prompt, self.feedback)
-            for id, a in asked.items()
-        }
-        requests = {
-            id: [
-                Request("revise own", prompt, sampling, k, self.session.config.seed)
-                for k in range(config.tries)
-            ]
-            for id, prompt in prompts.items()
-        }
-        draws = {
-            draw.id: draw for draw in model.draw([r for row in requests.values() for r in row])
-        }
+        if self.session.teacher:
+            return {}
         found = {}
-        for id, a in asked.items():
-            drawn = (draws[r.id(model.fingerprint)] for r in requests[id])
-            said = [replace(a, answer=d.text, cut=d.finish == "length") for d in drawn]
-            texts = (
-                {self._smallest(x, checks): False for x in said}
-                if self.checks
-                else {x.answer: x.cut for x in said}
-            )
+        for (id, a), draws in zip(asked.items(), self._answer_again(asked.values()), strict=True):
+            texts: dict[str, bool] = {}
+            for draw in draws:
+                cut = draw.finish == "length"
+                if self.checks:
+                    texts[self._smallest(replace(a, answer=draw.text, cut=cut), checks)] = False
+                else:
+                    texts[draw.text] = cut
             sound = [text for text in texts if not _senseless(text)]
             flags = self.broken([replace(a, answer=text, cut=False) for text in sound])
             good = [text for text, flag in zip(sound, flags, strict=True) if not flag]
@@ -191,48 +175,63 @@ class Critic:
                 found[id] = Revision(a, best, strategy="own", broken_off=texts[best])
         return found
 
+    def _answer_again(self, asked: Iterable[Answered]) -> list[list[Draw]]:
+        """Return other answers of the student to each prompt."""
+        config = self.session.config.correct
+        sampling = Sampling(0.8, 0.95, config.max_tokens)
+        requests = []
+        for a in asked:
+            prompt = a.prompt if self.checks else told(a.prompt, self.feedback)
+            for k in range(config.tries):
+                requests.append(
+                    Request("revise own", prompt, sampling, k, self.session.config.seed)
+                )
+        draws = self.session.base.sample(requests)
+        return [draws[i : i + config.tries] for i in range(0, len(draws), config.tries)]
+
     def _judged(self, revisions: Sequence[Revision]) -> list[Revision]:
-        """A teacher's revisions, with a fault where they do not meet the criticism, or make no
-        sense.
+        """Return a teacher's revisions, with a fault where they do not meet the criticism, or make
+        no sense.
         """
         good = [r for r in revisions if not r.fault]
         flags = iter(self.broken([replace(r.asked, answer=r.text, cut=False) for r in good]))
         unlikely = iter(gibberish(self.session, good))
         found = []
         for r in revisions:
-            fault = r.fault
-            if not fault:
-                applies, odd = next(flags), next(unlikely)
-                fault = (
-                    "does not meet the criticism"
-                    if applies
-                    else _senseless(r.text) or ("makes no sense" if odd else "")
-                )
+            if r.fault:
+                found.append(r)
+                continue
+            applies = next(flags)
+            odd = next(unlikely)
+            fault = "does not meet the criticism"
+            if not applies:
+                fault = _senseless(r.text) or ("makes no sense" if odd else "")
             found.append(replace(r, fault=fault))
         return found
 
 
 def _senseless(text: str) -> str:
-    return "too short" if len(tokens(text)) < LEAST_WORDS else "loops" if loops(text) else ""
+    """Return why a text makes no sense, or an empty text."""
+    if len(tokens(text)) < LEAST_WORDS:
+        return "too short"
+    return "loops" if loops(text) else ""
 
 
 def gibberish(session: Session, revisions: Sequence[Revision]) -> list[bool]:
-    """Whether each revision is less likely under the base, by token, than an answer may be."""
+    """Return whether each revision is less likely under the base, by token, than an answer may
+    be.
+    """
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
-    found = dict(session.base.logp(items))
-    return [
-        found[item.id(session.base.fingerprint)][0].token_logp
-        < session.config.criticism.least_token_logp
-        for item in items
-    ]
+    least = session.config.criticism.least_token_logp
+    return [score.token_logp < least for (score,) in session.base.score(items)]
 
 
 def critics(
-    session: Session, material: Corrections, writer: Corrector, newness: Newness
+    session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
-    """Steps 1, 2: the criticisms, each with its checks or its judge, and with prompts like those
-    that it was said of. One that no judge can tell is put aside where there is something else to
-    learn.
+    """Return the criticisms, each with its checks or its judge, and with prompts like those that it
+    was said of (steps 1 and 2). One that no judge can tell is put aside where there is something
+    else to learn.
 
     Raises:
         DataError: there is nothing else.
@@ -264,8 +263,10 @@ def critics(
     return found
 
 
-def reach(session: Session, critic: Critic, newness: Newness, turn: int, count: int) -> list[Turns]:
-    """Step 2: so many new prompts like the criticised ones."""
+def reach(
+    session: Session, critic: Critic, newness: NoveltyCheck, turn: int, count: int
+) -> list[Turns]:
+    """Return so many new prompts like the criticised ones (step 2)."""
     config = session.config.criticism
     kin = [" ".join(question(e.prompt).split()) for e in critic.edits]
     session.display.stage("ask similar", count, "prompts")
@@ -300,7 +301,7 @@ def reach(session: Session, critic: Critic, newness: Newness, turn: int, count: 
 
 
 def recognise(session: Session, critic: Critic) -> None:
-    """Step 1: what decides whether the criticism applies.
+    """Choose what decides whether the criticism applies (step 1).
 
     Raises:
         DataError: its form is not recognised, and no judge can tell.
@@ -327,9 +328,9 @@ def recognise(session: Session, critic: Critic) -> None:
 
 
 def calibrated(session: Session, critic: Critic, teacher: Recorded | None) -> Verdicts:
-    """The best judge of a criticism that no check knows, calibrated on answers as the student gives
-    them, which is what was criticised, and on answers of the teacher, else the student, with the
-    criticism in the prompt.
+    """Return the best judge of a criticism that no check knows. It is calibrated on answers as the
+    student gives them, which is what was criticised, and on answers of the teacher, else the
+    student, with the criticism in the prompt.
 
     Raises:
         DataError: none can tell them apart.

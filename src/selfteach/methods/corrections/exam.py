@@ -1,283 +1,370 @@
-"""The exam of corrections: the arms sit it, the teacher corrects their answers, and the numbers
-become exam.json.
+"""The exam of corrections: how much would a teacher still change of new answers?
+
+distance       the share of words that the teacher changes
+corrected      the share of answers that it changes
+repeated       the share of answers that make an error which the corrections took out
+amount_nats    log P(answer) - log P(its correction)
+fall           what base and prompted base need minus what the tuned model needs
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
 
 from selfteach import statistics
-from selfteach.evaluate import corrections as paper
-from selfteach.evaluate import exam as shared
-from selfteach.evaluate.held_out import HeldOut, Pair, amounts
+from selfteach.evaluate import held_out
+from selfteach.evaluate.corrections import (
+    Correct,
+    amounts,
+    corrected,
+    displaced,
+    errors,
+    fall,
+    measure_distances,
+    meets,
+    of_answers,
+    repeats,
+    show_before,
+    shown,
+)
+from selfteach.evaluate.exam import (
+    GENERAL,
+    TARGET,
+    Answers,
+    Arm,
+    ArmAnswers,
+    Exam,
+    ExamSession,
+    ExamState,
+    TunedModel,
+    answer_all,
+    as_json,
+    measure_drift,
+)
+from selfteach.evaluate.held_out import HeldOut, Pair
 from selfteach.evaluate.sanity import by_arm
-from selfteach.generate.correct import Answered, Revision, Turns
-from selfteach.materials.corrections import Corrections
-from selfteach.methods.corrections.criticism import Critic
-from selfteach.methods.corrections.examples import Lessons
-from selfteach.methods.corrections.split import longest
-from selfteach.methods.general_answers import general_rows, general_sheets
-from selfteach.methods.runner import Taught, drifted, proof
+from selfteach.evaluate.side_effects import find_side_effects, mark_unharmed
+from selfteach.evaluate.verdict import MAX_HARMED, Evidence
+from selfteach.generate.correct import Corrector, Revision, Turns
+from selfteach.methods.corrections.answer_lengths import get_max_correction_tokens
+from selfteach.methods.corrections.answers import (
+    FileRow,
+    make_file_teacher,
+    route_by_prompt,
+    to_answered,
+)
+from selfteach.methods.corrections.examples import CORRECTED_KINDS, Lessons
+from selfteach.methods.corrections.split import Parts
 from selfteach.methods.session import Session
-from selfteach.records import Example, Sampling
+from selfteach.records import Draw, Measure, question
 from selfteach.select.overlap import Overlap
 from selfteach.train.edits import edited
 
-CHANGED = ("correction", "criticised")
-"""The kinds of examples whose chosen answer is a correction."""
+Revisions = list[Revision]
+"""What the teacher makes of answers, in the order of the questions."""
+UNIT = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Questions:
-    """What the exam asks, and who corrects the answers.
+class CorrectionScores:
+    """What the teacher makes of the target answers, by arm."""
+
+    greedy: Mapping[str, Revisions]
+    sampled: Mapping[str, Revisions]
+
+    def both(self) -> dict[str, Revisions]:
+        """Return the revisions of greedy answers and then of sampled ones, by arm."""
+        return {arm: [*own, *self.sampled[arm]] for arm, own in self.greedy.items()}
+
+
+@dataclass(frozen=True)
+class CorrectionScorer:
+    """Scores answers by what the teacher changes of them.
 
     Attributes:
-        own, general: held-out prompts of the material, and about anything else.
-        criticised: those of `own` that were asked for a criticism.
+        prompts: the target questions, whole.
+        general: the questions about anything else.
+        criticised: those of them that were asked for a criticism.
         held: corrections of held-out answers that a person wrote, where nobody corrects new ones.
+        known: the errors that the corrections of the training took out.
+        taught: how many corrections there are to learn from.
     """
 
-    own: Sequence[Turns]
-    general: Sequence[Turns]
-    correct: paper.Correct
+    prompts: Sequence[Turns]
+    correct: Correct
+    general: Sequence[Turns] = ()
     criticised: Set[Turns] = frozenset()
-    held: Sequence[Pair] = field(default_factory=list)
+    held: Sequence[Pair] = ()
+    known: set[str] = field(default_factory=set)
+    taught: int = 0
 
-    def limited(self, session: Session) -> Questions:
-        """As many of them as the settings say."""
-        config = session.config.exam
-        own = list(self.own)[: config.prompts]
-        held = [pair for pair in self.held if pair.prompt in set(own)]
-        return Questions(
-            own, list(self.general)[: config.general], self.correct, self.criticised, held
-        )
+    def score(self, answers: ArmAnswers) -> CorrectionScores:
+        """Let the teacher correct greedy and sampled answers of every arm."""
+        greedy: dict[str, Revisions] = {}
+        sampled: dict[str, Revisions] = {}
+        for arm, own in answers.items():
+            greedy[arm] = self.revise(own.greedy)
+            sampled[arm] = self.revise(own.sampled)
+        return CorrectionScores(greedy, sampled)
+
+    def revise(self, draws: Sequence[Draw]) -> Revisions:
+        """Return what the teacher makes of answers to the target questions."""
+        return corrected(self.correct, to_answered(self.prompts, draws))
+
+    def measure(self, state: ExamState) -> dict[str, Any]:
+        """Return how much is changed of each arm's answers, with 95 % intervals by prompt."""
+        scores: CorrectionScores = state.scores
+        seed = state.seed
+        found: dict[str, dict[str, Any]] = {
+            key: {}
+            for key in ("distance", "corrected", "repeated", "amount_nats", "length_tokens", "met")
+        }
+        mean = partial(statistics.mean, seed=seed)
+        for arm, greedy in scores.greedy.items():
+            sampled = scores.sampled[arm]
+            answers = state.answers[TARGET][arm]
+            found["distance"][arm] = {
+                "greedy": mean(measure_distances(greedy), limits=UNIT),
+                "drawn": mean(measure_distances(sampled), limits=UNIT),
+            }
+            found["corrected"][arm] = statistics.share([not r.unchanged for r in greedy])
+            if self.known:
+                again = repeats([*answers.greedy, *answers.sampled], self.known)
+                found["repeated"][arm] = statistics.share(again)
+            own = state.arms[arm]
+            found["amount_nats"][arm] = mean(amounts(own.model, own.prompts[TARGET], greedy))
+            found["length_tokens"][arm] = mean([draw.tokens for draw in answers.sampled])
+            if met := meets([*greedy, *sampled], self.criticised):
+                found["met"][arm] = statistics.share(met)
+        held = self.measure_held_out(state.arms)
+        falls = {"fall": fall(scores.both(), seed), "held_out_fall": held.gains(seed)}
+        return found | held.measures(seed) | falls
+
+    def measure_held_out(self, arms: Mapping[str, Arm]) -> HeldOut:
+        """Return the amount of correction of what a person wrote of held-out answers, by arm."""
+        found = {}
+        for name, arm in arms.items():
+            seen = dict(zip(self.prompts, arm.prompts[TARGET], strict=True))
+            prompts = [seen[pair.prompt] for pair in self.held]
+            found[name] = held_out.amounts(arm.model, prompts, self.held)
+        return HeldOut(found)
+
+    def measure_noise(self, again: Answers, state: ExamState) -> dict[str, Measure]:
+        """Compare what is changed of two samples of the base."""
+        second = measure_distances(self.revise(again.sampled))
+        first = measure_distances(state.scores.sampled["base"])
+        return {"distance": statistics.paired_bootstrap(second, first, seed=state.seed)}
+
+    def weigh(self, state: ExamState) -> Evidence:
+        """Return the gain on held-out corrections, where there are enough, else on new answers."""
+        evidence = self.measure_held_out(state.arms).evidence(state.seed)
+        if evidence is None:
+            evidence = of_answers(state.scores.both(), state.seed, self.criticised)
+        not_trained = f"{self.taught} corrections were found to learn from"
+        return replace(evidence, not_trained=not_trained, harm=self.find_harm(state))
+
+    def find_harm(self, state: ExamState) -> str:
+        """Return why the tuned model is not accepted, or an empty text."""
+        if state.side_effects.harmed_scopes("taught"):
+            return "more than one in ten general answers is harmed"
+        if measure_broken_share(state.answers[TARGET]) > MAX_HARMED:
+            return "more than one in ten new answers loops or is empty"
+        return ""
+
+    def rows(self, state: ExamState) -> list[dict[str, Any]]:
+        """Return each target question with every arm's answers and what the teacher makes of
+        them.
+        """
+        scores: CorrectionScores = state.scores
+        rows = []
+        for i, prompt in enumerate(self.prompts):
+            cells: dict[str, Any] = {}
+            for arm in scores.greedy:
+                greedy = scores.greedy[arm][i]
+                sampled = scores.sampled[arm][i]
+                cells[arm] = {
+                    "greedy": greedy.asked.answer,
+                    "broken": not greedy.unchanged,
+                    "correction": greedy.text,
+                    "drawn": sampled.asked.answer,
+                    "drawn_broken": not sampled.unchanged,
+                    "drawn_correction": sampled.text,
+                }
+            rows.append({"scope": TARGET, "prompt": question(prompt), "arms": cells})
+        return rows
+
+    def measure_displaced(self, state: ExamState) -> dict[str, Any]:
+        """Measure which corrections of the base's own answers are less likely than before."""
+        if state.tuned is None:
+            return {}
+        taught = state.arms["taught"].model
+        flags = displaced(state.arms["base"].model, taught, state.scores.greedy["base"])
+        return {"displaced": statistics.share(flags)}
+
+    def measure_drift(self, state: ExamState) -> dict[str, Any]:
+        """Measure the drift on general answers, without the tokens that the teacher would change
+        there too: that they change is what was asked for.
+        """
+        answers = state.answers[GENERAL]
+        if state.tuned is None or not answers["base"].questions:
+            return {}
+        changed = self.find_objections(state)
+        found = measure_drift(state.session, state.tuned, answers, changed)
+        found["left_out"] = sum(map(sum, changed))
+        if any(map(any, changed)):
+            found["with_left_out"] = measure_drift(state.session, state.tuned, answers)
+        return {"drift": found}
+
+    def find_objections(self, state: ExamState) -> list[list[bool]]:
+        """Return for each general answer of the base the tokens that the teacher would change."""
+        draws = state.answers[GENERAL]["base"].greedy
+        revisions = corrected(self.correct, to_answered(self.general, draws))
+        return [find_changed_tokens(state.session, revision) for revision in revisions]
 
 
-def file_teacher(material: Corrections) -> paper.Correct:
-    """Where no one can correct new answers: the nearest of the corrections (or approved answers)
-    that the file has for the prompt.
-    """
-    references: dict[Turns, list[str]] = {}
-    for edit in (*material.edits, *material.approved):
-        references.setdefault(edit.prompt, []).append(edit.correction or "")
-    return paper.nearest(references)
-
-
-def by_prompt(
-    criticised: Sequence[tuple[Critic, Mapping[str, Sequence[Turns]]]], otherwise: paper.Correct
-) -> paper.Correct:
-    """Who corrects an answer: the criticism that its prompt was asked for, else the teacher."""
-    owner = {
-        prompt: critic
-        for critic, prompts in criticised
-        for part in prompts.values()
-        for prompt in part
+def build_exam(
+    session: Session,
+    parts: Parts,
+    rows: Sequence[FileRow],
+    teacher: Corrector | None,
+    lessons: Lessons,
+    header: Mapping[str, Any],
+) -> Exam:
+    """Build the exam of corrections from the test prompts."""
+    config = session.config.exam
+    questions = {
+        TARGET: parts.tested()[: config.prompts],
+        GENERAL: parts.general["test"][: config.general],
     }
+    scorer = CorrectionScorer(
+        prompts=questions[TARGET],
+        correct=route_by_prompt(parts, teacher.correct if teacher else make_file_teacher(rows)),
+        general=questions[GENERAL],
+        criticised=parts.criticised_tests(),
+        held=[] if teacher else find_held_out(rows, set(parts.own["test"]) & {*questions[TARGET]}),
+        known=errors(lessons.pairs),
+        taught=sum(e.kind in CORRECTED_KINDS for e in lessons.examples),
+    )
+    shots = choose_shots(session, lessons, questions[TARGET], scorer.held)
+    return Exam(
+        questions=questions,
+        arms=lambda tuned: build_arms(session, tuned, questions, shots),
+        scorer=scorer,
+        taught_texts=[e.chosen for e in lessons.examples if e.kind in CORRECTED_KINDS],
+        header=header,
+        measurements=[
+            scorer.measure_displaced,
+            scorer.measure_drift,
+            lambda state: {"rounds": session.run.ledger.noted("rounds") or []},
+        ],
+    )
 
-    def correct(asked: Sequence[Answered]) -> list[Revision]:
-        found: dict[str, Revision] = {}
-        for critic, _ in criticised:
-            mine = [a for a in asked if owner.get(a.prompt) is critic]
-            found |= dict(zip((a.id for a in mine), critic.correct(mine), strict=True))
-        rest = [a for a in asked if a.prompt not in owner]
-        found |= dict(zip((a.id for a in rest), otherwise(rest), strict=True))
-        return [found[a.id] for a in asked]
 
-    return correct
-
-
-def arms_of(
-    session: Session, taught: Taught | None, lessons: Lessons, asked: Questions
-) -> dict[str, paper.Arm]:
-    """Base, corrections shown in the prompt (as many as leave room for every question and its
-    answers), taught.
+def find_held_out(rows: Sequence[FileRow], tested: Set[Turns]) -> list[Pair]:
+    """Return the corrections of the file that are asked for themselves, because nobody corrects new
+    answers.
     """
-    worked = [(e.turns, e.chosen) for e in lessons.examples if e.kind in CHANGED]
-    needed = max(
-        longest(session),
-        *(
-            len(session.model.encode_answer(t))
-            for p in asked.held
-            for t in (p.answer, p.correction)
-        ),
-        0,
-    )
-    counts = range(session.config.exam.shots, 0, -1)
-    shots = next(
-        (
-            turns
-            for count in counts
-            if leave_room(session, turns := paper.shown(worked, count), asked.own, needed)
-        ),
-        (),
-    )
-    arms = {
-        "base": paper.Arm("base", session.base),
-        "prompted": paper.Arm("prompted", session.base, shots),
-    }
-    return arms | ({"taught": paper.Arm("taught", taught.model)} if taught else {})
+    found = []
+    for row in rows:
+        answered = row.answered
+        answer = answered.answer.strip()
+        if answered.prompt in tested and answer and answer != row.correction.strip():
+            pair = Pair(answered.prompt, answered.answer, row.correction, answered.cut)
+            found.append(pair)
+    return found
 
 
-def leave_room(session: Session, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
-    """Whether after these turns every prompt leaves room for an answer of so many tokens and its
-    end.
+def choose_shots(
+    session: Session, lessons: Lessons, prompts: Sequence[Turns], held: Sequence[Pair]
+) -> Turns:
+    """Return corrections as worked turns: as many as leave room for every question and its
+    answers.
+    """
+    lengths = [get_max_correction_tokens(session)]
+    for pair in held:
+        for text in (pair.answer, pair.correction):
+            lengths.append(len(session.model.encode_answer(text)))
+    worked = lessons.worked()
+    for count in range(session.config.exam.shots, 0, -1):
+        turns = shown(worked, count)
+        if has_room_after(session, turns, prompts, max(lengths)):
+            return turns
+    return ()
+
+
+def has_room_after(session: Session, turns: Turns, prompts: Sequence[Turns], needed: int) -> bool:
+    """Return whether after these turns every prompt leaves room for an answer of so many tokens and
+    its end.
     """
     return all(session.model.room_tokens((*turns, *prompt)) > needed for prompt in prompts)
 
 
-def examine(
-    session: Session, taught: Taught | None, asked: Questions, lessons: Lessons
-) -> dict[str, Any]:
-    """The exam as exam.json holds it. The errors of the training's pairs are looked for again."""
-    seed, asked = session.config.seed, asked.limited(session)
-    arms = arms_of(session, taught, lessons, asked)
-    sheets = sit(session, arms, asked.own, asked.correct)
-    held = HeldOut({name: amounts(arm, asked.held) for name, arm in arms.items()})
-    beside = general_sheets(session, arms, asked.general)
-    unharmed = marks(beside, lessons.examples)
-    there = bool(asked.general and taught)
-    harmed = 1 - sum(unharmed["taught"]) / max(len(unharmed["taught"]), 1) if there else 0.0
-    sought = sum(e.kind in CHANGED for e in lessons.examples)
-    written = held.evidence(seed)
-    evidence = written or paper.of_answers(sheets, seed, asked.criticised)
-    found = {
-        "method": "corrections",
-        "teacher": session.config.teacher or ("a person" if session.config.review else "the file"),
-        "rehearsal": session.config.rehearsal,
-        **paper.measures(arms, sheets, paper.errors(lessons.pairs), seed),
-        **held.measures(seed),
-        "met": {
-            arm: statistics.share(met)
-            for arm, s in sheets.items()
-            if (met := paper.meets(s, asked.criticised))
-        },
-        "fall": paper.fall(sheets, seed),
-        "held_out_fall": written.gains if written else {},
-        "general": {arm: statistics.share(flags) for arm, flags in unharmed.items()},
-        "leakage": {
-            "general": statistics.paired_bootstrap(unharmed["base"], unharmed["taught"], seed=seed)
-        }
-        if there
-        else {},
-        "noise_floor": noise_floor(session, arms["base"], asked.own, sheets["base"], asked.correct),
-        "sanity": by_arm({arm: s.greedy.draws for arm, s in sheets.items()}, seed=seed),
-        "base_proof": proof(session),
-        "verdict": paper.verdict(evidence, harmed, sought, broken(sheets)),
-        "rounds": session.run.ledger.noted("rounds") or [],
-        "answers": [*paper.side_by_side(asked.own, sheets), *general_rows(beside, unharmed)],
+def build_arms(
+    session: Session,
+    tuned: TunedModel | None,
+    questions: Mapping[str, Sequence[Turns]],
+    shots: Turns,
+) -> dict[str, Arm]:
+    """Build the base, the base that is shown corrections in its prompt, and the tuned model."""
+    with_shots = {
+        scope: [show_before(shots, prompt) for prompt in prompts]
+        for scope, prompts in questions.items()
     }
-    if taught:
-        found["displaced"] = statistics.share(
-            paper.displaced(session.base, taught.model, sheets["base"].greedy.revisions)
-        )
-        if asked.general:
-            objected = objections(session, beside["base"], asked.general, asked.correct)
-            found["drift"] = drifted(session, taught.hf, beside, objected) | {
-                "left_out": sum(map(sum, objected))
-            }
-            if any(map(any, objected)):
-                found["drift"]["with_left_out"] = drifted(session, taught.hf, beside)
-    result: dict[str, Any] = shared.as_json(found)
-    return result
+    arms = {"base": Arm(session.base, questions), "prompted": Arm(session.base, with_shots)}
+    if tuned:
+        arms["taught"] = Arm(tuned.recorded, questions)
+    return arms
 
 
-def broken(sheets: Mapping[str, paper.Sheet]) -> float:
-    """The share of taught's new answers that loop or are empty, beyond the base's."""
-    base, taught = (
-        shared.Sheet([], s.greedy.draws, [])
-        for s in (sheets["base"], sheets.get("taught", sheets["base"]))
-    )
-    sound = shared.unharmed(taught, base, Overlap())[0]
+def measure_broken_share(answers: ArmAnswers) -> float:
+    """Return the share of the tuned model's answers that loop or are empty, beyond the base's."""
+    if "taught" not in answers:
+        return 0.0
+    sound, _ = mark_unharmed(answers["taught"].greedy, answers["base"].greedy, Overlap())
     return 1 - sum(sound) / max(len(sound), 1)
 
 
-def sit(
-    session: Session, arms: Mapping[str, paper.Arm], own: Sequence[Turns], correct: paper.Correct
-) -> dict[str, paper.Sheet]:
-    """Every arm answers the prompts of the material."""
-    session.display.stage("exam", 2 * len(own) * len(arms))
-    limit, seed = session.config.exam.max_tokens, session.config.seed
-    return {
-        name: paper.sit(arm, own, correct, limit, seed, session.display.advance)
-        for name, arm in arms.items()
-    }
-
-
-def objections(
-    session: Session, sheet: shared.Sheet, general: Sequence[Turns], correct: paper.Correct
-) -> list[list[bool]]:
-    """For each general answer of the base the tokens that the teacher would change there too: that
-    they change is what was asked for.
+def find_changed_tokens(session: ExamSession, revision: Revision) -> list[bool]:
+    """Return for each token of an answer whether the revision changes it; nothing where no token is
+    changed.
     """
-    asked = [
-        Answered(p, d.text, cut=d.finish == "length")
-        for p, d in zip(general, sheet.greedy, strict=True)
-    ]
-    found = []
-    for revision in paper.corrected(correct, asked):
-        answer, text = (
-            session.model.encode_answer(t) for t in (revision.asked.answer, revision.text)
-        )
-        found.append([] if revision.fault or revision.unchanged else list(edited(text, answer)[1]))
-    return found
+    if revision.fault or revision.unchanged:
+        return []
+    answer = session.model.encode_answer(revision.asked.answer)
+    text = session.model.encode_answer(revision.text)
+    _, changed = edited(text, answer)
+    return list(changed)
 
 
-def marks(beside: dict[str, shared.Sheet], lessons: Sequence[Example]) -> dict[str, list[bool]]:
-    """Whether each general answer is unharmed: no lesson, not empty, no loop, where the base's own
-    is not so.
+def examine_longer(session: Session, exam: Exam, tuned: TunedModel) -> dict[str, Any]:
+    """Return the numbers of an adapter that was trained for `exam.longer` times the steps, as
+    exam.json holds those of the tuned model.
     """
-    taught = Overlap(e.chosen for e in lessons if e.kind in CHANGED)
-    return {arm: shared.unharmed(sheet, beside["base"], taught)[0] for arm, sheet in beside.items()}
-
-
-def longer(session: Session, taught: Taught, asked: Questions) -> dict[str, Any]:
-    """The marks of an adapter that was trained for `exam.longer` times the steps, as `exam.json`
-    holds those of the taught one.
-    """
-    seed, asked = session.config.seed, asked.limited(session)
-    own, general, correct = asked.own, asked.general, asked.correct
-    arms = {"base": paper.Arm("base", session.base), "taught": paper.Arm("longer", taught.model)}
-    sheets = sit(session, arms, own, correct)
-    beside = general_sheets(session, arms, general)
+    seed = session.config.seed
+    scorer = cast(CorrectionScorer, exam.scorer)
+    arms = {name: arm for name, arm in exam.arms(tuned).items() if name != "prompted"}
+    answers = answer_all(session, arms, exam)
+    scores: CorrectionScores = scorer.score(answers[TARGET])
+    effects = find_side_effects(answers, (), exam.excuse)
+    state = ExamState(session, tuned, arms, answers, scores, effects, {})
+    greedy = measure_distances(scores.greedy["taught"])
+    sampled = measure_distances(scores.sampled["taught"])
     found = {
-        "steps": taught.trained.steps,
-        "distance": paper.measures(
-            {"taught": arms["taught"]}, {"taught": sheets["taught"]}, set(), seed
-        )["distance"]["taught"],
-        "fall": paper.fall({"prompted": sheets["base"], **sheets}, seed)["base"],
-        "displaced": statistics.share(
-            paper.displaced(session.base, taught.model, sheets["base"].greedy.revisions)
-        ),
-        "general": statistics.share(marks(beside, ())["taught"]),
-        "sanity": by_arm({"taught": sheets["taught"].greedy.draws}, seed=seed)["taught"],
+        "steps": tuned.trained.steps,
+        "distance": {
+            "greedy": statistics.mean(greedy, seed=seed, limits=UNIT),
+            "drawn": statistics.mean(sampled, seed=seed, limits=UNIT),
+        },
+        "fall": fall(scores.both(), seed)["base"],
+        "general": statistics.share(effects.unharmed.get(GENERAL, {}).get("taught", [])),
+        "sanity": by_arm({"taught": answers[TARGET]["taught"].greedy}, seed=seed)["taught"],
+        **scorer.measure_displaced(state),
     }
-    if general:
-        found["drift"] = drifted(
-            session, taught.hf, beside, objections(session, beside["base"], general, correct)
-        )
-    written: dict[str, Any] = shared.as_json(found)
+    if answers[GENERAL]["base"].questions:
+        changed = scorer.find_objections(state)
+        found["drift"] = measure_drift(session, tuned, answers[GENERAL], changed)
+    written: dict[str, Any] = as_json(found)
     return written
-
-
-def noise_floor(
-    session: Session,
-    base: paper.Arm,
-    own: Sequence[Turns],
-    sheet: paper.Sheet,
-    correct: paper.Correct,
-) -> dict[str, Any]:
-    """The base against itself: the distance of a second draw at T=1 minus that of the first."""
-    sampling = Sampling(1.0, 1.0, session.config.exam.max_tokens)
-    session.display.stage("exam again", len(own))
-    again = paper.answer(
-        base.model, "exam again", own, sampling, session.config.seed + 1, session.display.advance
-    )
-    asked = [Answered(p, d.text, cut=d.finish == "length") for p, d in zip(own, again, strict=True)]
-    second = paper.Answers(again, paper.corrected(correct, asked))
-    return {
-        "distance": statistics.paired_bootstrap(
-            second.distances(), sheet.drawn.distances(), seed=session.config.seed
-        )
-    }

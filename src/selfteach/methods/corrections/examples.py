@@ -1,14 +1,30 @@
-"""What corrections teach: examples, and the pairs (answer, correction) behind them."""
+"""Steps 3 and 4 of corrections: what a revision teaches, and what holds the rest in place."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from selfteach.generate.correct import Revision, Turns, distance
-from selfteach.records import Example, Message, digest, prompt_json
+from selfteach.evaluate.corrections import errors
+from selfteach.generate.correct import (
+    Answered,
+    Corrector,
+    Revision,
+    Turns,
+    distance,
+    pieces,
+    unchanged_start,
+)
+from selfteach.methods.corrections.answers import EMPTY_ANSWER, Batch, FileRow, to_answered
+from selfteach.methods.corrections.split import Parts
+from selfteach.methods.session import Session
+from selfteach.records import GREEDY, Example, Message, Request, digest, prompt_json, question
+from selfteach.run.ledger import Fate
 
+CORRECTED_KINDS = ("correction", "criticised")
+"""The kinds of examples whose chosen answer is a correction."""
 FILE = "file"
 """The strategy of a correction that a person wrote."""
 SMALL = 0.3
@@ -33,10 +49,76 @@ class Lessons:
         self.pairs += other.pairs
         return self
 
+    def worked(self) -> list[tuple[Turns, str]]:
+        """Return (prompt, correction) of every example whose answer was changed."""
+        return [(e.turns, e.chosen) for e in self.examples if e.kind in CORRECTED_KINDS]
+
+
+def make_examples_from_file(session: Session, rows: Sequence[FileRow], parts: Parts) -> Lessons:
+    """Return what the corrections and approvals of the file teach, as far as their prompts are for
+    training (step 3).
+    """
+    train = set(parts.own["train"])
+    stage = "lessons of the file"
+    session.run.ledger.expect(stage, (row.edit.where for row in rows))
+    found = Lessons()
+    fates = []
+    for row in rows:
+        edit = row.edit
+        revision = Revision(row.answered, row.correction, strategy=FILE)
+        fault = "kept for the exam"
+        if edit.prompt in train:
+            fault = why_not_learnable(session, revision)
+        fates.append(Fate(edit.where, "dropped" if fault else "accepted", fault, edit.json()))
+        if not fault:
+            found += lesson(revision, edit.where, 1)
+    session.run.ledger.settle(stage, fates)
+    return found
+
+
+def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> Lessons:
+    """Return what answers of the student teach after their correction (step 3)."""
+    found = Lessons()
+    for batch in batches:
+        found += make_corrected_examples(session, batch)
+    return found
+
+
+def make_corrected_examples(session: Session, batch: Batch) -> Lessons:
+    """Return what the answers of a batch teach after their correction. Those that got none are
+    dropped with the reason.
+    """
+    session.display.stage("correct", len(batch.answers))
+    session.run.ledger.expect(batch.stage, (a.id for a in batch.answers))
+    found = Lessons()
+    fates = []
+    revisions = batch.correct(batch.answers)  # a criticism's is of the answer with its criticism
+    for answered, revision in zip(batch.answers, revisions, strict=True):
+        session.display.advance()
+        fault = revision.fault or why_not_learnable(session, revision)
+        if not fault:
+            fates.append(Fate(answered.id, "accepted"))
+            found += lesson(revision, batch.source, batch.turn)
+            continue
+        body = {"prompt": question(answered.prompt), "answer": answered.answer}
+        body["last"] = revision.text
+        fates.append(Fate(answered.id, "dropped", fault, body))
+    session.run.ledger.settle(batch.stage, fates)
+    return found
+
+
+def why_not_learnable(session: Session, revision: Revision) -> str:
+    """Return why nothing can be learned from a revision, or an empty text."""
+    if not revision.asked.answer.strip():
+        return EMPTY_ANSWER
+    answer = session.model.encode_answer(revision.asked.answer)
+    text = session.model.encode_answer(revision.text)
+    return "changes no token" if answer == text and not revision.unchanged else ""
+
 
 def lesson(revision: Revision, source: str, turn: int) -> Lessons:
-    """An example from a revision: the correction against the answer; or the answer itself, where it
-    may stay.
+    """Return an example from a revision: the correction against the answer; or the answer itself,
+    where it may stay.
     """
     a = revision.asked
     cut = ["chosen"] * revision.cut + ["rejected"] * (a.cut and not revision.unchanged)
@@ -66,8 +148,8 @@ def lesson(revision: Revision, source: str, turn: int) -> Lessons:
 
 
 def told(prompt: Turns, feedback: str) -> Turns:
-    """The prompt with the criticism among the system's words, which is what a teacher of `distill`
-    sees.
+    """Return the prompt with the criticism among the system's words, which is what a teacher of
+    `distill` sees.
     """
     system = [turn.content for turn in prompt if turn.role == "system"]
     return (
@@ -77,6 +159,61 @@ def told(prompt: Turns, feedback: str) -> Turns:
 
 
 def beginning(text: str, words: int) -> str:
-    """The first words of a text."""
+    """Return the first words of a text."""
     found = list(re.finditer(r"\S+", text))
     return text if len(found) <= words else text[: found[words - 1].end()]
+
+
+def make_anchors(
+    session: Session, parts: Parts, teacher: Corrector | None, lessons: Lessons
+) -> list[Example]:
+    """Return the beginnings of the base's own answers to general prompts, without those that the
+    teacher would correct (step 4).
+    """
+    asked = begin_answers(session, parts)
+    session.run.ledger.expect("anchor", (a.id for a in asked))
+    right = find_accepted_starts([a for a in asked if a.answer.strip()], teacher, lessons)
+    found = []
+    fates = []
+    for a in asked:
+        text = right.get(a.id, "")
+        body = {"prompt": question(a.prompt), "answer": a.answer}
+        if not text:
+            reason = "the teacher would correct it" if a.answer.strip() else EMPTY_ANSWER
+            fates.append(Fate(a.id, "dropped", reason, body))
+            continue
+        fates.append(Fate(a.id, "accepted", "", body))
+        cut = ["chosen"] if a.cut or text != a.answer else []
+        source = {"scope": "general", "cut": cut}
+        found.append(Example(a.id, "general", a.prompt, text, None, {}, source))
+    session.run.ledger.settle("anchor", fates)
+    return found
+
+
+def begin_answers(session: Session, parts: Parts) -> list[Answered]:
+    """Return the beginnings of the base's own answers to general prompts.
+
+    They are twice as long where there is a criticism: "too long" teaches where to stop, and an
+    anchor that ends in its first sentence does not say where not to.
+    """
+    prompts = parts.general["train"]
+    tokens = session.config.keep.anchor_tokens * (2 if parts.criticised else 1)
+    sampling = replace(GREEDY, max_tokens=tokens)
+    session.display.stage("keep", len(prompts))
+    requests = [Request("keep", prompt, sampling, 0, session.config.seed) for prompt in prompts]
+    return to_answered(prompts, session.base.sample(requests, session.display.advance))
+
+
+def find_accepted_starts(
+    asked: Sequence[Answered], teacher: Corrector | None, lessons: Lessons
+) -> dict[str, str]:
+    """Return of each answer all words before the first that the teacher would change, "" where
+    that is none.
+
+    Without a living teacher an answer counts wholly, or not at all where it makes an error which
+    the corrections took out.
+    """
+    if teacher:
+        return {r.asked.id: unchanged_start(r.asked.answer, r.text) for r in teacher.correct(asked)}
+    known = errors(lessons.pairs)
+    return {a.id: "" if known & set(pieces(a.answer)) else a.answer for a in asked}

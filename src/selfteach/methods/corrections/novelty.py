@@ -1,0 +1,43 @@
+"""Step 1 of corrections: which prompts of the student are new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from selfteach.generate.correct import Turns
+from selfteach.materials.corrections import Corrections
+from selfteach.methods.session import Session
+from selfteach.records import question
+from selfteach.select.form import form_fault
+from selfteach.select.overlap import Overlap
+
+NoveltyCheck = Callable[[str], str]
+"""Says why a prompt is not used, or nothing; a prompt that passed is known from then on."""
+
+
+def make_novelty_check(session: Session, material: Corrections) -> NoveltyCheck:
+    """Return a check that knows all prompts of the material."""
+    edits = (*material.edits, *material.approved)
+    prompts = [*dict.fromkeys([*(e.prompt for e in edits), *material.prompts])]
+    prompts += [e.prompt for e in material.criticisms]
+    texts: dict[str, None] = {}
+    for prompt in prompts:
+        texts[join_turns(prompt)] = None
+        texts[question(prompt)] = None
+    pool = Overlap(texts)
+
+    def find_fault(text: str) -> str:
+        fault = form_fault(text)
+        if fault:
+            return fault
+        is_new, _ = pool.add_if_new(text, session.config.correct.max_overlap)
+        return "" if is_new else "like another prompt"
+
+    return find_fault
+
+
+def join_turns(prompt: Turns) -> str:
+    """Return what makes two prompts alike: all that was said, but for the system's words, which
+    many prompts share.
+    """
+    return "\n".join(turn.content for turn in prompt if turn.role != "system")

@@ -1,0 +1,47 @@
+"""Steps 2 and 3 of corrections with a person as the teacher."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from selfteach.materials.corrections import Corrections, Edit
+from selfteach.methods.corrections.answers import EMPTY_ANSWER, sample_completions
+from selfteach.methods.session import Session
+from selfteach.records import messages, question
+from selfteach.run.ledger import Fate
+
+
+def review_answers(session: Session, material: Corrections) -> Corrections:
+    """Return the material with a person's decisions on the student's answers.
+
+    The answers wait in the review page until each has a decision. A prompt that was skipped has no
+    correction to be examined by, so no prompt is left.
+    """
+    from selfteach.review.queue import corrections, put, waiting
+    from selfteach.review.serve import serve
+
+    seed = session.config.seed
+    sampled = sample_completions(session, session.base, "draw", material.prompts, 1, seed)
+    rows = []
+    empty = []
+    for prompt, (answer,) in sampled.items():
+        if answer.text.strip():
+            cut = answer.finish == "length"
+            rows.append({"prompt": prompt, "answer": answer.text, "cut": cut})
+        else:
+            empty.append(Fate(answer.id, "dropped", EMPTY_ANSWER, {"prompt": question(prompt)}))
+    session.run.ledger.place("answers for review", empty)
+    ids = put(session.run, rows)
+    if waiting(session.run):
+        serve(session.run.ledger, name=session.run.path.name, say=session.display.say)
+    edits = list(material.edits)
+    approved = list(material.approved)
+    for row in corrections(session.run, ids):
+        where = f"review {row['id']}"
+        prompt = messages(row["prompt"])
+        edit = Edit(where, prompt, row["answer"], row["correction"], cut=row["cut"])
+        if edit.unchanged:
+            approved.append(edit)
+        else:
+            edits.append(edit)
+    return replace(material, edits=edits, approved=approved, prompts=[])

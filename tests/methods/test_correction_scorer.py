@@ -1,0 +1,285 @@
+"""The exam of corrections on toy answers: the numbers, and every rung of the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfteach.evaluate.exam import Answers, Arm, ExamState
+from selfteach.evaluate.held_out import Pair
+from selfteach.evaluate.side_effects import find_side_effects
+from selfteach.evaluate.verdict import reach_verdict
+from selfteach.generate.correct import Answered, Revision
+from selfteach.materials.corrections import Edit
+from selfteach.methods.corrections.answers import FileRow, make_file_teacher, route_by_prompt
+from selfteach.methods.corrections.exam import (
+    CorrectionScorer,
+    choose_shots,
+    find_held_out,
+    measure_broken_share,
+)
+from selfteach.methods.corrections.examples import Lessons
+from selfteach.methods.corrections.split import Parts
+from selfteach.models.recorded import Recorded
+from selfteach.models.scripted import Scripted
+from selfteach.records import Draw, Example, Prompt, user
+from selfteach.run.ledger import Ledger
+
+PROMPTS = [user(f"What is tea number {n}?") for n in range(10)]
+WRONG, RIGHT, LOOP = "a color here", "a colour here", "tea " * 30
+FINE = ["A lake is a body of water."] * 10
+CHANGED = "the teacher changes 33.3 % of the words before and 0.0 % after"
+
+
+def correct(asked: Sequence[Answered]) -> list[Revision]:
+    """A teacher who writes British English."""
+    return [Revision(a, a.answer.replace("color", "colour")) for a in asked]
+
+
+def answers(texts: Sequence[str]) -> Answers:
+    draws = [Draw(str(i), text, "stop", len(text.split())) for i, text in enumerate(texts)]
+    return Answers([f"q{i}" for i in range(len(texts))], draws, draws)
+
+
+def recorded(folder: Path, likes: str) -> Recorded:
+    """A model to which each word costs a nat, but for the one that it likes."""
+
+    def logp(prompt: Prompt, text: str) -> float:
+        return -float(sum(word != likes for word in text.split()))
+
+    scripted = Scripted(lambda request: "", logp, f"likes {likes}")
+    return Recorded(Ledger(folder / f"{likes}.db"), scripted, scripted)
+
+
+def examined(
+    folder: Path,
+    said: dict[str, Sequence[str]],
+    general: dict[str, Sequence[str]] | None = None,
+    scorer: CorrectionScorer | None = None,
+    likes: dict[str, str] | None = None,
+) -> tuple[CorrectionScorer, ExamState]:
+    """The state of an exam in which the arms gave these answers."""
+    scorer = scorer or CorrectionScorer(PROMPTS, correct, known={"color"}, taught=3)
+    asked = {"target": PROMPTS}
+    arms = {
+        arm: Arm(recorded(folder, (likes or {}).get(arm, "nothing")), asked)  # type: ignore[arg-type]
+        for arm in said
+    }
+    given = {
+        "target": {arm: answers(texts) for arm, texts in said.items()},
+        "general": {arm: answers((general or {}).get(arm, FINE)) for arm in said},
+    }
+    scores = scorer.score(given["target"])
+    effects = find_side_effects(given, [RIGHT], lambda scope, base: ())
+    session: Any = SimpleNamespace(config=SimpleNamespace(seed=0))
+    tuned: Any = object() if "taught" in said else None
+    return scorer, ExamState(session, tuned, arms, given, scores, effects, {})
+
+
+def verdict(folder: Path, **more: Any) -> tuple[str, str]:
+    scorer, state = examined(folder, **more)
+    found = reach_verdict(scorer.weigh(state))
+    return found["word"], found["sentence"]
+
+
+def arms(base: str = WRONG, prompted: str = WRONG, taught: str = RIGHT) -> dict[str, Sequence[str]]:
+    said = {"base": base, "prompted": prompted, "taught": taught}
+    return {arm: [text] * len(PROMPTS) for arm, text in said.items() if text}
+
+
+def test_without_a_training_there_was_nothing_to_learn(tmp_path: Path) -> None:
+    assert verdict(tmp_path, said=arms(base=RIGHT, taught="")) == (
+        "nothing to learn",
+        (
+            "Nothing to learn: the teacher changes 0.0 % of the base's words, and 3 corrections "
+            "were found to learn from."
+        ),
+    )
+
+
+def test_what_chance_explains_is_not_learned(tmp_path: Path) -> None:
+    one = arms(taught=WRONG)
+    one["taught"] = [RIGHT, *one["base"][1:]]
+    word, sentence = verdict(tmp_path, said=one)
+    assert word == "not learned"
+    assert sentence.endswith("which is no more than chance explains.")
+    assert verdict(tmp_path, said=arms(base=RIGHT, taught=WRONG))[0] == "not learned"
+
+
+@pytest.mark.parametrize("damaged", [RIGHT, "", LOOP], ids=["overapplied", "empty", "loops"])
+def test_harm_to_general_answers_is_not_learned_cleanly(tmp_path: Path, damaged: str) -> None:
+    two = {"taught": [damaged, damaged, *FINE[2:]]}
+    assert verdict(tmp_path, said=arms(), general=two) == (
+        "not learned",
+        f"Not learned cleanly: {CHANGED}, but more than one in ten general answers is harmed.",
+    )
+    one = {"taught": [damaged, *FINE[1:]]}
+    assert verdict(tmp_path, said=arms(), general=one)[0] == "taught"
+
+
+def test_new_answers_that_loop_are_not_learned_cleanly(tmp_path: Path) -> None:
+    said = arms()
+    said["taught"] = [LOOP, LOOP, *said["taught"][2:]]
+    assert verdict(tmp_path, said=said) == (
+        "not learned",
+        (
+            f"Not learned cleanly: {CHANGED}, but more than one in ten new answers loops or is "
+            "empty."
+        ),
+    )
+    said["base"] = said["taught"][:1] * 2 + [WRONG] * 8
+    assert verdict(tmp_path, said=said)[0] == "taught", "those of the base loop too"
+
+
+def test_what_the_prompt_does_as_well_is_just_prompted(tmp_path: Path) -> None:
+    assert verdict(tmp_path, said=arms(prompted=RIGHT)) == (
+        "just prompt it",
+        f"Just prompt it: {CHANGED}, with corrections in the prompt 0.0 %.",
+    )
+
+
+def test_everything_else_is_taught(tmp_path: Path) -> None:
+    assert verdict(tmp_path, said=arms()) == (
+        "taught",
+        (
+            f"Taught: {CHANGED} (shown corrections in the prompt: 33.3 %); other answers are "
+            "unharmed."
+        ),
+    )
+
+
+def test_held_out_corrections_carry_the_verdict_where_nobody_corrects_new_answers(
+    tmp_path: Path,
+) -> None:
+    """The new answers say that all is learned; the corrections of people that nothing is."""
+    held = [Pair(prompt, WRONG, RIGHT) for prompt in PROMPTS]
+    scorer = CorrectionScorer(PROMPTS, correct, held=held)
+    likes = {"base": "color", "prompted": "color", "taught": "color"}
+    word, sentence = verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)
+    assert (word, "of 10 held-out corrections 0 % are" in sentence) == ("not learned", True)
+    likes["taught"] = "colour"
+    assert verdict(tmp_path, said=arms(), scorer=scorer, likes=likes)[0] == "taught"
+    few = replace(scorer, held=held[:4])
+    sentence = verdict(tmp_path, said=arms(), scorer=few, likes=likes)[1]
+    assert sentence.startswith(f"Taught: {CHANGED}"), "of four nothing is concluded"
+
+
+def test_the_numbers_of_every_arm(tmp_path: Path) -> None:
+    scorer, state = examined(tmp_path, arms(), likes={"taught": "colour"})
+    found = scorer.measure(state)
+    assert found["distance"]["base"]["greedy"].value == pytest.approx(1 / 3)
+    assert found["distance"]["taught"]["drawn"].value == 0
+    assert (found["corrected"]["base"].value, found["corrected"]["taught"].value) == (1, 0)
+    assert (found["repeated"]["base"].value, found["repeated"]["base"].n) == (1, 20)
+    assert found["amount_nats"]["base"].value == 0, "both texts cost it three nats"
+    assert found["length_tokens"]["taught"].value == 3
+    assert found["fall"]["base"].value == pytest.approx(1 / 3)
+    assert found["met"] == found["held_out_fall"] == found["preferred"] == {}
+    plain, state = examined(tmp_path, arms(), scorer=CorrectionScorer(PROMPTS, correct))
+    assert plain.measure(state)["repeated"] == {}, "no error is known"
+
+
+def test_the_share_of_criticisms_that_are_met(tmp_path: Path) -> None:
+    scorer = CorrectionScorer(PROMPTS, correct, criticised=frozenset(PROMPTS[:4]))
+    scorer, state = examined(tmp_path, arms(), scorer=scorer)
+    met = scorer.measure(state)["met"]
+    assert (met["base"].value, met["taught"].value, met["taught"].n) == (0, 1, 8)
+
+
+def test_the_noise_is_of_a_second_sample(tmp_path: Path) -> None:
+    scorer, state = examined(tmp_path, arms())
+    noise = scorer.measure_noise(answers([RIGHT] * 10), state)["distance"]
+    assert noise.value == pytest.approx(-1 / 3)
+    assert scorer.measure_noise(answers([WRONG] * 10), state)["distance"].value == 0
+
+
+def test_a_row_shows_what_the_teacher_makes_of_an_answer(tmp_path: Path) -> None:
+    scorer, state = examined(tmp_path, arms())
+    first, *others = scorer.rows(state)
+    assert (first["scope"], first["prompt"], len(others)) == ("target", "What is tea number 0?", 9)
+    assert first["arms"]["base"] == {
+        "greedy": WRONG,
+        "broken": True,
+        "correction": RIGHT,
+        "drawn": WRONG,
+        "drawn_broken": True,
+        "drawn_correction": RIGHT,
+    }
+    assert not first["arms"]["taught"]["broken"]
+
+
+def test_what_sinks_and_what_the_teacher_would_change_elsewhere(tmp_path: Path) -> None:
+    likes = {"base": "colour", "taught": "color"}
+    scorer, state = examined(tmp_path, arms(), likes=likes)
+    assert scorer.measure_displaced(state)["displaced"].value == 1
+    assert scorer.measure_displaced(replace(state, tuned=None)) == {}
+    session: Any = SimpleNamespace(model=SimpleNamespace(encode_answer=str.split))
+    beside = {"base": answers(["one color more", "nothing"])}
+    state = replace(state, session=session, answers={"general": beside})
+    asked = replace(scorer, general=PROMPTS[:2])
+    assert asked.find_objections(state) == [[False, True, False], []]
+
+
+def test_only_what_loops_beyond_the_base_is_broken() -> None:
+    fine = answers([RIGHT] * 4)
+    assert measure_broken_share({"base": fine}) == 0
+    assert measure_broken_share({"base": fine, "taught": answers([LOOP, RIGHT, RIGHT, ""])}) == 0.5
+    assert measure_broken_share({"base": answers([LOOP] * 4), "taught": answers([LOOP] * 4)}) == 0
+
+
+def row(prompt: Any, answer: str | None, correction: str) -> FileRow:
+    return FileRow(
+        Edit("edits:1", prompt, answer, correction), Answered(prompt, answer or "its own")
+    )
+
+
+def test_held_out_are_changed_answers_to_tested_prompts() -> None:
+    first, second, third, fourth = PROMPTS[:4]
+    rows = [
+        row(first, WRONG, RIGHT),
+        row(second, RIGHT, f"{RIGHT}\n"),
+        row(third, " ", RIGHT),
+        row(fourth, WRONG, RIGHT),
+        row(first, None, RIGHT),
+    ]
+    found = find_held_out(rows, {first, second, third})
+    assert [(pair.prompt, pair.answer) for pair in found] == [(first, WRONG), (first, "its own")]
+
+
+def test_a_criticism_corrects_its_own_prompts_and_the_file_all_others() -> None:
+    class Shorten:
+        def correct(self, asked: Sequence[Answered]) -> list[Revision]:
+            return [Revision(a, a.answer.split()[0]) for a in asked]
+
+    similar, other, unknown = PROMPTS[:3]
+    prompts = {"train": [similar], "dev": [], "test": []}
+    nobody: Any = Shorten()
+    parts = Parts([], {}, {}, [(nobody, prompts)])
+    teach = route_by_prompt(parts, make_file_teacher([row(other, WRONG, RIGHT)]))
+    found = teach([Answered(p, WRONG) for p in (other, similar, unknown)])
+    assert [r.text for r in found] == [RIGHT, "a", ""]
+    assert found[2].fault == "no correction of this prompt"
+
+
+def test_as_many_corrections_are_shown_as_leave_room() -> None:
+    def room(prompt: Sequence[Any]) -> int:
+        return 100 - sum(len(turn.content.split()) for turn in prompt)
+
+    model = SimpleNamespace(context_tokens=80, encode_answer=str.split, room_tokens=room)
+    session: Any = SimpleNamespace(
+        model=model, config=SimpleNamespace(exam=SimpleNamespace(shots=4))
+    )
+    examples = [
+        Example(str(n), "correction", PROMPTS[n], "word " * 12, "x", {}, {}) for n in range(5)
+    ]
+    lessons = Lessons([*examples, Example("k", "kept", PROMPTS[5], "word", None, {}, {})])
+    assert len(choose_shots(session, lessons, PROMPTS[:1], [])) == 2 * 3
+    held = [Pair(PROMPTS[0], "word " * 70, "word")]
+    assert len(choose_shots(session, lessons, PROMPTS[:1], held)) == 2
+    held = [Pair(PROMPTS[0], "word", "word " * 99)]
+    assert choose_shots(session, lessons, PROMPTS[:1], held) == ()
