@@ -59,7 +59,7 @@ def as_lora(
         already.
         IntegrityError: the adapter is of another base.
     """
-    from selfteach.train.adapters.exact import reft_as_lora
+    from selfteach.train.adapters.exact_conversion import reft_as_lora
 
     kind = kind_of(adapter)
     if kind != "reft":

@@ -51,8 +51,8 @@ from selfteach.records import (
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
 from selfteach.run.ledger import Fate
-from selfteach.train.loop import train
-from selfteach.train.together import told
+from selfteach.train.distributed import told
+from selfteach.train.train import train
 
 HELD = 8.0
 
@@ -150,7 +150,13 @@ def opened(run: Run, config: Alone, display: Display) -> Session:
     for note in base.notes:
         display.say(note)
     return Session(
-        run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE_PAIRS)
+        run,
+        config,
+        display,
+        "",
+        base,
+        Recorded(run.ledger, None, base),
+        probe_logits(base, PROBE_PAIRS),
     )
 
 

@@ -14,8 +14,8 @@ from selfteach.methods.runner import TRAINING, Taught, Weights, open_taught, tol
 from selfteach.methods.session import Session
 from selfteach.models.hf import Hf
 from selfteach.records import Example
-from selfteach.train.adapters.join import join, why_not_joined
-from selfteach.train.loop import Trained, train
+from selfteach.train.adapters.join_loras import join, why_not_joined
+from selfteach.train.train import Trained, train
 
 
 @dataclass(frozen=True)

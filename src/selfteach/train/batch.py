@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.records import Example
-from selfteach.train.edits import edited
+from selfteach.records import LEARN, Example, ExampleRole
+from selfteach.train.edit_mask import edited
 
 Weights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
@@ -27,7 +27,7 @@ class Row:
 
     `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens
     that the correction changed, where an objective asks for them. `dataset`: where it comes from,
-    where there are several.
+    where there are several. `role`: whether it is learned or holds the base in place.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Row:
     drawn: bool = False
     edited: tuple[tuple[bool, ...], ...] = ()
     dataset: str = ""
+    role: ExampleRole = LEARN
 
     @property
     def length(self) -> int:
@@ -147,6 +148,7 @@ def encode_row(
         answers,
         weights,
         dataset=str(example.source.get("dataset", "")),
+        role=example.role or LEARN,
     )
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from selfteach.errors import IntegrityError
 from selfteach.records import to_json, write_bytes, write_text
-from selfteach.train.shards import part_of, whole
+from selfteach.train.distributed import part_of, whole
 
 KEEP = 2
 Event = Callable[[str, Mapping[str, Any]], None]

@@ -22,14 +22,17 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from selfteach import config
 from selfteach.errors import ResourceError
 from selfteach.models.memory import release
-from selfteach.train.head import CHUNK
-from selfteach.train.shards import local
+from selfteach.train.distributed import local
+from selfteach.train.fast.head import CHUNK
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
 
+SMALLEST = str(config.Train.model_fields["adapter"].default)
+"""The adapter that is offered where another one does not fit."""
 MOMENTS = 2
 """AdamW's tensors for each parameter."""
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -129,7 +132,7 @@ class Account:
             [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
         )
         cures += ["lower train.max_tokens"] if self.least < self.free else []
-        cures += [] if adapter == "lora" else ["use train.adapter=lora"]
+        cures += [] if adapter == SMALLEST else [f"use train.adapter={SMALLEST}"]
         cures += ["several GPUs (docs/scale.md)"]
         what = (
             f"training {adapter} needs {shown(self.added)} beside the weights and "

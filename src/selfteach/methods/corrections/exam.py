@@ -23,7 +23,7 @@ from selfteach.methods.runner import Taught, drifted, proof
 from selfteach.methods.session import Session
 from selfteach.records import Example, Sampling
 from selfteach.select.overlap import Overlap
-from selfteach.train.edits import edited
+from selfteach.train.edit_mask import edited
 
 CHANGED = ("correction", "criticised")
 """The kinds of examples whose chosen answer is a correction."""

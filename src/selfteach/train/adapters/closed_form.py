@@ -32,9 +32,9 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import DataError
 from selfteach.models.worn import decoder_layers, which_layers
-from selfteach.records import Example, Message, write_text
+from selfteach.records import GENERAL, LEARN, Example, Message, write_text
 from selfteach.train import memory
-from selfteach.train.adapters.exact import Update, write_lora
+from selfteach.train.adapters.exact_conversion import Update, write_lora
 from selfteach.train.adapters.ridge import HEAD_ROWS, LEAST_NATS, Change, Editor, Ridge, low_rank
 from selfteach.train.batch import Row, encode_row, fitted
 
@@ -87,7 +87,10 @@ class Solved:
 
 
 class ClosedForm:
-    """Solves instead of training: `solve` is what the loop calls in place of its steps."""
+    """Solve instead of training: `solve` is what is called in place of the trainer's steps."""
+
+    solves = True
+    joins = True
 
     @staticmethod
     def solve(
@@ -287,7 +290,7 @@ class Check:
             return found
         drifts = self.editor.kl(self.still, still)
         general = torch.tensor(
-            [row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)],
+            [row.kind == GENERAL for row in self.check.anchors for _ in range(row.tokens)],
             device=drifts.device,
         )
         if bool(general.any()) and not bool(general.all()):
@@ -337,9 +340,9 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
         return [(row, e) for row, _, e in found if row]
 
     scope = rows(
-        list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
+        list({str(e.prompt): e for e in reversed(examples) if e.role == LEARN}.values())[::-1]
     )
-    still = [row for row, _ in rows([e for e in examples if e.kind != "in_scope"])]
+    still = [row for row, _ in rows([e for e in examples if e.role != LEARN])]
     needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
     if len(scope) < needed:
         raise DataError(

@@ -20,7 +20,7 @@ from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.wear import PEFT_PREFIX
 from selfteach.train.adapters import Encode, lora_settings, write_folder
-from selfteach.train.adapters.linear import LoraLinear
+from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2 import Change
 
 
@@ -29,6 +29,8 @@ class Lora:
 
     learning_rate = 1e-3
     worn = None
+    solves = False
+    joins = True
 
     def __init__(
         self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora
@@ -67,8 +69,8 @@ class Lora:
         return adapter
 
     @property
-    def places(self) -> Mapping[str, LoraLinear]:
-        """The layers, in the module's order."""
+    def low_rank_layers(self) -> Mapping[str, LoraLinear]:
+        """The adapted layers, in the module's order."""
         return self._places
 
     def parameters(self) -> list[nn.Parameter]:

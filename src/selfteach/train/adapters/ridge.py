@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError
 from selfteach.models.worn import decoder_layers
-from selfteach.train.attention import packed
 from selfteach.train.batch import Row
-from selfteach.train.packing import Packed, pack
+from selfteach.train.fast.attention import packed
+from selfteach.train.fast.packing import Packed, pack
 
 HEAD_ROWS = 256
 LEAST_NATS = 1e-4

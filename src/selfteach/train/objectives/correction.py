@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
+from selfteach.train.displacement import Watchdog
 from selfteach.train.objectives import Event, Objective, View, row_sums
-from selfteach.train.watchdog import Watchdog
 
 
 def unbounded(chosen: Tensor, rejected: Tensor) -> Tensor:

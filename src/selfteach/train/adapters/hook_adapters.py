@@ -17,8 +17,8 @@ from selfteach.models.reft import Reft, Spans, orthonormal, sites
 from selfteach.models.soft_prompt import NAME, SoftPrompt
 from selfteach.models.wear import KIND
 from selfteach.models.worn import Worn
-from selfteach.train.adapters import Encode, write_folder
-from selfteach.train.adapters.first_words import first_words
+from selfteach.train.adapters import Encode, LowRankLayer, write_folder
+from selfteach.train.adapters.prompt_init import first_words
 from selfteach.train.l2 import Change
 
 ORTHONORMAL = 1e-5
@@ -29,6 +29,9 @@ class Hooked:
     """Trainable tensors of a `Worn`, by the names of the saved file."""
 
     learning_rate = 1e-3
+    solves = False
+    joins = False
+    low_rank_layers: Mapping[str, LowRankLayer] = {}
 
     def __init__(self, module: nn.Module, worn: Worn, settings: Mapping[str, Any]) -> None:
         self.worn, self._module, self._settings = worn, module, dict(settings)

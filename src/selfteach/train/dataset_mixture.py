@@ -15,7 +15,7 @@ from dataclasses import replace
 from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
-from selfteach.train.batch import Row
+from selfteach.train.batch import Row, order
 
 DATASET = "dataset"
 """The key of an example's `source` that says which dataset it belongs to."""
@@ -122,6 +122,33 @@ class Mixture:
             first = turn * len(rows)
             found += shuffled[max(start - first, 0) : end - first]
         return found
+
+
+class Epochs:
+    """The batches of all epochs, which depend on the seed and the epoch's number alone."""
+
+    def __init__(self, mixture: Mixture, batch_size: int, seed: int) -> None:
+        self.mixture = mixture
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = math.ceil(mixture.size / batch_size)
+        self._dealt: dict[int, list[list[Row]]] = {}
+
+    def batches(self, epoch: int) -> list[list[Row]]:
+        """Return the batches of an epoch, counted from 0; only the last one asked for is kept."""
+        if epoch not in self._dealt:
+            rows = self.mixture.epoch(epoch)
+            self._dealt = {epoch: order(rows, self.batch_size, self.seed, epoch)}
+        return self._dealt[epoch]
+
+    def batch(self, step: int) -> list[Row]:
+        """Return the batch of a step, counted from 0."""
+        epoch, place = divmod(step, self.steps)
+        return self.batches(epoch)[place]
+
+    def used(self, steps: int) -> set[int]:
+        """Return the numbers of the rows that the first steps train."""
+        return {row.number for step in range(steps) for row in self.batch(step)}
 
 
 def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from selfteach.train.packing import Strips
+from selfteach.train.fast.packing import Strips
 
 NAME = "selfteach"
 UNDERSTOOD = {

@@ -19,16 +19,16 @@ from selfteach.errors import DataError
 from selfteach.models.wear import wearing
 from selfteach.records import Example, messages
 from selfteach.train.batch import Row, micro_batches
+from selfteach.train.distributed import here
+from selfteach.train.fast.forward import Student
+from selfteach.train.fast.packing import Packed
 from selfteach.train.objectives import Distribution, Objective
-from selfteach.train.packing import Packed
-from selfteach.train.shards import here
-from selfteach.train.student import Student
 
 CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ReferenceFacts:
     """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a
     teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats."""
 
@@ -37,7 +37,7 @@ class Known:
     prior: Mapping[str, float] = field(default_factory=dict)
 
 
-class Teacher:
+class Reference:
     """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that
     learned the same before.
     """
@@ -61,7 +61,7 @@ class Teacher:
         self.fast = fast
 
     @torch.no_grad()
-    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, Known]:
+    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, ReferenceFacts]:
         """What the objectives of these rows need to know, by row number."""
         asked = [
             row for row in rows if any(self.objectives[name].reference for name in row.weights)
@@ -84,7 +84,9 @@ class Teacher:
             ).items():
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
         return {
-            row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row))
+            row.number: ReferenceFacts(
+                reference.get(row.number), teachers[row.number], self._priors(row)
+            )
             for row in rows
         }
 
@@ -183,7 +185,7 @@ class Teacher:
         return measure(batch, self.student.states(batch))
 
 
-def captured(known: Mapping[int, Known]) -> float | None:
+def captured(known: Mapping[int, ReferenceFacts]) -> float | None:
     """The mean probability that the kept tokens hold, over all teachers' positions; None where
     there is no teacher.
     """

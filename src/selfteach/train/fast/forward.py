@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.models.worn import standing, worn
+from selfteach.train.activation_checkpointing import Apart, at_once
 from selfteach.train.adapters import Adapter
-from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
-from selfteach.train.head import OfLogits, at_logits, token_logp
-from selfteach.train.packing import Packed, pack
-from selfteach.train.recompute import Apart, at_once
-from selfteach.train.shards import frozen, here
+from selfteach.train.distributed import frozen, here
+from selfteach.train.fast.attention import CannotPack, packed
+from selfteach.train.fast.head import OfLogits, at_logits, token_logp
+from selfteach.train.fast.packing import Packed, pack
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""

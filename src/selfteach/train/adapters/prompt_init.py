@@ -10,7 +10,7 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.train.adapters import Encode
-from selfteach.train.shards import whole
+from selfteach.train.distributed import whole
 
 
 @torch.no_grad()
