@@ -30,7 +30,8 @@ WEIGHTS = {
     "general": {"anchor": 0.3},
 }
 TOLERANCE = {torch.float64: 2e-5, torch.float32: 2e-4}
-"""Of the largest number of a tensor. Parameters, log-probabilities and norms are float32 in both."""
+"""Of the largest number of a tensor. Parameters, log-probabilities and norms are float32 in both.
+"""
 
 
 class Step:
@@ -104,7 +105,7 @@ class Step:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("top_k", [20, 0], ids=["top 20", "full"])
-def test_losses_and_gradients_equal_those_of_the_plain_path(dtype: torch.dtype, top_k: int) -> None:
+def test_losses_and_gradients_equal_the_plain_path(dtype: torch.dtype, top_k: int) -> None:
     step = Step(dtype, top_k)
     assert step.student.packs
     assert step.student.plain_head

@@ -52,7 +52,7 @@ def as_lora(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
     """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
-    whole or not at all (adapters/exact.py).
+    whole or not at all (adapters/exact_conversion.py).
 
     Raises:
         UsageError: it is one already, no low-rank weights do the same, or `out` holds something

@@ -22,7 +22,9 @@ DATASET = "dataset"
 
 
 def named(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
-    """All examples, each with its dataset's name, which also keeps equal ids of two datasets apart."""
+    """Return all examples, each with its dataset's name, which also keeps equal ids of two datasets
+    apart.
+    """
     return [
         replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET: name})
         for name, examples in datasets.items()
@@ -85,11 +87,11 @@ class Mixture:
 
     @property
     def size(self) -> int:
-        """The rows of an epoch."""
+        """Return how many rows an epoch has."""
         return len(self.rows) + sum(self.more.values())
 
     def epoch(self, number: int) -> list[Row]:
-        """The rows of an epoch, counted from 0."""
+        """Return the rows of an epoch, counted from 0."""
         if not self.shares:
             again = [
                 self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
@@ -104,8 +106,8 @@ class Mixture:
         ]
 
     def _taken(self, epochs: int) -> dict[str, int]:
-        """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that
-        they add up to whole epochs.
+        """Return how many rows each dataset has given before an epoch: cumulative shares, rounded,
+        so that they add up to whole epochs.
         """
         total = epochs * len(self.rows)
         edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
@@ -115,7 +117,7 @@ class Mixture:
         }
 
     def _stream(self, name: str, rows: Sequence[Row], start: int, end: int) -> list[Row]:
-        """A part of an endless sequence of shuffled passes."""
+        """Return a part of an endless sequence of shuffled passes."""
         found: list[Row] = []
         for turn in range(start // len(rows), -(-end // len(rows))):
             shuffled = random.Random(f"{self.seed}/{name}/{turn}").sample(rows, len(rows))
@@ -152,7 +154,7 @@ class Epochs:
 
 
 def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:
-    """How many more rows of each kind make its share of all at least its `least`.
+    """Return how many more rows of each kind make its share of all at least its `least`.
 
     An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other
     kinds) / (1 - the sum of these shares). Who has the most of what is asked for is left out of

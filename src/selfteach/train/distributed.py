@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Processes:
-    """All processes of a training, seen from one of them.
+    """Coordinate all processes of a training, seen from one of them.
 
     Raises:
         UsageError: the launch asks for shards of a form that is not known here.
@@ -43,17 +43,19 @@ class Processes:
         self.accelerator = Accelerator(
             cpu=on_cpu and not (count() > 1 and torch.cuda.is_available())
         )
-        self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
-        self.main, self.sharded = self.rank == 0, False
+        self.rank = self.accelerator.process_index
+        self.count = self.accelerator.num_processes
+        self.main = self.rank == 0
+        self.sharded = False
 
     def shard(self, module: nn.Module) -> None:
-        """Splits the module's weights over the processes where the launch asks for it."""
+        """Split the module's weights over the processes where the launch asks for it."""
         self.sharded = shard(module, self.accelerator.device, self.count)
 
     def micro_batches(
         self, batch: Sequence[Row], token_budget: int
     ) -> list[tuple[list[Row], bool]]:
-        """This process's part of a batch, and whether each micro-batch counts.
+        """Return this process's part of a batch, and whether each micro-batch counts.
 
         Gathering weights needs all processes, so with shards every process makes as many passes as
         the others, the last ones perhaps for nothing.
@@ -64,14 +66,14 @@ class Processes:
         return mine + [([min(batch, key=lambda row: row.length)], False)] * (passes - len(mine))
 
     def parts(self, batch: Sequence[Row], token_budget: int) -> list[list[list[Row]]]:
-        """The micro-batches of every process."""
+        """Return the micro-batches of every process."""
         ordered = sorted(batch, key=lambda row: (row.length, row.number))
         return [
             micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)
         ]
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Adds up what the processes found. Gradients of shards are sums already."""
+        """Add up what the processes found. Gradients of shards are sums already."""
         for parameter in parameters if self.count > 1 else ():
             if is_shard(parameter):
                 continue
@@ -79,24 +81,24 @@ class Processes:
             parameter.grad = self.accelerator.reduce(grad, "sum")
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
-        """Adds up numbers over the processes."""
+        """Add up numbers over the processes."""
         if self.count == 1:
             return list(numbers)
         found = torch.tensor(numbers, dtype=torch.float64, device=self.accelerator.device)
         return [float(number) for number in self.accelerator.reduce(found, "sum")]
 
     def agree(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Gives every process the first one's values."""
+        """Give every process the first one's values."""
         for tensor in tensors if self.count > 1 else ():
             broadcast(tensor.data)
 
     def gather(self, rows: list[T]) -> list[T]:
-        """The rows of all processes, in the processes' order."""
+        """Return the rows of all processes, in the processes' order."""
         return list(gather_object(rows)) if self.count > 1 else rows
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Inside, the end of another process is told in one line.
+        """Say in one line, inside, that another process ended.
 
         Raises:
             Interrupted: another process ended, or cannot be reached.
@@ -113,7 +115,7 @@ class Processes:
 
 
 def rank() -> int:
-    """Which of the processes this one is."""
+    """Return which of the processes this one is."""
     return (
         distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
     )
@@ -134,7 +136,7 @@ def _lost(fault: RuntimeError) -> bool:
 
 
 def told(value: T) -> T:
-    """What the first process says, in every process; none goes on before all have come here."""
+    """Return what the first process says, in every process; none goes on before all are here."""
     if count() == 1:
         return value
     PartialState(cpu=not torch.cuda.is_available())
@@ -144,7 +146,7 @@ def told(value: T) -> T:
 
 
 def asked() -> str:
-    """How the launch wants the weights split: `fsdp2`, `zero3`, or not at all.
+    """Return how the launch wants the weights split: `fsdp2`, `zero3`, or not at all.
 
     Raises:
         UsageError: a form that is not known here, or a package that is not installed.
@@ -175,7 +177,7 @@ def _set(name: str) -> bool:
 
 
 def shard(module: nn.Module, device: torch.device, count: int) -> bool:
-    """Splits a module's weights over `count` processes, if the launch asks for it; whether it did.
+    """Split a module's weights over `count` processes, if the launch asks for it; whether it did.
     They stay split.
     """
     way = asked()
@@ -224,18 +226,18 @@ def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
 
 
 def frozen(module: nn.Module) -> bool:
-    """Whether the weights are kept by somebody who does not let them be trained."""
+    """Return whether the weights are kept by somebody who does not let them be trained."""
     return hasattr(next(module.parameters()), "ds_id")
 
 
 def is_shard(tensor: Tensor) -> bool:
-    """Whether a tensor is this process's part of a larger one."""
+    """Return whether a tensor is this process's part of a larger one."""
     return hasattr(tensor, "full_tensor") or hasattr(tensor, "ds_id")
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor from the shards of all processes, which all must ask for it; any other tensor as it
-    is.
+    """Return a tensor from the shards of all processes, which all must ask for it; any other tensor
+    as it is.
     """
     if hasattr(tensor, "ds_id"):
         import deepspeed
@@ -247,7 +249,7 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def part_of(tensor: Tensor, like: Tensor) -> Tensor:
-    """What this process keeps of a tensor, if `like` is a shard."""
+    """Return what this process keeps of a tensor, if `like` is a shard."""
     if not is_shard(like):
         return tensor
     from torch.distributed.tensor import distribute_tensor
@@ -257,7 +259,7 @@ def part_of(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def local(tensor: Tensor) -> Tensor:
-    """What of a tensor lies in this process."""
+    """Return what of a tensor lies in this process."""
     found: Tensor = (
         tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
     )
@@ -265,7 +267,7 @@ def local(tensor: Tensor) -> Tensor:
 
 
 def here(module: Any, work: Callable[[], T]) -> T:
-    """Does work that uses weights of the module outside its layers: where they are sharded, inside
+    """Do work that uses weights of the module outside its layers: where they are sharded, inside
     a pass of the whole module.
     """
     found: T = module(work)[0] if module.forward is _call else work()
@@ -273,5 +275,5 @@ def here(module: Any, work: Callable[[], T]) -> T:
 
 
 def _call(work: Callable[[], T]) -> list[T]:
-    """In a list, because hooks on a module look for tensors in what it returns."""
+    """Return a list, because hooks on a module look for tensors in what it returns."""
     return [work()]

@@ -20,8 +20,8 @@ Seen = dict[str, dict[int, Mapping[str, float]]]
 
 
 def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
-    """Return for each objective the pairs, or the trained tokens, of the rows that it applies to: what its
-    sum is divided by.
+    """Return for each objective the pairs, or the trained tokens, of the rows that it applies to:
+    what its sum is divided by.
     """
     return {
         name: sum(_units(objective, row) for row in rows if name in row.weights)
@@ -79,7 +79,7 @@ def _view(
     logp: Tensor,
     facts: list[ReferenceFacts],
 ) -> View:
-    """The part of the batch that this objective trains, its rows renumbered."""
+    """Return the part of the batch that this objective trains, its rows renumbered."""
     device = student.device
     number = torch.full((len(batch.rows),), -1, dtype=torch.long, device=device)
     number[mine] = torch.arange(len(mine), device=device)
@@ -117,7 +117,9 @@ def _view(
 
 
 def _edited(batch: Packed, mine: list[int], device: torch.device) -> Tensor:
-    """(all answer tokens,) bool; false in rows of others, which may have no correction."""
+    """Return flags (all answer tokens,) bool; false in rows of others, which may have no
+    correction.
+    """
     assert all(batch.rows[i].edited for i in mine), "rows whose edits were not looked for"
     flags = (
         row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows

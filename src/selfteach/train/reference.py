@@ -29,8 +29,9 @@ CHUNK = 256
 
 @dataclass(frozen=True, slots=True)
 class ReferenceFacts:
-    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a
-    teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats."""
+    """Hold facts about one row. Shapes: reference (tokens of all its answers,); for each objective
+    a teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats.
+    """
 
     reference: Tensor | None = None
     teacher: Mapping[str, Distribution] = field(default_factory=dict)
@@ -38,8 +39,8 @@ class ReferenceFacts:
 
 
 class Reference:
-    """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that
-    learned the same before.
+    """Ask the base, with or without more in its prompt, or with a `fast` adapter that learned the
+    same before.
     """
 
     def __init__(
@@ -51,18 +52,16 @@ class Reference:
         settings: config.Train,
         fast: Path | None = None,
     ) -> None:
-        self.hf, self.student, self.objectives, self.examples, self.settings = (
-            hf,
-            student,
-            objectives,
-            examples,
-            settings,
-        )
+        self.hf = hf
+        self.student = student
+        self.objectives = objectives
+        self.examples = examples
+        self.settings = settings
         self.fast = fast
 
     @torch.no_grad()
     def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, ReferenceFacts]:
-        """What the objectives of these rows need to know, by row number."""
+        """Return what the objectives of these rows need to know, by row number."""
         asked = [
             row for row in rows if any(self.objectives[name].reference for name in row.weights)
         ]
@@ -91,8 +90,8 @@ class Reference:
         }
 
     def kept_bytes(self, rows: Sequence[Row]) -> int:
-        """What `learn` keeps of the teachers of these rows: V float32 a token, or K with their ids
-        in 8 bytes.
+        """Count what `learn` keeps of the teachers of these rows: V float32 a token, or K with
+        their ids in 8 bytes.
         """
         most = int(self.student.module.get_output_embeddings().weight.shape[0])
         each = 3 * 4 * min(self.settings.top_k, most) if self.settings.top_k else 4 * most
@@ -102,8 +101,8 @@ class Reference:
         )
 
     def _priors(self, row: Row) -> dict[str, float]:
-        """By how many nats each objective's domain prior likes the chosen answer better than the
-        rejected one.
+        """Return by how many nats each objective's domain prior likes the chosen answer better than
+        the rejected one.
         """
         found = {}
         for name in row.weights:
@@ -118,7 +117,7 @@ class Reference:
         return found
 
     def seen(self, row: Row, teacher: str) -> Row:
-        """The row as the teacher sees it: its own prompt, the chosen answer alone.
+        """Return the row as the teacher sees it: its own prompt, the chosen answer alone.
 
         Raises:
             DataError: the example has no prompt for the teacher, or one that gives the answer away.
@@ -147,8 +146,8 @@ class Reference:
         return replace(row, prompt=prompt, answers=row.answers[:1])
 
     def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
-        """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32
-        holds ids below 2^24 exactly.
+        """Return (N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all;
+        float32 holds ids below 2^24 exactly.
         """
         parts = []
         for part in torch.split(hidden, CHUNK):  # type: ignore[no-untyped-call]
@@ -174,10 +173,9 @@ class Reference:
         with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
-                values, owner = (
-                    here(self.student.module, partial(self._measured, batch, measure)).cpu(),
-                    batch.row.cpu(),
-                )
+                work = partial(self._measured, batch, measure)
+                values = here(self.student.module, work).cpu()
+                owner = batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
 
@@ -186,8 +184,8 @@ class Reference:
 
 
 def captured(known: Mapping[int, ReferenceFacts]) -> float | None:
-    """The mean probability that the kept tokens hold, over all teachers' positions; None where
-    there is no teacher.
+    """Return the mean probability that the kept tokens hold, over all teachers' positions; None
+    where there is no teacher.
     """
     masses = [
         teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()
@@ -204,7 +202,7 @@ def _distribution(values: Tensor, top: bool) -> Distribution:
 
 
 def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:
-    """The rows' distributions one after another, without each row's first `skip` positions."""
+    """Join the rows' distributions, without the first `skip` positions of each."""
     full = parts[0].full
     ids = parts[0].ids if full else torch.cat([part.ids[skip:] for part in parts])
     return Distribution(

@@ -1,8 +1,8 @@
 """The plain path: the losses of a training step, computed as a textbook writes them.
 
-It trains nobody. A test holds every piece of fast/ to it: packed rows, attention in strips, the head
-in chunks, the fused LoRA layer and the frozen norms give these losses and these gradients. Read this
-file to know what a step computes, and fast/ to know how it is computed quickly.
+It trains nobody. A test holds every piece of fast/ to it: packed rows, attention in strips, the
+head in chunks, the fused LoRA layer and the frozen norms give these losses and these gradients.
+Read this file to know what a step computes, and fast/ to know how it is computed quickly.
 
 1  each answer is a sequence of its own, padded on the right to the longest one
 2  an ordinary forward pass of the module gives the logits of all positions

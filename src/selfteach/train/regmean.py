@@ -76,7 +76,7 @@ class Moments:
     _last: tuple[str, Tensor | None] = ("", None)
 
     def hook(self, name: str) -> Callable[..., None]:
-        """Takes in what enters a layer."""
+        """Return a hook that takes in what enters a layer."""
 
         def take(part: nn.Module, given: tuple[Tensor, ...]) -> None:
             owner, last = self._last
@@ -93,7 +93,11 @@ class Moments:
         return take
 
     def _sum(self, name: str, x: Tensor) -> Tensor:
-        """The sum so far. That it does not fit must not look like too many tokens at once."""
+        """Return the sum so far.
+
+        Raises:
+            ResourceError: it does not fit, which must not look like too many tokens at once.
+        """
         if name not in self.sums:
             try:
                 self.sums[name] = torch.zeros(x.shape[1], x.shape[1], device=x.device)
@@ -106,11 +110,11 @@ class Moments:
         return self.sums[name]
 
     def owner(self, name: str) -> str:
-        """The layer whose sum is also this one's."""
+        """Return the layer whose sum is also this one's."""
         return self.shared.get(name, name)
 
     def mean(self, name: str) -> Tensor:
-        """(F, F) float64."""
+        """Return the mean: (F, F) float64."""
         owner = self.owner(name)
         return self.sums[owner].double() / self.tokens[owner]
 
@@ -252,7 +256,8 @@ def hold_still(
 def _solve_part(
     part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float
 ) -> LeftOut:
-    seen, still = lessons(), anchors()
+    seen = lessons()
+    still = anchors()
     left_out: LeftOut = {}
     for owner, group in groupby(part, key=seen.owner):
         layers = {name: part[name] for name in group}
@@ -265,7 +270,7 @@ def _solve_part(
 def _solve(
     layers: Sequence[LowRankLayer], owner: str, seen: Moments, still: Moments, mu: float
 ) -> str:
-    """Changes layers that are fed with the same, or says why not."""
+    """Change layers that are fed with the same, or say why not."""
     if not (seen.tokens.get(owner) and still.tokens.get(owner)):
         return "no token of lessons or of anchors comes there"
     every: list[Tensor] = [layer.a for layer in layers]
@@ -282,7 +287,7 @@ def _solve(
 
 @contextmanager
 def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
-    """What there is no memory for stays as it is."""
+    """Leave as it is what there is no memory for."""
     try:
         yield
     except (ResourceError, MemoryError, RuntimeError) as fault:
@@ -293,8 +298,8 @@ def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
 
 
 def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
-    """a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r, F)
-    float32.
+    """Return a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r,
+    F) float32.
     """
     left = s + mu * s0
     left.diagonal().add_(lam * float(s.square().sum() / s.trace()))
@@ -305,8 +310,8 @@ def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tenso
 
 
 def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LowRankLayer]]:
-    """The layers in their order, as many at a time as the moments of all may take, at least one;
-    what layers share counts once.
+    """Yield the layers in their order, as many at a time as the moments of all may take, at least
+    one; what layers share counts once.
     """
     part: dict[str, LowRankLayer] = {}
     size = 0
@@ -314,26 +319,29 @@ def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LowRa
         mine = 0 if owners.get(name, name) in part else _moment_bytes(layer)
         if part and size + mine > BYTES:
             yield part
-            part, size, mine = {}, 0, _moment_bytes(layer)
-        part[name], size = layer, size + mine
+            part = {}
+            size = 0
+            mine = _moment_bytes(layer)
+        part[name] = layer
+        size += mine
     yield part
 
 
 def needed(places: Layers) -> int:
-    """Bytes at most: the moments of a part, and what solving its widest layer takes."""
+    """Return the bytes at most: the moments of a part, and what solving its widest layer takes."""
     sizes = [_moment_bytes(layer) for layer in places.values()]
     return int(min(sum(sizes), max(BYTES, *sizes))) + SOLVING * max(sizes)
 
 
 def _moment_bytes(layer: LowRankLayer) -> int:
-    """Of S and S0 in float32, which is as much as of one matrix in float64."""
+    """Count S and S0 in float32, which is as much as of one matrix in float64."""
     return 2 * 4 * layer.a.shape[1] ** 2
 
 
 @torch.no_grad()
 def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
-    """For each layer that a row comes to, the first one that is fed with the same tensor. The
-    student is ready.
+    """Return, for each layer that a row comes to, the first one that is fed with the same tensor.
+    The student is ready.
     """
     found: dict[str, str] = {}
     last: tuple[str, Tensor | None] = ("", None)
@@ -353,8 +361,8 @@ def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
 
 @torch.no_grad()
 def moments(student: Student, layers: Layers, rows: Sequence[Row], token_budget: int) -> Moments:
-    """What enters the layers at all tokens of the rows, however they are computed together. The
-    student is ready.
+    """Return the moments of what enters the layers at all tokens of the rows, however they are
+    computed together. The student is ready.
     """
     found = Moments()
     with _hooked(layers, found.hook):

@@ -1,7 +1,7 @@
 """From examples to an adapter.
 
-1  distillation: where the configuration wants it, a fast adapter learns first, and the weights learn
-   from it
+1  distillation: where the configuration wants it, a fast adapter learns first, and the weights
+   learn from it
 2  rows: examples as tokens, with what their objectives need
 3  memory: weights that cannot be copied and trained in this memory are refused
 4  attach: the adapter's fresh parameters on the model
@@ -42,10 +42,10 @@ from selfteach.train.trainer import Progress, Trainer
 
 @dataclass(frozen=True)
 class Trained:
-    """Hold what came of a training. `curve` has one entry a step, as metrics.jsonl, with the seconds of
-    the step alone; `seconds` are those of
-    everything: counting the memory, asking the base, drawing, steps, and of a fast adapter's
-    training before."""
+    """Hold what came of a training. `curve` has one entry a step, as metrics.jsonl, with the
+    seconds of the step alone; `seconds` are those of everything: counting the memory, asking the
+    base, sampling, steps, and of a fast adapter's training before.
+    """
 
     adapter: Path
     steps: int
@@ -169,8 +169,8 @@ def with_roles(examples: Sequence[Example], weights: Weights) -> list[Example]:
 
 
 def as_fast(config: settings.Train) -> settings.Train:
-    """Return the settings of the fast adapter that goes before: trained to its end, at its own rate,
-    on the given answers alone.
+    """Return the settings of the fast adapter that goes before: trained to its end, at its own
+    rate, on the given answers alone.
     """
     return config.model_copy(
         update={

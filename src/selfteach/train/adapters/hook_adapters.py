@@ -181,7 +181,7 @@ class PromptAdapter(Hooked):
     def attach(
         cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
     ) -> PromptAdapter:
-        """The first values are the embeddings of a text, of random words, or noise of their size."""
+        """Start as the embeddings of a text, of random words, or as noise of their size."""
         start = first_words(module, config.prompt, seed, encode)
         return cls(
             module,

@@ -2,8 +2,8 @@
 
 Source: Hu et al. 2021 (arXiv 2106.09685); initial values, names and files as the `peft` package has
 them.
-Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a test holds its loss
-and gradients equal to PEFT's.
+Departs: training uses our own layer (fast/lora_linear.py) instead of PEFT's, for speed; a test
+holds its loss and gradients equal to PEFT's.
 """
 
 from __future__ import annotations

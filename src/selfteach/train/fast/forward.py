@@ -1,5 +1,5 @@
-"""The model while it is taught: answer states of packed rows, their log-probabilities, and what the
-frozen base says of them.
+"""The model while it is trained: answer states of packed rows, their log-probabilities, and what
+the frozen base says of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROBE_TOLERANCE = 0.05
 
 
 class Student:
-    """A module with its adapter, fed with packed rows.
+    """Feed a module, with its adapter, packed rows.
 
     `packs` says whether the model computes packed rows rightly, which a probe shows; a model that
     does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
@@ -39,18 +39,16 @@ class Student:
         weight = module.get_output_embeddings().weight
         self.device, self.dtype = weight.device, weight.dtype
         self.apart: Apart = at_once
-        self.once = frozen(
-            module
-            # DeepSpeed gathers the head's weight for each of its passes, of which all processes
-            # need as many
-        )
+        # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as
+        # many
+        self.once = frozen(module)
         self.plain_head = not weight.requires_grad and not self.once and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
 
     @torch.no_grad()
     def _plain(self) -> bool:
-        """Whether the head is a frozen matrix and nothing else."""
+        """Return whether the head is a frozen matrix and nothing else."""
         weight = self.module.get_output_embeddings().weight
         hidden = torch.linspace(
             -1, 1, 2 * weight.shape[1], dtype=self.dtype, device=self.device
@@ -59,7 +57,7 @@ class Student:
 
     @torch.no_grad()
     def _probe(self) -> bool:
-        """Whether packed rows give the states of ordinary sequences."""
+        """Return whether packed rows give the states of ordinary sequences."""
         limit = min(self.module.get_input_embeddings().num_embeddings, 100)
 
         def tokens(*numbers: int) -> tuple[int, ...]:
@@ -84,16 +82,18 @@ class Student:
         return bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
 
     def ready(self) -> AbstractContextManager[None]:
-        """The model's attention as `states` needs it."""
+        """Return a context in which the model's attention is as `states` needs it."""
         return packed(self.module) if self.packs else nullcontext()
 
     def pack(self, rows: Sequence[Row]) -> Packed:
-        """Rows on this model's device."""
+        """Pack rows onto this model's device."""
         mine = worn(self.module)
         return pack(rows, self.device, mine.lead, mine.tail) if mine else pack(rows, self.device)
 
     def states(self, batch: Packed) -> Tensor:
-        """The hidden state before each answer token: (N, D), contiguous, gathered before the head."""
+        """Return the hidden state before each answer token: (N, D), contiguous, gathered before the
+        head.
+        """
         return self._packed_states(batch) if self.packs else self._sequence_states(batch)
 
     def _packed_states(self, batch: Packed) -> Tensor:
@@ -121,7 +121,7 @@ class Student:
         return torch.cat(found)
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Nats per answer token: (N,) float32."""
+        """Return nats per answer token: (N,) float32."""
         if self.plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
         if self.once:
@@ -132,8 +132,8 @@ class Student:
         return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
 
     def at_logits(self, hidden: Tensor, work: OfLogits) -> Tensor:
-        """`work` of the logits of all states, some positions at a time, so that they need not all
-        be kept: (N, D) -> (N,) float32.
+        """Return `work` of the logits of all states, some positions at a time, so that they need
+        not all be kept: (N, D) -> (N,) float32.
         """
         if self.plain_head:
             return at_logits(hidden, self.module.get_output_embeddings().weight, work)
@@ -147,5 +147,5 @@ class Student:
         return torch.cat([self.apart(piece, hidden[part], part) for part in parts])
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(N, V)."""
+        """Return the logits: (N, V)."""
         return self.head(hidden)

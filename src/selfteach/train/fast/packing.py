@@ -219,7 +219,9 @@ def _strips(
 
 
 def _width(tokens: int) -> int:
-    """Softmax over bf16 rows is twice as fast when their width is a multiple of a vector register."""
+    """Round up: softmax over bf16 rows is twice as fast when their width is a multiple of a vector
+    register.
+    """
     return -(-tokens // 32) * 32
 
 
