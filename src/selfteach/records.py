@@ -161,8 +161,8 @@ class Logp:
 
 
 ExampleRole = Literal["learn", "hold"]
-"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction; they
-hold the base in place.
+"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction;
+they hold the base in place.
 """
 LEARN: ExampleRole = "learn"
 HOLD: ExampleRole = "hold"

@@ -57,7 +57,8 @@ class Mixture:
         seed: int,
         least: Mapping[str, float] | None = None,
     ) -> None:
-        self.rows, self.seed = list(rows), seed
+        self.rows = list(rows)
+        self.seed = seed
         self.sources = {
             name: [row for row in rows if row.dataset == name]
             for name in sorted({row.dataset for row in rows})
@@ -98,7 +99,8 @@ class Mixture:
                 for kind, n in self.more.items()
             ]
             return [*self.rows, *itertools.chain.from_iterable(again)]
-        starts, ends = self._taken(number), self._taken(number + 1)
+        starts = self._taken(number)
+        ends = self._taken(number + 1)
         return [
             row
             for name, rows in self.sources.items()

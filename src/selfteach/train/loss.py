@@ -23,10 +23,10 @@ def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str,
     """Return for each objective the pairs, or the trained tokens, of the rows that it applies to:
     what its sum is divided by.
     """
-    return {
-        name: sum(_units(objective, row) for row in rows if name in row.weights)
-        for name, objective in objectives.items()
-    }
+    counts = {}
+    for name, objective in objectives.items():
+        counts[name] = sum(_units(objective, row) for row in rows if name in row.weights)
+    return counts
 
 
 def _units(objective: Objective, row: Row) -> int:

@@ -158,12 +158,14 @@ class Meter:
     """The memory of a device from now on."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.device = module, next(module.parameters()).device
+        self.module = module
+        self.device = next(module.parameters()).device
         held = (*module.parameters(), *module.buffers())
         self.weights = size_of(held)
         bring(held)
         release()
-        self.free, self._before = free_bytes(self.device), self._now()
+        self.free = free_bytes(self.device)
+        self._before = self._now()
         self._resets = self._reset()
 
     def ahead(self, weights: Iterable[Tensor]) -> Account:
@@ -180,7 +182,8 @@ class Meter:
         """All of it, with the adapter on the module; `known`: the teachers' distributions, which
         lie in main memory.
         """
-        trained, kept = size_of(adapter.parameters()), getattr(adapter, "kept_bytes", 0)
+        trained = size_of(adapter.parameters())
+        kept = getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
         return Account(
             self.weights,
@@ -248,7 +251,8 @@ class Kept:
             _storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)
         }
         self._seen: set[StorageWeakRef] = set()
-        self._outside, self._given = 0, 0
+        self._outside = 0
+        self._given = 0
         self._inside: list[int] = []
         self._in = False
 

@@ -62,9 +62,8 @@ class Reference:
     @torch.no_grad()
     def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, ReferenceFacts]:
         """Return what the objectives of these rows need to know, by row number."""
-        asked = [
-            row for row in rows if any(self.objectives[name].reference for name in row.weights)
-        ]
+        needing = {name for name, objective in self.objectives.items() if objective.reference}
+        asked = [row for row in rows if needing & row.weights.keys()]
         reference = self._measure(
             asked,
             token_budget,
@@ -96,9 +95,10 @@ class Reference:
         most = int(self.student.module.get_output_embeddings().weight.shape[0])
         each = 3 * 4 * min(self.settings.top_k, most) if self.settings.top_k else 4 * most
         teachers = [name for name, objective in self.objectives.items() if objective.teacher]
-        return each * sum(
-            len(row.answers[0]) for row in rows for name in teachers if name in row.weights
-        )
+        tokens = 0
+        for name in teachers:
+            tokens += sum(len(row.answers[0]) for row in rows if name in row.weights)
+        return each * tokens
 
     def _priors(self, row: Row) -> dict[str, float]:
         """Return by how many nats each objective's domain prior likes the chosen answer better than
@@ -124,7 +124,8 @@ class Reference:
         """
         prompt = row.prompt
         if teacher == "prompted" and self.fast is None:
-            example, where = self.examples[row.id], f"example {row.id}"
+            example = self.examples[row.id]
+            where = f"example {row.id}"
             given = example.source.get("teacher_prompt")
             if not given:
                 raise DataError(
@@ -187,9 +188,9 @@ def captured(known: Mapping[int, ReferenceFacts]) -> float | None:
     """Return the mean probability that the kept tokens hold, over all teachers' positions; None
     where there is no teacher.
     """
-    masses = [
-        teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()
-    ]
+    masses: list[Tensor] = []
+    for fact in known.values():
+        masses += [teacher.logp.exp().sum(-1) for teacher in fact.teacher.values()]
     return float(torch.cat(masses).mean()) if masses else None
 
 

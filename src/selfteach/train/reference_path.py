@@ -53,7 +53,9 @@ class AnswerTokens:
 
 def score_answers(module: Any, rows: Sequence[Row]) -> list[list[AnswerTokens]]:
     """Return, for each row, the tokens of its answers: steps 1 to 3."""
-    sequences = [[*row.prompt, *answer] for row in rows for answer in row.answers]
+    sequences: list[list[int]] = []
+    for row in rows:
+        sequences += [[*row.prompt, *answer] for answer in row.answers]
     longest = max(map(len, sequences))
     ids = torch.zeros(len(sequences), longest, dtype=torch.long)
     mask = torch.zeros(len(sequences), longest, dtype=torch.long)

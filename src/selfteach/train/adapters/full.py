@@ -36,7 +36,8 @@ class Full:
     low_rank_layers: Mapping[str, LowRankLayer] = {}
 
     def __init__(self, module: nn.Module, chosen: Mapping[str, nn.Parameter]) -> None:
-        self._module, self._chosen = module, dict(chosen)
+        self._module = module
+        self._chosen = dict(chosen)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         self._base = {name: weight.detach().clone() for name, weight in self._chosen.items()}

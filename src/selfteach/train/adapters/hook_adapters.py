@@ -34,7 +34,9 @@ class Hooked:
     low_rank_layers: Mapping[str, LowRankLayer] = {}
 
     def __init__(self, module: nn.Module, worn: Worn, settings: Mapping[str, Any]) -> None:
-        self.worn, self._module, self._settings = worn, module, dict(settings)
+        self.worn = worn
+        self._module = module
+        self._settings = dict(settings)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         worn.put_on()
@@ -117,7 +119,8 @@ class ReftAdapter(Hooked):
     ) -> ReftAdapter:
         """R has random orthonormal rows, W is R, b is zero: nothing changes."""
         settings = config.reft.model_dump()
-        generator, width = torch.Generator().manual_seed(seed), _width(module)
+        generator = torch.Generator().manual_seed(seed)
+        width = _width(module)
         parts = Spans.of(config.reft.positions).parts(config.reft.tied)
         tensors: dict[str, Tensor] = {}
         for layer in sites(module, config.reft.layers, config.reft.site):
@@ -152,11 +155,9 @@ class BottleneckAdapter(Hooked):
     ) -> BottleneckAdapter:
         """The upper half is zero: nothing changes."""
         settings = config.bottleneck.model_dump()
-        generator, width, size = (
-            torch.Generator().manual_seed(seed),
-            _width(module),
-            config.bottleneck.size,
-        )
+        generator = torch.Generator().manual_seed(seed)
+        width = _width(module)
+        size = config.bottleneck.size
         tensors: dict[str, Tensor] = {}
         for layer in mlps(module, config.bottleneck.layers):
             down = torch.randn(size, width, generator=generator) * width**-0.5

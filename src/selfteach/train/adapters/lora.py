@@ -35,7 +35,9 @@ class Lora:
     def __init__(
         self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora
     ) -> None:
-        self._module, self._places, self._settings = module, places, settings
+        self._module = module
+        self._places = places
+        self._settings = settings
         self._frozen: list[nn.Parameter] = []
 
     @classmethod

@@ -34,10 +34,13 @@ class Student:
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
-        self.module, self.adapter = module, adapter
-        self.decoder, self.head = module.get_decoder(), Head(module)
+        self.module = module
+        self.adapter = adapter
+        self.decoder = module.get_decoder()
+        self.head = Head(module)
         weight = module.get_output_embeddings().weight
-        self.device, self.dtype = weight.device, weight.dtype
+        self.device = weight.device
+        self.dtype = weight.dtype
         self.apart: Apart = at_once
         # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as
         # many
@@ -108,7 +111,8 @@ class Student:
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def _sequence_states(self, batch: Packed) -> Tensor:
-        found, lead = [], batch.lead
+        found = []
+        lead = batch.lead
         for row in batch.rows:
             for answer in row.answers:
                 ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)

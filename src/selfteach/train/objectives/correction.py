@@ -213,4 +213,5 @@ class Correction(Objective):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Gives the watchdog its memory back."""
-        self.watchdog.below, self.watchdog.barked = set(state["below"]), state["barked"]
+        self.watchdog.below = set(state["below"])
+        self.watchdog.barked = state["barked"]
