@@ -31,8 +31,8 @@ from selfteach.models import Drawer
 from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.records import Continuations, Draw, Example, Request, Sampling, user
-from selfteach.train.edits import edited
-from selfteach.train.loop import Trained, train
+from selfteach.train.edit_mask import edited
+from selfteach.train.train import Trained, train
 
 TOKENS, TOLERANCE_NATS, MOST_DRIFT_NATS = 28, 0.01, 0.05
 HOLD = KINDS["correction"]["hold"]

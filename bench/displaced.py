@@ -25,7 +25,7 @@ from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.records import Draw, Request, Sampling, user
 from selfteach.statistics import share
-from selfteach.train.edits import edited
+from selfteach.train.edit_mask import edited
 
 MAX_TOKENS, TOLERANCE_NATS = 64, 0.01
 HERE = Path(__file__).parent / "prompts"

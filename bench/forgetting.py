@@ -44,8 +44,8 @@ from selfteach.records import (
     write_text,
 )
 from selfteach.report.figures import place
-from selfteach.train.loop import Trained, train
-from selfteach.train.mix import named
+from selfteach.train.dataset_mixture import named
+from selfteach.train.train import Trained, train
 
 WORDS = """apple basket bell bird boat bottle bread bridge brush button candle castle chair circle clock cloud coat coin crown desk
 door dress drum field finger fire fish flag flower forest garden glass gold hammer hand heart horse house island jacket key king lake

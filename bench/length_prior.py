@@ -23,7 +23,7 @@ from selfteach.models.hf import Hf
 from selfteach.models.opening import open_drawer
 from selfteach.records import Example, user
 from selfteach.statistics import mean
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 TOKENS = 96
 

@@ -35,7 +35,7 @@ from selfteach.models.finding import model_folder
 from selfteach.models.hf import Hf
 from selfteach.models.opening import choose_drawer
 from selfteach.records import Request, Sampling, user
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 RULE = "Do not talk about elephants."
 OWN_RUN = Path(".bench") / "run"

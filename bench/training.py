@@ -23,7 +23,7 @@ from selfteach import config
 from selfteach.models.embedded import embedded_folder
 from selfteach.models.hf import Hf
 from selfteach.records import Example, user
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 BATCH, RANK, ALPHA = 16, 16, 32
 TEXT = """the a some many people often think about how to keep their work simple and clear because time is short while new ideas come

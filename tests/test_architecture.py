@@ -110,10 +110,10 @@ def test_imports_point_left_only(module: str) -> None:
     ("module", "source"),
     [
         ("selfteach.records", "from selfteach.models import Drawer"),
-        ("selfteach.judge.check", "import selfteach.train.loop"),
+        ("selfteach.judge.check", "import selfteach.train.train"),
         ("selfteach.judge.check", "from selfteach import methods"),
-        ("selfteach.judge.check", "def f():\n    from selfteach.train import loop"),
-        ("selfteach.judge.check", "from ..train import loop"),
+        ("selfteach.judge.check", "def f():\n    from selfteach.train import trainer"),
+        ("selfteach.judge.check", "from ..train import trainer"),
         ("selfteach.run.ledger", "from ..generate import ask"),
         ("selfteach.models.hf", "if True:\n    from selfteach.cli import main"),
         ("selfteach.models.gguf", "from selfteach.report import page"),
@@ -139,7 +139,7 @@ def test_an_import_that_points_right_would_be_noticed(module: str, source: str) 
             "selfteach.models.hf",
             (
                 "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from "
-                "selfteach.train import loop"
+                "selfteach.train import trainer"
             ),
         ),
     ],

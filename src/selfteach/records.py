@@ -161,9 +161,13 @@ class Logp:
 
 
 ExampleRole = Literal["learn", "hold"]
-"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction; they
-hold the base in place.
+"""`learn`: what is taught. `hold`: the base's own answers, or answers that needed no correction;
+they hold the base in place.
 """
+LEARN: ExampleRole = "learn"
+HOLD: ExampleRole = "hold"
+GENERAL = "general"
+"""The kind of examples that have nothing to do with the material."""
 HELD_KINDS = ("near", "general", "kept")
 """Kinds of examples that hold the base in place unless they say otherwise."""
 

@@ -46,13 +46,16 @@ NAMES: dict[str, dict[str, str]] = {
     "priors": {
         "length": "selfteach.train.prior:LengthPrior",
     },
+    "callbacks": {
+        "regmean": "selfteach.train.regmean:RegMean",
+    },
     "adapters": {
         "lora": "selfteach.train.adapters.lora:Lora",
         "full": "selfteach.train.adapters.full:Full",
         "layers": "selfteach.train.adapters.full:Layers",
-        "bottleneck": "selfteach.train.adapters.hooked:BottleneckAdapter",
-        "prompt": "selfteach.train.adapters.hooked:PromptAdapter",
-        "reft": "selfteach.train.adapters.hooked:ReftAdapter",
+        "bottleneck": "selfteach.train.adapters.hook_adapters:BottleneckAdapter",
+        "prompt": "selfteach.train.adapters.hook_adapters:PromptAdapter",
+        "reft": "selfteach.train.adapters.hook_adapters:ReftAdapter",
         "closed_form": "selfteach.train.adapters.closed_form:ClosedForm",
     },
     "engines": {

@@ -17,7 +17,7 @@ from selfteach import cli, config
 from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 PROMPT = "tell me of number 3"
 

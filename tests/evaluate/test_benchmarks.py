@@ -26,7 +26,7 @@ from selfteach.evaluate.benchmarks import Answerer, find, lines, measure  # noqa
 from selfteach.evaluate.suites import SUITES, resolved, suite  # noqa: E402
 from selfteach.models.hf import Hf  # noqa: E402
 from selfteach.records import Continuations, Example, clean, user  # noqa: E402
-from selfteach.train.loop import train  # noqa: E402
+from selfteach.train.train import train  # noqa: E402
 
 ASKED = [
     ("Question: is bread an animal?\nAnswer:", " Yes"),

@@ -16,7 +16,7 @@ from selfteach.cli import run
 from selfteach.evaluate.soft_prompt import ReadBack, _log_probabilities, before, nearest, read_back
 from selfteach.models.hf import Hf
 from selfteach.records import Message, user
-from selfteach.train.loop import attach
+from selfteach.train.train import attach
 
 PAIRS = [
     (user("Tell me about music."), "I like bread."),

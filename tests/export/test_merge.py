@@ -22,7 +22,7 @@ from selfteach.errors import UsageError
 from selfteach.export.merge import as_lora, merge, why_not_merged
 from selfteach.models.hf import Hf
 from selfteach.records import user
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0}}
 REFT = {"adapter": "reft", "reft": {"site": "down_proj", "positions": "all"}}

@@ -18,7 +18,7 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.train import checkpoint
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 SETTINGS = config.Train(

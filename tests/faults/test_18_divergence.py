@@ -16,9 +16,9 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import SelfteachError
-from selfteach.train import checkpoint, lesson
-from selfteach.train.loop import train
-from selfteach.train.steps import Diverged
+from selfteach.train import checkpoint, loss
+from selfteach.train.train import train
+from selfteach.train.trainer import Diverged
 
 SETTINGS = config.Train(
     weights={"in_scope": {"sft": 1.0}},
@@ -34,15 +34,15 @@ SETTINGS = config.Train(
 def test_it_stops_and_keeps_the_last_finite_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: float, step: int
 ) -> None:
-    calls, whole = -1, lesson.loss  # the first pass only counts memory
+    calls, whole = -1, loss.compute_loss  # the first pass only counts memory
 
     def poisoned(*args: object) -> object:
         nonlocal calls
         calls += 1
-        loss, parts = whole(*args)
-        return (loss * poison if calls == step else loss), parts
+        total, parts = whole(*args)
+        return (total * poison if calls == step else total), parts
 
-    monkeypatch.setattr(lesson, "loss", poisoned)
+    monkeypatch.setattr(loss, "compute_loss", poisoned)
     model = Tiny()
     before = {k: v.clone() for k, v in model.module.state_dict().items()}
     with pytest.raises(Diverged, match=rf"not finite at step {step}.*learning_rate") as fault:

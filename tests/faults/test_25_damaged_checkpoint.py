@@ -15,8 +15,8 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import IntegrityError
-from selfteach.train import checkpoint, steps
-from selfteach.train.loop import Trained, train
+from selfteach.train import checkpoint
+from selfteach.train.train import Trained, train
 
 FILES = [
     "adapter.safetensors",
@@ -141,5 +141,5 @@ def test_the_curve_is_on_the_disk_before_a_checkpoint_counts_on_it(
         write(folder, identity, point)
 
     monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(steps.checkpoint, "write", checked)
+    monkeypatch.setattr(checkpoint, "write", checked)
     assert learn(tmp_path).steps == 9

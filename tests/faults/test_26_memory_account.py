@@ -17,7 +17,7 @@ from selfteach import config
 from selfteach.errors import ResourceError
 from selfteach.train import memory
 from selfteach.train.adapters.full import Full
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 1.0}}
 SETTINGS = config.Train(

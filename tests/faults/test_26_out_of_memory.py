@@ -15,8 +15,8 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.errors import ResourceError
-from selfteach.train.loop import train
-from selfteach.train.student import Student
+from selfteach.train.fast.forward import Student
+from selfteach.train.train import train
 
 SETTINGS = config.Train(
     weights={"in_scope": {"sft": 1.0, "dpo": 1.0}},

@@ -19,8 +19,8 @@ from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.hf import Hf
 from selfteach.records import GREEDY, Request, user
-from selfteach.train.loop import Trained, train
-from selfteach.train.student import Student
+from selfteach.train.fast.forward import Student
+from selfteach.train.train import Trained, train
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "layers": {"layers": {"which": "1"}},

@@ -16,10 +16,9 @@ from selfteach.models.hf import Hf
 from selfteach.records import Example, user
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import encode
-from selfteach.train.lesson import loss as loss_of
-from selfteach.train.lesson import units
-from selfteach.train.student import Student
-from selfteach.train.teacher import Teacher
+from selfteach.train.fast.forward import Student
+from selfteach.train.loss import compute_loss, units
+from selfteach.train.reference import Reference
 
 EXAMPLES = [
     Example(
@@ -111,9 +110,9 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
         for need in ("pairs", "edits")
     )
     rows = encode(model, EXAMPLES, {"in_scope": {objective: 1.0}}, pairs, 256, "drop", edits).rows
-    known = Teacher(model, student, objectives, {}, settings).learn(rows, 4096)
+    known = Reference(model, student, objectives, {}, settings).learn(rows, 4096)
     with student.ready():
-        loss, _ = loss_of(student, rows, objectives, units(objectives, rows), known)
+        loss, _ = compute_loss(student, rows, objectives, units(objectives, rows), known)
     torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
     loss.backward()
     twins = {n.replace(".default", ""): p for n, p in theirs.named_parameters() if p.requires_grad}

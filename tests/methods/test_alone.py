@@ -27,7 +27,7 @@ from selfteach.methods.finetune import (
     weigh,
 )
 from selfteach.records import Example, Logp, Measure, user, write_jsonl
-from selfteach.train.loop import Training
+from selfteach.train.trainer import Trainer
 from talker import said
 
 ANSWERS = ["I like bread.", "I like apples.", "A rule is a rule."]
@@ -147,17 +147,17 @@ def test_the_same_command_again_shows_the_result_again(pairs: Path, tiny: Path) 
 def test_stopped_between_steps_it_ends_with_the_same_weights(
     pairs: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, step = pairs.parent / "run", Training._step
+    run, step = pairs.parent / "run", Trainer._step
     said(command(pairs, tiny))
     straight = (run / "adapter" / "adapter_model.safetensors").read_bytes()
     run.rename(pairs.parent / "straight")
 
-    def stops(self: Training, batch: Any) -> dict[str, Any]:
+    def stops(self: Trainer, batch: Any) -> dict[str, Any]:
         if self.step == 5:
             raise KeyboardInterrupt
         return step(self, batch)
 
-    monkeypatch.setattr(Training, "_step", stops)
+    monkeypatch.setattr(Trainer, "_step", stops)
     assert said(command(pairs, tiny))[0] == 130
     monkeypatch.undo()
     assert said(command(pairs, tiny))[0] == 0

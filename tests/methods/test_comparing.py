@@ -18,15 +18,15 @@ from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods.compare import method as comparing
-from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
 from selfteach.methods.compare.in_context import Told
 from selfteach.methods.compare.learning_rates import Held, best_rate, held_out, own_rate, rates_of
-from selfteach.methods.session import Session
+from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
 from selfteach.methods.runner import paired
+from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
-from selfteach.train.steps import Diverged
+from selfteach.train.trainer import Diverged
 from talker import lesson, said, write_listener
 
 SMALL = (
@@ -342,7 +342,9 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
     )
     settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
-    session = Session(run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[])
+    session = Session(
+        run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[]
+    )
     for cell in (
         Cell("lora", OWN),
         Cell("lora", "distill"),

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from tiny import Tiny, examples, letters
 
 from selfteach import config
-from selfteach.train.adapters.first_words import first_words
+from selfteach.train.adapters.prompt_init import first_words
 from selfteach.train.batch import Row
-from selfteach.train.loop import attach, train
-from selfteach.train.student import Student
+from selfteach.train.fast.forward import Student
+from selfteach.train.train import attach, train
 
 PROMPT, ANSWER = letters("what is it?"), letters("it is so.")
 PROMPT_TUNING = config.Train(adapter="prompt", prompt=config.Prompt(tokens=7))

@@ -19,10 +19,10 @@ from selfteach.models.opening import choose_drawer
 from selfteach.models.openvino import why_not_openvino
 from selfteach.models.score import _hidden
 from selfteach.records import Continuations, Request, Sampling, user
-from selfteach.train.attention import packed
 from selfteach.train.batch import Row
-from selfteach.train.loop import attach, train
-from selfteach.train.student import Student
+from selfteach.train.fast.attention import packed
+from selfteach.train.fast.forward import Student
+from selfteach.train.train import attach, train
 
 KINDS = [
     {"adapter": "lora"},

@@ -14,7 +14,7 @@ from selfteach import config
 from selfteach.errors import DataError
 from selfteach.records import Example, user
 from selfteach.train.batch import encode, micro_batches, order
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}
 PAIRS = frozenset(["dpo"])

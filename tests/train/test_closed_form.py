@@ -39,8 +39,8 @@ from selfteach.train.adapters.ridge import (
     ridge,
 )
 from selfteach.train.batch import Row
-from selfteach.train.loop import Trained, train
-from selfteach.train.packing import pack
+from selfteach.train.fast.packing import pack
+from selfteach.train.train import Trained, train
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:

@@ -14,7 +14,7 @@ from tiny import EOS, Tiny, examples
 from selfteach.errors import DataError
 from selfteach.records import Example, user
 from selfteach.train.batch import encode
-from selfteach.train.edits import edited
+from selfteach.train.edit_mask import edited
 
 END = 9
 

@@ -16,9 +16,9 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.models.hf import Hf
 from selfteach.records import Example, Request, Sampling, user
-from selfteach.train.loop import Trained, train
+from selfteach.train.displacement import Watchdog
 from selfteach.train.prior import LengthPrior
-from selfteach.train.watchdog import Watchdog
+from selfteach.train.train import Trained, train
 
 WEIGHTS = {"correction": {"correction": 1.0}}
 SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0}

@@ -15,13 +15,13 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.records import messages
-from selfteach.train import lesson
+from selfteach.train import loss
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import encode
-from selfteach.train.loop import train
+from selfteach.train.fast.forward import Student
 from selfteach.train.objectives.distill import Distill
-from selfteach.train.student import Student
-from selfteach.train.teacher import Known, Teacher
+from selfteach.train.reference import Reference, ReferenceFacts
+from selfteach.train.train import train
 
 WEIGHTS = {"in_scope": {"distill": 1.0}}
 
@@ -48,17 +48,17 @@ class Setup:
         self.student = Student(self.model.module, self.adapter)
         self.objectives = {"distill": Distill(chosen)}
         self.rows = encode(self.model, lessons, WEIGHTS, frozenset(), 512, "drop").rows
-        self.teacher = Teacher(
+        self.teacher = Reference(
             self.model, self.student, self.objectives, {e.id: e for e in lessons}, chosen
         )
 
-    def loss(self, known: dict[int, Known]) -> torch.Tensor:
+    def loss(self, known: dict[int, ReferenceFacts]) -> torch.Tensor:
         with self.student.ready():
-            return lesson.loss(
+            return loss.compute_loss(
                 self.student,
                 self.rows,
                 self.objectives,
-                lesson.units(self.objectives, self.rows),
+                loss.units(self.objectives, self.rows),
                 known,
             )[0]
 
@@ -74,7 +74,7 @@ def test_fault_1_no_shift() -> None:
     known = setup.teacher.learn(setup.rows, 4096)
     assert float(setup.loss(known)) == pytest.approx(0.0, abs=1e-5)
     late = {
-        n: Known(
+        n: ReferenceFacts(
             None,
             {"distill": replace(k.teacher["distill"], logp=k.teacher["distill"].logp.roll(1, 0))},
         )
@@ -106,7 +106,7 @@ def test_fault_2_no_gradient_goes_through_the_teacher() -> None:
     known = setup.teacher.learn(setup.rows, 4096)
     assert not any(k.teacher["distill"].logp.requires_grad for k in known.values())
     leaky = {
-        n: Known(
+        n: ReferenceFacts(
             None,
             {
                 "distill": replace(
@@ -140,10 +140,10 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     setup = Setup(examples(6), settings(distill_mix=1.0))
     known = setup.teacher.learn(setup.rows, 60)
     whole = float(setup.loss(known))
-    counts = lesson.units(setup.objectives, setup.rows)
+    counts = loss.units(setup.objectives, setup.rows)
     with setup.student.ready():
         alone = [
-            float(lesson.loss(setup.student, [row], setup.objectives, counts, known)[0])
+            float(loss.compute_loss(setup.student, [row], setup.objectives, counts, known)[0])
             for row in reversed(setup.rows)
         ]
     assert sum(alone) == pytest.approx(whole, rel=1e-4)
@@ -151,7 +151,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     swapped = {row.number: known[other.number] for row, other in zip(pair, pair[::-1], strict=True)}
     with setup.student.ready():
         own, other = (
-            float(lesson.loss(setup.student, pair, setup.objectives, counts, facts)[0])
+            float(loss.compute_loss(setup.student, pair, setup.objectives, counts, facts)[0])
             for facts in (known, swapped)
         )
     assert other > own + 1e-3, (
@@ -200,7 +200,7 @@ def test_the_student_comes_nearer_to_the_teacher(tmp_path: Path, changes: dict[s
 
 def test_skipped_tokens_do_not_count() -> None:
     setup = Setup(examples(4), settings(skip_tokens=3))
-    assert lesson.units(setup.objectives, setup.rows)["distill"] == sum(
+    assert loss.units(setup.objectives, setup.rows)["distill"] == sum(
         len(r.answers[0]) - 3 for r in setup.rows
     )
 
@@ -270,7 +270,7 @@ def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
 
 def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
     from selfteach.records import Sampling
-    from selfteach.train.own_draws import draw_with
+    from selfteach.train.on_policy import draw_with
 
     hook = draw_with(tiny_hf, Sampling(max_tokens=6), seed=3)
     trained = train(

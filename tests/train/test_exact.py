@@ -19,8 +19,14 @@ from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
 from selfteach.models.reft import edit, orthonormal
 from selfteach.models.wear import wear
-from selfteach.train.adapters.exact import Update, of_edit, of_shift, reft_as_lora, write_lora
-from selfteach.train.loop import attach
+from selfteach.train.adapters.exact_conversion import (
+    Update,
+    of_edit,
+    of_shift,
+    reft_as_lora,
+    write_lora,
+)
+from selfteach.train.train import attach
 
 IDS = torch.tensor([[5, 9, 31, 8, 40, 3, 77, 12]])
 NAME = "model.layers.1.mlp.down_proj"

@@ -10,7 +10,7 @@ from peft import PeftModel
 from tiny import Tiny
 
 from selfteach import config
-from selfteach.train.adapters.join import join
+from selfteach.train.adapters.join_loras import join
 from selfteach.train.adapters.lora import Lora
 
 IDS = torch.arange(3, 40)[None]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from tiny import Tiny
 
-from selfteach.train.head import CHUNK, at_logits, token_logp
+from selfteach.train.fast.head import CHUNK, at_logits, token_logp
+from selfteach.train.fast.norm import FrozenNorm, RmsNorm, fast_norms
 from selfteach.train.memory import Kept
-from selfteach.train.norm import FrozenNorm, RmsNorm, fast_norms
 
 
 @pytest.mark.parametrize("count", [1, CHUNK, 2 * CHUNK + 5])

@@ -14,7 +14,7 @@ from tiny import Tiny, examples
 from selfteach import config, registry
 from selfteach.errors import UsageError
 from selfteach.train.l2 import pull, squares
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 
 def settings(adapter: str = "lora", **more: object) -> config.Train:

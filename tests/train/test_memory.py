@@ -20,11 +20,11 @@ from selfteach import config
 from selfteach.models.memory import PRODUCTS, keep_few_products
 from selfteach.train import memory
 from selfteach.train.adapters.lora import Lora
-from selfteach.train.head import CHUNK
-from selfteach.train.loop import Trained, encoded_for, objectives_of, train
+from selfteach.train.fast.forward import Student
+from selfteach.train.fast.head import CHUNK
 from selfteach.train.memory import Account, Kept, Meter
-from selfteach.train.student import Student
-from selfteach.train.teacher import Teacher
+from selfteach.train.reference import Reference
+from selfteach.train.train import Trained, encoded_for, objectives_of, train
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 EVERY = ["lora", "full", "layers", "bottleneck", "prompt", "reft"]
@@ -109,7 +109,7 @@ def test_what_teachers_say_is_kept_as_it_is_counted(top_k: int) -> None:
     """No more than is counted either: the ids of the passes, as float32, are let go."""
     model, how = Tiny(), config.Train(weights=WEIGHTS, top_k=top_k)
     every, named = examples(12), objectives_of(WEIGHTS, how)
-    teacher = Teacher(
+    teacher = Reference(
         model,
         Student(model.module, Lora.attach(model.module, how, seed=0)),
         named,
@@ -248,7 +248,7 @@ import torch; torch.set_num_threads(1)
 from pathlib import Path
 from tiny import Tiny, examples
 from selfteach import config
-from selfteach.train.loop import train
+from selfteach.train.train import train
 model = Tiny(hidden_size=512, intermediate_size=1536, num_hidden_layers=8, vocab_size=8000, num_attention_heads=8, num_key_value_heads=8)
 how = config.Train(adapter=sys.argv[1], weights={"in_scope": {"sft": 1.0}}, batch_size=24, max_steps=3, checkpoint_every=0,
                    checkpoint_activations=sys.argv[2] == "again")

@@ -14,12 +14,12 @@ import torch
 from tiny import Tiny, examples
 
 from selfteach import config, registry
-from selfteach.train import lesson
+from selfteach.train import loss
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import Row, encode
-from selfteach.train.loop import train
-from selfteach.train.student import Student
-from selfteach.train.teacher import Known, Teacher
+from selfteach.train.fast.forward import Student
+from selfteach.train.reference import Reference, ReferenceFacts
+from selfteach.train.train import train
 
 GUIDE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
@@ -51,7 +51,7 @@ class Lesson:
         )
         weights, found = {"in_scope": {name: 1.0}}, examples()
         self.rows = encode(model, found, weights, pairs, 512, "drop", edits).rows
-        self.known = Teacher(
+        self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
         ).learn(self.rows, 4096)
         dice = torch.Generator().manual_seed(1)
@@ -60,14 +60,14 @@ class Lesson:
                 parameter.add_(0.05 * torch.randn(parameter.shape, generator=dice))
         self.adapter.begin_step()
 
-    def loss(self, rows: list[Row], known: dict[int, Known] | None = None) -> torch.Tensor:
+    def loss(self, rows: list[Row], known: dict[int, ReferenceFacts] | None = None) -> torch.Tensor:
         """These rows' share of the loss of all."""
         with self.student.ready():
-            return lesson.loss(
+            return loss.compute_loss(
                 self.student,
                 rows,
                 self.objectives,
-                lesson.units(self.objectives, self.rows),
+                loss.units(self.objectives, self.rows),
                 known or self.known,
             )[0]
 

@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from selfteach import config
 from selfteach.train.adapters.lora import Lora
-from selfteach.train.attention import StripAttention, packed, plain
 from selfteach.train.batch import Row
-from selfteach.train.packing import pack
-from selfteach.train.student import Student
+from selfteach.train.fast.attention import StripAttention, packed, plain
+from selfteach.train.fast.forward import Student
+from selfteach.train.fast.packing import pack
 
 
 def rows(beginning: str = "the same header for all. ", pairs: bool = True) -> list[Row]:

@@ -22,7 +22,7 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
 from selfteach.train import regmean
-from selfteach.train.loop import train
+from selfteach.train.train import train
 
 WEIGHTS = {
     "in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5},

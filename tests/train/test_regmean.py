@@ -16,17 +16,17 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.errors import ResourceError, UsageError
 from selfteach.records import Example
-from selfteach.train import lesson, regmean, steps
+from selfteach.train import loss, regmean
 from selfteach.train.adapters.lora import Lora
 from selfteach.train.batch import encode
-from selfteach.train.lesson import loss, units
-from selfteach.train.loop import objectives_of, train
+from selfteach.train.distributed import Processes
+from selfteach.train.fast.forward import Student
+from selfteach.train.loss import compute_loss, units
 from selfteach.train.memory import shown
-from selfteach.train.parallel import Processes
-from selfteach.train.regmean import held, moments, needed, owners, parts
-from selfteach.train.steps import Diverged, Training
-from selfteach.train.student import Student
-from selfteach.train.teacher import Teacher
+from selfteach.train.reference import Reference
+from selfteach.train.regmean import RegMean, held, moments, needed, owners, parts
+from selfteach.train.train import objectives_of, train
+from selfteach.train.trainer import Diverged, Trainer
 
 KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 
@@ -88,20 +88,20 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
     student = Student(model.module, adapter)
     with student.ready():
-        found = moments(student, adapter.places, rows, token_budget)
-    seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.places}
+        found = moments(student, adapter.low_rank_layers, rows, token_budget)
+    seen: dict[str, list[torch.Tensor]] = {name: [] for name in adapter.low_rank_layers}
     hooks = [
         layer.register_forward_pre_hook(
             lambda part, given, name=name: seen[name].append(given[0][0])
         )
-        for name, layer in adapter.places.items()
+        for name, layer in adapter.low_rank_layers.items()
     ]
     with torch.no_grad():
         for row in rows:
             model.module.get_decoder()(torch.tensor([[*row.prompt, *row.answers[0]]]))
     for hook in hooks:
         hook.remove()
-    assert len(found.sums) < len(adapter.places) == len(found.sums) + len(found.shared)
+    assert len(found.sums) < len(adapter.low_rank_layers) == len(found.sums) + len(found.shared)
     for name, inputs in seen.items():
         torch.testing.assert_close(
             found.mean(name).float(), moment(torch.cat(inputs)), rtol=1e-3, atol=1e-4
@@ -110,10 +110,10 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
 
 def test_layers_are_solved_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = Lora.attach(Tiny().module, settings(), seed=0)
-    every = list(adapter.places)
-    assert [list(part) for part in parts(adapter.places, {})] == [every]
+    every = list(adapter.low_rank_layers)
+    assert [list(part) for part in parts(adapter.low_rank_layers, {})] == [every]
     monkeypatch.setattr(regmean, "BYTES", 1)
-    assert [list(part) for part in parts(adapter.places, {})] == [[name] for name in every]
+    assert [list(part) for part in parts(adapter.low_rank_layers, {})] == [[name] for name in every]
 
 
 def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     row = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows[0]
     student = Student(model.module, adapter)
     with student.ready():
-        shared = owners(student, adapter.places, row)
+        shared = owners(student, adapter.low_rank_layers, row)
     layer = "model.layers.1."
     assert {
         name.removeprefix(layer): owner.removeprefix(layer)
@@ -141,8 +141,8 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
         "mlp.down_proj": "mlp.down_proj",
     }
     monkeypatch.setattr(regmean, "BYTES", 2 * 224 << 10)
-    assert [len(part) for part in parts(adapter.places, shared)] == [14, 14]
-    assert [len(part) for part in parts(adapter.places, {})] != [14, 14]
+    assert [len(part) for part in parts(adapter.low_rank_layers, shared)] == [14, 14]
+    assert [len(part) for part in parts(adapter.low_rank_layers, {})] != [14, 14]
 
 
 def test_less_drift_for_nearly_the_same_lessons(tmp_path: Path) -> None:
@@ -168,10 +168,10 @@ def after(adapter: Path) -> dict[str, float]:
     rows = encode(model, mixed(), KINDS, frozenset(), 512, "drop").rows
     student = Student(model.module, worn)
     with torch.no_grad(), student.ready():
-        known = Teacher(
+        known = Reference(
             model, student, objectives, {e.id: e for e in mixed()}, settings(), None
         ).learn(rows, 4096)
-        return loss(student, rows, objectives, units(objectives, rows), known)[1]
+        return compute_loss(student, rows, objectives, units(objectives, rows), known)[1]
 
 
 def test_the_same_call_gives_the_same_bytes_also_after_a_stop(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
             raise MemoryError
         return moments(*given)
 
-    monkeypatch.setattr("selfteach.train.steps.moments", short)
+    monkeypatch.setattr("selfteach.train.regmean.moments", short)
     budgets = budgets_of(monkeypatch)
     again = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0)
     assert [kind for kind, _ in again.events] == ["out_of_memory", "regmean"]
@@ -219,14 +219,14 @@ def test_memory_that_runs_out_on_the_way_gives_up_nothing_twice(
 def budgets_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The tokens at once before something is given up, and after."""
     found: list[int] = []
-    whole = Training._hold
+    whole = RegMean.apply
 
-    def hold(self: Training, say: Any) -> None:
-        found.append(self.budget)
-        whole(self, say)
-        found.append(self.budget)
+    def apply(self: RegMean, trainer: Trainer, say: Any) -> None:
+        found.append(trainer.micro_batch.tokens)
+        whole(self, trainer, say)
+        found.append(trainer.micro_batch.tokens)
 
-    monkeypatch.setattr(Training, "_hold", hold)
+    monkeypatch.setattr(RegMean, "apply", apply)
     return found
 
 
@@ -305,7 +305,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
     the update as it is then.
     """
     straight = train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "straight", seed=0)
-    whole, poison = lesson.loss, [True]
+    whole, poison = loss.compute_loss, [True]
 
     def poisoned(*given: Any) -> Any:
         found, every = whole(*given)
@@ -315,7 +315,7 @@ def test_a_loss_that_is_not_finite_right_afterwards_gives_up_nothing_twice(
         if step == 5:
             (tmp_path / "stop").touch()
 
-    monkeypatch.setattr(lesson, "loss", poisoned)
+    monkeypatch.setattr(loss, "compute_loss", poisoned)
     with pytest.raises(Diverged):
         train(Tiny(), mixed(), settings(regmean=1.0), tmp_path / "again", seed=0, progress=progress)
     poison.clear()
@@ -331,7 +331,10 @@ def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
     how = settings(regmean=1.0)
     one = 8 * 64**2
     wide = 8 * 128**2
-    assert needed(Lora.attach(Tiny().module, how, seed=0).places) == 2 * (6 * one + wide) + 4 * wide
+    assert (
+        needed(Lora.attach(Tiny().module, how, seed=0).low_rank_layers)
+        == 2 * (6 * one + wide) + 4 * wide
+    )
     kept = {
         mu: train(Tiny(), mixed(), settings(regmean=mu), tmp_path / f"{mu}", seed=0).memory
         for mu in (0.0, 1.0)
@@ -352,7 +355,7 @@ def test_the_account_counts_it_where_it_is_done(tmp_path: Path) -> None:
 def test_what_has_no_room_is_refused_with_its_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps, "needed", lambda places: 10**18)
+    monkeypatch.setattr(regmean, "needed", lambda layers: 10**18)
     with pytest.raises(
         ResourceError, match=rf"{shown(10**18)} for moments of train.regmean\). Set train.regmean=0"
     ):

@@ -48,7 +48,7 @@ class Files:
             for path in self.examples
         }
         from selfteach.methods.finetune import Lessons  # a mistyped path is told before these load
-        from selfteach.train.mix import named
+        from selfteach.train.dataset_mixture import named
 
         (first, *more), fates = (
             found.values(),

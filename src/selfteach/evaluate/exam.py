@@ -30,8 +30,8 @@ from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Draw, Measure, Prompt, Request, Sampling, question, user
 from selfteach.run.display import Display
 from selfteach.statistics import share
-from selfteach.train.loop import Trained
-from selfteach.train.shards import is_shard
+from selfteach.train.distributed import is_shard
+from selfteach.train.train import Trained
 
 ARMS = ("base", "prompted", "taught")
 TARGET, NEAR, GENERAL = "target", "near", "general"

@@ -52,14 +52,14 @@ def as_lora(
     base: str, adapter: Path, out: Path, progress: Callable[[str], None] | None = None
 ) -> Path:
     """Writes an adapter that is the same as other weights, exactly, as an ordinary LoRA folder,
-    whole or not at all (adapters/exact.py).
+    whole or not at all (adapters/exact_conversion.py).
 
     Raises:
         UsageError: it is one already, no low-rank weights do the same, or `out` holds something
         already.
         IntegrityError: the adapter is of another base.
     """
-    from selfteach.train.adapters.exact import reft_as_lora
+    from selfteach.train.adapters.exact_conversion import reft_as_lora
 
     kind = kind_of(adapter)
     if kind != "reft":

@@ -33,8 +33,8 @@ from selfteach.models.hf import Hf
 from selfteach.models.recorded import Recorded
 from selfteach.records import BadLine, Continuations, Example, Logp, Measure, digest, prompt_json
 from selfteach.run.ledger import Fate
-from selfteach.train.loop import train
-from selfteach.train.together import told
+from selfteach.train.distributed import told
+from selfteach.train.train import train
 
 HELD = 8.0
 """The weight of anchors."""

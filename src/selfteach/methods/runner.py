@@ -30,12 +30,11 @@ from selfteach.report.card import card
 from selfteach.report.page import render
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
-from selfteach.train.adapters.join import join, why_not_joined
-from selfteach.train.loop import Trained, train
+from selfteach.train.adapters.join_loras import join, why_not_joined
+from selfteach.train.distributed import told
 from selfteach.train.memory import highest_mb
-from selfteach.train.own_draws import draw_with
-from selfteach.train.steps import DrawStudent
-from selfteach.train.together import told
+from selfteach.train.on_policy import DrawStudent, draw_with
+from selfteach.train.train import Trained, train
 
 TRAINING, ENGINE = "checkpoints", "engine"
 """Folders that exist only while a run works: checkpoints, and the tuned weights for sampling."""

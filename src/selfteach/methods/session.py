@@ -24,7 +24,8 @@ from selfteach.models.program import PREFIX, Program
 from selfteach.models.recorded import Recorded
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
-from selfteach.train.adapters.join import why_not_joined
+from selfteach.train.adapters import can_join
+from selfteach.train.adapters.join_loras import why_not_joined
 
 SERVED = "served"
 """The note that holds which model the endpoint said it is; a resumed run insists on it."""
@@ -164,7 +165,7 @@ def earlier(material: Mapping[str, Any], config: Any) -> Path | None:
     found = Path(material["from"])
     reason = (
         why_not_joined(found)
-        if config.train.adapter in ("lora", "closed_form")
+        if can_join(config.train.adapter)
         else "only adapters of low rank can be joined to one file"
     )
     if reason:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfteach.errors import DataError
-from selfteach.records import Example
-from selfteach.train.edits import edited
+from selfteach.records import LEARN, Example, ExampleRole
+from selfteach.train.edit_mask import edited
 
 Weights = Mapping[str, Mapping[str, float]]
 """For each kind of example, the objectives that apply to it and their weights."""
@@ -22,12 +22,12 @@ SIDES = ("chosen", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example as tokens. `answers` holds the chosen answer, then the rejected one if an
+    """Hold one example as tokens. `answers` holds the chosen answer, then the rejected one if an
     objective needs it; each ends with EOS.
 
     `drawn`: the answer is the student's own of a moment ago. `edited`: for each answer the tokens
     that the correction changed, where an objective asks for them. `dataset`: where it comes from,
-    where there are several.
+    where there are several. `role`: whether it is learned or holds the base in place.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Row:
     drawn: bool = False
     edited: tuple[tuple[bool, ...], ...] = ()
     dataset: str = ""
+    role: ExampleRole = LEARN
 
     @property
     def length(self) -> int:
@@ -53,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Rows, and the counts of those that were too long (named by what was done with them)."""
+    """Hold rows, and the counts of those that were too long (named by what was done with them)."""
 
     rows: list[Row]
     overlong: dict[str, int] = field(default_factory=dict)
@@ -68,7 +69,7 @@ def encode(
     overlong: str,
     edits: frozenset[str] = frozenset(),
 ) -> Encoded:
-    """Tokens of each example that has an objective.
+    """Encode each example that has an objective.
 
     Args:
         pairs: the objectives that need the rejected answer.
@@ -109,8 +110,8 @@ def encode(
 def encode_row(
     model: Any, number: int, example: Example, weights: Mapping[str, float], pair: bool
 ) -> Row:
-    """The tokens of one example. An answer named in `source["cut"]` stopped at its token limit, so
-    it has no end of turn to learn.
+    """Return the tokens of one example. An answer named in `source["cut"]` stopped at its token
+    limit, so it has no end of turn to learn.
 
     Raises:
         DataError: naming the row.
@@ -147,11 +148,12 @@ def encode_row(
         answers,
         weights,
         dataset=str(example.source.get("dataset", "")),
+        role=example.role or LEARN,
     )
 
 
 def with_edits(row: Row) -> Row:
-    """The row with the tokens that its correction changed.
+    """Return the row with the tokens that its correction changed.
 
     Raises:
         DataError: it changes none.
@@ -167,7 +169,9 @@ def with_edits(row: Row) -> Row:
 
 
 def fitted(row: Row, max_tokens: int, overlong: str) -> tuple[Row | None, str]:
-    """The row as it is learned, if it is, and what was done to it: nothing (""), "cut" or "drop"."""
+    """Return the row as it is learned, if it is, and what was done to it: nothing (""), "cut" or
+    "drop".
+    """
     if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
         return row, ""
     shorter = _cut(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
@@ -185,8 +189,8 @@ def _cut(row: Row, room: int) -> Row | None:
 
 
 def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[list[Row]]:
-    """The batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so that
-    every step sees nearly the same mixture.
+    """Return the batches of one epoch: shuffled from the seed, datasets and kinds dealt evenly, so
+    that every step sees nearly the same mixture.
 
     The batches differ by one row at most: a small last batch would move the weights as far as a
     full one on less evidence.
@@ -205,7 +209,7 @@ def order(rows: Sequence[Row], batch_size: int, seed: int, epoch: int) -> list[l
 
 
 def micro_batches(rows: Sequence[Row], token_budget: int) -> list[list[Row]]:
-    """Rows of like length together, each group within the budget of computed tokens (a longer row
+    """Group rows of like length, each group within the budget of computed tokens (a longer row
     stands alone).
     """
     groups: list[list[Row]] = []

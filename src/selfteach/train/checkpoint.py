@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from selfteach.errors import IntegrityError
 from selfteach.records import to_json, write_bytes, write_text
-from selfteach.train.shards import part_of, whole
+from selfteach.train.distributed import part_of, whole
 
 KEEP = 2
 Event = Callable[[str, Mapping[str, Any]], None]
@@ -93,7 +93,8 @@ def read(place: Path) -> tuple[str, Checkpoint]:
             raise ValueError(f"{name} is not what was written")
     facts = json.loads(data["state.json"])
     step = facts.pop("step")
-    adapter, optimizer = load(data["adapter.safetensors"]), load(data["optimizer.safetensors"])
+    adapter = load(data["adapter.safetensors"])
+    optimizer = load(data["optimizer.safetensors"])
     return manifest["identity"], Checkpoint(
         step, adapter, optimizer, load(data["rng.safetensors"])["torch"], facts
     )

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
-from selfteach.train.shards import whole
+from selfteach.train.distributed import whole
 
 Change = tuple[Tensor] | tuple[Tensor, Tensor]
 """W - W0 of a layer: itself, or B (out, r) and A (r, in) whose product it is."""

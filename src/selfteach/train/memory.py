@@ -22,14 +22,17 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from selfteach import config
 from selfteach.errors import ResourceError
 from selfteach.models.memory import release
-from selfteach.train.head import CHUNK
-from selfteach.train.shards import local
+from selfteach.train.distributed import local
+from selfteach.train.fast.head import CHUNK
 
 if TYPE_CHECKING:
     from selfteach.train.adapters import Adapter
 
+SMALLEST = str(config.Train.model_fields["adapter"].default)
+"""The adapter that is offered where another one does not fit."""
 MOMENTS = 2
 """AdamW's tensors for each parameter."""
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -129,7 +132,7 @@ class Account:
             [] if recomputes or not self.activations else ["set train.checkpoint_activations=true"]
         )
         cures += ["lower train.max_tokens"] if self.least < self.free else []
-        cures += [] if adapter == "lora" else ["use train.adapter=lora"]
+        cures += [] if adapter == SMALLEST else [f"use train.adapter={SMALLEST}"]
         cures += ["several GPUs (docs/scale.md)"]
         what = (
             f"training {adapter} needs {shown(self.added)} beside the weights and "
@@ -155,12 +158,14 @@ class Meter:
     """The memory of a device from now on."""
 
     def __init__(self, module: nn.Module) -> None:
-        self.module, self.device = module, next(module.parameters()).device
+        self.module = module
+        self.device = next(module.parameters()).device
         held = (*module.parameters(), *module.buffers())
         self.weights = size_of(held)
         bring(held)
         release()
-        self.free, self._before = free_bytes(self.device), self._now()
+        self.free = free_bytes(self.device)
+        self._before = self._now()
         self._resets = self._reset()
 
     def ahead(self, weights: Iterable[Tensor]) -> Account:
@@ -177,7 +182,8 @@ class Meter:
         """All of it, with the adapter on the module; `known`: the teachers' distributions, which
         lie in main memory.
         """
-        trained, kept = size_of(adapter.parameters()), getattr(adapter, "kept_bytes", 0)
+        trained = size_of(adapter.parameters())
+        kept = getattr(adapter, "kept_bytes", 0)
         kept += known if self.device.type == "cpu" else 0
         return Account(
             self.weights,
@@ -245,7 +251,8 @@ class Kept:
             _storage(tensor) for tensor in (*module.parameters(), *module.buffers(), *parameters)
         }
         self._seen: set[StorageWeakRef] = set()
-        self._outside, self._given = 0, 0
+        self._outside = 0
+        self._given = 0
         self._inside: list[int] = []
         self._in = False
 

@@ -27,19 +27,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from selfteach.errors import ResourceError
+from selfteach.errors import ResourceError, UsageError
 from selfteach.models.memory import release
+from selfteach.records import LEARN
 from selfteach.select.balance import spread
-from selfteach.train.adapters import Adapter
-from selfteach.train.adapters.linear import LoraLinear
-from selfteach.train.adapters.lora import Lora
+from selfteach.train.adapters import Adapter, LowRankLayer
 from selfteach.train.batch import Row, micro_batches
+from selfteach.train.callbacks import Callback, Event, Say
+from selfteach.train.fast.forward import Student
 from selfteach.train.memory import out_of_memory
-from selfteach.train.student import Student
+
+if TYPE_CHECKING:
+    from selfteach.train.trainer import Trainer
 
 HOLD_AFTER = 2 / 3
 """This share of the steps."""
@@ -51,7 +55,7 @@ BYTES = 5e8
 """What the moments of the layers that are solved together may take."""
 SOLVING = 4
 """Matrices (F, F) in float64 that `held` needs at once."""
-Layers = Mapping[str, LoraLinear]
+Layers = Mapping[str, LowRankLayer]
 
 
 @dataclass
@@ -72,7 +76,7 @@ class Moments:
     _last: tuple[str, Tensor | None] = ("", None)
 
     def hook(self, name: str) -> Callable[..., None]:
-        """Takes in what enters a layer."""
+        """Return a hook that takes in what enters a layer."""
 
         def take(part: nn.Module, given: tuple[Tensor, ...]) -> None:
             owner, last = self._last
@@ -89,7 +93,11 @@ class Moments:
         return take
 
     def _sum(self, name: str, x: Tensor) -> Tensor:
-        """The sum so far. That it does not fit must not look like too many tokens at once."""
+        """Return the sum so far.
+
+        Raises:
+            ResourceError: it does not fit, which must not look like too many tokens at once.
+        """
         if name not in self.sums:
             try:
                 self.sums[name] = torch.zeros(x.shape[1], x.shape[1], device=x.device)
@@ -102,11 +110,11 @@ class Moments:
         return self.sums[name]
 
     def owner(self, name: str) -> str:
-        """The layer whose sum is also this one's."""
+        """Return the layer whose sum is also this one's."""
         return self.shared.get(name, name)
 
     def mean(self, name: str) -> Tensor:
-        """(F, F) float64."""
+        """Return the mean: (F, F) float64."""
         owner = self.owner(name)
         return self.sums[owner].double() / self.tokens[owner]
 
@@ -116,27 +124,115 @@ LeftOut = dict[str, str]
 """Layers that stay as they were, and why."""
 
 
-def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
-    """Why there is nothing to hold on to; "" where there is. An anchor is a row with no other
-    objective than `anchor`.
+class RegMean(Callback):
+    """`train.regmean`: before the last third of the steps, change the adapter as this module says.
+
+    It needs a row that is learned, a row that holds the base in place, and an adapter of low rank;
+    where one is lacking, an event says so. All processes go on with what the first one found.
     """
-    if not isinstance(adapter, Lora):
+
+    _step: int | None = None
+    _done = False
+
+    def start(self, trainer: Trainer) -> None:
+        """Find the step before which it is done.
+
+        Raises:
+            UsageError: the weights lie in shards.
+        """
+        if not self.settings.regmean:
+            return
+        if trainer.processes.sharded:
+            raise UsageError(
+                "weights in shards cannot be held still.",
+                where="train.regmean",
+                cure="Set train.regmean=0.",
+            )
+        step = round(HOLD_AFTER * trainer.total)
+        reason = why_not(trainer.adapter, trainer.rows)
+        if not reason and step >= trainer.total:
+            reason = "there are too few steps"
+        if reason:
+            trainer.event("regmean_left_out", {"mu": self.settings.regmean, "reason": reason})
+        else:
+            self._step = step
+
+    def count_bytes(self, trainer: Trainer) -> int:
+        """Return what the moments and their solution will need."""
+        if self._step is None or self._done:
+            return 0
+        return needed(trainer.adapter.low_rank_layers)
+
+    def before_step(self, trainer: Trainer, say: Say | None) -> None:
+        """Change the adapter before the step that `start` found."""
+        if trainer.step == self._step and not self._done:
+            self.apply(trainer, say)
+
+    def apply(self, trainer: Trainer, say: Say | None) -> None:
+        """Give up what the lessons do not need; the steps that are left make good what they lost by
+        it.
+        """
+        if say:
+            say(f"step {trainer.step}: giving up what the lessons do not need (train.regmean)")
+        micro_batch = trainer.micro_batch
+        layers = trainer.adapter.low_rank_layers
+        tokens = micro_batch.tokens
+
+        def see(part: Layers, rows: Sequence[Row]) -> Moments:
+            return micro_batch.retry(
+                rows, lambda: moments(trainer.student, part, rows, micro_batch.tokens)
+            )
+
+        release()
+        shortest = min(trainer.rows, key=lambda row: row.length)
+        shared = micro_batch.retry([shortest], lambda: owners(trainer.student, layers, shortest))
+        left_out = hold_still(trainer.adapter, trainer.rows, self.settings.regmean, see, shared)
+        trainer.processes.agree(layer.a for layer in layers.values())
+        self._done = True
+        micro_batch.tokens = tokens
+        self._report(trainer, left_out, len(layers))
+
+    def _report(self, trainer: Trainer, left_out: LeftOut, layers: int) -> None:
+        """Record what was done, and which layers stayed as they were."""
+        about = {"step": trainer.step, "mu": self.settings.regmean}
+        if len(left_out) < layers:
+            trainer.event("regmean", about)
+        for reason in sorted(set(left_out.values())):
+            names = [name for name, its in left_out.items() if its == reason]
+            facts = {**about, "reason": reason, "layers": len(names), "first": names[0]}
+            trainer.event("regmean_left_out", facts)
+
+    def state(self) -> dict[str, Any]:
+        """Return whether it is done."""
+        return {"done": True} if self._done else {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over whether it is done."""
+        self._done = bool(state["done"])
+
+    def skip(self) -> Sequence[Event]:
+        """Return that it was left out, where it was asked for."""
+        mu = self.settings.regmean
+        return [("regmean_left_out", {"mu": mu, "reason": NO_LORA})] if mu else []
+
+
+def why_not(adapter: Adapter, rows: Sequence[Row]) -> str:
+    """Return why there is nothing to hold on to; "" where there is. A row that is not learned is an
+    anchor.
+    """
+    if not adapter.low_rank_layers:
         return NO_LORA
-    still = {row.weights.keys() == {"anchor"} for row in rows}
-    return (
-        ""
-        if still == {False, True}
-        else "there are no anchors"
-        if False in still
-        else "there are no lessons"
-    )
+    roles = {row.role for row in rows}
+    if len(roles) > 1:
+        return ""
+    return "there are no anchors" if LEARN in roles else "there are no lessons"
 
 
 @torch.no_grad()
 def hold_still(
-    adapter: Lora, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]
+    adapter: Adapter, rows: Sequence[Row], mu: float, see: See, owners: Mapping[str, str]
 ) -> LeftOut:
-    """Changes a LoRA as this module says.
+    """Change an adapter of low rank as this module says.
 
     Args:
         rows: those of the training.
@@ -144,11 +240,11 @@ def hold_still(
         see: `moments` of the student as it is now.
         owners: `owners` of its layers.
     """
-    anchors = spread([row for row in rows if row.weights.keys() == {"anchor"}], ROWS)
-    lessons = spread([row for row in rows if row.weights.keys() != {"anchor"}], ROWS)
+    anchors = spread([row for row in rows if row.role != LEARN], ROWS)
+    lessons = spread([row for row in rows if row.role == LEARN], ROWS)
     left_out: LeftOut = {}
     adapter.begin_step()
-    for part in parts(adapter.places, owners):
+    for part in parts(adapter.low_rank_layers, owners):
         with _room(part, left_out):
             left_out |= _solve_part(
                 part, partial(see, part, lessons), partial(see, part, anchors), mu
@@ -160,7 +256,8 @@ def hold_still(
 def _solve_part(
     part: Layers, lessons: Callable[[], Moments], anchors: Callable[[], Moments], mu: float
 ) -> LeftOut:
-    seen, still = lessons(), anchors()
+    seen = lessons()
+    still = anchors()
     left_out: LeftOut = {}
     for owner, group in groupby(part, key=seen.owner):
         layers = {name: part[name] for name in group}
@@ -171,9 +268,9 @@ def _solve_part(
 
 
 def _solve(
-    layers: Sequence[LoraLinear], owner: str, seen: Moments, still: Moments, mu: float
+    layers: Sequence[LowRankLayer], owner: str, seen: Moments, still: Moments, mu: float
 ) -> str:
-    """Changes layers that are fed with the same, or says why not."""
+    """Change layers that are fed with the same, or say why not."""
     if not (seen.tokens.get(owner) and still.tokens.get(owner)):
         return "no token of lessons or of anchors comes there"
     every: list[Tensor] = [layer.a for layer in layers]
@@ -190,7 +287,7 @@ def _solve(
 
 @contextmanager
 def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
-    """What there is no memory for stays as it is."""
+    """Leave as it is what there is no memory for."""
     try:
         yield
     except (ResourceError, MemoryError, RuntimeError) as fault:
@@ -201,8 +298,8 @@ def _room(layers: Layers, left_out: LeftOut) -> Iterator[None]:
 
 
 def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tensor:
-    """a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r, F)
-    float32.
+    """Return a S (S + mu S0 + lam I)^-1. Shapes: a (r, F) float32, s and s0 (F, F) float64 -> (r,
+    F) float32.
     """
     left = s + mu * s0
     left.diagonal().add_(lam * float(s.square().sum() / s.trace()))
@@ -212,36 +309,39 @@ def held(a: Tensor, s: Tensor, s0: Tensor, mu: float, lam: float = LAM) -> Tenso
     return found.float()
 
 
-def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LoraLinear]]:
-    """The layers in their order, as many at a time as the moments of all may take, at least one;
-    what layers share counts once.
+def parts(places: Layers, owners: Mapping[str, str]) -> Iterator[dict[str, LowRankLayer]]:
+    """Yield the layers in their order, as many at a time as the moments of all may take, at least
+    one; what layers share counts once.
     """
-    part: dict[str, LoraLinear] = {}
+    part: dict[str, LowRankLayer] = {}
     size = 0
     for name, layer in places.items():
         mine = 0 if owners.get(name, name) in part else _moment_bytes(layer)
         if part and size + mine > BYTES:
             yield part
-            part, size, mine = {}, 0, _moment_bytes(layer)
-        part[name], size = layer, size + mine
+            part = {}
+            size = 0
+            mine = _moment_bytes(layer)
+        part[name] = layer
+        size += mine
     yield part
 
 
 def needed(places: Layers) -> int:
-    """Bytes at most: the moments of a part, and what solving its widest layer takes."""
+    """Return the bytes at most: the moments of a part, and what solving its widest layer takes."""
     sizes = [_moment_bytes(layer) for layer in places.values()]
     return int(min(sum(sizes), max(BYTES, *sizes))) + SOLVING * max(sizes)
 
 
-def _moment_bytes(layer: LoraLinear) -> int:
-    """Of S and S0 in float32, which is as much as of one matrix in float64."""
+def _moment_bytes(layer: LowRankLayer) -> int:
+    """Count S and S0 in float32, which is as much as of one matrix in float64."""
     return 2 * 4 * layer.a.shape[1] ** 2
 
 
 @torch.no_grad()
 def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
-    """For each layer that a row comes to, the first one that is fed with the same tensor. The
-    student is ready.
+    """Return, for each layer that a row comes to, the first one that is fed with the same tensor.
+    The student is ready.
     """
     found: dict[str, str] = {}
     last: tuple[str, Tensor | None] = ("", None)
@@ -261,8 +361,8 @@ def owners(student: Student, layers: Layers, row: Row) -> dict[str, str]:
 
 @torch.no_grad()
 def moments(student: Student, layers: Layers, rows: Sequence[Row], token_budget: int) -> Moments:
-    """What enters the layers at all tokens of the rows, however they are computed together. The
-    student is ready.
+    """Return the moments of what enters the layers at all tokens of the rows, however they are
+    computed together. The student is ready.
     """
     found = Moments()
     with _hooked(layers, found.hook):

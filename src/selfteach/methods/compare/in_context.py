@@ -30,7 +30,7 @@ from selfteach.records import (
     messages,
     prompt_json,
 )
-from selfteach.train.loop import Trained
+from selfteach.train.train import Trained
 
 UNTRAINED = Trained(Path(), 0, 0, 0.0, [], 0, {})
 Turns = tuple[Message, ...]

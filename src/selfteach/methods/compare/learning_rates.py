@@ -12,7 +12,8 @@ from selfteach import registry
 from selfteach.config import Train
 from selfteach.models.recorded import Recorded
 from selfteach.records import Continuations, Example, digest, prompt_json
-from selfteach.train.steps import Diverged
+from selfteach.train.adapters import is_solved
+from selfteach.train.trainer import Diverged
 
 HELD_OUT = 0.1
 
@@ -72,7 +73,7 @@ def own_rate(adapter: str, settings: Train) -> float:
     configuration's rate is that of its own adapter.
     """
     kind = registry.lookup("adapters", adapter)
-    if hasattr(kind, "solve"):
+    if is_solved(adapter):
         return 0.0
     return float(
         settings.learning_rate

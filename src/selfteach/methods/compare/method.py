@@ -47,13 +47,13 @@ from selfteach.report.comparison import SCORES, figure
 from selfteach.report.read import at
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
-from selfteach.train.loop import Trained
+from selfteach.train.adapters import can_join, is_solved
 from selfteach.train.memory import Meter
-from selfteach.train.steps import Diverged
+from selfteach.train.train import Trained
+from selfteach.train.trainer import Diverged
 
 OWN, ON_POLICY, SOLVED = "own", "on_policy", "solved"
 ROWS, BASE = "rows", "row base"
-JOINED = ("lora", "closed_form")
 OBJECTIVES = (OWN, "sft", "dpo", "sft+dpo", "distill", ON_POLICY, "correction")
 """`own` is what the run itself was trained with; `on_policy` is distillation on answers that the
 student draws between steps.
@@ -199,13 +199,13 @@ def cells(
         goes_on: whether the run goes on from another one, whose adapter has to be joined with each.
     """
     for adapter in wanted.adapters:
-        if goes_on and adapter not in JOINED:
+        if goes_on and not can_join(adapter):
             left_out[adapter] = (
                 "the run goes on from another one, and only adapters of low rank can "
                 "be joined to one file"
             )
             continue
-        if hasattr(registry.lookup("adapters", adapter), "solve"):
+        if is_solved(adapter):
             for objective in wanted.objectives:
                 if objective != OWN:
                     left_out[f"{adapter}-{objective}"] = (

@@ -61,7 +61,7 @@ from selfteach.methods.corrections.split import Parts
 from selfteach.methods.session import Session
 from selfteach.records import Draw, Measure, question
 from selfteach.select.overlap import Overlap
-from selfteach.train.edits import edited
+from selfteach.train.edit_mask import edited
 
 Revisions = list[Revision]
 """What the teacher makes of answers, in the order of the questions."""

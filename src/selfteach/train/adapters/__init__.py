@@ -14,13 +14,23 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from selfteach import config
+from selfteach import config, registry
 from selfteach.models.worn import Worn
 from selfteach.records import write_bytes, write_text
+from selfteach.train.distributed import rank
 from selfteach.train.l2 import Change
-from selfteach.train.parallel import rank
 
 Encode = Callable[[str], Sequence[int]]
+
+
+class LowRankLayer(Protocol):
+    """A layer whose update is a product s B A. Shapes: a (r, in)."""
+
+    a: nn.Parameter
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call a function with what enters the layer, as `nn.Module` does."""
+        ...
 
 
 class Adapter(Protocol):
@@ -32,6 +42,19 @@ class Adapter(Protocol):
     """The rate where the configuration names none."""
     worn: Worn | None
     """What it does to forward passes beside changing weights."""
+    solves: bool = False
+    """Whether it is solved for at once: then the class has `solve` (closed_form.py) and no step is
+    taken.
+    """
+    joins: bool = False
+    """Whether what it saves is of low rank, so that two of them can become one file."""
+
+    @property
+    def low_rank_layers(self) -> Mapping[str, LowRankLayer]:
+        """The layers whose update is a product s B A, by name, in the module's order; none, where
+        it changes the model in another way.
+        """
+        return {}
 
     @classmethod
     def attach(
@@ -91,6 +114,24 @@ class Adapter(Protocol):
     def layers(self) -> Iterator[str]:
         """The names of the layers that it sits on."""
         ...
+
+
+def is_solved(name: str) -> bool:
+    """Return whether the adapter of this name is solved for without steps.
+
+    Raises:
+        UsageError: no such name.
+    """
+    return bool(getattr(registry.lookup("adapters", name), "solves", False))
+
+
+def can_join(name: str) -> bool:
+    """Return whether two saved adapters of this name can become one file.
+
+    Raises:
+        UsageError: no such name.
+    """
+    return bool(getattr(registry.lookup("adapters", name), "joins", False))
 
 
 def lora_settings(

@@ -32,13 +32,14 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import DataError
 from selfteach.models.worn import decoder_layers, which_layers
-from selfteach.records import Example, Message, write_text
+from selfteach.records import GENERAL, LEARN, Example, Message, write_text
 from selfteach.train import memory
-from selfteach.train.adapters.exact import Update, write_lora
+from selfteach.train.adapters.exact_conversion import Update, write_lora
 from selfteach.train.adapters.ridge import HEAD_ROWS, LEAST_NATS, Change, Editor, Ridge, low_rank
 from selfteach.train.batch import Row, encode_row, fitted
 
-CHECK_SHARE, LEAST = 0.2, 4
+CHECK_SHARE = 0.2
+LEAST = 4
 FALL = 2.0
 LEAST_EFFECT = 1e-3
 FIRST = 5.0
@@ -87,7 +88,10 @@ class Solved:
 
 
 class ClosedForm:
-    """Solves instead of training: `solve` is what the loop calls in place of its steps."""
+    """Solve instead of training: `solve` is what is called in place of the trainer's steps."""
+
+    solves = True
+    joins = True
 
     @staticmethod
     def solve(
@@ -109,7 +113,8 @@ class ClosedForm:
             DataError: too few examples, or a context without effect.
             ResourceError: what is solved does not fit into memory.
         """
-        how, meter = settings.closed_form, memory.Meter(hf.module)
+        how = settings.closed_form
+        meter = memory.Meter(hf.module)
         editor = Editor(
             hf.module,
             which_layers(how.layers, len(decoder_layers(hf.module)), "train.closed_form.layers"),
@@ -148,7 +153,8 @@ def sweeps(
     Raises:
         DataError: a context without effect.
     """
-    started, learn = time.monotonic(), found.learn
+    started = time.monotonic()
+    learn = found.learn
     read = editor.read([*learn.plain, *learn.anchors])
     targets, told = editor.states(learn.told)
     weight = heft(editor.kl(told, editor.last(read)[: len(told)]), read.batch.place[: len(told)])
@@ -204,12 +210,11 @@ def needed(editor: Editor, found: Material, meter: memory.Meter) -> memory.Accou
     """
     wide: Any = next(iter(editor.linear.values())).weight
     d, f = wide.shape
-    size, layers = wide.element_size(), len(editor.layers)
+    size = wide.element_size()
+    layers = len(editor.layers)
     scope = [*found.learn.plain, *found.check.plain]
-    answers, most = (
-        sum(row.tokens for row in scope),
-        sum(row.length for row in (*found.learn.plain, *found.learn.anchors)),
-    )
+    answers = sum(row.tokens for row in scope)
+    most = sum(row.length for row in (*found.learn.plain, *found.learn.anchors))
     told = max(sum(row.length for row in group) for group in (*found.learn.told, *found.check.told))
     head = editor.module.get_output_embeddings().weight.shape[0]
     return memory.Account(
@@ -262,7 +267,8 @@ class Check:
     """
 
     def __init__(self, editor: Editor, check: Part) -> None:
-        self.editor, self.check = editor, check
+        self.editor = editor
+        self.check = check
         self.told = editor.states(check.told)[1]
         self.read = editor.read([*check.plain, *check.anchors])
         plain, self.still = self._parted(editor.last(self.read))
@@ -287,7 +293,7 @@ class Check:
             return found
         drifts = self.editor.kl(self.still, still)
         general = torch.tensor(
-            [row.kind == "general" for row in self.check.anchors for _ in range(row.tokens)],
+            [row.kind == GENERAL for row in self.check.anchors for _ in range(row.tokens)],
             device=drifts.device,
         )
         if bool(general.any()) and not bool(general.all()):
@@ -315,7 +321,8 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
     Raises:
         DataError: too few examples in scope, or none of them fits into the context after another.
     """
-    how, counts = settings.closed_form, dict[str, int]()
+    how = settings.closed_form
+    counts = dict[str, int]()
 
     def rows(given: Sequence[Example]) -> list[Pair]:
         found = [
@@ -337,9 +344,9 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
         return [(row, e) for row, _, e in found if row]
 
     scope = rows(
-        list({str(e.prompt): e for e in reversed(examples) if e.kind == "in_scope"}.values())[::-1]
+        list({str(e.prompt): e for e in reversed(examples) if e.role == LEARN}.values())[::-1]
     )
-    still = [row for row, _ in rows([e for e in examples if e.kind != "in_scope"])]
+    still = [row for row, _ in rows([e for e in examples if e.role != LEARN])]
     needed = max(how.shots + 2 * LEAST, math.ceil((how.shots + LEAST) / (1 - CHECK_SHARE)))
     if len(scope) < needed:
         raise DataError(
@@ -355,9 +362,11 @@ def parts(hf: Any, examples: Sequence[Example], settings: config.Train, seed: in
         max(LEAST, round(CHECK_SHARE * len(found))) if len(found) >= 2 * LEAST else 0
         for found in (scope, still)
     )
-    check, rest = scope[:held], scope[held:]
+    check = scope[:held]
+    rest = scope[held:]
     shots = roomy(hf, rest, max(scope, key=lambda pair: pair[0].length), how.shots)
-    shown, others = [e for _, e in rest[:shots]], rest[shots:]
+    shown = [e for _, e in rest[:shots]]
+    others = rest[shots:]
     learn = part(
         hf, [(shown, others), ([e for _, e in others[:shots]], rest[:shots])], still[held_still:]
     )

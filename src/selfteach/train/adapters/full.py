@@ -19,10 +19,10 @@ from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.wear import KIND
 from selfteach.models.worn import decoder_layers, which_layers
-from selfteach.train.adapters import Encode, write_folder
+from selfteach.train.adapters import Encode, LowRankLayer, write_folder
+from selfteach.train.distributed import part_of, whole
 from selfteach.train.l2 import Change
 from selfteach.train.memory import size_of
-from selfteach.train.shards import part_of, whole
 
 
 class Full:
@@ -31,9 +31,13 @@ class Full:
     learning_rate = 2e-5
     kind = "full"
     worn = None
+    solves = False
+    joins = False
+    low_rank_layers: Mapping[str, LowRankLayer] = {}
 
     def __init__(self, module: nn.Module, chosen: Mapping[str, nn.Parameter]) -> None:
-        self._module, self._chosen = module, dict(chosen)
+        self._module = module
+        self._chosen = dict(chosen)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         self._base = {name: weight.detach().clone() for name, weight in self._chosen.items()}

@@ -2,8 +2,8 @@
 
 Source: Hu et al. 2021 (arXiv 2106.09685); initial values, names and files as the `peft` package has
 them.
-Departs: training uses our own layer (linear.py) instead of PEFT's, for speed; a test holds its loss
-and gradients equal to PEFT's.
+Departs: training uses our own layer (fast/lora_linear.py) instead of PEFT's, for speed; a test
+holds its loss and gradients equal to PEFT's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from selfteach import config
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.wear import PEFT_PREFIX
 from selfteach.train.adapters import Encode, lora_settings, write_folder
-from selfteach.train.adapters.linear import LoraLinear
+from selfteach.train.fast.lora_linear import LoraLinear
 from selfteach.train.l2 import Change
 
 
@@ -29,11 +29,15 @@ class Lora:
 
     learning_rate = 1e-3
     worn = None
+    solves = False
+    joins = True
 
     def __init__(
         self, module: nn.Module, places: dict[str, LoraLinear], settings: config.Lora
     ) -> None:
-        self._module, self._places, self._settings = module, places, settings
+        self._module = module
+        self._places = places
+        self._settings = settings
         self._frozen: list[nn.Parameter] = []
 
     @classmethod
@@ -67,8 +71,8 @@ class Lora:
         return adapter
 
     @property
-    def places(self) -> Mapping[str, LoraLinear]:
-        """The layers, in the module's order."""
+    def low_rank_layers(self) -> Mapping[str, LoraLinear]:
+        """The adapted layers, in the module's order."""
         return self._places
 
     def parameters(self) -> list[nn.Parameter]:

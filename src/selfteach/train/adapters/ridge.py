@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from selfteach.errors import UsageError
 from selfteach.models.worn import decoder_layers
-from selfteach.train.attention import packed
 from selfteach.train.batch import Row
-from selfteach.train.packing import Packed, pack
+from selfteach.train.fast.attention import packed
+from selfteach.train.fast.packing import Packed, pack
 
 HEAD_ROWS = 256
 LEAST_NATS = 1e-4
@@ -76,7 +76,8 @@ def ridge(k: Tensor, t: Tensor, weight: Tensor, k0k0: Tensor, how: Ridge) -> Ten
         inside: Tensor = ridge(k.double() @ free, t, weight, k0k0, Ridge(0.0, how.lam)) @ free
         return inside
     weighed = (k.double() * (weight / weight.sum()).double()[:, None]).t()  # (F, N)
-    kk, kt = weighed @ k.double(), weighed @ t.double()
+    kk = weighed @ k.double()
+    kt = weighed @ t.double()
     left = kk + how.mu * k0k0.double()
     left.diagonal().add_(how.lam * float(kk.square().sum() / kk.trace()))
     dw: Tensor = torch.cholesky_solve(
@@ -92,7 +93,8 @@ def null_projector(anchors: Tensor, energy: float) -> Tensor:
     Shapes: (F, F) -> (F, F) float64.
     """
     values, vectors = torch.linalg.eigh(anchors.double())
-    values, vectors = values.flip(0), vectors.flip(1)
+    values = values.flip(0)
+    vectors = vectors.flip(1)
     used = int((values.cumsum(0) < energy * values.sum()).sum()) + 1
     span = vectors[:, :used]
     free: Tensor = (
@@ -131,8 +133,10 @@ class Editor:
     """
 
     def __init__(self, module: Any, layers: Sequence[int]) -> None:
-        self.module, self.layers = module, sorted(layers)
-        self.decoder, self.blocks = module.get_decoder(), decoder_layers(module)
+        self.module = module
+        self.layers = sorted(layers)
+        self.decoder = module.get_decoder()
+        self.blocks = decoder_layers(module)
         names = {id(part): name for name, part in module.named_modules()}
         try:
             self.linear = {n: self.blocks[n].get_submodule("mlp.down_proj") for n in self.layers}
@@ -188,11 +192,10 @@ class Editor:
         are in scope; the rows with the others are anchors. `before` is the change of an earlier
         sweep.
         """
-        batch, found = read.batch, Sweep({}, {}, {})
-        scope, anchored = (
-            batch.states[: len(weight)],
-            _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1),
-        )
+        batch = read.batch
+        found = Sweep({}, {}, {})
+        scope = batch.states[: len(weight)]
+        anchored = _tokens_of(batch, int(batch.row[len(weight) - 1]) + 1)
         heavy = anchor_weights(batch, weight)[anchored][:, None]
         features: dict[int, Tensor] = {}
 
@@ -201,8 +204,10 @@ class Editor:
 
         def solve(layer: int) -> Callable[..., Any]:
             def hook(part: Any, given: Any, out: Any) -> Any:
-                h, features_here = (out[0] if isinstance(out, tuple) else out), features.pop(layer)
-                k, k0 = features_here[scope], features_here[anchored]
+                h = out[0] if isinstance(out, tuple) else out
+                features_here = features.pop(layer)
+                k = features_here[scope]
+                k0 = features_here[anchored]
                 old = (
                     before[layer]
                     if layer in before
@@ -214,7 +219,8 @@ class Editor:
                 t = ahead / (len(self.layers) - self.layers.index(layer)) + k @ old.t()
                 k0k0 = k0.t() @ (k0 * heavy) / heavy.sum().clamp_min(LEAST_NATS)
                 dw = ridge(k, t, weight, k0k0, how).float()
-                found.change[layer], found.r2[layer] = dw, r_squared(t, k @ dw.t(), weight)
+                found.change[layer] = dw
+                found.r2[layer] = r_squared(t, k @ dw.t(), weight)
                 found.moments[layer] = k0k0 + k.t() @ k / len(k)
                 h = (h.float() + (features_here @ (dw - old).t())[None]).to(h.dtype)
                 return (h, *out[1:]) if isinstance(out, tuple) else h

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from selfteach import config
-from selfteach.train.head import OfLogits
+from selfteach.train.fast.head import OfLogits
 from selfteach.train.prior import Prior
 
 Event = tuple[str, Mapping[str, Any]]
@@ -99,6 +99,12 @@ class Objective(ABC):
     """Needs to know which tokens the correction changed."""
     prior: Prior | None = None
     """A domain prior, where it needs log l(chosen) - log l(rejected)."""
+    holds: bool = False
+    """Only holds the base in place: a row that has no other objective is not learned."""
+    distilled_by: str = "distill"
+    """The objective that takes its place where a fast adapter learned the rows before
+    (`train.fast`); one that `holds` stays.
+    """
 
     def __init__(self, settings: config.Train) -> None:
         self.settings = settings

@@ -18,6 +18,8 @@ class Anchor(Objective):
     costs adherence; here both can be had.
     """
 
+    holds = True
+
     def __init__(self, settings: config.Train) -> None:
         super().__init__(settings)
         if settings.anchor == "kl":
@@ -45,6 +47,7 @@ class Hold(Anchor):
 
     pairs = True
     edits = True
+    holds = False
 
     def terms(self, view: View) -> Tensor:
         """(R,) sums over the tokens outside of edits, nats."""

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from selfteach import config, registry
+from selfteach.train.displacement import Watchdog
 from selfteach.train.objectives import Event, Objective, View, row_sums
-from selfteach.train.watchdog import Watchdog
 
 
 def unbounded(chosen: Tensor, rejected: Tensor) -> Tensor:
@@ -213,4 +213,5 @@ class Correction(Objective):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Gives the watchdog its memory back."""
-        self.watchdog.below, self.watchdog.barked = set(state["below"]), state["barked"]
+        self.watchdog.below = set(state["below"])
+        self.watchdog.barked = state["barked"]

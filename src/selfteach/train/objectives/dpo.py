@@ -34,10 +34,8 @@ class Dpo(Objective):
         assert view.rejected_row is not None
         assert view.reference is not None
         assert view.rejected_reference is not None
-        chosen, base_chosen = (
-            row_sums(view.logp, view.row, view.rows),
-            row_sums(view.reference, view.row, view.rows),
-        )
+        chosen = row_sums(view.logp, view.row, view.rows)
+        base_chosen = row_sums(view.reference, view.row, view.rows)
         rejected = row_sums(view.rejected, view.rejected_row, view.rows)
         base_rejected = row_sums(view.rejected_reference, view.rejected_row, view.rows)
         return dpo(chosen, rejected, base_chosen, base_rejected, self.settings.beta)

@@ -15,14 +15,16 @@ from dataclasses import replace
 from selfteach.errors import UsageError
 from selfteach.records import Example
 from selfteach.registry import did_you_mean
-from selfteach.train.batch import Row
+from selfteach.train.batch import Row, order
 
 DATASET = "dataset"
 """The key of an example's `source` that says which dataset it belongs to."""
 
 
 def named(datasets: Mapping[str, Sequence[Example]]) -> list[Example]:
-    """All examples, each with its dataset's name, which also keeps equal ids of two datasets apart."""
+    """Return all examples, each with its dataset's name, which also keeps equal ids of two datasets
+    apart.
+    """
     return [
         replace(example, id=f"{name}/{example.id}", source={**example.source, DATASET: name})
         for name, examples in datasets.items()
@@ -55,7 +57,8 @@ class Mixture:
         seed: int,
         least: Mapping[str, float] | None = None,
     ) -> None:
-        self.rows, self.seed = list(rows), seed
+        self.rows = list(rows)
+        self.seed = seed
         self.sources = {
             name: [row for row in rows if row.dataset == name]
             for name in sorted({row.dataset for row in rows})
@@ -85,18 +88,19 @@ class Mixture:
 
     @property
     def size(self) -> int:
-        """The rows of an epoch."""
+        """Return how many rows an epoch has."""
         return len(self.rows) + sum(self.more.values())
 
     def epoch(self, number: int) -> list[Row]:
-        """The rows of an epoch, counted from 0."""
+        """Return the rows of an epoch, counted from 0."""
         if not self.shares:
             again = [
                 self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
                 for kind, n in self.more.items()
             ]
             return [*self.rows, *itertools.chain.from_iterable(again)]
-        starts, ends = self._taken(number), self._taken(number + 1)
+        starts = self._taken(number)
+        ends = self._taken(number + 1)
         return [
             row
             for name, rows in self.sources.items()
@@ -104,8 +108,8 @@ class Mixture:
         ]
 
     def _taken(self, epochs: int) -> dict[str, int]:
-        """How many rows each dataset has given before an epoch: cumulative shares, rounded, so that
-        they add up to whole epochs.
+        """Return how many rows each dataset has given before an epoch: cumulative shares, rounded,
+        so that they add up to whole epochs.
         """
         total = epochs * len(self.rows)
         edges = [0, *(round(total * share) for share in itertools.accumulate(self.shares.values()))]
@@ -115,7 +119,7 @@ class Mixture:
         }
 
     def _stream(self, name: str, rows: Sequence[Row], start: int, end: int) -> list[Row]:
-        """A part of an endless sequence of shuffled passes."""
+        """Return a part of an endless sequence of shuffled passes."""
         found: list[Row] = []
         for turn in range(start // len(rows), -(-end // len(rows))):
             shuffled = random.Random(f"{self.seed}/{name}/{turn}").sample(rows, len(rows))
@@ -124,8 +128,35 @@ class Mixture:
         return found
 
 
+class Epochs:
+    """The batches of all epochs, which depend on the seed and the epoch's number alone."""
+
+    def __init__(self, mixture: Mixture, batch_size: int, seed: int) -> None:
+        self.mixture = mixture
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps = math.ceil(mixture.size / batch_size)
+        self._dealt: dict[int, list[list[Row]]] = {}
+
+    def batches(self, epoch: int) -> list[list[Row]]:
+        """Return the batches of an epoch, counted from 0; only the last one asked for is kept."""
+        if epoch not in self._dealt:
+            rows = self.mixture.epoch(epoch)
+            self._dealt = {epoch: order(rows, self.batch_size, self.seed, epoch)}
+        return self._dealt[epoch]
+
+    def batch(self, step: int) -> list[Row]:
+        """Return the batch of a step, counted from 0."""
+        epoch, place = divmod(step, self.steps)
+        return self.batches(epoch)[place]
+
+    def used(self, steps: int) -> set[int]:
+        """Return the numbers of the rows that the first steps train."""
+        return {row.number for step in range(steps) for row in self.batch(step)}
+
+
 def missing(counts: Mapping[str, int], total: int, least: Mapping[str, float]) -> dict[str, int]:
-    """How many more rows of each kind make its share of all at least its `least`.
+    """Return how many more rows of each kind make its share of all at least its `least`.
 
     An epoch of n rows has n least_k of each kind that falls short, so n = (the rows of all other
     kinds) / (1 - the sum of these shares). Who has the most of what is asked for is left out of

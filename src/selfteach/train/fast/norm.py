@@ -34,7 +34,9 @@ class RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, weight = ctx.saved_tensors
         size = x.shape[-1]
-        g, rows, r = grads[0].reshape(-1, size).contiguous(), x.reshape(-1, size), scale.view(-1, 1)
+        g = grads[0].reshape(-1, size).contiguous()
+        rows = x.reshape(-1, size)
+        r = scale.view(-1, 1)
         d_x = torch.ops.aten.native_layer_norm_backward(
             g, rows, [size], torch.zeros_like(r), r, weight.float(), None, [True, False, False]
         )[0]
@@ -47,7 +49,8 @@ class FrozenNorm(nn.Module):
 
     def __init__(self, own: nn.Module, eps: float) -> None:
         super().__init__()
-        self.own, self.eps = own, eps
+        self.own = own
+        self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
         return RmsNorm.apply(x, self.own.weight, self.eps)  # type: ignore[no-any-return,no-untyped-call]
@@ -78,6 +81,7 @@ def _eps(own: nn.Module) -> float | None:
         or getattr(own, "weight", None) is None
         or own.weight.requires_grad
         or own.weight.device.type != "cpu"
+        or own.weight.dtype == torch.float64  # the scale is float32
     ):
         return None
     return next(

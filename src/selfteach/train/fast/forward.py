@@ -1,5 +1,5 @@
-"""The model while it is taught: answer states of packed rows, their log-probabilities, and what the
-frozen base says of them.
+"""The model while it is trained: answer states of packed rows, their log-probabilities, and what
+the frozen base says of them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from torch import Tensor, nn
 
 from selfteach.models.score import HEAD_ROWS, Head
 from selfteach.models.worn import standing, worn
+from selfteach.train.activation_checkpointing import Apart, at_once
 from selfteach.train.adapters import Adapter
-from selfteach.train.attention import CannotPack, packed
 from selfteach.train.batch import Row
-from selfteach.train.head import OfLogits, at_logits, token_logp
-from selfteach.train.packing import Packed, pack
-from selfteach.train.recompute import Apart, at_once
-from selfteach.train.shards import frozen, here
+from selfteach.train.distributed import frozen, here
+from selfteach.train.fast.attention import CannotPack, packed
+from selfteach.train.fast.head import OfLogits, at_logits, token_logp
+from selfteach.train.fast.packing import Packed, pack
 
 PROBE_TOLERANCE = 0.05
 """Relative; bf16 gives 0.01, a token that sees what it must not gives more than 0.2."""
 
 
 class Student:
-    """A module with its adapter, fed with packed rows.
+    """Feed a module, with its adapter, packed rows.
 
     `packs` says whether the model computes packed rows rightly, which a probe shows; a model that
     does not (a short attention window, soft-capped scores, no attention at all) gets each prompt
@@ -34,23 +34,24 @@ class Student:
     """
 
     def __init__(self, module: Any, adapter: Adapter) -> None:
-        self.module, self.adapter = module, adapter
-        self.decoder, self.head = module.get_decoder(), Head(module)
+        self.module = module
+        self.adapter = adapter
+        self.decoder = module.get_decoder()
+        self.head = Head(module)
         weight = module.get_output_embeddings().weight
-        self.device, self.dtype = weight.device, weight.dtype
+        self.device = weight.device
+        self.dtype = weight.dtype
         self.apart: Apart = at_once
-        self.once = frozen(
-            module
-            # DeepSpeed gathers the head's weight for each of its passes, of which all processes
-            # need as many
-        )
+        # DeepSpeed gathers the head's weight for each of its passes, of which all processes need as
+        # many
+        self.once = frozen(module)
         self.plain_head = not weight.requires_grad and not self.once and here(module, self._plain)
         self.packs = True
         self.packs = here(module, self._probe)
 
     @torch.no_grad()
     def _plain(self) -> bool:
-        """Whether the head is a frozen matrix and nothing else."""
+        """Return whether the head is a frozen matrix and nothing else."""
         weight = self.module.get_output_embeddings().weight
         hidden = torch.linspace(
             -1, 1, 2 * weight.shape[1], dtype=self.dtype, device=self.device
@@ -59,7 +60,7 @@ class Student:
 
     @torch.no_grad()
     def _probe(self) -> bool:
-        """Whether packed rows give the states of ordinary sequences."""
+        """Return whether packed rows give the states of ordinary sequences."""
         limit = min(self.module.get_input_embeddings().num_embeddings, 100)
 
         def tokens(*numbers: int) -> tuple[int, ...]:
@@ -84,16 +85,18 @@ class Student:
         return bool((ours - theirs).norm() <= PROBE_TOLERANCE * theirs.norm())
 
     def ready(self) -> AbstractContextManager[None]:
-        """The model's attention as `states` needs it."""
+        """Return a context in which the model's attention is as `states` needs it."""
         return packed(self.module) if self.packs else nullcontext()
 
     def pack(self, rows: Sequence[Row]) -> Packed:
-        """Rows on this model's device."""
+        """Pack rows onto this model's device."""
         mine = worn(self.module)
         return pack(rows, self.device, mine.lead, mine.tail) if mine else pack(rows, self.device)
 
     def states(self, batch: Packed) -> Tensor:
-        """The hidden state before each answer token: (N, D), contiguous, gathered before the head."""
+        """Return the hidden state before each answer token: (N, D), contiguous, gathered before the
+        head.
+        """
         return self._packed_states(batch) if self.packs else self._sequence_states(batch)
 
     def _packed_states(self, batch: Packed) -> Tensor:
@@ -108,7 +111,8 @@ class Student:
         return out.last_hidden_state[0].index_select(0, batch.states)  # type: ignore[no-any-return]
 
     def _sequence_states(self, batch: Packed) -> Tensor:
-        found, lead = [], batch.lead
+        found = []
+        lead = batch.lead
         for row in batch.rows:
             for answer in row.answers:
                 ids = torch.tensor([[*[0] * lead, *row.prompt, *answer]], device=self.device)
@@ -121,7 +125,7 @@ class Student:
         return torch.cat(found)
 
     def token_logp(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Nats per answer token: (N,) float32."""
+        """Return nats per answer token: (N,) float32."""
         if self.plain_head:
             return token_logp(hidden, self.module.get_output_embeddings().weight, targets)
         if self.once:
@@ -132,8 +136,8 @@ class Student:
         return torch.cat([self.apart(self.head.token_logps, *piece) for piece in pieces])
 
     def at_logits(self, hidden: Tensor, work: OfLogits) -> Tensor:
-        """`work` of the logits of all states, some positions at a time, so that they need not all
-        be kept: (N, D) -> (N,) float32.
+        """Return `work` of the logits of all states, some positions at a time, so that they need
+        not all be kept: (N, D) -> (N,) float32.
         """
         if self.plain_head:
             return at_logits(hidden, self.module.get_output_embeddings().weight, work)
@@ -147,5 +151,5 @@ class Student:
         return torch.cat([self.apart(piece, hidden[part], part) for part in parts])
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(N, V)."""
+        """Return the logits: (N, V)."""
         return self.head(hidden)

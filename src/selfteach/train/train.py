@@ -1,13 +1,15 @@
 """From examples to an adapter.
 
-1  fast: where the configuration wants it, a fast adapter learns first, and the weights learn from
-   it
+1  distillation: where the configuration wants it, a fast adapter learns first, and the weights
+   learn from it
 2  rows: examples as tokens, with what their objectives need
-3  room: weights that cannot be copied and trained in this memory are refused
+3  memory: weights that cannot be copied and trained in this memory are refused
 4  attach: the adapter's fresh parameters on the model
-5  steps: steps.py
+5  steps: trainer.py
 6  save: the adapter's folder, with the tokenizer where its template was supplied; the model is the
    base again
+
+An adapter that is solved for takes no steps: it gets the examples and writes the folder itself.
 """
 
 from __future__ import annotations
@@ -24,26 +26,26 @@ from selfteach import registry
 from selfteach.errors import DataError, UsageError
 from selfteach.models.memory import keep_pages, release
 from selfteach.models.tokens import save_supplied
-from selfteach.records import Example
+from selfteach.records import HOLD, LEARN, Example, ExampleRole
 from selfteach.run.processes import count
-from selfteach.train.adapters import Adapter
+from selfteach.train.adapters import Adapter, is_solved
 from selfteach.train.batch import Encoded, Weights, encode
-from selfteach.train.lesson import units
+from selfteach.train.callbacks import make_callbacks
+from selfteach.train.distributed import Processes, frozen
+from selfteach.train.fast.norm import fast_norms
+from selfteach.train.loss import units
 from selfteach.train.memory import Account, Meter, shown
-from selfteach.train.norm import fast_norms
 from selfteach.train.objectives import Objective
-from selfteach.train.parallel import Processes, rank
-from selfteach.train.regmean import NO_LORA
-from selfteach.train.shards import frozen
-from selfteach.train.steps import DrawStudent, Progress, Training
+from selfteach.train.on_policy import DrawStudent
+from selfteach.train.trainer import Progress, Trainer
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of a training. `curve` has one entry a step, as metrics.jsonl, with the seconds of
-    the step alone; `seconds` are those of
-    everything: counting the memory, asking the base, drawing, steps, and of a fast adapter's
-    training before."""
+    """Hold what came of a training. `curve` has one entry a step, as metrics.jsonl, with the
+    seconds of the step alone; `seconds` are those of everything: counting the memory, asking the
+    base, sampling, steps, and of a fast adapter's training before.
+    """
 
     adapter: Path
     steps: int
@@ -69,7 +71,7 @@ def train(
     draw_student: DrawStudent | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Trained:
-    """Teaches an adapter and saves it as `folder/adapter`; the module is the untouched base again
+    """Train an adapter and save it as `folder/adapter`; the module is the untouched base again
     afterwards.
 
     The same call on the same folder goes on from the newest whole checkpoint and ends with the same
@@ -89,8 +91,9 @@ def train(
         ResourceError: what is trained, or one row alone, does not fit into memory.
     """
     weights = {**(defaults or {}), **config.weights}
-    if hasattr(registry.lookup("adapters", config.adapter), "solve"):
-        return solved(hf, examples, config, folder, seed, progress, weights, say)
+    examples = with_roles(examples, weights)
+    if is_solved(config.adapter):
+        return solved(hf, examples, config, folder, seed, progress, say)
     fast = None
     if config.fast:  # 1
         fast = train(hf, examples, as_fast(config), folder / "fast", seed=seed, defaults=defaults)
@@ -104,58 +107,70 @@ def train(
     meter = Meter(hf.module)
     require_room(hf.module, config, meter)  # 3
     adapter = attach(hf, config, seed)  # 4
-    config = config.model_copy(
-        update={"learning_rate": config.learning_rate or adapter.learning_rate}
-    )
+    rate = config.learning_rate or adapter.learning_rate
+    config = config.model_copy(update={"learning_rate": rate})
+    norms = nullcontext() if processes.sharded else fast_norms(hf.module)
     try:
-        with processes.together(), nullcontext() if processes.sharded else fast_norms(hf.module):
-            known, taught = {e.id: e for e in examples}, fast.adapter if fast else None
-            training = Training(
+        with processes.together(), norms:
+            trainer = Trainer(
                 hf,
                 encoded.rows,
-                known,
+                {example.id: example for example in examples},
                 objectives,
                 adapter,
                 config,
                 folder,
                 seed,
                 draw_student,
-                taught,
+                fast.adapter if fast else None,
                 processes,
             )
-            training.run(meter, progress, say)  # 5
-            seconds = training.seconds() + (fast.seconds if fast else 0.0)
+            trainer.run(meter, progress, say)  # 5
+            seconds = trainer.seconds() + (fast.seconds if fast else 0.0)
             about = {
                 "base": str(getattr(hf, "name", "")),
                 "base_fingerprint": hf.fingerprint,
-                "steps": training.step,
+                "steps": trainer.step,
                 "seed": seed,
                 "adapter": config.adapter,
             }
             adapter.save(folder / "adapter", about)  # 6
-            if not rank():
+            if processes.main:
                 save_supplied(hf.tokenizer, folder / "adapter")
             processes.accelerator.wait_for_everyone()
     finally:
         adapter.detach()
-    curve = training.curve()
+    curve = trainer.curve()
     return Trained(
-        folder / "adapter",
-        training.step,
-        cost(curve)[0],
-        seconds,
-        curve,
-        training.halvings,
-        encoded.overlong,
-        training.captured,
-        training.events,
-        training.memory,
+        adapter=folder / "adapter",
+        steps=trainer.step,
+        tokens=cost(curve)[0],
+        seconds=seconds,
+        curve=curve,
+        halvings=trainer.micro_batch.halvings,
+        overlong=encoded.overlong,
+        captured=trainer.captured,
+        events=trainer.events,
+        memory=trainer.memory,
     )
 
 
+def with_roles(examples: Sequence[Example], weights: Weights) -> list[Example]:
+    """Return the examples with the role that their objectives give them: one whose objectives all
+    hold the base in place holds it, any other is learned. An example without objectives keeps its
+    role.
+    """
+    roles: dict[str, ExampleRole] = {}
+    for kind, named in weights.items():
+        holds = [objective_class(name).holds for name, weight in named.items() if weight]
+        if holds:
+            roles[kind] = HOLD if all(holds) else LEARN
+    return [replace(e, role=roles.get(e.kind, e.role)) for e in examples]
+
+
 def as_fast(config: settings.Train) -> settings.Train:
-    """The training of the fast adapter that goes before: to its end, at its own rate, on the given
-    answers alone.
+    """Return the settings of the fast adapter that goes before: trained to its end, at its own
+    rate, on the given answers alone.
     """
     return config.model_copy(
         update={
@@ -169,16 +184,30 @@ def as_fast(config: settings.Train) -> settings.Train:
 
 
 def distilled(weights: Mapping[str, float]) -> dict[str, float]:
-    """The objectives of a kind of example where a fast adapter has learned them before: what holds
-    the base in place stays, the rest becomes distillation from that adapter."""
-    kept = {name: weight for name, weight in weights.items() if name == "anchor"}
-    return kept | ({"distill": 1.0} if len(kept) < len(weights) else {})
+    """Return the objectives of a kind of example that a fast adapter learned before: what holds the
+    base in place stays, the rest becomes distillation from that adapter.
+    """
+    kept = {name: weight for name, weight in weights.items() if objective_class(name).holds}
+    learned = {objective_class(name).distilled_by for name in weights.keys() - kept.keys()}
+    return kept | dict.fromkeys(sorted(learned), 1.0)
+
+
+def objective_class(name: str) -> type[Objective]:
+    """Return the class of an objective.
+
+    Raises:
+        UsageError: no such name.
+    """
+    found: type[Objective] = registry.lookup("objectives", name)
+    return found
 
 
 def objectives_of(weights: Weights, config: settings.Train) -> dict[str, Objective]:
-    """The objectives that any kind of example has, by name."""
-    names = sorted({name for kind in weights.values() for name, weight in kind.items() if weight})
-    return {name: registry.lookup("objectives", name)(config) for name in names}
+    """Return the objectives that any kind of example has, by name."""
+    names: set[str] = set()
+    for named in weights.values():
+        names |= {name for name, weight in named.items() if weight}
+    return {name: objective_class(name)(config) for name in sorted(names)}
 
 
 def encoded_for(
@@ -188,15 +217,13 @@ def encoded_for(
     objectives: Mapping[str, Objective],
     config: settings.Train,
 ) -> Encoded:
-    """The examples as rows that hold what their objectives need.
+    """Return the examples as rows that hold what their objectives need.
 
     Raises:
         DataError: an objective leaves out all of an answer.
     """
-    pairs, edits = (
-        frozenset(name for name, o in objectives.items() if getattr(o, need))
-        for need in ("pairs", "edits")
-    )
+    pairs = frozenset(name for name, objective in objectives.items() if objective.pairs)
+    edits = frozenset(name for name, objective in objectives.items() if objective.edits)
     found = encode(hf, examples, weights, pairs, config.max_tokens, config.overlong, edits)
     for row in found.rows:
         if idle := [name for name in row.weights if not units(objectives, [row])[name]]:
@@ -212,7 +239,7 @@ def encoded_for(
 
 
 def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
-    """Refuses, before they are copied, weights whose training cannot fit.
+    """Refuse, before they are copied, weights whose training cannot fit.
 
     Raises:
         UsageError: DeepSpeed keeps the weights.
@@ -236,7 +263,7 @@ def require_room(module: Any, config: settings.Train, meter: Meter) -> None:
 
 
 def attach(hf: Any, config: settings.Train, seed: int) -> Adapter:
-    """The adapter that the configuration names, on the model."""
+    """Put the adapter that the configuration names on the model."""
     kind = registry.lookup("adapters", config.adapter)
     found: Adapter = kind.attach(
         hf.module, config, seed=seed, encode=partial(hf.encode_answer, end=False)
@@ -251,11 +278,9 @@ def solved(
     folder: Path,
     seed: int,
     progress: Progress | None,
-    weights: Weights,
     say: Callable[[str], None] | None,
 ) -> Trained:
-    """What an adapter that is solved for, without steps, leaves behind. In scope is whatever has
-    another objective than to stay.
+    """Solve for an adapter, without steps.
 
     Raises:
         UsageError: several processes would solve it.
@@ -266,12 +291,9 @@ def solved(
             where="train.adapter",
             cure="Start it without a launcher.",
         )
-    taught = {kind for kind, named in weights.items() if named.keys() - {"anchor"}}
-    sorted_out = [replace(e, kind="in_scope") if e.kind in taught else e for e in examples]
     solve = registry.lookup("adapters", config.adapter).solve
-    found = solve(
-        hf, sorted_out, config, folder, seed=seed, progress=progress, say=say or (lambda line: None)
-    )
+    tell = say or (lambda line: None)
+    found = solve(hf, examples, config, folder, seed=seed, progress=progress, say=tell)
     save_supplied(hf.tokenizer, folder / "adapter")
     if say and found.memory.measured is not None:
         say(
@@ -279,21 +301,22 @@ def solved(
             f"{shown(found.memory.total)} accounted for"
         )
     events: list[tuple[str, Mapping[str, Any]]] = [(config.adapter, found.moved)]
-    if config.regmean:
-        events.append(("regmean_left_out", {"mu": config.regmean, "reason": NO_LORA}))
+    for callback in make_callbacks(config).values():
+        events += callback.skip()
+    tokens, seconds = cost(found.curve)
     return Trained(
-        folder / "adapter",
-        len(found.curve),
-        *cost(found.curve),
-        found.curve,
-        0,
-        found.overlong,
-        None,
-        events,
-        found.memory,
+        adapter=folder / "adapter",
+        steps=len(found.curve),
+        tokens=tokens,
+        seconds=seconds,
+        curve=found.curve,
+        halvings=0,
+        overlong=found.overlong,
+        events=events,
+        memory=found.memory,
     )
 
 
 def cost(curve: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
-    """The tokens that were trained, and the seconds that it took."""
+    """Return the tokens that were trained, and the seconds that it took."""
     return sum(row["tokens"] for row in curve), sum(row["seconds"] for row in curve)

@@ -47,7 +47,10 @@ def of_shift(linear: nn.Linear, dx: Tensor) -> Update:
 
 
 def of_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> Update:
-    """(b): the edit of a layer's output as an update of its weights. Shapes: R, W (r, out), b (r,)."""
+    """Return (b): the edit of a layer's output as an update of its weights.
+
+    Shapes: R, W (r, out), b (r,).
+    """
     weight = linear.weight.detach()
     r, w, b = (x.to(weight.dtype) for x in (r, w, b))
     return Update(

@@ -23,12 +23,12 @@ Apart = Callable[..., Any]
 
 
 def at_once(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Does the work and keeps what it left for the backward pass."""
+    """Do the work and keep what it left for the backward pass."""
     return work(*args, **kwargs)
 
 
 def again(module: nn.Module) -> Apart:
-    """What does a piece of work of this module now, and again in the backward pass."""
+    """Return what does a piece of work of this module now, and again in the backward pass."""
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         mine = worn(module)  # the places of this pass are forgotten by then
@@ -41,7 +41,7 @@ def again(module: nn.Module) -> Apart:
 
 @contextmanager
 def layers_through(module: nn.Module, apart: Apart) -> Iterator[None]:
-    """Inside, each layer of the module is a piece of work for `apart`.
+    """Make each layer of the module, inside, a piece of work for `apart`.
 
     Raises:
         UsageError: the family keeps its layers where we do not know.

@@ -19,27 +19,28 @@ from selfteach.errors import DataError
 from selfteach.models.wear import wearing
 from selfteach.records import Example, messages
 from selfteach.train.batch import Row, micro_batches
+from selfteach.train.distributed import here
+from selfteach.train.fast.forward import Student
+from selfteach.train.fast.packing import Packed
 from selfteach.train.objectives import Distribution, Objective
-from selfteach.train.packing import Packed
-from selfteach.train.shards import here
-from selfteach.train.student import Student
 
 CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Facts about one row. Shapes: reference (tokens of all its answers,); for each objective a
-    teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats."""
+class ReferenceFacts:
+    """Hold facts about one row. Shapes: reference (tokens of all its answers,); for each objective
+    a teacher over the chosen tokens, and the domain prior's log l(chosen) - log l(rejected), nats.
+    """
 
     reference: Tensor | None = None
     teacher: Mapping[str, Distribution] = field(default_factory=dict)
     prior: Mapping[str, float] = field(default_factory=dict)
 
 
-class Teacher:
-    """The base of a student, with or without more in its prompt, or wearing a `fast` adapter that
-    learned the same before.
+class Reference:
+    """Ask the base, with or without more in its prompt, or with a `fast` adapter that learned the
+    same before.
     """
 
     def __init__(
@@ -51,21 +52,18 @@ class Teacher:
         settings: config.Train,
         fast: Path | None = None,
     ) -> None:
-        self.hf, self.student, self.objectives, self.examples, self.settings = (
-            hf,
-            student,
-            objectives,
-            examples,
-            settings,
-        )
+        self.hf = hf
+        self.student = student
+        self.objectives = objectives
+        self.examples = examples
+        self.settings = settings
         self.fast = fast
 
     @torch.no_grad()
-    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, Known]:
-        """What the objectives of these rows need to know, by row number."""
-        asked = [
-            row for row in rows if any(self.objectives[name].reference for name in row.weights)
-        ]
+    def learn(self, rows: Sequence[Row], token_budget: int) -> dict[int, ReferenceFacts]:
+        """Return what the objectives of these rows need to know, by row number."""
+        needing = {name for name, objective in self.objectives.items() if objective.reference}
+        asked = [row for row in rows if needing & row.weights.keys()]
         reference = self._measure(
             asked,
             token_budget,
@@ -84,24 +82,27 @@ class Teacher:
             ).items():
                 teachers[number][name] = _distribution(values, bool(self.settings.top_k))
         return {
-            row.number: Known(reference.get(row.number), teachers[row.number], self._priors(row))
+            row.number: ReferenceFacts(
+                reference.get(row.number), teachers[row.number], self._priors(row)
+            )
             for row in rows
         }
 
     def kept_bytes(self, rows: Sequence[Row]) -> int:
-        """What `learn` keeps of the teachers of these rows: V float32 a token, or K with their ids
-        in 8 bytes.
+        """Count what `learn` keeps of the teachers of these rows: V float32 a token, or K with
+        their ids in 8 bytes.
         """
         most = int(self.student.module.get_output_embeddings().weight.shape[0])
         each = 3 * 4 * min(self.settings.top_k, most) if self.settings.top_k else 4 * most
         teachers = [name for name, objective in self.objectives.items() if objective.teacher]
-        return each * sum(
-            len(row.answers[0]) for row in rows for name in teachers if name in row.weights
-        )
+        tokens = 0
+        for name in teachers:
+            tokens += sum(len(row.answers[0]) for row in rows if name in row.weights)
+        return each * tokens
 
     def _priors(self, row: Row) -> dict[str, float]:
-        """By how many nats each objective's domain prior likes the chosen answer better than the
-        rejected one.
+        """Return by how many nats each objective's domain prior likes the chosen answer better than
+        the rejected one.
         """
         found = {}
         for name in row.weights:
@@ -116,14 +117,15 @@ class Teacher:
         return found
 
     def seen(self, row: Row, teacher: str) -> Row:
-        """The row as the teacher sees it: its own prompt, the chosen answer alone.
+        """Return the row as the teacher sees it: its own prompt, the chosen answer alone.
 
         Raises:
             DataError: the example has no prompt for the teacher, or one that gives the answer away.
         """
         prompt = row.prompt
         if teacher == "prompted" and self.fast is None:
-            example, where = self.examples[row.id], f"example {row.id}"
+            example = self.examples[row.id]
+            where = f"example {row.id}"
             given = example.source.get("teacher_prompt")
             if not given:
                 raise DataError(
@@ -145,8 +147,8 @@ class Teacher:
         return replace(row, prompt=prompt, answers=row.answers[:1])
 
     def _distributions(self, _: Packed, hidden: Tensor) -> Tensor:
-        """(N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all; float32
-        holds ids below 2^24 exactly.
+        """Return (N, 2, K) log-probabilities and ids of the likeliest tokens, or (N, 1, V) of all;
+        float32 holds ids below 2^24 exactly.
         """
         parts = []
         for part in torch.split(hidden, CHUNK):  # type: ignore[no-untyped-call]
@@ -172,10 +174,9 @@ class Teacher:
         with self.student.adapter.off(), taught, self.student.ready():
             for group in micro_batches(rows, token_budget):
                 batch = self.student.pack(group)
-                values, owner = (
-                    here(self.student.module, partial(self._measured, batch, measure)).cpu(),
-                    batch.row.cpu(),
-                )
+                work = partial(self._measured, batch, measure)
+                values = here(self.student.module, work).cpu()
+                owner = batch.row.cpu()
                 found |= {row.number: values[owner == i] for i, row in enumerate(group)}
         return found
 
@@ -183,13 +184,13 @@ class Teacher:
         return measure(batch, self.student.states(batch))
 
 
-def captured(known: Mapping[int, Known]) -> float | None:
-    """The mean probability that the kept tokens hold, over all teachers' positions; None where
-    there is no teacher.
+def captured(known: Mapping[int, ReferenceFacts]) -> float | None:
+    """Return the mean probability that the kept tokens hold, over all teachers' positions; None
+    where there is no teacher.
     """
-    masses = [
-        teacher.logp.exp().sum(-1) for fact in known.values() for teacher in fact.teacher.values()
-    ]
+    masses: list[Tensor] = []
+    for fact in known.values():
+        masses += [teacher.logp.exp().sum(-1) for teacher in fact.teacher.values()]
     return float(torch.cat(masses).mean()) if masses else None
 
 
@@ -202,7 +203,7 @@ def _distribution(values: Tensor, top: bool) -> Distribution:
 
 
 def joined(parts: Sequence[Distribution], skip: int, device: torch.device) -> Distribution:
-    """The rows' distributions one after another, without each row's first `skip` positions."""
+    """Join the rows' distributions, without the first `skip` positions of each."""
     full = parts[0].full
     ids = parts[0].ids if full else torch.cat([part.ids[skip:] for part in parts])
     return Distribution(

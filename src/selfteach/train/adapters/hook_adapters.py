@@ -17,8 +17,8 @@ from selfteach.models.reft import Reft, Spans, orthonormal, sites
 from selfteach.models.soft_prompt import NAME, SoftPrompt
 from selfteach.models.wear import KIND
 from selfteach.models.worn import Worn
-from selfteach.train.adapters import Encode, write_folder
-from selfteach.train.adapters.first_words import first_words
+from selfteach.train.adapters import Encode, LowRankLayer, write_folder
+from selfteach.train.adapters.prompt_init import first_words
 from selfteach.train.l2 import Change
 
 ORTHONORMAL = 1e-5
@@ -29,9 +29,14 @@ class Hooked:
     """Trainable tensors of a `Worn`, by the names of the saved file."""
 
     learning_rate = 1e-3
+    solves = False
+    joins = False
+    low_rank_layers: Mapping[str, LowRankLayer] = {}
 
     def __init__(self, module: nn.Module, worn: Worn, settings: Mapping[str, Any]) -> None:
-        self.worn, self._module, self._settings = worn, module, dict(settings)
+        self.worn = worn
+        self._module = module
+        self._settings = dict(settings)
         self._frozen = [p for p in module.parameters() if p.requires_grad]
         module.requires_grad_(False)
         worn.put_on()
@@ -114,7 +119,8 @@ class ReftAdapter(Hooked):
     ) -> ReftAdapter:
         """R has random orthonormal rows, W is R, b is zero: nothing changes."""
         settings = config.reft.model_dump()
-        generator, width = torch.Generator().manual_seed(seed), _width(module)
+        generator = torch.Generator().manual_seed(seed)
+        width = _width(module)
         parts = Spans.of(config.reft.positions).parts(config.reft.tied)
         tensors: dict[str, Tensor] = {}
         for layer in sites(module, config.reft.layers, config.reft.site):
@@ -149,11 +155,9 @@ class BottleneckAdapter(Hooked):
     ) -> BottleneckAdapter:
         """The upper half is zero: nothing changes."""
         settings = config.bottleneck.model_dump()
-        generator, width, size = (
-            torch.Generator().manual_seed(seed),
-            _width(module),
-            config.bottleneck.size,
-        )
+        generator = torch.Generator().manual_seed(seed)
+        width = _width(module)
+        size = config.bottleneck.size
         tensors: dict[str, Tensor] = {}
         for layer in mlps(module, config.bottleneck.layers):
             down = torch.randn(size, width, generator=generator) * width**-0.5
@@ -178,7 +182,7 @@ class PromptAdapter(Hooked):
     def attach(
         cls, module: nn.Module, config: config.Train, *, seed: int, encode: Encode | None = None
     ) -> PromptAdapter:
-        """The first values are the embeddings of a text, of random words, or noise of their size."""
+        """Start as the embeddings of a text, of random words, or as noise of their size."""
         start = first_words(module, config.prompt, seed, encode)
         return cls(
             module,

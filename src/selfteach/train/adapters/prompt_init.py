@@ -10,7 +10,7 @@ from torch import Tensor
 from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.train.adapters import Encode
-from selfteach.train.shards import whole
+from selfteach.train.distributed import whole
 
 
 @torch.no_grad()
@@ -28,7 +28,8 @@ def first_words(module: Any, settings: config.Prompt, seed: int, encode: Encode 
     words = whole(module.get_input_embeddings().weight)
     generator = torch.Generator().manual_seed(seed)
     if settings.start == "noise":
-        spread, mean = words.float().std(0).cpu(), words.float().mean(0).cpu()
+        spread = words.float().std(0).cpu()
+        mean = words.float().mean(0).cpu()
         noise: Tensor = (
             torch.randn(settings.tokens, words.shape[1], generator=generator) * spread + mean
         )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
-from selfteach.train.packing import Strips
+from selfteach.train.fast.packing import Strips
 
 NAME = "selfteach"
 UNDERSTOOD = {
@@ -51,8 +51,10 @@ class StripAttention(torch.autograd.Function):
         groups_of_strips: tuple[Strips, ...],
     ) -> Tensor:
         (_, heads, size), groups = query.shape, key.shape[1]
-        flat_key, flat_value = key.reshape(-1, size), value.reshape(-1, size)
-        outs, saved = [], []
+        flat_key = key.reshape(-1, size)
+        flat_value = value.reshape(-1, size)
+        outs = []
+        saved = []
         for strips in groups_of_strips:
             longest, width = strips.allowed.shape[1:]
             rows = query[strips.start : strips.stop].reshape(-1, size)
@@ -70,13 +72,19 @@ class StripAttention(torch.autograd.Function):
             )
             saved += [q, k, v, weights]
         ctx.save_for_backward(*saved)
-        ctx.strips, ctx.scaling, ctx.heads, ctx.groups = groups_of_strips, scaling, heads, groups
+        ctx.strips = groups_of_strips
+        ctx.scaling = scaling
+        ctx.heads = heads
+        ctx.groups = groups
         return torch.cat(outs).view(query.shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        heads, groups, grad = ctx.heads, ctx.groups, grads[0]
-        tokens, size = grad.shape[0], grad.shape[-1]
+        heads = ctx.heads
+        groups = ctx.groups
+        grad = grads[0]
+        tokens = grad.shape[0]
+        size = grad.shape[-1]
         d_query = grad.new_empty(tokens, heads, size)
         d_key, d_value = (grad.new_empty(tokens, groups, size) for _ in range(2))
         saved = iter(ctx.saved_tensors)

@@ -40,7 +40,8 @@ class LoraProduct(torch.autograd.Function):
         thin = rows @ low_a.t()  # (T, r)
         y.addmm_(thin, low_b.t())
         ctx.save_for_backward(rows, thin, weight, low_a, low_b)
-        ctx.scale, ctx.shape = scale, x.shape
+        ctx.scale = scale
+        ctx.shape = x.shape
         return y.view(*x.shape[:-1], -1)
 
     @staticmethod
@@ -65,7 +66,9 @@ class LoraLinear(nn.Module):
         self, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.base, self.scale, self.active = base, alpha / rank, True
+        self.base = base
+        self.scale = alpha / rank
+        self.active = True
         self.merged: Tensor | None = None
         bound = math.sqrt(6 / ((1 + 5) * base.in_features))  # kaiming_uniform_(a=sqrt(5)), as PEFT
         a = torch.empty(rank, base.in_features).uniform_(-bound, bound, generator=generator)
@@ -76,10 +79,8 @@ class LoraLinear(nn.Module):
     @torch.no_grad()
     def refresh(self) -> None:
         """Takes over the present A and B."""
-        self.low_a, self.low_b = (
-            self.a.to(self.base.weight.dtype),
-            (self.b * self.scale).to(self.base.weight.dtype),
-        )
+        self.low_a = self.a.to(self.base.weight.dtype)
+        self.low_b = (self.b * self.scale).to(self.base.weight.dtype)
 
     @torch.no_grad()
     def merge(self) -> None:

@@ -10,38 +10,38 @@ import torch
 from torch import Tensor
 
 from selfteach.train.batch import CHOSEN, REJECTED, Row
+from selfteach.train.fast.forward import Student
+from selfteach.train.fast.packing import Packed
 from selfteach.train.objectives import Objective, View
-from selfteach.train.packing import Packed
-from selfteach.train.student import Student
-from selfteach.train.teacher import Known, joined
+from selfteach.train.reference import ReferenceFacts, joined
 
 Seen = dict[str, dict[int, Mapping[str, float]]]
 """For each objective, by row number, what its `watch` returned."""
 
 
 def units(objectives: Mapping[str, Objective], rows: Sequence[Row]) -> dict[str, int]:
-    """For each objective the pairs, or the trained tokens, of the rows that it applies to: what its
-    sum is divided by.
+    """Return for each objective the pairs, or the trained tokens, of the rows that it applies to:
+    what its sum is divided by.
     """
-    return {
-        name: sum(_units(objective, row) for row in rows if name in row.weights)
-        for name, objective in objectives.items()
-    }
+    counts = {}
+    for name, objective in objectives.items():
+        counts[name] = sum(_units(objective, row) for row in rows if name in row.weights)
+    return counts
 
 
 def _units(objective: Objective, row: Row) -> int:
     return 1 if objective.unit == "pair" else max(len(row.answers[0]) - objective.skip, 0)
 
 
-def loss(
+def compute_loss(
     student: Student,
     rows: Sequence[Row],
     objectives: Mapping[str, Objective],
     counts: Mapping[str, int],
-    known: Mapping[int, Known],
+    known: Mapping[int, ReferenceFacts],
     seen: Seen | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
+    """Return sum_o sum_r w_ro L_ro / units_o, and for each objective its unweighted share.
 
     Args:
         counts: `units` of the whole step, of which these rows are a part: so the parts' gradients
@@ -51,12 +51,13 @@ def loss(
     batch = student.pack(rows)
     hidden = student.states(batch)
     logp = student.token_logp(hidden, batch.targets)
-    total, parts = torch.zeros((), device=student.device), {}
+    total = torch.zeros((), device=student.device)
+    parts = {}
     for name, objective in objectives.items():
         mine = [i for i, row in enumerate(rows) if name in row.weights]
         if not mine or not counts[name]:
             continue
-        facts = [known.get(rows[i].number, Known()) for i in mine]
+        facts = [known.get(rows[i].number, ReferenceFacts()) for i in mine]
         view = _view(student, name, objective, batch, mine, hidden, logp, facts)
         terms = objective.terms(view) / counts[name]
         weights = torch.tensor([rows[i].weights[name] for i in mine], device=student.device)
@@ -76,9 +77,9 @@ def _view(
     mine: list[int],
     hidden: Tensor,
     logp: Tensor,
-    facts: list[Known],
+    facts: list[ReferenceFacts],
 ) -> View:
-    """The part of the batch that this objective trains, its rows renumbered."""
+    """Return the part of the batch that this objective trains, its rows renumbered."""
     device = student.device
     number = torch.full((len(batch.rows),), -1, dtype=torch.long, device=device)
     number[mine] = torch.arange(len(mine), device=device)
@@ -116,7 +117,9 @@ def _view(
 
 
 def _edited(batch: Packed, mine: list[int], device: torch.device) -> Tensor:
-    """(all answer tokens,) bool; false in rows of others, which may have no correction."""
+    """Return flags (all answer tokens,) bool; false in rows of others, which may have no
+    correction.
+    """
     assert all(batch.rows[i].edited for i in mine), "rows whose edits were not looked for"
     flags = (
         row.edited or tuple((False,) * len(answer) for answer in row.answers) for row in batch.rows

@@ -28,7 +28,8 @@ class TokenLogp(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        count, vocabulary = hidden.shape[0], weight.shape[0]
+        count = hidden.shape[0]
+        vocabulary = weight.shape[0]
         logp = torch.empty(count, dtype=torch.float32, device=hidden.device)
         slope = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         logits = hidden.new_empty(

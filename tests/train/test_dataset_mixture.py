@@ -17,8 +17,8 @@ from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.records import Example, user
 from selfteach.train.batch import Row, order
-from selfteach.train.loop import train
-from selfteach.train.mix import Mixture, named
+from selfteach.train.dataset_mixture import Mixture, named
+from selfteach.train.train import train
 
 
 def rows(**sizes: int) -> list[Row]:

@@ -12,9 +12,10 @@ from tiny import Tiny, examples
 
 from selfteach import config
 from selfteach.records import Example, user
-from selfteach.train import steps
-from selfteach.train.loop import train
-from selfteach.train.teacher import Teacher
+from selfteach.train import dataset_mixture
+from selfteach.train.reference import Reference
+from selfteach.train.train import train
+from selfteach.train.trainer import Trainer
 
 MIXED = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7}, "general": {"anchor": 0.3}}
 GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for i in range(5)]
@@ -89,9 +90,9 @@ def test_a_short_training_asks_the_base_about_its_own_rows_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[set[int]] = []
-    own = Teacher.learn
+    own = Reference.learn
     monkeypatch.setattr(
-        Teacher,
+        Reference,
         "learn",
         lambda self, rows, budget: (
             asked.append({r.number for r in rows}) or own(self, rows, budget)
@@ -127,9 +128,9 @@ def test_an_epoch_is_dealt_once_and_not_at_every_step(
     two of them without a break.
     """
     dealt: list[int] = []
-    own = steps.order
+    own = dataset_mixture.order
     monkeypatch.setattr(
-        steps,
+        dataset_mixture,
         "order",
         lambda rows, size, seed, epoch: dealt.append(epoch) or own(rows, size, seed, epoch),
     )
@@ -143,13 +144,13 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
     """Asking the base takes .2 s in each of two calls; a finished training that is called again has
     taken what it took.
     """
-    own = Teacher.learn
+    own = Reference.learn
 
     def slow(*given: Any) -> Any:
         time.sleep(0.2)
         return own(*given)
 
-    monkeypatch.setattr(Teacher, "learn", slow)
+    monkeypatch.setattr(Reference, "learn", slow)
     first = train(Tiny(), examples(), settings(), tmp_path / "one", seed=1)
     steps_alone = sum(row["seconds"] for row in first.curve)
     assert first.seconds > steps_alone + 0.4
@@ -160,7 +161,7 @@ def test_its_seconds_are_those_of_all_of_it_also_before_a_stop(
 def test_its_seconds_hold_those_of_the_fast_training_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steps.Training, "seconds", lambda self: 10.0)
+    monkeypatch.setattr(Trainer, "seconds", lambda self: 10.0)
     assert train(Tiny(), examples(), settings(max_steps=1), tmp_path / "one", seed=1).seconds == 10
     assert (
         train(

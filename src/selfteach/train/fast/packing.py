@@ -167,7 +167,8 @@ def pack(
         return torch.tensor(values, dtype=torch.long, device=device)
 
     shared = shared_prefix(rows, tail)
-    ids, positions = [0] * lead + list(rows[0].prompt[:shared]), list(range(lead + shared))
+    ids = [0] * lead + list(rows[0].prompt[:shared])
+    positions = list(range(lead + shared))
     answers: list[tuple[int, int, int, int, int]] = []  # state, target, row, side, place
     for r, row in enumerate(rows):
         ids += row.prompt[shared:]
@@ -184,7 +185,8 @@ def pack(
     columns = (to(column) for column in zip(*answers, strict=True))
     states, targets, owner, side_of, place = columns
     strips = _strips(rows, shared, lead, device)
-    ids_of, positions_of = to(ids)[None], to(positions)[None]
+    ids_of = to(ids)[None]
+    positions_of = to(positions)[None]
     return Packed(
         tuple(rows),
         ids_of,
@@ -219,7 +221,9 @@ def _strips(
 
 
 def _width(tokens: int) -> int:
-    """Softmax over bf16 rows is twice as fast when their width is a multiple of a vector register."""
+    """Round up: softmax over bf16 rows is twice as fast when their width is a multiple of a vector
+    register.
+    """
     return -(-tokens // 32) * 32
 
 
@@ -233,7 +237,8 @@ def _strip_group(
     """One group. `answers` holds for each strip the tokens of its prompt, then those of each
     answer.
     """
-    longest, count = max(lengths), len(lengths)
+    longest = max(lengths)
+    count = len(lengths)
     size = torch.tensor(lengths)
     strip = torch.repeat_interleave(torch.arange(count), size)
     offset = torch.cat([torch.arange(length) for length in lengths])

@@ -1,0 +1,279 @@
+"""Several processes on one training: who computes which rows, sums over all of them, and weights
+that lie in shards.
+
+Every process computes its part of each batch, and the gradients of what is trained are summed (data
+parallel), whether it holds the whole model or a shard of each weight. A layer in shards is whole in
+all processes while it is computed. Two ways to shard, as the launch asks: torch's FSDP2, under
+which everything can be trained, and DeepSpeed's ZeRO-3, under which the weights themselves stay
+frozen and small adapters beside them are trained. An adapter is put on afterwards and is whole in
+every process.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.utils import broadcast, broadcast_object_list, gather_object
+from torch import Tensor, distributed, nn
+
+from selfteach.errors import Interrupted, UsageError
+from selfteach.models.worn import decoder_layers
+from selfteach.run.processes import count
+from selfteach.train.batch import Row, micro_batches
+
+T = TypeVar("T")
+
+
+class Processes:
+    """Coordinate all processes of a training, seen from one of them.
+
+    Raises:
+        UsageError: the launch asks for shards of a form that is not known here.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        asked()
+        on_cpu = next(module.parameters()).device.type == "cpu"
+        self.accelerator = Accelerator(
+            cpu=on_cpu and not (count() > 1 and torch.cuda.is_available())
+        )
+        self.rank = self.accelerator.process_index
+        self.count = self.accelerator.num_processes
+        self.main = self.rank == 0
+        self.sharded = False
+
+    def shard(self, module: nn.Module) -> None:
+        """Split the module's weights over the processes where the launch asks for it."""
+        self.sharded = shard(module, self.accelerator.device, self.count)
+
+    def micro_batches(
+        self, batch: Sequence[Row], token_budget: int
+    ) -> list[tuple[list[Row], bool]]:
+        """Return this process's part of a batch, and whether each micro-batch counts.
+
+        Gathering weights needs all processes, so with shards every process makes as many passes as
+        the others, the last ones perhaps for nothing.
+        """
+        parts = self.parts(batch, token_budget)
+        mine = [(group, True) for group in parts[self.rank]]
+        passes = max(map(len, parts)) if self.sharded else len(mine)
+        return mine + [([min(batch, key=lambda row: row.length)], False)] * (passes - len(mine))
+
+    def parts(self, batch: Sequence[Row], token_budget: int) -> list[list[list[Row]]]:
+        """Return the micro-batches of every process."""
+        ordered = sorted(batch, key=lambda row: (row.length, row.number))
+        return [
+            micro_batches(ordered[rank :: self.count], token_budget) for rank in range(self.count)
+        ]
+
+    def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Add up what the processes found. Gradients of shards are sums already."""
+        for parameter in parameters if self.count > 1 else ():
+            if is_shard(parameter):
+                continue
+            grad = parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+            parameter.grad = self.accelerator.reduce(grad, "sum")
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        """Add up numbers over the processes."""
+        if self.count == 1:
+            return list(numbers)
+        found = torch.tensor(numbers, dtype=torch.float64, device=self.accelerator.device)
+        return [float(number) for number in self.accelerator.reduce(found, "sum")]
+
+    def agree(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Give every process the first one's values."""
+        for tensor in tensors if self.count > 1 else ():
+            broadcast(tensor.data)
+
+    def gather(self, rows: list[T]) -> list[T]:
+        """Return the rows of all processes, in the processes' order."""
+        return list(gather_object(rows)) if self.count > 1 else rows
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Say in one line, inside, that another process ended.
+
+        Raises:
+            Interrupted: another process ended, or cannot be reached.
+        """
+        try:
+            yield
+        except RuntimeError as fault:
+            if self.count == 1 or not _lost(fault):
+                raise
+            raise Interrupted(
+                f"another of the {self.count} processes of this training ended.",
+                cure="The same command goes on from the last checkpoint.",
+            ) from fault
+
+
+def rank() -> int:
+    """Return which of the processes this one is."""
+    return (
+        distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    )
+
+
+def _lost(fault: RuntimeError) -> bool:
+    text = str(fault).lower()
+    return isinstance(fault, distributed.DistError) or any(
+        sign in text
+        for sign in (
+            "connection closed by peer",
+            "connection reset",
+            "connection refused",
+            "broken pipe",
+            "timed out",
+        )
+    )
+
+
+def told(value: T) -> T:
+    """Return what the first process says, in every process; none goes on before all are here."""
+    if count() == 1:
+        return value
+    PartialState(cpu=not torch.cuda.is_available())
+    row = [value]
+    broadcast_object_list(row)
+    return row[0]
+
+
+def asked() -> str:
+    """Return how the launch wants the weights split: `fsdp2`, `zero3`, or not at all.
+
+    Raises:
+        UsageError: a form that is not known here, or a package that is not installed.
+    """
+    if _set("ACCELERATE_USE_FSDP"):
+        if os.environ.get("FSDP_VERSION", "1") != "2":
+            raise UsageError(
+                "only the second version of FSDP is known.", cure="Launch with --fsdp_version 2."
+            )
+        return "fsdp2"
+    if _set("ACCELERATE_USE_DEEPSPEED"):
+        if os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "3":
+            raise UsageError(
+                "of DeepSpeed only ZeRO stage 3 is known.",
+                cure="Set zero_stage: 3; what lower stages split, an adapter hardly has.",
+            )
+        if importlib.util.find_spec("deepspeed") is None:
+            raise UsageError(
+                "DeepSpeed is not installed.",
+                cure="Run pip install deepspeed, or launch with configs/accelerate/fsdp2.yaml.",
+            )
+        return "zero3"
+    return ""
+
+
+def _set(name: str) -> bool:
+    return os.environ.get(name, "false").lower() in ("true", "1", "yes")
+
+
+def shard(module: nn.Module, device: torch.device, count: int) -> bool:
+    """Split a module's weights over `count` processes, if the launch asks for it; whether it did.
+    They stay split.
+    """
+    way = asked()
+    if way and module.forward is not _call:
+        {"fsdp2": _fsdp2, "zero3": _zero3}[way](module, device, count)
+        module.forward = _call
+    return bool(way)
+
+
+def _fsdp2(module: nn.Module, device: torch.device, count: int) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+
+    mesh = init_device_mesh(device.type, (count,))
+    policy = MixedPrecisionPolicy(reduce_dtype=torch.float32)
+    for part in (*decoder_layers(module), module):
+        fully_shard(part, mesh=mesh, mp_policy=policy, reshard_after_forward=True)
+    for part in module.modules():
+        if isinstance(
+            part, FSDPModule
+        ):  # losses are shares of one sum, so gradients are summed; gloo cannot scale on the way
+            part.set_gradient_divide_factor(1.0)
+            part.set_force_sum_reduction_for_comms(True)
+
+
+def _zero3(module: nn.Module, device: torch.device, count: int) -> None:
+    """Without an optimizer: DeepSpeed only keeps the frozen weights, and gathers each where its
+    part of the module is computed.
+    """
+    import deepspeed
+
+    module.requires_grad_(False)
+    dtype = next(module.parameters()).dtype
+    settings: dict[str, Any] = {
+        "train_micro_batch_size_per_gpu": 1,
+        "bf16": {"enabled": dtype == torch.bfloat16},
+        "fp16": {"enabled": dtype == torch.float16},
+        "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
+    }
+    if (where := os.environ.get("ACCELERATE_DEEPSPEED_OFFLOAD_PARAM_DEVICE", "none")) != "none":
+        settings["zero_optimization"]["offload_param"] = {
+            "device": where,
+            "pin_memory": device.type == "cuda",
+        }
+    deepspeed.initialize(model=module, config=settings)
+
+
+def frozen(module: nn.Module) -> bool:
+    """Return whether the weights are kept by somebody who does not let them be trained."""
+    return hasattr(next(module.parameters()), "ds_id")
+
+
+def is_shard(tensor: Tensor) -> bool:
+    """Return whether a tensor is this process's part of a larger one."""
+    return hasattr(tensor, "full_tensor") or hasattr(tensor, "ds_id")
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """Return a tensor from the shards of all processes, which all must ask for it; any other tensor
+    as it is.
+    """
+    if hasattr(tensor, "ds_id"):
+        import deepspeed
+
+        with deepspeed.zero.GatheredParameters([tensor]):
+            return tensor.detach().clone()
+    found: Tensor = tensor.full_tensor() if is_shard(tensor) else tensor  # type: ignore[attr-defined]
+    return found
+
+
+def part_of(tensor: Tensor, like: Tensor) -> Tensor:
+    """Return what this process keeps of a tensor, if `like` is a shard."""
+    if not is_shard(like):
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    given = tensor.to(like.device)
+    return distribute_tensor(given, like.device_mesh, like.placements, src_data_rank=None)  # type: ignore[attr-defined]
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return what of a tensor lies in this process."""
+    found: Tensor = (
+        tensor.to_local() if hasattr(tensor, "to_local") else getattr(tensor, "ds_tensor", tensor)
+    )
+    return found
+
+
+def here(module: Any, work: Callable[[], T]) -> T:
+    """Do work that uses weights of the module outside its layers: where they are sharded, inside
+    a pass of the whole module.
+    """
+    found: T = module(work)[0] if module.forward is _call else work()
+    return found
+
+
+def _call(work: Callable[[], T]) -> list[T]:
+    """Return a list, because hooks on a module look for tensors in what it returns."""
+    return [work()]

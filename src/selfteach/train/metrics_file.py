@@ -1,0 +1,48 @@
+"""The curve of a training on the disk: one JSON object a step, in metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+class MetricsFile:
+    """A file that grows by one line a step, and goes back to its length at a checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Write the entry of a step."""
+        with self.path.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(entry) + "\n")
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the entries so far."""
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+
+    def sync(self) -> int:
+        """Bring the file onto the disk and return its bytes."""
+        if not self.path.exists():
+            return 0
+        with self.path.open("rb") as handle:
+            os.fsync(handle.fileno())
+        return self.path.stat().st_size
+
+    def truncate(self, size: int) -> int:
+        """Cut the file to its size at a checkpoint, a shorter one to its whole lines.
+
+        Returns:
+            The bytes that were found.
+        """
+        data = self.path.read_bytes() if self.path.exists() else b""
+        if len(data) < size:
+            size = data.rfind(b"\n") + 1
+        if data:
+            os.truncate(self.path, size)
+        return len(data)

@@ -1,0 +1,162 @@
+"""How many tokens are computed at once: as many as the settings allow and the memory holds.
+
+Before the first step the memory of the longest micro-batch is counted, and what cannot fit is
+refused. Where memory runs out all the same, the work is done again in smaller parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import TypeVar
+
+import torch
+
+from selfteach.errors import ResourceError
+from selfteach.train import loss
+from selfteach.train.activation_checkpointing import at_once, layers_through
+from selfteach.train.batch import Row
+from selfteach.train.distributed import Processes, here
+from selfteach.train.fast.forward import Student
+from selfteach.train.loss import units
+from selfteach.train.memory import Account, Kept, out_of_memory
+from selfteach.train.objectives import Objective
+from selfteach.train.reference import Reference
+
+T = TypeVar("T")
+
+
+class MicroBatchSize:
+    """The tokens that are computed at once, now.
+
+    Args:
+        tokens: `train.micro_batch_tokens`.
+        on_halving: is told the new number of tokens.
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        student: Student,
+        processes: Processes,
+        on_halving: Callable[[int], None],
+    ) -> None:
+        self.tokens = tokens
+        self.halvings = 0
+        self.student = student
+        self.processes = processes
+        self.on_halving = on_halving
+
+    def retry(self, rows: Sequence[Row], work: Callable[[], T]) -> T:
+        """Do work on rows; where memory runs out, do it again in smaller parts.
+
+        Raises:
+            ResourceError: one row alone does not fit.
+        """
+        while True:
+            try:
+                with self.student.ready():
+                    return work()
+            except (MemoryError, RuntimeError) as fault:  # torch.OutOfMemoryError is a RuntimeError
+                if not out_of_memory(fault):
+                    raise
+            self._halve(rows)
+
+    def _halve(self, rows: Sequence[Row]) -> None:
+        longest = max(row.length for row in rows)
+        if self.processes.sharded:
+            raise ResourceError(
+                f"{self.tokens} tokens at once do not fit into memory.",
+                where="train.micro_batch_tokens",
+                cure="Lower it: processes that share their weights cannot try again alone.",
+            )
+        if self.tokens < longest:
+            raise ResourceError(
+                f"one row of {longest} tokens does not fit into memory.",
+                cure="Lower train.max_tokens, or use a smaller model or rank.",
+            )
+        self.tokens = min(self.tokens, sum(row.length for row in rows)) // 2
+        self.halvings += 1
+        self.on_halving(self.tokens)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def fit(
+    student: Student,
+    reference: Reference,
+    objectives: Mapping[str, Objective],
+    batches: Iterable[Sequence[Row]],
+    counted: Callable[[int, int], Account],
+    processes: Processes,
+    name: str,
+    recomputes: bool,
+    budget: int,
+) -> tuple[Account, int]:
+    """Return the account with the longest micro-batch of these batches, and the tokens that fit at
+    once: `budget`, or fewer.
+
+    Several processes count the same one, so that all make the same passes; the one that lacks most
+    decides for all.
+
+    Args:
+        counted: the account for activations of so many bytes and tokens.
+
+    Raises:
+        ResourceError: one row alone does not fit.
+    """
+    every = list(batches)
+    while True:
+        longest = _find_longest(every, processes, budget)
+        tokens = sum(row.length for row in longest)
+        size = activations(student, reference, objectives, longest, budget, processes, recomputes)
+        mine = (counted(size, tokens), len(longest) == 1)
+        worst, alone = max(processes.gather([mine]), key=lambda found: found[0].missing)
+        if not worst.missing:
+            return worst, budget
+        if alone or worst.least > worst.free:
+            worst.require(name, recomputes)
+        budget = worst.tokens // 2
+
+
+def _find_longest(batches: Iterable[Sequence[Row]], processes: Processes, budget: int) -> list[Row]:
+    """Return the micro-batch with the most tokens, of those of all processes."""
+    groups: list[list[Row]] = []
+    for batch in batches:
+        for part in processes.parts(batch, budget):
+            groups += part
+    return max(
+        groups, key=lambda rows: (sum(row.length for row in rows), max(row.length for row in rows))
+    )
+
+
+def activations(
+    student: Student,
+    reference: Reference,
+    objectives: Mapping[str, Objective],
+    rows: list[Row],
+    budget: int,
+    processes: Processes,
+    recomputes: bool,
+) -> int:
+    """Return the bytes that the backward pass of these rows will find kept, from a forward pass
+    that keeps nothing.
+    """
+    student.adapter.begin_step()
+    known = reference.learn(rows, budget)
+    kept = Kept(student.module, student.adapter.parameters())
+    layers = (
+        layers_through(student.module, kept.apart)
+        if recomputes or processes.sharded
+        else nullcontext()
+    )
+    counts = units(objectives, rows)
+    work = partial(loss.compute_loss, student, rows, objectives, counts, known)
+    student.apart = kept.apart
+    try:
+        with student.ready(), layers, kept.counting():
+            here(student.module, work)
+    finally:
+        student.apart = at_once
+    return kept.bytes(recomputes)

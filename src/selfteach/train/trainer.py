@@ -1,0 +1,444 @@
+"""The trainer: it takes steps. It orders, packs, adds up losses, steps, records and resumes, and it
+knows no method, objective, kind of example or adapter by name.
+
+`Trainer.run` reads from top to bottom:
+
+1  resume: go on from the newest whole checkpoint
+2  memory: count what the longest micro-batch takes, and compute less at once where that is needed
+3  reference: compute once what the frozen base says about the rows
+4  steps: callbacks, batch, gradients, update, entry of the curve, checkpoint
+5  account: compare the peak of memory with what was counted
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from selfteach import config as settings
+from selfteach.errors import IntegrityError, UsageError
+from selfteach.models.memory import release
+from selfteach.records import Example, digest
+from selfteach.train import checkpoint, loss
+from selfteach.train.activation_checkpointing import again, layers_through
+from selfteach.train.adapters import Adapter
+from selfteach.train.batch import Row
+from selfteach.train.callbacks import Callback, make_callbacks
+from selfteach.train.dataset_mixture import Epochs, Mixture
+from selfteach.train.distributed import Processes, frozen, here, whole
+from selfteach.train.fast.forward import Student
+from selfteach.train.l2 import pull
+from selfteach.train.loss import Seen, units
+from selfteach.train.memory import Account, Meter, shown
+from selfteach.train.metrics_file import MetricsFile
+from selfteach.train.micro_batch_size import MicroBatchSize, fit
+from selfteach.train.objectives import Objective
+from selfteach.train.on_policy import DrawStudent, OnPolicy
+from selfteach.train.reference import Reference, ReferenceFacts, captured
+
+WITHOUT_EFFECT = {"checkpoint_every", "micro_batch_tokens", "checkpoint_activations"}
+"""Settings that change no result, so a training may be resumed with others."""
+RELEASE_EVERY = 2
+"""Steps after which freed memory goes back to the system: rows of many lengths leave holes that add
+up.
+"""
+Progress = Callable[[int, int, Mapping[str, Any]], None]
+Say = Callable[[str], None]
+
+
+class Diverged(IntegrityError):
+    """The loss or its gradient is no longer a finite number."""
+
+
+class Trainer:
+    """One training while it runs.
+
+    Raises:
+        UsageError: a setting that this launch cannot do.
+    """
+
+    def __init__(
+        self,
+        hf: Any,
+        rows: list[Row],
+        examples: Mapping[str, Example],
+        objectives: dict[str, Objective],
+        adapter: Adapter,
+        config: settings.Train,
+        folder: Path,
+        seed: int,
+        draw_student: DrawStudent | None,
+        fast: Path | None,
+        processes: Processes,
+    ) -> None:
+        _require_supported(hf.module, rows, config, draw_student, processes)
+        self.hf = hf
+        self.rows = rows
+        self.objectives = objectives
+        self.adapter = adapter
+        self.config = config
+        self.folder = folder
+        self.processes = processes
+        self.step = 0
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.student = Student(hf.module, adapter)
+        if not self.student.packs:
+            self.event("not_packed", {"model": type(hf.module).__name__})
+        self.reference = Reference(hf, self.student, objectives, examples, config, fast)
+        self.known: dict[int, ReferenceFacts] = {}
+        self.captured: float | None = None
+        self.memory: Account | None = None
+        self.micro_batch = MicroBatchSize(
+            config.micro_batch_tokens, self.student, processes, self._note_halving
+        )
+        self.top_rate = config.learning_rate or adapter.learning_rate
+        self.optimizer = torch.optim.AdamW(
+            adapter.parameters(), lr=self.top_rate, weight_decay=config.weight_decay
+        )
+        mixture = Mixture(rows, config.mix, seed, config.least)
+        self.epochs = Epochs(mixture, config.batch_size, seed)
+        self.total = config.max_steps or config.epochs * self.epochs.steps
+        self.on_policy: OnPolicy | None = None
+        if config.on_policy and draw_student is not None:
+            self.on_policy = OnPolicy(
+                hf, adapter, objectives, examples, config, seed, draw_student, len(rows)
+            )
+        self.metrics = MetricsFile(folder / "metrics.jsonl")
+        self._seconds_before = 0.0
+        self._begun = time.monotonic()
+        self.identity = digest(
+            [
+                config.model_dump(exclude=WITHOUT_EFFECT),
+                seed,
+                hf.fingerprint,
+                [[r.prompt, r.answers, dict(r.weights), r.dataset] for r in rows],
+            ]
+        )
+        self.callbacks = make_callbacks(config)
+        for callback in self.callbacks.values():
+            callback.start(self)
+
+    def run(self, meter: Meter, progress: Progress | None, say: Say | None) -> None:
+        """Train to the end.
+
+        Raises:
+            Diverged: a loss or gradient that is not finite.
+            ResourceError: one row alone does not fit into memory.
+        """
+        self._begun = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resume()  # 1
+        if self.step == self.total:
+            return
+        used = self._find_used_rows()
+        account = self._fit(meter, used)  # 2
+        if say:
+            say(str(account))
+        self.known = self.micro_batch.retry(used, lambda: self._learn(used))  # 3
+        self.captured = captured(self.known)
+        with self._checkpointed_activations():
+            self._run_steps(progress, say)  # 4
+        self.memory = meter.closed(account)  # 5
+        if say and self.memory.measured is not None:
+            counted = shown(account.total)
+            say(f"memory: at most {shown(self.memory.measured)}, of {counted} accounted for")
+
+    def _run_steps(self, progress: Progress | None, say: Say | None) -> None:
+        """Take the steps that are left."""
+        while self.step < self.total:
+            for callback in self.callbacks.values():
+                callback.before_step(self, say)
+            batch = self.epochs.batch(self.step)
+            if self.on_policy:
+                batch = self._with_own_answers(self.on_policy, batch)
+            entry = self._step(batch)
+            if self.processes.main:
+                self.metrics.append(entry)
+            if progress:
+                progress(self.step, self.total, entry)
+            every = self.config.checkpoint_every
+            if every and (self.step % every == 0 or self.step == self.total):
+                self._checkpoint()
+
+    def _step(self, batch: list[Row]) -> dict[str, Any]:
+        """Update the adapter from one batch; return the step's entry of the curve."""
+        started = time.monotonic()
+        self.adapter.begin_step()
+        counts = units(self.objectives, batch)
+        seen: Seen = {name: {} for name in self.objectives}
+        total, parts = self.micro_batch.retry(batch, lambda: self._backward(batch, counts, seen))
+        if self.config.l2:
+            parts["l2"] = pull(self.adapter.changes(), self.config.l2)
+            total += self.config.l2 * parts["l2"]
+        rate = self.rate(self.step)
+        norm = self._clip()
+        if not (math.isfinite(total) and math.isfinite(norm)):
+            self._stop_diverged(total, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        if self.step % RELEASE_EVERY == 0:
+            release()
+        return {
+            "step": self.step,
+            "loss": total,
+            "losses": parts,
+            "lr": rate,
+            "grad_norm": norm,
+            **self._watched(seen),
+            "tokens": sum(row.tokens for row in batch),
+            "seconds": round(time.monotonic() - started, 4),
+        }
+
+    def _backward(
+        self, batch: list[Row], counts: Mapping[str, int], seen: Seen
+    ) -> tuple[float, dict[str, float]]:
+        """Add up the gradient of the whole batch: the micro-batches' losses are shares of one sum.
+
+        Returns:
+            The loss, and each objective's unweighted share of it.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        total = 0.0
+        parts = {name: 0.0 for name, count in counts.items() if count}
+        groups = self.processes.micro_batches(batch, self.micro_batch.tokens)
+        for group, counted in groups:
+            share, found = self._loss(group, counts, seen if counted else None)
+            if not counted:
+                share = 0.0 * share
+            share.backward()  # type: ignore[no-untyped-call]
+            if counted:
+                total += float(share.detach())
+                for name, value in found.items():
+                    parts[name] += value
+        self.processes.sum_gradients(self.adapter.parameters())
+        total, *rest = self.processes.sum([total, *parts.values()])
+        return total, dict(zip(parts, rest, strict=True))
+
+    def _loss(
+        self, rows: list[Row], counts: Mapping[str, int], seen: Seen | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        work = partial(
+            loss.compute_loss, self.student, rows, self.objectives, counts, self.known, seen
+        )
+        return here(self.student.module, work)
+
+    def _clip(self) -> float:
+        """Clip the gradients; return the norm that they had."""
+        norm = torch.nn.utils.clip_grad_norm_(self.adapter.parameters(), self.config.clip)
+        return float(whole(norm))
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: linear warm-up, then linear or cosine decay to 0."""
+        warm = round(self.config.warmup * self.total)
+        if step < warm:
+            return self.top_rate * (step + 1) / warm
+        left = (self.total - step) / max(self.total - warm, 1)
+        if self.config.schedule == "cosine":
+            left = 0.5 * (1 - math.cos(math.pi * left))
+        return self.top_rate * left
+
+    def _watched(self, seen: Seen) -> dict[str, Any]:
+        """Give each objective what was seen of the step, by all processes; return what they make of
+        it, for the curve.
+        """
+        rows = []
+        for name, numbers in seen.items():
+            rows += [(name, number, facts) for number, facts in numbers.items()]
+        rows = self.processes.gather(rows)
+        found: dict[str, Mapping[str, float]] = {}
+        for name in sorted({name for name, *_ in rows}):
+            pairs = sum(name in row.weights for row in self.rows)
+            mine = {number: facts for of, number, facts in rows if of == name}
+            found[name], events = self.objectives[name].after_step(self.step, mine, pairs)
+            self.events += events
+        return {"watched": found} if found else {}
+
+    def _with_own_answers(self, on_policy: OnPolicy, batch: list[Row]) -> list[Row]:
+        """Return the batch with answers of the tuned model in place of some given ones."""
+        sampled = on_policy.sample(batch, self.step)
+        rows = list(sampled.values())
+        if not rows:
+            return batch
+        tokens = self.micro_batch
+        self.known |= tokens.retry(rows, lambda: self.reference.learn(rows, tokens.tokens))
+        return on_policy.join(batch, sampled)
+
+    def _find_used_rows(self) -> list[Row]:
+        """Return the rows of all steps, also of those before a resumption: what is computed
+        together must not depend on where it goes on.
+        """
+        numbers = self.epochs.used(self.total)
+        return [row for row in self.rows if row.number in numbers]
+
+    def _fit(self, meter: Meter, used: Sequence[Row]) -> Account:
+        """Count the memory, and compute less at once where that is needed."""
+        between_steps = [callback.count_bytes(self) for callback in self.callbacks.values()]
+        counted = partial(
+            meter.account,
+            self.adapter,
+            known=self.reference.kept_bytes(used),
+            moments=max(between_steps, default=0),
+        )
+        account, fits = self.micro_batch.retry(
+            self.rows,
+            lambda: fit(
+                self.student,
+                self.reference,
+                self.objectives,
+                self.epochs.batches(0),
+                counted,
+                self.processes,
+                self.config.adapter,
+                self.config.checkpoint_activations,
+                self.micro_batch.tokens,
+            ),
+        )
+        if fits < self.micro_batch.tokens:
+            asked = self.micro_batch.tokens
+            facts = {"micro_batch_tokens": fits, "asked": asked, "free": account.free}
+            self.event("micro_batch_fitted", facts)
+        self.micro_batch.tokens = fits
+        return account
+
+    def _learn(self, rows: list[Row]) -> dict[int, ReferenceFacts]:
+        """Return what the base knows of rows: each process asks for its part, unless all are needed
+        to gather the weights.
+        """
+        tokens = self.micro_batch.tokens
+        if self.processes.sharded:
+            return self.reference.learn(rows, tokens)
+        mine = self.reference.learn(rows[self.processes.rank :: self.processes.count], tokens)
+        found: dict[int, ReferenceFacts] = {}
+        for part in self.processes.gather([mine]):
+            found |= part
+        return found
+
+    def _checkpointed_activations(self) -> AbstractContextManager[None]:
+        """Compute layers again in the backward pass, where the configuration says so."""
+        if not self.config.checkpoint_activations:
+            return nullcontext()
+        self.student.apart = again(self.student.module)
+        return layers_through(self.student.module, self.student.apart)
+
+    def event(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Record what happened besides learning."""
+        self.events.append((kind, body))
+
+    def _note_halving(self, tokens: int) -> None:
+        self.event("out_of_memory", {"step": self.step, "micro_batch_tokens": tokens})
+
+    def curve(self) -> list[dict[str, Any]]:
+        """Return the entries of the steps so far."""
+        return self.metrics.read()
+
+    def seconds(self) -> float:
+        """Return what the training has taken until now, with what it took before a resumption."""
+        return self._seconds_before + time.monotonic() - self._begun
+
+    def _stop_diverged(self, total: float, norm: float) -> None:
+        self._checkpoint()
+        raise Diverged(
+            (
+                f"the loss ({total}) or its gradient's norm ({norm}) is not finite at step "
+                f"{self.step + 1}."
+            ),
+            where=str(self.folder),
+            cure=(
+                f"The weights after step {self.step} are in checkpoints/. Lower "
+                "train.learning_rate, or look at this step's rows."
+            ),
+        )
+
+    def _checkpoint(self) -> None:
+        """Write a checkpoint. All processes collect the tensors, which may be shards; the first one
+        writes.
+        """
+        adapter = self.adapter.state()
+        optimizer = checkpoint.optimizer_tensors(self.optimizer)
+        if not self.processes.main:
+            return
+        facts: dict[str, Any] = {
+            "metrics_bytes": self.metrics.sync(),
+            "seconds": round(self.seconds(), 4),
+            "halvings": self.micro_batch.halvings,
+            "budget": self.micro_batch.tokens,
+            "events": self.events,
+            "callbacks": _states(self.callbacks),
+            "objectives": _states(self.objectives),
+        }
+        point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
+        checkpoint.write(self.folder / "checkpoints", self.identity, point)
+
+    def _resume(self) -> None:
+        """Go on from the newest whole checkpoint, if there is one."""
+        point = checkpoint.newest(self.folder / "checkpoints", self.identity, self.event)
+        if self.processes.main:
+            self._truncate_metrics(point.facts["metrics_bytes"] if point else 0)
+        if point is None:
+            return
+        self.adapter.load(point.adapter)
+        checkpoint.restore_optimizer(self.optimizer, point.optimizer)
+        torch.set_rng_state(point.rng)
+        self.step = point.step
+        self.micro_batch.halvings = point.facts["halvings"]
+        self.micro_batch.tokens = point.facts["budget"]
+        self._seconds_before = point.facts.get("seconds", 0.0)
+        before = [(kind, body) for kind, body in point.facts.get("events", ())]
+        self.events = before + [event for event in self.events if event not in before]
+        self.event("resumed", {"step": self.step})
+        for name, state in point.facts.get("callbacks", {}).items():
+            self.callbacks[name].restore(state)
+        for name, state in point.facts.get("objectives", {}).items():
+            self.objectives[name].restore(state)
+
+    def _truncate_metrics(self, size: int) -> None:
+        """Bring the curve back to what it was at the checkpoint."""
+        found = self.metrics.truncate(size)
+        if found < size:
+            self.event("metrics_lost", {"bytes": size, "found": found})
+
+
+def _states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> dict[str, Any]:
+    """Return the state of each part that has one."""
+    found = {name: part.state() for name, part in parts.items()}
+    return {name: state for name, state in found.items() if state}
+
+
+def _require_supported(
+    module: Any,
+    rows: Sequence[Row],
+    config: settings.Train,
+    draw_student: DrawStudent | None,
+    processes: Processes,
+) -> None:
+    """Refuse settings that this launch cannot do.
+
+    Raises:
+        UsageError: which setting, and what to do.
+    """
+    if config.on_policy and draw_student is None:
+        raise UsageError(
+            "train.on_policy needs a model that draws between steps.",
+            cure="Set train.on_policy=0.",
+        )
+    if config.on_policy and processes.sharded:
+        raise UsageError(
+            "weights in shards cannot draw.",
+            where="train.on_policy",
+            cure="Set train.on_policy=0.",
+        )
+    if frozen(module) and len({frozenset(row.weights) for row in rows}) > 1:
+        raise UsageError(
+            "with DeepSpeed all examples need the same objectives.",
+            where="train.weights",
+            cure="Launch with configs/accelerate/fsdp2.yaml.",
+        )
