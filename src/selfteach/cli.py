@@ -148,7 +148,7 @@ def corrections(
         "review": review or None,
         "train.correction.allow_unbounded": allow_unbounded or None,
     }
-    body.corrections(body.Files(edits, prompts, skip_bad_rows, body.named(columns)), own, options)
+    body.corrections(body.Files(edits, prompts, skip_bad_rows, columns), own, options)
 
 
 @app.command()
@@ -186,7 +186,7 @@ def tasks(
     from selfteach.commands import tasks as body
 
     own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
-    body.tasks(body.Files(seeds, test, skip_bad_rows), own, options)
+    body.tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 
 @app.command()
@@ -217,7 +217,7 @@ def documents(
     from selfteach.commands import documents as body
 
     own = {"teacher": teacher, "select.nli": nli, "select.judge": "nli" if nli else None}
-    body.documents(body.Files(paths, questions), own, options)
+    body.documents(paths, questions, own, options)
 
 
 @app.command()

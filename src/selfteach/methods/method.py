@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from selfteach.config.methods import Method as Settings
-from selfteach.evaluate.exam import Exam, TunedModel
-from selfteach.methods.session import Session
-from selfteach.models.recorded import Recorded
 from selfteach.records import BadLine, Example, Prompt, user
+
+if TYPE_CHECKING:  # material is read before anything heavy is loaded
+    from selfteach.config.methods import Method as Settings
+    from selfteach.evaluate.exam import Exam, TunedModel
+    from selfteach.methods.session import Session
+    from selfteach.models.recorded import Recorded
+    from selfteach.report.comparison import Score
+    from selfteach.report.wording import Wording
 
 ObjectiveWeights = Mapping[str, Mapping[str, float]]
 """The objectives of each kind of example, with their weights."""
@@ -111,6 +115,12 @@ class Method:
             second call looks everything up.
         allows_programs: whether a program (`cmd:`) may be the teacher.
         rule_of: the text that stands for the material in the prompt, where there is one.
+        read: reads what a person typed, or a Python value, as material; raises a `DataError`. The
+            methods of this package have readers of their own; another package's method needs it.
+        summary: a line for `--help`.
+        score: where exam.json keeps the method's own score; by default under `score`.
+        wording: what the report and the model card call things; by default general words.
+        labels: what the report calls rows of exam.json, by their path; by default the path.
     """
 
     name: str
@@ -118,3 +128,8 @@ class Method:
     prepare: Callable[[Session, Any], TrainingPlan]
     allows_programs: bool = False
     rule_of: Callable[[Any], str] = lambda material: ""
+    read: Callable[[Any, Any], Material] | None = None
+    summary: str = ""
+    score: Score | None = None
+    wording: Wording | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)

@@ -27,7 +27,7 @@ VERDICTS = {
     "just prompt it": "warn",
     "not learned": "bad",
 }
-ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
+ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|Python|--set|[\w.-]+\.ya?ml)$")
 OPEN = {"target": 3, "near": 1, "general": 1}
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = {"target": 10, "near": 4, "general": 4}
