@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
+    "AnsweringModel",
+    "ComparisonResult",
+    "ExamResult",
+    "FinishedRun",
     "__version__",
     "answer",
     "compare",
@@ -41,9 +45,11 @@ if TYPE_CHECKING:
         teach,
         train,
     )
+    from selfteach.results import AnsweringModel, ComparisonResult, ExamResult, FinishedRun
 
 MODULES = ("errors", "train")
 """Names that are modules; `selfteach.train` is the trainer's package and can be called as well."""
+RESULTS = ("AnsweringModel", "ComparisonResult", "ExamResult", "FinishedRun")
 
 
 def __getattr__(name: str) -> Any:
@@ -52,7 +58,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'selfteach' has no attribute {name!r}")
     if name in MODULES:
         return importlib.import_module(f"selfteach.{name}")
-    return getattr(importlib.import_module("selfteach.api"), name)
+    module = "selfteach.results" if name in RESULTS else "selfteach.api"
+    return getattr(importlib.import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -14,18 +14,18 @@ import pytest
 import torch
 
 from selfteach import cli, config
-from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods.compare import method as comparing
-from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
 from selfteach.methods.compare.in_context import Told
 from selfteach.methods.compare.learning_rates import Held, best_rate, held_out, own_rate, rates_of
-from selfteach.methods.session import Session
+from selfteach.methods.compare.method import ON_POLICY, OWN, SOLVED, Cell, Wanted, cells, why_not
 from selfteach.methods.runner import paired
+from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
+from selfteach.run import finished
 from selfteach.train.steps import Diverged
 from talker import lesson, said, write_listener
 
@@ -124,7 +124,7 @@ def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[s
 def test_the_adapters_answer_by_their_names(
     compared: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    assert list(past.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
+    assert list(finished.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
     (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
     asked = [
         "--in",
@@ -342,7 +342,9 @@ def test_a_cell_draws_its_own_answers_only_where_its_objective_says_so(
     )
     settings: Any = config.Feedback.model_validate({"train": {"on_policy": 0.3, "l2": 1.0}})
     idle: Any = SimpleNamespace(rest=lambda: None, module=torch.nn.Linear(2, 2))
-    session = Session(run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[])
+    session = Session(
+        run=idle, config=settings, display=idle, rule="", model=idle, base=idle, proof=[]
+    )
     for cell in (
         Cell("lora", OWN),
         Cell("lora", "distill"),
@@ -429,4 +431,4 @@ def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(
     run: Path, compared: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
-        past.adapter(run / "compare", "zzz")
+        finished.adapter(run / "compare", "zzz")
