@@ -606,14 +606,16 @@ def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[
 
 
 def write_value(value: Any, name: str) -> str:
-    """Return a value as Python; paths become texts."""
-    if isinstance(value, Path):
-        return repr(str(value))
-    if isinstance(value, list | tuple):
-        text = f"[{', '.join(write_value(part, name) for part in value)}]"
-    else:
-        text = repr(value)
+    """Return a value as Python, or its name where it is long."""
+    text = repr(simplify(value))
     return text if len(text) <= MOST_SHOWN else name
+
+
+def simplify(value: Any) -> Any:
+    """Return a value with paths as texts, in lists too."""
+    if isinstance(value, Path):
+        return str(value)
+    return [simplify(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def choose_cells(

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapting, datasets, measuring
+from selfteach.commands import adapting, datasets, measuring, plug_in
 from selfteach.commands.faults import explain_fault, fail
 from selfteach.commands.options import (
     Engine,
@@ -426,6 +426,7 @@ def config(
 adapting.add(app)
 datasets.add(app)
 measuring.add(app)
+plug_in.add(app)
 
 
 def main() -> None:

@@ -115,9 +115,9 @@ class Method:
             second call looks everything up.
         allows_programs: whether a program (`cmd:`) may be the teacher.
         rule_of: the text that stands for the material in the prompt, where there is one.
-        read: reads what a person typed, or a Python value, as material; raises a `DataError`. The
-            methods of this package have readers of their own; another package's method needs it.
-        summary: a line for `--help`.
+        read: called with a path, or a Python value, and the settings; returns the material or
+            raises a `DataError`. The methods of this package have readers of their own; another
+            package's method needs one. `sources={"source": ...}` lets `compare` read it again.
         score: where exam.json keeps the method's own score; by default under `score`.
         wording: what the report and the model card call things; by default general words.
         labels: what the report calls rows of exam.json, by their path; by default the path.
@@ -129,7 +129,6 @@ class Method:
     allows_programs: bool = False
     rule_of: Callable[[Any], str] = lambda material: ""
     read: Callable[[Any, Any], Material] | None = None
-    summary: str = ""
     score: Score | None = None
     wording: Wording | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
