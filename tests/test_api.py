@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from selfteach.methods.sources import hash_sources
 from selfteach.methods.tasks.material import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.results import ExamResult, FinishedRun
+from selfteach.run.display import Display, Notebook, Silent, open_display
 
 RULE = "Do not talk about the fox."
 SETTINGS: dict[str, Any] = {
@@ -214,3 +217,27 @@ def test_train_is_a_package_and_a_function() -> None:
 
     assert callable(selfteach.train)
     assert selfteach.train.loop.train
+
+
+class ZMQInteractiveShell:
+    """What a notebook's kernel calls its shell."""
+
+
+def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert type(open_display()) is Display
+    assert type(open_display(quiet=True)) is Silent
+    kernel = SimpleNamespace(get_ipython=ZMQInteractiveShell)
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    assert type(open_display(quiet=True)) is Silent
+    shown = open_display()
+    assert type(shown) is Notebook
+    shown.stage("probe", 3)
+    shown.advance(3)
+    shown.say("\x1b[31mhello")
+    shown.finish()
+    written = capsys.readouterr()
+    assert "hello" in written.out
+    assert "\x1b[31m" not in written.out
+    assert "3/3" in written.err
+    kernel.get_ipython = lambda: None
+    assert type(open_display()) is Display

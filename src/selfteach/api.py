@@ -35,6 +35,7 @@ from selfteach.config.sections import Section
 from selfteach.errors import DataError, UsageError
 from selfteach.methods.corrections import material as corrections_material
 from selfteach.methods.documents import material as documents_material
+from selfteach.methods.documents.material import DocumentSource
 from selfteach.methods.feedback import material as feedback_material
 from selfteach.methods.finetune_material import ExampleSource, split_dev
 from selfteach.methods.finetune_material import read_material as read_train_material
@@ -170,7 +171,7 @@ def corrections(
 
 
 def documents(
-    documents: documents_material.DocumentSource,
+    documents: DocumentSource,
     *,
     questions: Source = None,
     out: PathLike | None = None,

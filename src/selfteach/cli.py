@@ -14,6 +14,7 @@ import typer
 
 from selfteach.commands import adapting, datasets, measuring, plug_in
 from selfteach.commands.faults import explain_fault, fail
+from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.options import (
     Engine,
     Json,
@@ -43,8 +44,9 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="selfteach",
     help="Turn what a person can say to a language model into weights.",
+    cls=OrderedCommands,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
