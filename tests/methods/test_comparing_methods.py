@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selfteach.methods.compare.reopen import BENCHES
 
 import scholar
 from selfteach import cli
+from selfteach.methods.compare.reopen import BENCHES
 from selfteach.registry import names
 from selfteach.report.comparison import SCORES
 from talker import ADJECTIVES, NOUNS, VERBS, said

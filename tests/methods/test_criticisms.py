@@ -34,12 +34,7 @@ def critic() -> Critic:
     session: Any = SimpleNamespace(teacher=None)
     edits = [Edit("x:1", SAID, "long", None, "too long")]
     return Critic(
-        session,
-        "too long",
-        edits,
-        None,
-        ("max_words=18",),
-        Verdicts(CheckJudge("max_words=18"), 0.5),
+        session, "too long", edits, None, ("max_words=18",), Verdicts(CheckJudge("max_words=18"), 0.5)
     )  # type: ignore[arg-type]
 
 

@@ -11,16 +11,7 @@ import pytest
 
 from selfteach.config import Tasks
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.instances import (
-    BARE_LABEL,
-    LOOPS,
-    UNSURE,
-    Invented,
-    Written,
-    agreed,
-    listed,
-    wrote,
-)
+from selfteach.methods.tasks.instances import BARE_LABEL, LOOPS, UNSURE, Invented, Written, agreed, listed, wrote
 from selfteach.models.scripted import Scripted
 from selfteach.records import Draw, Request
 from selfteach.select.tasks import CUT, Near

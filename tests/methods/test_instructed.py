@@ -15,14 +15,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.tasks import Sheet
 from selfteach.judge.pairwise import Closer
 from selfteach.materials.tasks import Instance, Task
-from selfteach.methods.tasks.exam import (
-    arms_of,
-    judged,
-    mismatched,
-    noise_floor,
-    question_of,
-    questions,
-)
+from selfteach.methods.tasks.exam import arms_of, judged, mismatched, noise_floor, question_of, questions
 from selfteach.methods.tasks.method import Parts
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted

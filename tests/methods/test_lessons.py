@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from selfteach.generate.correct import Answered, Revision
-from selfteach.methods.corrections.examples import FILE, lesson
 from selfteach.methods.corrections.method import unlearnable
+from selfteach.methods.corrections.examples import FILE, lesson
 from selfteach.methods.runner import told_overlong
 from selfteach.records import Message, user
 
@@ -74,8 +74,7 @@ def test_an_edit_that_the_tokenizer_does_not_see_teaches_nothing() -> None:
     assert unlearnable(session, Revision(Answered(TEA, "a b"), "a c")) == ""
     assert unlearnable(session, Revision(Answered(TEA, "a b"), "a b")) == "", "it may stay as it is"
     assert (
-        unlearnable(session, Revision(Answered(TEA, " "), "a b"))
-        == "the model's own answer is empty"
+        unlearnable(session, Revision(Answered(TEA, " "), "a b")) == "the model's own answer is empty"
     )
 
 

@@ -18,16 +18,8 @@ from selfteach.judge.match import contains_answer
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import chunked
 from selfteach.methods.documents import method as documents
+from selfteach.methods.documents.method import HELD_OUT, LIKE_EXAM, LOST, answer, fitting, held_out, select
 from selfteach.methods.documents.exam import Quiz, gap_quiz
-from selfteach.methods.documents.method import (
-    HELD_OUT,
-    LIKE_EXAM,
-    LOST,
-    answer,
-    fitting,
-    held_out,
-    select,
-)
 from selfteach.methods.documents.study import Asked, Measured
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted

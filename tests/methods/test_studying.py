@@ -22,8 +22,8 @@ from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, chunked
 from selfteach.methods.documents import study
-from selfteach.methods.documents.exam import Quiz, gap_quiz, people_quiz
 from selfteach.methods.documents.method import fitting, schooled
+from selfteach.methods.documents.exam import Quiz, gap_quiz, people_quiz
 from selfteach.methods.documents.study import Asked, Measured, known, known_sentences, study_data
 from selfteach.records import Example, Measure, user
 from selfteach.select.balance import spread

@@ -150,13 +150,7 @@ def opened(run: Run, config: Alone, display: Display) -> Session:
     for note in base.notes:
         display.say(note)
     return Session(
-        run,
-        config,
-        display,
-        "",
-        base,
-        Recorded(run.ledger, None, base),
-        probe_logits(base, PROBE_PAIRS),
+        run, config, display, "", base, Recorded(run.ledger, None, base), probe_logits(base, PROBE_PAIRS)
     )
 
 

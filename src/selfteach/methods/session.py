@@ -74,9 +74,7 @@ def open_session(
     teacher = teacher_of(run, config, display, programs) if config.teacher else None
     if teacher:
         run.bind("teacher", teacher.fingerprint)
-    return Session(
-        run, config, display, rule, model, base, probe_logits(model, PROBE_PAIRS), teacher
-    )
+    return Session(run, config, display, rule, model, base, probe_logits(model, PROBE_PAIRS), teacher)
 
 
 def teacher_of(run: Run, config: Any, display: Display, programs: bool) -> Recorded:

@@ -57,9 +57,9 @@ def write_rows(rows: Rows) -> bytes:
     """
     lines = []
     for number, row in enumerate(rows, start=1):
-        value = {"prompt": row} if isinstance(row, str) else dict(row)
+        value: Mapping[str, Any] = {"prompt": row} if isinstance(row, str) else row
         try:
-            lines.append(json.dumps(value, ensure_ascii=False) + "\n")
+            lines.append(json.dumps(dict(value), ensure_ascii=False) + "\n")
         except (TypeError, ValueError) as fault:
             raise UsageError(
                 f"cannot be written as JSON ({fault}).", where=f"row {number}"
