@@ -37,7 +37,7 @@ from selfteach.methods.corrections import material as corrections_material
 from selfteach.methods.documents import material as documents_material
 from selfteach.methods.documents.material import DocumentSource
 from selfteach.methods.feedback import material as feedback_material
-from selfteach.methods.finetune_material import ExampleSource, split_dev
+from selfteach.methods.finetune_material import ExampleSource, refuse_too_little, split_dev
 from selfteach.methods.finetune_material import read_material as read_train_material
 from selfteach.methods.method import Material
 from selfteach.methods.sources import Source, describe_repaired
@@ -285,6 +285,7 @@ def train(
         skip_bad_rows=skip_bad_rows,
         max_bad_rows=resolved.config.max_bad_rows,
     )
+    refuse_too_little(found.value, resolved.config)
     spec = make_spec("train", found, resolved, out, from_run, new, call)
     return teach_run(spec, progress)
 

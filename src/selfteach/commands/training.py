@@ -10,7 +10,7 @@ from selfteach.commands.lesson import ready, show_plan, teach
 from selfteach.commands.options import Options
 from selfteach.config import Alone, resolve
 from selfteach.errors import DataError, UsageError
-from selfteach.methods.finetune_material import read_material, split_dev
+from selfteach.methods.finetune_material import read_material, refuse_too_little, split_dev
 from selfteach.methods.sources import describe_dropped, describe_repaired
 from selfteach.run import finished, processes
 
@@ -38,6 +38,7 @@ def train(
     if options.dry_run:
         plan(material.value, config, as_json=options.as_json)
         return
+    refuse_too_little(material.value, config)
     if processes.count() > 1 and options.out is None:
         raise UsageError(
             "several processes need one folder.", where="--out", cure="Name it: --out DIR."

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfteach.config import Alone
 from selfteach.errors import UsageError
 from selfteach.materials.examples import read_examples
 from selfteach.methods.method import Material
@@ -108,6 +109,17 @@ def read_files(
         fates |= one.fates
         repaired += one.mended
     return Lessons(learned, held, fates, " ".join(datasets), repaired)
+
+
+def refuse_too_little(material: Lessons, config: Alone) -> None:
+    """Look before any model is loaded whether there is enough to learn from.
+
+    Raises:
+        DataError: there is not.
+    """
+    from selfteach.methods.finetune import parted
+
+    parted(material, config)
 
 
 def split_dev(dev: Any) -> tuple[Source, float | None]:
