@@ -126,14 +126,14 @@ def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
     assert found["lora-own"]["score"]["n"] == 2
     assert "lora-own" in found._repr_html_()
     assert found.raw["command"].startswith(f"selfteach.compare({str(run.path)!r}, ")
-    with pytest.raises(selfteach.errors.UsageError, match='no "lroa". Did you mean "lora"'):
+    with pytest.raises(selfteach.errors.UsageError, match=r'no "lroa"\. Did you mean "lora"'):
         selfteach.compare(run, adapters=["lroa"])
 
 
 def test_a_mistyped_keyword_gets_a_hint() -> None:
-    with pytest.raises(selfteach.errors.UsageError, match='"modle". Did you mean "model"'):
+    with pytest.raises(selfteach.errors.UsageError, match=r'"modle"\. Did you mean "model"'):
         selfteach.feedback(RULE, modle="embedded")
-    with pytest.raises(selfteach.errors.UsageError, match='no such key. Did you mean "target"'):
+    with pytest.raises(selfteach.errors.UsageError, match=r'no such key\. Did you mean "target"'):
         selfteach.feedback(RULE, ask={"taget": 3})
     with pytest.raises(selfteach.errors.UsageError, match="no method"):
         selfteach.teach("nothing", "x")

@@ -218,7 +218,7 @@ def tasks(
     progress: Progress = "auto",
     **settings: Any,
 ) -> FinishedRun:
-    """Teach to follow instructions: the model invents tasks from a few worked ones, and learns them.
+    """Teach to follow instructions: the model invents tasks from a few worked ones and learns them.
 
     Args:
         seeds: a file, or rows with instruction, input and output; by default the package's own.
@@ -547,7 +547,7 @@ def call_method(run: Run, method: str, material: Any, display: Display) -> dict[
 
 
 def attend_quietly(progress: Progress) -> Attend:
-    """Return what shows the progress of a call from Python: on stderr, in a notebook, or nowhere."""
+    """Return what shows the progress of a call from Python."""
 
     @contextmanager
     def attend(run: Run) -> Iterator[Display]:

@@ -448,7 +448,7 @@ class ComparisonResult:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One mapping for each adapter with an objective: name, score, near, general, kl_nats, ..."""
+        """One mapping for each adapter with an objective: name, score, near, kl_nats, ..."""
         return [dict(row) for row in self.raw["rows"]]
 
     @property

@@ -189,8 +189,8 @@ def printable(text: str) -> str:
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
-    """The display that fits the stream: a bar in a terminal or in a notebook, plain lines elsewhere,
-    nothing when quiet.
+    """Return the display that fits the stream: a bar in a terminal or in a notebook, plain lines
+    elsewhere, nothing when quiet.
     """
     if quiet:
         return Silent(stream)
