@@ -14,15 +14,12 @@ the same exam.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past
+import selfteach
 from selfteach.statistics import recovery, share
 
 ARMS = ("base", "prompted", "taught")
@@ -45,7 +42,8 @@ class Taught:
 
 def read_run(folder: Path) -> Taught:
     """A finished run of documents."""
-    exam = json.loads((folder / "exam.json").read_text("utf-8"))
+    run = selfteach.open_run(folder)
+    exam = dict(run.exam.raw)
     asked = {
         (row["prompt"], " / ".join(row["gold"])): row["arms"]
         for row in exam["answers"]
@@ -62,7 +60,7 @@ def read_run(folder: Path) -> Taught:
         right[told["document"]] = [
             {arm: not asked[one][arm]["broken"] for arm in ARMS} for one in questions
         ]
-    return Taught(exam, right, past.result(folder)["seconds"])
+    return Taught(exam, right, run.result["seconds"])
 
 
 def line(run: Taught, documents: Sequence[str]) -> str:
@@ -117,11 +115,7 @@ def teach(file: Path, folder: Path, count: int, sets: Sequence[str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part, run = folder / f"first-{count}.jsonl", folder / f"run-{count}"
     part.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:count]), "utf-8")
-    chosen = [word for item in (ALL, *sets) for word in ("--set", item)]
-    subprocess.run(
-        [sys.executable, "-m", "selfteach", "documents", str(part), "--out", str(run), *chosen],
-        check=True,
-    )
+    selfteach.documents(part, out=run, sets=[ALL, *sets])
     return run
 
 

@@ -1,30 +1,30 @@
-"""Compares adapters and objectives on the examples of a finished run.
+"""Compare adapters and objectives on the examples of a finished run.
 
 python examples/compare.py runs/2026-11-20-do-not-talk-about-elephants
 """
 
-import json
+from __future__ import annotations
+
 import sys
 from pathlib import Path
+from typing import Any
 
-from selfteach import cli
+import selfteach
 
 
-def main(run: Path, *more: str) -> list[tuple[str, float, float | None]]:
-    """Prints each cell's score and drift, the best first; returns them."""
-    code = cli.run(
-        ["compare", "--run", str(run), "--adapters", "lora,reft", "--objectives", "own,sft", *more]
+def main(run: Path, **more: Any) -> list[tuple[str, float, float | None]]:
+    """Print each row's score and drift, the best first; return them in the order of the table."""
+    found = selfteach.compare(
+        run, adapters=["lora", "reft"], objectives=["own", "sft"], progress=False, **more
     )
-    if code:
-        sys.exit(code)
-    rows = json.loads((run / "compare" / "compare.json").read_text())["rows"]
-    found = [
-        (row["name"], row["score"]["value"], (row["kl_nats"] or {}).get("value")) for row in rows
-    ]
-    for name, score, kl in sorted(found, key=lambda row: -row[1]):
-        print(f"{name:20} {score:6.1%}  KL {kl if kl is None else round(kl, 4)}")
-    return found
+    rows = []
+    for row in found.rows:
+        drift = row["kl_nats"]["value"] if row["kl_nats"] else None
+        rows.append((row["name"], row["score"]["value"], drift))
+    for name, score, drift in sorted(rows, key=lambda row: -row[1]):
+        print(f"{name:20} {score:6.1%}  KL {drift if drift is None else round(drift, 4)}")
+    return rows
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:])
+    main(Path(sys.argv[1]))

@@ -17,7 +17,6 @@ rate is not measured, it would take a training at each.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.documents import Files
+from selfteach import api
 from selfteach.config import Documents as Settings
 from selfteach.config import resolve
 from selfteach.errors import DataError
@@ -33,15 +32,15 @@ from selfteach.generate.question import Question
 from selfteach.generate.respond import respond
 from selfteach.judge.match import clusters, contains_answer
 from selfteach.materials.documents.material import Documents
-from selfteach.materials.documents.questions import own_questions
-from selfteach.materials.documents.read import read_documents
 from selfteach.methods.documents.exam import people_quiz
-from selfteach.methods.documents.method import METHOD, read
-from selfteach.methods.runner import teach
+from selfteach.methods.documents.material import read_material
+from selfteach.methods.documents.method import read
+from selfteach.methods.method import Material
 from selfteach.methods.session import open_session
 from selfteach.records import Measure
 from selfteach.run.display import open_display
-from selfteach.run.folder import open_run
+from selfteach.run.finished import open_ledger
+from selfteach.run.folder import Run, open_run
 from selfteach.statistics import paired_bootstrap
 
 PAPER = (
@@ -85,34 +84,38 @@ class Claim:
 
 
 def exam(
-    material: Documents, folder: Path, sets: Sequence[str], first: Path | None
+    material: Material, folder: Path, sets: Sequence[str], first: Path | None
 ) -> dict[str, Any]:
     """Teaches in a folder, with what the first run was answered; returns exam.json and the run's
     stored numbers.
     """
-    from selfteach.run.ledger import Ledger
 
-    resolved = resolve(Settings, sets=[*PAPER, *sets])
-    with open_run(folder, "claims", "documents", resolved, Files([]).json(material)) as run:
+    def adopt(run: Run) -> None:
         if first:
-            before = Ledger(first / "run.db", readonly=True)
+            before = open_ledger(first)
             run.ledger.adopt(before, STAGES)
             before.close()
-        teach(run, METHOD, material, resolved.config, open_display())
-        sizes = run.ledger.noted("sizes")
-    return {**json.loads((folder / "exam.json").read_text("utf-8")), "sizes": sizes}
+
+    resolved = resolve(Settings, sets=[*PAPER, *sets])
+    spec = api.RunSpec("documents", material, resolved, folder, before=adopt)
+    done = api.teach_run(spec, progress="auto")
+    ledger = open_ledger(folder)
+    sizes = ledger.noted("sizes")
+    ledger.close()
+    return {**done.exam.raw, "sizes": sizes}
 
 
-def labels(material: Documents, folder: Path, sets: Sequence[str]) -> Measure:
+def labels(found: Material, folder: Path, sets: Sequence[str]) -> Measure:
     """Right labels among people's questions: the greedy answer with the document, minus the
     commonest answer without it.
     """
     resolved = resolve(Settings, sets=sets)
-    with open_run(folder, "labels", "documents", resolved, Files([]).json(material)) as run:
-        session = open_session(run, resolved.config, open_display())
-        quiz = people_quiz(read(session, material), material.questions)
+    material: Documents = found.value
+    with open_run(folder, "labels", "documents", resolved, found.identity) as run:
+        road = open_session(run, resolved.config, open_display())
+        quiz = people_quiz(read(road, material), material.questions)
         asked = [Question(q.text, q.answers[0], q.chunk, None) for q in quiz]
-        answered = respond(session.base, asked, resolved.config.select.draws, resolved.config.seed)
+        answered = respond(road.base, asked, resolved.config.select.draws, resolved.config.seed)
         golds = {q.text: q.answers for q in quiz}
 
         def says(texts: Sequence[str]) -> list[bool]:
@@ -145,9 +148,8 @@ def claims(documents: Path, folder: Path, sets: Sequence[str] = ()) -> list[Clai
     Raises:
         DataError: the documents bring no questions of people.
     """
-    reading = read_documents([documents])
-    material = Documents(reading, own_questions(reading))
-    if not material.questions:
+    material = read_material([documents])
+    if not material.value.questions:
         raise DataError(
             "brings no questions of people.",
             where=str(documents),

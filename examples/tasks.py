@@ -2,38 +2,34 @@
 
     python examples/tasks.py seed_tasks.jsonl runs/tasks
 
-The same call on the same folder goes on where it stopped; a finished run shows its result again.
+The same call goes on where it stopped; a finished run shows its result again. The run is known by
+the content of the seeds: an edited file needs another folder.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import Tasks, resolve
-from selfteach.materials.tasks import OWN_SEEDS, read_tasks
-from selfteach.methods.runner import teach
-from selfteach.methods.tasks.method import METHOD
-from selfteach.run.display import open_display
-from selfteach.run.folder import open_run
+import selfteach
 
 
-def learn(seeds: Path, folder: Path, sets: Sequence[str] = ()) -> dict[str, Any]:
-    """Teaches from a file of seed tasks. `sets` are settings as after `--set`."""
-    resolved = resolve(Tasks, sets=sets)
-    with open_run(folder, "tasks", "tasks", resolved, {"seeds": seeds.name}) as run:
-        return teach(run, METHOD, read_tasks(seeds), resolved.config, open_display())
+def learn(seeds: Path | None, folder: Path, **settings: Any) -> selfteach.FinishedRun:
+    """Teach from a file of seed tasks; without one from the package's own."""
+    return selfteach.tasks(seeds, out=folder, **settings)
 
 
 def show(folder: Path, count: int = 5) -> None:
-    """Prints some of the invented tasks with what they are most like."""
-    for task in read_tasks(folder / "tasks.jsonl").seeds[:count]:
-        print(f"- {task.instruction}\n    {task.instances[0].output}")
+    """Print some of the invented tasks."""
+    with (folder / "tasks.jsonl").open(encoding="utf-8") as file:
+        tasks = [json.loads(line) for line in file]
+    for task in tasks[:count]:
+        print(f"- {task['instruction']}\n    {task['instances'][0]['output']}")
 
 
 if __name__ == "__main__":
-    source, target = Path(sys.argv[1]) if len(sys.argv) > 2 else OWN_SEEDS, Path(sys.argv[-1])
-    print(learn(source, target)["verdict"])
-    show(target)
+    source = Path(sys.argv[1]) if len(sys.argv) > 2 else None
+    print(learn(source, Path(sys.argv[-1])).sentence)
+    show(Path(sys.argv[-1]))

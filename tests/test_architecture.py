@@ -15,7 +15,18 @@ import pytest
 import selfteach
 
 SOURCE = Path(selfteach.__file__).parent
-FLOOR = {"__init__", "__version__", "records", "registry", "config", "errors", "statistics", "run"}
+ROOT = Path(__file__).parents[1]
+FLOOR = {
+    "__init__",
+    "__version__",
+    "config",
+    "errors",
+    "lazy",
+    "records",
+    "registry",
+    "run",
+    "statistics",
+}
 ROAD = [
     "floor",
     "models",
@@ -29,6 +40,8 @@ ROAD = [
     "export",
     "review",
     "methods",
+    "results",
+    "api",
     "commands",
     "cli",
 ]
@@ -203,6 +216,73 @@ def test_saying_hello_loads_nothing_heavy(code: str) -> None:
 )
 def test_the_floor_loads_nothing_heavy(module: str) -> None:
     assert loaded(f"import selfteach.{module}") == set()
+
+
+IMPORT = """
+import time
+start = time.perf_counter()
+import selfteach
+seconds = time.perf_counter() - start
+assert seconds < 0.1, seconds
+assert set(selfteach.__all__) <= set(dir(selfteach))
+"""
+
+
+def test_import_selfteach_is_instant() -> None:
+    assert loaded(IMPORT) == set()
+
+
+def test_material_is_read_and_settings_are_checked_before_anything_heavy_is_loaded() -> None:
+    code = """
+import selfteach
+for call in (
+    lambda: selfteach.feedback("Do not hum.", modle="embedded"),
+    lambda: selfteach.feedback(" "),
+    lambda: selfteach.corrections("nowhere.jsonl"),
+    lambda: selfteach.documents("nowhere"),
+    lambda: selfteach.tasks("nowhere.jsonl"),
+    lambda: selfteach.train("nowhere.jsonl"),
+):
+    try:
+        call()
+    except selfteach.errors.SelfteachError:
+        continue
+    raise SystemExit("nothing was refused")
+"""
+    assert loaded(code) == set()
+
+
+OUTSIDE = sorted(
+    path
+    for folder in ("src", "examples", "bench", "tools")
+    for path in (ROOT / folder).rglob("*.py")
+    if path != SOURCE / "cli.py" and not path.is_relative_to(SOURCE / "commands")
+)
+DESCRIBES_COMMANDS = {ROOT / "tools" / "reference.py"}
+"""Documentation of the command line is generated from it."""
+
+
+def imports_commands(source: str) -> bool:
+    """Whether a file imports the commands: what they do is in the API."""
+    found = imports(ast.parse(source), "selfteach.x")
+    return any(name.split(".")[:2] == ["selfteach", "commands"] for name in found)
+
+
+def test_nothing_but_the_command_line_imports_commands() -> None:
+    wrong = [path for path in OUTSIDE if imports_commands(path.read_text("utf-8"))]
+    assert not set(wrong) - DESCRIBES_COMMANDS
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from selfteach.commands import lesson",
+        "from selfteach import commands",
+        "def f():\n    import selfteach.commands.lesson",
+    ],
+)
+def test_an_import_of_commands_would_be_noticed(source: str) -> None:
+    assert imports_commands(source)
 
 
 def test_something_heavy_would_be_noticed() -> None:

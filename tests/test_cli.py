@@ -16,6 +16,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.commands import require
+from selfteach.commands.groups import CORE
 from selfteach.config import METHODS
 from selfteach.errors import RequirementNotMet, UsageError
 
@@ -330,9 +331,33 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("file", ["docs/cli.md", *(f"configs/{method}.yaml" for method in METHODS)])
+@pytest.mark.parametrize(
+    "file", ["docs/cli.md", "docs/api.md", *(f"configs/{method}.yaml" for method in METHODS)]
+)
 def test_the_reference_does_not_drift(file: str, written: Path) -> None:
     assert (ROOT / file).read_text() == (written / file).read_text(), "run `make docs`"
+
+
+def test_help_lists_the_core_commands_first(tmp_path: Path) -> None:
+    text = run("--help", cwd=tmp_path).stdout
+    first, more = text.split("\nCommands:\n")[1].split("\nMore:\n")
+    core = re.findall(r"^  ([\w-]+) ", first, re.M)
+    assert core == [*CORE]
+    others = re.findall(r"^  ([\w-]+) ", more, re.M)
+    assert {"select", "merge", "config", "doctor"} <= set(others)
+    assert not set(core) & set(others)
+
+
+def test_the_shell_completes_commands(tmp_path: Path) -> None:
+    words = {"_SELFTEACH_COMPLETE": "complete_bash", "COMP_WORDS": "selfteach fee"}
+    done = subprocess.run(
+        [sys.executable, "-m", "selfteach"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **words, "COMP_CWORD": "1"},
+    )
+    assert done.stdout.split() == ["feedback"]
 
 
 def test_ci_runs_the_same_command_as_people() -> None:

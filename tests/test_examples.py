@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import selfteach
 from selfteach.errors import DataError
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +59,11 @@ def script(name: str) -> ModuleType:
 def taught(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of examples/feedback.py, taught from Python."""
     folder = tmp_path_factory.mktemp("run")
-    sets = [f"model={talker}", "check=not contains fox", *SMALL]
-    script("feedback").learn("Do not talk about the fox.", folder, sets)
-    return folder
+    sets = ["check=not contains fox", *SMALL]
+    run = selfteach.feedback(
+        "Do not talk about the fox.", out=folder, model=str(talker), sets=sets, progress=False
+    )
+    return run.path
 
 
 def test_feedback_teaches_and_the_taught_model_answers(
@@ -71,8 +74,8 @@ def test_feedback_teaches_and_the_taught_model_answers(
         "Do not talk about the fox.",
         taught,
         ["Can the red fox follow a tall crow?"],
-        str(talker),
-        sets,
+        model=str(talker),
+        sets=sets,
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == json.loads((taught / "exam.json").read_text())["verdict"]["sentence"]
@@ -89,8 +92,8 @@ def test_where_nothing_can_be_learned_the_base_answers(
         "Do not talk about the fox.",
         tmp_path / "run",
         ["Can the red fox follow a tall crow?"],
-        str(talker),
-        sets,
+        model=str(talker),
+        sets=sets,
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Nothing to learn")
@@ -114,7 +117,6 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
         )
     )
     sets = [
-        f"model={talker}",
         "engine=hf",
         "correct.max_tokens=12",
         "correct.max_overlap=0.9",
@@ -122,18 +124,21 @@ def test_corrections_asks_the_house_style(talker: Path, tmp_path: Path) -> None:
         "exam.general=1",
         "exam.max_tokens=12",
     ]
-    result = script("corrections").learn(prompts, tmp_path / "run", sets)
-    assert result["verdict"].startswith("Nothing to learn: the teacher changes 0.0 %")
+    found = script("corrections").learn(prompts, tmp_path / "run", model=str(talker), sets=sets)
+    assert found.sentence.startswith("Nothing to learn: the teacher changes 0.0 %")
     assert (tmp_path / "run" / "report.html").is_file()
 
 
 def test_a_model_that_cannot_ask_is_told_so(tiny: Path, tmp_path: Path) -> None:
     """Random weights write no question."""
     with pytest.raises(DataError, match="usable requests"):
-        script("feedback").learn(
+        selfteach.feedback(
             "Answer in four words.",
-            tmp_path / "run",
-            [f"model={tiny}", "check=max_words=4", *SMALL],
+            out=tmp_path / "run",
+            model=str(tiny),
+            check="max_words=4",
+            sets=SMALL,
+            progress=False,
         )
 
 
@@ -152,7 +157,8 @@ def test_tasks_are_invented_taught_and_shown(
         "train.max_steps=2",
     ]
     example = script("tasks")
-    assert example.learn(write_seeds(tmp_path / "seeds.jsonl"), tmp_path / "run", sets)["word"]
+    seeds = write_seeds(tmp_path / "seeds.jsonl")
+    assert example.learn(seeds, tmp_path / "run", sets=sets).verdict
     example.show(tmp_path / "run", 2)
     assert sum(line.startswith("- ") for line in capsys.readouterr().out.splitlines()) == 2
 
@@ -161,8 +167,8 @@ def test_adapters_are_compared_on_a_run(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(taught, run := tmp_path / "run")
-    less = ("--set", "train.max_steps=1", "--set", "exam.target=2", "--rates", "1")
-    found = script("compare").main(run, *less)
+    less = {"sets": ["train.max_steps=1", "exam.target=2"], "rates": [1.0]}
+    found = script("compare").main(run, **less)
     assert [name for name, _, _ in found] == ["lora-own", "lora-sft", "reft-own", "reft-sft"]
     assert capsys.readouterr().out.splitlines()[-1].split()[0] in {name for name, _, _ in found}
 

@@ -53,7 +53,7 @@ def test_documents_teaches_from_python(
 ) -> None:
     documents = scholar.write_documents(tmp_path, 4)
     script("documents", monkeypatch).main(
-        [documents], tmp_path / "run", [*sets, "stages.pairs=false"]
+        [documents], tmp_path / "run", sets=[*sets, "stages.pairs=false"]
     )
     assert "of the held-out questions are answered before" in capsys.readouterr().out
     assert (tmp_path / "run" / "adapter").is_dir()

@@ -1,3 +1,67 @@
-"""Selfteach: turn what a person can say to a language model into weights."""
+"""Fine-tune a language model from instructions instead of datasets.
+
+    import selfteach
+    run = selfteach.feedback("Do not talk about elephants.", model="Qwen/Qwen3-0.6B")
+    run.verdict
+    run.model().answer("What is the largest land animal?")
+
+Every name below is loaded when it is first used, so `import selfteach` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = [
+    "AnsweringModel",
+    "ComparisonResult",
+    "ExamResult",
+    "FinishedRun",
+    "__version__",
+    "answer",
+    "compare",
+    "corrections",
+    "documents",
+    "errors",
+    "feedback",
+    "open_run",
+    "tasks",
+    "teach",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from selfteach import errors
+    from selfteach.api import (
+        answer,
+        compare,
+        corrections,
+        documents,
+        feedback,
+        open_run,
+        tasks,
+        teach,
+        train,
+    )
+    from selfteach.results import AnsweringModel, ComparisonResult, ExamResult, FinishedRun
+
+MODULES = ("errors", "train")
+"""Names that are modules; `selfteach.train` is the trainer's package and can be called as well."""
+RESULTS = ("AnsweringModel", "ComparisonResult", "ExamResult", "FinishedRun")
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'selfteach' has no attribute {name!r}")
+    if name in MODULES:
+        return importlib.import_module(f"selfteach.{name}")
+    module = "selfteach.results" if name in RESULTS else "selfteach.api"
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted({*globals(), *__all__})

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from selfteach.commands import adapting, datasets, measuring
+from selfteach.commands import adapting, datasets, measuring, plug_in
 from selfteach.commands.faults import explain_fault, fail
+from selfteach.commands.groups import OrderedCommands
 from selfteach.commands.options import (
     Engine,
     Json,
@@ -43,8 +44,9 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="selfteach",
     help="Turn what a person can say to a language model into weights.",
+    cls=OrderedCommands,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -148,7 +150,7 @@ def corrections(
         "review": review or None,
         "train.correction.allow_unbounded": allow_unbounded or None,
     }
-    body.corrections(body.Files(edits, prompts, skip_bad_rows, body.named(columns)), own, options)
+    body.corrections(body.Files(edits, prompts, skip_bad_rows, columns), own, options)
 
 
 @app.command()
@@ -186,7 +188,7 @@ def tasks(
     from selfteach.commands import tasks as body
 
     own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
-    body.tasks(body.Files(seeds, test, skip_bad_rows), own, options)
+    body.tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 
 @app.command()
@@ -217,7 +219,7 @@ def documents(
     from selfteach.commands import documents as body
 
     own = {"teacher": teacher, "select.nli": nli, "select.judge": "nli" if nli else None}
-    body.documents(body.Files(paths, questions), own, options)
+    body.documents(paths, questions, own, options)
 
 
 @app.command()
@@ -426,6 +428,7 @@ def config(
 adapting.add(app)
 datasets.add(app)
 measuring.add(app)
+plug_in.add(app)
 
 
 def main() -> None:

@@ -71,6 +71,19 @@ def names(group: str) -> dict[str, str]:
     return {**found, **NAMES[group]}
 
 
+def plug_ins(group: str) -> dict[str, str]:
+    """Return the names that other packages add to a group, each with its package's summary.
+
+    Only metadata is read: nothing of a package is loaded.
+    """
+    found = {}
+    for point in entry_points(group=f"selfteach.{group}"):
+        if point.name not in NAMES[group]:
+            summary = point.dist.metadata["Summary"] if point.dist else None
+            found[point.name] = summary or f"A method of {point.value.partition(':')[0]}."
+    return found
+
+
 def lookup(group: str, name: str) -> Any:
     """The object behind a name.
 

@@ -36,25 +36,20 @@ def test_runs_are_compared_on_the_passages_that_all_share(learned: Learned) -> N
     assert [line.split()[:2] for line in shared] == [["1", "2"], ["4", "2"]]
 
 
-def test_the_first_passages_are_taught_by_the_command(
+def test_the_first_passages_are_taught_by_the_api(
     learned: Learned, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     documents, run, _ = learned
-    commands: list[list[str]] = []
-    monkeypatch.setattr(passages.subprocess, "run", lambda command, check: commands.append(command))
+    calls: list[tuple[Path, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        passages.selfteach, "documents", lambda file, **more: calls.append((file, more))
+    )
     monkeypatch.setattr(passages, "read_run", lambda folder: read_run(run))
     passages.main([str(documents), str(tmp_path), "--counts", "1", "3", "--set", "train.epochs=2"])
     assert [(tmp_path / f"first-{n}.jsonl").read_text().count("\n") for n in (1, 3)] == [1, 3]
-    assert commands[1][2:] == [
-        "selfteach",
-        "documents",
-        str(tmp_path / "first-3.jsonl"),
-        "--out",
-        str(tmp_path / "run-3"),
-        "--set",
-        "exam.questions=100000",
-        "--set",
-        "train.epochs=2",
-    ]
+    assert calls[1] == (
+        tmp_path / "first-3.jsonl",
+        {"out": tmp_path / "run-3", "sets": ["exam.questions=100000", "train.epochs=2"]},
+    )
     with pytest.raises(SystemExit):
         passages.main([str(documents)])

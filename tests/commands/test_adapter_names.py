@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "train"))
 from tiny import examples
 
 from selfteach import cli, config
-from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
+from selfteach.run import finished
 from selfteach.train.train import train
 
 PROMPT = "tell me of number 3"
@@ -75,11 +75,11 @@ def test_another_adapter_answers_otherwise(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are(run: Path) -> None:
-    assert list(past.adapters(run)) == ["taught", "reft-sft"]
+    assert list(finished.adapters(run)) == ["taught", "reft-sft"]
     with pytest.raises(UsageError, match=r'no adapter "reft-sfd".*Did you mean "reft-sft"\?'):
-        past.adapter(run, "reft-sfd")
+        finished.adapter(run, "reft-sfd")
     with pytest.raises(UsageError, match=r'no adapter "x".*Known: reft-sft, taught'):
-        past.adapter(run, "x")
+        finished.adapter(run, "x")
 
 
 def test_an_adapter_without_a_run_is_refused(

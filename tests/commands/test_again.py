@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from selfteach.commands import again
-from selfteach.commands.documents import Files
-from selfteach.commands.lesson import PATHS
 from selfteach.config import Documents, resolve
 from selfteach.errors import DataError, UsageError
 from selfteach.judge.contradiction import Scored
+from selfteach.methods.documents.material import read_material
+from selfteach.run.finished import PATHS
 from selfteach.run.folder import open_run
 from selfteach.run.ledger import Fate, Ledger
 
@@ -33,10 +33,12 @@ def run(tmp_path: Path) -> Path:
     (tmp_path / "files").mkdir()
     for name, text in TEXTS.items():
         (tmp_path / "files" / name).write_text(text)
-    files, resolved = Files([tmp_path / "files"]), resolve(Documents)
-    read = files.read()
-    with open_run(tmp_path / "run", "run", "documents", resolved, files.json(read)) as opened:
-        opened.ledger.note(PATHS, files.noted())
+    resolved = resolve(Documents)
+    material = read_material([tmp_path / "files"])
+    read = material.value
+    identity = material.identity
+    with open_run(tmp_path / "run", "run", "documents", resolved, identity) as opened:
+        opened.ledger.note(PATHS, material.sources)
         opened.ledger.note("knowledge", [])
         opened.ledger.place(
             "read",

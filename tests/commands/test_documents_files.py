@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from selfteach import cli
-from selfteach.commands import past
-from selfteach.commands.documents import Files
 from selfteach.errors import IntegrityError
+from selfteach.methods.documents.material import read_material
+from selfteach.run import finished
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -27,8 +27,7 @@ ROWS: list[dict[str, Any]] = [
 
 def identity(folder: Path, rows: list[dict[str, Any]], name: str = "d.jsonl") -> dict[str, Any]:
     (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    files = Files([folder / name])
-    return files.json(files.read())
+    return dict(read_material([folder / name]).identity)
 
 
 @pytest.mark.parametrize(
@@ -85,4 +84,4 @@ def test_a_damaged_exam_is_an_integrity_error_with_a_cure_that_exists(tmp_path: 
     (tmp_path / "run.db").touch()
     (tmp_path / "exam.json").write_text('{"kept": ')
     with pytest.raises(IntegrityError, match=r"exam\.json: is not JSON .* Restore it .* --new"):
-        past.exam(tmp_path)
+        finished.exam(tmp_path)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from selfteach.commands import again
-from selfteach.commands.lesson import Brought
+from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
 from talker import said
 
@@ -28,13 +28,13 @@ def rows(learned: Learned) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Brought, list[str]]]:
+def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Material, list[str]]]:
     """In place of a new training: what it would have been given, and the answers that it would have
     taken over.
     """
-    found: list[tuple[Brought, list[str]]] = []
+    found: list[tuple[Material, list[str]]] = []
 
-    def teach(method: str, brought: Brought, resolved: Any, options: Any, take_over: Any) -> None:
+    def teach(method: str, brought: Material, resolved: Any, options: Any, take_over: Any) -> None:
         ledger = Ledger(tmp_path / "taken.db")
         take_over(SimpleNamespace(ledger=ledger))
         ledger.close()
@@ -48,7 +48,7 @@ def taught(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Brough
 def test_a_document_that_is_gone_can_be_forgotten(
     learned: Learned,
     rows: list[str],
-    taught: list[tuple[Brought, list[str]]],
+    taught: list[tuple[Material, list[str]]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: bool,
@@ -56,7 +56,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
     file, run, _ = learned
     file.write_text("\n" + "".join(rows[1:]))  # the other rows keep their numbers
     if not words:
-        monkeypatch.setattr(again.past, "exam", lambda folder: {})
+        monkeypatch.setattr(again.finished, "exam", lambda folder: {})
     assert (
         said(
             ["forget-source", f"{file.name}:1", "--run", str(run), "--out", str(tmp_path / "out")]
@@ -64,7 +64,7 @@ def test_a_document_that_is_gone_can_be_forgotten(
         == 0
     )
     ((brought, (taken,)),) = taught
-    assert len(brought.material.reading.documents) == 3
+    assert len(brought.value.reading.documents) == 3
     assert "Sweden" not in taken
     assert ("Egypt" in taken) == words, (
         "where its words are lost, only what was asked about no document is taken over"

@@ -89,10 +89,13 @@ def teach(run: Any, rule: str, config: Any, display: Any) -> dict[str, Any]:
 def install() -> None:
     """Puts this road in the place of the method."""
     module = types.ModuleType("selfteach.methods.feedback.method")
-    module.teach = teach  # type: ignore[attr-defined]
+    module.METHOD = teach  # type: ignore[attr-defined]
     planning = types.ModuleType("selfteach.methods.estimate")
     planning.plan = lambda rule, config, display, earlier: {"requests": 6, "three_prompts": [rule]}  # type: ignore[attr-defined]
-    sys.modules |= {"selfteach.methods.feedback.method": module, "selfteach.methods.estimate": planning}
+    sys.modules |= {
+        "selfteach.methods.feedback.method": module,
+        "selfteach.methods.estimate": planning,
+    }
 
 
 def die_at(point: int, folder: Path) -> list[int]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from selfteach import cli
-from selfteach.commands import lesson
+from selfteach import api, cli
+from selfteach.run import finished
 from talker import opened
 
 WORDS = (
@@ -175,8 +175,8 @@ def test_unsafe_characters_are_replaced_once_and_the_rows_named_and_recorded(
     (tmp_path / "no-model").mkdir()  # as much of a model as is looked at before a run is opened
     (tmp_path / "no-model" / "config.json").write_text("{}")
     (tmp_path / "no-model" / "x.safetensors").touch()
-    monkeypatch.setattr(lesson, "guided", lambda *given: {"report": "none", "adapter": None})
-    monkeypatch.setattr(lesson.past, "exam", lambda folder: {})
+    monkeypatch.setattr(api, "call_method", lambda *given: {"report": "none", "adapter": None})
+    monkeypatch.setattr(finished, "exam", lambda folder: {})
     assert run(command, tmp_path, data, "--json") == 0
     with opened(tmp_path / "run") as ledger:
         assert ledger.noted("mended") == [told]

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from selfteach.commands.corrections import Files, plan
+from selfteach.commands.corrections import plan
 from selfteach.config import Corrections as Settings
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.columns import parse
 from selfteach.materials.corrections import KEYS, Edit, read_corrections, read_edit, read_prompts
+from selfteach.methods.corrections.material import read_again, read_material
 from selfteach.records import Message, user
 
 TURN = lambda role, content: {"role": role, "content": content}
@@ -322,13 +323,16 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
     names = parse("prompt=question, answer=Reply,correction=fixed", KEYS)
     found = read_corrections(tmp_path / "edits.csv", columns=names)
     assert found.edits == [Edit("edits.csv:2", ASKED, "A color.", "A drink.")]
-    files = Files(tmp_path / "edits.csv", None, False, names)
-    assert Files.from_noted(json.loads(json.dumps(files.noted()))).read(0.0).edits == found.edits, (
-        "a later command reads the same"
+    material = read_material(tmp_path / "edits.csv", columns=names)
+    noted = json.loads(json.dumps(material.sources))
+    again = read_again(noted, material.identity, Settings())
+    assert again.value.edits == found.edits, "a later command reads the same"
+    assert again.identity == material.identity
+    typed = read_material(
+        tmp_path / "edits.csv", columns="prompt=question, answer=Reply,correction=fixed"
     )
-    assert files.sums() != Files(tmp_path / "edits.csv", None, False).sums(), (
-        "read otherwise it is another run"
-    )
+    assert typed.identity == material.identity
+    assert set(material.identity) == {"edits", "columns"}, "read otherwise it is another run"
     (tmp_path / "p.csv").write_text("Question\nWhat is tea?\n", "utf-8")
     assert read_prompts(tmp_path / "p.csv", columns=names).prompts == [ASKED]
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from selfteach import cli, config
-from selfteach.commands import past
 from selfteach.errors import UsageError
 from selfteach.evaluate import exam as paper
 from selfteach.methods.compare import method as comparing
@@ -26,6 +25,7 @@ from selfteach.methods.session import Session
 from selfteach.models.scripted import Scripted
 from selfteach.records import Example, Message, user
 from selfteach.report.comparison import figure
+from selfteach.run import finished
 from selfteach.train.trainer import Diverged
 from talker import lesson, said, write_listener
 
@@ -124,7 +124,7 @@ def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[s
 def test_the_adapters_answer_by_their_names(
     compared: dict[str, Any], run: Path, tmp_path: Path
 ) -> None:
-    assert list(past.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
+    assert list(finished.adapters(run)) == ["taught", "closed_form", "lora-distill", "lora-own"]
     (tmp_path / "p.txt").write_text("Can the red fox follow a bear?")
     asked = [
         "--in",
@@ -431,4 +431,4 @@ def test_an_unknown_adapter_of_a_comparison_is_named_with_those_that_there_are(
     run: Path, compared: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="Known: closed_form, lora-distill"):
-        past.adapter(run / "compare", "zzz")
+        finished.adapter(run / "compare", "zzz")

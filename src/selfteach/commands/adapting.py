@@ -63,9 +63,8 @@ def train(
     """
     from selfteach.commands import training as body
 
-    file, share = body.part(dev)
-    own = {"dev_share": share, "train.adapter": adapter, "train.objective": objective}
-    body.train(body.Files(examples, file, skip_bad_rows), own, options)
+    own = {"train.adapter": adapter, "train.objective": objective}
+    body.train(examples, dev, own, options, skip_bad_rows=skip_bad_rows)
 
 
 def compare(

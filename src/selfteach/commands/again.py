@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import documents, past
-from selfteach.commands.lesson import PATHS, Brought, teach
+from selfteach.commands.lesson import teach
 from selfteach.commands.options import Options
 from selfteach.commands.screen import print_json
 from selfteach.config import Documents as Settings
@@ -22,8 +21,12 @@ from selfteach.judge.contradiction import Scored
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import Chunk, document_sentences
 from selfteach.materials.documents.listed import Span, told, words_in
-from selfteach.materials.documents.read import read_documents
-from selfteach.run.folder import LEDGER, Run, slug
+from selfteach.methods.documents.material import read_noted, read_whole
+from selfteach.methods.method import Material
+from selfteach.run import finished
+from selfteach.run.finished import PATHS
+from selfteach.run.finished import open_ledger as opened
+from selfteach.run.folder import Run, slug
 from selfteach.run.ledger import Ledger
 from selfteach.select.knowledge import most_contradictory, sizes, state
 
@@ -56,7 +59,7 @@ def select(
             cure=f"Can be changed: {', '.join(ALLOWED)}.",
         )
     rows = noted(folder, "knowledge")
-    resolved = resolve(Settings, folder / past.CONFIG, sets)
+    resolved = resolve(Settings, folder / finished.CONFIG, sets)
     if rows is None:
         raise UsageError(
             "has measured nothing yet.",
@@ -67,7 +70,7 @@ def select(
         repeat(
             folder,
             resolved,
-            documents.Files.from_noted(noted(folder, PATHS)),
+            read_noted(noted(folder, PATHS)),
             out,
             as_json=as_json,
             debug=debug,
@@ -130,12 +133,13 @@ def forget_source(
         UsageError: the run has no such document, or several.
         DataError: the other documents are not those of the run any more.
     """
-    files = documents.Files.from_noted(noted(folder, PATHS))
-    resolved = resolve(Settings, folder / past.CONFIG)
+    sources = noted(folder, PATHS)
+    resolved = resolve(Settings, folder / finished.CONFIG)
     gone = meant(source, learned(folder), folder)
-    left = replace(files.without_missing(), forgotten=files.forgotten | {gone.id})
+    left = read_noted(sources, forget=gone.id, missing=True)
     target = out or folder.with_name(f"{folder.resolve().name}-without-{slug(source)}")
-    repeat(folder, resolved, left, target, gone=gone, as_json=as_json, debug=debug)
+    whole = read_whole(sources)
+    repeat(folder, resolved, left, target, gone=gone, whole=whole, as_json=as_json, debug=debug)
 
 
 def meant(source: str, known: Sequence[Learned], folder: Path) -> Learned:
@@ -182,7 +186,7 @@ def learned(folder: Path) -> list[Learned]:
         rows = [(fate.id, fate.body or {}) for _, fate in ledger.candidates("read", "accepted")]
     finally:
         ledger.close()
-    exam = past.exam(folder) if (folder / past.EXAM).is_file() else {}
+    exam = finished.exam(folder) if (folder / finished.EXAM).is_file() else {}
     texts = {
         told["document"]: "\n\n".join(chunk["text"] for chunk in told["chunks"])
         for told in exam.get("map") or []
@@ -197,10 +201,11 @@ def learned(folder: Path) -> list[Learned]:
 def repeat(
     folder: Path,
     resolved: Resolved,
-    files: documents.Files,
+    material: Material,
     out: Path,
     *,
     gone: Learned | None = None,
+    whole: Sequence[Document] = (),
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -211,8 +216,8 @@ def repeat(
     Raises:
         DataError: the documents are not those of the run any more.
     """
-    material = files.read()
-    unchanged([d for d in learned(folder) if d != gone], material.reading.documents)
+    now = material.value.reading.documents
+    unchanged([d for d in learned(folder) if d != gone], now)
     before = opened(folder)
     stages = STAGES if gone is None or gone.text else GENERAL
     try:
@@ -220,14 +225,16 @@ def repeat(
         alone = [d.title for d in learned(folder)].count(gone.title) == 1 if gone else False
         forbidden = (
             [
-                *words_of(gone, files),
-                *asked_of(gone, files, alone),
+                *words_of(gone, whole),
+                *asked_of(gone, whole, alone),
                 *questions_about(before, {gone.id}),
             ]
             if gone
             else []
         )
-        identity = files.json(material) | {key: first[key] for key in ("from",) if key in first}
+        identity = dict(material.identity)
+        if "from" in first:
+            identity["from"] = first["from"]
 
         def take_over(run: Run) -> None:
             run.ledger.adopt(
@@ -239,7 +246,7 @@ def repeat(
         options = Options(out=out, as_json=as_json, debug=debug)
         teach(
             "documents",
-            Brought("documents", material, identity, files.noted(), material.reading.mended),
+            replace(material, name="documents", identity=identity),
             resolved,
             options,
             take_over,
@@ -270,17 +277,17 @@ def unchanged(known: Sequence[Learned], now: Sequence[Document]) -> None:
         )
 
 
-def words_of(gone: Learned, files: documents.Files) -> list[str]:
+def words_of(gone: Learned, whole: Sequence[Document]) -> list[str]:
     """The sentences of a document that are long enough to be its own."""
-    return [text for text in sentences_of(gone, files) if words_in(text) >= LEAST_WORDS]
+    return [text for text in sentences_of(gone, whole) if words_in(text) >= LEAST_WORDS]
 
 
-def asked_of(gone: Learned, files: documents.Files, alone: bool) -> list[str]:
+def asked_of(gone: Learned, whole: Sequence[Document], alone: bool) -> list[str]:
     """How requests about a document begin, where it is `alone` with its title; how those about one
     of its short sentences do, anyway.
     """
     title = one_line(gone.title)
-    short = [text for text in sentences_of(gone, files) if words_in(text) < LEAST_WORDS]
+    short = [text for text in sentences_of(gone, whole) if words_in(text) < LEAST_WORDS]
     beginnings = (
         [f"Topic: {title} Fact: ", f"Here is a text about {title}, between two lines of dashes."]
         if alone
@@ -296,18 +303,14 @@ def asked_of(gone: Learned, files: documents.Files, alone: bool) -> list[str]:
     ]
 
 
-def sentences_of(gone: Learned, files: documents.Files) -> list[str]:
+def sentences_of(gone: Learned, whole: Sequence[Document]) -> list[str]:
     """The sentences of a document, on one line each, as requests hold them: after what leads them,
     and without it; from its pieces, which may cut a sentence, and from its whole text, where that
     is still in the files."""
-    whole = [
-        d
-        for d in read_documents(files.paths, questions=files.questions).documents
-        if d.id == gone.id
-    ]
+    same = [document for document in whole if document.id == gone.id]
     found = (
         told(d.text, span)
-        for d in (Document(gone.source, gone.title, gone.text), *whole)
+        for d in (Document(gone.source, gone.title, gone.text), *same)
         for s in document_sentences(d)
         for span in (s, Span(s.start, s.end))
     )
@@ -350,9 +353,3 @@ def noted(folder: Path, key: str) -> Any:
             cure="Give the folder of one that `selfteach documents` made.",
         )
     return found
-
-
-def opened(folder: Path) -> Ledger:
-    """A run's ledger, for reading."""
-    past.run_folder(folder)
-    return Ledger(folder / LEDGER, readonly=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past
+from selfteach import api
 from selfteach.commands.overlap import whole
 from selfteach.commands.screen import Screen, print_json, screen
 from selfteach.errors import DataError, UsageError
@@ -117,25 +117,12 @@ def answers(
 
 
 def open_model(options: Options, shown: Screen) -> Drawer:
-    """The drawer of a run's taught model, or of a model alone."""
-    if (options.run is None) == (options.model is None):
-        raise UsageError(
-            "give either --run DIR or --model M.",
-            cure="--run answers with the taught model, --model with a model as it is.",
-        )
-    if options.adapter and not options.run:
-        raise UsageError("names an adapter of a run.", where="--adapter", cure="Give --run DIR.")
-    adapter = past.adapter(options.run, options.adapter) if options.run else None
-    name = past.base(options.run) if options.run else options.model
-    from selfteach.models.opening import choose_drawer, refuse_unknown_engine
-
-    refuse_unknown_engine(options.engine)
-    from selfteach.models.hf import Hf
-
+    """Return what answers: a run's tuned model, or a model alone."""
     shown.display.stage("load")
-    hf = Hf.load(name or "", adapter=adapter, progress=shown.display.say)
-    opened = choose_drawer(hf, options.engine, options.run / "gguf" if options.run else None)  # type: ignore[arg-type]
-    for note in (*hf.notes, f"engine {opened.engine}: {opened.reason}"):
+    opened = api.open_model(
+        options.run, options.model, options.adapter, options.engine, shown.display.say
+    )
+    for note in opened.notes:
         shown.display.say(note)
     return opened.drawer
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfteach.commands import past
 from selfteach.commands.screen import Screen, print_json, screen
 from selfteach.errors import DataError, UsageError
 from selfteach.records import write_text
+from selfteach.run import finished
 from selfteach.run.signals import interruptible
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def benchmark(folder: Path, options: Options) -> None:
     """
     from selfteach.evaluate.suites import resolved
 
-    adapter, base = past.adapter(folder, options.adapter), past.base(folder)
+    adapter, base = finished.adapter(folder, options.adapter), finished.base(folder)
     if not options.tasks:
         raise UsageError("names no task.", where="--tasks", cure="For instance --tasks glue,mmlu.")
     if importlib.util.find_spec("lm_eval") is None:
@@ -109,7 +109,7 @@ def as_rows(
 
     return {
         "lm_eval": version("lm_eval"),
-        "adapter": options.adapter or past.OWN,
+        "adapter": options.adapter or finished.OWN,
         "limit": options.limit,
         "shots": options.shots,
         "rows": [

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past, require
+from selfteach.commands import require
 from selfteach.commands.screen import print_json
+from selfteach.run import finished
 
 
 def exam(folder: Path, *, as_json: bool, required: str) -> None:
     """Shows the exam of a run and compares it with what is required."""
     wanted = require.parse(required)
-    found = past.exam(folder)
+    found = finished.exam(folder)
     if as_json:
-        print_json(past.result(folder))
+        print_json(finished.result(folder))
     else:
-        show(found, folder / past.REPORT if (folder / past.REPORT).exists() else None)
+        show(found, folder / finished.REPORT if (folder / finished.REPORT).exists() else None)
     require.check(wanted, found)
 
 
@@ -26,7 +27,7 @@ def report(folder: Path, *, as_json: bool) -> None:
     """Writes the report anew from what the run folder holds."""
     from selfteach.report.page import render
 
-    path = render(past.run_folder(folder))
+    path = render(finished.run_folder(folder))
     if as_json:
         print_json({"run": str(folder), "report": str(path)})
     else:

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past
 from selfteach.commands.screen import print_json
 from selfteach.errors import UsageError
+from selfteach.run import finished
 
 PAGE = "inspection.html"
 
@@ -63,7 +63,7 @@ def _of_run(run: Path, out: Path | None) -> tuple[Path, dict[str, Any]]:
     from selfteach.report.page import render
     from selfteach.report.read import read
 
-    found = read(past.run_folder(run)).notes.get("inspection")
+    found = read(finished.run_folder(run)).notes.get("inspection")
     if not found:
         raise UsageError(
             "has ended no round of invention yet.",

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfteach.commands import past
 from selfteach.commands.screen import print_json, screen
 from selfteach.errors import UsageError
 from selfteach.registry import did_you_mean
+from selfteach.run import finished
 from selfteach.run.signals import interruptible
 
 FORMS = ("model", "lora")
@@ -27,7 +27,7 @@ def merge(
         raise UsageError(
             f'there is no form "{form}".', where="--as", cure=did_you_mean(form, FORMS)
         )
-    adapter, base = past.adapter(folder, name), past.base(folder)
+    adapter, base = finished.adapter(folder, name), finished.base(folder)
     with screen(None, debug=debug) as shown, interruptible(shown.say):
         from selfteach.export import merge as exporting
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfteach.commands.past import run_folder
 from selfteach.errors import UsageError
 from selfteach.review import queue
 from selfteach.review.serve import serve
 from selfteach.review.terminal import converse
 from selfteach.run.display import printable
+from selfteach.run.finished import run_folder
 from selfteach.run.folder import LEDGER
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import Lock

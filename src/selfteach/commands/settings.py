@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from selfteach.commands.screen import print_json
-from selfteach.config import METHODS, flatten, resolve
-from selfteach.errors import UsageError
-from selfteach.registry import did_you_mean
+from selfteach.config import flatten, resolve
+from selfteach.config.methods import find_settings
 from selfteach.run.display import printable
 
 
 def config(method: str, file: Path | None, sets: Sequence[str], *, as_json: bool) -> None:
     """Prints the resolved configuration of a method."""
-    if method not in METHODS:
-        raise UsageError(f'there is no method "{method}".', cure=did_you_mean(method, METHODS))
-    resolved = resolve(METHODS[method], file, sets)
+    schema = find_settings(method)
+    resolved = resolve(schema, file, sets)
     values, defaults = (
         flatten(resolved.config.model_dump()),
-        flatten(METHODS[method]().model_dump()),
+        flatten(schema().model_dump()),
     )
     rows = {
         key: {"value": value, "origin": resolved.origins[key], "default": defaults.get(key)}

@@ -7,10 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands import past
 from selfteach.commands.screen import print_json, screen
 from selfteach.errors import DataError, UsageError
 from selfteach.records import Example, read_jsonl
+from selfteach.run import finished
 
 ANSWERS, NEAREST = 40, 5
 
@@ -19,10 +19,10 @@ def soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> None:
     """Prints the nearest words of each soft token, and how much of the effect those words have, in
     their places and as a plain prompt.
     """
-    adapter = past.adapter(folder, name)
+    adapter = finished.adapter(folder, name)
     taught = lessons(folder / "examples.jsonl")
     with screen(None, debug=debug) as shown:
-        found = read(past.base(folder), adapter, taught, shown.display.say)
+        found = read(finished.base(folder), adapter, taught, shown.display.say)
     if as_json:
         print_json({"run": str(folder), **found})
     else:

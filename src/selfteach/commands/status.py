@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from selfteach.commands.past import run_folder
 from selfteach.commands.screen import print_json
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.run.display import printable
+from selfteach.run.finished import run_folder
 from selfteach.run.folder import RUNS
 from selfteach.run.recover import recover
 from selfteach.run.standing import Standing, runs, standing

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from selfteach.config.documents import Documents
 from selfteach.config.sections import Count, Method, Positive, Section, Share, leaves_a_test_part
 from selfteach.config.training import Choice, Train
+from selfteach.registry import lookup
 
 
 class Ask(Section):
@@ -318,3 +319,15 @@ METHODS: dict[str, type[Section]] = {
     "tasks": Tasks,
     "train": Alone,
 }
+
+
+def find_settings(method: str) -> type[Section]:
+    """Return the settings of a method, ours or another package's.
+
+    Raises:
+        UsageError: there is no such method; the message offers the nearest one.
+    """
+    if method in METHODS:
+        return METHODS[method]
+    settings: type[Section] = lookup("methods", method).settings
+    return settings

@@ -36,8 +36,13 @@ def resolve(
     file: Path | None = None,
     sets: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
+    origin: str = "option",
 ) -> Resolved:
     """Defaults, then the file, then `--set a.b=c`, then the command's own options; later ones win.
+
+    Args:
+        options: values by key; a section may be a mapping.
+        origin: where the options come from, as config.yaml names it.
 
     Raises:
         UsageError: every mistake found, one a line, each with its place and the nearest right key.
@@ -47,11 +52,11 @@ def resolve(
         schema().model_dump()
     )  # a method's own default for a section holds also where one key of the section is set
     origins: dict[str, str] = {}
-    for origin, layer in _layers(schema, file, sets, options or {}, faults):
+    for source, layer in _layers(schema, file, sets, options or {}, faults, origin):
         for written, value in layer.items():
             key = _whole(schema, written)
             _put(values, key.split("."), value)
-            origins[key] = origin
+            origins[key] = source
     try:
         config = schema.model_validate(values)
     except ValidationError as error:
@@ -120,6 +125,7 @@ def _layers(
     sets: Sequence[str],
     options: Mapping[str, Any],
     faults: list[str],
+    origin: str,
 ) -> list[Layer]:
     layers: list[Layer] = []
     if file is not None:
@@ -146,7 +152,9 @@ def _layers(
             )
         except UsageError as fault:
             faults.append(str(fault))
-    layers.append(("option", {key: value for key, value in options.items() if value is not None}))
+    for key, value in options.items():
+        if value is not None:
+            layers.append((origin, _spread(schema, _whole(schema, key), value)))
     return layers
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from selfteach.config import Section
-from selfteach.evaluate.exam import ExamSession, TunedModel
-from selfteach.methods.session import Session
-from selfteach.models.recorded import Recorded
 from selfteach.records import BadLine, Example, Prompt, user
+
+if TYPE_CHECKING:  # material is read before anything heavy is loaded
+    from selfteach.config import Section
+    from selfteach.evaluate.exam import ExamSession, TunedModel
+    from selfteach.methods.session import Session
+    from selfteach.models.recorded import Recorded
+    from selfteach.report.comparison import Score
+    from selfteach.report.wording import Wording
 
 ObjectiveWeights = Mapping[str, Mapping[str, float]]
 """The objectives of each kind of example, with their weights."""
@@ -125,6 +129,12 @@ class Method:
         allows_programs: whether a program (`cmd:`) may be the teacher.
         rule_of: the text that stands for the material in the prompt, where there is one.
         samples: whether models answer; where they only score, no engine is opened.
+        read: called with a path, or a Python value, and the settings; returns the material or
+            raises a `DataError`. The methods of this package have readers of their own; another
+            package's method needs one. `sources={"source": ...}` lets `compare` read it again.
+        score: where exam.json keeps the method's own score; by default under `score`.
+        wording: what the report and the model card call things; by default general words.
+        labels: what the report calls rows of exam.json, by their path; by default the path.
     """
 
     name: str
@@ -133,3 +143,7 @@ class Method:
     allows_programs: bool = False
     rule_of: Callable[[Any], str] = lambda material: ""
     samples: bool = True
+    read: Callable[[Any, Any], Material] | None = None
+    score: Score | None = None
+    wording: Wording | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)

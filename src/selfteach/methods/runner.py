@@ -63,6 +63,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         plan, tuned = train_and_improve(session, plan)  # 4
     with run.stage("exam"):
         exam = plan.exam.run(session, tuned)  # 5
+    exam.setdefault("method", method.name)
     plan.after(tuned, exam)
     return publish(session, plan, tuned, exam)  # 6
 

@@ -19,6 +19,7 @@ from selfteach.records import Measure
 from selfteach.report.figures import place, ticks
 from selfteach.report.read import at, items, measure, number
 from selfteach.report.table import inert
+from selfteach.report.wording import find_plug_in
 from selfteach.report.words import NONE
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 440, 70, 30, 56
@@ -50,6 +51,20 @@ SCORES: Mapping[str, Score] = {
     "documents": Score("answered", ("contains",)),
     "tasks": Score("ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("drawn",)),
 }
+"""The methods that can be compared."""
+TRAIN = Score("loss, nats a token", ("loss_nats",), lower_is_better=True)
+PLUG_IN = Score("score", ("score",))
+"""A method of another package keeps its score under `score`, unless it says where."""
+
+
+def find_score(method: str) -> Score:
+    """Return where a method's exam keeps its score."""
+    if method in SCORES:
+        return SCORES[method]
+    if method == "train":
+        return TRAIN
+    found: Score = getattr(find_plug_in(method), "score", None) or PLUG_IN
+    return found
 
 
 def comparison_table(found: Mapping[str, Any]) -> Group:
@@ -78,7 +93,7 @@ def comparison_table(found: Mapping[str, Any]) -> Group:
         Text(inert(f"left out: {name}: {reason}"), "dim")
         for name, reason in found["left_out"].items()
     ]
-    better = "Lower is better. " if SCORES[str(found["kind"])].lower_is_better else ""
+    better = "Lower is better. " if find_score(str(found["kind"])).lower_is_better else ""
     notes.append(
         Text(
             (

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -15,7 +15,7 @@ from selfteach.records import Measure, messages, question
 from selfteach.report import edits, following, known
 from selfteach.report.figures import SCOPES
 from selfteach.report.read import Run, at, items, measure
-from selfteach.report.wording import wording
+from selfteach.report.wording import find_plug_in, wording
 from selfteach.report.words import differences, short
 
 ARMS = ("base", "prompted", "taught")
@@ -27,7 +27,7 @@ VERDICTS = {
     "just prompt it": "warn",
     "not learned": "bad",
 }
-ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|--set|[\w.-]+\.ya?ml)$")
+ORIGIN = re.compile(r"^(?P<line>.*?)\s+# (?P<origin>option|Python|--set|[\w.-]+\.ya?ml)$")
 OPEN = {"target": 3, "near": 1, "general": 1}
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 SHOWN = {"target": 10, "near": 4, "general": 4}
@@ -58,11 +58,31 @@ def result(exam: Row) -> list[Row]:
         "tasks": following.result,
         "train": _trained,
     }
-    return [
-        row
-        for row in kinds.get(str(exam.get("method")), _ruled)(exam)
-        if any(row["measures"].values())
-    ]
+    method = str(exam.get("method") or "feedback")
+    find = kinds.get(method, _ruled if method == "feedback" else _general)
+    return [row for row in find(exam) if any(row["measures"].values())]
+
+
+def _general(exam: Row) -> list[Row]:
+    """Rows for a method of another package: every measure of exam.json that the arms have."""
+    labels = getattr(find_plug_in(str(exam["method"])), "labels", {})
+    rows = []
+    for path, tree in _walk(exam):
+        name = ".".join(path)
+        if path[0] != "sanity" and any(arm in tree for arm in ARMS):
+            label = labels.get(name, name)
+            rows.append(_row(label, name, tree))
+            rows.append(_row(f"{label}, greedy", name, _arms(tree, "greedy")))
+            rows.append(_row(f"{label}, T = 1", name, _arms(tree, "drawn")))
+    return rows
+
+
+def _walk(tree: Row, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Row]]:
+    """Yield every mapping of nested mappings with its path."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield (*path, key), value
+            yield from _walk(value, (*path, key))
 
 
 def _trained(exam: Row) -> list[Row]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selfteach.errors import SelfteachError
+from selfteach.registry import lookup
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -107,8 +110,39 @@ WORDINGS = {wording.name: wording for wording in (FEEDBACK, CORRECTIONS, TASKS, 
 
 
 def wording(exam: Mapping[str, Any]) -> Wording:
-    """The words for an exam; feedback's where it names no other method."""
-    return WORDINGS.get(str(exam.get("method")), FEEDBACK)
+    """Return the words for an exam: feedback's where it names no method; those of another package's
+    method, or general ones.
+    """
+    method = str(exam.get("method") or FEEDBACK.name)
+    if method in WORDINGS:
+        return WORDINGS[method]
+    found: Wording | None = getattr(find_plug_in(method), "wording", None)
+    return found or general_wording(method)
+
+
+def find_plug_in(method: str) -> Any:
+    """Return the method of another package, or None where it is not installed any more."""
+    try:
+        return lookup("methods", method)
+    except (SelfteachError, ImportError, AttributeError):
+        return None
+
+
+def general_wording(method: str) -> Wording:
+    """Return words that fit any method."""
+    return Wording(
+        method,
+        f"Taught with {method}",
+        "This adapter was taught with this material:",
+        "Each example is a row of examples.jsonl",
+        "The exam is the method's own",
+        method,
+        {"base": "base", "prompted": "material in the prompt", "taught": "taught"},
+        ("✕", "✓"),
+        "Prompt",
+        {"mended": "better now", "kept": "good now", "broken": "bad now"},
+        frozenset({"map", "search", "judge"}),
+    )
 
 
 def heading(exam: Mapping[str, Any]) -> str:

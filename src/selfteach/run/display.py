@@ -136,6 +136,46 @@ class Bars(Display):
         self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
+class Notebook(Display):
+    """A bar of tqdm in a notebook, a widget where the notebook has some; finished stages stay."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        from tqdm.auto import tqdm
+
+        super().__init__(stream or sys.stdout)
+        self._new: Any = tqdm
+        self._bar: Any = None
+
+    def stage(self, name: str, total: int = 0, unit: str = "drawn") -> None:
+        """As `Display.stage`."""
+        self.finish()
+        self._name = name
+        self._bar = self._new(total=total or None, desc=printable(name), unit=f" {unit}")
+
+    def advance(self, n: int = 1) -> None:
+        """As `Display.advance`."""
+        self._done += n
+        if self._bar is not None:
+            self._bar.update(n)
+
+    def finish(self) -> None:
+        """As `Display.finish`."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        self._name = ""
+
+    def _line(self, text: str) -> None:
+        self._new.write(printable(text), file=self._stream)
+
+
+def in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
 def printable(text: str) -> str:
     """Text without terminal control sequences: every control character but newline and tab becomes
     a visible mark.
@@ -149,12 +189,14 @@ def printable(text: str) -> str:
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:
-    """The display that fits the stream: a bar in a terminal, plain lines elsewhere, nothing when
-    quiet.
+    """Return the display that fits the stream: a bar in a terminal or in a notebook, plain lines
+    elsewhere, nothing when quiet.
     """
-    stream = stream or sys.stderr
     if quiet:
         return Silent(stream)
+    if stream is None and in_notebook():
+        return Notebook()
+    stream = stream or sys.stderr
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return Bars(stream)
     return Display(stream)

@@ -234,6 +234,7 @@ def open_run(
     material: Mapping[str, Any],
     *,
     new: bool = False,
+    command: str = "",
 ) -> Run:
     """Opens the run of this command: the one that began with the same configuration and material,
     or a new one.
@@ -242,6 +243,7 @@ def open_run(
         out: the folder that the user named, or None for `runs/<date>-<slug of slug_source>`.
         new: begin afresh. A run that stands in `out` is renamed; a default name gets the next free
             number.
+        command: what goes on with this run: a Python call; by default this process's command line.
 
     Raises:
         UsageError: the folder cannot be written, is in use, holds another run (the message lists
@@ -266,7 +268,7 @@ def open_run(
         lock = Lock(folder)
     except OSError as fault:
         raise explain(fault, folder) from fault
-    return _open(folder, lock, kind, resolved, material, identity)
+    return _open(folder, lock, kind, resolved, material, identity, command or _command())
 
 
 def _open(
@@ -276,6 +278,7 @@ def _open(
     resolved: Resolved,
     material: Mapping[str, Any],
     identity: dict[str, Any],
+    command: str,
 ) -> Run:
     try:
         _tidy(folder)
@@ -289,7 +292,7 @@ def _open(
             ledger,
             resolved,
             material,
-            _command(),
+            command,
             before is not None,
             lock,
             stages_of(ledger),

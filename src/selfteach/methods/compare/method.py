@@ -43,7 +43,7 @@ from selfteach.methods.session import Session, open_session
 from selfteach.models.recorded import Recorded
 from selfteach.models.worn import lead_of
 from selfteach.records import Example, Prompt, question, user
-from selfteach.report.comparison import SCORES, figure
+from selfteach.report.comparison import figure, find_score
 from selfteach.report.read import at
 from selfteach.run.display import Display
 from selfteach.run.folder import Run
@@ -385,7 +385,7 @@ def numbers(kind: str, exam: Mapping[str, Any], arm: str) -> dict[str, Any]:
     """One arm's numbers: the score, also drawn; harm is the share of unharmed answers that was
     lost.
     """
-    score = SCORES[kind]
+    score = find_score(kind)
     found = {
         "score": at(exam, *score.path, arm, *score.greedy),
         "drawn": at(exam, *score.path, arm, *score.drawn) if score.drawn else None,
@@ -444,7 +444,7 @@ def table(
     found = {
         "run": run.material["run"],
         "kind": kind,
-        "score": SCORES[kind].name,
+        "score": find_score(kind).name,
         "base": base,
         "rows": rows,
         "left_out": dict(left_out),

@@ -1,4 +1,4 @@
-"""What a finished run holds, for the commands that use one: its adapter, its base, its exam."""
+"""What a finished run holds, for what uses one later: its adapter, its base, its exam."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.config import load_yaml
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.registry import did_you_mean
-from selfteach.run.folder import LEDGER, RUNS
+from selfteach.run.folder import IDENTITY, LEDGER, RUNS
 from selfteach.run.ledger import Ledger
 
 ADAPTER, CONFIG, EXAM, REPORT = "adapter", "config.yaml", "exam.json", "report.html"
@@ -18,6 +18,8 @@ ADAPTERS, COMPARED = "adapters", "compare"
 """Where a comparison keeps what it trained, and the folder in a run that is its comparison."""
 OWN = "taught"
 """The name of the adapter that a run ended with."""
+PATHS, MENDED = "paths", "mended"
+"""The notes in which a run keeps where its material is, and what had to be repaired in it."""
 
 
 def run_folder(folder: Path) -> Path:
@@ -128,3 +130,33 @@ def located(found: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "adapter": found["adapter"] and str(folder / ADAPTER),
         "report": str(folder / REPORT),
     }
+
+
+def open_ledger(folder: Path) -> Ledger:
+    """Return the ledger of a run, for reading.
+
+    Raises:
+        UsageError: the folder is not a run's.
+    """
+    return Ledger(run_folder(folder) / LEDGER, readonly=True)
+
+
+def find_material(folder: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the identity of a run, and the note of where its material is.
+
+    Raises:
+        UsageError: it has not begun.
+    """
+    ledger = open_ledger(folder)
+    try:
+        identity = ledger.noted(IDENTITY)
+        sources = ledger.noted(PATHS)
+    finally:
+        ledger.close()
+    if identity is None:
+        raise UsageError(
+            "has not begun.",
+            where=str(folder),
+            cure=f"`selfteach status {folder}` shows how far it is.",
+        )
+    return identity, sources

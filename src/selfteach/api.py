@@ -1,0 +1,821 @@
+"""The Python API: every way of teaching as a function, and what it returns.
+
+    import selfteach
+    run = selfteach.feedback("Do not talk about elephants.", model="Qwen/Qwen3-0.6B")
+    run.verdict                             # "taught"
+    run.exam["tuned"]["target"].greedy      # Measure(value=1.0, low=0.91, high=1.0, n=40)
+    run.model().answer("What is the largest land animal?")
+
+Keywords of all functions that teach:
+
+- settings by section, as `selfteach config METHOD` prints them: `ask={"target": 200}`, `seed=1`;
+- `config`: a YAML file of settings; `sets`: settings as after `--set`, "ask.target=200". Keywords
+  win over `sets`, `sets` over `config`;
+- `out`: the run folder, by default runs/<date>-<what is taught>;
+- `from_run`: go on from the adapter of another run;
+- `new`: begin afresh, even where this run stands already; the old one is kept;
+- `progress`: "auto" shows it in a terminal, a notebook or as plain lines; False shows nothing.
+
+The same call again goes on where it stopped, and returns the result of a run that is done. A run is
+known by its settings and by the content of its material, so an edited file is another run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from selfteach import registry
+from selfteach.config import Resolved, resolve
+from selfteach.config.methods import find_settings
+from selfteach.config.sections import Section
+from selfteach.errors import DataError, UsageError
+from selfteach.methods.corrections import material as corrections_material
+from selfteach.methods.documents import material as documents_material
+from selfteach.methods.documents.material import DocumentSource
+from selfteach.methods.feedback import material as feedback_material
+from selfteach.methods.finetune_material import ExampleSource, refuse_too_little, split_dev
+from selfteach.methods.finetune_material import read_material as read_train_material
+from selfteach.methods.method import Material
+from selfteach.methods.sources import Source, describe_repaired
+from selfteach.methods.tasks import material as tasks_material
+from selfteach.models.finding import refuse_unknown, refuse_unknown_teacher
+from selfteach.records import Example, read_jsonl
+from selfteach.registry import did_you_mean
+from selfteach.results import (
+    EXAMPLES,
+    AnsweringModel,
+    ComparisonResult,
+    FinishedRun,
+    Question,
+    load_model,
+    open_finished,
+)
+from selfteach.run import finished, processes
+from selfteach.run.display import Display, open_display
+from selfteach.run.folder import Run
+from selfteach.run.folder import open_run as open_folder
+
+Progress = bool | Literal["auto"]
+PathLike = str | Path
+RunLike = str | Path | FinishedRun
+SHARED = ("out", "config", "sets", "from_run", "new", "progress")
+"""Keywords of every function that teaches, beside its settings."""
+MOST_SHOWN = 2000
+"""Characters of a Python value that stand in `reproduce`; a longer one is named there."""
+NOTES = ("objective",)
+"""What a comparison takes over from the run, beside its answers."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What is taught, how and where.
+
+    Attributes:
+        method: its name in the registry.
+        out: the run folder; None for one below runs/.
+        from_run: the folder of the run whose adapter this one goes on from.
+        new: begin afresh.
+        command: what goes on with the run: a Python call; "" is this process's command line.
+        before: called with the open run before the method.
+    """
+
+    method: str
+    material: Material
+    resolved: Resolved
+    out: Path | None = None
+    from_run: Path | None = None
+    new: bool = False
+    command: str = ""
+    before: Callable[[Run], object] = field(default=lambda run: None)
+
+
+Attend = Callable[[Run], AbstractContextManager[Display]]
+"""Shows the progress of an open run while it works."""
+
+
+def feedback(
+    rule: str,
+    *,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Teach a rule in plain words.
+
+    Args:
+        rule: for instance "Do not talk about elephants."
+        settings: of `selfteach config feedback`, for instance model, teacher, check,
+            ask={"target": 200}.
+
+    Raises:
+        UsageError: an unknown setting, or a folder that holds another run.
+        DataError: the rule is empty, or a document.
+    """
+    resolved = resolve_settings("feedback", config, sets, settings)
+    feedback_material.refuse(resolved.config)
+    call = write_call("feedback", [rule], settings, out, config, sets, from_run)
+    found = feedback_material.read_material(rule)
+    spec = make_spec("feedback", found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def corrections(
+    edits: Source = None,
+    *,
+    prompts: Source = None,
+    columns: Mapping[str, str] | str | None = None,
+    skip_bad_rows: bool = False,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Teach edits: what a person, a program or a stronger model makes of the model's answers.
+
+    Args:
+        edits: a file, or rows with prompt, answer and correction.
+        prompts: a file, or texts, whose answers the teacher corrects.
+        columns: our names of columns that the rows call otherwise: {"correction": "fixed"}.
+        skip_bad_rows: leave rows out that cannot be used; they are named.
+        settings: of `selfteach config corrections`, for instance model, teacher, rounds.
+
+    Raises:
+        UsageError: an unknown setting, nothing to correct, or nobody who corrects.
+        DataError: too little to learn from and to be examined on.
+    """
+    resolved = resolve_settings("corrections", config, sets, settings)
+    corrections_material.refuse(edits, prompts, resolved.config)
+    own = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
+    call = write_call("corrections", [edits], own | settings, out, config, sets, from_run)
+    found = corrections_material.read_material(
+        edits,
+        prompts=prompts,
+        columns=columns,
+        skip_bad_rows=skip_bad_rows,
+        max_bad_rows=resolved.config.max_bad_rows,
+    )
+    corrections_material.refuse_too_little(found.value, resolved.config)
+    spec = make_spec("corrections", found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def documents(
+    documents: DocumentSource,
+    *,
+    questions: Source = None,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Teach what stands in documents.
+
+    Args:
+        documents: files or folders; or rows with "text", and perhaps "title" and "questions".
+        questions: a file, or rows, of people's questions with answers, for the exam alone.
+        settings: of `selfteach config documents`, for instance model, teacher, study.
+
+    Raises:
+        UsageError: an unknown setting, or a folder that holds another run.
+        DataError: nothing can be read, or too little to learn from and to be examined on.
+    """
+    resolved = resolve_settings("documents", config, sets, settings)
+    call = write_call(
+        "documents", [documents], {"questions": questions} | settings, out, config, sets, from_run
+    )
+    found = documents_material.read_material(documents, questions=questions)
+    documents_material.refuse_too_little(found.value, resolved.config)
+    if resolved.config.select.nli:
+        refuse_unknown(resolved.config.select.nli)
+    spec = make_spec("documents", found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def tasks(
+    seeds: Source = None,
+    *,
+    test: Source = None,
+    skip_bad_rows: bool = False,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Teach to follow instructions: the model invents tasks from a few worked ones and learns them.
+
+    Args:
+        seeds: a file, or rows with instruction, input and output; by default the package's own.
+        test: tasks of people for the exam alone.
+        skip_bad_rows: leave rows out that cannot be used; they are named.
+        settings: of `selfteach config tasks`, for instance model, teacher, mode, count.
+
+    Raises:
+        UsageError: an unknown setting, or settings that do not fit together.
+        DataError: too few seeds.
+    """
+    resolved = resolve_settings("tasks", config, sets, settings)
+    tasks_material.refuse(resolved.config)
+    own = {"test": test, "skip_bad_rows": skip_bad_rows}
+    call = write_call("tasks", [seeds], own | settings, out, config, sets, from_run)
+    found = tasks_material.read_material(
+        seeds, test=test, skip_bad_rows=skip_bad_rows, max_bad_rows=resolved.config.max_bad_rows
+    )
+    tasks_material.refuse_too_little(found.value)
+    spec = make_spec("tasks", found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def train(
+    examples: ExampleSource,
+    *,
+    dev: Source | float = None,
+    skip_bad_rows: bool = False,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Train an adapter on examples that you have.
+
+    Args:
+        examples: files, each a dataset; or rows (messages, prompt with chosen or completion,
+            alpaca, sharegpt); or `Example`s.
+        dev: what the loss is measured on: a file, rows, or a share of the prompts.
+        skip_bad_rows: leave rows out that cannot be used; they are named.
+        settings: of `selfteach config train`, for instance model, train={"adapter": "reft"}.
+
+    Raises:
+        UsageError: an unknown setting, two datasets of one name, or several processes.
+        DataError: nothing in them can be used.
+    """
+    if processes.count() > 1:
+        raise UsageError(
+            "several processes train from the command line alone.",
+            cure="Use `accelerate launch -m selfteach train ... --out DIR`.",
+        )
+    own = {"dev": dev, "skip_bad_rows": skip_bad_rows}
+    call = write_call("train", [examples], own | settings, out, config, sets, from_run)
+    held, share = split_dev(dev)
+    if share is not None:
+        settings = {"dev_share": share} | settings
+    resolved = resolve_settings("train", config, sets, settings)
+    found = read_train_material(
+        examples,
+        dev=held,
+        skip_bad_rows=skip_bad_rows,
+        max_bad_rows=resolved.config.max_bad_rows,
+    )
+    refuse_too_little(found.value, resolved.config)
+    spec = make_spec("train", found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def teach(
+    method: str,
+    material: Any,
+    *,
+    out: PathLike | None = None,
+    config: PathLike | None = None,
+    sets: Sequence[str] = (),
+    from_run: RunLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+    **settings: Any,
+) -> FinishedRun:
+    """Teach with a method of another package (entry point group `selfteach.methods`).
+
+    Args:
+        method: its name.
+        material: a path or a value that the method reads.
+        settings: of `selfteach config METHOD`.
+
+    Raises:
+        UsageError: there is no such method or setting.
+        DataError: the method cannot use the material.
+    """
+    resolved = resolve_settings(method, config, sets, settings)
+    call = write_call("teach", [method, material], settings, out, config, sets, from_run)
+    found = read_plug_in(method, material, resolved.config)
+    spec = make_spec(method, found, resolved, out, from_run, new, call)
+    return teach_run(spec, progress)
+
+
+def compare(
+    run: RunLike,
+    *,
+    adapters: Sequence[str] = (),
+    objectives: Sequence[str] = ("own",),
+    shots: Sequence[int] = (),
+    rates: Sequence[float] = (0.3, 1.0, 3.0),
+    sets: Sequence[str] = (),
+    out: PathLike | None = None,
+    new: bool = False,
+    progress: Progress = "auto",
+) -> ComparisonResult:
+    """Train other adapters and objectives on a run's examples, and examine each as the run was.
+
+    Args:
+        run: a finished run or its folder.
+        adapters: names; all by default.
+        objectives: own (as the run was trained), sft, dpo, sft+dpo, distill, on_policy, correction.
+        shots: also the base with so many worked examples in its prompt.
+        rates: factors of each adapter's own learning rate; the best on the dev part is taken.
+        sets: settings of train, exam and engine that differ from the run's.
+        out: the comparison's folder; by default compare/ in the run's.
+        new: begin afresh.
+        progress: see above.
+
+    Raises:
+        UsageError: an unknown name, or a run that has no exam to compare by.
+        DataError: the run's material has changed since.
+    """
+    path = path_of(run)
+    given: dict[str, Any] = {
+        "adapters": list(adapters),
+        "objectives": list(objectives),
+        "shots": list(shots),
+        "rates": list(rates),
+    }
+    wanted = choose_cells(**given)
+    shown: dict[str, Any] = {"sets": list(sets), "out": out}
+    defaults = {"objectives": ["own"], "rates": [0.3, 1.0, 3.0]}
+    shown |= {key: value for key, value in given.items() if value != defaults.get(key)}
+    call = write_expression("compare", [str(path)], shown)
+    folder = Path(out) if out is not None else None
+    found = compare_run(path, wanted, sets, folder, new, call, attend_quietly(progress))
+    return ComparisonResult(Path(found["folder"]), found)
+
+
+def open_run(path: PathLike) -> FinishedRun:
+    """Open a run that is done.
+
+    Raises:
+        UsageError: the folder holds no run, or one that has not come to its end.
+        IntegrityError: a file of it is damaged.
+    """
+    return open_finished(Path(path))
+
+
+def answer(
+    questions: str | Sequence[Question],
+    *,
+    run: RunLike | None = None,
+    model: str | None = None,
+    adapter: str = "",
+    engine: str = "auto",
+    system: str = "",
+    temperature: float = 0.0,
+    max_tokens: int = 128,
+    seed: int = 0,
+) -> str | list[str]:
+    """Answer one question or several, with the tuned model of a run or with a model as it is.
+
+    Args:
+        questions: a text; or a list of texts and conversations.
+        run: a finished run or its folder.
+        model: "embedded", a hub name, or a folder.
+        adapter: another adapter of the run than the one it ended with.
+        engine: auto, openvino or hf.
+        system: a system message before every question.
+        temperature: 0 takes the most likely answer.
+        max_tokens: the greatest length of an answer.
+        seed: of what is sampled.
+
+    Returns:
+        one answer for one question, else a list in the order of the questions.
+
+    Raises:
+        UsageError: both a run and a model, or neither.
+    """
+    opened = open_model(None if run is None else path_of(run), model, adapter, engine)
+    how: dict[str, Any] = {
+        "system": system,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "seed": seed,
+    }
+    return opened.answer(questions, **how)
+
+
+def open_model(
+    run: Path | None,
+    model: str | None,
+    adapter: str = "",
+    engine: str = "auto",
+    say: Callable[[str], object] = lambda line: None,
+) -> AnsweringModel:
+    """Load the tuned model of a run, or a model alone.
+
+    Raises:
+        UsageError: both a run and a model or neither, or no such adapter.
+    """
+    if (run is None) == (model is None):
+        raise UsageError(
+            "give either --run DIR or --model M.",
+            cure="--run answers with the taught model, --model with a model as it is.",
+        )
+    if run is None:
+        if adapter:
+            raise UsageError(
+                "names an adapter of a run.", where="--adapter", cure="Give --run DIR."
+            )
+        return load_model(model or "", None, engine, None, say)
+    folder = finished.adapter(run, adapter)
+    return load_model(finished.base(run), folder, engine, run / "gguf", say)
+
+
+def path_of(run: RunLike) -> Path:
+    """Return the folder of a run."""
+    return run.path if isinstance(run, FinishedRun) else Path(run)
+
+
+def resolve_settings(
+    method: str,
+    config: PathLike | None,
+    sets: Sequence[str],
+    settings: Mapping[str, Any],
+) -> Resolved:
+    """Return the configuration of a method from Python keywords.
+
+    Raises:
+        UsageError: an unknown keyword, with the nearest known one, or a value that does not fit.
+    """
+    schema = cast(type[Section], find_settings(method))
+    known = [*schema.model_fields, *getattr(schema, "SHORT", {}), *SHARED]
+    for name in settings:
+        if name.partition(".")[0] not in known:
+            raise UsageError(
+                f'there is no keyword "{name}".',
+                where=f"selfteach.{method}",
+                cure=did_you_mean(name, known),
+            )
+    file = None if config is None else Path(config)
+    return resolve(schema, file, list(sets), settings, "Python")
+
+
+def make_spec(
+    method: str,
+    material: Material,
+    resolved: Resolved,
+    out: PathLike | None,
+    from_run: RunLike | None,
+    new: bool,
+    command: str,
+) -> RunSpec:
+    """Return what is to be run, from Python arguments."""
+    folder = None if out is None else Path(out)
+    earlier = None if from_run is None else path_of(from_run)
+    return RunSpec(method, material, resolved, folder, earlier, new, command)
+
+
+def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
+    """Run what was asked for from Python."""
+    refuse_unknown_models(spec.resolved.config)
+    result = run_method(spec, attend_quietly(progress))
+    return FinishedRun(Path(result["run"]))
+
+
+def refuse_unknown_models(config: Any) -> None:
+    """Refuse a model or a teacher that cannot be there, before anything else is done.
+
+    Raises:
+        UsageError: there is no such model or teacher.
+    """
+    refuse_unknown(config.model)
+    refuse_unknown_teacher(getattr(config, "teacher", ""))
+
+
+def run_method(spec: RunSpec, attend: Attend) -> dict[str, Any]:
+    """Open a run, teach in it, and return what `--json` prints. Commands and Python both end here.
+
+    Raises:
+        UsageError: there is no earlier run, or the folder holds another run.
+    """
+    material = spec.material
+    identity = dict(material.identity)
+    if spec.from_run is not None:
+        identity["from"] = str(finished.adapter(spec.from_run).resolve())
+    with open_folder(
+        spec.out,
+        material.name,
+        spec.method,
+        spec.resolved,
+        identity,
+        new=spec.new,
+        command=spec.command,
+    ) as run:
+        if material.sources:
+            run.ledger.note(finished.PATHS, material.sources)
+        if material.repaired:
+            run.ledger.note(finished.MENDED, describe_repaired(material.repaired))
+        spec.before(run)
+        with attend(run) as display:
+            result = call_method(run, spec.method, material.value, display)
+        return finished.located(result, run.path)
+
+
+def call_method(run: Run, method: str, material: Any, display: Display) -> dict[str, Any]:
+    """Teach in an open run with a method of the registry."""
+    from selfteach.methods.method import Method
+    from selfteach.methods.runner import teach as teach_with
+
+    found = registry.lookup("methods", method)
+    if isinstance(found, Method):
+        return teach_with(run, found, material, run.resolved.config, display)
+    result: dict[str, Any] = found(run, material, run.resolved.config, display)
+    return result
+
+
+def attend_quietly(progress: Progress) -> Attend:
+    """Return what shows the progress of a call from Python."""
+
+    @contextmanager
+    def attend(run: Run) -> Iterator[Display]:
+        display = open_display(quiet=progress is False)
+        try:
+            yield display
+        finally:
+            display.finish()
+
+    return attend
+
+
+def read_plug_in(method: str, material: Any, config: Any) -> Material:
+    """Read material as a method of another package does.
+
+    Raises:
+        UsageError: there is no such method, or it reads no material.
+    """
+    found = registry.lookup("methods", method)
+    if getattr(found, "read", None) is None:
+        raise UsageError(
+            f'"{method}" does not say how it reads material.',
+            cure=f"Use selfteach.{method}(...)." if method in registry.NAMES["methods"] else "",
+        )
+    read: Material = found.read(material, config)
+    return read
+
+
+def write_call(
+    function: str,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
+    out: PathLike | None,
+    config: PathLike | None,
+    sets: Sequence[str],
+    from_run: RunLike | None,
+) -> str:
+    """Return the Python call that goes on with a run, or makes it again."""
+    earlier = None if from_run is None else path_of(from_run)
+    shared = {"out": out, "config": config, "sets": list(sets), "from_run": earlier}
+    return write_expression(function, arguments, {**keywords, **shared})
+
+
+def write_expression(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str:
+    """Return `selfteach.function(...)`, without keywords that say nothing.
+
+    A value that is too long to be shown stands there as its keyword's name.
+    """
+    parts = []
+    for value in arguments:
+        if value is not None:
+            parts.append(write_value(value, "material"))
+    for name, value in keywords.items():
+        if value is None or value is False or (isinstance(value, str | list) and not value):
+            continue
+        parts.append(f"{name}={write_value(value, name)}")
+    return f"selfteach.{function}({', '.join(parts)})"
+
+
+def write_value(value: Any, name: str) -> str:
+    """Return a value as Python, or its name where it is long."""
+    text = repr(simplify(value))
+    return text if len(text) <= MOST_SHOWN else name
+
+
+def simplify(value: Any) -> Any:
+    """Return a value with paths as texts, in lists too."""
+    if isinstance(value, Path):
+        return str(value)
+    return [simplify(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def choose_cells(
+    adapters: Sequence[str],
+    objectives: Sequence[str],
+    shots: Sequence[int],
+    rates: Sequence[float],
+) -> Any:
+    """Return what is to be compared (methods.compare.method.Wanted).
+
+    Raises:
+        UsageError: an unknown name, or numbers that mean nothing.
+    """
+    from selfteach.methods.compare.method import OBJECTIVES, Wanted
+
+    every = list(registry.names("adapters"))
+    return Wanted(
+        choose_names(adapters or every, every, "--adapters"),
+        choose_names(objectives, OBJECTIVES, "--objectives"),
+        check_rates(rates),
+        check_shots(shots),
+    )
+
+
+def choose_names(names: Sequence[str], known: Sequence[str], where: str) -> list[str]:
+    """Return names without repetition.
+
+    Raises:
+        UsageError: one is unknown, or there is none.
+    """
+    if isinstance(names, str):
+        names = [names]
+    found = list(dict.fromkeys(names))
+    for name in found:
+        if name not in known:
+            raise UsageError(
+                f'there is no "{name}".', where=where, cure=did_you_mean(name, list(known))
+            )
+    if not found:
+        raise UsageError("names nothing.", where=where, cure=f"Known: {', '.join(known)}.")
+    return found
+
+
+def check_rates(rates: Sequence[float]) -> list[float]:
+    """Return the factors of learning rates.
+
+    Raises:
+        UsageError: none, or one that is not between 0 and a million.
+    """
+    if not rates or not all(0 < rate < 1e6 for rate in rates):
+        raise UsageError(
+            f"{list(rates)} is no list of numbers.", where="--rates", cure='Write it like "0,1,4".'
+        )
+    return list(rates)
+
+
+def check_shots(shots: Sequence[int]) -> list[int]:
+    """Return the numbers of worked examples.
+
+    Raises:
+        UsageError: one is negative.
+    """
+    if any(count < 0 for count in shots):
+        raise UsageError(
+            f"{list(shots)} is no list of numbers.", where="--icl", cure='Write it like "0,1,4".'
+        )
+    return list(shots)
+
+
+def compare_run(
+    folder: Path,
+    wanted: Any,
+    sets: Sequence[str],
+    out: Path | None,
+    new: bool,
+    command: str,
+    attend: Attend,
+) -> dict[str, Any]:
+    """Compare on a run, or go on with a comparison; return its table as JSON.
+
+    Raises:
+        UsageError: the run has no exam to compare by, or a setting that may not change.
+        DataError: the run's material has changed since.
+    """
+    from selfteach.methods.compare.method import Past
+    from selfteach.methods.compare.method import compare as work
+
+    identity, sources = finished.find_material(folder)
+    kind = str(identity["kind"])
+    if kind == "train" or kind not in registry.names("methods"):
+        raise UsageError(
+            f"a run of `{kind}` has no exam to compare by.",
+            where=str(folder),
+            cure="Compare a run of a method.",
+        )
+    refuse_other_settings(sets)
+    schema = cast(type[Section], find_settings(kind))
+    resolved = resolve(schema, folder / finished.CONFIG, sets)
+    value = read_again(kind, folder, identity["material"], sources, resolved.config).value
+    before = finished.open_ledger(folder)
+    try:
+        examples = folder / EXAMPLES
+        brought = {"run": str(folder.resolve()), "kind": kind, EXAMPLES: hash_examples(examples)}
+        if "from" in identity["material"]:
+            brought["from"] = identity["material"]["from"]
+        with open_folder(
+            out or folder / finished.COMPARED,
+            "compare",
+            "compare",
+            resolved,
+            brought,
+            new=new,
+            command=command,
+        ) as run:
+            if not run.resumed:
+                run.ledger.adopt(before, list(before.counts()))
+            past = Past(
+                kind,
+                value,
+                [Example.from_json(row, where) for where, row in read_jsonl(examples)],
+                {key: before.noted(key) for key in NOTES},
+                frozenset(row["prompt"] for row in finished.exam(folder)["answers"]),
+            )
+            with attend(run) as display:
+                return work(run, past, wanted, display)
+    finally:
+        before.close()
+
+
+def refuse_other_settings(sets: Sequence[str]) -> None:
+    """Refuse changes of settings that the run's examples depend on.
+
+    Raises:
+        UsageError: something else than the training and the exam is changed.
+    """
+    for item in sets:
+        if not item.strip().startswith(("train.", "exam.", "engine=")):
+            raise UsageError(
+                f'"{item}" is neither of training nor of the exam.',
+                where="--set",
+                cure="Everything else is the run's own.",
+            )
+
+
+def hash_examples(path: Path) -> str:
+    """Return the sum of a run's examples.
+
+    Raises:
+        UsageError: there are none yet.
+    """
+    import hashlib
+
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as fault:
+        raise UsageError(
+            "has no examples yet.",
+            where=str(path.parent),
+            cure=f"`selfteach status {path.parent}` shows how far it is.",
+        ) from fault
+
+
+READ_AGAIN: Mapping[str, Callable[..., Material]] = {
+    "feedback": feedback_material.read_again,
+    "corrections": corrections_material.read_again,
+    "documents": documents_material.read_again,
+    "tasks": tasks_material.read_again,
+}
+
+
+def read_again(
+    method: str,
+    folder: Path,
+    identity: Mapping[str, Any],
+    sources: Mapping[str, Any] | None,
+    config: Any,
+) -> Material:
+    """Read the material of a finished run again.
+
+    Raises:
+        UsageError: the run does not say where its files are.
+        DataError: a file has changed since.
+    """
+    if sources is None and method != "feedback":
+        raise UsageError(
+            "does not say where its files are.",
+            where=str(folder),
+            cure="It was made with an older version: teach it again.",
+        )
+    if method in READ_AGAIN:
+        found = READ_AGAIN[method](sources, identity, config)
+    else:
+        found = read_plug_in(method, (sources or {}).get("source"), config)
+    for key, value in found.identity.items():
+        if identity.get(key) != value:
+            raise DataError(
+                f"its {key} have changed since.",
+                where=str(folder),
+                cure="Bring the old files back, or teach them anew.",
+            )
+    return found

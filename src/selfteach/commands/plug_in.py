@@ -1,0 +1,60 @@
+"""The commands of methods that other packages bring (entry point group `selfteach.methods`).
+
+A plug-in's code is loaded when its command runs; `--help` reads its package's metadata alone.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from selfteach import registry
+from selfteach.commands.options import Options, teaching
+
+PANEL = "Methods of other packages"
+
+
+def add(app: typer.Typer) -> None:
+    """Add a command for each installed method that is not of this package."""
+    for name, summary in registry.plug_ins("methods").items():
+        app.command(name, help=summary, rich_help_panel=PANEL)(build_command(name))
+
+
+def build_command(method: str) -> Any:
+    """Return the command of one method: its material, and the options of all that teach."""
+
+    @teaching
+    def command(
+        options: Options,
+        material: Annotated[str, typer.Argument(help="A file or a text that the method reads.")],
+    ) -> None:
+        run(method, material, options)
+
+    return command
+
+
+def run(method: str, material: str, options: Options) -> None:
+    """Teach with a method, or with `dry_run` say what was read."""
+    from selfteach import api
+    from selfteach.commands.lesson import ready, show_plan, teach
+    from selfteach.config import flatten, resolve
+    from selfteach.config.methods import find_settings
+    from selfteach.methods.sources import describe_repaired
+
+    resolved = resolve(find_settings(method), options.file, options.sets, options.settings({}))
+    read = api.read_plug_in(method, material, resolved.config)
+    ready(method, resolved, options)
+    if not options.dry_run:
+        teach(method, read, resolved, options)
+        return
+    settings = flatten(resolved.config.model_dump())
+    changed = [f"{key}: {settings[key]}" for key in settings if resolved.origins[key] != "default"]
+    stated = {
+        "method": method,
+        "material": read.name,
+        "identity": [f"{key}: {value}" for key, value in read.identity.items()],
+        "mended": describe_repaired(read.repaired),
+        "settings": changed,
+    }
+    show_plan(stated, as_json=options.as_json)

@@ -1,0 +1,156 @@
+"""The material of corrections: a file of edits, prompts for a teacher or a person, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from selfteach.config import Corrections as Settings
+from selfteach.errors import DataError, UsageError
+from selfteach.materials import columns as names
+from selfteach.materials.corrections import (
+    KEYS,
+    Corrections,
+    joined,
+    read_corrections,
+    read_prompts,
+)
+from selfteach.methods.method import Material
+from selfteach.methods.sources import (
+    Source,
+    as_file,
+    hash_sources,
+    name_of,
+    note_sources,
+    noted_source,
+    require_file,
+)
+from selfteach.records import to_json
+
+LEAST = 2
+"""Different prompts: one to learn from, one for the exam."""
+
+
+def read_material(
+    edits: Source = None,
+    *,
+    prompts: Source = None,
+    columns: names.Columns | str | None = None,
+    skip_bad_rows: bool = False,
+    max_bad_rows: float = 0.1,
+) -> Material:
+    """Read corrections, and prompts whose answers are to be corrected.
+
+    Args:
+        edits: a file, or rows with prompt, answer, correction.
+        prompts: a file, or texts.
+        columns: our names of columns that the files call otherwise, as a mapping or as
+            "prompt=question,correction=fixed".
+        skip_bad_rows: leave rows out that cannot be used.
+        max_bad_rows: the greatest share of such rows.
+
+    Raises:
+        DataError: nothing in them can be learned from.
+        UsageError: `columns` cannot be read.
+    """
+    edits = require_file(edits, "corrections")
+    prompts = require_file(prompts, "prompts")
+    named = names.parse(columns, KEYS) if isinstance(columns, str) else columns or {}
+    material = read_files(edits, prompts, named, skip=skip_bad_rows, max_bad=max_bad_rows)
+    identity = hash_sources(edits=edits, prompts=prompts)
+    if named:
+        identity["columns"] = to_json(named)
+    sources = {
+        **note_sources(edits=edits, prompts=prompts),
+        "skip_bad_rows": skip_bad_rows,
+        "columns": dict(named),
+    }
+    name = name_of(edits or prompts, "corrections")
+    return Material(name, material, identity, sources, material.mended)
+
+
+def read_files(
+    edits: Source, prompts: Source, columns: names.Columns, *, skip: bool, max_bad: float
+) -> Corrections:
+    """Read both sources as one material.
+
+    Raises:
+        DataError: nothing in them can be learned from.
+    """
+    parts = []
+    with ExitStack() as stack:
+        edits_file = stack.enter_context(as_file(edits, "corrections"))
+        prompts_file = stack.enter_context(as_file(prompts, "prompts"))
+        if edits_file:
+            parts.append(read_corrections(edits_file, skip=skip, most_bad=max_bad, columns=columns))
+        if prompts_file:
+            parts.append(read_prompts(prompts_file, skip=skip, most_bad=max_bad, columns=columns))
+    return joined(parts)
+
+
+def read_again(
+    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
+) -> Material:
+    """Read the material of an earlier run again, where its note says that it is."""
+    noted = sources or {}
+    return read_material(
+        noted_source(noted, "edits"),
+        prompts=noted_source(noted, "prompts"),
+        columns=noted.get("columns") or {},
+        skip_bad_rows=bool(noted["skip_bad_rows"]),
+        max_bad_rows=config.max_bad_rows,
+    )
+
+
+def refuse(edits: Source, prompts: Source, config: Settings) -> None:
+    """Refuse what does not fit together, before any file is read.
+
+    Raises:
+        UsageError: and says what is missing.
+    """
+    if edits is None and prompts is None:
+        raise UsageError(
+            "there is nothing to correct.",
+            cure="Give a file of corrections, or --prompts FILE with --teacher or --review.",
+        )
+    if config.review and config.teacher:
+        raise UsageError("--review and --teacher exclude each other.", cure="Choose who corrects.")
+    if prompts is not None and not (config.teacher or config.review):
+        raise UsageError(
+            "nobody corrects the answers to --prompts.",
+            cure="Give --teacher, or --review to correct them yourself.",
+        )
+    if config.review and prompts is None:
+        raise UsageError("--review needs prompts to answer.", cure="Give --prompts FILE.")
+    if config.rounds > 1 and not config.teacher:
+        raise UsageError(
+            "a new round needs someone who corrects the new answers.",
+            where="rounds",
+            cure="Give --teacher, or one round.",
+        )
+
+
+def refuse_too_little(material: Corrections, config: Settings) -> None:
+    """Look before any model is loaded whether there is something to learn and something to be
+    examined on.
+
+    Raises:
+        DataError: there is not; the message counts what there is.
+    """
+    asked = {e.prompt for e in (*material.edits, *material.approved)} | set(material.prompts)
+    teaches = bool(material.edits or config.teacher or config.review)
+    if material.criticisms or (len(asked) >= LEAST and teaches):
+        return
+    counts = (
+        f"{len(material.edits)} corrections, {len(material.approved)} unchanged answers, "
+        f"{len(material.prompts)} other prompts"
+    )
+    dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+    raise DataError(
+        f"too little to learn from and to be examined on: {counts}, {dropped} rows left out.",
+        cure=(
+            f"At least {LEAST} different prompts and one correction are needed; --prompts "
+            "FILE --teacher NAME brings more."
+        ),
+    )

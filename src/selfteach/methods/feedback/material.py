@@ -1,0 +1,68 @@
+"""The material of feedback: one rule in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from selfteach.config import Feedback
+from selfteach.errors import DataError, UsageError
+from selfteach.judge.check import parse
+from selfteach.methods.method import Material
+from selfteach.records import clean
+
+MAX_RULE = 2000
+"""Characters."""
+
+
+def read_material(rule: str) -> Material:
+    """Read a rule; the text itself stands in the run's identity.
+
+    Raises:
+        DataError: nothing is left of it, or it is no longer a rule but a document.
+    """
+    text = rule_text(rule)
+    return Material(text, text, {"rule": text})
+
+
+def read_again(
+    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Feedback
+) -> Material:
+    """Read the material of an earlier run again, from its identity."""
+    return read_material(identity["rule"])
+
+
+def refuse(config: Feedback) -> None:
+    """Refuse a check that cannot be read, before any work is done.
+
+    Raises:
+        UsageError: see `selfteach.judge.check.parse`.
+    """
+    if config.check:
+        parse(config.check)
+
+
+def rule_text(rule: str) -> str:
+    """Return the rule without what breaks tokenizers and pages.
+
+    Raises:
+        DataError: nothing is left, or it is no longer a rule but a document.
+        UsageError: it is no text.
+    """
+    if not isinstance(rule, str):
+        raise UsageError(f"the rule is a {type(rule).__name__}.", cure="Give a text.")
+    text = " ".join(clean(rule).split())
+    if not any(c.isalnum() for c in text):
+        raise DataError(
+            "the rule is empty.",
+            cure=(
+                'Say it in plain words, for instance: selfteach feedback "Do not talk '
+                'about elephants."'
+            ),
+        )
+    if len(text) > MAX_RULE:
+        raise DataError(
+            f"the rule has {len(text):,} characters, more than {MAX_RULE:,}.",
+            cure="Say one rule in a few sentences.",
+        )
+    return text

@@ -1,0 +1,143 @@
+"""The material of training alone: one dataset or several, and perhaps a dev part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfteach.config import Alone
+from selfteach.errors import UsageError
+from selfteach.materials.examples import read_examples
+from selfteach.methods.method import Material
+from selfteach.methods.sources import Source, as_file, hash_sources, require_file
+from selfteach.records import Example
+from selfteach.run.ledger import Fate
+
+if TYPE_CHECKING:
+    from selfteach.methods.finetune import Lessons
+
+ExampleSource = str | Path | Sequence[str | Path] | Sequence[Mapping[str, Any]] | Sequence[Example]
+"""A path, several paths, rows, or examples."""
+ROWS = "examples"
+"""The name of a dataset that is no file."""
+
+
+def read_material(
+    examples: ExampleSource,
+    *,
+    dev: Source = None,
+    skip_bad_rows: bool = False,
+    max_bad_rows: float = 0.1,
+) -> Material:
+    """Read datasets; the dev part is measured on and not learned.
+
+    Args:
+        examples: files, each a dataset that `train.mix` can name; or rows; or `Example`s.
+        dev: a file or rows of others to measure on.
+        skip_bad_rows: leave rows out that cannot be used.
+        max_bad_rows: the greatest share of such rows.
+
+    Raises:
+        DataError: nothing in them can be used.
+        UsageError: two datasets have one name.
+    """
+    datasets = name_datasets(examples)
+    dev = require_file(dev, "dev")
+    value = read_files(datasets, dev, skip=skip_bad_rows, max_bad=max_bad_rows)
+    identity = hash_sources(**datasets, **{"--dev": dev})
+    return Material(f"train {value.about}", value, identity, None, value.mended)
+
+
+def name_datasets(examples: ExampleSource) -> dict[str, Source]:
+    """Return each dataset by its name.
+
+    Raises:
+        UsageError: two datasets have one name, or there is none.
+    """
+    if isinstance(examples, str | Path):
+        return {Path(examples).stem: examples}
+    is_list = isinstance(examples, Iterable) and not isinstance(examples, Mapping | bytes)
+    given: list[Any] = list(examples) if is_list else []
+    if given and all(isinstance(one, str | Path) for one in given):
+        paths = [Path(one) for one in given]
+        if len({path.stem for path in paths}) < len(paths):
+            raise UsageError(
+                "two datasets have one name.",
+                where=", ".join(map(str, paths)),
+                cure="Rename one of the files.",
+            )
+        return {path.stem: path for path in paths}
+    rows = [one.json() if isinstance(one, Example) else one for one in given]
+    if rows and all(isinstance(row, Mapping) for row in rows):
+        return {ROWS: rows}
+    raise UsageError(
+        "there are no examples.",
+        where=ROWS,
+        cure="Give paths, or a list of rows or of examples.",
+    )
+
+
+def read_files(
+    datasets: Mapping[str, Source], dev: Source, *, skip: bool, max_bad: float
+) -> Lessons:
+    """Read all datasets and the dev part.
+
+    Raises:
+        DataError: nothing in them can be used.
+    """
+    with ExitStack() as stack:
+        files = {}
+        for name, source in datasets.items():
+            file = stack.enter_context(as_file(source, name))
+            assert file is not None
+            files[name] = file
+        dev_file = stack.enter_context(as_file(dev, "dev"))
+        read = {n: read_examples(f, skip=skip, most_bad=max_bad) for n, f in files.items()}
+        held: list[Example] = []
+        from selfteach.methods.finetune import Lessons  # a mistyped path is told before these load
+        from selfteach.train.dataset_mixture import named
+
+        if dev_file:
+            held = read_examples(dev_file, skip=skip, most_bad=max_bad).examples
+    by_name = {name: one.examples for name, one in read.items()}
+    learned = named(by_name) if len(read) > 1 else next(iter(by_name.values()))
+    fates: dict[str, Fate] = {}
+    repaired = []
+    for one in read.values():
+        fates |= one.fates
+        repaired += one.mended
+    return Lessons(learned, held, fates, " ".join(datasets), repaired)
+
+
+def refuse_too_little(material: Lessons, config: Alone) -> None:
+    """Look before any model is loaded whether there is enough to learn from.
+
+    Raises:
+        DataError: there is not.
+    """
+    from selfteach.methods.finetune import parted
+
+    parted(material, config)
+
+
+def split_dev(dev: Any) -> tuple[Source, float | None]:
+    """Return the dev part as a source of its own, or as a share of the prompts.
+
+    Raises:
+        UsageError: a number that is no share.
+    """
+    if dev is None or not isinstance(dev, str | int | float):
+        return dev, None
+    try:
+        share = float(dev)
+    except ValueError:
+        return Path(str(dev)), None
+    if not 0 <= share < 1:
+        raise UsageError(
+            "is no share.",
+            where=f"--dev {dev}",
+            cure="Give a number from 0 (nothing is measured) to below 1, or a file.",
+        )
+    return None, share

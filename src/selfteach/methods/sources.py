@@ -1,0 +1,140 @@
+"""Where material comes from: files, or Python values that are read as a file would be.
+
+Identity is by content: the name and the SHA-256 sum of a file, or the sum of the values. So an
+edited file is another run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selfteach.errors import UsageError
+from selfteach.records import BadLine
+from selfteach.run.ledger import Fate
+
+Rows = Sequence[Mapping[str, Any]] | Sequence[str]
+"""Rows of a table, or texts, as a Python list."""
+Source = str | Path | Rows | None
+"""A path, or rows."""
+SUM_LENGTH = 16
+
+
+def is_path(source: Source) -> bool:
+    """Return whether a source is a path; anything else holds rows."""
+    return isinstance(source, str | Path)
+
+
+def require_file(source: Any, name: str) -> Source:
+    """Return a source that is a path or a list of rows.
+
+    Raises:
+        UsageError: it is something else, a single mapping for instance.
+    """
+    if source is None or isinstance(source, str | Path):
+        return source
+    if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
+        rows = list(source)
+        if all(isinstance(row, str) for row in rows) or all(isinstance(r, Mapping) for r in rows):
+            return rows
+    raise UsageError(
+        f"{name} is a {type(source).__name__}.",
+        where=name,
+        cure="Give a path, or a list of mappings or of texts.",
+    )
+
+
+def write_rows(rows: Rows) -> bytes:
+    """Return rows as JSONL; a text becomes a row with a prompt.
+
+    Raises:
+        UsageError: a value that JSON cannot hold.
+    """
+    lines = []
+    for number, row in enumerate(rows, start=1):
+        value: Mapping[str, Any] = {"prompt": row} if isinstance(row, str) else row
+        try:
+            lines.append(json.dumps(dict(value), ensure_ascii=False) + "\n")
+        except (TypeError, ValueError) as fault:
+            raise UsageError(
+                f"cannot be written as JSON ({fault}).", where=f"row {number}"
+            ) from fault
+    return "".join(lines).encode("utf-8", "replace")
+
+
+@contextmanager
+def as_file(source: Source, name: str) -> Iterator[Path | None]:
+    """Give a source as a file: a path as it is; rows as `name`.jsonl in a temporary folder.
+
+    Messages about rows name them `name.jsonl:LINE`, as of any other file.
+    """
+    if source is None:
+        yield None
+    elif isinstance(source, str | Path):
+        yield Path(source)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / f"{name}.jsonl"
+            file.write_bytes(write_rows(source))
+            yield file
+
+
+def hash_sources(**sources: Source) -> dict[str, str]:
+    """Return the name and the sum of each source that is given, for a run's identity."""
+    found = {}
+    for key, source in sources.items():
+        if isinstance(source, str | Path):
+            path = Path(source)
+            found[key] = f"{path.name} {hash_file(path)[:SUM_LENGTH]}"
+        elif source is not None:
+            found[key] = f"rows {hashlib.sha256(write_rows(source)).hexdigest()[:SUM_LENGTH]}"
+    return found
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 sum of a file of any length, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def note_sources(**sources: Source) -> dict[str, Any]:
+    """Return what a later command needs to read the same again: paths, or the rows themselves."""
+    found: dict[str, Any] = {}
+    for key, source in sources.items():
+        if isinstance(source, str | Path):
+            found[key] = str(Path(source).resolve())
+        else:
+            found[key] = None if source is None else list(source)
+    return found
+
+
+def noted_source(row: Mapping[str, Any], key: str) -> Source:
+    """Return one source from a note of `note_sources`."""
+    value = row.get(key)
+    if not value:
+        return None
+    return Path(value) if isinstance(value, str) else list(value)
+
+
+def name_of(source: Source, otherwise: str) -> str:
+    """Return what a run is called after: the file's name, or another word where there is none."""
+    return Path(source).stem if isinstance(source, str | Path) else otherwise
+
+
+def describe_repaired(lines: Iterable[BadLine]) -> list[str]:
+    """Describe rows that were repaired or put aside, one a line."""
+    return [f"{line.where}: {line.fault}" for line in lines]
+
+
+def describe_dropped(fates: Mapping[str, Fate]) -> list[str]:
+    """Describe rows that are not learned from: the fault that was found, or the reason in a word."""
+    found = []
+    for fate in fates.values():
+        if fate.state == "dropped":
+            found.append(f"{fate.id}: {(fate.body or {}).get('fault') or fate.reason}")
+    return found

@@ -1,0 +1,132 @@
+"""The material of tasks: seed tasks of people, and perhaps tasks for the exam alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from selfteach.config import Tasks as Settings
+from selfteach.errors import DataError, UsageError
+from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
+from selfteach.materials.templates import LIBRARY, chosen
+from selfteach.methods.method import Material
+from selfteach.methods.sources import (
+    Source,
+    as_file,
+    hash_sources,
+    is_path,
+    name_of,
+    note_sources,
+    noted_source,
+    require_file,
+)
+
+LEAST = 8
+"""Seed tasks."""
+
+
+def read_material(
+    seeds: Source = None,
+    *,
+    test: Source = None,
+    skip_bad_rows: bool = False,
+    max_bad_rows: float = 0.1,
+) -> Material:
+    """Read seed tasks; without any the package's own are taken.
+
+    Args:
+        seeds: a file, or rows with instruction, input and output.
+        test: tasks for the exam alone.
+        skip_bad_rows: leave rows out that cannot be used.
+        max_bad_rows: the greatest share of such rows.
+
+    Raises:
+        DataError: nothing in them can be used.
+    """
+    seeds = require_file(seeds, "tasks")
+    test = require_file(test, "test")
+    value = read_files(seeds, test, skip=skip_bad_rows, max_bad=max_bad_rows)
+    taken: Source = OWN_SEEDS if seeds is None else seeds
+    name = f"tasks {name_of(seeds, '')}".strip() if is_path(seeds) else "tasks"
+    sources = {**note_sources(seeds=seeds, test=test), "skip_bad_rows": skip_bad_rows}
+    return Material(name, value, hash_sources(seeds=taken, test=test), sources, value.mended)
+
+
+def read_files(seeds: Source, test: Source, *, skip: bool, max_bad: float) -> Tasks:
+    """Read both sources as one material.
+
+    Raises:
+        DataError: nothing in them can be used.
+    """
+    with ExitStack() as stack:
+        seeds_file = stack.enter_context(as_file(seeds, "tasks")) or OWN_SEEDS
+        test_file = stack.enter_context(as_file(test, "test"))
+        found = read_tasks(seeds_file, skip=skip, most_bad=max_bad)
+        if test_file:
+            more = read_tasks(test_file, skip=skip, most_bad=max_bad)
+            found.test = more.seeds
+            found.mended = found.mended + more.mended
+            if test_file.name != seeds_file.name:
+                found.fates |= more.fates
+    return found
+
+
+def read_again(
+    sources: Mapping[str, Any] | None, identity: Mapping[str, Any], config: Settings
+) -> Material:
+    """Read the material of an earlier run again, where its note says that it is."""
+    noted = sources or {}
+    return read_material(
+        noted_source(noted, "seeds"),
+        test=noted_source(noted, "test"),
+        skip_bad_rows=bool(noted["skip_bad_rows"]),
+        max_bad_rows=config.max_bad_rows,
+    )
+
+
+def refuse(config: Settings) -> None:
+    """Refuse what does not fit together, before any file is read.
+
+    Raises:
+        UsageError: and says what would fit.
+    """
+    if not config.templates:
+        raise UsageError(
+            "there is no template to write examples in.",
+            where="templates",
+            cure='For instance templates=["plain"].',
+        )
+    if odd := [template.name for template in chosen(config.templates) if template.form != "chat"]:
+        fitting = ", ".join(dict.fromkeys(t.name for t in LIBRARY if t.form == "chat"))
+        raise UsageError(
+            f'"{odd[0]}" is plain text to be continued; lessons are turns of a conversation.',
+            where="templates",
+            cure=(
+                f"Take some of: {fitting}. `selfteach templates FILE --out FILE` writes "
+                "datasets in every template."
+            ),
+        )
+    if config.mode == "magpie" and ("#" in config.teacher or "://" in config.teacher):
+        raise UsageError(
+            "an endpoint gives no way to let the model write the user's turn.",
+            where="mode",
+            cure="Use self-instruct or alpaca with it.",
+        )
+
+
+def refuse_too_little(material: Tasks) -> None:
+    """Look before any model is loaded whether there are enough seeds.
+
+    Raises:
+        DataError: there are not; the message counts what there is.
+    """
+    if len(material.seeds) < LEAST:
+        dropped = sum(fate.state == "dropped" for fate in material.fates.values())
+        raise DataError(
+            f"{len(material.seeds)} different seed tasks are too few, {dropped} rows left out.",
+            cure=(
+                f"At least {LEAST} are needed; without a file the package's own "
+                f"{len(read_tasks().seeds)} are taken."
+            ),
+        )

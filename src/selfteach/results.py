@@ -1,0 +1,486 @@
+"""What calls from Python return: a finished run, its exam, a model that answers, a comparison.
+
+In a notebook each of them shows itself. Everything that a model or a person wrote is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from selfteach.errors import UsageError
+from selfteach.records import (
+    Example,
+    Measure,
+    Message,
+    Prompt,
+    Request,
+    Sampling,
+    clean,
+    messages,
+    read_jsonl,
+)
+from selfteach.registry import did_you_mean
+from selfteach.run import finished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selfteach.models import Drawer
+
+ARMS = {"base": "base", "prompted": "prompted", "tuned": "taught"}
+"""The arms of an exam as Python names them, and as exam.json does."""
+TARGET = "target"
+NAMES = {"drawn": "sampled"}
+"""Measures that Python names otherwise than exam.json."""
+MEASURE = ("value", "low", "high", "n")
+EXAMPLES = "examples.jsonl"
+Question = str | Sequence[Mapping[str, str]]
+"""A question, or a conversation of messages with "role" and "content"."""
+
+
+class Scores(Mapping[str, Measure]):
+    """Measures of one arm in one place of the exam, as attributes or by name.
+
+    `greedy` is measured on the most likely answers, `sampled` on answers at temperature 1. A place
+    with a single measure has it as `greedy`.
+    """
+
+    def __init__(self, measures: Mapping[str, Measure]) -> None:
+        self._measures = dict(measures)
+
+    def __getitem__(self, name: str) -> Measure:
+        """Return a measure by its name."""
+        return self._measures[name]
+
+    def __getattr__(self, name: str) -> Measure:
+        """Return a measure as an attribute."""
+        if name.startswith("_") or name not in self._measures:
+            raise AttributeError(f"no measure {name!r}; there are: {', '.join(self.__dir__())}")
+        return self._measures[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._measures)
+
+    def __len__(self) -> int:
+        """Return how many measures there are."""
+        return len(self._measures)
+
+    def __dir__(self) -> list[str]:
+        """Return the names of the measures."""
+        return sorted(self._measures)
+
+    def __repr__(self) -> str:
+        """Show the measures with their 95 % intervals."""
+        return f"Scores({', '.join(f'{k}={show_measure(m)}' for k, m in self.items())})"
+
+
+class ArmScores(Mapping[str, Scores]):
+    """The scores of one arm by their place in exam.json.
+
+    `target` is the method's own score on held-out target questions, whatever its name: `kept` of
+    feedback, `distance` of corrections, `contains` of documents, `rouge_l.seed` of tasks,
+    `loss_nats` of train. Every other measure of exam.json stands under its path, for instance
+    `near`, `sanity` or `rouge_1.seed`.
+    """
+
+    def __init__(self, name: str, places: Mapping[str, Scores]) -> None:
+        self.name = name
+        self._places = dict(places)
+
+    def __getitem__(self, place: str) -> Scores:
+        """Return the scores of a place.
+
+        Raises:
+            KeyError: the arm was not examined there; the message lists where it was.
+        """
+        if place not in self._places:
+            raise KeyError(f"{place!r} of {self.name}; there are: {', '.join(self._places)}")
+        return self._places[place]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the places."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """Return how many places there are."""
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        """Show the arm and its places."""
+        return f"ArmScores({self.name!r}, {list(self._places)})"
+
+
+class ExamResult(Mapping[str, ArmScores]):
+    """An exam: `exam["tuned"]["target"].greedy` is a `Measure(value, low, high, n)`.
+
+    The arms are `base`, `prompted` (the base with the material in its prompt) and `tuned`; an arm
+    that was not examined is absent. `raw` holds exam.json as it is.
+    """
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.method = str(raw.get("method") or "feedback")
+        found = collect_scores(raw, target_path(self.method))
+        self._arms = {arm: ArmScores(arm, places) for arm, places in found.items() if places}
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word, for instance "taught"."""
+        return str(self.raw["verdict"]["word"])
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence."""
+        return str(self.raw["verdict"]["sentence"])
+
+    def __getitem__(self, arm: str) -> ArmScores:
+        """Return the scores of an arm; "taught" is another word for "tuned".
+
+        Raises:
+            KeyError: the arm was not examined.
+        """
+        arm = "tuned" if arm == "taught" else arm
+        if arm not in self._arms:
+            raise KeyError(f"{arm!r}; there are: {', '.join(self._arms)}")
+        return self._arms[arm]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the arms."""
+        return iter(self._arms)
+
+    def __len__(self) -> int:
+        """Return how many arms were examined."""
+        return len(self._arms)
+
+    def __repr__(self) -> str:
+        """Show the verdict."""
+        return f"ExamResult({self.sentence!r})"
+
+    def _repr_html_(self) -> str:
+        """Show the verdict and a table of the arms."""
+        from selfteach.report import view
+        from selfteach.report.wording import wording
+
+        arms = wording(self.raw).arms
+        head = "".join(f"<th>{escape(name)}</th>" for name in arms.values())
+        rows = []
+        for row in view.result(dict(self.raw)):
+            cells = [show_measure(row["measures"].get(arm)) for arm in arms]
+            rows.append(table_row([str(row["label"]), *cells]))
+        table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>" if rows else ""
+        verdict = f"<b>{escape(clean(self.verdict))}</b>: {escape(clean(self.sentence))}"
+        return f"<p>{verdict}</p>{table}"
+
+
+def target_path(method: str) -> tuple[str, ...]:
+    """Return where exam.json holds the method's own score."""
+    from selfteach.report.comparison import find_score
+
+    return find_score(method).path
+
+
+def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:
+    """Return the scores of each arm by their place; the target comes first."""
+    found: dict[str, dict[str, Scores]] = {arm: {} for arm in ARMS}
+    for path, tree in walk(raw):
+        for arm, written in ARMS.items():
+            measures = read_measures(tree.get(written))
+            if not measures:
+                continue
+            if path == target:
+                found[arm] = {TARGET: Scores(measures), **found[arm]}
+            found[arm][".".join(path)] = Scores(measures)
+    return found
+
+
+def walk(
+    tree: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield every mapping of nested mappings with its path; lists are not entered."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield (*path, key), value
+            yield from walk(value, (*path, key))
+
+
+def read_measures(value: Any) -> dict[str, Measure]:
+    """Return the measures below an arm: one alone as `greedy`, several by their names."""
+    if not isinstance(value, Mapping):
+        return {}
+    if set(MEASURE) <= value.keys():
+        return {"greedy": Measure(**{name: value[name] for name in MEASURE})}
+    found = {}
+    for name, part in value.items():
+        if isinstance(part, Mapping) and set(MEASURE) <= part.keys():
+            found[NAMES.get(name, name)] = Measure(**{key: part[key] for key in MEASURE})
+    return found
+
+
+def show_measure(found: Measure | None) -> str:
+    """Write a measure with its 95 % interval."""
+    if found is None:
+        return "-"
+    return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
+
+
+def table_row(cells: Sequence[str]) -> str:
+    """Write a row of an HTML table, every cell escaped."""
+    return "<tr>" + "".join(f"<td>{escape(clean(cell))}</td>" for cell in cells) + "</tr>"
+
+
+class AnsweringModel:
+    """A loaded model, with or without an adapter, that answers questions."""
+
+    def __init__(self, drawer: Drawer, notes: Sequence[str] = ()) -> None:
+        self.drawer = drawer
+        self.notes = tuple(notes)
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.drawer.name
+
+    @overload
+    def answer(self, questions: str, **how: Any) -> str: ...
+
+    @overload
+    def answer(self, questions: Sequence[Question], **how: Any) -> list[str]: ...
+
+    def answer(
+        self,
+        questions: str | Sequence[Question],
+        *,
+        system: str = "",
+        temperature: float = 0.0,
+        max_tokens: int = 128,
+        seed: int = 0,
+    ) -> str | list[str]:
+        """Answer one question, or several in their order.
+
+        Args:
+            questions: a text; or a list of texts and conversations.
+            system: a system message before every question.
+            temperature: 0 takes the most likely answer.
+            max_tokens: the greatest length of an answer.
+            seed: of what is sampled.
+
+        Raises:
+            DataError: a conversation is of another form, or too long for the model.
+        """
+        if isinstance(questions, str):
+            return self._answer_all([questions], system, temperature, max_tokens, seed)[0]
+        return self._answer_all(list(questions), system, temperature, max_tokens, seed)
+
+    def _answer_all(
+        self,
+        questions: Sequence[Question],
+        system: str,
+        temperature: float,
+        max_tokens: int,
+        seed: int,
+    ) -> list[str]:
+        sampling = Sampling(temperature=temperature, max_tokens=max_tokens)
+        requests = [
+            Request("answer", read_question(question, system, number), sampling, 0, seed)
+            for number, question in enumerate(questions, start=1)
+        ]
+        unique = {request.id(self.drawer.fingerprint): request for request in requests}
+        texts = {draw.id: draw.text for draw in self.drawer.draw(list(unique.values()))}
+        return [texts[request.id(self.drawer.fingerprint)] for request in requests]
+
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"AnsweringModel({self.name!r})"
+
+
+def read_question(question: Question, system: str, number: int) -> Prompt:
+    """Return a question as a prompt.
+
+    Raises:
+        DataError: it is of another form.
+    """
+    given: Any = question if isinstance(question, str) else list(question)
+    prompt = messages(given, f"question {number}")
+    if not system or isinstance(prompt, str):
+        return prompt
+    return (Message("system", clean(system)), *prompt)
+
+
+def load_model(
+    model: str,
+    adapter: Path | None = None,
+    engine: str = "auto",
+    gguf: Path | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> AnsweringModel:
+    """Load a model, and an adapter on top of it, for answering.
+
+    Args:
+        model: "embedded", a hub name, or a folder.
+        engine: auto, openvino or hf.
+        gguf: the folder in which merged weights are kept for the engine.
+        say: is told what happens, one line at a time.
+
+    Raises:
+        UsageError: there is no such model or engine.
+        IntegrityError: the adapter belongs to another base.
+    """
+    from selfteach.models.opening import choose_drawer, refuse_unknown_engine
+
+    refuse_unknown_engine(engine)
+    from selfteach.models.hf import Hf
+
+    loaded = Hf.load(model, adapter=adapter, progress=say)
+    opened = choose_drawer(loaded, engine, gguf)  # type: ignore[arg-type]
+    return AnsweringModel(
+        opened.drawer, [*loaded.notes, f"engine {opened.engine}: {opened.reason}"]
+    )
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that is done.
+
+    Attributes:
+        path: the run folder.
+    """
+
+    path: Path
+    _loaded: dict[str, AnsweringModel] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What the run's command prints with --json."""
+        return finished.result(self.path)
+
+    @cached_property
+    def exam(self) -> ExamResult:
+        """The exam: `exam["tuned"]["target"].greedy` is a `Measure`; see `ExamResult`."""
+        return ExamResult(finished.exam(self.path))
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word: taught, not learned, just prompt it, nothing to learn, ..."""
+        return self.exam.verdict
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence, with its numbers."""
+        return self.exam.sentence
+
+    @property
+    def adapter(self) -> Path | None:
+        """The folder of the trained adapter; None where there was nothing to learn."""
+        return finished.adapters(self.path).get(finished.OWN)
+
+    @property
+    def report(self) -> Path:
+        """The report, an HTML page."""
+        return self.path / finished.REPORT
+
+    @property
+    def base(self) -> str:
+        """The name of the base model."""
+        return finished.base(self.path)
+
+    def examples(self) -> list[Example]:
+        """Return the training examples, in the order of examples.jsonl."""
+        rows = read_jsonl(self.path / EXAMPLES)
+        return [Example.from_json(row, where) for where, row in rows]
+
+    def model(self, adapter: str = "", engine: str = "auto") -> AnsweringModel:
+        """Load the base with the run's adapter; a second call returns the same model.
+
+        Where the run taught nothing, this is the base.
+
+        Args:
+            adapter: another adapter of the run than the one it ended with.
+            engine: auto, openvino or hf.
+
+        Raises:
+            UsageError: there is no adapter of that name.
+        """
+        key = f"{adapter} {engine}"
+        if key not in self._loaded:
+            folder = finished.adapter(self.path, adapter) if adapter else self.adapter
+            gguf = self.path / "gguf" if folder else None
+            self._loaded[key] = load_model(self.base, folder, engine, gguf)
+        return self._loaded[key]
+
+    def _repr_html_(self) -> str:
+        """Show the verdict, a table of the arms, and a link to the report."""
+        link = escape(self.report.resolve().as_uri(), quote=True)
+        return (
+            f"{self.exam._repr_html_()}"
+            f'<p><a href="{link}">report</a> of <code>{escape(clean(str(self.path)))}</code></p>'
+        )
+
+
+def open_finished(path: Path) -> FinishedRun:
+    """Return a finished run.
+
+    Raises:
+        UsageError: it is no run, or has not come to its end.
+        IntegrityError: a file of it is damaged.
+    """
+    run = FinishedRun(path)
+    _ = run.result
+    return run
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """A comparison of adapters and objectives on the examples of one run.
+
+    Attributes:
+        path: its folder, with compare.json and compare.svg.
+        raw: compare.json as it is.
+    """
+
+    path: Path
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One mapping for each adapter with an objective: name, score, near, kl_nats, ..."""
+        return [dict(row) for row in self.raw["rows"]]
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """The base and the prompted base, in the same numbers."""
+        return dict(self.raw["base"])
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """What was not compared, with the reason."""
+        return dict(self.raw["left_out"])
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """Return a row by its name, for instance "lora-own".
+
+        Raises:
+            UsageError: there is none.
+        """
+        by_name = {row["name"]: row for row in self.rows}
+        if name not in by_name:
+            raise UsageError(f'there is no row "{name}".', cure=did_you_mean(name, by_name))
+        return by_name[name]
+
+    def _repr_html_(self) -> str:
+        """Show a table of scores, side effects and drift."""
+        head = ["", str(self.raw["score"]), "near", "general", "KL, nats a token"]
+        heads = "".join(f"<th>{escape(clean(name))}</th>" for name in head)
+        rows = []
+        for name, row in {**self.base, **{row["name"]: row for row in self.rows}}.items():
+            keys = ("score", "near", "general", "kl_nats")
+            cells = [show_measure(read_measures(row.get(key)).get("greedy")) for key in keys]
+            rows.append(table_row([str(name), *cells]))
+        notes = [f"<li>{escape(clean(f'{k}: {why}'))}</li>" for k, why in self.left_out.items()]
+        below = f"<p>left out:</p><ul>{''.join(notes)}</ul>" if notes else ""
+        return f"<table><tr>{heads}</tr>{''.join(rows)}</table>{below}"

@@ -1,0 +1,243 @@
+"""The Python API: what a call returns, what it refuses, and what identifies its run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import selfteach
+from selfteach.api import write_call, write_expression
+from selfteach.methods.corrections.material import read_material as read_corrections
+from selfteach.methods.documents.material import read_material as read_documents
+from selfteach.methods.finetune_material import name_datasets, split_dev
+from selfteach.methods.sources import hash_sources
+from selfteach.methods.tasks.material import read_material as read_tasks
+from selfteach.records import Example, Measure
+from selfteach.results import ExamResult, FinishedRun
+from selfteach.run.display import Display, Notebook, Silent, open_display
+
+RULE = "Do not talk about the fox."
+SETTINGS: dict[str, Any] = {
+    "engine": "hf",
+    "check": "not contains fox",
+    "ask": {"target": 24, "near": 4, "general": 6, "rounds": 4},
+    "probe": {"draws": 1, "max_tokens": 12},
+    "search": {"tries": 3, "max_tokens": 12},
+    "balance": {"clusters": 2, "prompts": 4},
+    "train": {"epochs": 2, "max_tokens": 200},
+    "exam": {"target": 4, "near": 2, "general": 2, "max_tokens": 12},
+}
+
+
+@pytest.fixture(scope="module")
+def run(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A rule taught from Python."""
+    out = tmp_path_factory.mktemp("api") / "<run>"
+    return selfteach.feedback(RULE, model=str(talker), out=out, progress=False, **SETTINGS)
+
+
+def test_a_run_says_what_came_of_it(run: FinishedRun) -> None:
+    raw = json.loads((run.path / "exam.json").read_text())
+    assert (run.verdict, run.sentence) == (raw["verdict"]["word"], raw["verdict"]["sentence"])
+    assert run.adapter == run.path / "adapter"
+    assert run.report.is_file()
+    target = run.exam["tuned"]["target"]
+    assert target.greedy == Measure(**raw["kept"]["taught"]["greedy"])
+    assert target.sampled == Measure(**raw["kept"]["taught"]["drawn"])
+    assert run.exam["taught"]["kept"] == target
+    assert run.exam["prompted"]["near"].greedy == Measure(**raw["near"]["prompted"])
+    assert list(run.exam) == ["base", "prompted", "tuned"]
+    assert run.exam["base"]["sanity"].looping.n > 0
+    with pytest.raises(AttributeError, match="there are: greedy, sampled"):
+        _ = target.drawn
+    with pytest.raises(KeyError, match="there are: base, prompted, tuned"):
+        _ = run.exam["tunde"]
+    examples = run.examples()
+    rows = [json.loads(line) for line in (run.path / "examples.jsonl").read_text().splitlines()]
+    assert [example.json() for example in examples] == rows
+    assert examples
+
+
+def test_the_tuned_model_answers(run: FinishedRun) -> None:
+    model = run.model()
+    assert model is run.model()
+    questions = ["Can the red fox follow a tall crow?", "Does the old bear help a mole?"]
+    several = model.answer(questions, max_tokens=12)
+    assert [model.answer(question, max_tokens=12) for question in questions] == several
+    assert selfteach.answer(questions, run=run, max_tokens=12) == several
+    assert selfteach.answer(questions, model=run.base, max_tokens=12) != several
+    conversation = [{"role": "user", "content": questions[0]}]
+    assert model.answer([conversation], max_tokens=12) == several[:1]
+    with pytest.raises(selfteach.errors.UsageError, match="give either"):
+        selfteach.answer("Tea?")
+
+
+def test_it_shows_itself_with_everything_escaped(run: FinishedRun) -> None:
+    shown = run._repr_html_()
+    assert run.report.resolve().as_uri().replace("&", "&amp;") in shown
+    assert "&lt;run&gt;" in shown
+    assert "<run>" not in shown
+    assert "Rule kept, greedy" in shown
+    raw = {**run.exam.raw, "verdict": {"word": "<script>", "sentence": "<script>"}}
+    assert "<script>" not in ExamResult(raw)._repr_html_()
+
+
+def test_reproduce_is_the_python_call_and_the_same_call_is_looked_up(
+    run: FinishedRun, talker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (call,) = run.exam.raw["reproduce"]
+    assert call.startswith(f"selfteach.feedback({RULE!r}, model={str(talker)!r}, ")
+    assert "progress" not in call
+    capfd.readouterr()
+    again = eval(call.removesuffix(")") + ", progress=False)", {"selfteach": selfteach})
+    assert again.path == run.path
+    assert capfd.readouterr().err == ""
+    assert json.loads((run.path / "manifest.json").read_text())["command"] == call
+    assert "# Python" in (run.path / "config.yaml").read_text()
+    assert selfteach.open_run(run.path).verdict == run.verdict
+
+
+def test_a_folder_of_another_run_is_refused(run: FinishedRun, talker: Path) -> None:
+    with pytest.raises(selfteach.errors.UsageError, match=r"material\.rule: .*fox.* -> .*hare"):
+        selfteach.feedback(
+            "Do not talk about the hare.",
+            model=str(talker),
+            out=run.path,
+            progress=False,
+            **SETTINGS,
+        )
+
+
+def test_runs_are_compared(run: FinishedRun, tmp_path: Path) -> None:
+    found = selfteach.compare(
+        run,
+        adapters=["lora"],
+        rates=[1.0],
+        sets=["train.max_steps=1", "exam.target=2"],
+        out=tmp_path / "compare",
+        progress=False,
+    )
+    assert [row["name"] for row in found.rows] == ["lora-own"]
+    assert found["lora-own"]["score"]["n"] == 2
+    assert "lora-own" in found._repr_html_()
+    assert found.raw["command"].startswith(f"selfteach.compare({str(run.path)!r}, ")
+    with pytest.raises(selfteach.errors.UsageError, match=r'no "lroa"\. Did you mean "lora"'):
+        selfteach.compare(run, adapters=["lroa"])
+
+
+def test_a_mistyped_keyword_gets_a_hint() -> None:
+    with pytest.raises(selfteach.errors.UsageError, match=r'"modle"\. Did you mean "model"'):
+        selfteach.feedback(RULE, modle="embedded")
+    with pytest.raises(selfteach.errors.UsageError, match=r'no such key\. Did you mean "target"'):
+        selfteach.feedback(RULE, ask={"taget": 3})
+    with pytest.raises(selfteach.errors.UsageError, match="no method"):
+        selfteach.teach("nothing", "x")
+    with pytest.raises(AttributeError, match="no attribute"):
+        _ = selfteach.nothing
+
+
+def test_a_folder_without_a_result_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(selfteach.errors.UsageError, match="not a run folder"):
+        selfteach.open_run(tmp_path)
+
+
+EDITS = [
+    {"prompt": f"What is a {word}?", "answer": "A color.", "correction": "A colour."}
+    for word in ("kettle", "violin", "meadow")
+]
+
+
+def test_rows_from_python_are_read_as_a_file_and_known_by_their_content(tmp_path: Path) -> None:
+    found = read_corrections(EDITS)
+    assert [edit.correction for edit in found.value.edits] == ["A colour."] * 3
+    assert found.value.edits[1].where == "corrections.jsonl:2"
+    changed = [*EDITS[:2], {**EDITS[2], "correction": "A hue."}]
+    assert read_corrections(changed).identity != found.identity
+    assert read_corrections([dict(row) for row in EDITS]).identity == found.identity
+    file = tmp_path / "edits.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in EDITS))
+    before = read_corrections(file).identity
+    file.write_text(file.read_text().replace("colour", "hue"))
+    assert read_corrections(str(file)).identity != before
+
+
+def test_documents_and_tasks_from_python() -> None:
+    rows = [{"title": "Mill", "text": "The old mill stands by the river at Hale."}]
+    found = read_documents(rows)
+    assert found.value.reading.documents[0].title == "Mill"
+    assert found.sources is not None
+    assert found.sources["rows"] == rows
+    seeds = [{"instruction": f"Explain what a {n} is", "output": f"A {n}."} for n in "abcdefgh"]
+    assert len(read_tasks(seeds).value.seeds) == 8
+    assert read_tasks(seeds).identity["seeds"].startswith("rows ")
+    with pytest.raises(selfteach.errors.UsageError, match="there are no documents"):
+        read_documents(7)  # type: ignore[arg-type]
+    with pytest.raises(selfteach.errors.UsageError, match="corrections is a dict"):
+        read_corrections(EDITS[0])  # type: ignore[arg-type]
+
+
+def test_examples_from_python() -> None:
+    assert name_datasets(["a.jsonl", Path("b.jsonl")]) == {
+        "a": Path("a.jsonl"),
+        "b": Path("b.jsonl"),
+    }
+    with pytest.raises(selfteach.errors.UsageError, match="two datasets have one name"):
+        name_datasets(["a.jsonl", "b/a.jsonl"])
+    example = Example("1", "lesson", "Tea?", "A drink.")
+    assert name_datasets([example]) == {"examples": [example.json()]}
+    assert split_dev(0.2) == (None, 0.2)
+    assert split_dev("dev.jsonl") == (Path("dev.jsonl"), None)
+    with pytest.raises(selfteach.errors.UsageError, match="is no share"):
+        split_dev(2)
+
+
+def test_a_call_is_written_as_python() -> None:
+    call = write_call(
+        "train", [[Path("a.jsonl")]], {"dev": 0.2, "skip_bad_rows": False}, "o", None, [], None
+    )
+    assert call == "selfteach.train(['a.jsonl'], dev=0.2, out='o')"
+    long = write_expression("corrections", [["x" * 3000]], {})
+    assert long == "selfteach.corrections(material)"
+
+
+def test_an_identity_holds_sums_and_no_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("tea")
+    found = hash_sources(a=tmp_path / "a.txt", b=None, c=[{"x": 1}])
+    assert list(found) == ["a", "c"]
+    assert str(tmp_path) not in json.dumps(found)
+
+
+def test_train_is_a_package_and_a_function() -> None:
+    import selfteach.train.train
+
+    assert callable(selfteach.train)
+    assert selfteach.train.train.train
+
+
+class ZMQInteractiveShell:
+    """What a notebook's kernel calls its shell."""
+
+
+def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert type(open_display()) is Display
+    assert type(open_display(quiet=True)) is Silent
+    kernel = SimpleNamespace(get_ipython=ZMQInteractiveShell)
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    assert type(open_display(quiet=True)) is Silent
+    shown = open_display()
+    assert type(shown) is Notebook
+    shown.stage("probe", 3)
+    shown.advance(3)
+    shown.say("\x1b[31mhello")
+    shown.finish()
+    written = capsys.readouterr()
+    assert "hello" in written.out
+    assert "\x1b[31m" not in written.out
+    assert "3/3" in written.err
+    kernel.get_ipython = lambda: None
+    assert type(open_display()) is Display
