@@ -1,34 +1,42 @@
-"""`selfteach config`: every key of a method with its value, where that came from, and the default."""
+"""`selfteach config`: every key of a method with its description, value, origin and default."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from selfteach.commands.screen import print_json
-from selfteach.config import METHODS, flatten, resolve
+from selfteach.config import METHODS, describe_key, flatten, resolve
 from selfteach.errors import UsageError
 from selfteach.registry import did_you_mean
 from selfteach.run.display import printable
 
+COMMENT_WIDTH = 98
+
 
 def config(method: str, file: Path | None, sets: Sequence[str], *, as_json: bool) -> None:
-    """Prints the resolved configuration of a method."""
+    """Print the resolved configuration of a method."""
     if method not in METHODS:
         raise UsageError(f'there is no method "{method}".', cure=did_you_mean(method, METHODS))
     resolved = resolve(METHODS[method], file, sets)
-    values, defaults = (
-        flatten(resolved.config.model_dump()),
-        flatten(METHODS[method]().model_dump()),
-    )
+    values = flatten(resolved.config.model_dump())
+    defaults = flatten(METHODS[method]().model_dump())
     rows = {
-        key: {"value": value, "origin": resolved.origins[key], "default": defaults.get(key)}
+        key: {
+            "value": value,
+            "origin": resolved.origins[key],
+            "default": defaults.get(key),
+            "description": describe_key(METHODS[method], key),
+        }
         for key, value in values.items()
     }
     if as_json:
         print_json(rows)
         return
     for key, row in rows.items():
+        for line in textwrap.wrap(row["description"], COMMENT_WIDTH):
+            print(f"# {line}")
         origin = (
             row["origin"]
             if row["origin"] == "default"
