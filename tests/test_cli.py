@@ -332,7 +332,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "file", ["docs/cli.md", "docs/api.md", *(f"configs/{method}.yaml" for method in METHODS)]
+    "file",
+    [
+        "docs/cli.md",
+        "docs/api.md",
+        "docs/configuration.md",
+        *(f"configs/{method}.yaml" for method in METHODS),
+    ],
 )
 def test_the_reference_does_not_drift(file: str, written: Path) -> None:
     assert (ROOT / file).read_text() == (written / file).read_text(), "run `make docs`"

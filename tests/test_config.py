@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,14 @@ import pytest
 import selfteach
 from selfteach.config import (
     METHODS,
+    Alone,
     Corrections,
     Documents,
     Feedback,
+    Section,
+    Tasks,
     Train,
+    describe_key,
     dump,
     flatten,
     load_yaml,
@@ -184,9 +188,6 @@ def test_mistakes_name_the_command_that_prints_the_keys() -> None:
 @pytest.mark.parametrize(
     ("sets", "instead"),
     [
-        (["train.objective=dpo"], "stages.pairs=true"),
-        (["train.trial_steps=3"], "train.weights"),
-        (["train.on_policy=0.5"], "study.distill=true"),
         (["stages.healing=true", "train.adapter=reft"], "train lora"),
         (["stages.general=true", "train.adapter=full"], "train lora"),
         (["train.least={a: 0.6, b: 0.4}"], "less than 1"),
@@ -201,10 +202,77 @@ def test_what_documents_would_ignore_is_refused_with_the_right_key(
         resolve(Documents, sets=sets)
     assert resolve(
         Documents,
-        sets=[
-            "select.nli=some/model",
-            "select.judge=nli",
-            "study.known=auto",
-            "train.objective=sft+dpo",
-        ],
+        sets=["select.nli=some/model", "select.judge=nli", "study.known=auto"],
     )
+
+
+def list_keys(schema: type[Section], path: str = "") -> Iterator[tuple[type[Section], str]]:
+    """Every key, those of sections included, each with the class that holds it."""
+    for name, field in schema.model_fields.items():
+        yield schema, path + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from list_keys(field.annotation, f"{path}{name}.")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_key_has_its_own_line(method: str) -> None:
+    keys = [key for _, key in list_keys(METHODS[method])]
+    assert [key for key in keys if not describe_key(METHODS[method], key)] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_line_is_plain_english(method: str) -> None:
+    """One or more whole sentences, none of more than 25 words."""
+    for key in (key for _, key in list_keys(METHODS[method])):
+        line = describe_key(METHODS[method], key)
+        assert line[0].isupper(), key
+        assert line.endswith("."), key
+        for sentence in re.split(r"(?<=[.:]) (?=[A-Z0-9`])", line):
+            assert len(sentence.split()) <= 25, f"{key}: {sentence}"
+
+
+def test_a_field_without_a_line_would_be_noticed() -> None:
+    class Bare(Section):
+        silent: int = 0
+        said: int = 0
+        """Number of words."""
+
+    assert (describe_key(Bare, "silent"), describe_key(Bare, "said")) == ("", "Number of words.")
+
+
+def test_a_key_inside_a_mapping_has_the_line_of_the_mapping() -> None:
+    assert describe_key(Feedback, "train.weights.near.anchor") == describe_key(
+        Feedback, "train.weights"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        (Feedback, ["train.mix={a: 1}"]),
+        (Corrections, ["train.objective=dpo", "train.trial_steps=3", "train.mix={a: 1}"]),
+        (
+            Documents,
+            [
+                "train.objective=dpo",
+                "train.trial_steps=3",
+                "train.on_policy=0.5",
+                "train.own_tokens=9",
+                "train.mix={a: 1}",
+            ],
+        ),
+        (Tasks, ["train.objective=dpo", "train.trial_steps=3", "train.mix={a: 1}"]),
+        (Alone, ["train.trial_steps=3"]),
+    ],
+)
+def test_a_method_has_no_key_that_it_does_not_read(method: type[Section], keys: list[str]) -> None:
+    for key in keys:
+        with pytest.raises(UsageError, match=f"{key.split('=')[0]} .*there is no such key"):
+            resolve(method, sets=[key])
+
+
+def test_a_fixed_setting_can_be_read_and_is_not_written() -> None:
+    train = Documents().train
+    assert (train.on_policy, train.mix) == (0.0, {})
+    assert {"on_policy", "mix"}.isdisjoint(train.model_dump())
+    assert Train.model_validate(train.model_dump()).beta == train.beta

@@ -1,5 +1,5 @@
-"""Documentation generated from the program: docs/cli.md, docs/api.md and configs/<method>.yaml.
-`make docs` writes them, a test compares them.
+"""Documentation generated from the program: docs/cli.md, docs/api.md, docs/configuration.md and
+configs/<method>.yaml. `make docs` writes them, a test compares them.
 
 python tools/reference.py [ROOT]
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +22,13 @@ from selfteach import api, errors, results
 from selfteach.cli import app
 from selfteach.commands.groups import CORE
 from selfteach.commands.require import NUMBERS
-from selfteach.config import METHODS, Section
+from selfteach.config import METHODS, Section, describe_key
 from selfteach.records import write_text
+
+CLI_PAGE = "docs/cli.md"
+API_PAGE = "docs/api.md"
+CONFIGURATION_PAGE = "docs/configuration.md"
+COMMENT_COLUMNS = 100
 
 EXIT_CODES = {
     0: "done",
@@ -145,16 +151,31 @@ def _one_line(value: Any) -> str:
 
 
 def settings_page(method: str) -> str:
-    """configs/<method>.yaml: every key with its default, each section under its description."""
+    """configs/<method>.yaml: every key with its default, below its description."""
     head = (
-        f"# Every setting of `selfteach {method}`, with its default. Written by `make docs` "
-        "from the program.\n"
+        f"# Every setting of `selfteach {method}`, with its default.\n"
+        "# `make docs` writes this file from the program.\n"
+        "# Keep what you change in a file of your own (--config FILE), or give single values:\n"
+        "# --set train.epochs=2\n\n"
     )
-    head += (
-        "# Keep what you change in a file of your own (--config FILE), or give single "
-        "values: --set train.epochs=2\n"
-    )
-    return head + "\n".join(_section(METHODS[method]())) + "\n"
+    return head + "\n".join(_write_yaml(METHODS[method], METHODS[method]())) + "\n"
+
+
+def configuration_page() -> str:
+    """CONFIGURATION_PAGE: every key of every method. A section that an earlier method also has, with
+    the same defaults, is named and not repeated.
+    """
+    parts = [
+        "# Configuration",
+        "Written by `make docs` from the program itself.",
+        "Give settings in a file (`--config FILE`) or one by one (`--set train.epochs=2`). "
+        "`selfteach config METHOD` prints the values that a run would take. "
+        "The files in `configs/` hold every key with its default.",
+    ]
+    printed: dict[tuple[str, ...], str] = {}
+    for method, schema in METHODS.items():
+        parts += [f"## selfteach {method}", *_write_tables(schema, schema(), method, printed)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _describe(command: Any, usage: str) -> list[str]:
@@ -179,32 +200,75 @@ def _default(option: Any) -> str:
     return "" if option.is_flag or option.default in (None, "") else f" Default: {option.default}."
 
 
-def _section(section: Section, indent: str = "") -> Iterator[str]:
-    for key in type(section).model_fields:
+def _format_value(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("...\n").strip()
+
+
+def _write_yaml(schema: type[Section], section: Section, path: str = "") -> Iterator[str]:
+    """The lines of a section: each key below its description."""
+    indent = "  " * path.count(".")
+    for number, key in enumerate(type(section).model_fields):
         value = getattr(section, key)
-        if isinstance(value, Section):
+        if number:
             yield ""
-            yield from (
-                f"{indent}# {line.strip()}"
-                for line in (type(value).__doc__ or "").strip().splitlines()
-                if line.strip()
-            )
+        description = describe_key(schema, path + key)
+        yield from (
+            f"{indent}# {line}"
+            for line in textwrap.wrap(description, COMMENT_COLUMNS - len(indent) - 2)
+        )
+        if isinstance(value, Section):
             yield f"{indent}{key}:"
-            yield from _section(value, indent + "  ")
+            yield from _write_yaml(schema, value, f"{path}{key}.")
         else:
-            text = (
-                yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-                .removesuffix("...\n")
-                .strip()
-            )
-            yield f"{indent}{key}: {text}"
+            yield f"{indent}{key}: {_format_value(value)}"
+
+
+def _format_cell(schema: type[Section], key: str) -> str:
+    return describe_key(schema, key).replace("|", "\\|")
+
+
+def _write_tables(
+    schema: type[Section],
+    section: Section,
+    method: str,
+    printed: dict[tuple[str, ...], str],
+    path: str = "",
+) -> Iterator[str]:
+    """A table of a section's own keys, then its sections.
+
+    `printed` holds the tables so far, each with the name of its section.
+    """
+    fields = {key: getattr(section, key) for key in type(section).model_fields}
+    rows = [
+        f"| `{path}{key}` | `{_format_value(value)}` | {_format_cell(schema, path + key)} |"
+        for key, value in fields.items()
+        if not isinstance(value, Section)
+    ]
+    if path:
+        name = path.removesuffix(".")
+        yield f"### {method}: {name}"
+        yield describe_key(schema, name)
+    first = printed.setdefault(tuple(rows), f"{method}: {path.removesuffix('.')}")
+    if first == f"{method}: {path.removesuffix('.')}":
+        yield "\n".join(["| key | default | meaning |", "|---|---|---|", *rows])
+    else:
+        yield f"The keys and defaults are those of *{first}*."
+    for key, value in fields.items():
+        if isinstance(value, Section):
+            yield from _write_tables(schema, value, method, printed, f"{path}{key}.")
 
 
 def main(root: Path) -> None:
-    """Writes all of it below the root of the project."""
-    (root / "docs").mkdir(exist_ok=True)
-    write_text(root / "docs" / "cli.md", cli_page())
-    write_text(root / "docs" / "api.md", api_page())
+    """Write all of it below the root of the project."""
+    pages = {
+        CLI_PAGE: cli_page(),
+        API_PAGE: api_page(),
+        CONFIGURATION_PAGE: configuration_page(),
+    }
+    for page, text in pages.items():
+        (root / page).parent.mkdir(parents=True, exist_ok=True)
+        write_text(root / page, text)
     for method in METHODS:
         write_text(root / "configs" / f"{method}.yaml", settings_page(method))
 

@@ -72,11 +72,11 @@ def test_too_little_is_said_before_the_model_loads(
         (("edits.jsonl", "--set", "train.correction.bound=none"), "--allow-unbounded"),
         (
             ("edits.jsonl", "--set", "train.objective=dpo"),
-            "train: corrections have no use for objective",
+            "train.objective (--set): there is no such key",
         ),
         (
             ("edits.jsonl", "--set", "train.trial_steps=5"),
-            "train: corrections have no use for trial_steps",
+            "train.trial_steps (--set): there is no such key",
         ),
         (("edits.jsonl", "--columns", "promt=question"), 'Did you mean "prompt"'),
     ],

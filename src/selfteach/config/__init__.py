@@ -33,7 +33,7 @@ from selfteach.config.methods import (
     Tasks,
     TasksExam,
 )
-from selfteach.config.resolve import Resolved, dump, flatten, resolve
+from selfteach.config.resolve import Resolved, describe_key, dump, flatten, resolve
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import Section
 from selfteach.config.training import (
@@ -85,6 +85,7 @@ __all__ = [
     "Tasks",
     "TasksExam",
     "Train",
+    "describe_key",
     "dump",
     "flatten",
     "load_yaml",

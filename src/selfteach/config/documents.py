@@ -7,169 +7,200 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from selfteach.config.sections import Count, Method, Positive, Section, Share
-from selfteach.config.training import Lora, Train
+from selfteach.config.training import DocumentsTrain, Lora
 
 
 class Read(Section):
-    """How documents are cut: pieces of at most `chunk_tokens` tokens, the document's first sentence
-    carried along.
-    """
+    """Reading and cutting of the documents."""
 
     chunk_tokens: Annotated[int, Field(ge=32)] = 384
+    """Longest piece of a document, in tokens. Each piece begins with the document's first
+    sentence."""
 
 
 class Questions(Section):
-    """What the model asks itself about each piece, in at most so many rounds.
-
-    `held_out`: the share of the sentences whose questions are for the exam, where nobody brought
-    questions. Nothing that overlaps with a question of the exam by `max_overlap` is learned from.
-    """
+    """The questions that the model asks itself about each piece."""
 
     per_chunk: Positive = 24
+    """Usable questions about each piece."""
+
     rounds: Positive = 2
+    """Largest number of attempts at these questions."""
+
     held_out: Share = 0.2
+    """Share of the sentences whose questions are only for the exam, if the user brings no
+    questions."""
+
     max_overlap: Share = 0.7
+    """Largest overlap with a question of the exam (ROUGE-L). Examples above it are not learned."""
 
 
 class Select(Section):
-    """Which questions become pairs: `draws` answers with the document and as many without it are
-    held against the label by the `judge`.
-
-    Learned is what is consistent (S_L <= tau_label) and unknown (S_K > tau_knowledge); without
-    `filter` all that has a label. `nli` names an entailment model, for the judge of that name.
-    `calibrate`: hold every judge against so many questions with known answers;
-    `min_auroc`: what a judge must reach there to decide what `study.known=auto` leaves out.
-    """
+    """The choice of the questions whose answers become training pairs."""
 
     judge: Literal["match", "prompted", "nli", "gain"] = "match"
+    """Judge that compares answers: shared words (match), the model itself (prompted), an entailment
+    model (nli), or the gain in probability that the document brings (gain)."""
+
     nli: str = ""
+    """Entailment model of the judge `nli`: a folder or a name. Empty needs another judge."""
+
     draws: Positive = 5
+    """Answers that are sampled with the document, and as many without it."""
+
     calibrate: Count = 60
+    """Questions with known answers on which every judge is calibrated. 0 skips the calibration."""
+
     tau_label: Share = 0.5
+    """Highest score S_L of a reliable label: how far the answers with the document contradict
+    it."""
+
     tau_knowledge: Share = 0.5
+    """Highest score S_K of a known answer: how far the answers without the document contradict the
+    label. Only questions above it are learned."""
+
     min_auroc: Share = 0.75
+    """Smallest AUROC in the calibration of a judge that study.known=auto may use."""
+
     filter: bool = True
+    """Whether only questions with a reliable label and an unknown answer become pairs. false takes
+    every question with a label."""
 
 
 class Study(Section):
-    """Study data: every sentence in many forms, at most `per_sentence` rows each and `per_document`
-    from one document, so that none outweighs the others: fewer for each sentence of a long one.
-    Every form can be switched off.
-
-    `label`: a question is answered with the `sentence` that holds the answer, a short `statement`,
-    or the bare `words`.
-    `known`: also sentences whose every question was found known; `false` leaves them out, by the
-    judge that selects, whatever it is worth; `auto` leaves out those that are surely known, by the
-    judge that ranks best, where one reaches `select.min_auroc`.
-    `distill`: the base that has the sentence in its prompt teaches its next words as well
-    (train.distill_mix).
-    `asked`: the model's questions; `brief`: in telegram style; `clauses`: with words that stand
-    together; `reworded`: the same with words that the model treats alike; `in_place`: a question
-    word in the answer's place; `backwards`: from the answer to the question; `gaps`,
-    `halves`: a sentence with a gap, or its beginning; `topics`: what is known about a name in it;
-    `recite`: what is known about the title.
-    """
+    """The study data: every sentence in many forms. Each form has its own switch."""
 
     label: Literal["sentence", "statement", "words"] = "sentence"
+    """Answer to a question: the sentence that holds it, a short statement, or the bare words."""
+
     distill: bool = False
+    """Whether the base with the sentence in its prompt also teaches its next-token distribution.
+    train.distill_mix sets the weight."""
+
     known: bool | Literal["auto"] = True
+    """Whether sentences that the model already knows are included. false leaves out those that the
+    judge calls known. `auto` leaves out those that are surely known by the best calibrated
+    judge."""
+
     per_sentence: Positive = 24
+    """Largest number of rows for one sentence."""
+
     per_document: Positive = 4000
+    """Largest number of rows for one document. A long document gets fewer rows a sentence."""
+
     asked: bool = True
+    """Form: the questions that the model asked itself."""
+
     brief: bool = True
+    """Form: questions in telegram style."""
+
     clauses: bool = True
+    """Form: questions made of words that stand together in the sentence."""
+
     reworded: bool = True
+    """Form: the same questions with words that the model treats alike."""
+
     in_place: bool = True
+    """Form: the sentence with a question word in the place of the answer."""
+
     backwards: bool = True
+    """Form: questions from the answer to what was asked."""
+
     gaps: bool = True
+    """Form: the sentence with a gap to fill."""
+
     halves: bool = True
+    """Form: the beginning of the sentence, to be continued."""
+
     topics: bool = True
+    """Form: questions about what is known of a name in the sentence."""
+
     recite: bool = True
+    """Form: questions about what is known of the document's title."""
 
 
 class Stages(Section):
-    """Which trainings there are, one after the other: `general` (two of the base's own answers to
-    one worked reading, first of all), the documents themselves (`study` data, the filtered
-    `pairs`), and `healing` (the base's own answers once more).
-
-    `own_tokens`: how long those answers may be; they are drawn whole, at temperature 1, to the
-    prompts of `replay.general`.
-    """
+    """The trainings that follow each other."""
 
     general: bool = False
+    """Whether a first training mixes questions about a passage in the prompt with the base's own
+    answers to general prompts, two to one."""
+
     own_tokens: Positive = 128
+    """Longest of the base's own answers, in tokens. They are sampled at temperature 1."""
+
     study: bool = True
+    """Whether the study data is trained."""
+
     pairs: bool = False
+    """Whether the filtered pairs are trained, with sft and dpo."""
+
     healing: bool = False
+    """Whether the base's own answers to general prompts are trained once more at the end."""
 
 
 class Replay(Section):
-    """What must not change: the base's own answers to so many `general` prompts, their first
-    `anchor_tokens` tokens.
-    """
+    """The anchors: beginnings of the base's own answers, which must not change."""
 
     general: Count = 600
+    """General prompts that the model asks itself for anchors. 0 makes none."""
+
     rounds: Positive = 6
+    """Largest number of attempts at these prompts."""
+
     anchor_tokens: Positive = 24
+    """First tokens of each answer that are kept."""
 
 
 class DocumentsExam(Section):
-    """What is asked on held-out questions; `common` questions are those that many people can
-    answer: what was known before.
-    """
+    """The questions of the exam."""
 
     questions: Positive = 200
+    """Largest number of held-out questions about the documents."""
+
     general: Count = 24
+    """General prompts, on which answers should stay as they were. 0 asks none."""
+
     common: Count = 60
+    """Common-knowledge questions, which show what was forgotten. 0 asks none."""
+
     max_tokens: Positive = 64
+    """Longest answer, in tokens."""
 
 
 class Documents(Method):
-    """Everything that `selfteach documents` can be told."""
+    """Every setting of `selfteach documents`."""
 
     max_bad_rows: Share = 0.1
+    """Share of unusable rows of one file above which the command stops."""
+
     read: Read = Read()
     questions: Questions = Questions()
     select: Select = Select()
     study: Study = Study()
     stages: Stages = Stages()
     replay: Replay = Replay()
-    train: Train = Train(
+    train: DocumentsTrain = DocumentsTrain(
         beta=0.3, batch_size=8, lora=Lora(alpha=16), regmean=3.0, least={"general": 0.18}
     )
     exam: DocumentsExam = DocumentsExam()
 
     @model_validator(mode="after")
     def _fits(self) -> Documents:
-        """Refuses what would have no effect, with the key that has one."""
-        plain, train = Train(), self.train
-        if train.objective != plain.objective:
-            raise ValueError(
-                "train.objective is not read here; stages.pairs=true adds dpo, "
-                "study.distill=true distill, train.weights any other"
-            )
-        if train.trial_steps != plain.trial_steps:
-            raise ValueError(
-                "train.trial_steps is not read here: no objective is tried out; "
-                "train.weights names them"
-            )
-        if train.on_policy:
-            raise ValueError(
-                "train.on_policy has nobody here who draws between steps; "
-                "study.distill=true distils on what is written"
-            )
+        """Refuse what would have no effect, with the key that has one."""
+        adapter = self.train.adapter
         if self.select.nli and self.select.judge != "nli":
             raise ValueError(
                 "select.nli names a model that nobody asks; set select.judge=nli as "
                 "well, or give --nli alone"
             )
-        if (self.stages.general or self.stages.healing) and train.adapter not in (
+        if (self.stages.general or self.stages.healing) and adapter not in (
             "lora",
             "closed_form",
         ):
             raise ValueError(
                 "stages.general and stages.healing join several trainings, which "
-                f"{train.adapter} cannot; train lora"
+                f"{adapter} cannot; train lora"
             )
         if self.study.known == "auto" and not self.select.calibrate:
             raise ValueError(

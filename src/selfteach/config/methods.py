@@ -1,223 +1,298 @@
-"""The settings of each method; a section is read by one room."""
+"""The settings of each method."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from selfteach.config.documents import Documents
 from selfteach.config.sections import Count, Method, Positive, Section, Share, leaves_a_test_part
-from selfteach.config.training import Choice, Train
+from selfteach.config.training import FeedbackTrain, MethodTrain, TrainAlone
 from selfteach.registry import lookup
 
 
 class Ask(Section):
-    """How many prompts the model asks itself, in each scope; and on how many to learn from the base
-    should break the rule (`in_scope`): where it does on fewer, more like those are asked.
-    """
+    """The prompts that the model asks itself, and how they are split."""
 
     target: Positive = 300
+    """Prompts on which the rule applies."""
+
     near: Count = 144
+    """Prompts close to these, on which the rule does not apply."""
+
     general: Count = 270
+    """Prompts on any other subject, on which the rule does not apply."""
+
     in_scope: Count = 120
+    """Smallest number of training prompts on which the base breaks the rule. If there are fewer,
+    more prompts like them are asked for. 0 asks for no more."""
+
     rounds: Positive = 8
+    """Largest number of attempts to reach these numbers."""
+
     max_overlap: Share = 0.7
+    """Largest overlap of two prompts (ROUGE-L). A prompt above it is dropped."""
+
     train_share: Share = 0.72
+    """Share of the prompts to learn from."""
+
     dev_share: Share = 0.1
+    """Share of the prompts for choices during the run. The rest is for the exam."""
+
     _rest = model_validator(mode="after")(leaves_a_test_part)
 
 
 class Probe(Section):
-    """Draws from the base on every prompt (the greedy one first), to see where it breaks the rule.
-
-    An anchor keeps the first `anchor_tokens` of the greedy answer, a rejected answer the first
-    `rejected_tokens` of a draw.
-    """
+    """The base's answers to every prompt, which show where it breaks the rule."""
 
     draws: Positive = 2
+    """Answers to each prompt. The first one is greedy, the others are sampled."""
+
     max_tokens: Positive = 64
+    """Longest answer, in tokens."""
+
     anchor_tokens: Positive = 24
+    """First tokens of the greedy answer that an anchor keeps."""
+
     rejected_tokens: Positive = 24
+    """First tokens of an answer that a rejected answer keeps, and at least up to the violation."""
 
 
 class Judge(Section):
-    """Which judge, and how good it must be before it is trusted."""
+    """The judge of answers, and how good it must be."""
 
     name: str = "auto"
+    """Judge by name. `auto` takes the best of the calibrated candidates."""
+
     min_auroc: Share = 0.75
+    """Smallest AUROC of a judge in its calibration. A judge below it is refused."""
+
     pairs: Positive = 24
+    """Prompts of each label in the calibration."""
 
 
 class Search(Section):
-    """The search for answers that keep the rule: draft, check, revise, within a budget of tries a
-    prompt.
-    """
+    """The search for answers that keep the rule: draft, check, revise."""
 
     tries: Positive = 6
+    """Largest number of drafts for a prompt."""
+
     answers: Positive = 3
+    """Accepted answers after which the search for a prompt ends."""
+
     max_tokens: Positive = 96
+    """Longest answer, in tokens."""
+
     temperature: Annotated[float, Field(gt=0)] = 0.9
+    """Sampling temperature of the drafts."""
+
     least_token_logp: Annotated[float, Field(le=0)] = -4.0
+    """Smallest mean log-probability of an accepted answer under the base, in nats per token."""
 
 
 class Balance(Section):
-    """Clusters of prompts, and rounds that ask for more prompts where the taught answers to dev
-    prompts still break the rule.
-    """
+    """More prompts in places where tuned answers to dev prompts still break the rule."""
 
     clusters: Annotated[int, Field(ge=2)] = 6
+    """Number of clusters of similar prompts."""
+
     rounds: Count = 0
+    """Largest number of rounds that add prompts and train again. 0 adds none."""
+
     prompts: Positive = 24
+    """Prompts that a round adds."""
 
 
 class Exam(Section):
-    """What is asked on held-out prompts, and how much."""
+    """The held-out prompts of the exam."""
 
     target: Positive = 40
+    """Largest number of prompts on which the rule applies."""
+
     near: Count = 30
+    """Largest number of prompts close to these, on which it does not apply. 0 asks none."""
+
     general: Count = 24
+    """Largest number of prompts on any other subject. 0 asks none."""
+
     max_tokens: Positive = 80
+    """Longest answer, in tokens."""
+
     system: str = "You are a careful assistant for a public library."
+    """System prompt under which the rule is measured a second time."""
 
 
 class Feedback(Method):
-    """Everything that `selfteach feedback` can be told."""
+    """Every setting of `selfteach feedback`."""
 
     check: str = ""
+    """Check that decides alone whether an answer keeps the rule, for example `not contains
+    elephant`. Empty uses a calibrated judge."""
+
     curve: bool = False
+    """Whether to train and examine on 4, 8, 16, ... prompts as well, to see how many are
+    needed."""
+
     ask: Ask = Ask()
     probe: Probe = Probe()
     judge: Judge = Judge()
     search: Search = Search()
     balance: Balance = Balance()
-    train: Train = Train()
+    train: FeedbackTrain = FeedbackTrain()
     exam: Exam = Exam()
 
 
 class Correct(Section):
-    """What is corrected, and how small a correction must be.
-
-    Each prompt is answered `draws` times a round, greedily first, in `max_tokens`; null is 256 in a
-    review, else what 95 of 100 answers of the file need (from 96 to 512). A model that rewrites
-    more than `max_distance` of the words is asked again, `tries` times in all. Prompts are split
-    into train, dev and test; two of different parts overlap by less than `max_overlap`.
-    """
+    """The answers that are corrected, and how small a correction must be."""
 
     draws: Positive = 2
+    """Answers to each prompt in a round. The first one is greedy, the others are sampled."""
+
     max_tokens: Positive | None = None
+    """Longest answer, in tokens. null is 256 in a review, else what 95 of 100 answers of the file
+    need, from 96 to 512."""
+
     tries: Positive = 3
+    """Largest number of times that a model is asked for one correction."""
+
     max_distance: Share = 0.6
+    """Largest share of the words that a model may change. A larger correction is asked for
+    again."""
+
     train_share: Share = 0.7
+    """Share of the prompts to learn from."""
+
     dev_share: Share = 0.1
+    """Share of the prompts for choices during the run. The rest is for the exam."""
+
     max_overlap: Share = 0.7
+    """Largest overlap of two prompts in different parts (ROUGE-L)."""
+
     _rest = model_validator(mode="after")(leaves_a_test_part)
 
 
 class Criticism(Section):
-    """How far a criticism reaches: `similar` prompts that the model asks itself, in at most so many
-    rounds; a share is for the exam.
-
-    A revision that a model wrote must have at least `least_token_logp` nats a token under the base.
-    """
+    """The prompts to which a criticism applies, and its revisions."""
 
     similar: Positive = 120
+    """Prompts like the criticised ones that the model asks itself. Some are for the exam."""
+
     rounds: Positive = 4
+    """Largest number of attempts to reach this number."""
+
     least_token_logp: Annotated[float, Field(le=0)] = -4.0
+    """Smallest mean log-probability of a model's revision under the base, in nats per token."""
 
 
 class Keep(Section):
-    """What must not change: the beginnings of the base's own answers to `general` prompts that it
-    asks itself. Some are for the exam.
-    """
+    """The anchors: beginnings of the base's own answers, which must not change."""
 
     general: Count = 160
+    """General prompts that the model asks itself. Some are for the exam. 0 makes no anchors."""
+
     rounds: Positive = 6
+    """Largest number of attempts to reach this number."""
+
     anchor_tokens: Positive = 24
+    """First tokens of each answer that are kept."""
 
 
 class CorrectionsExam(Section):
-    """What is asked on held-out prompts. `max_tokens`: null is as for the answers that are
-    corrected. `shots` corrections stand in the prompt of the arm that is only shown them. `longer`:
-    a training of so many times the steps is examined too, which a loss without a bound would not
-    survive; 0 is none.
-    """
+    """The held-out prompts of the exam."""
 
     prompts: Positive = 60
+    """Largest number of prompts with corrections."""
+
     general: Count = 24
+    """Largest number of general prompts. 0 asks none."""
+
     max_tokens: Positive | None = None
+    """Longest answer, in tokens. null is the limit of the answers that are corrected."""
+
     shots: Positive = 4
+    """Corrections in the prompt of the arm that learns from its prompt alone."""
+
     longer: Count = 0
+    """Factor on the steps of a second training, which is examined too and shows whether the loss is
+    bounded. 0 trains once."""
 
 
 class Corrections(Method):
-    """Everything that `selfteach corrections` can be told."""
+    """Every setting of `selfteach corrections`."""
 
     SHORT: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
 
     check: str = ""
+    """Check that decides alone whether a criticism applies to an answer. Empty uses checks read
+    from the criticisms, or a calibrated judge."""
+
     review: bool = False
+    """Whether a person corrects the model's answers while it runs."""
+
     rounds: Positive = 1
+    """Number of rounds. Each one corrects new answers of the model tuned so far."""
+
     max_bad_rows: Share = 0.1
+    """Share of unusable rows above which the command stops."""
+
     correct: Correct = Correct()
     criticism: Criticism = Criticism()
     judge: Judge = Judge()
     keep: Keep = Keep()
-    train: Train = Train(max_tokens=2048)
+    train: MethodTrain = MethodTrain(max_tokens=2048)
     exam: CorrectionsExam = CorrectionsExam()
-
-    @field_validator("train")
-    @classmethod
-    def _own_objectives(cls, train: Train) -> Train:
-        """Refuses what would be passed over in silence."""
-        if odd := next(
-            (
-                name
-                for name in ("objective", "trial_steps")
-                if getattr(train, name) != getattr(Train(), name)
-            ),
-            "",
-        ):
-            raise ValueError(
-                f"corrections have no use for {odd}: each kind of example has "
-                "objectives of its own, which train.weights exchanges; "
-                "how they are bounded is train.correction.bound"
-            )
-        return train
 
 
 class Invent(Section):
-    """How tasks are invented: `requests` a round, until there are enough, or the last rounds kept
-    fewer than `least_yield` tasks a request, or after `rounds` rounds where that is a number.
-    `items` new tasks are asked for in one list of self-instruct.
-
-    `requests`, `temperature`, `top_p`, `max_tokens`: null is the mode's own, 96, .7, .5, 192 of
-    self-instruct, 12, 1, 1, 1536 of alpaca, which asks for 20 whole tasks at once, 96, 1, 1, 192 of
-    magpie.
-    """
+    """The invention of new tasks."""
 
     requests: Positive | None = None
+    """Requests in a round. null is the mode's own: 96 for self-instruct and magpie, 12 for
+    alpaca."""
+
     rounds: Positive | None = None
+    """Largest number of rounds. null goes on until there are enough tasks or the yield is too
+    small."""
+
     least_yield: Share = 0.02
+    """Smallest yield of the last rounds, in accepted tasks per request. The search ends below
+    it."""
+
     items: Positive = 2
+    """New tasks in one list of self-instruct."""
+
     temperature: Annotated[float, Field(ge=0)] | None = None
+    """Sampling temperature. null is the mode's own: 0.7 for self-instruct, 1 for the others."""
+
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Probability mass that is sampled from (nucleus sampling). null is the mode's own: 0.5 for
+    self-instruct, 1 for the others."""
+
     max_tokens: Positive | None = None
+    """Longest reply, in tokens. null is the mode's own: 1536 for alpaca, which asks for 20 tasks at
+    once, 192 for the others."""
 
 
 class Sift(Section):
-    """Which invented tasks are kept: of so many words, without a word of the `blacklist`, and with
-    a ROUGE-L of at most `max_overlap` to every seed and every kept task; instances likewise.
-    `any_script`: also tasks that begin with a letter beyond ASCII. `similar`: how many of the
-    nearest are remembered.
-    """
+    """The filter of invented tasks and of their instances."""
 
     max_overlap: Share = 0.7
+    """Largest overlap with a seed or an accepted task (ROUGE-L)."""
+
     least_words: Positive = 4
+    """Smallest number of words of a task."""
+
     most_words: Positive = 150
+    """Largest number of words of a task."""
+
     any_script: bool = False
+    """Whether tasks may begin with a letter beyond ASCII."""
+
     similar: Positive = 10
+    """Number of most similar tasks that are recorded for each accepted task."""
+
     blacklist: list[str] = Field(
         default=[
             "image",
@@ -235,80 +310,96 @@ class Sift(Section):
             "diagram",
         ]
     )
+    """Words that a task must not contain, because a text model cannot do it."""
 
 
 class Cases(Section):
-    """The instances of a task: at most `most`. A chat model answers `draws` times, each time after
-    `shots` other worked tasks of people.
-
-    The answer that agrees most with the others (mean ROUGE-L) is the output, where that is at least
-    `agreement`.
-    """
+    """The instances of a task: an input and an output."""
 
     most: Positive = 4
+    """Largest number of instances of a task."""
+
     shots: Annotated[int, Field(ge=0)] = 3
+    """People's worked tasks that stand before each request. 0 shows none."""
+
     draws: Positive = 4
+    """Answers of a chat model to each instance, of which the most typical one is taken."""
+
     agreement: Share = 0.2
+    """Smallest mean ROUGE-L of this answer with the others. Below it the instance is dropped."""
+
     temperature: Annotated[float, Field(ge=0)] = 0.7
+    """Sampling temperature. 0 is greedy."""
+
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Probability mass that is sampled from (nucleus sampling)."""
+
     max_tokens: Positive = 192
+    """Longest answer, in tokens."""
 
 
 class TasksExam(Section):
-    """What is asked: `tasks` of the held-out seeds and as many of --test, of each the first
-    instance.
-
-    `shots` worked tasks stand in the prompt of the arm that is only shown them.
-    """
+    """The questions of the exam. Each is the first instance of a held-out task."""
 
     tasks: Positive = 60
+    """Largest number of held-out seeds, and of tasks of --test."""
+
     general: Count = 24
+    """Largest number of general prompts. 0 asks none."""
+
     max_tokens: Positive = 128
+    """Longest answer, in tokens."""
+
     shots: Positive = 4
+    """Worked tasks in the prompt of the arm that learns from its prompt alone."""
 
 
 class Tasks(Method):
-    """Everything that `selfteach tasks` can be told.
-
-    `count`: accepted tasks. `learn_seeds`: whether the people's own tasks are learned too.
-    `test_share`: of the seeds, for the exam alone.
-    `templates`: one of them is drawn for each example.
-    """
+    """Every setting of `selfteach tasks`."""
 
     mode: Literal["self-instruct", "alpaca", "magpie"] = "self-instruct"
+    """Way to invent tasks, named after the paper."""
+
     count: Positive = 300
+    """Accepted tasks after which the invention ends."""
+
     learn_seeds: bool = True
+    """Whether the seeds, the tasks that people wrote, are learned too."""
+
     test_share: Share = 0.2
+    """Share of the seeds that is for the exam only."""
+
     templates: list[str] = Field(default=["plain", "line", "labelled", "input-first", "quoted"])
+    """Prompt templates, by name. One of them is chosen at random for each example."""
+
     max_bad_rows: Share = 0.1
+    """Share of unusable rows above which the command stops."""
+
     invent: Invent = Invent()
     sift: Sift = Sift()
     cases: Cases = Cases()
     judge: Judge = Judge()
     keep: Keep = Keep(general=80)
-    train: Train = Train(epochs=2)
+    train: MethodTrain = MethodTrain(epochs=2)
     exam: TasksExam = TasksExam()
 
 
-class TrainAlone(Train):
-    """The loop, and the adapter. `objective`: auto is sft+dpo where every example has a rejected
-    answer, else sft.
-    """
-
-    objective: Choice = "auto"
-
-
 class Alone(Section):
-    """Everything that `selfteach train` can be told.
-
-    `dev_share`: of the prompts, on which the loss is measured before and after; nothing is learned
-    from them.
-    """
+    """Every setting of `selfteach train`."""
 
     model: str = "embedded"
+    """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
+
     seed: Count = 0
+    """Seed of all random choices."""
+
     dev_share: Share = 0.1
+    """Share of the prompts that are not learned. The loss on them is measured before and after. 0
+    measures none."""
+
     max_bad_rows: Share = 0.1
+    """Share of unusable rows above which the command stops."""
+
     train: TrainAlone = TrainAlone()
 
 

@@ -4,6 +4,7 @@ right word.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,20 @@ def _section(schema: type[BaseModel], key: str) -> type[BaseModel] | None:
             return None
         schema = field.annotation
     return schema
+
+
+def describe_key(schema: type[BaseModel], key: str) -> str:
+    """Return the description of a dotted key in one line.
+
+    A section has its class docstring. A key inside a mapping has the description of the mapping.
+    """
+    path, _, last = key.rpartition(".")
+    section = _section(schema, path)
+    if section is None or last not in section.model_fields:
+        return describe_key(schema, path) if path else ""
+    own = _section(section, last)
+    text = inspect.getdoc(own) if own is not None else section.model_fields[last].description
+    return " ".join((text or "").split())
 
 
 def _is_text(schema: type[BaseModel], key: str) -> bool:

@@ -44,39 +44,61 @@ Objective = Annotated[str, registered("objectives")]
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys."""
+    """A frozen group of settings that refuses unknown keys.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    The line under each field is its description: configs/*.yaml, the documentation and
+    `selfteach config` print it.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class Endpoint(Section):
-    """How a server behind a URL is asked: so many requests at once, each attempt within `timeout_s`
-    to its last byte. `key_env` names the environment variable with its key, "" sends none. A pause
-    of at most `max_wait_s` is kept; a longer one stops the run, which can go on later. A run may go
-    on with other values of these.
-    """
+    """Requests to a model behind a URL. A run may be resumed with other values of these."""
 
     concurrency: Positive = 8
+    """Requests that are open at once."""
+
     timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    """Longest time of one attempt up to its last byte, in seconds."""
+
     key_env: Annotated[str, AfterValidator(variable)] = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key. Empty sends no key."""
+
     max_wait_s: Annotated[float, Field(ge=0)] = 60.0
+    """Longest pause that the server may ask for, in seconds. A longer one stops the run, which can
+    be resumed."""
 
 
 class Method(Section):
-    """What every method can be told: who learns, who helps, which engine draws, and when a share of
-    failed requests stops the run.
-
-    `SHORT`: what a user may write for the beginning of a longer key.
-    """
+    """The settings that every method has."""
 
     SHORT: ClassVar[Mapping[str, str]] = {}
+    """Short forms that a user may write for the beginning of a longer key."""
 
     model: str = "embedded"
+    """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
+
     teacher: str = ""
+    """Stronger model that helps to make the training data: a URL, a program (`cmd:...`), a folder
+    or a name. Empty uses the model itself."""
+
     engine: Literal["auto", "openvino", "hf"] = "auto"
+    """Engine that samples the answers. `auto` takes OpenVINO where it is installed and can run the
+    model, else transformers (hf)."""
+
     seed: Count = 0
+    """Seed of all random choices."""
+
     rehearsal: bool = False
+    """Whether the run only tests that everything works. Its report says that the numbers mean
+    nothing."""
+
     max_failures: Share = 0.1
+    """Share of failed requests above which the run stops."""
+
     endpoint: Endpoint = Endpoint()
 
 
@@ -91,7 +113,7 @@ P = TypeVar("P", bound=Parted)
 
 
 def leaves_a_test_part(section: P) -> P:
-    """Refuses shares that leave nothing to be examined on."""
+    """Refuse shares that leave nothing to be examined on."""
     if section.train_share + section.dev_share >= 1:
         raise ValueError(
             "train_share and dev_share leave nothing for the exam; together they must be below 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,107 +10,162 @@ from selfteach.config.sections import Adapter, Count, Objective, Positive, Secti
 
 
 class Lora(Section):
-    """Low-rank adapters on all linear layers, or on attention only."""
+    """Low-rank adapters (LoRA) on the linear layers."""
 
     rank: Positive = 16
+    """Rank of the two factors of each update."""
+
     alpha: Annotated[float, Field(gt=0)] = 32
+    """Scale of the update: the product of the factors counts alpha / rank times."""
+
     targets: Literal["all-linear", "attention"] = "all-linear"
+    """Layers that get an adapter: all linear layers, or those of attention only."""
 
 
 class Layers(Section):
-    """Which weights the adapter `layers` may change: `last 4`, `3,7`, or parts of their names."""
+    """The adapter `layers`: some of the model's own weights change."""
 
     which: str = "last 4"
+    """Weights that may change: the last layers (`last 4`), layers by number (`3,7`), or parts of
+    their names."""
 
 
 class Bottleneck(Section):
-    """A small network of `size` hidden units after the MLP of each layer."""
+    """The adapter `bottleneck`: a small network after the MLP of each layer."""
 
     size: Positive = 32
+    """Hidden units of each network."""
+
     layers: str = "all"
+    """Layers that get a network: `all`, `last 4` or `3,7`."""
 
 
 class Prompt(Section):
-    """A soft prompt of so many tokens, which start as a `text`, as random words, or as noise of
-    their size.
-    """
+    """The adapter `prompt`: trained vectors that stand before every prompt."""
 
     tokens: Annotated[int, Field(ge=1, le=100)] = 20
+    """Number of vectors, each in the place of one token."""
+
     start: Literal["text", "vocabulary", "noise"] = "vocabulary"
+    """First values of the vectors: the embeddings of `text`, those of random words, or noise of
+    their size."""
+
     text: str = ""
+    """Text that the vectors start as, for start=text."""
 
 
 class Reft(Section):
-    """Edits of representations: in `rank` directions, after each of the `layers`, at these
-    `positions` (`all`, `f1+l1`, ...).
-
-    `tied`: first and last positions share one edit. `site`: a layer's output, or what its MLP adds
-    (at all positions other weights do the same).
-    """
+    """The adapter `reft`: edits of hidden states."""
 
     rank: Positive = 4
+    """Number of directions of a hidden state that an edit may change."""
+
     layers: str = "all"
+    """Layers whose hidden states are edited: `all`, `last 4` or `3,7`."""
+
     positions: str = "f1+l1"
+    """Tokens of the prompt whose hidden states are edited: `all`, or the first and last ones
+    (`f1+l1`)."""
+
     tied: bool = True
+    """Whether the first and the last positions share one edit."""
+
     site: Literal["stream", "down_proj"] = "stream"
+    """What is edited: a layer's output (stream), or what its MLP adds (down_proj). With
+    positions=all, the edit of down_proj is a change of its weights."""
 
 
 class ClosedForm(Section):
-    """Teaching without gradient: `shots` worked examples in the prompt are moved into the
-    `down_proj` of the `layers`.
-
-    `mu`: the weight of at most `anchors` anchors in the first of `sweeps`; it is halved each sweep
-    while KL(base || taught) on held-out anchors is at most `drift`. `lam`: shrinkage. `null_space`:
-    instead of `mu`, the share of the anchors' squares whose directions are left alone. `rank`: of
-    the LoRA that is saved; 0 keeps all.
-    """
+    """The adapter `closed_form`: the effect of worked examples in the prompt is written into the
+    `down_proj` weights by solving for them, without gradients."""
 
     shots: Positive = 16
+    """Worked examples in the prompt whose effect is written into the weights."""
+
     layers: str = "last 14"
+    """Layers whose weights change: `all`, `last 14` or `3,7`."""
+
     anchors: Positive = 400
+    """Largest number of anchors, which hold the base's other answers in place."""
+
     mu: Annotated[float, Field(gt=0)] = 60.0
+    """Weight of the anchors in the first sweep. It is halved in each further sweep while the drift
+    allows it."""
+
     lam: Annotated[float, Field(gt=0)] = 0.002
+    """Shrinkage of the change (ridge), relative to the size of the features."""
+
     null_space: Share = 0.0
+    """Share of the anchors' squared features whose directions stay unchanged, in place of `mu`. 0
+    uses `mu`."""
+
     sweeps: Positive = 2
+    """Number of sweeps over the layers. Each begins from the weights of the one before."""
+
     drift: Annotated[float, Field(gt=0)] = 0.01
+    """Largest drift on held-out anchors: the mean KL(base || tuned) a token, in nats."""
+
     rank: Count = 64
+    """Rank of the LoRA that is saved. 0 keeps the full rank."""
 
 
 class Correction(Section):
-    """The objective `correction`: how far an answer may be pushed towards its correction, and on
-    which tokens.
-
-    `bound` closes the loss (`none` is refused unless `allow_unbounded`). `margin`: what beta * D
-    must exceed; null is the bound's own (hinge 1, logistic 0). `clip_nats`: the floor of `clip`, in
-    nats per edited token. `alpha`: weight of the correction's own likelihood.
-    `mask`: only the tokens that the correction changed. `reference`: against the base (false: CPO,
-    CPL, SimPO). `per_token`: mean, not sum.
-    `ld_alpha`: weight of the tokens beyond the shorter answer's length. `prior`: a registered
-    domain prior, as `length`, which has a target and a spread. `watchdog`: the share of pairs whose
-    correction may fall below the base before `anchor_alpha` is added to `alpha`;
-    1 switches it off.
-    """
+    """The objective `correction`: prefer each correction to the answer that it corrects."""
 
     bound: Literal["none", "clip", "hinge", "logistic", "apo_zero"] = "apo_zero"
+    """Form that keeps the loss from falling without end. `none` needs allow_unbounded=true."""
+
     allow_unbounded: bool = False
+    """Whether the bound `none` is accepted."""
+
     beta: Annotated[float, Field(gt=0)] = 0.5
+    """Factor of the difference between the two log-likelihoods."""
+
     margin: float | None = None
+    """Value that beta times the difference must exceed, for the bounds hinge and logistic. null is
+    the bound's own: 1 for hinge, 0 for logistic."""
+
     clip_nats: Annotated[float, Field(gt=0)] = 2.0
+    """Floor of the bound `clip`, in nats per edited token."""
+
     alpha: Annotated[float, Field(ge=0)] = 0.5
+    """Weight of the correction's own likelihood (SFT). 0 leaves it out."""
+
     mask: bool = True
+    """Whether only the tokens that the correction changed count."""
+
     reference: bool = True
+    """Whether likelihoods are compared with those of the base. false gives CPO, CPL and SimPO."""
+
     per_token: bool = False
+    """Whether an answer's log-likelihood is the mean of its tokens instead of their sum."""
+
     ld_alpha: Share = 1.0
+    """Weight of the tokens beyond the length of the shorter answer."""
+
     prior: str = ""
+    """Registered prior that sets the margin from the two answers, for example `length`. Empty uses
+    none."""
+
     prior_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Weight of the prior. 0 switches it off."""
+
     target_tokens: Annotated[float, Field(gt=0)] = 40.0
+    """Answer length that the prior `length` prefers, in tokens."""
+
     spread: Annotated[float, Field(gt=0)] = 0.5
+    """Standard deviation of the prior `length`, in units of the logarithm of the length."""
+
     watchdog: Share = 0.1
+    """Share of pairs whose correction may become less likely than under the base. Above it,
+    `anchor_alpha` is added to `alpha`. 1 switches this off."""
+
     anchor_alpha: Annotated[float, Field(gt=0)] = 1.0
+    """Value added to `alpha` while too many corrections are less likely than under the base."""
 
     @model_validator(mode="after")
     def _fits(self) -> Correction:
-        """Refuses what would be unbounded or without any effect."""
+        """Refuse what would be unbounded or without any effect."""
         if self.bound == "none" and not self.allow_unbounded:
             raise ValueError(
                 'the bound "none" lets the loss fall for ever; name another, or give '
@@ -134,15 +189,10 @@ Choice = Literal["auto", "sft+dpo", "sft", "dpo", "distill", "correction"]
 
 
 class Train(Section):
-    """The loop, its objectives for each kind of example, and the adapter that may change.
+    """The training loop, its objectives for each kind of example, and the adapter."""
 
-    `checkpoint_activations`: layers are computed again in the backward pass instead of kept:
-    slower, with much less memory. `mix`: the share of each dataset in every epoch, where the
-    examples come from several; `least`: of an epoch's rows, by kind, where they do not: a kind with
-    fewer comes more often. `l2`: weight of the squared distance to the base's weights.
-    `regmean`: before its last third a LoRA gives up what its lessons do not need; so much do
-    anchors weigh in this (0: nothing).
-    """
+    # The trainer reads all of these. A subclass adds the keys that only its method reads, and
+    # fixes those that its method has no use for: a ClassVar is a constant and no key.
 
     STEPS: ClassVar[tuple[str, ...]] = (
         "fast",
@@ -152,64 +202,170 @@ class Train(Section):
         "l2",
         "learning_rate",
     )
-    """What says how steps are taken, and which; what is solved for takes none."""
+    """The settings of gradient steps. An adapter that is solved for takes no steps."""
 
     adapter: Adapter = "lora"
+    """Parameters that may change: lora, full, layers, bottleneck, prompt, reft, closed_form, or an
+    adapter of a plug-in."""
+
     lora: Lora = Lora()
     layers: Layers = Layers()
     bottleneck: Bottleneck = Bottleneck()
     prompt: Prompt = Prompt()
     reft: Reft = Reft()
     closed_form: ClosedForm = ClosedForm()
+
     fast: Literal["", "reft"] = ""
-    objective: Choice = "sft+dpo"
-    trial_steps: Positive = 12
+    """Adapter that is trained first, in seconds, and then distilled into `adapter`. Empty trains
+    `adapter` directly."""
+
     weights: dict[str, dict[Objective, float]] = Field(default={})
+    """Weights of the objectives for a kind of example, in place of the method's own, for example
+    `{near: {anchor: 2.0}}`."""
+
     beta: Annotated[float, Field(gt=0)] = 0.1
+    """Beta of DPO: the smaller it is, the further the model may move from the base."""
+
     distill_mix: Share = 0.5
+    """Share of distillation in the objective `distill`. The rest is the loss of SFT."""
+
     divergence: Literal["forward", "reverse", "jsd"] = "forward"
+    """Divergence of the objective `distill`: forward KL, reverse KL, or generalized
+    Jensen-Shannon."""
+
     jsd_beta: Share = 0.5
+    """Beta of the Jensen-Shannon divergence. 0 is forward KL and 1 is reverse KL."""
+
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Temperature that divides both models' logits in `distill`, `anchor` and `hold`."""
+
     top_k: Count = 20
+    """Number of likeliest tokens that stand for the reference's distribution, beside one entry for
+    all others. 0 takes the whole vocabulary."""
+
     skip_tokens: Count = 0
+    """First tokens of each answer that `distill` leaves out."""
+
     anchor: Literal["nll", "kl"] = "kl"
+    """Loss of anchors: the base's answer (nll), or its whole distribution (kl)."""
+
     correction: Correction = Correction()
+
     on_policy: Share = 0.0
+    """Share of the examples in a step whose answers the tuned model samples itself, for objectives
+    that distill. 0 uses the given answers only."""
+
     own_tokens: Positive = 96
+    """Longest answer that the tuned model samples between steps, in tokens."""
+
     mix: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    """Share of each dataset in every epoch, by name. Empty takes every row once."""
+
     least: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
+    """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
+    repeated. Empty takes every row once."""
+
     l2: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the squared distance to the base's weights. 0 leaves it out."""
+
     regmean: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the anchors when a LoRA is reduced to what its examples need (RegMean), before the
+    last third of the steps. 0 skips this."""
+
     learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """Highest learning rate. null is the adapter's own, for example 1e-3 for lora."""
+
     schedule: Literal["linear", "cosine"] = "linear"
+    """Form in which the learning rate falls to 0 after the warm-up."""
+
     warmup: Share = 0.1
+    """Share of all steps in which the learning rate rises from 0. 0 begins at the highest rate."""
+
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay of AdamW. 0 switches it off."""
+
     clip: Annotated[float, Field(gt=0)] = 1.0
+    """Largest norm of the gradient. A larger one is scaled down to it."""
+
     epochs: Positive = 3
+    """Number of times that all examples are seen."""
+
     max_steps: Count = 0
+    """Number of steps, in place of `epochs`. 0 uses `epochs`."""
+
     batch_size: Positive = 16
+    """Examples in a step."""
+
     micro_batch_tokens: Positive = 2048
+    """Tokens computed at once. It sets speed and memory, not the result. It is halved where memory
+    runs out."""
+
     max_tokens: Positive = 512
+    """Longest example in tokens, prompt and answer together."""
+
     overlong: Literal["drop", "cut"] = "drop"
+    """Treatment of longer examples: they are left out (drop) or shortened (cut), and counted."""
+
     checkpoint_every: Count = 50
+    """Steps between two checkpoints. 0 writes none."""
+
     checkpoint_activations: bool = False
+    """Whether layers are computed again in the backward pass instead of kept. This is slower and
+    needs much less memory."""
+
+    @classmethod
+    def get_step_defaults(cls) -> dict[str, Any]:
+        """Return the defaults of the settings of gradient steps that this section has."""
+        fields = cls.model_fields
+        return {name: fields[name].default for name in cls.STEPS if name in fields}
 
     @model_validator(mode="after")
     def _steps(self) -> Train:
-        """Refuses what would be passed over in silence."""
+        """Refuse what would be passed over in silence."""
         if sum(self.least.values()) >= 1:
             raise ValueError(
                 f"train.least asks for {sum(self.least.values()):g} of an epoch; all "
                 "its shares together must be less than 1"
             )
-        odd = [
-            name
-            for name in self.STEPS
-            if getattr(self, name) != type(self).model_fields[name].default
-        ]
+        plain = self.get_step_defaults()
+        odd = [name for name, value in plain.items() if getattr(self, name) != value]
         if self.adapter == "closed_form" and odd:
             raise ValueError(
                 "closed_form is solved for without steps and has no use for "
                 f"{', '.join(odd)}; leave that out, or train lora"
             )
         return self
+
+
+class MethodTrain(Train):
+    """The training loop, its objectives for each kind of example, and the adapter."""
+
+    # A method makes one dataset: no key of it shares an epoch between several.
+    mix: ClassVar[dict[str, float]] = {}  # type: ignore[misc]
+
+
+class FeedbackTrain(MethodTrain):
+    """The training loop, its objectives for each kind of example, and the adapter."""
+
+    objective: Choice = "sft+dpo"
+    """Objective of the examples in scope of the rule. `auto` tries the candidates and keeps the
+    best on dev prompts."""
+
+    trial_steps: Positive = 12
+    """Steps of each candidate's trial, for objective=auto."""
+
+
+class DocumentsTrain(MethodTrain):
+    """The training loop, its objectives for each kind of example, and the adapter."""
+
+    # Nothing samples between the steps of a training on documents.
+    on_policy: ClassVar[float] = 0.0  # type: ignore[misc]
+    own_tokens: ClassVar[int] = 96  # type: ignore[misc]
+
+
+class TrainAlone(Train):
+    """The training loop, its objective, and the adapter."""
+
+    objective: Choice = "auto"
+    """Objective of the examples. `auto` is sft+dpo if every example has a rejected answer, else
+    sft."""

@@ -25,7 +25,6 @@ from typing import Any
 from safetensors import safe_open
 
 from selfteach import registry
-from selfteach.config import Train
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.evaluate.exam import TunedModel, as_json
 from selfteach.evaluate.retention import retention
@@ -330,7 +329,7 @@ def trained(
             (session.config.train.on_policy or SHARE) if cell.objective == ON_POLICY else 0.0
         )
     if cell.objective == SOLVED:
-        change |= {name: Train.model_fields[name].default for name in Train.STEPS}
+        change |= session.config.train.get_step_defaults()
     settings = session.config.train.model_copy(update=change)
     mine = replace(session, config=session.config.model_copy(update={"train": settings}))
     session.base.rest()  # else what the engine gives back would hide what the training takes
