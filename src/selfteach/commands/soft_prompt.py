@@ -38,6 +38,7 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
     from safetensors.torch import load_file
 
     from selfteach.evaluate.soft_prompt import nearest, read_back
+    from selfteach.models.finding import resolve_base
     from selfteach.models.hf import Hf
     from selfteach.models.safety import check_adapter, read_json
     from selfteach.models.soft_prompt import NAME
@@ -48,7 +49,7 @@ def read(base: str, adapter: Path, taught: list[Example], say: Any) -> dict[str,
             where=str(adapter),
             cure="Give a run with train.adapter=prompt, or --adapter NAME.",
         )
-    hf = Hf.load(base, progress=say)
+    hf = Hf.load(resolve_base(base, adapter), progress=say)
     check_adapter(adapter, hf.fingerprint)
     soft = load_file(adapter / "adapter_model.safetensors")[NAME]
     words: Any = hf.module.get_input_embeddings()  # type: ignore[operator]

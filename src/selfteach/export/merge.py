@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from selfteach.errors import UsageError
-from selfteach.models.finding import model_folder
+from selfteach.models.finding import model_folder, resolve_base
 from selfteach.models.hf import DTYPES, Hf
 from selfteach.models.quiet import quiet
 from selfteach.models.reft import Spans
@@ -74,6 +74,7 @@ def as_lora(
             cure="`selfteach merge` without --as writes a model.",
         )
     _unused(out)
+    base = resolve_base(base, adapter)
     hf = Hf.load(base, dtype="float32", device="cpu", progress=progress)
     check_adapter(adapter, hf.fingerprint)
     with _whole(out) as fresh:
@@ -134,6 +135,7 @@ def merge(
             ),
         )
     _unused(out)
+    base = resolve_base(base, adapter)
     folder = model_folder(base, progress)
     config = read_json(folder / "config.json")
     dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")

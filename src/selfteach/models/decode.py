@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from selfteach.errors import DataError
+from selfteach.models.loaded import LoadedModel
 from selfteach.models.worn import PADDING, lead_of, standing
 from selfteach.records import Draw, Prompt, Request, Sampling, question, seed_of
-
-if TYPE_CHECKING:
-    from selfteach.models.hf import Hf
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
 TAIL_TOKENS = 16
@@ -39,7 +37,7 @@ class Row:
     ids: list[int] = field(default_factory=list)
 
 
-def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
+def draw_all(hf: LoadedModel, requests: Sequence[Request]) -> Iterator[Draw]:
     """One draw for each request, the longest prompts first, each as it is finished.
 
     Raises:
@@ -51,7 +49,7 @@ def draw_all(hf: Hf, requests: Sequence[Request]) -> Iterator[Draw]:
     )
 
 
-def draw_rows(hf: Hf, rows: Sequence[Row]) -> Iterator[Draw]:
+def draw_rows(hf: LoadedModel, rows: Sequence[Row]) -> Iterator[Draw]:
     """One draw for each row, as `draw_all`; prompts and limits must fit into the context."""
     rows = sorted(rows, key=lambda row: (-len(row.prompt_ids), row.prompt_ids, row.id))
     step = MAX_ROWS.get(hf.device.type, 64)
@@ -59,7 +57,7 @@ def draw_rows(hf: Hf, rows: Sequence[Row]) -> Iterator[Draw]:
         yield from _draw_batch(hf, rows[start : start + step])
 
 
-def room_tokens(hf: Hf, prompt: Prompt) -> int:
+def room_tokens(hf: LoadedModel, prompt: Prompt) -> int:
     """How long an answer to this prompt can be at most within the model's context; not positive
     where the prompt fills it.
 
@@ -70,7 +68,7 @@ def room_tokens(hf: Hf, prompt: Prompt) -> int:
     return hf.context_tokens - len(hf.encode(prompt))
 
 
-def row_of(hf: Hf, request: Request) -> Row:
+def row_of(hf: LoadedModel, request: Request) -> Row:
     """A request made ready: its tokens, its limit within the context, its random numbers.
 
     Raises:
@@ -99,7 +97,7 @@ def row_of(hf: Hf, request: Request) -> Row:
 
 
 @torch.inference_mode()
-def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
+def _draw_batch(hf: LoadedModel, rows: list[Row]) -> Iterator[Draw]:
     logits, cache, lengths = _prefill(hf, rows)
     mask = (
         torch.arange(int(lengths.max()), device=hf.device)[None]
@@ -130,7 +128,7 @@ def _draw_batch(hf: Hf, rows: list[Row]) -> Iterator[Draw]:
         logits, lengths = out.logits[:, -1], lengths + 1
 
 
-def _prefill(hf: Hf, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
+def _prefill(hf: LoadedModel, rows: Sequence[Row]) -> tuple[torch.Tensor, Any, torch.Tensor]:
     """One forward over the distinct prompts; its last logits and its cache are then repeated for
     each row.
     """
@@ -198,7 +196,7 @@ def nucleus(share: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(share).scatter(-1, order, ranked * (before < top_p[:, None]))
 
 
-def finished(hf: Hf, row: Row) -> Draw | None:
+def finished(hf: LoadedModel, row: Row) -> Draw | None:
     """The draw, if its last token or its text ended it."""
     ended = row.ids[-1] in hf.end_ids
     full = len(row.ids) >= row.limit_tokens
@@ -212,7 +210,9 @@ def finished(hf: Hf, row: Row) -> Draw | None:
     return as_draw(hf, row.id, row.ids, row.sampling, len(row.prompt_ids))
 
 
-def as_draw(hf: Hf, id: str, ids: Sequence[int], sampling: Sampling, prompt_tokens: int) -> Draw:
+def as_draw(
+    hf: LoadedModel, id: str, ids: Sequence[int], sampling: Sampling, prompt_tokens: int
+) -> Draw:
     """Tokens to a draw: without the token that ended it, cut before the first stop text."""
     ended = bool(ids) and ids[-1] in hf.end_ids
     text = hf.decode(ids[:-1] if ended else ids)

@@ -48,6 +48,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "selfteach"
 
 
+def hub_id(name: str) -> str:
+    """Return the name under which a hub has a model: any name but the embedded one stays.
+
+    The hub's revision is left out: neither the wheel nor its GGUF says which one was packed.
+    """
+    return HUB_NAME if name == NAME else name
+
+
 def embedded_path() -> Path:
     """Where the unpacked embedded model is, or will be."""
     return cache_folder() / f"embedded-{GGUF_SHA256[:12]}"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from selfteach.errors import UsageError
 from selfteach.models import safety
+from selfteach.models.embedded import HUB_NAME, embedded_folder, embedded_path
 from selfteach.models.embedded import NAME as EMBEDDED
-from selfteach.models.embedded import embedded_folder
 from selfteach.models.endpoint import parse
 from selfteach.models.program import PREFIX, Program
 from selfteach.models.quiet import quiet
@@ -71,6 +71,28 @@ def model_folder(name: str, progress: Callable[[str], None] | None = None) -> Pa
         return embedded_folder(progress)
     path = Path(name).expanduser()
     return path if path.is_dir() else _fetched(name)
+
+
+def resolve_base(name: str, adapter: Path | None) -> str:
+    """Return the name of the copy that an adapter was trained on.
+
+    Adapters of the embedded model name their base as the hub does, so that other programs find it.
+    The hub's own weights differ a little: the embedded copy was packed to four bits. The hub id
+    therefore leads to the embedded copy where the adapter was trained on just that.
+
+    Args:
+        name: what the model was called: "embedded", a folder, or a hub name.
+        adapter: the adapter's folder; None for a model alone.
+    """
+    if name != HUB_NAME or adapter is None or not (adapter / "selfteach.json").is_file():
+        return name
+    about = safety.read_json(adapter / "selfteach.json")
+    copy = embedded_path()
+    if (copy / "config.json").is_file():
+        matches = about.get("base_fingerprint") == safety.fingerprint(copy)
+    else:
+        matches = about.get("base") == EMBEDDED
+    return EMBEDDED if matches else name
 
 
 def _fetched(name: str) -> Path:

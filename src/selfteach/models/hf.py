@@ -22,10 +22,10 @@ from torch import nn
 from selfteach.errors import ResourceError, UsageError
 from selfteach.models import safety
 from selfteach.models.decode import draw_all, room_tokens
-from selfteach.models.finding import model_folder
+from selfteach.models.finding import model_folder, resolve_base
 from selfteach.models.memory import keep_few_products, keep_pages
 from selfteach.models.quiet import quiet
-from selfteach.models.score import Head, answer_logits, embed_all, logp_all
+from selfteach.models.score import answer_logits, embed_all, logp_all
 from selfteach.models.tokens import Tokens
 from selfteach.models.wear import wear
 from selfteach.models.worn import lead_of, worn
@@ -76,7 +76,8 @@ class Hf:
             UsageError: no such model, or one that must not be opened (remote code, pickles).
             IntegrityError: the adapter was trained on another base.
         """
-        folder = model_folder(str(name_or_folder), progress)
+        name = resolve_base(str(name_or_folder), adapter)
+        folder = model_folder(name, progress)
         safety.inspect(folder)
         target = _device(device)
         if target.type == "cpu":
@@ -96,7 +97,7 @@ class Hf:
         return Hf(
             module.to(target).eval(),
             tokens,
-            str(name_or_folder),
+            name,
             fingerprint,
             [note for note in notes if note],
         )
@@ -128,11 +129,6 @@ class Hf:
     def worn(self) -> bool:
         """Whether an adapter sits on the module as hooks, which no other engine can draw with."""
         return worn(self.module) is not None
-
-    @property
-    def head(self) -> Head:
-        """The language-model head alone."""
-        return Head(self.module)
 
     def room_tokens(self, prompt: Prompt) -> int:
         """How long an answer to this prompt can be at most; not positive where it must be dropped

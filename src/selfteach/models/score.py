@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,11 @@ from torch import nn
 
 from selfteach.errors import DataError, UsageError
 from selfteach.models.attention import for_trees
+from selfteach.models.loaded import LoadedModel
 from selfteach.models.memory import release
 from selfteach.models.tokens import common_prefix
 from selfteach.models.worn import lead_of, positional, standing
 from selfteach.records import Continuations, Logp, Prompt
-
-if TYPE_CHECKING:
-    from selfteach.models.hf import Hf
 
 Prefix = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
@@ -83,7 +81,9 @@ class _Row:
 
 
 @torch.inference_mode()
-def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tuple[Logp, ...]]]:
+def logp_all(
+    hf: LoadedModel, items: Sequence[Continuations]
+) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     """The log-probability of every text after its prompt.
 
     What all prompts begin with runs once and its keys and values are reused; each row then holds
@@ -112,7 +112,7 @@ def logp_all(hf: Hf, items: Sequence[Continuations]) -> Iterator[tuple[str, tupl
     release()
 
 
-def _takes_trees(hf: Hf, longest: int) -> bool:
+def _takes_trees(hf: LoadedModel, longest: int) -> bool:
     """Whether every layer attends to all earlier positions that a mask shows, at this length, and
     nothing counts positions.
     """
@@ -131,7 +131,7 @@ def _takes_trees(hf: Hf, longest: int) -> bool:
 
 
 def _score_plainly(
-    hf: Hf, rows: Sequence[_Row], prefix: list[int]
+    hf: LoadedModel, rows: Sequence[_Row], prefix: list[int]
 ) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     found: dict[str, dict[int, Logp]] = {row.id: {} for row in rows}
     flat = [(row, k) for row in rows for k in range(len(row.texts))]
@@ -150,7 +150,7 @@ def _score_plainly(
         for b, i in enumerate(group):
             (row, k), start = flat[i], len(prefix) + len(flat[i][0].rest) - 1
             text = row.texts[k]
-            logps = hf.head.token_logps(
+            logps = Head(hf.module).token_logps(
                 hidden[b, start : start + len(text)],
                 torch.tensor(text, dtype=torch.long, device=hf.device),
             )
@@ -180,7 +180,7 @@ def _batches(rows: Sequence[_Row], shared: int) -> Iterator[Sequence[_Row]]:
         start = stop
 
 
-def _prefix_cache(hf: Hf, ids: list[int]) -> Prefix | None:
+def _prefix_cache(hf: LoadedModel, ids: list[int]) -> Prefix | None:
     """Keys and values (1, heads, P, head size) of each layer after the shared prefix."""
     if not ids:
         return None
@@ -194,14 +194,14 @@ def _prefix_cache(hf: Hf, ids: list[int]) -> Prefix | None:
     return [(layer.keys, layer.values) for layer in out.past_key_values.layers]
 
 
-def _decoder(hf: Hf) -> Any:
+def _decoder(hf: LoadedModel) -> Any:
     """The layers without the head, also under a PEFT wrapper."""
     module: Any = hf.module
     return (module.get_base_model() if hasattr(module, "get_base_model") else module).base_model
 
 
 def _score_rows(
-    hf: Hf, rows: Sequence[_Row], prefix: Prefix | None, shared: int
+    hf: LoadedModel, rows: Sequence[_Row], prefix: Prefix | None, shared: int
 ) -> Iterator[tuple[str, tuple[Logp, ...]]]:
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
@@ -241,7 +241,7 @@ def _score_rows(
             use_cache=True,
         )
     hidden = out.last_hidden_state.flatten(0, 1)[torch.tensor(reads, device=hf.device)]
-    logps = hf.head.token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
+    logps = Head(hf.module).token_logps(hidden, torch.tensor(targets, device=hf.device)).cpu()
     taken = 0
     for row in rows:
         scores = []
@@ -251,7 +251,7 @@ def _score_rows(
         yield row.id, tuple(scores)
 
 
-def _fits(hf: Hf, length_tokens: int, prompt: Prompt) -> None:
+def _fits(hf: LoadedModel, length_tokens: int, prompt: Prompt) -> None:
     if length_tokens > hf.context_tokens:
         shown = prompt if isinstance(prompt, str) else prompt[-1].content
         raise DataError(
@@ -263,7 +263,7 @@ def _fits(hf: Hf, length_tokens: int, prompt: Prompt) -> None:
 
 @torch.inference_mode()
 def answer_logits(
-    hf: Hf, pairs: Sequence[tuple[Prompt, str]]
+    hf: LoadedModel, pairs: Sequence[tuple[Prompt, str]]
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """As `Hf.answer_logits`. Rows are padded on the right, which a causal model does not see: no
     mask is needed.
@@ -279,12 +279,12 @@ def answer_logits(
         for row, i in enumerate(group):
             prompt_ids, answer = encoded[i]
             states = hidden[row, len(prompt_ids) - 1 : len(prompt_ids) + len(answer) - 1]
-            yield i, hf.head(states).float()
+            yield i, Head(hf.module)(states).float()
 
 
 @torch.inference_mode()
 def token_scores(
-    hf: Hf, pairs: Sequence[tuple[list[int], list[int]]]
+    hf: LoadedModel, pairs: Sequence[tuple[list[int], list[int]]]
 ) -> Iterator[tuple[int, float, bool]]:
     """For each context and its continuation, both as tokens, in any order: which pair it is, the
     continuation's log-probability in nats, and whether it is what a greedy answer would be. Pairs
@@ -304,14 +304,14 @@ def token_scores(
         for place, r in enumerate(group):
             for i in members[r]:
                 context, continuation = pairs[i]
-                logits = hf.head(hidden[place, len(context) - 1 : len(rows[r])]).float()
+                logits = Head(hf.module)(hidden[place, len(context) - 1 : len(rows[r])]).float()
                 targets = torch.tensor(continuation, device=hf.device)
                 logp = torch.log_softmax(logits, -1).gather(1, targets[:, None]).sum()
                 yield i, float(logp), bool((logits.argmax(-1) == targets).all())
 
 
 @torch.inference_mode()
-def embed_all(hf: Hf, prompts: Sequence[Prompt]) -> np.ndarray:
+def embed_all(hf: LoadedModel, prompts: Sequence[Prompt]) -> np.ndarray:
     """As `Scorer.embed`: the template's tokens are left out, because what is the same in every
     prompt tells none apart.
 
@@ -348,7 +348,7 @@ def _by_tokens(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[in
         yield group
 
 
-def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.Tensor:
+def _hidden(hf: LoadedModel, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.Tensor:
     """Last hidden states (B, T, D) of right-padded rows, whose first `prompts` tokens are their
     prompts.
     """
@@ -362,7 +362,7 @@ def _hidden(hf: Hf, rows: Sequence[list[int]], prompts: Sequence[int]) -> torch.
     return found[:, lead:]
 
 
-def _hidden_after(hf: Hf, prefix: Prefix, rows: Sequence[list[int]]) -> torch.Tensor:
+def _hidden_after(hf: LoadedModel, prefix: Prefix, rows: Sequence[list[int]]) -> torch.Tensor:
     """Last hidden states (B, T, D) of right-padded rows that all follow the same prefix; a causal
     model does not see the padding.
     """

@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from selfteach import config, registry
+from selfteach.models.embedded import hub_id
 from selfteach.models.worn import Worn
 from selfteach.records import write_bytes, write_text
 from selfteach.train.distributed import rank
@@ -168,12 +169,14 @@ def write_folder(
     about: Mapping[str, Any],
 ) -> None:
     """An adapter's three files, each whole or not at all: the tensors, what kind they are
-    (`settings`), on which base (`about`).
+    (`settings`), on which base (`about`). The settings name the base as a hub does.
 
     Of several processes the first one writes.
     """
     if rank():
         return
+    if base := settings.get("base_model_name_or_path"):
+        settings = {**settings, "base_model_name_or_path": hub_id(str(base))}
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(
         folder / "adapter_model.safetensors", save(dict(tensors), metadata={"format": "pt"})
