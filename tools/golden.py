@@ -728,9 +728,10 @@ def record(out: Path, source: Path, toys: Path, only: str, rename: str) -> None:
     recorder = Recorder(out, source, toys, rename)
     check_source(recorder)
     write_toys(recorder.toys)
-    (recorder.out / "record").mkdir(parents=True, exist_ok=True)
     if not only:
         shutil.rmtree(recorder.out / "runs", ignore_errors=True)
+        shutil.rmtree(recorder.out / "record", ignore_errors=True)
+    (recorder.out / "record").mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     with ExitStack() as open_things:
         if "documents" in names:
