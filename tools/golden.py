@@ -732,6 +732,7 @@ def record(out: Path, source: Path, toys: Path, only: str, rename: str) -> None:
         shutil.rmtree(recorder.out / "runs", ignore_errors=True)
         shutil.rmtree(recorder.out / "record", ignore_errors=True)
     (recorder.out / "record").mkdir(parents=True, exist_ok=True)
+    write_where(recorder)
     begun = time.monotonic()
     with ExitStack() as open_things:
         if "documents" in names:
@@ -739,7 +740,6 @@ def record(out: Path, source: Path, toys: Path, only: str, rename: str) -> None:
             open_things.enter_context(serve_teacher(answers))
         for name in names:
             record_one(recorder, name)
-    write_where(recorder)
     print(f"{len(names)} scenarios in {time.monotonic() - begun:.0f} s: {recorder.out / 'record'}")
 
 
