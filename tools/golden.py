@@ -382,10 +382,18 @@ class Recorder:
         """Add one part to the record of this scenario."""
         self.found[name] = scrub(value, {str(self.out): "OUT", str(self.toys): "TOYS"})
 
-    def teach(self, name: str, *words: str, sets: str = "") -> None:
-        """Run a command that ends with a run folder, and keep what it printed and wrote."""
+    def teach(self, name: str, *words: str, sets: str = "", adopts: bool = False) -> None:
+        """Run a command that ends with a run folder, and keep what it printed and wrote.
+
+        Args:
+            adopts: whether it takes over another run's answers. They come in the order in which
+                the teacher's server answered, which differs each time, so ids are sorted.
+        """
         printed = self.run(*words, "--out", str(self.folder(name)), "--json", *as_sets(sets))
-        self.keep(name, {**read_run(self.folder(name)), "printed": printed})
+        found = read_run(self.folder(name))
+        if adopts:
+            found["requests"] = {stage: sorted(ids) for stage, ids in found["requests"].items()}
+        self.keep(name, {**found, "printed": printed})
 
 
 def spell(words: Sequence[str], rename: str) -> list[str]:
@@ -662,13 +670,13 @@ def record_select(recorder: Recorder) -> None:
     run = ["select", "--run", str(recorder.folder("documents"))]
     sets = "select.tau_label=0.4 select.tau_knowledge=0.3"
     recorder.keep("stated", recorder.run(*run, "--json", *as_sets(sets)))
-    recorder.teach("select", *run, sets=sets)
+    recorder.teach("select", *run, sets=sets, adopts=True)
 
 
 def record_forget(recorder: Recorder) -> None:
     """Teach once more without one document."""
     run = ["--run", str(recorder.folder("documents"))]
-    recorder.teach("forget", "forget-source", "animals.jsonl:1", *run)
+    recorder.teach("forget", "forget-source", "animals.jsonl:1", *run, adopts=True)
 
 
 def record_tasks(recorder: Recorder) -> None:
