@@ -4,6 +4,7 @@ slow tests.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -103,6 +104,23 @@ def write_tiny(
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process of pytest-xdist, and the users of `learned` too: no
+    fixture of a file is built twice, nor the one of the session that costs a whole run.
+    """
+    learned = {item.path for item in items if "learned" in getattr(item, "fixturenames", ())}
+    for item in items:
+        group = "learned" if item.path in learned else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish() -> None:
+    """Take what the imports left out of garbage collection: each full one would walk over it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests write no user's cache; the slow ones may be given the embedded model through
@@ -111,6 +129,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(
         tmp_path_factory.mktemp("cache")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_disk_is_waited_for() -> Iterator[None]:
+    """Make `os.fsync` return at once: no test loses the power, and a killed process loses nothing
+    that it wrote. Tests of the call itself put their own in its place.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
