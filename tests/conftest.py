@@ -104,17 +104,6 @@ def write_tiny(
     return folder
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process of pytest-xdist, and the users of `learned` too: no
-    fixture of a file is built twice, nor the one of the session that costs a whole run.
-    """
-    learned = {item.path for item in items if "learned" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "learned" if item.path in learned else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_collection_finish() -> None:
     """Take what the imports left out of garbage collection: each full one would walk over it."""
     gc.collect()
