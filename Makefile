@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 setup: $(VENV)/.development
 
 test: $(VENV)/.development
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile
 
 test-all: $(VENV)/.development
 	@$(BIN)/python -m pytest

@@ -4,6 +4,7 @@ slow tests.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -103,6 +104,12 @@ def write_tiny(
     return folder
 
 
+def pytest_collection_finish() -> None:
+    """Take what the imports left out of garbage collection: each full one would walk over it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests write no user's cache; the slow ones may be given the embedded model through
@@ -111,6 +118,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(
         tmp_path_factory.mktemp("cache")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_disk_is_waited_for() -> Iterator[None]:
+    """Make `os.fsync` return at once: no test loses the power, and a killed process loses nothing
+    that it wrote. Tests of the call itself put their own in its place.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -83,10 +83,11 @@ def curve(folder: Path) -> list[dict[str, float]]:
     ]
 
 
-# Six steps, a checkpoint every two, five files each.
-POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)] + [
-    f"{when} file {n}" for n in range(1, 16) for when in ("before", "after")
-]
+# Six steps, a checkpoint every two, five files each. After a file is before the next one, but for
+# the last file of a checkpoint.
+POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)]
+POINTS += [f"before file {n}" for n in range(1, 16)]
+POINTS += [f"after file {n}" for n in (5, 10, 15)]
 
 
 @pytest.mark.parametrize("die", POINTS)

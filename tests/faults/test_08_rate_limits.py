@@ -74,7 +74,9 @@ def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)]
+    "header",
+    ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)],
+    ids=["seconds", "many seconds", "date"],
 )
 def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
     with hostile(refuse(429, "slow down", Retry_After=header)) as server:
