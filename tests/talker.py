@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.run.ledger import Ledger
+from switches import SEED
 
 ADJECTIVES = ["red", "old", "tall", "quick", "calm", "loud", "brave", "green", "tiny", "golden"]
 NOUNS = ["fox", "bear", "crow", "pike", "mole", "hare", "toad", "wolf", "goat", "swan"]
@@ -128,7 +129,7 @@ def write_talker(
     from transformers import LlamaConfig, LlamaForCausalLM
 
     ids, made = vocabulary(table), tokenizer(chat_template, table, joined)
-    torch.manual_seed(0)
+    torch.manual_seed(SEED)
     module = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=WIDTH,
@@ -177,7 +178,7 @@ def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
 
     shutil.copytree(talker, folder, dirs_exist_ok=True)
     weights = load_file(folder / "model.safetensors")
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1 + SEED)
     for name, weight in weights.items():
         if name.endswith("o_proj.weight"):
             weights[name] = by * torch.randn(weight.shape, generator=generator)

@@ -18,6 +18,8 @@ from selfteach.records import Example, Logp, Measure, user, write_jsonl
 from selfteach.train.loop import Training
 from talker import said
 
+pytestmark = pytest.mark.training
+
 ANSWERS = ["I like bread.", "I like apples.", "A rule is a rule."]
 FAST = (
     "--set",

@@ -16,6 +16,8 @@ import pytest
 from selfteach.models.decode import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, opened, rows, said
 
+pytestmark = pytest.mark.training
+
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
 EDITOR = """
 import json, sys

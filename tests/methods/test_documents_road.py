@@ -9,9 +9,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import scholar
 from selfteach.select.overlap import Overlap
 from talker import opened, rows, said
+
+pytestmark = pytest.mark.training
 
 SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")

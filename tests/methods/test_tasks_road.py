@@ -19,6 +19,8 @@ from selfteach.statistics import paired_bootstrap
 from talker import opened, rows, said
 from tasker import command, write_seeds, write_tasker
 
+pytestmark = pytest.mark.training
+
 SAME = (
     "examples.jsonl",
     "tasks.jsonl",

@@ -178,6 +178,7 @@ def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
         torch.testing.assert_close(one, two, atol=1e-3 * float(two.abs().max()) + 1e-6, rtol=1e-3)
 
 
+@pytest.mark.training
 @each_kind
 def test_training_learns_and_resumes_to_the_same_weights(
     kind: dict[str, Any], tmp_path: Path

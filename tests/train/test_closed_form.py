@@ -42,6 +42,8 @@ from selfteach.train.batch import Row
 from selfteach.train.loop import Trained, train
 from selfteach.train.packing import pack
 
+pytestmark = pytest.mark.training
+
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

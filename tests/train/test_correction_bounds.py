@@ -210,6 +210,7 @@ def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("bound", BOUNDED)
 def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
     """What is taught stays above the base, and the weights have all but stopped: three times the
@@ -221,6 +222,7 @@ def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
     assert long["drift_nats"] < 6
 
 
+@pytest.mark.training
 def test_the_unbounded_loss_diverges() -> None:
     """Ten times the steps: ten times as far, the other contexts ruined, and the corrections
     themselves far below the base.

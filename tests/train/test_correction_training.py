@@ -20,6 +20,8 @@ from selfteach.train.loop import Trained, train
 from selfteach.train.prior import LengthPrior
 from selfteach.train.watchdog import Watchdog
 
+pytestmark = pytest.mark.training
+
 WEIGHTS = {"correction": {"correction": 1.0}}
 SINKING = {"bound": "none", "allow_unbounded": True, "mask": False, "alpha": 0.0}
 

@@ -159,6 +159,7 @@ def test_fault_3_rows_meet_their_own_teacher_whatever_the_order() -> None:
     )
 
 
+@pytest.mark.training
 def test_fault_4_the_gold_answer_in_the_teachers_prompt_is_refused(tmp_path: Path) -> None:
     lessons = examples(4)
     told = [
@@ -182,6 +183,7 @@ def test_a_row_without_a_teachers_prompt_is_named(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     "changes",
     [{}, {"divergence": "reverse"}, {"divergence": "jsd"}, {"top_k": 8}, {"skip_tokens": 3}],
@@ -205,6 +207,7 @@ def test_skipped_tokens_do_not_count() -> None:
     )
 
 
+@pytest.mark.training
 def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
     """Ten letters and the end, of which eleven are left out; with ten one is left."""
     rows = [*examples(3), replace(examples(4)[3], chosen="0123456789")]
@@ -219,6 +222,7 @@ def test_an_answer_that_is_skipped_whole_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.training
 def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Path) -> None:
     short = train(
         Tiny(),
@@ -232,6 +236,7 @@ def test_an_own_draw_that_is_skipped_whole_takes_no_answer_s_place(tmp_path: Pat
     assert [row["loss"] for row in short.curve] == [row["loss"] for row in given.curve]
 
 
+@pytest.mark.training
 def test_own_draws_are_drawn_between_steps_from_the_student_as_it_is(tmp_path: Path) -> None:
     asked: list[tuple[int, int]] = []
     model = Tiny()
@@ -268,6 +273,7 @@ def test_own_draws_without_somebody_to_draw_are_refused(tmp_path: Path) -> None:
         train(Tiny(), examples(), settings(on_policy=0.5), tmp_path, seed=1)
 
 
+@pytest.mark.training
 def test_the_hook_draws_with_the_real_engine(tiny_hf: Any, tmp_path: Path) -> None:
     from selfteach.records import Sampling
     from selfteach.train.own_draws import draw_with

@@ -83,6 +83,7 @@ def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
     adapter.detach()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", ["lora", "full"])
 def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
     far = train(Tiny(), examples(6), settings(name, l2=1e-9), tmp_path / "far", seed=0).curve
@@ -94,6 +95,7 @@ def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.training
 def test_without_it_nothing_is_added(tmp_path: Path) -> None:
     assert (
         "l2"

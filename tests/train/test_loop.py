@@ -16,6 +16,8 @@ from selfteach.train import steps
 from selfteach.train.loop import train
 from selfteach.train.teacher import Teacher
 
+pytestmark = pytest.mark.training
+
 MIXED = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7}, "general": {"anchor": 0.3}}
 GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for i in range(5)]
 

@@ -121,6 +121,7 @@ def test_nothing_but_the_adapter_is_moved(name: str) -> None:
     )
 
 
+@pytest.mark.training
 def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     """h = 0 before the first step, so the loss begins at (1 / (2 beta))^2 = 25 for beta = 0.1."""
     chosen = config.Train(

@@ -28,6 +28,8 @@ from selfteach.train.steps import Diverged, Training
 from selfteach.train.student import Student
 from selfteach.train.teacher import Teacher
 
+pytestmark = pytest.mark.training
+
 KINDS = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
 
 
