@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import Tiny, examples, letters
 
+from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models import decode
@@ -196,7 +197,7 @@ def test_training_learns_and_resumes_to_the_same_weights(
         train(Tiny(), examples(), settings, tmp_path / "b", seed=0, progress=halt)
     again = train(Tiny(), examples(), settings, tmp_path / "b", seed=0)
     losses = [row["loss"] for row in straight.curve]
-    assert losses[-1] < losses[0]
+    assert_at_most("last loss", losses[-1], 0.9 * losses[0])
     assert again.steps == straight.steps == 8
     files = [(t.adapter / "adapter_model.safetensors").read_bytes() for t in (straight, again)]
     assert files[0] == files[1]
