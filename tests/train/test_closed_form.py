@@ -42,6 +42,7 @@ from selfteach.train.adapters.ridge import (
 from selfteach.train.batch import Row
 from selfteach.train.loop import Trained, train
 from selfteach.train.packing import pack
+from switches import SEED
 
 pytestmark = pytest.mark.training
 
@@ -249,7 +250,7 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     assert [
         json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
     ] == [r["step"] for r in trained.curve]
-    learn, check = both(parts(model, lessons(), settings(), 0))
+    learn, check = both(parts(model, lessons(), settings(), SEED))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
     told = Editor(model.module, []).states(check.told)[1]
@@ -270,9 +271,9 @@ def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) 
         train(
             Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0
         ).curve[-1]
-        for mu in (1.0, 300.0)
+        for mu in (1.0, 3000.0)
     ]
-    assert_at_most("drift with more weight", found[1]["drift"], 0.8 * found[0]["drift"])
+    assert_at_most("drift with more weight", found[1]["drift"], 0.5 * found[0]["drift"])
     moved = [row["share_moved"] for row in found]
     assert_at_most("share moved with more weight", moved[1], 0.8 * moved[0])
 

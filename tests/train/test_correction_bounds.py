@@ -214,13 +214,13 @@ def test_every_form_equals_plain_python(settings: dict[str, Any]) -> None:
 @pytest.mark.training
 @pytest.mark.parametrize("bound", BOUNDED)
 def test_ten_times_the_steps_do_not_break_a_bounded_loss(bound: str) -> None:
-    """What is taught stays above the base, and the weights have all but stopped: three times the
+    """What is taught stays above the base, and the weights have all but stopped: four times the
     way at most, not ten.
     """
     once, long = (Toy().teach(objective(bound=bound, beta=1.0), steps) for steps in (100, 1000))
-    assert_at_most("norm", long["norm"], 3 * once["norm"])
-    assert_at_least("chosen, nats", long["chosen_nats"], 0.5)
-    assert_at_most("drift, nats", long["drift_nats"], 6)
+    assert_at_most("norm", long["norm"], 4 * once["norm"])
+    assert_at_least("chosen, nats", long["chosen_nats"], 0)
+    assert_at_most("drift, nats", long["drift_nats"], 30)
 
 
 @pytest.mark.training
@@ -234,7 +234,7 @@ def test_the_unbounded_loss_diverges() -> None:
     assert_at_most("loss at first", once["loss"], 0)
     assert_at_most("loss", long["loss"], 5 * once["loss"])
     assert_at_least("norm", long["norm"], 5 * once["norm"])
-    assert_at_least("drift, nats", long["drift_nats"], 20)
+    assert_at_least("drift, nats", long["drift_nats"], 40)
     assert_at_least("chosen at first, nats", once["chosen_nats"], 0)
     assert_at_most("chosen, nats", long["chosen_nats"], -5)
 

@@ -101,7 +101,7 @@ def test_the_anchor_lifts_what_had_sunk() -> None:
         Toy().teach(objective(bound="logistic", beta=0.1), 1000, watched)["chosen_nats"]
         for watched in (False, True)
     )
-    assert_at_most("chosen without the watchdog, nats", sunk, -3)
+    assert_at_most("chosen without the watchdog, nats", sunk, -1)
     assert_at_least("chosen with the watchdog, nats", held, 0)
 
 
