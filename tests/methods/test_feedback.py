@@ -358,6 +358,7 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
     )
     foxes = lambda exam, arm: sum("fox" in row["arms"][arm]["greedy"] for row in exam["answers"])
     assert foxes(first, "taught") == foxes(found, "base"), "the base of the second is the first"
+    assert_at_least("foxes, base", foxes(first, "base"), 4)
     assert_at_most("foxes, first", foxes(first, "taught"), 0.3 * foxes(first, "base"))
     assert_at_most("foxes, next", foxes(found, "taught"), 0.4 * foxes(first, "base"))
     models = [
