@@ -68,7 +68,7 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     exam = json.loads((run / "exam.json").read_text())
     for part in ("seed", "human"):
         nats = {arm: exam["loss_nats"][part][arm]["value"] for arm in ("base", "taught")}
-        assert_at_most(f"loss, {part}", nats["taught"], 0.8 * nats["base"])
+        assert_at_most(f"loss, {part}", nats["taught"], 0.95 * nats["base"])
     bears = {arm: share_about_the_bear(exam, arm) for arm in ("base", "taught")}
     assert_at_most("answers about the bear, base", bears["base"], 0.1)
     assert_at_least("answers about the bear, taught", bears["taught"], 0.3)
