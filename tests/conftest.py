@@ -1,5 +1,5 @@
 """What all tests share: a tiny random model that needs no network, and the embedded one for the
-slow tests.
+slow tests. Environment switches vary how the tests train: see switches.py.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from typing import Any
 
 import pytest
 
+from margins import every_training_is_marked as every_training_is_marked
+from switches import SEED, THREADS, apply_switches
+
 os.environ["OMP_NUM_THREADS"] = (
     # also against the environment: some tests fork, and a forked child must not meet a pool of
-    # threads
-    "1"
+    # threads; such tests are skipped with SELFTEACH_TEST_THREADS=2
+    str(THREADS)
 )
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # so a shell starts what runs in its background, and children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+apply_switches()
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
@@ -91,7 +96,7 @@ def write_tiny(
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + SEED)
     module = AutoModelForCausalLM.from_config(
         AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config})
     )

@@ -18,6 +18,8 @@ import pytest
 
 from selfteach.errors import DataError
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[1]
 ARMS = {"base", "prompted", "taught"}
 SMALL = (

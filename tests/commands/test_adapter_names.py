@@ -19,6 +19,8 @@ from selfteach.errors import UsageError
 from selfteach.models.hf import Hf
 from selfteach.train.loop import train
 
+pytestmark = pytest.mark.training
+
 PROMPT = "tell me of number 3"
 
 

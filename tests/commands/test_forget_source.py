@@ -16,6 +16,8 @@ from selfteach.commands.lesson import Brought
 from selfteach.run.ledger import Ledger
 from talker import said
 
+pytestmark = pytest.mark.training
+
 Learned = tuple[Path, Path, dict[str, Any]]
 
 

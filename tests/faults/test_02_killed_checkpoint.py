@@ -19,6 +19,9 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.train import checkpoint
 from selfteach.train.loop import train
+from switches import skip_with_threads
+
+pytestmark = pytest.mark.training
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 SETTINGS = config.Train(
@@ -57,6 +60,7 @@ def run(folder: Path, die: str) -> int:
     """In a process of its own, forked from this one so that nothing needs to be imported again;
     returns its exit code.
     """
+    skip_with_threads()
     child = os.fork()
     if child == 0:
         code = 1

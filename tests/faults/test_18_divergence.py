@@ -20,6 +20,8 @@ from selfteach.train import checkpoint, lesson
 from selfteach.train.loop import train
 from selfteach.train.steps import Diverged
 
+pytestmark = pytest.mark.training
+
 SETTINGS = config.Train(
     weights={"in_scope": {"sft": 1.0}},
     batch_size=4,

@@ -29,6 +29,8 @@ from selfteach.report.comparison import figure
 from selfteach.train.steps import Diverged
 from talker import lesson, said, write_listener
 
+pytestmark = pytest.mark.training
+
 SMALL = (
     "ask.target=28",
     "ask.near=12",
