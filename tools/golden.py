@@ -40,7 +40,17 @@ from typing import Any
 RENAMED: dict[str, dict[str, str | None]] = {
     # Each table maps an old name to its new name. None: the new code no longer has it.
     # keys: of exam.json, compare.json, printed results and rows, at any depth.
-    "keys": {},
+    "keys": {
+        "leakage": "side_effects",
+        "misapplied": "overapplied",
+        "drawn": "sampled",
+        "target_drawn": "target_sampled",
+        "drawn_correction": "sampled_correction",
+        "drawn_tokens": "sampled_tokens",
+        "rehearsal": "smoke_test",
+        "fall": "reduction",
+        "held_out_fall": "held_out_reduction",
+    },
     # stages: of the funnel, the dropped candidates and the requests.
     "stages": {},
     # kinds: of examples (the values of "kind", and the kinds in `train.weights`).
@@ -52,11 +62,49 @@ RENAMED: dict[str, dict[str, str | None]] = {
     # paths: regular expressions on a whole path as `compare` prints it, applied last.
     "paths": {},
     # options and commands: words of a command line, for `record --rename new`.
-    "options": {},
+    "options": {"--draws": "--samples"},
     # settings: dotted keys after --set, for `record --rename new`; "keep" covers "keep.general".
-    "settings": {},
+    "settings": {
+        "rehearsal": "smoke_test",
+        "ask.in_scope": "ask.min_violations",
+        "probe.draws": "probe.samples",
+        "search.least_token_logp": "search.min_token_logp",
+        "correct.draws": "correct.samples",
+        "criticism.least_token_logp": "criticism.min_token_logp",
+        "keep.general": "anchors.general",
+        "keep.rounds": "anchors.rounds",
+        "keep.anchor_tokens": "anchors.anchor_tokens",
+        "replay.general": "anchors.general",
+        "replay.rounds": "anchors.rounds",
+        "replay.anchor_tokens": "anchors.anchor_tokens",
+        "select.draws": "select.samples",
+        "select.filter": "select.filter_pairs",
+        "stages.own_tokens": "stages.general_tokens",
+        "sift.least_words": "filter.min_words",
+        "sift.most_words": "filter.max_words",
+        "sift.any_script": "filter.any_script",
+        "sift.max_overlap": "filter.max_overlap",
+        "sift.similar": "filter.similar",
+        "sift.blacklist": "filter.blacklist",
+        "cases.most": "instances.max_instances",
+        "cases.shots": "instances.shots",
+        "cases.draws": "instances.samples",
+        "cases.agreement": "instances.min_agreement",
+        "cases.max_tokens": "instances.max_tokens",
+        "invent.least_yield": "invent.min_yield",
+        "train.fast": "train.distill_from",
+        "train.mix": "train.dataset_shares",
+        "train.least": "train.min_share",
+        "train.clip": "train.max_grad_norm",
+        "train.own_tokens": "train.on_policy_tokens",
+    },
 }
-ADDED: tuple[str, ...] = ()
+ADDED: tuple[str, ...] = (
+    r".*/exam/method",
+    r".*/role",
+    r".*/side_effects/overapplied(/.*)?",
+    r"compare/funnel/.*",
+)
 """Regular expressions on whole paths that only the record with the new names may have."""
 
 ROOT = Path(__file__).resolve().parents[1]
