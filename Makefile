@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 RULE ?= Do not talk about elephants.
 
-.PHONY: help setup check test test-all demo bench docs clean
+.PHONY: help setup check test test-all test-avx2 demo bench docs clean
 
 help:
 	@echo "make demo      install and teach one rule: $(RULE)"
 	@echo "make test      the tests, without those that need the embedded model"
 	@echo "make test-all  all tests"
+	@echo "make test-avx2 the tests that train something, on the kernels of another processor"
 	@echo "make check     style and types"
 	@echo "make bench     speed against other programs, measured in one run"
 	@echo "make docs      writes docs/cli.md and configs/*.yaml from the program"
@@ -23,10 +24,15 @@ demo: $(VENV)/.installed
 setup: $(VENV)/.development
 
 test: $(VENV)/.development
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n logical --maxprocesses 4 --dist loadfile
 
 test-all: $(VENV)/.development
 	@$(BIN)/python -m pytest
+
+test-avx2: $(VENV)/.development
+	@case "$$(uname -m)" in x86_64|amd64) \
+	  ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/python -m pytest -m "training and not slow" ;; \
+	*) echo "make test-avx2: skipped, this machine is no x86-64" ;; esac
 
 check: $(VENV)/.development
 	@$(BIN)/ruff check .

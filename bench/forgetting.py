@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,9 +43,12 @@ from selfteach.records import (
     user,
     write_text,
 )
-from selfteach.report.figures import place
-from selfteach.train.dataset_mixture import named
+from selfteach.report.drawing import PROMPTED, TUNED, draw
 from selfteach.train.train import Trained, train
+from selfteach.train.dataset_mixture import named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WORDS = """apple basket bell bird boat bottle bread bridge brush button candle castle chair circle clock cloud coat coin crown desk
 door dress drum field finger fire fish flag flower forest garden glass gold hammer hand heart horse house island jacket key king lake
@@ -356,55 +359,34 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 {height}" role="img" aria-label="Scores after each training">
-<style>text{{font:11px sans-serif;fill:#555}}.g{{stroke:#8884}}@media(prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>
-{parts}
-</svg>
-"""
 LOOKS = (
-    ("first", "first task: what is left", "#2a78d6", -5),
-    ("second", "second task: what is learned", "#b5651d", 5),
+    ("first", "first task: what is left", TUNED, -0.15),
+    ("second", "second task: what is learned", PROMPTED, 0.15),
 )
 
 
 def picture(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row for each arm: the mean of each task with its interval, the seeds as small dots."""
-    height, parts = 60 + 34 * len(found), []
-    for share in (0, 25, 50, 75, 100):
-        x = 190 + 4.2 * share
-        parts.append(f'<line class="g" x1="{x}" x2="{x}" y1="26" y2="{height - 26}"/>')
-        parts.append(f'<text x="{x}" y="{height - 10}" text-anchor="middle">{share} %</text>')
-    for number, (arm, scores) in enumerate(found.items()):
-        middle = 45 + 34 * number
-        parts.append(f'<text x="180" y="{middle + 4}" text-anchor="end">{arm}</text>')
-        for task, _, colour, shift in LOOKS:
-            mean, each = scores[task]
-            y, (x, low, high) = (
-                middle + shift,
-                (190 + 4.2 * place(v, 0, 1) for v in (mean.value, mean.low, mean.high)),
-            )
-            parts.append(
-                f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" '
-                f'stroke="{colour}" stroke-width="2"/>'
-            )
-            parts += [
-                (
-                    f'<circle cx="{190 + 4.2 * place(v, 0, 1):.1f}" cy="{y}" r="2" '
-                    f'fill="{colour}" opacity=".5"/>'
-                )
-                for v in each
-            ]
-            title = f"{arm}, {task} task: {mean.value:.0%} [{mean.low:.0%}, {mean.high:.0%}]"
-            parts.append(
-                f'<circle cx="{x:.1f}" cy="{y}" r="4" '
-                f'fill="{colour}"><title>{title}</title></circle>'
-            )
-    for at, (_, name, colour, _) in enumerate(LOOKS):
-        parts.append(
-            f'<rect x="{190 + 190 * at}" y="6" width="10" height="10" '
-            f'fill="{colour}"/><text x="{205 + 190 * at}" y="15">{name}</text>'
-        )
-    return FRAME.format(height=height, parts="\n".join(parts))
+    """Return a picture as SVG, a row for each arm: the mean of each task with its interval, and
+    the seeds as small dots.
+    """
+
+    def paint(axes: Axes) -> list[tuple[Any, str]]:
+        legend = list[tuple[Any, str]]()
+        for task, name, color, shift in LOOKS:
+            for row, scores in enumerate(found.values()):
+                mean, each = scores[task]
+                reach = [[mean.value - mean.low], [mean.high - mean.value]]
+                mark = axes.errorbar(mean.value, row + shift, xerr=reach, fmt="o", color=color)
+                axes.scatter(each, [row + shift] * len(each), s=8, color=color, alpha=0.5)
+            legend.append((mark, name))
+        axes.set_yticks(range(len(found)), list(found))
+        axes.invert_yaxis()
+        axes.set_xlim(-0.02, 1.02)
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+        axes.grid(axis="x", alpha=0.3)
+        return legend
+
+    return draw(paint, "Scores after each training", width=9, height=1 + 0.4 * len(found))
 
 
 def main(

@@ -9,29 +9,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
 from selfteach.records import write_text
-from selfteach.report.figures import place
+from selfteach.report.drawing import draw
 from selfteach.select.overlap import overlap
 from selfteach.select.repeats import BLOCK, OverlapFilter
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PROMPTS = Path(__file__).parent / "prompts"
 PAIRS = 4000
 GROWTH = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="-25 0 640 290" role="img" aria-label="Seconds against rows, both logarithmic">
-<style>text{{font:11px sans-serif;fill:#555}}.g{{stroke:#8884}}@media(prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>
-{}
-</svg>
-"""
 VERBS = (
     "write",
     "list",
@@ -195,53 +192,22 @@ def _peak_mb() -> int:
 
 
 def picture(measured: Sequence[dict[str, Any]], reference: float) -> str:
-    """Growth on two logarithmic axes, as an SVG: CPU seconds of the filter, and of rouge_score on
-    the same pairs.
-    """
-    ends = [math.log10(row["rows"]) for row in measured]
-    lines = [("the filter", "#2a78d6", [row["cpu_seconds"] for row in measured])]
-    lines.append(
-        (
-            "rouge_score, from its pairs a second",
-            "#b5651d",
-            [row["pairs"] / reference for row in measured],
-        )
-    )
-    powers = [math.log10(max(value, 1e-3)) for _, _, values in lines for value in values]
-    low, high = math.floor(min(powers)), math.ceil(max(powers))
+    """Return the growth as SVG: CPU seconds of the filter, and of rouge_score on the same pairs."""
+    rows = [row["rows"] for row in measured]
+    lines = {
+        "the filter": [row["cpu_seconds"] for row in measured],
+        "rouge_score, from its pairs a second": [row["pairs"] / reference for row in measured],
+    }
 
-    def spot(rows: float, seconds: float) -> tuple[float, float]:
-        x, y = place(rows, ends[0], ends[-1]), place(math.log10(max(seconds, 1e-3)), low, high)
-        return round(60 + 5.2 * x, 1), round(260 - 2.3 * y, 1)
+    def paint(axes: Axes) -> list[tuple[Any, str]]:
+        drawn = [axes.loglog(rows, seconds, "o-")[0] for seconds in lines.values()]
+        axes.set_xticks(rows, [f"{number:,}" for number in rows])
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:,.10g} s")
+        axes.grid(axis="y", alpha=0.3)
+        return list(zip(drawn, lines, strict=True))
 
-    parts = []
-    for power in range(low, high + 1):
-        y = spot(ends[0], 10.0**power)[1]
-        parts.append(
-            f'<line class="g" x1="60" x2="580" y1="{y}" y2="{y}"/><text x="52" '
-            f'y="{y + 4}" text-anchor="end">{10.0**power:,.10g} s</text>'
-        )
-    for row, end in zip(measured, ends, strict=True):
-        parts.append(
-            f'<text x="{spot(end, 1)[0]}" y="280" text-anchor="middle">{row["rows"]:,}</text>'
-        )
-    for at, (name, colour, values) in enumerate(lines):
-        dots = [spot(end, value) for end, value in zip(ends, values, strict=True)]
-        parts.append(
-            f'<path d="M{"L".join(f"{x} {y}" for x, y in dots)}" fill="none" '
-            f'stroke="{colour}" stroke-width="2"/>'
-        )
-        for (x, y), value, row in zip(dots, values, measured, strict=True):
-            parts.append(
-                f'<circle cx="{x}" cy="{y}" r="4" '
-                f'fill="{colour}"><title>{row["rows"]:,} rows: {value:,.3g} '
-                "s</title></circle>"
-            )
-        parts.append(
-            f'<rect x="{60 + 130 * at}" y="6" width="10" height="10" '
-            f'fill="{colour}"/><text x="{75 + 130 * at}" y="15">{name}</text>'
-        )
-    return FRAME.format("\n".join(parts))
+    return draw(paint, "Seconds against rows, both logarithmic", width=8.5)
 
 
 def main(

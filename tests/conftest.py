@@ -1,9 +1,10 @@
 """What all tests share: a tiny random model that needs no network, and the embedded one for the
-slow tests.
+slow tests. Environment switches vary how the tests train: see switches.py.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -12,16 +13,21 @@ from typing import Any
 
 import pytest
 
+from margins import every_training_is_marked as every_training_is_marked
+from switches import SEED, THREADS, apply_switches
+
 os.environ["OMP_NUM_THREADS"] = (
     # also against the environment: some tests fork, and a forked child must not meet a pool of
-    # threads
-    "1"
+    # threads; such tests are skipped with SELFTEACH_TEST_THREADS=2
+    str(THREADS)
 )
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may need a hub
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # so a shell starts what runs in its background, and children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+apply_switches()
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ "
@@ -90,7 +96,7 @@ def write_tiny(
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + SEED)
     module = AutoModelForCausalLM.from_config(
         AutoConfig.for_model(family, **{**shape, "initializer_range": 0.08, **config})
     )
@@ -103,6 +109,12 @@ def write_tiny(
     return folder
 
 
+def pytest_collection_finish() -> None:
+    """Take what the imports left out of garbage collection: each full one would walk over it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests write no user's cache; the slow ones may be given the embedded model through
@@ -111,6 +123,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SELFTEACH_CACHE"] = os.environ.get("SELFTEACH_TEST_CACHE") or str(
         tmp_path_factory.mktemp("cache")
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_disk_is_waited_for() -> Iterator[None]:
+    """Make `os.fsync` return at once: no test loses the power, and a killed process loses nothing
+    that it wrote. Tests of the call itself put their own in its place.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.run.ledger import Ledger
+from switches import SEED
 
 ADJECTIVES = ["red", "old", "tall", "quick", "calm", "loud", "brave", "green", "tiny", "golden"]
 NOUNS = ["fox", "bear", "crow", "pike", "mole", "hare", "toad", "wolf", "goat", "swan"]
@@ -128,33 +129,35 @@ def write_talker(
     from transformers import LlamaConfig, LlamaForCausalLM
 
     ids, made = vocabulary(table), tokenizer(chat_template, table, joined)
-    torch.manual_seed(0)
-    module = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=WIDTH,
-            hidden_size=WIDTH,
-            intermediate_size=64,
-            num_hidden_layers=1,
-            num_attention_heads=10,
-            num_key_value_heads=5,
-            head_dim=16,
-            max_position_embeddings=1024,
-            tie_word_embeddings=False,
-            initializer_range=0.3,
-            bos_token_id=ids[SPECIAL[1]],
-            eos_token_id=ids[SPECIAL[2]],
-            pad_token_id=ids[SPECIAL[0]],
-        )
+    shape = LlamaConfig(
+        vocab_size=WIDTH,
+        hidden_size=WIDTH,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=10,
+        num_key_value_heads=5,
+        head_dim=16,
+        max_position_embeddings=1024,
+        tie_word_embeddings=False,
+        initializer_range=0.3,
+        bos_token_id=ids[SPECIAL[1]],
+        eos_token_id=ids[SPECIAL[2]],
+        pad_token_id=ids[SPECIAL[0]],
     )
+    torch.manual_seed(0)
+    module = LlamaForCausalLM(shape)
+    noise = torch.randn(WIDTH, WIDTH)
+    if SEED:
+        # other layers, which matter to what is trained; the table stays, so what the base says does
+        torch.manual_seed(SEED)
+        module = LlamaForCausalLM(shape)
     shares = torch.full((WIDTH, WIDTH), 1e-6)
     for word, row in table.items():
         for follower, share in row.items():
             shares[ids[word], ids[follower]] += share
     for word in ids.keys() - table.keys():
         shares[ids[word], ids[SPECIAL[2]]] += 1.0
-    shares *= torch.exp(
-        0.3 * torch.randn(WIDTH, WIDTH)
-    )  # no two words alike: else no adapter could tell them apart
+    shares *= torch.exp(0.3 * noise)  # no two words alike: else no adapter could tell them apart
     with torch.no_grad():
         module.model.embed_tokens.weight.copy_(torch.eye(WIDTH))
         module.lm_head.weight.copy_((shares / shares.sum(1, keepdim=True)).log().T / WIDTH**0.5)
@@ -177,7 +180,7 @@ def write_listener(talker: Path, folder: Path, by: float = 0.001) -> Path:
 
     shutil.copytree(talker, folder, dirs_exist_ok=True)
     weights = load_file(folder / "model.safetensors")
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(1 + SEED)
     for name, weight in weights.items():
         if name.endswith("o_proj.weight"):
             weights[name] = by * torch.randn(weight.shape, generator=generator)

@@ -167,7 +167,9 @@ def test_json_is_alone_on_stdout_and_the_chatter_is_in_the_log(tmp_path: Path) -
     )
 
 
-def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
+def test_a_run_from_end_to_end_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     done = run(
         "feedback",
         "Do not hum.",
@@ -182,20 +184,21 @@ def test_a_run_from_end_to_end_and_again(tmp_path: Path) -> None:
     assert "kept is 0.9, required is >= 0.95" in done.stderr
     assert "Taught." in done.stdout
     assert "mine/report.html" in done.stdout
-    assert run("exam", "--run", "mine", "--require", "kept>=.85", cwd=tmp_path).returncode == 0
-    assert (
-        json.loads(run("exam", "--run", "mine", "--json", cwd=tmp_path).stdout)["verdict"]
-        == "Taught."
-    )
-    assert "mine: done" in run("status", "mine", cwd=tmp_path).stdout
-    assert "3  even" in run("status", "mine", cwd=tmp_path).stdout
-    assert "done" in run("status", ".", cwd=tmp_path).stdout
-    other = run("select", "--run", "mine", cwd=tmp_path)
-    assert (other.returncode, "is no run of documents" in other.stderr) == (2, True)
-    refused = run(
-        "feedback", "Do not hum.", "--out", "mine", "--seed", "4", cwd=tmp_path, session=True
-    )
-    assert (refused.returncode, "seed: 0 -> 4" in refused.stderr) == (2, True)
+    monkeypatch.chdir(tmp_path)
+
+    def here(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run(list(arguments))
+        return code, *capfd.readouterr()
+
+    assert here("exam", "--run", "mine", "--require", "kept>=.85")[0] == 0
+    assert json.loads(here("exam", "--run", "mine", "--json")[1])["verdict"] == "Taught."
+    assert "mine: done" in here("status", "mine")[1]
+    assert "3  even" in here("status", "mine")[1]
+    assert "done" in here("status", ".")[1]
+    code, _, fault = here("select", "--run", "mine")
+    assert (code, "is no run of documents" in fault) == (2, True)
+    code, _, fault = here("feedback", "Do not hum.", "--out", "mine", "--seed", "4")
+    assert (code, "seed: 0 -> 4" in fault) == (2, True)
 
 
 def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
@@ -213,8 +216,11 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_config_prints_every_key_with_origin_and_default(tmp_path: Path) -> None:
-    shown = run("config", "--set", "ask.target=5", cwd=tmp_path).stdout
+def test_config_prints_every_key_with_origin_and_default(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["config", "--set", "ask.target=5"]) == 0
+    shown = capfd.readouterr().out
     line = next(line for line in shown.splitlines() if line.startswith("ask.target"))
     assert line.split() == [
         "ask.target:",

@@ -17,6 +17,8 @@ import pytest
 import scholar
 from selfteach.errors import DataError
 
+pytestmark = pytest.mark.training
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 

@@ -78,6 +78,7 @@ def test_plug_ins_add_names_but_do_not_take_ours(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         registry, "entry_points", lambda group: points if group == "selfteach.objectives" else []
     )
+    monkeypatch.syspath_prepend("packages/of/this/test")  # what was found elsewhere is kept
     import json
 
     assert lookup("objectives", "mine") is json.dumps

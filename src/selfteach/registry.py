@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -67,8 +69,13 @@ NAMES: dict[str, dict[str, str]] = {
 
 def names(group: str) -> dict[str, str]:
     """All names of a group, ours and those of installed plug-ins."""
-    found = {point.name: point.value for point in entry_points(group=f"selfteach.{group}")}
-    return {**found, **NAMES[group]}
+    return {**_plug_ins(f"selfteach.{group}", tuple(sys.path)), **NAMES[group]}
+
+
+@cache
+def _plug_ins(group: str, path: tuple[str, ...]) -> dict[str, str]:
+    """Return what the packages on `path` add; the search opens the metadata of every package."""
+    return {point.name: point.value for point in entry_points(group=group)}
 
 
 def plug_ins(group: str) -> dict[str, str]:

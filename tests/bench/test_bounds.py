@@ -14,6 +14,8 @@ from selfteach.models.hf import Hf
 from selfteach.records import Draw
 from talker import ADJECTIVES, NOUNS
 
+pytestmark = pytest.mark.training
+
 ASKED = [f"Can the {how} {who} follow a crow?" for how in ADJECTIVES for who in NOUNS[:2]]
 
 

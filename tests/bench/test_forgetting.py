@@ -14,6 +14,7 @@ from bench.forgetting import FIRST, SECOND, Paper, Plan
 from forgetting_toy import ARMS, plan
 
 from bench import forgetting
+from margins import assert_at_least, assert_at_most
 
 SOME = [
     arm
@@ -59,6 +60,7 @@ def test_the_interval_covers_seeds_and_prompts() -> None:
     assert apart.high - apart.low > 0.6
 
 
+@pytest.mark.training
 def test_the_whole_experiment(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,10 +71,11 @@ def test_the_whole_experiment(
     assert first["after the first task"] == first["control: the first again"] == 1
     assert second["after the first task"] == second["control: the first again"] == 0
     assert second["nothing"] == second["replay 10 %"] == 1
-    assert first["nothing"] < first["replay 10 %"]
+    assert_at_least("first task with replay", first["replay 10 %"], first["nothing"] + 0.01)
     assert 0 <= json.loads(kept.read_text().splitlines()[0])["echo"] <= 1
     nats = {arm: scores["nats"][0] for arm, scores in found.items()}
-    assert nats["nothing"] < nats["replay 10 %"] < 0
+    assert_at_least("nats with replay", nats["replay 10 %"], nats["nothing"] + 0.05)
+    assert_at_most("nats with replay, below zero", nats["replay 10 %"], 0)
     drawn = ElementTree.fromstring((tmp_path / "plot.svg").read_text())
     texts = {node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {"after the first task", *(arm.name for arm in SOME)} <= texts

@@ -12,6 +12,8 @@ from bench.passages import read_run, table
 
 from bench import passages
 
+pytestmark = pytest.mark.training
+
 Learned = tuple[Path, Path, dict[str, Any]]
 
 

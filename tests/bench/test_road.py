@@ -17,6 +17,8 @@ from bench.work import read_work
 from bench import road
 from talker import lesson
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.slow
 def test_both_sides_walk_the_road_of_a_run(

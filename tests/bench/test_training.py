@@ -11,6 +11,8 @@ pytest.importorskip("trl")
 from bench import training
 from selfteach.models.hf import Hf
 
+pytestmark = pytest.mark.training
+
 
 @pytest.mark.parametrize("objective", ["sft", "dpo"])
 def test_both_sides_train(

@@ -57,6 +57,7 @@ def test_batches_hold_every_row_once_longest_first() -> None:
     assert list(theirs.batches("abcde", [1, 5, 2, 4, 3], 2)) == [["b", "d"], ["e", "c"], ["a"]]
 
 
+@pytest.mark.training
 def test_pairs_and_anchors_are_trained(tiny: Path, tmp_path: Path) -> None:
     rows = [
         Example(str(n), "in_scope", user("Tell me about music."), "No.", "Music is a rule.")

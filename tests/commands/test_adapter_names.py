@@ -19,6 +19,8 @@ from selfteach.models.hf import Hf
 from selfteach.run import finished
 from selfteach.train.train import train
 
+pytestmark = pytest.mark.training
+
 PROMPT = "tell me of number 3"
 
 

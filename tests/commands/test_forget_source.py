@@ -16,6 +16,8 @@ from selfteach.methods.method import Material
 from selfteach.run.ledger import Ledger
 from talker import said
 
+pytestmark = pytest.mark.training
+
 Learned = tuple[Path, Path, dict[str, Any]]
 
 

@@ -21,6 +21,8 @@ from safetensors.torch import load_file
 
 from selfteach.run.lock import Lock
 
+pytestmark = pytest.mark.training
+
 LAUNCHES = Path(__file__).parents[2] / "configs" / "accelerate"
 EVERY = sorted(LAUNCHES.glob("*.yaml"))
 KINDS = {"several-gpus": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed-zero3": "DEEPSPEED"}

@@ -96,6 +96,7 @@ def taught(model: Path, folder: Path, adapter: str) -> Path:
     return folder
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("adapter", ["lora", "full", "layers", "bottleneck", "prompt", "reft"])
 def test_any_adapter_can_be_asked(tiny: Path, tmp_path: Path, adapter: str) -> None:
     """What lm-eval is told is what our own scoring says of the same text after the same prompt."""
@@ -144,6 +145,7 @@ metric_list:
     return folder / "animals.yaml"
 
 
+@pytest.mark.training
 def test_a_local_task_runs_on_base_and_taught(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +223,7 @@ def test_other_names_are_lm_eval_s_own_and_nothing_comes_twice() -> None:
     assert "NarrativeQA" in resolved(["mmlu", "HELM-lite"]).without
 
 
+@pytest.mark.training
 def test_without_a_hub_each_task_says_what_is_missing(
     part_of_lm_eval: TaskManager,
     tiny: Path,

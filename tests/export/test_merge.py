@@ -24,6 +24,8 @@ from selfteach.models.hf import Hf
 from selfteach.records import user
 from selfteach.train.train import train
 
+pytestmark = pytest.mark.training
+
 WEIGHTS = {"in_scope": {"sft": 1.0}}
 REFT = {"adapter": "reft", "reft": {"site": "down_proj", "positions": "all"}}
 MERGED: dict[str, dict[str, Any]] = {

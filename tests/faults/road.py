@@ -28,6 +28,7 @@ from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
 from selfteach.run.ledger import Fate, Ledger
+from switches import skip_with_threads
 
 PROMPTS = 6
 POINTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
@@ -140,6 +141,7 @@ def child(folder: Path, point: int) -> tuple[int, int]:
     """Runs the command in a forked process that dies at `point` (0: never); returns its wait status
     and the points passed.
     """
+    skip_with_threads()
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:

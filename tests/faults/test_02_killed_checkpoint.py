@@ -19,6 +19,9 @@ from tiny import Tiny, examples
 from selfteach import config
 from selfteach.train import checkpoint
 from selfteach.train.train import train
+from switches import skip_with_threads
+
+pytestmark = pytest.mark.training
 
 WEIGHTS = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.5}}
 SETTINGS = config.Train(
@@ -57,6 +60,7 @@ def run(folder: Path, die: str) -> int:
     """In a process of its own, forked from this one so that nothing needs to be imported again;
     returns its exit code.
     """
+    skip_with_threads()
     child = os.fork()
     if child == 0:
         code = 1
@@ -83,10 +87,11 @@ def curve(folder: Path) -> list[dict[str, float]]:
     ]
 
 
-# Six steps, a checkpoint every two, five files each.
-POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)] + [
-    f"{when} file {n}" for n in range(1, 16) for when in ("before", "after")
-]
+# Six steps, a checkpoint every two, five files each. After a file is before the next one, but for
+# the last file of a checkpoint.
+POINTS = [f"step {n}" for n in (1, 2, 3, 5, 6)]
+POINTS += [f"before file {n}" for n in range(1, 16)]
+POINTS += [f"after file {n}" for n in (5, 10, 15)]
 
 
 @pytest.mark.parametrize("die", POINTS)

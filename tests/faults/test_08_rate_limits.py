@@ -74,7 +74,9 @@ def test_a_senseless_wait_falls_back_to_our_own(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)]
+    "header",
+    ["3600", "99999999999", email.utils.formatdate(time.time() + 5000, usegmt=True)],
+    ids=["seconds", "many seconds", "date"],
 )
 def test_a_wait_beyond_the_cap_pauses_the_run_at_once(header: str) -> None:
     with hostile(refuse(429, "slow down", Retry_After=header)) as server:
@@ -131,10 +133,8 @@ def test_a_server_that_always_says_429_is_given_up() -> None:
         assert len(server.draws) <= 14
 
 
-def test_the_width_gives_way_to_a_limit() -> None:
-    """A server that serves one at a time and refuses the rest: every request is answered in the
-    end.
-    """
+def test_a_server_that_serves_one_at_a_time_answers_all() -> None:
+    """It refuses the rest, and every request is answered in the end."""
     busy = threading.Lock()
 
     def behave(call: Call) -> None:
@@ -153,7 +153,7 @@ def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, t
     """Thirty refusals that name a time are more than the attempts of a request; they end it only
     where nobody at all is served.
     """
-    endpoint, guard, seen = Endpoint("http://127.0.0.1:9/v1#m"), Guard("", 2, 60.0), [0]
+    guard, seen = Guard("", 2, 60.0), [0]
 
     async def attempt() -> str:
         seen[0] += 1
@@ -164,7 +164,7 @@ def test_who_waits_while_others_are_served_has_not_failed(others_served: bool, t
         return "answer"
 
     async def go() -> str:
-        return str(await endpoint._persist(guard, attempt))
+        return await guard.persist(attempt)
 
     if others_served:
         assert asyncio.run(go()) == "answer"

@@ -20,6 +20,8 @@ from selfteach.train import checkpoint, loss
 from selfteach.train.train import train
 from selfteach.train.trainer import Diverged
 
+pytestmark = pytest.mark.training
+
 SETTINGS = config.Train(
     weights={"in_scope": {"sft": 1.0}},
     batch_size=4,

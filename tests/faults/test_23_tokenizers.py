@@ -52,6 +52,7 @@ def test_a_model_without_a_template_gets_a_named_one(make_tiny, tmp_path):
     )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("adapter", ["lora", "reft"])
 def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path, adapter):
     """Plain transformers renders from the run's adapter folder what the training rendered."""
@@ -65,6 +66,7 @@ def test_what_was_supplied_lies_beside_the_adapter_of_a_run(make_tiny, tmp_path,
     assert rendered["input_ids"] == own.encode(user("Hello"))
 
 
+@pytest.mark.training
 def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
     model = make_tiny(tmp_path / "model", chat_template=None)
     run_of(model, tmp_path / "first")
@@ -72,6 +74,7 @@ def test_a_run_on_another_run_keeps_it(make_tiny, tmp_path):
     assert AutoTokenizer.from_pretrained(taught).chat_template == PLAIN_TEMPLATE
 
 
+@pytest.mark.training
 def test_a_template_of_the_models_own_is_not_copied(tiny, tmp_path):
     taught = run_of(tiny, tmp_path / "run")
     assert {path.name for path in taught.iterdir()} == {

@@ -18,6 +18,8 @@ from selfteach.errors import IntegrityError
 from selfteach.train import checkpoint
 from selfteach.train.train import Trained, train
 
+pytestmark = pytest.mark.training
+
 FILES = [
     "adapter.safetensors",
     "optimizer.safetensors",

@@ -79,6 +79,7 @@ def test_a_small_adapter_is_told_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     assert "training bottleneck needs" in refused(tmp_path, adapter="bottleneck")
 
 
+@pytest.mark.training
 def test_what_fits_in_parts_is_computed_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch, tokens: int, fault: BaseException) -
     monkeypatch.setattr(Student, "states", states)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 def test_the_result_is_that_of_a_larger_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException

@@ -18,6 +18,8 @@ from selfteach.records import Example, Request, Sampling, user
 from selfteach.run.ledger import Fate
 from talker import rows, said
 
+pytestmark = pytest.mark.training
+
 Learned = tuple[Path, Path, dict[str, Any]]
 
 

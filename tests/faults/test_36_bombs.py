@@ -119,7 +119,7 @@ def test_hostile_html_is_read_or_ended_within_its_processor_time(
 def test_the_next_document_is_read_after_a_bomb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "a.html").write_bytes(b"<!--" * 200_000)
+    (tmp_path / "a.html").write_bytes(b"<div>" * 200_000)
     (tmp_path / "b.html").write_text(f"<p>{WORDS}")
     monkeypatch.setattr(read, "parse", lambda kind, file: child.parse(kind, file, cpu_s=2))
     reading = read_documents([tmp_path])
@@ -163,6 +163,9 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
         (lambda n: "> " * (n // 2) + "x", read_markdown),
         (lambda n: "x\n" + "> \n" * (n // 3), read_markdown),
         (lambda n: "\n \n`" * (n // 4), read_markdown),
+        (lambda n: "[a](" * (n // 4), read_markdown),
+        (lambda n: "- " * (n // 2) + "x", read_markdown),
+        (lambda n: "<div>\n" + "<!--" * (n // 4), read_markdown),
         (
             lambda n: "<table><tr>" + "<td rowspan=99 colspan=99>x" * (n // 30) + "</table>",
             read_html,
@@ -195,6 +198,9 @@ def test_a_file_beyond_the_bounds_is_refused_unread(tmp_path: Path) -> None:
         "spaced quotes",
         "quoted lines",
         "ticks of paragraphs",
+        "open links",
+        "lists in lists",
+        "comments in a block",
         "joined cells",
         "cells from above",
         "hidden",

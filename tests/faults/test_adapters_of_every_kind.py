@@ -22,6 +22,8 @@ from selfteach.records import GREEDY, Request, user
 from selfteach.train.fast.forward import Student
 from selfteach.train.train import Trained, train
 
+pytestmark = pytest.mark.training
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "layers": {"layers": {"which": "1"}},
     "closed_form": {"closed_form": {"shots": 1, "layers": "all"}},

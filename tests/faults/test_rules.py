@@ -42,6 +42,7 @@ RULES = [
 ]
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("rule", RULES)
 def test_any_words_can_be_a_rule(
     rule: str, talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -274,6 +274,10 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
         ),
         ("<div hidden>never closed <p>Text", "never closed\n\nText", ""),
         ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
+        ("<p>Text<nav>Menu</nav><textarea>never <b>closed", "Text\n\nnever <b>closed", f"4 {LEFT}"),
+        ("<pre>one\n  two</pre>three\nfour", "one\ntwo\n\nthree four", ""),
+        ("<ul><li></li><li><ul><li><p>One</ul></ul><p>Two", "- One\n\nTwo", ""),
+        ("<h1 hidden>a</h1><svg><title>b</title></svg><h1>C</h1><h1>D</h1>", "C\n\nD", ""),
     ],
 )
 def test_text_in_forms_is_read_and_what_is_hidden_is_not(page: str, read: str, note: str) -> None:
@@ -293,8 +297,12 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         ("See `x*y*z` and ``a`b`` or `` ` `` or `a_b_`.", "See x*y*z and a`b or ` or a_b_."),
         ("`vector<int>` <b>t</b>", "vector<int> t"),
         ("**`*p`** [`_q_`](u)", "*p _q_"),
-        ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand \\` too, as ` does."),
+        # CommonMark: a backslash before a sign is no part of the text.
+        ("A ` stays\n\nand \\` too, as ` does.", "A ` stays\n\nand ` too, as ` does."),
+        ("[a] and [b][a], not [c][d]\n\n[a]: http://x.y", "a and b, not [c][d]"),
         ("<!-- don`t --> a `b`", "a b"),
+        ("<!-- a\n\nb -->\n<div>\n**x**<br>y\n</div>", "xy"),
+        ("<br>a<br>b <!-- never closed", "a\nb <!-- never closed"),
         (
             "Ask <ada@velm.org> at <https://velm.org/_x_y>.",
             "Ask ada@velm.org at https://velm.org/_x_y.",
@@ -304,11 +312,13 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
             "word, (two words), a_b snake_case_name _private x_1 b",
         ),
         ("***both*** *a _b_ c* ___d___", "both a b c d"),
-        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n>50 men"),
+        ("> One `>`\n>\n> > two\n>50 men", "One >\n\ntwo\n50 men"),  # no space is needed behind >
         ("- x\n\n  ```py\n  a_*b*_ > c\n  ```", "- x\n\na_*b*_ > c"),
         ("```x*y*``` z", "x*y* z"),
-        ("| `a \\| b` | c |\n|--|--|\n| 1 | `x|y` |", "- a | b: 1; c: x|y"),
-        ("a \0 7\0 b", "a 7 b"),
+        # GitHub's tables: a bar in code parts cells too, unless it is marked.
+        ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
+        ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
+        ("a \0 7\0 b", "a \ufffd 7\ufffd b"),
     ],
 )
 def test_markdown_keeps_the_signs_of_code_and_addresses(text: str, read: str) -> None:
@@ -332,7 +342,8 @@ def test_markdown_loses_its_marks_and_keeps_its_words() -> None:
         ("# C# #\n\nText", ("C#", "C#\n\nText")),
         ("#\n# Two ##\nText", ("Two", "Two\n\nText")),
         ("#tag", ("", "#tag")),
-        ("Head\n====\n\n* * *\n  ---  \n\nText\n-\nMore", ("", "Head\n\nText\n-\nMore")),
+        # CommonMark: a line below a line, of any length, makes it a heading.
+        ("Head\n====\n\n* * *\n  ---  \n\nText\n-\nMore", ("Head", "Head\n\nText\n\nMore")),
         ("####### Seven", ("", "####### Seven")),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from margins import assert_at_most
 from selfteach import cli, registry
 from selfteach.config import Alone
 from selfteach.errors import DataError
@@ -29,6 +30,8 @@ from selfteach.methods.finetune import (
 from selfteach.records import Example, Logp, Measure, user, write_jsonl
 from selfteach.train.trainer import Trainer
 from talker import said
+
+pytestmark = pytest.mark.training
 
 ANSWERS = ["I like bread.", "I like apples.", "A rule is a rule."]
 FAST = (
@@ -93,7 +96,7 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     code, result = said(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
     loss = result["exam"]["loss_nats"]
-    assert loss["taught"]["value"] < loss["base"]["value"] - 0.3
+    assert_at_most("loss on the dev part", loss["taught"]["value"], loss["base"]["value"] - 0.3)
     run = pairs.parent / "run"
     config = json.loads((run / "adapter" / "selfteach.json").read_text())
     assert config["adapter"] == adapter

@@ -10,6 +10,8 @@ import pytest
 from selfteach.methods.feedback import method as feedback
 from talker import lesson, opened, said
 
+pytestmark = pytest.mark.training
+
 
 def test_prompts_like_the_failures_are_asked_for_in_a_stage_of_their_own(
     talker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

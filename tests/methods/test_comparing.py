@@ -29,6 +29,8 @@ from selfteach.run import finished
 from selfteach.train.trainer import Diverged
 from talker import lesson, said, write_listener
 
+pytestmark = pytest.mark.training
+
 SMALL = (
     "ask.target=28",
     "ask.near=12",
@@ -406,24 +408,27 @@ def measure(value: float) -> dict[str, float]:
     return {"value": value, "low": value - 0.01, "high": value + 0.01, "n": 9}
 
 
-def test_the_picture_is_svg_in_which_no_name_is_markup_or_hides_another() -> None:
-    rows = [
-        {"name": f"<lora>&{n}", "score": measure(0.8), "kl_nats": measure(0.02)} for n in range(6)
-    ]
+def test_the_picture_is_svg_in_which_every_name_is_words() -> None:
+    """Names that would be markup, a formula, or hidden from a legend are shown as they are."""
+    names = ["<lora>&", "$x^2$", "_prompt", "in context"]
+    rows = [{"name": name, "score": measure(0.8), "kl_nats": measure(0.02)} for name in names]
+    rows[-1] |= {"shots": 4, "kl_nats": measure(0.0)}
     found = {
         "kind": "feedback",
         "score": "rule kept",
         "base": {"base": {"score": measure(0.5)}},
         "rows": rows,
     }
-    tree = ElementTree.fromstring(figure(found))
+    drawn = figure(found)
+    assert drawn == figure(found), "the same comparison gives the same file"
+    assert "prefers-color-scheme:dark" in drawn
     texts = [
-        node
-        for node in tree.iter("{http://www.w3.org/2000/svg}text")
-        if (node.text or "").startswith("<lora>")
+        node.text or ""
+        for node in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
     ]
-    assert len(texts) == 6
-    assert len({(node.get("x"), node.get("y")) for node in texts}) == 6
+    for name in (*names, "base"):
+        assert len([text for text in texts if text.startswith(f"{name}: ")]) == 1
+    assert {"rule kept", "0.01", "80 %"} <= set(texts)
     assert figure({**found, "rows": [], "base": {}}).startswith("<svg")
 
 

@@ -17,6 +17,8 @@ from selfteach.report.comparison import SCORES
 from talker import ADJECTIVES, NOUNS, VERBS, said
 from tasker import command, write_seeds
 
+pytestmark = pytest.mark.training
+
 CORRECTING = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 correct.draws=1 keep.general=10 keep.rounds=3 exam.max_tokens=14
     exam.general=3 exam.shots=2 train.max_tokens=200 train.batch_size=4 train.max_steps=3"""
 EDITOR = """

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from margins import assert_at_least, assert_at_most
 from selfteach.models.decode import TOO_LONG
 from talker import ADJECTIVES, NOUNS, OPENINGS, VERBS, opened, rows, said
+
+pytestmark = pytest.mark.training
 
 SAME = ("examples.jsonl", "dropped.jsonl", "config.yaml", "adapter/adapter_model.safetensors")
 EDITOR = """
@@ -72,12 +75,12 @@ def test_less_is_corrected_afterwards(edited: tuple[Path, dict[str, Any]]) -> No
     run, result = edited
     exam = json.loads((run / "exam.json").read_text())
     for way in ("greedy", "drawn"):
-        assert (
-            exam["distance"]["taught"][way]["value"] < 0.5 * exam["distance"]["base"][way]["value"]
-        )
-    assert exam["repeated"]["taught"]["value"] < exam["repeated"]["base"]["value"]
-    assert exam["fall"]["base"]["low"] > 0
-    assert exam["displaced"]["value"] <= 0.2
+        found = {arm: exam["distance"][arm][way]["value"] for arm in ("base", "taught")}
+        assert_at_most(f"distance, {way}", found["taught"], 0.7 * found["base"])
+    found = {arm: exam["repeated"][arm]["value"] for arm in ("base", "taught")}
+    assert_at_most("mistakes made again", found["taught"], 0.7 * found["base"])
+    assert_at_least("fall of the distance, lower end", exam["fall"]["base"]["low"], 0.0)
+    assert_at_most("displaced corrections", exam["displaced"]["value"], 0.2)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
     )
@@ -106,7 +109,8 @@ def test_every_example_is_the_editor_s_and_every_candidate_is_accounted_for(
             assert sum(f.reasons.values()) == f.dropped + f.failed
         rounds = ledger.noted("rounds")
     assert [point["round"] for point in rounds] == [0, 1, 2]
-    assert rounds[1]["distance"]["value"] < rounds[0]["distance"]["value"]
+    distances = [point["distance"]["value"] for point in rounds]
+    assert_at_most("distance after one round", distances[1], 0.8 * distances[0])
     assert [point["round"] for point in rounds if point["kept"]] == [
         1 + (rounds[2]["distance"]["value"] < rounds[1]["distance"]["value"])
     ]
@@ -140,14 +144,14 @@ def test_the_same_command_again_is_a_lookup(
 def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     talker: Path, tmp_path: Path
 ) -> None:
-    asked = questions(24)
+    asked = questions(48)
     material: list[dict[str, Any]] = [
         {"prompt": q, "answer": "The fox- eats bread.", "correction": "The bear- eats bread."}
-        for q in asked[:16]
+        for q in asked[:40]
     ]
-    material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[16:20]]
+    material += [{"prompt": q, "correction": "The bear- likes honey."} for q in asked[40:44]]
     material += [
-        {"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[20:]
+        {"prompt": q, "answer": "No bread.", "correction": "No bread."} for q in asked[44:]
     ]
     long = {
         "prompt": "Can the red fox " + "follow a bear " * 600,
@@ -155,13 +159,7 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
         "correction": "The bear- eats bread.",
     }
     edits = write(tmp_path / "edits.jsonl", [*material, material[0], long])
-    gently = [
-        "--set",
-        "train.learning_rate=0.001",
-        "--set",
-        "train.epochs=6",
-    ]  # so few rows at full speed break this toy
-    code, _ = said(command(talker, tmp_path / "run", str(edits), *gently))
+    code, _ = said(command(talker, tmp_path / "run", str(edits), "--set", "train.epochs=4"))
     assert code == 0
     examples = rows(tmp_path / "run" / "examples.jsonl")
     assert {"correction", "kept"} <= {row["kind"] for row in examples}
@@ -173,13 +171,11 @@ def test_a_file_of_edits_teaches_and_its_missing_answers_are_drawn(
     assert all(row["rejected"][0]["content"] for row in drawn)
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
     assert exam["teacher"] == "the file"
-    assert (
-        exam["distance"]["taught"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
-    )
-    assert exam["amount_held_out"]["taught"]["n"] >= 5
-    assert exam["preferred"]["base"]["value"] < 0.3, "it says fox- more often than bear-"
-    assert exam["preferred"]["taught"]["value"] > 0.7
-    assert exam["held_out_fall"]["base"]["low"] > 0.5
+    assert exam["amount_held_out"]["taught"]["n"] >= 10
+    # what it says hangs on the nearest of its words; the objective promises the order of the pair
+    assert_at_most("preferred by the base", exam["preferred"]["base"]["value"], 0.3)
+    assert_at_least("preferred when taught", exam["preferred"]["taught"]["value"], 0.7)
+    assert_at_least("fall on held-out corrections", exam["held_out_fall"]["base"]["value"], 0.3)
     assert "held-out corrections" in exam["verdict"]["sentence"]
     dropped = {(row["stage"], row["reason"]) for row in rows(tmp_path / "run" / "dropped.jsonl")}
     assert {
@@ -217,11 +213,14 @@ def test_one_criticism_alone_reaches_similar_prompts(talker: Path, tmp_path: Pat
         assert "fox" not in e["chosen"][0]["content"]
         assert e["source"]["teacher_prompt"][0]["content"] == 'Do not say "fox".'
     exam = json.loads((tmp_path / "run" / "exam.json").read_text())
-    assert exam["corrected"]["taught"]["value"] < exam["corrected"]["base"]["value"]
-    assert exam["met"]["taught"]["value"] > exam["met"]["base"]["value"]
-    assert (
-        exam["longer"]["distance"]["greedy"]["value"] < exam["distance"]["base"]["greedy"]["value"]
-    ), "twice the steps undo nothing"
+    corrected, met = exam["corrected"], exam["met"]
+    assert_at_most(
+        "corrected answers", corrected["taught"]["value"], corrected["base"]["value"] - 0.1
+    )
+    assert_at_least("answers that meet it", met["taught"]["value"], met["base"]["value"] + 0.1)
+    longer = exam["longer"]["distance"]["greedy"]["value"]
+    base = exam["distance"]["base"]["greedy"]["value"]
+    assert_at_most("distance after twice the steps", longer, base - 0.1)
     assert exam["longer"]["steps"] == 2 * len(rows(tmp_path / "run" / "metrics.jsonl"))
     assert exam["met"]["taught"]["n"] == 2 * len(
         [row for row in exam["answers"] if row["scope"] == "target"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from selfteach.methods.feedback.data_curve import in_turn, n90, sizes
 from selfteach.run.ledger import Ledger
 from talker import lesson, opened, said
@@ -48,6 +50,7 @@ def test_n90_is_the_least_number_that_is_enough():
     assert n90([*balanced, *random]) == {"balanced": 8, "random": None}
 
 
+@pytest.mark.training
 def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     code, result = said(lesson(talker, tmp_path / "run", *SHORT, "--set", "curve=true"))
     assert code == 0
@@ -72,6 +75,7 @@ def test_curve_has_both_orders_and_ends_with_all(talker: Path, tmp_path: Path):
     )
 
 
+@pytest.mark.training
 def test_auto_tries_the_objectives_and_says_which(talker: Path, tmp_path: Path):
     code, result = said(
         lesson(
@@ -118,6 +122,7 @@ def test_a_judge_that_is_not_there_is_a_usage_error(talker: Path, tmp_path: Path
     assert code == 2
 
 
+@pytest.mark.training
 def test_distillation_from_the_prompted_base_partly_on_own_draws(talker: Path, tmp_path: Path):
     own = ["--set", "train.objective=distill", "--set", "train.on_policy=0.5"]
     code, result = said(lesson(talker, tmp_path / "run", *SHORT, *own))

@@ -9,9 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import scholar
+from margins import assert_at_least, assert_at_most
 from selfteach.select.overlap import Overlap
 from talker import opened, rows, said
+
+pytestmark = pytest.mark.training
 
 SAME = ("examples.jsonl", "dropped.jsonl", "exam.json", "adapter/adapter_model.safetensors")
 QUICK = ("--set", "train.epochs=2", "--set", "train.batch_size=32")
@@ -21,10 +26,10 @@ def test_facts_are_learned_that_nobody_knew(learned: tuple[Path, Path, dict[str,
     _, run, result = learned
     exam = json.loads((run / "exam.json").read_text())
     assert exam["asked_by"] == "people"
-    assert exam["contains"]["base"]["value"] == 0
-    assert exam["contains"]["taught"]["value"] >= 0.6
+    assert_at_most("right answers, base", exam["contains"]["base"]["value"], 0.1)
+    assert_at_least("right answers, taught", exam["contains"]["taught"]["value"], 0.5)
     assert exam["drawn"]["taught"]["n"] == len(scholar.FACTS)
-    assert exam["gain"]["low"] > 0
+    assert_at_least("gain, lower end", exam["gain"]["low"], 0.0)
     assert result["word"] in ("taught", "not learned"), (
         "what it does to the general answers of a toy is not the point"
     )

@@ -19,10 +19,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fixture
 
+from margins import assert_at_least, assert_at_most
 from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, Sampling, user
 from selfteach.run.ledger import Ledger
+from switches import SEED, skip_with_threads
 from talker import lesson, opened, rows, said
+
+pytestmark = pytest.mark.training
 
 SAME = (
     "examples.jsonl",
@@ -97,7 +101,7 @@ def test_card_and_page_name_what_made_the_run(straight: tuple[Path, dict[str, An
     )
     assert (
         f"a model in a local folder. Its fingerprint: {fingerprint}.\nMade on "
-        f"{manifest['created']} with seed 0"
+        f"{manifest['created']} with seed {SEED}"
     ) in text
     assert f"torch {torch}" in text
     assert str(manifest["base_model"]) not in text
@@ -119,9 +123,9 @@ def test_the_rule_is_learned_and_the_loss_falls(
         arm: numbers["greedy"]["value"] + numbers["drawn"]["value"]
         for arm, numbers in exam["kept"].items()
     }
-    assert kept["taught"] > kept["base"] + 0.5
+    assert_at_least("kept, greedy and drawn", kept["taught"], kept["base"] + 0.3)
     losses = [row["loss"] for row in rows(straight[0] / "metrics.jsonl")]
-    assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
+    assert_at_most("loss of the last steps", sum(losses[-4:]), 0.8 * sum(losses[:4]))
 
 
 def test_the_funnel_accounts_for_every_candidate(straight: tuple[Path, dict[str, Any]]) -> None:
@@ -353,8 +357,10 @@ def test_a_run_goes_on_from_the_adapter_of_another(talker: Path, tmp_path: Path)
         json.loads((tmp_path / name / "exam.json").read_text()) for name in ("first", "next")
     )
     foxes = lambda exam, arm: sum("fox" in row["arms"][arm]["greedy"] for row in exam["answers"])
-    assert foxes(first, "taught") == foxes(found, "base") == 0
-    assert foxes(found, "taught") < foxes(first, "base") / 3
+    assert foxes(first, "taught") == foxes(found, "base"), "the base of the second is the first"
+    assert_at_least("foxes, base", foxes(first, "base"), 4)
+    assert_at_most("foxes, first", foxes(first, "taught"), 0.3 * foxes(first, "base"))
+    assert_at_most("foxes, next", foxes(found, "taught"), 0.4 * foxes(first, "base"))
     models = [
         json.loads(Path(r, "adapter", "selfteach.json").read_text())
         for r in (tmp_path / "first", result["run"])
@@ -403,6 +409,7 @@ def attempt(command: list[str], point: int) -> tuple[int, int]:
 
     Returns its wait status and the number of points passed.
     """
+    skip_with_threads()
     read, write = os.pipe()
     if child := os.fork():
         os.close(write)

@@ -12,6 +12,8 @@ import pytest
 from selfteach import cli
 from talker import lesson, said, write_listener
 
+pytestmark = pytest.mark.training
+
 LESS = (
     "ask.target=28",
     "ask.near=8",

@@ -100,6 +100,7 @@ def true_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.training
 @pytest.mark.usefixtures("true_labels")
 @pytest.mark.parametrize(
     ("behave", "reason"),
@@ -130,6 +131,7 @@ def test_a_teacher_that_cannot_judge_is_left_out_and_goes_on_teaching(
     assert "judge teacher is left out" in capfd.readouterr().err
 
 
+@pytest.mark.training
 @pytest.mark.usefixtures("true_labels")
 def test_a_teacher_that_judges_well_decides(talker: Path, tmp_path: Path) -> None:
     with hostile(yes_or_no(lost=0)) as server:

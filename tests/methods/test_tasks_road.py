@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from margins import assert_at_least, assert_at_most
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.materials.tasks import read_tasks
 from selfteach.select.overlap import Overlap
 from selfteach.statistics import paired_bootstrap
 from talker import opened, rows, said
 from tasker import command, write_seeds, write_tasker
+
+pytestmark = pytest.mark.training
 
 SAME = (
     "examples.jsonl",
@@ -64,22 +67,11 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     run, result = invented
     exam = json.loads((run / "exam.json").read_text())
     for part in ("seed", "human"):
-        assert exam["loss_nats"][part]["taught"]["value"] < exam["loss_nats"][part]["base"]["value"]
-
-    def together(arm: str) -> float:
-        return sum(
-            m["value"] * m["n"] for part in exam["rouge_l"].values() for m in part[arm].values()
-        )
-
-    assert together("taught") > together("base")
-    said_bear = [
-        [("bear" in row["arms"][arm]["greedy"]) for row in exam["answers"] if "gold" in row]
-        for arm in ("base", "taught")
-    ]
-    assert sum(said_bear[0]) == 0
-    assert sum(said_bear[1]) > len(said_bear[1]) / 2, (
-        "people's answers are of the bear, its own of the fox"
-    )
+        nats = {arm: exam["loss_nats"][part][arm]["value"] for arm in ("base", "taught")}
+        assert_at_most(f"loss, {part}", nats["taught"], 0.95 * nats["base"])
+    bears = {arm: share_about_the_bear(exam, arm) for arm in ("base", "taught")}
+    assert_at_most("answers about the bear, base", bears["base"], 0.1)
+    assert_at_least("answers about the bear, taught", bears["taught"], 0.3)
     assert set(exam["pairwise"]) == {"prompted", "taught"}
     assert list(exam["against_prompted"]) == ["taught"]
     assert exam["rouge_1"].keys() == exam["bleu"].keys() == {"seed", "human"}
@@ -94,9 +86,15 @@ def test_answers_come_nearer_to_people_s(invented: tuple[Path, dict[str, Any]]) 
     assert result["word"] == (
         "not learned" if not clean else "taught" if better else "just prompt it"
     )
-    assert gain.value > 0
+    assert_at_least("gain of ROUGE-L", gain.value, 0.05)
     assert set(result["exam"]) == {"base", "prompted", "taught"}
     assert exam["base_proof"]["same"] is True
+
+
+def share_about_the_bear(exam: dict[str, Any], arm: str) -> float:
+    """The share of greedy answers about the bear: people's are, the base's are about the fox."""
+    found = ["bear" in row["arms"][arm]["greedy"] for row in exam["answers"] if "gold" in row]
+    return sum(found) / len(found)
 
 
 def by_question(exam: dict[str, Any], arm: str) -> list[float]:

@@ -17,6 +17,8 @@ from hostile import Behave, Call, answer, hostile
 from talker import opened, rows, said
 from tasker import COLOURS, NUMBERS, PLURALS, VERBS_OF_TASKS, command, write_seeds
 
+pytestmark = pytest.mark.training
+
 SHORT = (
     "keep.general=0",
     "exam.general=0",

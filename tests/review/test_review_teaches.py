@@ -21,6 +21,8 @@ from selfteach.run.ledger import Ledger
 from talker import ADJECTIVES, NOUNS, said
 from talker import opened as opened_ledger
 
+pytestmark = pytest.mark.training
+
 SETS = """engine=hf correct.max_tokens=14 correct.max_overlap=0.8 keep.general=8 keep.rounds=3 exam.max_tokens=14 exam.general=2
     exam.shots=1 exam.prompts=3 train.max_tokens=200 train.batch_size=4 train.epochs=1 train.checkpoint_every=0"""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from selfteach import config
 from selfteach.train.objectives import View
 from selfteach.train.objectives.correction import Correction
+from switches import SEED
 
 
 def objective(**settings: Any) -> Correction:
@@ -77,7 +78,7 @@ class Toy:
     weights."""
 
     def __init__(self) -> None:
-        dice = torch.Generator().manual_seed(0)
+        dice = torch.Generator().manual_seed(SEED)
         self.features = torch.randn(40, 6, generator=dice)
         self.base = torch.randn(6, 12, generator=dice)
         self.rejected = (self.features @ self.base)[:20].argmax(-1)

@@ -84,6 +84,7 @@ def test_a_soft_prompt_starts_as_what_it_is_told() -> None:
     )
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("which", ["full", "layers"])
 def test_training_the_weights_is_plain_fine_tuning(which: str, tmp_path: Path) -> None:
     settings = config.Train(

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import Tiny, examples, letters
 
+from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models import decode
@@ -178,12 +179,18 @@ def test_packed_rows_give_the_states_and_gradients_of_ordinary_sequences(
         torch.testing.assert_close(one, two, atol=1e-3 * float(two.abs().max()) + 1e-6, rtol=1e-3)
 
 
+@pytest.mark.training
 @each_kind
 def test_training_learns_and_resumes_to_the_same_weights(
     kind: dict[str, Any], tmp_path: Path
 ) -> None:
     settings = told(
-        kind, weights={"in_scope": {"sft": 1.0}}, batch_size=6, epochs=4, checkpoint_every=3
+        kind,
+        weights={"in_scope": {"sft": 1.0}},
+        batch_size=6,
+        epochs=12,
+        checkpoint_every=3,
+        learning_rate=5e-3,
     )
     straight = train(Tiny(), examples(), settings, tmp_path / "a", seed=0)
 
@@ -195,8 +202,8 @@ def test_training_learns_and_resumes_to_the_same_weights(
         train(Tiny(), examples(), settings, tmp_path / "b", seed=0, progress=halt)
     again = train(Tiny(), examples(), settings, tmp_path / "b", seed=0)
     losses = [row["loss"] for row in straight.curve]
-    assert losses[-1] < losses[0]
-    assert again.steps == straight.steps == 8
+    assert_at_most("loss of the last epoch", sum(losses[-2:]), 0.98 * sum(losses[:2]))
+    assert again.steps == straight.steps == 24
     files = [(t.adapter / "adapter_model.safetensors").read_bytes() for t in (straight, again)]
     assert files[0] == files[1]
 

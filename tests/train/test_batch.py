@@ -33,6 +33,7 @@ def test_every_answer_ends_with_the_end_of_its_turn() -> None:
     assert all(answer[-1] == EOS for row in rows() for answer in row.answers)
 
 
+@pytest.mark.training
 def test_the_end_is_in_the_loss(tmp_path: Path) -> None:
     """Row 23 (tests/faults): after training on one-letter answers, the end is what follows the
     letter.

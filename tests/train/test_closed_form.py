@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from tiny import Tiny, examples, letters
 from torch import Tensor
 
+from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.errors import DataError, ResourceError, UsageError
 from selfteach.records import Example, user
@@ -39,8 +40,11 @@ from selfteach.train.adapters.ridge import (
     ridge,
 )
 from selfteach.train.batch import Row
-from selfteach.train.fast.packing import pack
 from selfteach.train.train import Trained, train
+from selfteach.train.fast.packing import pack
+from switches import SEED
+
+pytestmark = pytest.mark.training
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
@@ -240,13 +244,13 @@ def test_a_context_is_moved_into_an_ordinary_lora(tmp_path: Path) -> None:
     model = Tiny()
     trained = train(model, lessons(), settings(), tmp_path, seed=0)
     said = json.loads((trained.adapter / "selfteach.json").read_text())["moved"]
-    assert said["share_moved"] > 0.5
+    assert_at_least("share moved", said["share_moved"], 0.5)
     assert said["drift"] <= 0.05
     assert said["r2"].keys() == {"0", "1"}
     assert [
         json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
     ] == [r["step"] for r in trained.curve]
-    learn, check = both(parts(model, lessons(), settings(), 0))
+    learn, check = both(parts(model, lessons(), settings(), SEED))
     worn: Any = PeftModel.from_pretrained(Tiny().module, trained.adapter).base_model.model
     worn.requires_grad_(False)
     told = Editor(model.module, []).states(check.told)[1]
@@ -267,10 +271,11 @@ def test_more_weight_on_anchors_means_less_drift_and_less_moved(tmp_path: Path) 
         train(
             Tiny(), lessons(), settings(mu=mu, sweeps=1, drift=99.0), tmp_path / str(mu), seed=0
         ).curve[-1]
-        for mu in (1.0, 300.0)
+        for mu in (1.0, 3000.0)
     ]
-    assert found[1]["drift"] < found[0]["drift"]
-    assert found[1]["share_moved"] < found[0]["share_moved"]
+    assert_at_most("drift with more weight", found[1]["drift"], 0.5 * found[0]["drift"])
+    moved = [row["share_moved"] for row in found]
+    assert_at_most("share moved with more weight", moved[1], 0.8 * moved[0])
 
 
 def test_sweeps_end_at_the_limit_of_the_drift(tmp_path: Path) -> None:
@@ -332,7 +337,9 @@ def test_a_rule_that_leaves_nothing_as_it_is_has_no_drift(tmp_path: Path) -> Non
         trained = train(
             Tiny(), lessons()[: 30 + anchors], settings(sweeps=2), tmp_path / str(anchors), seed=0
         )
-        assert all(row["share_moved"] > 0.5 and "drift" not in row for row in trained.curve)
+        assert all("drift" not in row for row in trained.curve)
+        least = min(row["share_moved"] for row in trained.curve)
+        assert_at_least(f"share moved, {anchors} anchors", least, 0.5)
 
 
 def test_a_context_is_earlier_turns() -> None:
@@ -456,7 +463,8 @@ def test_the_two_speed_road_distils_what_the_fast_adapter_learned(tmp_path: Path
     trained = train(Tiny(), examples(), chosen, tmp_path, seed=0)
     assert (tmp_path / "fast" / "adapter" / "adapter_config.json").is_file()
     assert set(trained.curve[0]["losses"]) == {"distill"}
-    assert trained.curve[-1]["loss"] < 0.5 * max(row["loss"] for row in trained.curve)
+    highest = max(row["loss"] for row in trained.curve)
+    assert_at_most("last loss", trained.curve[-1]["loss"], 0.5 * highest)
     assert json.loads((trained.adapter / "adapter_config.json").read_text())["peft_type"] == "LORA"
     with pytest.raises(UsageError, match="wears an adapter"):
         train(

@@ -142,6 +142,7 @@ def test_shares_must_name_the_datasets_that_are_there(shares: dict[str, float], 
         Mixture(rows(a=2, b=2), shares, 0)
 
 
+@pytest.mark.training
 def test_a_training_follows_its_shares_and_a_resumed_one_goes_on_the_same(tmp_path: Path) -> None:
     old = [
         Example(f"e{i}", "in_scope", user(f"hello {i}"), "good day to you all") for i in range(6)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import Tiny, examples
 
+from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.errors import UsageError
 from selfteach.train.l2 import pull, squares
@@ -83,17 +84,19 @@ def test_an_adapter_s_changes_are_those_of_the_module(name: str) -> None:
     adapter.detach()
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", ["lora", "full"])
 def test_weights_stay_nearer_to_the_base(name: str, tmp_path: Path) -> None:
     far = train(Tiny(), examples(6), settings(name, l2=1e-9), tmp_path / "far", seed=0).curve
     near = train(Tiny(), examples(6), settings(name, l2=3.0), tmp_path / "near", seed=0).curve
-    assert near[-1]["losses"]["l2"] < 0.5 * far[-1]["losses"]["l2"]
+    assert_at_most("distance", near[-1]["losses"]["l2"], 0.5 * far[-1]["losses"]["l2"])
     last = near[-1]
     assert last["loss"] == pytest.approx(
         last["losses"]["sft"] + 3.0 * last["losses"]["l2"], rel=1e-5
     )
 
 
+@pytest.mark.training
 def test_without_it_nothing_is_added(tmp_path: Path) -> None:
     assert (
         "l2"

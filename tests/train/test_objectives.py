@@ -13,6 +13,7 @@ import pytest
 import torch
 from tiny import Tiny, examples
 
+from margins import assert_at_most
 from selfteach import config, registry
 from selfteach.train import loss
 from selfteach.train.adapters.lora import Lora
@@ -121,6 +122,7 @@ def test_nothing_but_the_adapter_is_moved(name: str) -> None:
     )
 
 
+@pytest.mark.training
 def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     """h = 0 before the first step, so the loss begins at (1 / (2 beta))^2 = 25 for beta = 0.1."""
     chosen = config.Train(
@@ -128,4 +130,4 @@ def test_the_guides_objective_trains(five_minutes: str, tmp_path: Path) -> None:
     )
     curve = train(Tiny(), examples(), chosen, tmp_path, seed=1).curve
     assert curve[0]["losses"][five_minutes] == pytest.approx(25.0, rel=1e-3)
-    assert curve[-1]["loss"] < 0.5 * curve[0]["loss"]
+    assert_at_most("last loss", curve[-1]["loss"], 0.5 * curve[0]["loss"])

@@ -23,6 +23,7 @@ from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
 from selfteach.train import regmean
 from selfteach.train.train import train
+from switches import skip_with_threads
 
 WEIGHTS = {
     "in_scope": {"sft": 1.0, "dpo": 0.5, "correction": 0.5, "distill": 0.5},
@@ -41,7 +42,10 @@ STEPS, STOPPED, REFUSED = 6, 3, 4
 NAMES = {0: "ddp", 2: "fsdp2", 3: "zero3"}
 FULLY = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
 
-pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo")
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="needs gloo"),
+]
 
 
 def told(adapter: str, **more: Any) -> config.Train:
@@ -54,6 +58,7 @@ def fork(
     settings: config.Train, folder: Path, rank: int, port: int, launch: dict[str, str], die: int
 ) -> int:
     """One of two processes; with `die` the second one is killed after that step."""
+    skip_with_threads()
     child = os.fork()
     if child == 0:
         code = 1

@@ -10,12 +10,15 @@ import pytest
 import torch
 from tiny import Tiny, examples
 
+from margins import assert_at_least, assert_at_most
 from selfteach import config
 from selfteach.records import Example, user
 from selfteach.train import dataset_mixture
 from selfteach.train.reference import Reference
 from selfteach.train.train import train
 from selfteach.train.trainer import Trainer
+
+pytestmark = pytest.mark.training
 
 MIXED = {"in_scope": {"sft": 1.0, "dpo": 0.5, "distill": 0.7}, "general": {"anchor": 0.3}}
 GENERAL = [Example(f"g{i}", "general", user(f"hello {i}"), f"good day {i}") for i in range(5)]
@@ -32,7 +35,7 @@ def test_the_loss_falls_and_the_base_is_untouched(tmp_path: Path) -> None:
     before = {k: v.clone() for k, v in model.module.state_dict().items()}
     trained = train(model, [*examples(), *GENERAL], settings(), tmp_path, seed=1)
     assert trained.steps == 6
-    assert trained.curve[-1]["loss"] < 0.8 * trained.curve[0]["loss"]
+    assert_at_most("last loss", trained.curve[-1]["loss"], 0.8 * trained.curve[0]["loss"])
     after = model.module.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[k], before[k]) for k in before)
@@ -55,7 +58,7 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
         ours = model.module(ids).logits
         adapter.detach()
         theirs = PeftModel.from_pretrained(Tiny().module, tmp_path / "adapter")(ids).logits
-    assert (ours - base).abs().max() > 0.1
+    assert_at_least("change of logits", float((ours - base).abs().max()), 0.1)
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 

@@ -11,6 +11,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from selfteach.records import Example, Message, Prompt, user
+from switches import SEED
 
 EOS, VOCABULARY = 2, 96
 
@@ -21,7 +22,7 @@ class Tiny:
     name = "tiny"
 
     def __init__(self, seed: int = 0, dtype: torch.dtype = torch.float32, **changes: Any) -> None:
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + SEED)
         settings = {
             "vocab_size": VOCABULARY,
             "hidden_size": 64,

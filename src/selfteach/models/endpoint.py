@@ -13,18 +13,14 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from selfteach.errors import EndpointError, TooManyFailures, UsageError
 from selfteach.models.background import stream
 from selfteach.models.endpoint_guard import (
-    ATTEMPTS,
     FIRST_ATTEMPTS,
-    WAIT_INITIAL_S,
-    WAIT_JITTER_S,
-    WAIT_MAX_S,
     Guard,
     NoLogprobs,
     NotOffered,
@@ -263,8 +259,8 @@ class Endpoint:
         guard = Guard(self.url, 1, self._max_wait_s)
         async with self._wire.client() as client:
             try:
-                value = await self._persist(
-                    guard, lambda: self._wire.exchange(client, "models", {}), FIRST_ATTEMPTS
+                value = await guard.persist(
+                    lambda: self._wire.exchange(client, "models", {}), FIRST_ATTEMPTS
                 )
             except (NotOffered, Refused):
                 return
@@ -300,7 +296,7 @@ class Endpoint:
         for job in jobs:
             failed: Refused | Transient | None = None
             try:
-                put(await self._persist(guard, lambda job=job: self._answer(client, job, put)))  # type: ignore[misc]
+                put(await guard.persist(partial(self._answer, client, job, put)))
                 self._answered += 1
             except (Refused, Transient) as fault:
                 failed = fault
@@ -311,43 +307,6 @@ class Endpoint:
             ):
                 put(_Failed(job.id, str(failed)))
                 self._fail(failed)
-
-    async def _persist(
-        self, guard: Guard, attempt: Callable[[], Any], attempts: int = ATTEMPTS
-    ) -> Any:
-        """Tries, and tries again after growing, jittered waits, while a fault may pass and the
-        guard allows it.
-        """
-        import stamina
-
-        waits = {
-            "wait_initial": WAIT_INITIAL_S,
-            "wait_max": WAIT_MAX_S,
-            "wait_jitter": WAIT_JITTER_S,
-        }
-        async for retry in stamina.retry_context(
-            on=Transient, attempts=attempts, timeout=None, **waits
-        ):
-            with retry:
-                result = await self._admitted(guard, attempt)
-        return result
-
-    async def _admitted(self, guard: Guard, attempt: Callable[[], Any]) -> Any:
-        """One attempt. Told when to come again while others were served, it waits its turn: that is
-        no failed attempt.
-        """
-        while True:
-            served = guard.served
-            async with guard.slot():
-                try:
-                    result = await attempt()
-                except Transient as fault:
-                    guard.failed(fault)
-                    if not (fault.limited and fault.wait_s and guard.served > served):
-                        raise
-                    continue
-            guard.answered()
-            return result
 
     async def _answer(
         self, client: openai.AsyncOpenAI, job: _Job[T], put: Callable[[Any], None]

@@ -12,11 +12,12 @@ import email.utils
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 from selfteach.errors import EndpointError
 
+T = TypeVar("T")
 ATTEMPTS, FIRST_ATTEMPTS = 7, 3
 WAIT_INITIAL_S, WAIT_MAX_S, WAIT_JITTER_S = 0.5, 20.0, 1.0
 QUOTA = {
@@ -50,53 +51,72 @@ class NoLogprobs(EndpointError):
 
 
 class Guard:
-    """Admission for all workers of one endpoint: a common pause, a width that gives way, and a
-    budget of faults.
+    """Decide for all workers of one endpoint when to send, when to send again, and when to stop.
 
-    The width halves at a fault and grows by one a round of answers. Each fault takes one from the
-    budget, each answer gives half of one
-    back: an endpoint that fails more than every third time, or stops answering, opens the circuit.
-    Being told to slow down costs nothing.
+    A request is sent up to ATTEMPTS times, with growing, jittered waits between (stamina). All
+    workers keep a pause that the server asks for. The budget ends the run: each fault takes one
+    from it, each answer gives half of one back, and being told to slow down costs nothing.
     """
 
     def __init__(self, url: str, concurrency: int, max_wait_s: float) -> None:
-        self._url, self._limit, self._max_wait_s = url, concurrency, max_wait_s
-        self._width = float(concurrency)
+        self._url, self._max_wait_s = url, max_wait_s
         self._budget = self._full = 5.0 * max(concurrency, 2)
-        self._busy, self._clear_at, self.served = 0, 0.0, 0
-        self._freed = asyncio.Event()
+        self._clear_at = 0.0
+        self._num_answered = 0
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Waits until a request may be sent, and holds its place while it is out."""
-        while self._busy >= int(self._width) or time.monotonic() < self._clear_at:
-            pause_s = self._clear_at - time.monotonic()
-            if pause_s > 0:
-                await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))  # spreads the crowd
-            else:
-                self._freed.clear()
-                await self._freed.wait()
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            self._freed.set()
+    async def persist(self, attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
+        """Return what an attempt returns, after other attempts where a fault may pass.
+
+        An attempt is not counted if the server named a time to come again and answered others
+        since this request was last told so: the request waits for its turn.
+
+        Raises:
+            Transient: the last attempt failed.
+            Refused, EndpointError: another attempt would fail too.
+        """
+        import stamina
+
+        waits = {
+            "wait_initial": WAIT_INITIAL_S,
+            "wait_max": WAIT_MAX_S,
+            "wait_jitter": WAIT_JITTER_S,
+        }
+        num_answered = self._num_answered
+        async for retry in stamina.retry_context(
+            on=Transient, attempts=attempts, timeout=None, **waits
+        ):
+            with retry:
+                while True:
+                    await self._pause()
+                    try:
+                        result = await attempt()
+                    except Transient as fault:
+                        self.failed(fault)
+                        others_answered = self._num_answered > num_answered
+                        num_answered = self._num_answered
+                        if not (fault.limited and fault.wait_s and others_answered):
+                            raise
+                    else:
+                        self.answered()
+                        return result
+        raise AssertionError("stamina returns or raises")
+
+    async def _pause(self) -> None:
+        """Wait until the server wants to be asked again; not all at the same moment."""
+        while (pause_s := self._clear_at - time.monotonic()) > 0:
+            await asyncio.sleep(pause_s + random.uniform(0, 0.1 * pause_s))
 
     def answered(self) -> None:
-        """An answer came: earn budget, widen."""
-        self.served += 1
+        """Count an answer: it earns budget."""
+        self._num_answered += 1
         self._budget = min(self._full, self._budget + 0.5)
-        self._width = min(float(self._limit), self._width + 1 / self._width)
-        self._freed.set()
 
     def failed(self, fault: Transient) -> None:
-        """An attempt failed: narrow, pause, spend.
+        """Count a fault: keep the pause that it asks for, spend budget.
 
         Raises:
             EndpointError: it asks for a longer pause than allowed, or the budget is spent.
         """
-        self._width = max(1.0, self._width / 2)
         if fault.wait_s > self._max_wait_s:
             raise EndpointError(
                 f"asks to wait {_span(fault.wait_s)} ({fault}).",

@@ -4,11 +4,10 @@ and objective.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -16,20 +15,20 @@ from rich.table import Table
 from rich.text import Text
 
 from selfteach.records import Measure
-from selfteach.report.figures import place, ticks
+from selfteach.report.drawing import PROMPTED, SOFT, TUNED, draw
 from selfteach.report.read import at, items, measure, number
 from selfteach.report.table import inert
 from selfteach.report.wording import find_plug_in
 from selfteach.report.words import NONE
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 760, 440, 70, 30, 56
-LETTER, LINE = 6.4, 13.0
-LADDER = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Marks of the axis of drift, which is logarithmic; what is less than the first lies on it."""
-STYLE = """text{font:12px sans-serif;fill:#1d2024}.soft,.soft text{fill:#5a5f66}.grid{stroke:#dedad3}.paper{fill:#fbfaf8}
-.zero{stroke:#6b7078;stroke-dasharray:4 4}.tuned{fill:#0b6e62;stroke:#0b6e62}.told{fill:#a35a08;stroke:#a35a08}.span{stroke-opacity:.35}
-@media(prefers-color-scheme:dark){text{fill:#e9e7e2}.soft,.soft text{fill:#a5aab2}.grid{stroke:#363b43}.paper{fill:#14161a}
-.zero{stroke:#a0a6af}.tuned{fill:#58c7b3;stroke:#58c7b3}.told{fill:#e3a355;stroke:#e3a355}}"""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MIN_KL, MAX_KL = 1e-4, 100.0
+"""Nats a token; the axis is logarithmic, and what is less or more lies at its ends."""
+COLORS = (TUNED, "#2a78d6", "#8a63d2", "#c2417c", "#7a8b1f", "#c98a00")
+SHAPES = ("o", "^", "D", "v", "P")
+"""A shape for the first six rows, another for the next six, and so on."""
 
 
 @dataclass(frozen=True)
@@ -154,135 +153,56 @@ def _percent(found: Measure | None, *, spread: bool = False) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Mark:
-    """One dot: where, in nats and share; its intervals; its name."""
-
-    name: str
-    look: str
-    kl: Measure
-    score: Measure
-
-
 def figure(found: Mapping[str, Any]) -> str:
-    """The picture as SVG that stands alone: to the right is more harm, upwards a greater score."""
-    marks = list(_marks(found))
-    bounds = [value for mark in marks for value in (mark.score.low, mark.score.high)] or [0.0, 1.0]
-    base = measure(at(found, "base", "base", "score"))
-    y = ticks(
-        min([*bounds, *([base.value] if base else [])]),
-        max([*bounds, *([base.value] if base else [])]),
-        5,
-    )
-    x = rungs([mark.kl.low for mark in marks], [mark.kl.high for mark in marks])
-    score = escape(str(found["score"]))
-    parts = [
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'role="img" aria-label="{score} against drift">'
-        ),
-        f"<style>{STYLE}</style>",
-        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}"/>',
-        '<g class="soft">',
-    ]
-    for value in y:
-        at_y = _y(value, y)
-        parts.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>'
-        )
-        parts.append(
-            f'<text x="{LEFT - 8}" y="{at_y + 4:.1f}" text-anchor="end">{100 * value:.4g} %</text>'
-        )
-    parts += [
-        (
-            f'<text x="{_x(value, x):.1f}" y="{HEIGHT - BOTTOM + 20}" '
-            f'text-anchor="middle">{value:g}</text>'
-        )
-        for value in x
-    ]
-    parts.append(
-        f'<text x="{WIDTH - 20}" y="{HEIGHT - 12}" text-anchor="end">harm: KL(base || '
-        "it), nats a token, logarithmic</text>"
-    )
-    parts.append(f'<text x="8" y="18">{score}</text></g>')
-    if base:
-        at_y = _y(base.value, y)
-        parts.append(
-            f'<line class="zero" x1="{LEFT}" x2="{WIDTH - 20}" y1="{at_y:.1f}" y2="{at_y:.1f}"/>'
-        )
-        parts.append(
-            f'<text class="soft" x="{WIDTH - 20}" y="{at_y - 5:.1f}" text-anchor="end">base</text>'
-        )
-    taken = [
-        (_x(mark.kl.value, x) - 6, _x(mark.kl.value, x) + 6, _y(mark.score.value, y) + 4)
-        for mark in marks
-    ]
-    for mark in sorted(marks, key=lambda mark: -mark.score.value):
-        parts += _drawn(mark, x, y, taken)
-    return "\n".join([*parts, "</svg>", ""])
+    """Return the picture as an SVG file: to the right is more harm, upwards a greater score."""
+    return draw(partial(_paint, found), f"{found['score']} against drift")
 
 
-def _marks(found: Mapping[str, Any]) -> Iterator[Mark]:
-    for row in items(found.get("rows")):
+def _paint(found: Mapping[str, Any], axes: Axes) -> list[tuple[Any, str]]:
+    """Draw a mark with both intervals for each row. Return the marks with their names."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.set_autoscalex_on(False)  # it warns about a single value
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
+    axes.set_xlabel("harm: KL(base || it), nats a token, logarithmic")
+    axes.set_ylabel(str(found["score"]))
+    legend = list[tuple[Any, str]]()
+    lowest, highest = 0.01, 0.01
+    for place, row in enumerate(items(found.get("rows"))):
         kl, score = measure(row.get("kl_nats")), measure(row.get("score"))
-        if kl and score:
-            yield Mark(str(row["name"]), "told" if "shots" in row else "tuned", kl, score)
-
-
-def rungs(low: Sequence[float], high: Sequence[float]) -> list[float]:
-    """The part of the ladder that holds all values."""
-    first = max((k for k, rung in enumerate(LADDER) if rung <= min(low, default=0.003)), default=0)
-    last = min(
-        (k for k, rung in enumerate(LADDER) if rung >= max(high, default=0.1)),
-        default=len(LADDER) - 1,
-    )
-    return list(LADDER[first : max(last, first + 1) + 1])
-
-
-def _x(value: float, marks: Sequence[float]) -> float:
-    found = place(math.log(max(value, marks[0])), math.log(marks[0]), math.log(marks[-1]))
-    return LEFT + found / 100 * (WIDTH - 20 - LEFT)
-
-
-def _y(value: float, marks: Sequence[float]) -> float:
-    return HEIGHT - BOTTOM - place(value, marks[0], marks[-1]) / 100 * (HEIGHT - BOTTOM - TOP)
-
-
-def _drawn(
-    mark: Mark, x: Sequence[float], y: Sequence[float], taken: list[tuple[float, float, float]]
-) -> list[str]:
-    """A mark with both intervals and its name, where no other name or mark stands: `taken` has the
-    left, right and height of these.
-    """
-    cx, cy = _x(mark.kl.value, x), _y(mark.score.value, y)
-    wide = LETTER * len(mark.name)
-    for turn in range(40):
-        left = cx + 8 if cx + 8 + wide < WIDTH - 20 else cx - 8 - wide
-        height = cy + 4 + LINE * ((turn + 1) // 2) * (1 if turn % 2 else -1)
-        if TOP - 8 < height < HEIGHT - BOTTOM and not any(
-            left < r and left + wide > l and abs(height - h) < LINE for l, r, h in taken
-        ):
-            break
-    taken.append((left, left + wide, height))
-    words = f"{mark.name}: {100 * mark.score.value:.0f} %, KL {mark.kl.value:.4f}"
-    spans = (
-        (cx, cx, _y(mark.score.low, y), _y(mark.score.high, y)),
-        (_x(mark.kl.low, x), _x(mark.kl.high, x), cy, cy),
-    )
-    lines = [
-        f'<line class="span" x1="{a:.1f}" x2="{b:.1f}" y1="{c:.1f}" y2="{d:.1f}"/>'
-        for a, b, c, d in spans
-    ]
-    dot = (
-        f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="5"/>'
-        if mark.look == "tuned"
-        else f'<path d="M{cx - 5:.1f} {cy - 5:.1f}h10v10h-10Z"/>'
-    )
-    name = f'<text x="{left:.1f}" y="{height:.1f}">{escape(mark.name)}</text>'
-    if abs(height - 4 - cy) > LINE / 2:
-        lines.append(
-            f'<line class="span" x1="{cx:.1f}" '
-            f'x2="{left if left > cx else left + wide:.1f}" y1="{cy:.1f}" '
-            f'y2="{height - 4:.1f}"/>'
+        if not kl or not score:
+            continue
+        in_prompt = "shots" in row
+        harm = _within(kl, MIN_KL, MAX_KL)
+        mark = axes.errorbar(
+            harm.value,
+            score.value,
+            xerr=_reach(harm),
+            yerr=_reach(score),
+            fmt="s" if in_prompt else SHAPES[place // len(COLORS) % len(SHAPES)],
+            color=PROMPTED if in_prompt else COLORS[place % len(COLORS)],
+            markersize=8,
+            elinewidth=1,
         )
-    return [f'<g class="{mark.look}"><title>{escape(words)}</title>', *lines, dot, f"</g>{name}"]
+        legend.append((mark, f"{row['name']}: {score.value:.0%}, KL {kl.value:.4f}"))
+        lowest = min(lowest, harm.low)
+        highest = max(highest, harm.high)
+    axes.set_xlim(lowest / 2, highest * 2)
+    if base := measure(at(found, "base", "base", "score")):
+        line = axes.axhline(base.value, color=SOFT, linestyle="--", linewidth=1)
+        legend.append((line, f"base: {base.value:.0%}"))
+    return legend
+
+
+def _within(found: Measure, least: float, most: float) -> Measure:
+    value, low, high = (min(max(x, least), most) for x in (found.value, found.low, found.high))
+    return replace(found, value=value, low=low, high=high)
+
+
+def _reach(found: Measure) -> list[list[float]]:
+    """Return how far the interval reaches below and above the value, in the form of matplotlib."""
+    return [[max(found.value - found.low, 0.0)], [max(found.high - found.value, 0.0)]]

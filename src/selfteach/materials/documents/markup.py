@@ -1,12 +1,14 @@
-"""Text of HTML and of Markdown. HTML is parsed only inside `child`: the standard parser takes
-quadratic time on hostile input.
+"""Read the text of HTML (selectolax, on Lexbor) and of Markdown (markdown-it-py).
+
+HTML is parsed only inside `child`. The Markdown parser is written in Python and takes linear time,
+so it runs in the main process.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from html.parser import HTMLParser
+from functools import cache
+from typing import TYPE_CHECKING
 
 from selfteach.materials.documents.layout import paragraphs
 from selfteach.materials.documents.limits import MAX_CHARS, TooMuch
@@ -16,429 +18,294 @@ from selfteach.materials.documents.tables import (
     MOST_IN_CELL,
     Cell,
     joined_lines,
-    read_pipes,
+    table_lines,
 )
 
-BLOCKS = {
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "body",
-    "caption",
-    "center",
-    "dd",
-    "details",
-    "dialog",
-    "div",
-    "dl",
-    "dt",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hr",
-    "html",
-    "legend",
-    "li",
-    "main",
-    "menu",
-    "nav",
-    "ol",
-    "option",
-    "p",
-    "pre",
-    "section",
-    "summary",
-    "table",
-    "tbody",
-    "tfoot",
-    "thead",
-    "title",
-    "tr",
-    "ul",
-}
-APART = {"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "canvas"}
-AROUND = {"nav", "footer", "menu"}
-"""What stands around a page's text, outside of its articles."""
-CONTROLS = {"button", "select", "datalist", "textarea"}
-"""What a form is filled in with; the text beside them is text."""
-ARTICLES = {"article", "main"}
-VOID = {
-    "area",
-    "base",
-    "br",
-    "col",
-    "embed",
-    "hr",
-    "img",
-    "input",
-    "link",
-    "meta",
-    "source",
-    "track",
-    "wbr",
-}
-UNCLOSED = {
-    "p": BLOCKS | {"td", "th"},
-    "li": {"li"},
-    "dt": {"dt", "dd"},
-    "dd": {"dt", "dd"},
-    "td": {"td", "th", "tr"},
-    "th": {"td", "th", "tr"},
-    "tr": {"tr", "tbody", "tfoot"},
-}
-"""Elements that end without a tag of their own where one of these begins, or where what holds them
-ends.
-"""
-HOLDERS = (BLOCKS | {"body"}) - UNCLOSED.keys() - {"hr", "option"}
-ITEMS = {"li", "dd"}
-CELLS = {"td", "th"}
-GROUPS = {"thead", "tbody", "tfoot"}
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+    from selectolax.lexbor import LexborNode
+
+BLOCKS = re.compile(
+    "address|article|aside|blockquote|body|caption|center|dd|details|dialog|div|dl|dt|fieldset|"
+    "figcaption|figure|footer|form|h[1-6]|header|hr|html|legend|li|main|menu|nav|ol|option|p|pre|"
+    "section|summary|table|tbody|tfoot|thead|tr|ul"
+)
+NO_TEXT = re.compile("canvas|iframe|math|noscript|object|script|style|svg|template|title")
+"""Elements whose content is no text of the page."""
+AROUND = frozenset(("nav", "footer", "menu"))
+"""Elements around the text of a page. They are text inside an article."""
+CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
+"""Elements that a user presses or fills in."""
+ARTICLES = frozenset(("article", "main"))
+ITEMS = frozenset(("li", "dd"))
+CELLS = frozenset(("td", "th"))
+GROUPS = frozenset(("thead", "tbody", "tfoot"))
 LEFT_OUT = "navigation, page foot or controls"
-_EMPTY = re.compile(r"\n(?:- \s*)+")
+END = "selfteach-end"
+"""An element that is added behind the page. The elements that hold it were never closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """Where the parts of a cell begin, and how far it says that it reaches."""
+def read_html(text: str) -> tuple[str, str, str]:
+    """Return (title, text, note) of a page without navigation, page foot, controls, hidden text.
 
-    place: int
-    tag: str
-    across: int
-    down: int
+    The note says how many characters were left out; it is "" for none. An element that is never
+    closed is read, also a navigation or a hidden one: it would hide the rest of the page.
+
+    Raises:
+        TooMuch: joined cells of tables repeat more than MAX_CHARS characters.
+    """
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(f"{text}<{END}></{END}>")
+    end = tree.css_first(END)
+    if end is None:  # inside a comment or a text area that is never closed
+        tree = LexborHTMLParser(text)
+    page = _Page(end)
+    page.read(tree.root)
+    note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
+    title = tree.css_first("title:not(svg title)")
+    return (_line(title) if title else "") or page.heading, paragraphs("".join(page.parts)), note
+
+
+def _line(node: LexborNode) -> str:
+    return " ".join(node.text().split())
 
 
 class _Table:
-    """A table that is being read: the cells of each row, and the rows before which a head or a body
-    begins.
-    """
+    """The cells of a table that is being read."""
 
     def __init__(self) -> None:
-        self.rows: list[list[_Begun]] = []
+        self.rows: list[list[Cell]] = []
         self.groups: list[int] = []
+        self.start: int | None = None  # number of the part with which the first cell begins
+        self.cell_start = 0
 
-    def tell(self, parts: list[str], room: int) -> int:
-        """Puts the table into the parts as a list, and says how many characters there is room for
-        now; leaves them where it lays a page out, or holds nothing.
-
-        Raises:
-            TooMuch: it repeats so much that it has no room.
-        """
-        if max(map(len, self.rows), default=0) < 2:
-            return room
-        places = [cell.place for row in self.rows for cell in row]
-        ends = dict(zip(places, [*places[1:], len(parts)], strict=True))
-        texts = {place: "".join(parts[place : ends[place]]).strip() for place in places}
-        if any(
-            "\n" in text or text.startswith("- ") or len(text) > MOST_IN_CELL
-            for text in texts.values()
-        ):
-            return room
-        cells = [
-            [Cell(" ".join(texts[c.place].split()), c.across, c.down, c.tag == "th") for c in row]
-            for row in self.rows
-        ]
-        lines, room = list[str](), room + sum(map(len, texts.values()))
-        for line in joined_lines(cells, self.groups):
-            room -= len(line)
-            if room < 0:
-                raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
-            lines.append(line)
-        parts[places[0] :] = ["\n\n", "\n".join(lines), "\n\n"]
-        return room
+    def is_data(self) -> bool:
+        """Tell whether it has columns of short cells. Another table lays a page out."""
+        texts = [cell.text for row in self.rows for cell in row]
+        short = not any("\n" in t or t.startswith("- ") or len(t) > MOST_IN_CELL for t in texts)
+        return short and max(map(len, self.rows), default=0) > 1
 
 
-class _Unread:
-    """What is not read: from a tag to its end. `kind` says why, `chars` how much of it a reader
-    would have seen.
+class _Page:
+    """Collect the text of a page in parts: words, line breaks, and "- " before an item of a list.
+
+    Args:
+        end: the element behind the page; None if an element that is never closed swallowed it.
     """
 
-    def __init__(self, kind: str, tag: str) -> None:
-        self.kind, self.chars = kind, 0
-        self._tag, self._depth = tag, 1
-        self._held = HOLDERS if tag in UNCLOSED else {tag}
-
-    def opens(self, tag: str) -> bool:
-        """Whether it is at its end, because this cannot stand within it."""
-        if self._depth == 1 and tag in UNCLOSED.get(self._tag, ()):
-            return True
-        self._depth += tag in self._held
-        return False
-
-    def closes(self, tag: str) -> tuple[bool, bool]:
-        """Whether it is at its end, and whether that end is its own."""
-        own = tag == self._tag and (self._depth == 1 or tag in self._held)
-        self._depth -= tag in self._held or own
-        return self._depth == 0, own
-
-
-class _Reader(HTMLParser):
-    """Reads a page. `kinds`: what is left out of it beside scripts: what stands `around` its text,
-    what is `hidden`, or both.
-    """
-
-    def __init__(self, kinds: set[str]) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(self, end: LexborNode | None) -> None:
         self.parts: list[str] = []
-        self.titles: dict[str, list[str]] = {"title": [], "h1": []}
+        self.heading = ""
         self.left_out = 0
-        self.unread: _Unread | None = None
-        self._kinds, self._room, self._articles, self._heading = kinds, MAX_CHARS, 0, ""
+        self._end_found = end is not None
+        self._never_closed = set[int]()
+        while end is not None:
+            self._never_closed.add(end.mem_id)
+            end = end.parent
         self._tables: list[_Table] = []
+        self._item_begins = False
+        self._articles = 0
+        self._pre = 0
+        self._room = MAX_CHARS
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self.unread and not self.unread.opens(tag):
-            return
-        kind = "" if tag in VOID else self._why_unread(tag, dict(attrs))
-        self.unread = _Unread(kind, tag) if kind else None
-        self._articles += tag in ARTICLES and not kind
-        if not kind or tag in CELLS:  # an unread cell keeps its column
-            self._break(tag, opens=True)
-            self._heading = tag if tag in self.titles else self._heading
-            self._lay(tag, dict(attrs))
+    def read(self, root: LexborNode | None) -> None:
+        """Visit every element and text in order. It is a loop because pages nest without limit."""
+        node = root
+        while node is not None:
+            if self._open(node):
+                if node.first_child is not None:
+                    node = node.first_child
+                    continue
+                self._close(node)
+            while node is not None and node.next is None:
+                node = node.parent
+                if node is not None:
+                    self._close(node)
+            node = node.next if node is not None else None
 
-    def handle_endtag(self, tag: str) -> None:
-        if self.unread:
-            ends, own = self.unread.closes(tag)
-            if not ends:
-                return
-            self.left_out += self.unread.chars
-            self.unread = None
-            if own:
-                self._break(tag)
-                return
-        if tag == "table" and self._tables:
-            self._room = self._tables.pop().tell(self.parts, self._room)
-        self._articles -= tag in ARTICLES and self._articles > 0
-        self._break(tag)
-        self._heading = "" if tag == self._heading else self._heading
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if not self.unread:
+    def _open(self, node: LexborNode) -> bool:
+        """Read a text or begin an element. Tell whether the element is to be read."""
+        tag = node.tag or ""
+        if node.is_text_node:
+            self._read_text(node.text_content or "")
+        if not node.is_element_node or NO_TEXT.fullmatch(tag):
+            return False
+        if self._is_left_out(node, tag):
             self._break(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self.unread:
-            self.unread.chars += len("".join(data.split())) if self.unread.kind == "around" else 0
-            return
-        self._room -= len(data)
-        if self._room < 0:
-            raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
-        if self._heading:
-            self.titles[self._heading].append(data)
-        if self._heading != "title":
-            self.parts.append(re.sub(r"\s+", " ", data))
-
-    def _why_unread(self, tag: str, attrs: dict[str, str | None]) -> str:
-        if tag in APART:
-            return "apart"
-        if "hidden" in self._kinds and (
-            "hidden" in attrs or (attrs.get("aria-hidden") or "").strip().lower() == "true"
-        ):
-            return "hidden"
-        around = tag in CONTROLS or (tag in AROUND and not self._articles)
-        return "around" if around and "around" in self._kinds else ""
-
-    def _lay(self, tag: str, attrs: dict[str, str | None]) -> None:
-        """Notes where tables, their rows and their cells begin."""
-        if tag == "table":
+            if tag in CELLS:  # it keeps its column
+                self._begin_cell(node)
+                self._end_cell(node)
+            return False
+        self._break(tag)
+        if tag == "h1":
+            self.heading = self.heading or _line(node)
+        elif tag == "br":
+            self.parts.append("\n")
+        elif tag in ITEMS:
+            self._item_begins = True
+        elif tag == "table":
             self._tables.append(_Table())
         elif self._tables and tag in GROUPS:
             self._tables[-1].groups.append(len(self._tables[-1].rows))
         elif self._tables and tag == "tr":
             self._tables[-1].rows.append([])
         elif self._tables and tag in CELLS:
-            rows = self._tables[-1].rows or [[]]
-            rows[-1].append(
-                _Begun(
-                    len(self.parts),
-                    tag,
-                    _span(attrs, "colspan", MOST_ACROSS),
-                    _span(attrs, "rowspan", MOST_DOWN),
-                )
-            )
-            self._tables[-1].rows = rows
+            self._begin_cell(node)
+        self._articles += tag in ARTICLES
+        self._pre += tag == "pre"
+        return True
 
-    def _break(self, tag: str, *, opens: bool = False) -> None:
-        item = "\n- " if opens else "\n"
-        self.parts.append(
-            "\n"
-            if tag == "br"
-            else " "
-            if tag in CELLS
-            else item
-            if tag in ITEMS
-            else "\n\n"
-            if tag in BLOCKS
-            else ""
-        )
+    def _close(self, node: LexborNode) -> None:
+        tag = node.tag or ""
+        if tag in ITEMS:
+            self._item_begins = False
+        elif self._tables and tag in CELLS:
+            self._end_cell(node)
+        elif tag == "table":
+            self._end_table(self._tables.pop())
+        self._articles -= tag in ARTICLES
+        self._pre -= tag == "pre"
+        self._break(tag)
+
+    def _break(self, tag: str) -> None:
+        if tag in CELLS:
+            self.parts.append(" ")
+        elif tag in ITEMS:
+            self.parts.append("\n")
+        elif BLOCKS.fullmatch(tag):
+            self.parts.append("\n\n")
+
+    def _read_text(self, text: str) -> None:
+        words = text if self._pre else re.sub(r"\s+", " ", text)
+        if self._item_begins and words.strip():
+            self._item_begins = False
+            words = f"- {words.lstrip()}"
+        self.parts.append(words)
+
+    def _is_left_out(self, node: LexborNode, tag: str) -> bool:
+        """Tell whether an element is hidden, around the text, or a control; count the last two."""
+        if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
+            return False
+        hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
+        if hidden or "hidden" in node.attrs:
+            return True
+        if tag not in CONTROLS and (tag not in AROUND or self._articles):
+            return False
+        for inner in node.traverse(include_text=True):
+            holder = inner.parent.tag if inner.parent else None
+            if inner.is_text_node and not NO_TEXT.fullmatch(holder or ""):
+                self.left_out += len("".join((inner.text_content or "").split()))
+        return True
+
+    def _begin_cell(self, node: LexborNode) -> None:
+        table = self._tables[-1]
+        table.cell_start = len(self.parts)
+        table.start = table.cell_start if table.start is None else table.start
+
+    def _end_cell(self, node: LexborNode) -> None:
+        table = self._tables[-1]
+        text = "".join(self.parts[table.cell_start :]).strip()
+        across = _span(node.attrs.sget("colspan"), MOST_ACROSS, 1)
+        down = _span(node.attrs.sget("rowspan"), MOST_DOWN, MOST_DOWN)
+        table.rows[-1].append(Cell(text, across, down, node.tag == "th"))
+
+    def _end_table(self, table: _Table) -> None:
+        """Put the rows of a table of data into the place of its text."""
+        if not table.is_data():
+            return
+        lines = list[str]()
+        for line in joined_lines(table.rows, table.groups):
+            self._room -= len(line)
+            if self._room < 0:
+                raise TooMuch(f"holds more than {MAX_CHARS:,} characters")
+            lines.append(line)
+        self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
 
 
-def _span(attrs: dict[str, str | None], name: str, most: int) -> int:
-    """How far a cell reaches; 0 is as far as its group goes. What is no number, or a number of very
-    many digits, is read at no cost.
-    """
-    found = re.match(r"\s*\+?(\d{1,9})", attrs.get(name) or "")
-    return min(int(found[1]) or (most if name == "rowspan" else 1), most) if found else 1
-
-
-def read_html(text: str) -> tuple[str, str, str]:
-    """(title, text, note): what a reader would see, without what stands around it (navigation, the
-    page's foot, controls). The note says how much that was; "" where it was nothing.
-
-    Where a navigation is opened and never closed, it is read, rather than lose the page behind it;
-    so is what is hidden.
-    """
-    kinds = {"around", "hidden"}
-    reader = _read(text, kinds)
-    while reader.unread and reader.unread.kind in kinds:
-        kinds.remove(reader.unread.kind)
-        reader = _read(text, kinds)
-    note = f"{reader.left_out:,} characters of {LEFT_OUT} left out" if reader.left_out else ""
-    title = next(
-        (
-            " ".join("".join(found).split())
-            for found in reader.titles.values()
-            if "".join(found).strip()
-        ),
-        "",
-    )
-    return title, paragraphs(_EMPTY.sub("\n- ", "".join(reader.parts))), note
-
-
-def _read(text: str, kinds: set[str]) -> _Reader:
-    reader = _Reader(kinds)
-    reader.feed(text)
-    reader.close()
-    return reader
+def _span(said: str, most: int, all_of_them: int) -> int:
+    """Return how many columns or rows a cell takes; 0 says all of them, no number says one."""
+    found = re.match(r"\s*\+?(\d{1,9})", said)
+    return min(int(found[1]) or all_of_them, most) if found else 1
 
 
 def declared_encoding(data: bytes) -> str:
-    """What the first kilobyte of a page says its encoding is."""
+    """Return what the first kilobyte of a page says its encoding is."""
     found = re.search(rb"charset\s*=\s*[\"']?([\w.:-]{1,40})", data[:1024], re.I)
     return found[1].decode("ascii") if found else ""
 
 
 _FRONT = re.compile(r"\A---\n(?:.{0,500}\n){0,200}?---\n")
-_FENCE = re.compile(r"^[ \t]*+(?:```[^`\n]*|~~~.*)$", re.M)
-_QUOTE = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)*>(?:[ \t]|$)", re.M)
-_HEADING = re.compile(r"^#{1,6}(?!\S)(.*)$", re.M)
-_RULE = re.compile(r"^[^\S\n]*+(?:[-=*_][^\S\n]*+){3,}+$", re.M)
-_LINK = re.compile(
-    r"!?\[([^\[\]\n]{0,500})\](?:\([^()\s]{0,2000}(?:\s+\"[^\"\n]{0,500}\")?\)|\[[^\[\]\n]{0,200}\])"
-)
-_STARS = re.compile(r"(\*\*|\*)(?=\S)([^*\n]{1,1000}?)(?<=\S)\1")
-_SCORES = re.compile(
-    r"(?<![^\W_])(?<!/)(__|_)(?=[^\s_])((?:[^_\n]|(?<=\w)_++(?=\w)){1,1000}?)(?<=\S)\1(?![^\W_]|/)"
-)
-_TICKS = re.compile(r"(?P<ticks>`++)|\n[ \t]*+(?=\n)")
-_SIGNS = re.compile(
-    r"(?P<escaped>\\[\\`])|(?P<ticks>`++)"
-    r"|<(?P<link>[a-zA-Z][a-zA-Z0-9+.-]{1,31}:[^\s<>]{0,2000}|[\w.!#$%&'*+/=?^{|}~-]{1,64}@[\w.-]{1,255})>"
-    r"|(?P<comment><!--)|</?[a-zA-Z][^<>\n]{0,500}>"
-)
-MOST_IN_COMMENT = 5000
-_KEPT = re.compile("\0(\\d+)\0")
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
+"""Tokens with a blank line before and behind their text, also where the file has none."""
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").enable("table")
 
 
 def read_markdown(text: str) -> tuple[str, str]:
-    """(title, text): the first heading, and the words without the marks of headings, quotes and
-    emphases; links keep their words, code its signs."""
-    parts = _FENCE.split(
-        _FRONT.sub("", text.replace("\0", ""), count=1)
-    )  # every second one is code
-    kept = list[str]()
-    prose = [
-        read_pipes(_unmarked(_RULE.sub("", _set_aside(_QUOTE.sub("", part), kept))))
-        for part in parts[::2]
-    ]
-    heading = next(
-        (
-            words
-            for part in prose
-            for found in _HEADING.finditer(part)
-            if (words := _heading(found))
-        ),
-        "",
-    )
-    parts[::2] = [
-        _restored(_HEADING.sub(lambda found: f"\n{_heading(found)}\n", part), kept)
-        for part in prose
-    ]
-    return _restored(heading, kept), paragraphs("".join(parts))
+    """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
-
-def _set_aside(text: str, kept: list[str]) -> str:
-    """The text without tags, and with the number of a place in `kept` for each code and each
-    address: no later step changes their signs.
+    Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
+    keep their words, code its signs, items of lists their marks, and every line its line break.
     """
-    found, place, closing = list[str](), 0, _closing(text)
-    while sign := _SIGNS.search(text, place):
-        found.append(text[place : sign.start()])
-        place = sign.end()
-        if sign["ticks"] and (end := closing.get(sign.start())):
-            found.append(_as_places(_code(text[place:end]), kept))
-            place = end + len(sign["ticks"])
-        elif sign["link"]:
-            found.append(_as_places(sign["link"], kept))
-        elif sign["comment"] and (over := text.find("-->", place, place + MOST_IN_COMMENT)) >= 0:
-            place = over + len("-->")
-        elif sign["ticks"] or sign["escaped"] or sign["comment"]:
-            found.append(sign[0])
-    return "".join((*found, text[place:]))
+    text = _FRONT.sub("", text, count=1)
+    source = text.split("\n")
+    tokens = _markdown().parse(text)
+    lines = list[str]()
+    rows: list[list[str]] | None = None
+    title = mark = ""
+    for n, token in enumerate(tokens):
+        if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
+            lines.append("")
+        if token.type == "list_item_open":
+            mark = f"{token.info}{token.markup} "
+        elif token.type == "list_item_close":
+            mark = ""
+        elif token.type == "table_open":
+            rows = []
+        elif token.type == "tr_open" and rows is not None:
+            rows.append([])
+        elif token.type == "inline" and rows is not None:
+            rows[-1].append(_words(token))
+        elif token.type == "inline":
+            words = _words(token)
+            lines.append(mark + words)
+            mark = ""
+            if tokens[n - 1].type == "heading_open":
+                title = title or " ".join(words.split())
+        elif token.type in ("fence", "code_block"):
+            lines += [token.content, ""]
+        elif token.type == "html_block":
+            inner = _markdown().parseInline(_untagged(token.content))
+            lines.append("".join(_words(part) for part in inner))
+        elif token.type == "table_close" and rows is not None:
+            lines += [*table_lines(rows, headed=True), ""]
+            rows = None
+    return title, paragraphs("\n".join(lines))
 
 
-def _closing(text: str) -> dict[int, int]:
-    """For each run of backticks where the next one of its length begins, in the same paragraph.
-    Read from the end, so each is met once.
-    """
-    closing, later = dict[int, int](), dict[int, int]()
-    for run in reversed(list(_TICKS.finditer(text))):
-        if not run["ticks"]:
-            later.clear()
-            continue
-        length = len(run[0])
-        if length in later:
-            closing[run.start()] = later[length]
-        later[length] = run.start()
-    return closing
+def _words(token: Token) -> str:
+    """Return the words of a token and of the tokens in it, with the line breaks of the file."""
+    if token.children is not None:
+        return "".join(_words(child) for child in token.children)
+    if token.type in ("softbreak", "hardbreak"):
+        return "\n"
+    if token.type == "html_inline":
+        return "\n" if token.content.startswith("<br") else ""
+    return token.content
 
 
-def _code(text: str) -> str:
-    """A code without the spaces that part it from its backticks."""
-    return text[1:-1] if text[:1] == text[-1:] == " " and text.strip() else text
-
-
-def _as_places(text: str, kept: list[str]) -> str:
-    """Places for a text; a bar that a table needs marked stays where a table sees it."""
-    pieces = text.split(r"\|")
-    kept += pieces
-    return r"\|".join(f"\0{n}\0" for n in range(len(kept) - len(pieces), len(kept)))
-
-
-def _restored(text: str, kept: list[str]) -> str:
-    return _KEPT.sub(lambda found: kept[int(found[1])], text)
-
-
-def _unmarked(text: str) -> str:
-    """The words of links and of what is stressed. Twice, for what is stressed within what is
-    stressed.
-    """
-    text = _LINK.sub(r"\1", text)
-    for _ in range(2):
-        text = _SCORES.sub(r"\2", _STARS.sub(r"\2", text))
-    return text
-
-
-def _heading(found: re.Match[str]) -> str:
-    """The words of a heading, without the marks that close it."""
-    return found[1].strip().rstrip("#").rstrip()
+def _untagged(html: str) -> str:
+    """Return the words between tags and comments; a comment that is never closed is words."""
+    first, *others = html.split("<!--")
+    for other in others:
+        comment, end, behind = other.partition("-->")
+        first += behind if end else f"<!--{comment}"
+    return _TAG.sub("", first)

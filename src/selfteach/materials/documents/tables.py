@@ -39,17 +39,18 @@ Laid = list[Cell]
 
 
 def table_lines(rows: Rows, headed: bool | None = None) -> list[str]:
-    """The rows as items of a list. A table of two columns without a head is a list of names and
-    what belongs to them.
+    """Return the rows as items of a list. A table of two columns without a head is a list of names
+    and what belongs to them.
 
     Args:
-        headed: whether the first row names the columns; None where nothing says so: three columns
-            or more, all named, without a figure.
+        headed: whether the first row names the columns; None if nothing says so: it does if it has
+            three columns or more, all named, without a figure.
     """
-    told = [[" ".join(cell.split()) for cell in row] for row in rows]
-    told = [row for row in told if any(row)]
-    head = told[0] if len(told) > 1 and (headed if headed is not None else _names(told[0])) else []
-    return [f"- {'; '.join(_cells(head, row))}" for row in (told[1:] if head else told)]
+    cells = [
+        [Cell(" ".join(text.split()), names=headed is True and n == 0) for text in row]
+        for n, row in enumerate(rows)
+    ]
+    return list(joined_lines(cells))
 
 
 def joined_lines(rows: Sequence[Sequence[Cell]], groups: Sequence[int] = ()) -> Iterator[str]:
@@ -179,33 +180,3 @@ def _cells(head: Sequence[str], row: Sequence[str]) -> Iterator[str]:
     first, *rest = [cell for cell in row if cell]
     yield f"{first}: {rest[0]}" if rest else first
     yield from rest[1:]
-
-
-def read_pipes(text: str) -> str:
-    """Markdown with its tables as lists."""
-    lines, found = text.split("\n"), list[str]()
-    n = 0
-    while n < len(lines):
-        if "|" in lines[n] and n + 1 < len(lines) and _rule(lines[n + 1]):
-            end = next((i for i in range(n + 2, len(lines)) if "|" not in lines[i]), len(lines))
-            found += [
-                "",
-                *table_lines([_piped(line) for line in (lines[n], *lines[n + 2 : end])], True),
-                "",
-            ]
-            n = end
-        else:
-            found.append(lines[n])
-            n += 1
-    return "\n".join(found)
-
-
-def _rule(line: str) -> bool:
-    return "|" in line and "-" in line and not line.strip("|-: \t")
-
-
-def _piped(line: str) -> list[str]:
-    return [
-        cell.replace(r"\|", "|")
-        for cell in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
-    ]

@@ -1,0 +1,62 @@
+"""Read the environment switches that vary how the tests train (tools/margins.py sets them).
+
+SELFTEACH_TEST_SEED      a number that is added to the seeds of toy models, trainings and commands
+SELFTEACH_TEST_THREADS   the number of threads of torch; 1 by default
+SELFTEACH_TEST_DTYPE     bf16 or float32: what a toy model computes in where a test names no dtype;
+                         by default the processor decides, as it does for a user
+SELFTEACH_TEST_MARGINS   a file that receives the margins of training outcomes (margins.py)
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+SEED = int(os.environ.get("SELFTEACH_TEST_SEED", "0"))
+THREADS = int(os.environ.get("SELFTEACH_TEST_THREADS", "1"))
+DTYPE = os.environ.get("SELFTEACH_TEST_DTYPE", "")
+TEACHING = ("feedback", "corrections", "documents", "tasks", "train")
+
+
+def skip_with_threads() -> None:
+    """Skip a test that forks where torch has a pool of threads, which a child does not inherit."""
+    if THREADS != 1:
+        pytest.skip("forks, and a child inherits no pool of threads")
+
+
+def apply_switches() -> None:
+    """Shift the seeds and set the dtype as the environment asks. Without switches change nothing.
+
+    Must be called before test modules are imported: they import `train` by name.
+
+    Raises:
+        ValueError: SELFTEACH_TEST_DTYPE is neither bf16 nor float32.
+    """
+    if DTYPE not in ("", "bf16", "float32"):
+        raise ValueError(f"SELFTEACH_TEST_DTYPE is {DTYPE!r}; it must be bf16 or float32")
+    if DTYPE:
+        from selfteach.models import hf
+
+        hf.bf16_in_hardware = lambda: DTYPE == "bf16"
+    if SEED:
+        _shift_seeds()
+
+
+def _shift_seeds() -> None:
+    """Add SEED to the seed of every training, and give every teaching command a seed."""
+    from selfteach import cli
+    from selfteach.train import loop
+
+    train, run = loop.train, cli.run
+
+    def train_shifted(*given: Any, seed: int, **more: Any) -> Any:
+        return train(*given, seed=seed + SEED, **more)
+
+    def run_shifted(arguments: list[str]) -> int:
+        if arguments and arguments[0] in TEACHING and "--seed" not in arguments:
+            arguments = [arguments[0], "--seed", str(SEED), *arguments[1:]]
+        return run(arguments)
+
+    loop.train, cli.run = train_shifted, run_shifted
