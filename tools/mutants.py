@@ -43,7 +43,9 @@ COPIED = ("src", "tests", "tools", "bench", "configs", "docs", "examples")
 COPIED_FILES = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")
 STARTUP_S = 15.0
 SLOWER = 6.0
-"""A mutant's run is stopped after STARTUP_S seconds and SLOWER times the clean duration."""
+OUTSIDE_S = 120.0
+"""A test may take SLOWER times its clean duration and at least STARTUP_S seconds; so may all tests
+of a mutant together. Those that start processes have OUTSIDE_S seconds."""
 
 
 @dataclass(frozen=True)
@@ -437,7 +439,9 @@ class Workplace:
         sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != ROOT / "src"]
         sys.path.insert(0, str(self.tree / "src"))
 
-    def fork(self, tests: Sequence[str], limit_s: float, plugin: Any = None) -> tuple[str, float]:
+    def fork(
+        self, tests: Sequence[str], limit_s: float, each_s: float = 600, plugin: Any = None
+    ) -> tuple[str, float]:
         """Runs tests in a fork; returns passed, failed, timeout or died, and the seconds."""
         begun = time.monotonic()
         scratch = self.folder / "scratch"
@@ -449,7 +453,7 @@ class Workplace:
             try:
                 os.setsid()
                 self._redirect(scratch)
-                code = run_tests(tests, scratch, plugin)
+                code = run_tests(tests, scratch, each_s, plugin)
             except BaseException as fault:
                 print(f"{type(fault).__name__}: {fault}", flush=True)
             finally:
@@ -493,13 +497,14 @@ def wait(child: int, until: float) -> int | None:
         pause = min(pause * 1.2, 0.1)
 
 
-def run_tests(tests: Sequence[str], scratch: Path, plugin: Any) -> int:
+def run_tests(tests: Sequence[str], scratch: Path, each_s: float, plugin: Any) -> int:
     import pytest
     from hypothesis import settings
 
     settings.register_profile("mutants", database=None, derandomize=True, deadline=None)
     options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--tb=short"]
     options += ["--hypothesis-profile=mutants", f"--basetemp={scratch / 'pytest'}"]
+    options += [f"--timeout={each_s:.0f}"]
     plugins = [plugin] if plugin is not None else []
     return int(pytest.main([*options, *tests], plugins=plugins))
 
@@ -602,7 +607,7 @@ def clean_run(place: Workplace, group: Group) -> dict[str, Any]:
         def pytest_configure(self, config: Any) -> None:
             config.pluginmanager.register(Coverage(sources, target))
 
-    result, seconds = place.fork(names, 1800, Late())
+    result, seconds = place.fork(names, 1800, plugin=Late())
     if result != "passed" or not target.exists():
         raise SystemExit(f"the tests do not pass unchanged ({result}): see {place.log}")
     facts = {"key": key, "clean_s": seconds, **json.loads(target.read_text())}
@@ -658,13 +663,14 @@ def judge(place: Workplace, group: Group, mutant: Mutant, facts: dict[str, Any])
         raise SystemExit(f"{mutant.id}: the mutant is not Python: {fault}") from fault
     try:
         target.write_bytes(changed)
-        clean_s = sum(facts["seconds"][name] for name in inside)
+        clean_s = [facts["seconds"][name] for name in inside]
         result, seconds = "uncovered", 0.0
         if inside:
-            result, seconds = place.fork(inside, STARTUP_S + SLOWER * clean_s)
+            each_s = max(STARTUP_S, SLOWER * max(clean_s))
+            result, seconds = place.fork(inside, STARTUP_S + SLOWER * sum(clean_s), each_s)
         outside = outside_for(mutant, group)
         if result in ("passed", "uncovered") and outside:
-            result, more = place.fork(outside, 300)
+            result, more = place.fork(outside, OUTSIDE_S)
             seconds += more
     finally:
         target.write_bytes(original)
@@ -700,7 +706,10 @@ def commit_name() -> str:
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     )
-    return done.stdout.strip() or "unknown"
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "src", "tests"], cwd=ROOT, capture_output=True, text=True
+    )
+    return (done.stdout.strip() or "unknown") + (" with changes" if changed.stdout else "")
 
 
 def work(options: argparse.Namespace, name: str) -> Iterator[dict[str, Any]]:
