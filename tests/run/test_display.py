@@ -146,6 +146,16 @@ def test_white_space_stays_and_carriage_returns_go() -> None:
     assert printable("a\r\nb\u00a0c\u2003d\u2029e") == "a\nb\u00a0c\u2003d\u2029e"
 
 
+def test_names_and_units_of_bars_are_no_markup() -> None:
+    display = Bars(io.StringIO())
+    display.stage("[bold]name", 2, "[red]unit")
+    task = display._bar.tasks[0]
+    shown = [str(column.render(task)) for column in display._bar.columns]
+    assert "[bold]name" in shown
+    assert "[red]unit" in shown
+    display.finish()
+
+
 class Watched(Bars):
     """Bars that can be looked into."""
 

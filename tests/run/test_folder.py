@@ -512,3 +512,10 @@ def test_each_exported_file_is_on_the_disk_before_it_counts(
         (folder / "w").write_text("1")
         monkeypatch.setattr(os, "fsync", noted)
     assert Path("mine/adapter/w").stat().st_ino in synced
+
+
+def test_closing_writes_the_manifest_once_more() -> None:
+    run = opened("mine")
+    Path("mine/manifest.json").unlink()
+    close(run)
+    assert json.loads(Path("mine/manifest.json").read_text())["kind"] == "feedback"

@@ -84,3 +84,12 @@ def test_a_holder_without_a_pid_is_unknown(tmp_path: Path, pauses: list[float]) 
     with pytest.raises(UsageError, match="in use by process unknown"):
         Lock(tmp_path)
     held.release()
+
+
+def test_everybody_may_look_who_holds_a_lock(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Lock(tmp_path).release()
+    finally:
+        os.umask(before)
+    assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o644
