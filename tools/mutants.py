@@ -85,6 +85,10 @@ GROUPS = {
         sources=("models/recorded.py",),
         tests=("models/test_recorded.py", "run/test_ledger.py", "faults/test_13_cut_prompts.py"),
     ),
+    "guard": Group(
+        sources=("models/endpoint_guard.py",),
+        tests=("models/test_endpoint_guard.py", "faults/test_08_rate_limits.py"),
+    ),
     "text": Group(
         sources=(
             "records.py:clean,_mend,cleaned,read_jsonl,_row,parse_json,_refuse,_float,_int,"
