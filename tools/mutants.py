@@ -146,8 +146,16 @@ EQUIVALENT: dict[str, str] = {
         "a tolerance of rounding"
     ),
     "statistics.py::best_threshold::constant::12 -> (1": "a tolerance of rounding: 11 or 13 places",
+    "statistics.py::ratio.of::constant::1.0 -> ": "divides where the quotient is not taken",
     "statistics.py::share::constant::1.0 -> (10.0) #2": "Wilson's bound passes 1 by rounding only",
     "statistics.py::share::constant::1.0 -> (2.0) #2": "Wilson's bound passes 1 by rounding only",
+    # objectives
+    "correction.py::desensitised::constant::0 -> (-1) #1": "dimension -1 of a vector is 0",
+    "correction.py::desensitised::constant::0 -> (-1) #2": "dimension -1 of a vector is 0",
+    "correction.py::desensitised::constant::0 -> (-1) #3": "dimension -1 of a vector is 0",
+    "objectives/__init__.py::row_sums::constant::0 -> (-1)": "dimension -1 of a vector is 0",
+    "distill.py::coarse::unary::-1 -> (1)": "the last dimension of a matrix is 1",
+    "distill.py::tail::unary::-1 -> (1)": "the last dimension of a matrix is 1",
     # run
     "run/lock.py::holder::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/lock.py::Lock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
