@@ -169,7 +169,7 @@ EQUIVALENT: dict[str, str] = {
     "run/recover.py::<module>::constant::4000 ->": "a bound of useless tries",
     "run/recover.py::<module>::constant::40 ->": "a bound above every number of rows",
     "run/folder.py::identity_of::drop::ledger.close()": "CPython closes it when the name goes",
-    "run/signals.py::interruptible::constant::False -> (True) #3": "a warning of Python's own",
+    "run/signals.py::interruptible::constant::False -> (True) #4": "a warning of Python's own",
 }
 """Mutants that no test can notice, by a pattern of their id, with the reason. They do not count."""
 
