@@ -209,3 +209,20 @@ def test_the_tensors_of_an_optimizer_do_not_move_with_it() -> None:
     take_steps(chosen, range(1, 3))
     assert all(torch.equal(kept[name], before[name]) for name in kept)
     assert not any(value.requires_grad for value in kept.values())
+
+
+def test_only_tensors_of_a_weight_s_shape_are_split_over_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process keeps its part of the moments, and the count of steps as a whole."""
+    asked: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+
+    def part_of(value: torch.Tensor, mine: torch.Tensor) -> torch.Tensor:
+        asked.append((tuple(value.shape), tuple(mine.shape)))
+        return value
+
+    chosen = optimizer(0)
+    take_steps(chosen, range(1))
+    monkeypatch.setattr(checkpoint, "part_of", part_of)
+    checkpoint.restore_optimizer(optimizer(1), checkpoint.optimizer_tensors(chosen))
+    assert sorted(asked) == [((3, 2), (3, 2))] * 2 + [((4,), (4,))] * 2
