@@ -226,3 +226,11 @@ def test_only_tensors_of_a_weight_s_shape_are_split_over_processes(
     monkeypatch.setattr(checkpoint, "part_of", part_of)
     checkpoint.restore_optimizer(optimizer(1), checkpoint.optimizer_tensors(chosen))
     assert sorted(asked) == [((3, 2), (3, 2))] * 2 + [((4,), (4,))] * 2
+
+
+def test_an_old_checkpoint_without_a_manifest_is_removed_too(tmp_path: Path) -> None:
+    checkpoint.write(tmp_path, "mine", point(1))
+    (tmp_path / "step-000001" / "manifest.json").unlink()
+    for step in (2, 3):
+        checkpoint.write(tmp_path, "mine", point(step))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000003"]
