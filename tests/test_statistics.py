@@ -302,3 +302,11 @@ def test_resamples_come_in_parts_that_fit_memory(width, monkeypatch):
 def test_the_interval_is_95_percent():
     assert pytest.approx(1.959964, abs=5e-7) == statistics.Z
     assert statistics.RESAMPLES == 4000
+
+
+def test_a_ratio_over_less_than_one_is_a_ratio():
+    over, under = np.array([0.01, 0.05, 0.02]), np.array([0.1, 0.05, 0.2])
+    rows = drawn(3)
+    found = ratio(over, under)
+    expected = middle_95(over[rows].sum(1) / under[rows].sum(1))
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)

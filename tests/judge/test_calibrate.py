@@ -9,8 +9,9 @@ import pytest
 
 from selfteach.errors import DataError, EndpointError, TooManyFailures
 from selfteach.judge import Answered, AnyOf, Verdicts
-from selfteach.judge.calibrate import _spread, calibrate
+from selfteach.judge.calibrate import Candidate, _row, _spread, calibrate
 from selfteach.models.endpoint_guard import NoLogprobs
+from selfteach.records import Measure
 
 N = 20
 LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in range(2 * N)]
@@ -237,3 +238,19 @@ def test_a_judge_is_at_chance_where_its_interval_holds_one_half() -> None:
     assert [row["note"] for row in report["candidates"]] == ["at chance", ""]
     *_, report = calibrate([Fixed("wrong way round", 0, -1.0)], LABELLED, 0.75)
     assert report["candidates"][0]["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "note"),
+    [
+        (0.4, 0.6, "at chance"),
+        (0.5, 0.7, "at chance"),
+        (0.3, 0.5, "at chance"),
+        (0.51, 0.7, ""),
+        (0.3, 0.49, ""),
+    ],
+)
+def test_the_bounds_of_an_interval_belong_to_it(low: float, high: float, note: str) -> None:
+    measure = Measure((low + high) / 2, low, high, 40)
+    row = _row(Candidate(Fixed("judge", 0), measure, 0.5, ()), 0.75)
+    assert (row["note"], row["usable"]) == (note, False)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import pytest
 
 from selfteach.config import Feedback, resolve
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run import signals
-from selfteach.run.folder import Run, open_run, slug
+from selfteach.run import manifest, signals
+from selfteach.run.folder import Run, identity_of, open_run, slug
 from selfteach.run.ledger import Fate, Ledger
 from selfteach.run.lock import holder
 from selfteach.run.standing import runs, standing
@@ -311,18 +312,18 @@ def test_the_diary_says_when_a_run_began_resumed_and_stopped() -> None:
 
 
 def test_the_manifest_follows_each_change_at_once() -> None:
-    def manifest() -> dict[str, Any]:
+    def written() -> dict[str, Any]:
         return json.loads(Path("mine/manifest.json").read_text())
 
     with opened("mine", ("seed=7",)) as run:
-        assert (manifest()["seed"], manifest()["kind"]) == (7, "feedback")
+        assert (written()["seed"], written()["kind"]) == (7, "feedback")
         run.bind("judge", "abc")
-        assert manifest()["models"] == {"judge": "abc"}
+        assert written()["models"] == {"judge": "abc"}
         with run.stage("probe"):
-            assert manifest()["stages"]["probe"]["state"] == "running"
-        assert manifest()["stages"]["probe"]["state"] == "done"
+            assert written()["stages"]["probe"]["state"] == "running"
+        assert written()["stages"]["probe"]["state"] == "done"
         run.export("a.txt", "abc")
-        assert manifest()["exports"]["a.txt"] == {
+        assert written()["exports"]["a.txt"] == {
             "bytes": 3,
             "sha256": hashlib.sha256(b"abc").hexdigest(),
         }
@@ -330,14 +331,14 @@ def test_the_manifest_follows_each_change_at_once() -> None:
             (folder / "in").mkdir()
             (folder / "in" / "w").write_bytes(b"12")
             (folder / "v").write_bytes(b"1")
-        exports = manifest()["exports"]
+        exports = written()["exports"]
         assert exports["adapter/"]["files"] == 2
         assert exports["adapter/in/w"] == {
             "bytes": 2,
             "sha256": hashlib.sha256(b"12").hexdigest(),
         }
     with opened("mine", ("seed=7",)) as run:
-        assert manifest()["exports"].keys() >= {"a.txt", "adapter/", "adapter/v", "config.yaml"}
+        assert written()["exports"].keys() >= {"a.txt", "adapter/", "adapter/v", "config.yaml"}
         assert run.ledger.noted("models") == {"judge": "abc"}
         with pytest.raises(IntegrityError):
             run.bind("judge", "other")
@@ -519,3 +520,38 @@ def test_closing_writes_the_manifest_once_more() -> None:
     Path("mine/manifest.json").unlink()
     close(run)
     assert json.loads(Path("mine/manifest.json").read_text())["kind"] == "feedback"
+
+
+def test_looking_at_a_run_that_did_not_begin_writes_nothing() -> None:
+    Path("mine").mkdir()
+    assert identity_of(Path("mine")) is None
+    assert list(Path("mine").iterdir()) == []
+    Path("mine/run.db").touch()
+    assert identity_of(Path("mine")) is None
+    assert [(path.name, path.stat().st_size) for path in Path("mine").iterdir()] == [("run.db", 0)]
+    close(opened("mine"))
+    found = identity_of(Path("mine"))
+    assert found is not None
+    assert (found["kind"], found["material"]) == ("feedback", {"rule": "Do not hum!"})
+
+
+def test_a_fault_while_a_run_opens_is_raised_and_the_lock_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(resolved: Any) -> str:
+        raise ValueError("cannot be written")
+
+    monkeypatch.setattr("selfteach.run.folder.dump", broken)
+    with pytest.raises(ValueError, match="cannot be written"):
+        opened("mine")
+    assert holder(Path("mine")) is None
+
+
+def test_a_package_that_is_not_installed_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "PACKAGES", ("torch", "no-such-package"))
+    manifest.versions.cache_clear()
+    try:
+        packages = manifest.versions()["packages"]
+    finally:
+        manifest.versions.cache_clear()
+    assert packages == {"torch": version("torch"), "no-such-package": "absent"}
