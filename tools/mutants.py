@@ -159,7 +159,8 @@ EQUIVALENT: dict[str, str] = {
     "correction.py::arms::constant::True -> (False)": "both sides always have as many parts",
     # guard
     "endpoint_guard.py::Transient.__init__::drop::super()": "BaseException keeps the reason itself",
-    "endpoint_guard.py::retry_after_s::constant::64 -> (6": "no date and no wait has 63 letters",
+    "endpoint_guard.py::retry_after_s::constant::64 -> (65) #2": "no date has 64 letters",
+    "endpoint_guard.py::retry_after_s::constant::64 -> (63) #2": "no date has 64 letters",
     # checkpoint
     "train/checkpoint.py::write::constant::2 -> (": "how its manifest is indented",
     # run
