@@ -69,7 +69,7 @@ def test_same_values_have_no_width_unless_their_range_is_known():
     unseen = 3.841459 / 13.841459
     assert mean([0.0] * 10, limits=(0, 1)) == Measure(0.0, 0.0, pytest.approx(unseen, abs=1e-6), 10)
     assert mean([], limits=(0, 1)) == Measure(0.0, 0, 1, 0)
-    assert mean([]).n == 0
+    assert mean([]) == Measure(0, 0, 0, 0)
 
 
 def test_paired_difference():

@@ -152,6 +152,19 @@ def test_a_pause_holds_everybody_back_and_the_longest_counts(clock: Clock) -> No
     assert clock.slept == [pytest.approx(11.0)]
 
 
+def test_a_pause_is_over_at_its_end_exactly(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setattr(endpoint_guard.random, "uniform", lambda low, high: low)
+
+    async def enter() -> None:
+        guard = Guard("u", 1, 60)
+        guard.failed(Transient("busy", wait_s=8.0))
+        await asyncio.wait_for(guard.slot().__aenter__(), 5)
+
+    asyncio.run(enter())
+    assert clock.slept == [8.0]
+    assert clock.now == 108.0
+
+
 def test_without_a_pause_nobody_sleeps(clock: Clock) -> None:
     async def enter() -> None:
         async with Guard("u", 1, 60).slot():

@@ -88,6 +88,11 @@ def test_each_error_of_the_system_has_its_name(
 def test_a_full_disk_without_a_known_need_says_so(tmp_path: Path) -> None:
     fault = disk.explain(OSError(errno.ENOSPC, "full"), tmp_path)
     assert "the disk is full: more room is needed, 5,000 are free" in str(fault)
+    with (
+        pytest.raises(ResourceError, match="the disk is full: more room is needed"),
+        disk.disk_faults(tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, "full")
     assert "(plain words)" in str(disk.explain(OSError("plain words"), tmp_path))
 
 

@@ -386,6 +386,13 @@ def test_a_second_fault_while_closing_does_not_hide_the_first(
     run._lock.release()
 
 
+def test_a_run_that_is_set_aside_is_free() -> None:
+    close(opened("mine"))
+    with opened("mine", new=True):
+        assert holder(Path("mine.before-1")) is None
+        assert holder(Path("mine")) == os.getpid()
+
+
 def test_an_out_that_holds_something_else_is_refused() -> None:
     Path("file").write_text("x")
     with pytest.raises(UsageError, match="is a file, not a folder"):
