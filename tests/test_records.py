@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfteach.errors import DataError
@@ -20,8 +21,10 @@ from selfteach.records import (
     Request,
     Sampling,
     clean,
+    cleaned,
     digest,
     messages,
+    parse_json,
     prompt_json,
     question,
     read_jsonl,
@@ -31,6 +34,7 @@ from selfteach.records import (
     user,
     write_bytes,
     write_jsonl,
+    write_text,
 )
 
 ONE = Request("ask", user("hi"), Sampling(0.7, 0.9, 64, ("\n",)), 2, 3)
@@ -187,6 +191,7 @@ def test_messages_come_back_from_their_json(prompt: tuple[Message, ...]) -> None
     assert messages(prompt_json(prompt)) == prompt
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.dictionaries(
@@ -261,3 +266,158 @@ def test_bad_lines_are_values() -> None:
 )
 def test_sentences(text: str, parts: list[str]) -> None:
     assert list(sentences(text)) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-9223372036854775808",
+        "18446744073709551615",
+        "-0",
+        "1.5",
+        "1.7976931348623157e308",
+        '{"a": {"b": 1}, "b": 1}',
+        '"[[["',
+        "null",
+    ],
+)
+def test_json_within_its_bounds_is_read_as_json_reads_it(text: str) -> None:
+    assert parse_json(text) == json.loads(text)
+    assert type(parse_json(text)) is type(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("-9223372036854775809", "64 bits"),
+        ("18446744073709551616", "64 bits"),
+        ("1" * 5000, "64 bits"),
+        ("1e999", "out of range"),
+        ("[-1e999]", "out of range"),
+        ("NaN", "NaN is no JSON number"),
+        ('{"a": Infinity}', "Infinity is no JSON number"),
+        ('{"a": 1, "a": 1}', "a key stands twice"),
+        ("{'a': 1}", "not JSON"),
+        ("[" * 200_000, "nested too deep"),
+    ],
+)
+def test_json_beyond_its_bounds_is_refused(text: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a":', "}")])
+def test_json_may_be_nested_64_deep_and_no_deeper(before: str, after: str) -> None:
+    def nested(depth: int) -> str:
+        return before * depth + "1" + after * depth
+
+    assert parse_json(nested(64)) == json.loads(nested(64))
+    with pytest.raises(ValueError, match="nested deeper than 64"):
+        parse_json(nested(65))
+    with pytest.raises(ValueError, match="nested deeper than 64"):
+        parse_json(f'[1, "x", {nested(64)}, 2]')
+
+
+def test_a_line_at_the_limit_is_read_and_a_longer_one_is_bad(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of 30, 31, 32, 100 and 30 bytes, their newlines included; the limit is 30."""
+    monkeypatch.setattr("selfteach.records.MAX_LINE_BYTES", 30)
+
+    def line(length: int) -> bytes:
+        return b'{"a":"' + b"x" * (length - 9) + b'"}\n'
+
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"".join(map(line, (30, 31, 32, 100, 30))))
+    bad: list[BadLine] = []
+    assert [where for where, _ in read_jsonl(path, bad)] == ["a.jsonl:1", "a.jsonl:5"]
+    assert [line.where for line in bad] == ["a.jsonl:2", "a.jsonl:3", "a.jsonl:4"]
+    assert all("the line is longer" in line.fault for line in bad)
+    path.write_bytes(line(200).rstrip())
+    bad.clear()
+    assert list(read_jsonl(path, bad)) == []
+    assert [line.where for line in bad] == ["a.jsonl:1"]
+
+
+def test_a_bad_line_raises_where_no_list_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n[1]\n{"a": 2}\n')
+    rows = read_jsonl(path)
+    assert next(rows) == ("a.jsonl:1", {"a": 1})
+    with pytest.raises(DataError, match="not a JSON object") as caught:
+        next(rows)
+    assert caught.value.where == "a.jsonl:2"
+    bad: list[BadLine] = []
+    assert [where for where, _ in read_jsonl(path, bad)] == ["a.jsonl:1", "a.jsonl:3"]
+    assert bad == [BadLine("a.jsonl:2", "not a JSON object")]
+
+
+def test_lines_that_were_cleaned_are_listed_and_no_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": "x\\u2028y"}\n\n{"a": "xy"}\n{"a\\ufeff": ["\\u0000"]}\n')
+    mended: list[BadLine] = []
+    assert list(read_jsonl(path, mended=mended)) == [
+        ("a.jsonl:1", {"a": "x\ny"}),
+        ("a.jsonl:3", {"a": "xy"}),
+        ("a.jsonl:4", {"a": ["\ufffd"]}),
+    ]
+    assert [line.where for line in mended] == ["a.jsonl:1", "a.jsonl:4"]
+    assert [row for _, row in read_jsonl(path)] == [row for _, row in read_jsonl(path, [], [])]
+
+
+def test_keys_that_become_one_when_cleaned_are_refused() -> None:
+    with pytest.raises(ValueError, match="a key stands twice"):
+        cleaned({"a": 1, "a\ufeff": 2})
+    assert cleaned([1, 2.5, None, True, {"a\ufeff": "b\x00"}]) == [
+        1,
+        2.5,
+        None,
+        True,
+        {"a": "b\ufffd"},
+    ]
+
+
+MENDED = {
+    "\x85\u2028\u2029": "\n",
+    "\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069": "",
+    "\ud800\udbff\udc00\udfff\x00\x08\x0b\x0c\x0e\x1f\x7f\x80\x84\x86\x9f": "\ufffd",
+}
+
+
+@pytest.mark.parametrize(
+    ("char", "safe"), [(char, safe) for chars, safe in MENDED.items() for char in chars], ids=ascii
+)
+def test_each_unsafe_character_has_its_replacement(char: str, safe: str) -> None:
+    assert clean(f"a{char}b") == f"a{safe}b"
+
+
+@pytest.mark.parametrize(
+    "char", "\t\n\r ~\xa0\u2027\u202f\u2065\u206a\ufefe\ufffd\ue000", ids=ascii
+)
+def test_neighbors_of_unsafe_characters_stay(char: str) -> None:
+    assert clean(f"a{char}b") == f"a{char}b"
+
+
+def test_a_file_is_whole_on_the_disk_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    synced: list[tuple[int, str]] = []
+
+    def sync(number: int) -> None:
+        synced.append((os.fstat(number).st_size, path.read_text()))
+
+    monkeypatch.setattr("os.fsync", sync)
+    write_bytes(path, b"all of it")
+    assert synced == [(9, "old")]
+    assert path.read_text() == "all of it"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_jsonl_is_written_as_text_and_not_as_escapes(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    write_jsonl(path, [{"a": "象"}, {"b": [1]}])
+    assert path.read_text("utf-8") == '{"a": "象"}\n{"b": [1]}\n'
+    write_text(path, "\ud800x")
+    assert path.read_bytes() == b"?x"

@@ -2,12 +2,15 @@
 coverage.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
+from selfteach import statistics
 from selfteach.records import Measure
 from selfteach.statistics import (
     auroc,
@@ -66,7 +69,7 @@ def test_same_values_have_no_width_unless_their_range_is_known():
     unseen = 3.841459 / 13.841459
     assert mean([0.0] * 10, limits=(0, 1)) == Measure(0.0, 0.0, pytest.approx(unseen, abs=1e-6), 10)
     assert mean([], limits=(0, 1)) == Measure(0.0, 0, 1, 0)
-    assert mean([]).n == 0
+    assert mean([]) == Measure(0, 0, 0, 0)
 
 
 def test_paired_difference():
@@ -202,3 +205,108 @@ def test_no_threshold_is_better(items):
 def test_large_inputs_stay_fast():
     flags = np.random.default_rng(0).random(20_000)
     assert mean(flags).high - mean(flags).low < 0.01
+
+
+def drawn(n, seed=0):
+    """The units of 4,000 resamples, as numpy's own generator draws them."""
+    return np.random.default_rng(seed).integers(n, size=(4000, n), dtype=np.int32)
+
+
+def middle_95(values):
+    return tuple(np.quantile(values, [0.025, 0.975]))
+
+
+def test_intervals_are_the_seeded_percentile_bootstrap():
+    """Each interval equals one computed here from the same resamples: 4,000, seed 0 by default."""
+    rng = np.random.default_rng(5)
+    t, p, b = rng.random(17), rng.random(17) + 0.8, rng.random(17) - 0.3
+    rows = drawn(17)
+
+    found = mean(t)
+    assert (found.low, found.high) == pytest.approx(middle_95(t[rows].mean(1)), abs=1e-12)
+    found = mean(t, seed=7)
+    assert (found.low, found.high) == pytest.approx(middle_95(t[drawn(17, 7)].mean(1)), abs=1e-12)
+    found = paired_bootstrap(p, b)
+    assert (found.low, found.high) == pytest.approx(middle_95((p - b)[rows].mean(1)), abs=1e-12)
+    found = ratio(t, p)
+    expected = middle_95(t[rows].sum(1) / p[rows].sum(1))
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+    found = recovery(t, p, b)
+    expected = middle_95((t - b)[rows].mean(1) / (p - b)[rows].mean(1))
+    assert found.value == pytest.approx((t - b).mean() / (p - b).mean())
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+    assert found.n == 17
+
+
+def test_resamples_without_denominator_count_as_the_whole():
+    """Three units of which one has tokens: (2/3)^3 of the resamples have none, and say 1/2 too."""
+    assert ratio([1, 0, 0], [2, 0, 0]) == Measure(0.5, 0.5, 0.5, 3)
+    unseen = 3.841459 / 6.841459
+    wide = ratio([1, 0, 0], [2, 0, 0], limits=(0, 1))
+    assert (wide.low, wide.high) == pytest.approx((0.5 - unseen / 2, 0.5 + unseen / 2), abs=1e-6)
+    assert ratio([0.0, 0.0], [0.0, 0.0], limits=(-1, 3)) == Measure(0, -1, 3, 0)
+
+
+def test_recovery_bounds_the_denominator_of_a_resample():
+    """Of two units one gains nothing: a quarter of the resamples divide by .01 instead of by 0."""
+    found = recovery([0.5, 0.5], [1, 0], [0, 0])
+    assert (found.value, found.low, found.high) == (1.0, 0.5, pytest.approx(50.0))
+
+
+def test_recovery_refuses_values_that_are_not_paired():
+    for lengths in [(2, 3, 3), (3, 2, 3), (3, 3, 2)]:
+        with pytest.raises(ValueError, match="paired values of"):
+            recovery(*(np.ones(length) for length in lengths))
+
+
+def test_auroc_resamples_within_each_label():
+    """Against an independent bootstrap of the same form, to the error that 4,000 resamples have."""
+    rng = np.random.default_rng(3)
+    high, low = rng.normal(1, 1, 12), rng.normal(0, 1, 30)
+    found = auroc([True] * 12 + [False] * 30, [*high, *low])
+    values = []
+    for _ in range(4000):
+        some, others = rng.choice(high, 12), rng.choice(low, 30)
+        values.append((some[:, None] > others[None, :]).mean())
+    assert (found.low, found.high) == pytest.approx(middle_95(values), abs=0.02)
+    assert found.n == 42
+    again = auroc([True] * 12 + [False] * 30, [*high, *low], seed=0)
+    other = auroc([True] * 12 + [False] * 30, [*high, *low], seed=1)
+    assert found == again
+    assert (found.low, found.high) != (other.low, other.high)
+
+
+def test_complete_separation_has_the_width_of_the_rarer_label():
+    for many, few in [(3, 50), (50, 3)]:
+        found = auroc([True] * many + [False] * few, [1.0] * many + [0.0] * few)
+        assert found.low == pytest.approx(3 / (3 + 3.841459), abs=1e-6)
+        assert (found.value, found.high, found.n) == (1.0, 1.0, 53)
+
+
+def test_a_threshold_no_better_than_chance_calls_nothing_true():
+    assert best_threshold([True, False, True, False], [1, 1, 2, 2]) == 2
+    assert best_threshold([True, False, True, False, True], [1, 1, 2, 2, 3]) == 2.5
+    assert best_threshold([False, False], [1, 2]) == 2
+    assert best_threshold([False], [5]) == 5
+
+
+@pytest.mark.parametrize("width", [1, 3, 10, 11, 5000])
+def test_resamples_come_in_parts_that_fit_memory(width, monkeypatch):
+    monkeypatch.setattr(statistics, "_CHUNK", 30)
+    parts = list(itertools.islice(statistics._chunks(width), 4001))
+    assert sum(parts) == 4000
+    assert all(part == 1 or part * width <= 30 for part in parts)
+    assert len(parts) <= -(-4000 // max(1, 30 // width))
+
+
+def test_the_interval_is_95_percent():
+    assert pytest.approx(1.959964, abs=5e-7) == statistics.Z
+    assert statistics.RESAMPLES == 4000
+
+
+def test_a_ratio_over_less_than_one_is_a_ratio():
+    over, under = np.array([0.01, 0.05, 0.02]), np.array([0.1, 0.05, 0.2])
+    rows = drawn(3)
+    found = ratio(over, under)
+    expected = middle_95(over[rows].sum(1) / under[rows].sum(1))
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)

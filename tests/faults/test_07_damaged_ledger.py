@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.ledger import SCHEMA, Fate, Ledger
 from selfteach.run.lock import Lock
 from selfteach.run.recover import recover
 
@@ -152,3 +153,42 @@ def test_a_run_in_use_is_not_recovered(tmp_path: Path, whole: bytes) -> None:
     with pytest.raises(UsageError, match="in use"):
         recover(path.parent)
     lock.release()
+
+
+def test_a_ledger_with_its_tables_on_other_pages_is_recovered(tmp_path: Path) -> None:
+    """Its own first page says where they are; that of a new ledger would be wrong."""
+    path = tmp_path / "run.db"
+    database = sqlite3.connect(path)
+    for statement in reversed([part for part in SCHEMA.split(";") if part.strip()]):
+        database.execute(statement)
+    database.commit()
+    database.close()
+    ledger = Ledger(path)
+    ledger.answer((f"id-{number}", {"text": f"answer {number} word"}) for number in range(20))
+    ledger.note("identity", {"kind": "feedback"})
+    ledger.close()
+    data = bytearray(path.read_bytes())
+    changed_letter(data)
+    path.write_bytes(bytes(data))
+    saved = recover(tmp_path)
+    assert (saved["answers"], saved["notes"]) == (19, 1)
+    assert len(content(path)[1]) == 19
+
+
+def test_what_only_the_write_ahead_log_holds_is_recovered_too(tmp_path: Path, whole: bytes) -> None:
+    """A killed process leaves its last commits there."""
+    first = written(tmp_path / "first", whole)
+    ledger = Ledger(first)
+    ledger.answer([("late", {"text": "the last one"})])
+    log = first.with_name("run.db-wal").read_bytes()
+    data = bytearray(first.read_bytes())
+    ledger.close()
+    changed_letter(data)
+    path = written(tmp_path / "run", bytes(data))
+    path.with_name("run.db-wal").write_bytes(log)
+    saved = recover(path.parent)
+    assert saved["answers"] == ANSWERS
+    assert not path.with_name("run.db-wal").exists()
+    again = Ledger(path)
+    assert again.answers(["late"]) == {"late": {"text": "the last one"}}
+    again.close()

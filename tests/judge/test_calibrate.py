@@ -9,8 +9,9 @@ import pytest
 
 from selfteach.errors import DataError, EndpointError, TooManyFailures
 from selfteach.judge import Answered, AnyOf, Verdicts
-from selfteach.judge.calibrate import calibrate
+from selfteach.judge.calibrate import Candidate, _row, _spread, calibrate
 from selfteach.models.endpoint_guard import NoLogprobs
+from selfteach.records import Measure
 
 N = 20
 LABELLED: list[tuple[Answered, bool]] = [((f"p{i}", f"a{i}"), i < N) for i in range(2 * N)]
@@ -141,3 +142,115 @@ def test_any_of_several_verdicts_is_enough_and_each_is_asked_only_about_what_is_
 def test_a_verdict_is_strictly_above_the_threshold() -> None:
     assert Verdicts(Fixed("j", 0), 1.0).broken([("", "a0")]) == [False]
     assert Verdicts(Fixed("j", 0), 0.99).broken([("", "a0"), ("", "a30")]) == [True, False]
+
+
+def test_the_readable_one_decides_from_the_least_auroc_on() -> None:
+    """14 of 20 found is AUROC .85: at least .85 it decides; above that the best one does."""
+    for least, name in ((0.85, "check"), (0.8500001, "perfect")):
+        judges = [Fixed("check", 6), Fixed("perfect", 0)]
+        verdicts, _, report = calibrate(judges, LABELLED, least, "check")
+        assert verdicts is not None
+        assert verdicts.name == name
+        assert [row["usable"] for row in report["candidates"]] == [name == "check", True]
+
+
+def test_exactly_the_least_auroc_is_enough() -> None:
+    verdicts, best, report = calibrate([Fixed("check", 6)], LABELLED, 0.85)
+    assert verdicts is not None
+    assert best is not None
+    assert report["reason"] == "the best of 1 candidates: AUROC 0.85"
+    verdicts, best, report = calibrate([Fixed("check", 6)], LABELLED, 0.86)
+    assert (verdicts, best) == (None, None)
+    assert report["reason"] == ("no candidate reaches an AUROC of 0.86; the best, check, has 0.85")
+    assert (report["chosen"], report["best"]) == ("", "check")
+
+
+def test_the_reason_names_who_decides_and_who_is_best() -> None:
+    judges = [Fixed("check", 6), Fixed("perfect", 0), Fixed("weak", 10)]
+    *_, report = calibrate(judges, LABELLED, 0.75, "check")
+    assert report["reason"] == ("which people can read: AUROC 0.85; the best, perfect, has 1.00")
+    *_, report = calibrate(judges, LABELLED, 0.75)
+    assert report["reason"] == "the best of 3 candidates: AUROC 1.00"
+
+
+def test_the_report_holds_the_numbers_of_each_candidate() -> None:
+    *_, report = calibrate([Fixed("check", 6), Fixed("perfect", 0)], LABELLED, 0.75)
+    first, second = report["candidates"]
+    assert (first["name"], second["name"]) == ("check", "perfect")
+    assert first["auroc"]["value"] == pytest.approx(0.85)
+    assert 0.6 < first["auroc"]["low"] < 0.85 < first["auroc"]["high"] < 1
+    assert first["auroc"]["n"] == second["auroc"]["n"] == 2 * N
+    assert (first["threshold"], second["threshold"]) == (0.5, 0.5)
+    assert report["left_out"] == []
+
+
+class Graded(Fixed):
+    """A judge whose values are known to many digits."""
+
+    def values(self, pairs: Sequence[Answered]) -> list[float]:
+        return [1 / (3 + int(text[1:])) for _, text in pairs]
+
+
+def test_ten_examples_are_spread_over_all_answers() -> None:
+    *_, report = calibrate([Graded("graded", 0)], LABELLED, 0.75)
+    places = [0, 4, 9, 13, 17, 22, 26, 30, 35, 39]
+    assert [row["text"] for row in report["examples"]] == [f"a{place}" for place in places]
+    assert [row["label"] for row in report["examples"]] == [place < N for place in places]
+    values = [row["values"]["graded"] for row in report["examples"]]
+    assert values == [round(1 / (3 + place), 3) for place in places]
+
+
+@pytest.mark.parametrize(
+    ("length", "count", "places"),
+    [
+        (10, 10, list(range(10))),
+        (11, 10, [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]),
+        (5, 1, [0]),
+        (5, 2, [0, 4]),
+        (1, 10, [0]),
+    ],
+)
+def test_examples_are_spread_from_the_first_to_the_last(
+    length: int, count: int, places: list[int]
+) -> None:
+    assert _spread(length, count) == places
+
+
+def test_a_judge_without_any_verdict_counts_its_losses() -> None:
+    class Blank(Fixed):
+        def values(self, pairs: Sequence[Answered]) -> list[float]:
+            return [math.nan, -math.inf, *super().values(pairs)[2:]]
+
+    *_, report = calibrate([Blank("blank", 0), Lost("lost", 0)], LABELLED, 0.75)
+    assert [row["reason"] for row in report["left_out"]] == [
+        "it gave no verdict on 2 of 40 answers",
+        "it gave no verdict on 1 of 40 answers",
+    ]
+    assert report["reason"] == (
+        "blank: it gave no verdict on 2 of 40 answers; lost: it gave no verdict on 1 of 40 answers"
+    )
+    assert (report["chosen"], report["best"], report["examples"]) == ("", "", [])
+
+
+def test_a_judge_is_at_chance_where_its_interval_holds_one_half() -> None:
+    """One of 20 found is AUROC .525 with an interval from .5 on; six are clearly above chance."""
+    *_, report = calibrate([Fixed("hardly", N - 1), Fixed("some", N - 6)], LABELLED, 0.75)
+    assert [row["note"] for row in report["candidates"]] == ["at chance", ""]
+    *_, report = calibrate([Fixed("wrong way round", 0, -1.0)], LABELLED, 0.75)
+    assert report["candidates"][0]["note"] == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "note"),
+    [
+        (0.4, 0.6, "at chance"),
+        (0.5, 0.7, "at chance"),
+        (0.3, 0.5, "at chance"),
+        (0.51, 0.7, ""),
+        (0.3, 0.49, ""),
+    ],
+)
+def test_the_bounds_of_an_interval_belong_to_it(low: float, high: float, note: str) -> None:
+    measure = Measure((low + high) / 2, low, high, 40)
+    row = _row(Candidate(Fixed("judge", 0), measure, 0.5, ()), 0.75)
+    assert (row["note"], row["usable"]) == (note, False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from selfteach.errors import EndpointError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
-from selfteach.records import Continuations, Draw, Request, user
+from selfteach.records import Continuations, Draw, Prompt, Request, Sampling, user
 from selfteach.run.ledger import Ledger
 
 REQUESTS = [Request("ask", user(f"say {i}")) for i in range(6)]
@@ -201,3 +204,120 @@ def test_what_was_lost_is_asked_again_until_it_is_given_up(ledger: Ledger) -> No
     assert [draw.id for draw in resumed.draw(REQUESTS[:2])] == [REQUESTS[1].id("scripted-m")]
     assert well.asked == REQUESTS[1:2]
     assert resumed.failures == [(REQUESTS[0].id("scripted-m"), "500")]
+
+
+def test_prompts_that_are_embedded_once_are_not_embedded_again(ledger: Ledger) -> None:
+    asked: list[int] = []
+
+    class Counts(Scripted):
+        def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+            asked.append(len(prompts))
+            return super().embed(prompts)
+
+    prompts = [user("a b"), user("c"), user("a b")]
+    for _ in range(2):
+        Recorded(ledger, scorer=Counts({}, name="m")).embed(prompts)
+    Recorded(ledger, scorer=Counts({}, name="m")).embed([*prompts, user("d")])
+    assert asked == [2, 1]
+
+
+def test_an_engine_that_returns_too_few_embeddings_is_an_error(ledger: Ledger) -> None:
+    class Short(Scripted):
+        def embed(self, prompts: Sequence[Prompt]) -> np.ndarray:
+            return super().embed(prompts)[1:]
+
+    with pytest.raises(ValueError, match="shorter"):
+        Recorded(ledger, scorer=Short({})).embed([user("a"), user("b")])
+
+
+def test_requests_that_are_given_up_are_not_sent_again_in_the_same_session(
+    ledger: Ledger,
+) -> None:
+    inner = model()
+    inner.failures = [(REQUESTS[0].id(inner.fingerprint), "500")]  # type: ignore[attr-defined]
+    recorded = Recorded(ledger, inner)
+    recorded.give_up()
+    inner.failures = []  # type: ignore[attr-defined]
+    assert len(list(recorded.draw(REQUESTS[:2]))) == 1
+    assert inner.asked == REQUESTS[1:2]
+    assert recorded.failures == [(REQUESTS[0].id(inner.fingerprint), "500")]
+
+
+def test_the_ledger_holds_all_that_produced_an_answer(ledger: Ledger, tmp_path: Path) -> None:
+    request = Request("ask", user("hi", system="s"), Sampling(0.5, 0.9, 7, ("x",)), 3, 11)
+    list(Recorded(ledger, model()).draw([request]))
+    database = sqlite3.connect(tmp_path / "run.db")
+    ((body,),) = database.execute("SELECT body FROM requests").fetchall()
+    database.close()
+    assert json.loads(body) == {
+        "prompt": [{"role": "system", "content": "s"}, {"role": "user", "content": "hi"}],
+        "sampling": {"temperature": 0.5, "top_p": 0.9, "max_tokens": 7, "stop": ["x"]},
+        "draw": 3,
+        "seed": 11,
+    }
+
+
+def test_requests_of_several_stages_are_recorded_under_their_own(ledger: Ledger) -> None:
+    others = [Request("probe", user(f"say {i}")) for i in range(2)]
+    list(Recorded(ledger, model()).draw([*others, *REQUESTS]))
+    assert ledger.counts() == {"probe": (2, 2, 0), "ask": (6, 6, 0)}
+
+
+def test_the_room_behind_a_prompt_is_the_scorer_s_or_the_drawer_s_or_unbounded(
+    ledger: Ledger,
+) -> None:
+    class Bounded(Scripted):
+        def __init__(self, room: int) -> None:
+            super().__init__({})
+            self.room = room
+
+        def room_tokens(self, prompt: Prompt) -> int:
+            return self.room - len(prompt)
+
+    assert Recorded(ledger, Bounded(10), Bounded(20)).room_tokens("abc") == 17
+    assert Recorded(ledger, Bounded(10), Scripted({})).room_tokens("abc") == 7
+    assert Recorded(ledger, Bounded(10)).room_tokens("abc") == 7
+    assert Recorded(ledger, Scripted({})).room_tokens("abc") == math.inf
+
+
+def test_an_engine_that_can_rest_is_told_to(ledger: Ledger) -> None:
+    class Rests(Scripted):
+        rests = 0
+
+        def rest(self) -> None:
+            self.rests += 1
+
+    inner = Rests({})
+    Recorded(ledger, inner).rest()
+    Recorded(ledger, Scripted({})).rest()
+    assert inner.rests == 1
+
+
+def test_the_name_is_the_model_s(ledger: Ledger) -> None:
+    drawer, scorer = Scripted({}, name="draws"), Scripted({}, name="scores")
+    both = Recorded(ledger, drawer, scorer)
+    assert (both.name, both.fingerprint) == ("draws", "scripted-draws")
+    alone = Recorded(ledger, scorer=scorer)
+    assert (alone.name, alone.fingerprint, alone.drawn_tokens) == ("scores", "scripted-scores", 0)
+
+
+def test_answers_of_half_a_second_share_a_commit(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers come every quarter of a second: two in half a second; the odd one at the end too."""
+    now = [0.0]
+
+    class Slow(Scripted):
+        def draw(self, requests: Sequence[Request]) -> Iterator[Draw]:
+            for draw in super().draw(requests):
+                now[0] += 0.25
+                yield draw
+
+    monkeypatch.setattr("selfteach.models.recorded.time.monotonic", lambda: now[0])
+    commits: list[int] = []
+    answer = ledger.answer
+    monkeypatch.setattr(
+        ledger, "answer", lambda rows: (commits.append(len(rows := list(rows))), answer(rows))
+    )
+    list(Recorded(ledger, Slow(lambda request: "x", name="m")).draw(REQUESTS[:5]))
+    assert commits == [2, 2, 1]

@@ -84,3 +84,161 @@ def test_the_display_fits_its_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(open_display(Terminal(), quiet=True)) is Silent
     monkeypatch.setenv("TERM", "dumb")
     assert type(open_display(Terminal())) is Display
+
+
+def test_a_line_is_due_after_five_seconds_exactly() -> None:
+    stream, now = io.StringIO(), [10.0]
+    display = Display(stream, clock=lambda: now[0])
+    display.stage("probe", 4)
+    for seconds in (14.9, 15.0, 19.9, 20.0):
+        now[0] = seconds
+        display.advance()
+    display.finish()
+    assert stream.getvalue().splitlines() == [
+        "[probe] 0/4 drawn",
+        "[probe] 2/4 drawn, 5 s, about 5 s left",
+        "[probe] 4/4 drawn, 10 s",
+        "[probe] 4 drawn, 10 s",
+    ]
+
+
+def test_a_stage_of_unknown_length_counts_without_a_total() -> None:
+    stream, now = io.StringIO(), [0.0]
+    display = Display(stream, clock=lambda: now[0])
+    display.say("before any stage")
+    display.stage("read", unit="rows")
+    now[0] = 6.0
+    display.advance(7)
+    display.finish()
+    display.finish()
+    display.say("after it")
+    assert stream.getvalue().splitlines() == [
+        "before any stage",
+        "[read]",
+        "[read] 7 rows, 6 s",
+        "[read] 7 rows, 6 s",
+        "after it",
+    ]
+
+
+def test_the_rest_is_estimated_from_a_tenth_on() -> None:
+    stream, now = io.StringIO(), [0.0]
+    display = Display(stream, clock=lambda: now[0])
+    display.stage("probe", 100)
+    for done in (9, 1, 89):
+        now[0] += 5.0
+        display.advance(done)
+    assert stream.getvalue().splitlines()[1:] == [
+        "[probe] 9/100 drawn, 5 s",
+        "[probe] 10/100 drawn, 10 s, about 90 s left",
+        "[probe] 99/100 drawn, 15 s, about 0 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    "char", "\u202a\u202b\u202d\u202e\x00\x1b\x7f\x9f", ids=[f"U+{n:04X}" for n in range(8)]
+)
+def test_a_character_that_could_steer_a_terminal_is_marked(char: str) -> None:
+    assert printable(f"a{char}b") == "a\ufffdb"
+
+
+def test_white_space_stays_and_carriage_returns_go() -> None:
+    assert printable("a\r\nb\u00a0c\u2003d\u2029e") == "a\nb\u00a0c\u2003d\u2029e"
+
+
+def test_names_and_units_of_bars_are_no_markup() -> None:
+    display = Bars(io.StringIO())
+    display.stage("[bold]name", 2, "[red]unit")
+    task = display._bar.tasks[0]
+    shown = [str(column.render(task)) for column in display._bar.columns]
+    assert "[bold]name" in shown
+    assert "[red]unit" in shown
+    display.finish()
+
+
+class Watched(Bars):
+    """Bars that can be looked into."""
+
+    @property
+    def state(self) -> tuple[str, float | None, float, str, bool]:
+        task = self._bar.tasks[0]
+        live = self._bar.live.is_started
+        return task.description, task.total, task.completed, task.fields["unit"], live
+
+
+def test_a_bar_shows_what_is_done_and_ends_with_a_line() -> None:
+    stream = io.StringIO()
+    display = Watched(stream)
+    display.advance()
+    display.stage("load")
+    assert display.state == ("load", None, 0, "drawn", True)
+    display.stage("pro\x1bbe", 5, "steps")
+    assert display.state == ("pro\ufffdbe", 5, 0, "steps", True)
+    assert display._bar.live.transient
+    display.advance()
+    display.advance(3)
+    assert display.state[2] == 4
+    assert display._done == 4
+    bar = display._bar
+    display.finish()
+    assert not bar.live.is_started
+    assert display._bar is None
+    lines = [line.strip() for line in stream.getvalue().splitlines() if line.strip()]
+    assert lines[-2:] == ["[load] 0 s", "[pro\ufffdbe] 4 steps, 0 s"]
+
+
+def test_a_long_line_of_bars_is_not_broken_and_has_no_markup() -> None:
+    stream = io.StringIO()
+    Bars(stream).say("[bold]" + "word " * 100 + "1234 'x' True")
+    assert stream.getvalue() == "[bold]" + "word " * 100 + "1234 'x' True\n"
+    colored = io.StringIO()
+    display = Bars(colored)
+    display._console._force_terminal = True  # type: ignore[attr-defined]
+    display._console._color_system = 1  # type: ignore[attr-defined]
+    display.say("number 1234 and 'text' and True")
+    assert colored.getvalue() == "number 1234 and 'text' and True\n"
+
+
+def test_silence_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    display = Silent(stream)
+    display.stage("probe", 2)
+    display.advance(2)
+    display.say("x")
+    display.finish()
+    assert stream.getvalue() == ""
+    Display().say("to stderr")
+    assert capsys.readouterr().err == "to stderr\n"
+
+
+def test_lines_are_shown_at_once() -> None:
+    class Counts(io.StringIO):
+        flushed = 0
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+    stream = Counts()
+    Display(stream).say("x")
+    assert stream.flushed == 1
+
+
+def test_the_seconds_of_a_stage_count_from_its_own_beginning() -> None:
+    stream, now = io.StringIO(), [0.0]
+    display = Display(stream, clock=lambda: now[0])
+    for name in ("probe", "search"):
+        now[0] += 100.0
+        display.stage(name, 2)
+        now[0] += 4.0
+        display.advance()
+        now[0] += 3.0
+        display.advance()
+    display.finish()
+    assert stream.getvalue().splitlines() == [
+        "[probe] 0/2 drawn",
+        "[probe] 2/2 drawn, 7 s",
+        "[probe] 2 drawn, 107 s",
+        "[search] 0/2 drawn",
+        "[search] 2/2 drawn, 7 s",
+        "[search] 2 drawn, 7 s",
+    ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ import pytest
 
 from selfteach.config import Feedback, resolve
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run.folder import Run, open_run
+from selfteach.run import manifest, signals
+from selfteach.run.folder import Run, identity_of, open_run, slug
+from selfteach.run.ledger import Fate, Ledger
+from selfteach.run.lock import holder
 from selfteach.run.standing import runs, standing
 
 
@@ -223,3 +228,347 @@ def test_standing_tells_running_done_stopped_and_killed() -> None:
     killed.ledger.close()
     killed._lock.release()
     assert standing(killed.path).stages["probe"]["state"] == "killed"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Do not hum!", "do-not-hum"),
+        ("  Zürich, Ærø & 3.5 %  ", "zurich-r-3-5"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("x" * 60, "x" * 48),
+        ("a" * 47 + " bcd", "a" * 47),
+        ("a" * 46 + " bcd", "a" * 46 + "-b"),
+    ],
+)
+def test_a_slug_is_short_plain_and_no_path(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+def test_a_text_without_letters_gets_a_name_of_its_own() -> None:
+    assert slug("象") == "run-" + hashlib.sha256("象".encode()).hexdigest()[:8]
+    assert slug("") != slug("象")
+    assert len(slug("\ud800")) == len("run-12345678")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "/etc/passwd", "a/../..", ".", "a\0b", "a/.."])
+def test_a_name_outside_of_the_folder_is_refused(name: str) -> None:
+    with opened("mine") as run, pytest.raises(UsageError, match="not a name inside"):
+        run.file(name)
+
+
+def test_a_name_inside_of_the_folder_is_a_path() -> None:
+    with opened("mine") as run:
+        assert run.file("a/b.json") == Path("mine/a/b.json")
+        run.export("deep/er/a.txt", "ä\ud800")
+        assert Path("mine/deep/er/a.txt").read_bytes() == "ä?".encode()
+        run.export_json("a.json", {"b": "ä"})
+        assert Path("mine/a.json").read_text("utf-8") == '{\n  "b": "ä"\n}\n'
+        run.export_jsonl("a.jsonl", [{"b": "ä"}, {"c": 1}])
+        assert Path("mine/a.jsonl").read_text("utf-8") == '{"b": "ä"}\n{"c": 1}\n'
+
+
+def test_seconds_add_up_over_attempts_and_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("selfteach.run.folder.time.monotonic", lambda: now[0])
+
+    def fail() -> None:
+        with opened("mine") as run, run.stage("probe"):
+            now[0] += 1.2344
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with opened("mine") as run:
+        with run.stage("probe"):
+            now[0] += 10
+            assert run.stages["probe"] == {"state": "running", "seconds": 1.234, "attempts": 2}
+        with run.stage("search"):
+            now[0] += 5
+        assert run.stages["probe"] == {"state": "done", "seconds": 11.234, "attempts": 2}
+        assert run.stages["search"] == {"state": "done", "seconds": 5.0, "attempts": 1}
+        assert run.seconds() == pytest.approx(16.234)
+    assert standing(run.path).seconds == pytest.approx(16.234)
+
+
+def test_the_diary_says_when_a_run_began_resumed_and_stopped() -> None:
+    with pytest.raises(ValueError, match="why"), opened("mine"):
+        raise ValueError("why " + "x" * 600)
+    assert standing(Path("mine")).state == "empty"
+    with opened("mine") as run, run.stage("probe"):
+        pass
+    ledger = Ledger(Path("mine/run.db"), readonly=True)
+    events = ledger.events()
+    finished = ledger.noted("finished")
+    ledger.close()
+    kinds = [kind for kind, _ in events]
+    assert kinds == ["began", "stopped", "resumed", "stage", "stage"]
+    assert events[0][1]["pid"] == os.getpid()
+    assert events[0][1]["command"].startswith("selfteach")
+    assert "torch" in events[0][1]["packages"]
+    assert events[1][1] == {"by": "ValueError", "why": "why " + "x" * 496}
+    assert [body["state"] for kind, body in events if kind == "stage"] == ["running", "done"]
+    assert finished is True
+
+
+def test_the_manifest_follows_each_change_at_once() -> None:
+    def written() -> dict[str, Any]:
+        return json.loads(Path("mine/manifest.json").read_text())
+
+    with opened("mine", ("seed=7",)) as run:
+        assert (written()["seed"], written()["kind"]) == (7, "feedback")
+        run.bind("judge", "abc")
+        assert written()["models"] == {"judge": "abc"}
+        with run.stage("probe"):
+            assert written()["stages"]["probe"]["state"] == "running"
+        assert written()["stages"]["probe"]["state"] == "done"
+        run.export("a.txt", "abc")
+        assert written()["exports"]["a.txt"] == {
+            "bytes": 3,
+            "sha256": hashlib.sha256(b"abc").hexdigest(),
+        }
+        with run.export_folder("adapter") as folder:
+            (folder / "in").mkdir()
+            (folder / "in" / "w").write_bytes(b"12")
+            (folder / "v").write_bytes(b"1")
+        exports = written()["exports"]
+        assert exports["adapter/"]["files"] == 2
+        assert exports["adapter/in/w"] == {
+            "bytes": 2,
+            "sha256": hashlib.sha256(b"12").hexdigest(),
+        }
+    with opened("mine", ("seed=7",)) as run:
+        assert written()["exports"].keys() >= {"a.txt", "adapter/", "adapter/v", "config.yaml"}
+        assert run.ledger.noted("models") == {"judge": "abc"}
+        with pytest.raises(IntegrityError):
+            run.bind("judge", "other")
+        assert run.ledger.noted("models") == {"judge": "abc"}
+
+
+def test_two_exported_folders_with_the_same_files_have_the_same_sum() -> None:
+    sums = []
+    with opened("mine") as run:
+        for text in ("1", "1", "2"):
+            with run.export_folder("adapter") as folder:
+                (folder / "w").write_text(text)
+            sums.append(run._exports["adapter/"]["sha256"])
+    assert sums[0] == sums[1] != sums[2]
+
+
+def test_a_lock_is_given_back_however_a_run_ends() -> None:
+    close(opened("mine"))
+    assert holder(Path("mine")) is None
+
+    def fail() -> None:
+        with opened("mine"):
+            assert holder(Path("mine")) == os.getpid()
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert holder(Path("mine")) is None
+    with pytest.raises(UsageError):
+        opened("mine", ("seed=3",))
+    assert holder(Path("mine")) is None
+
+
+def test_a_second_fault_while_closing_does_not_hide_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = opened("mine")
+    monkeypatch.setattr(run, "close", lambda: 1 // 0)
+    with pytest.raises(ValueError, match="the first") as caught, run:
+        raise ValueError("the first")
+    assert caught.value.__notes__ == [
+        "closing the run failed too: integer division or modulo by zero"
+    ]
+    run.ledger.close()
+    run._lock.release()
+
+
+def test_a_run_that_is_set_aside_is_free() -> None:
+    close(opened("mine"))
+    with opened("mine", new=True):
+        assert holder(Path("mine.before-1")) is None
+        assert holder(Path("mine")) == os.getpid()
+
+
+def test_an_out_that_holds_something_else_is_refused() -> None:
+    Path("file").write_text("x")
+    with pytest.raises(UsageError, match="is a file, not a folder"):
+        opened("file")
+    Path("full").mkdir()
+    Path("full/letter.txt").write_text("x")
+    with pytest.raises(UsageError, match="holds other files and no run"):
+        opened("full")
+    with pytest.raises(UsageError, match="holds other files and no run"):
+        opened("full", new=True)
+    assert Path("full/letter.txt").read_text() == "x"
+    Path("empty").mkdir()
+    assert not opened_and_closed("empty").resumed
+
+
+def opened_and_closed(out: str, **options: Any) -> Run:
+    run = opened(out, **options)
+    close(run)
+    return run
+
+
+def test_a_folder_that_holds_only_a_lock_is_a_run_that_did_not_begin() -> None:
+    Path("mine").mkdir()
+    Path("mine/run.lock").write_text("")
+    assert not opened_and_closed("mine").resumed
+    assert opened_and_closed("mine").resumed
+
+
+def test_a_run_that_died_before_its_first_commit_begins() -> None:
+    Path("mine").mkdir()
+    Path("mine/run.db").touch()
+    assert not opened_and_closed("mine").resumed
+
+
+def test_the_newest_run_of_a_command_goes_on() -> None:
+    first = close(opened())
+    second = close(opened(new=True))
+    assert second.name == f"{first.name}-2"
+    os.utime(first, ns=(2_000_000_000, 2_000_000_000))
+    os.utime(second, ns=(1_000_000_000, 1_000_000_000))
+    assert close(opened()) == first
+    os.utime(first, ns=(1_000_000_000, 1_000_000_000))
+    os.utime(second, ns=(2_000_000_000, 2_000_000_000))
+    assert close(opened()) == second
+
+
+def test_a_long_value_is_cut_in_the_list_of_differences() -> None:
+    """200 characters stand whole, their quotation marks included."""
+    close(opened("mine", material={"rule": "a" * 198}))
+    with pytest.raises(UsageError) as caught:
+        opened("mine", material={"rule": "b" * 199, "more": 1})
+    lines = [line.strip() for line in str(caught.value).splitlines()]
+    assert lines[1] == "material.more: (absent) -> 1"
+    assert lines[2] == f'material.rule: "{"a" * 198}" -> "{"b" * 196}...'
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else() -> None:
+    path = close(opened("mine"))
+    for name in (".adapter.new", ".recover-x", ".adapter.old", "adapter", "keep.old"):
+        (path / name).mkdir()
+        (path / name / "w").write_text(name)
+    (path / ".a.txt.1.tmp").write_text("half")
+    (path / "b.tmp").write_text("mine")
+    close(opened("mine"))
+    assert not list(path.glob(".*"))
+    assert (path / "adapter" / "w").read_text() == "adapter"
+    assert (path / "keep.old" / "w").exists()
+    assert (path / "b.tmp").exists()
+
+
+def test_the_command_that_goes_on_leaves_out_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/selfteach", "feedback", "Do not hum!", "--new"])
+    with opened("mine") as run:
+        assert run.command == "selfteach feedback 'Do not hum!'"
+    found = standing(Path("mine"))
+    assert (found.command, found.kind, found.pid, found.again) == (run.command, "feedback", None, 0)
+    assert found.material == {"rule": "Do not hum!"}
+    assert found.path == Path("mine")
+
+
+def test_standing_counts_requests_that_were_asked_again() -> None:
+    with opened("mine") as run:
+        for _ in range(3):
+            run.ledger.ask("probe", [("a", {}), ("b", {})])
+        run.ledger.ask("search", [("c", {})])
+        run.ledger.ask("search", [("c", {}), ("d", {})])
+        run.ledger.place("probe", [Fate("a", "accepted")])
+        inside = standing(run.path)
+    assert (inside.pid, inside.again) == (os.getpid(), 3)
+    assert [(funnel.stage, funnel.accepted) for funnel in inside.funnel] == [("probe", 1)]
+    Path("none").mkdir()
+    Path("none/run.db").touch()
+    empty = standing(Path("none"))
+    assert (empty.state, empty.kind, empty.material, empty.command) == ("empty", "", {}, "")
+    assert runs(Path("absent")) == []
+
+
+def test_no_signal_cuts_the_renaming_of_an_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    depths: list[int] = []
+    rename = Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        depths.append(signals._State.depth)
+        return rename(self, target)
+
+    with opened("mine") as run:
+        monkeypatch.setattr(Path, "rename", renamed)
+        for _ in range(2):
+            with run.export_folder("adapter") as folder:
+                (folder / "w").write_text("1")
+    assert depths == [1, 1, 1]
+
+
+def test_each_exported_file_is_on_the_disk_before_it_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    synced: list[int] = []
+    sync = os.fsync
+
+    def noted(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        sync(number)
+
+    with opened("mine") as run, run.export_folder("adapter") as folder:
+        (folder / "w").write_text("1")
+        monkeypatch.setattr(os, "fsync", noted)
+    assert Path("mine/adapter/w").stat().st_ino in synced
+
+
+def test_closing_writes_the_manifest_once_more() -> None:
+    run = opened("mine")
+    Path("mine/manifest.json").unlink()
+    close(run)
+    assert json.loads(Path("mine/manifest.json").read_text())["kind"] == "feedback"
+
+
+def test_looking_at_a_run_that_did_not_begin_writes_nothing() -> None:
+    Path("mine").mkdir()
+    assert identity_of(Path("mine")) is None
+    assert list(Path("mine").iterdir()) == []
+    Path("mine/run.db").touch()
+    assert identity_of(Path("mine")) is None
+    assert [(path.name, path.stat().st_size) for path in Path("mine").iterdir()] == [("run.db", 0)]
+    close(opened("mine"))
+    found = identity_of(Path("mine"))
+    assert found is not None
+    assert (found["kind"], found["material"]) == ("feedback", {"rule": "Do not hum!"})
+
+
+def test_a_fault_while_a_run_opens_is_raised_and_the_lock_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(resolved: Any) -> str:
+        raise ValueError("cannot be written")
+
+    monkeypatch.setattr("selfteach.run.folder.dump", broken)
+    with pytest.raises(ValueError, match="cannot be written"):
+        opened("mine")
+    assert holder(Path("mine")) is None
+
+
+def test_a_package_that_is_not_installed_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "PACKAGES", ("torch", "no-such-package"))
+    manifest.versions.cache_clear()
+    try:
+        packages = manifest.versions()["packages"]
+    finally:
+        manifest.versions.cache_clear()
+    assert packages == {"torch": version("torch"), "no-such-package": "absent"}
+
+
+def test_a_folder_that_could_not_be_exported_is_exported_the_next_time() -> None:
+    with opened("mine") as run:
+        with suppress(ZeroDivisionError), run.export_folder("adapter") as folder:
+            (folder / "half").write_text("half")
+            print(1 // 0)
+        with run.export_folder("adapter") as folder:
+            (folder / "whole").write_text("whole")
+        assert [path.name for path in run.file("adapter").iterdir()] == ["whole"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfteach.errors import IntegrityError
+from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
 from selfteach.models.recorded import Recorded
 from selfteach.models.scripted import Scripted
 from selfteach.records import Request, user
-from selfteach.run.ledger import LEFT_BEHIND, Cost, Fate, Ledger
+from selfteach.run.ledger import LEFT_BEHIND, Cost, Fate, Funnel, Ledger
 
 
 @pytest.fixture
@@ -195,3 +196,207 @@ def test_what_a_run_cost_is_what_it_drew_itself(tmp_path: Path) -> None:
         new.adopt(old, ("ask",))
     new.answer([("2", {"text": "b", "tokens": 3, "prompt_tokens": 7, "reused_tokens": 0})])
     assert new.cost() == Cost(3, 7, 0)
+
+
+def rows_of(path: Path, table: str) -> list[tuple[object, ...]]:
+    database = sqlite3.connect(path)
+    try:
+        return database.execute(f"SELECT * FROM {table} ORDER BY seq").fetchall()
+    finally:
+        database.close()
+
+
+def test_sequence_numbers_rise_by_one_over_tables_and_sessions(tmp_path: Path) -> None:
+    """They are what order is kept by: of stages, of what is adopted."""
+    path = tmp_path / "run.db"
+    for session in range(2):
+        ledger = Ledger(path)
+        ledger.ask("probe", [(f"a{session}", {}), (f"b{session}", {})])
+        ledger.answer([(f"a{session}", 1), (f"b{session}", 2)])
+        ledger.place("keep", [Fate(f"c{session}", "accepted"), Fate(f"d{session}", "pending")])
+        ledger.close()
+    assert [row[1] for row in rows_of(path, "requests")] == [1, 2, 7, 8]
+    assert [row[1] for row in rows_of(path, "answers")] == [3, 4, 9, 10]
+    assert [row[2] for row in rows_of(path, "candidates")] == [5, 6, 11, 12]
+
+
+@pytest.mark.parametrize("table", ["requests", "answers", "candidates"])
+def test_numbers_go_on_after_the_greatest_of_any_table(tmp_path: Path, table: str) -> None:
+    ledger = Ledger(tmp_path / "run.db")
+    assert ledger._seq == 0
+    ledger._seq = 40
+    if table == "requests":
+        ledger.ask("probe", [("x", {})])
+    elif table == "answers":
+        ledger.answer([("x", 1)])
+    else:
+        ledger.place("probe", [Fate("x", "accepted")])
+    ledger.close()
+    again = Ledger(tmp_path / "run.db")
+    assert again._seq == 41
+    again.close()
+
+
+def test_stages_come_in_the_order_in_which_they_began(ledger: Ledger) -> None:
+    ledger.ask("zeta", [("1", {})])
+    ledger.ask("alpha", [("2", {}), ("3", {})])
+    ledger.ask("zeta", [("4", {})])
+    assert list(ledger.counts()) == ["zeta", "alpha"]
+    ledger.place("zeta", [Fate("1", "accepted"), Fate("4", "dropped", "late")])
+    ledger.place("alpha", [Fate("2", "accepted")])
+    assert [funnel.stage for funnel in ledger.funnel()] == ["zeta", "alpha"]
+
+
+def test_a_funnel_counts_each_state_and_each_reason(ledger: Ledger) -> None:
+    fates = [Fate(f"a{n}", "accepted") for n in range(5)]
+    fates += [Fate(f"b{n}", "dropped", "twice") for n in range(3)]
+    fates += [Fate(f"c{n}", "dropped", "too long") for n in range(2)]
+    fates += [Fate(f"d{n}", "failed", "too long") for n in range(4)]
+    fates += [Fate("e", "pending")]
+    ledger.place("keep", fates)
+    (found,) = ledger.funnel()
+    assert found == Funnel("keep", 15, 5, 5, 4, 1, {"twice": 3, "too long": 6})
+
+
+def test_a_candidate_has_one_fate_and_a_later_one_replaces_it(ledger: Ledger) -> None:
+    ledger.place("keep", [Fate("a", "pending"), Fate("b", "accepted", body={"n": 1})])
+    ledger.place("keep", [Fate("a", "dropped", "late", {"n": 2})])
+    assert list(ledger.candidates("keep")) == [
+        ("keep", Fate("a", "dropped", "late", {"n": 2})),
+        ("keep", Fate("b", "accepted", "", {"n": 1})),
+    ]
+    assert list(ledger.candidates(state="accepted")) == [
+        ("keep", Fate("b", "accepted", "", {"n": 1}))
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 499, 500, 501, 1000, 1001])
+def test_any_number_of_ids_is_looked_up(ledger: Ledger, count: int) -> None:
+    ids = [f"id-{number}" for number in range(count)]
+    ledger.answer((id, number) for number, id in enumerate(ids))
+    queries: list[str] = []
+    ledger._db.set_trace_callback(queries.append)
+    assert ledger.answers(ids) == {id: number for number, id in enumerate(ids)}
+    ledger._db.set_trace_callback(None)
+    assert len(queries) == -(-count // 500)
+    assert ledger.answers([]) == {}
+
+
+@pytest.mark.parametrize("table", ["requests", "answers", "candidates", "notes"])
+def test_each_column_of_a_row_is_under_its_checksum(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "run.db"
+    ledger = Ledger(path)
+    ledger.ask("probe", [("a", {"n": 1})])
+    ledger.answer([("a", {"n": 1})])
+    ledger.place("probe", [Fate("a", "dropped", "late", {"n": 1})])
+    ledger.note("a", {"n": 1})
+    ledger.close()
+    database = sqlite3.connect(path)
+    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    database.close()
+    free = {"asked"}  # counts up
+    for column in set(columns) - free:
+        copy = tmp_path / f"{column}.db"
+        copy.write_bytes(path.read_bytes())
+        database = sqlite3.connect(copy)
+        change = f"{column} + 1" if column in ("seq", "crc") else f"{column} || 'x'"
+        database.execute(f"UPDATE {table} SET {column} = {change}")
+        database.commit()
+        database.close()
+        with pytest.raises(IntegrityError, match=f"a row of {table} has changed") as caught:
+            Ledger(copy)
+        assert "--recover" in caught.value.cure
+
+
+def test_costs_are_counted_from_what_draws_say(ledger: Ledger) -> None:
+    assert ledger.cost() == Cost(0, 0, 0)
+    ledger.answer([("1", {"tokens": 5, "prompt_tokens": 40}), ("2", {"tokens": 1}), ("3", [1, 2])])
+    assert ledger.cost() == Cost(6, 40, 0)
+
+
+def test_what_is_taken_over_costs_nothing_and_keeps_its_order(tmp_path: Path) -> None:
+    old, new = Ledger(tmp_path / "old.db"), Ledger(tmp_path / "new.db")
+    old.ask("ask", [("1", {"p": 1}), ("2", {"p": 2})])
+    old.answer([("2", {"tokens": 5, "prompt_tokens": None}), ("1", {"tokens": 7})])
+    old.ask("other", [("3", {"p": 3})])
+    old.answer([("3", {"tokens": 9})])
+    assert new.adopt(old, {"ask"}) == 2
+    assert new.cost() == Cost(0, 0, 0)
+    assert new.noted("adopted") == [12, 0, 0]
+    assert [row[0] for row in rows_of(tmp_path / "new.db", "requests")] == ["2", "1"]
+    assert [row[2] for row in rows_of(tmp_path / "new.db", "requests")] == ["ask", "ask"]
+    numbers = [
+        row[1] for table in ("requests", "answers") for row in rows_of(tmp_path / "new.db", table)
+    ]
+    assert sorted(numbers) == [1, 2, 3, 4]
+    new.ask("ask", [("1", {"p": 1})])
+    assert new.counts() == {"ask": (2, 2, 1)}
+    old.close()
+    new.close()
+
+
+def test_a_reader_neither_writes_nor_waits(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    with pytest.raises(UsageError, match="the ledger cannot be used"):
+        Ledger(path, readonly=True)
+    assert not path.exists()
+    ledger = Ledger(path)
+    mode = ledger._db.execute("PRAGMA journal_mode").fetchone()[0]
+    assert mode == "wal"
+    assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == 2
+    ledger.close()
+    assert not path.with_name("run.db-wal").exists()
+
+
+def test_the_room_that_is_asked_for_covers_the_write_ahead_log(ledger: Ledger) -> None:
+    log = ledger.path.with_name("run.db-wal")
+    assert ledger._room() == log.stat().st_size + 1024 * 1024
+    ledger.close()
+    assert ledger._room() == 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("SQLITE_FULL", ResourceError, "at least [0-9,]+ bytes are needed"),
+        ("SQLITE_IOERR_WRITE", ResourceError, "the disk failed"),
+        ("SQLITE_BUSY", UsageError, "the ledger cannot be used"),
+        ("SQLITE_READONLY_DBMOVED", UsageError, "the ledger cannot be used"),
+        ("SQLITE_CORRUPT", IntegrityError, "the ledger is damaged"),
+    ],
+)
+def test_each_fault_of_the_database_has_its_error(
+    ledger: Ledger, name: str, kind: type[SelfteachError], words: str
+) -> None:
+    fault = sqlite3.OperationalError("it broke")
+    fault.sqlite_errorname = name
+    with pytest.raises(kind, match=words), ledger._faults():
+        raise fault
+
+
+def test_a_stage_that_is_settled_again_counts_what_came_in_since(ledger: Ledger) -> None:
+    ledger.expect("keep", ["a"])
+    ledger.expect("keep", ["b"])
+    ledger.expect("other", ["z"])
+    with pytest.raises(IntegrityError, match=r"2 candidate\(s\)"):
+        ledger.settle("keep", [])
+    ledger.settle("keep", [Fate("a", "accepted"), Fate("b", "accepted")])
+    assert [(f.stage, f.accepted, f.pending) for f in ledger.funnel()] == [
+        ("other", 0, 1),
+        ("keep", 2, 0),
+    ]
+
+
+def test_a_signal_waits_for_the_end_of_a_commit(ledger: Ledger) -> None:
+    """A group is inside a held stretch: on disk as a whole, and then the interruption."""
+    from selfteach.run import signals
+
+    depths: list[int] = []
+
+    def rows() -> Iterator[tuple[str, int]]:
+        depths.append(signals._State.depth)
+        yield "a", 1
+
+    ledger.answer(rows())
+    assert depths == [1]
+    assert signals._State.depth == 0

@@ -1,0 +1,32 @@
+"""Which process of a launch owns the run."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfteach.run import processes
+
+
+@pytest.mark.parametrize(
+    ("world", "rank", "count", "first"),
+    [
+        (None, None, 1, True),
+        ("", "", 1, True),
+        ("1", "3", 1, True),
+        ("2", "0", 2, True),
+        ("2", None, 2, True),
+        ("2", "", 2, True),
+        ("2", "1", 2, False),
+        ("8", "7", 8, False),
+    ],
+)
+def test_the_process_of_rank_zero_owns_the_run(
+    monkeypatch: pytest.MonkeyPatch, world: str | None, rank: str | None, count: int, first: bool
+) -> None:
+    for name, value in (("WORLD_SIZE", world), ("RANK", rank)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert processes.count() == count
+    assert processes.first() is first
