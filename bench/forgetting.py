@@ -44,8 +44,8 @@ from selfteach.records import (
     write_text,
 )
 from selfteach.report.drawing import PROMPTED, TUNED, draw
-from selfteach.train.train import Trained, train
 from selfteach.train.dataset_mixture import named
+from selfteach.train.train import Trained, train
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -40,8 +40,8 @@ from selfteach.train.adapters.ridge import (
     ridge,
 )
 from selfteach.train.batch import Row
-from selfteach.train.train import Trained, train
 from selfteach.train.fast.packing import pack
+from selfteach.train.train import Trained, train
 from switches import SEED
 
 pytestmark = pytest.mark.training
